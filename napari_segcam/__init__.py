@@ -1,0 +1,43 @@
+"""napari-segcam: where a segmentation network looked, stage by stage, on ultrasound stills and cines.
+
+Importing this package imports neither torch, Qt nor napari: each name below loads its own room when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_segcam.errors import SegcamError as SegcamError
+    from napari_segcam.evidence.attention import attention as attention
+    from napari_segcam.explanation.explainer import Explainer as Explainer
+    from napari_segcam.explanation.target import Target as Target
+    from napari_segcam.imaging.cine import open_cine as open_cine
+    from napari_segcam.network.model_card import ModelCard as ModelCard
+    from napari_segcam.network.network import Network as Network
+    from napari_segcam.network.network import load_network as load_network
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "Explainer": "explanation.explainer",
+    "ModelCard": "network.model_card",
+    "Network": "network.network",
+    "SegcamError": "errors",
+    "Target": "explanation.target",
+    "attention": "evidence.attention",
+    "load_network": "network.network",
+    "open_cine": "imaging.cine",
+}
+__all__ = [*_ROOMS, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
