@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.files import whole_file
 
 CARD_SUFFIX = ".segcam.yaml"
 
@@ -95,6 +96,5 @@ def find_card(checkpoint: Path) -> ModelCard | None:
 def write_card(card: ModelCard, path: Path) -> None:
     """Write a card as YAML, leaving out what stands at its default."""
     content = card.model_dump(mode="json", exclude_defaults=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    temporary.replace(path)
+    with whole_file(path) as file:
+        file.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -1,0 +1,163 @@
+"""DICOM ultrasound, single frame and multi-frame, one frame decoded at a time."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+from pydicom import Dataset, dcmread
+from pydicom.errors import InvalidDicomError
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.cine import Cine, Frame, name_of
+from napari_segcam.imaging.dicom_decoder import PALETTE_KEYWORDS, FrameDecoder, refuse_undecodable
+from napari_segcam.imaging.dicom_frames import FrameSpans, Span, locate_encapsulated, locate_native, read_spans
+from napari_segcam.imaging.dicom_header import CALIBRATION_KEYWORDS, frame_rate_of, spacing_of, tissue_region_of
+
+_PHOTOMETRIC_INTERPRETATIONS = {
+    "MONOCHROME1": 1,
+    "MONOCHROME2": 1,
+    "PALETTE COLOR": 1,
+    "RGB": 3,
+    "YBR_FULL": 3,
+    "YBR_FULL_422": 3,
+    "YBR_ICT": 3,
+    "YBR_RCT": 3,
+}
+_REQUIRED_KEYWORDS = (
+    "Rows",
+    "Columns",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "BitsAllocated",
+    "BitsStored",
+    "PixelRepresentation",
+)
+_HEADER_KEYWORDS = (
+    *_REQUIRED_KEYWORDS,
+    *PALETTE_KEYWORDS,
+    *CALIBRATION_KEYWORDS,
+    "NumberOfFrames",
+    "PlanarConfiguration",
+)
+_PIXEL_DATA = (0x7FE0, 0x0010)
+_UNDEFINED_LENGTH = 0xFFFFFFFF
+
+
+class DicomCine(Cine):
+    """An ultrasound DICOM file.
+
+    Gray frames keep their stored values, with MONOCHROME1 turned so that large is white; the rescale and window of
+    other modalities do not apply to ultrasound. Colour frames come as RGB however they are stored, those with a
+    palette as uint8.
+
+    Opening reads the header and finds where each frame lies; reading a frame opens the file, reads its bytes and
+    decodes them. So memory does not grow with the number of frames, no file stays open, and threads share nothing.
+
+    Raises:
+        SegcamError: if the file is not DICOM, holds no image, is cut short, or is stored in a way that cannot be
+            decoded here.
+    """
+
+    path: Path
+
+    def __init__(self, path: Path) -> None:
+        self.name = name_of(path)
+        self.path = path
+        try:
+            with path.open("rb") as file:
+                header = dcmread(file, stop_before_pixels=True, specific_tags=list(_HEADER_KEYWORDS))
+                if header.get("NumberOfFrames") is None:
+                    header.NumberOfFrames = 1
+                refuse_undecodable(header, path.name)
+                vr, pixels = _pixel_element(file, header)
+                _refuse_unusual(header)
+                self._spans, photometric = _locate_frames(file, header, pixels)
+                self._decoder = FrameDecoder(header, photometric, vr)
+                self.frame_rate = frame_rate_of(header)
+                self.spacing_mm = spacing_of(header)
+                self.region = tissue_region_of(header)
+        except InvalidDicomError:
+            raise SegcamError(f"{path.name} is not a DICOM file.") from None
+        except SegcamError:
+            raise
+        except Exception as error:  # a damaged header makes pydicom raise errors of many types
+            raise SegcamError(f"{path.name} cannot be read: {_one_line(error)}.") from error
+        self.frame_shape = self._decoder.frame_shape
+        self.dtype = self._decoder.dtype
+        self.value_range = self._decoder.value_range
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def _read(self, index: int) -> Frame:
+        try:
+            with self.path.open("rb") as file:
+                stored = read_spans(file, self._spans[index])
+        except OSError as error:
+            raise SegcamError(f"{self.path} can no longer be read: {error.strerror}.") from error
+        try:
+            return self._decoder(stored)
+        except Exception as error:  # each decoder raises what it likes
+            raise SegcamError(f"Frame {index} of {self.path.name} cannot be decoded: {_one_line(error)}.") from error
+
+
+def _pixel_element(file: BinaryIO, header: Dataset) -> tuple[str, Span]:
+    """VR and value of the pixel data, whose element begins where the file stands; an undefined length stays so.
+
+    Raises:
+        ValueError: if the element is not there.
+    """
+    syntax = header.file_meta.TransferSyntaxUID
+    order = "<" if syntax.is_little_endian else ">"
+    start = file.read(8)
+    if len(start) < 8 or struct.unpack(f"{order}HH", start[:4]) != _PIXEL_DATA:
+        raise ValueError("it holds no image, perhaps a report or a directory")
+    vr = "OW" if syntax.is_implicit_VR else start[4:6].decode("latin-1")
+    (length,) = struct.unpack(f"{order}L", start[4:] if syntax.is_implicit_VR else file.read(4))
+    return vr, Span(file.tell(), length)
+
+
+def _refuse_unusual(header: Dataset) -> None:
+    """Raise a ValueError unless the header describes 8- or 16-bit gray or colour frames."""
+    missing = [keyword for keyword in _REQUIRED_KEYWORDS if header.get(keyword) is None]
+    if missing:
+        raise ValueError(f"its header lacks {' and '.join(missing)}")
+    photometric, samples = header.PhotometricInterpretation, header.SamplesPerPixel
+    if _PHOTOMETRIC_INTERPRETATIONS.get(photometric) != samples:
+        raise ValueError(f"{photometric} with {samples} samples per pixel is not supported")
+    if header.BitsAllocated not in (8, 16) or not 1 <= header.BitsStored <= header.BitsAllocated:
+        raise ValueError(f"{header.BitsStored} bits stored in {header.BitsAllocated} per pixel are not supported")
+    if not header.Rows or not header.Columns:
+        raise ValueError(f"its frames have the size {header.Rows}×{header.Columns}")
+    if header.NumberOfFrames < 1:
+        raise ValueError(f"it holds {header.NumberOfFrames} frames")
+
+
+def _locate_frames(file: BinaryIO, header: Dataset, pixels: Span) -> tuple[list[FrameSpans], str]:
+    """Where each frame lies, and the photometric interpretation that the frames really have.
+
+    Raises:
+        ValueError: if frames are missing.
+    """
+    file_length = os.fstat(file.fileno()).st_size
+    frames, photometric = int(header.NumberOfFrames), str(header.PhotometricInterpretation)
+    if header.file_meta.TransferSyntaxUID.is_encapsulated:
+        return locate_encapsulated(file, pixels.offset, file_length, frames), photometric
+    if pixels.length == _UNDEFINED_LENGTH:
+        raise ValueError("its pixel data have no length, but are not compressed")
+    available = Span(pixels.offset, min(pixels.length, file_length - pixels.offset))
+    frame_length = header.Rows * header.Columns * header.SamplesPerPixel * header.BitsAllocated // 8
+    if photometric == "YBR_FULL_422":
+        # Two pixels share their colour and so need 4 bytes instead of 6; some files say so and store all 6.
+        if available.length >= frames * frame_length:
+            photometric = "YBR_FULL"
+        else:
+            frame_length = frame_length * 2 // 3
+    return locate_native(available, frames, frame_length), photometric
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")

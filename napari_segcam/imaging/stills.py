@@ -1,0 +1,118 @@
+"""Stills: PNG, JPEG and BMP through Pillow, and TIFF, whose pages may be a cine, through tifffile."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.cine import ArrayCine, Cine, Frame, name_of, usual_value_range
+
+
+def read_still(path: Path) -> ArrayCine:
+    """Read a PNG, JPEG or BMP as a cine of one frame, turned upright as its EXIF orientation says.
+
+    Palettes become RGB, alpha is dropped, 16-bit gray stays 16-bit.
+
+    Raises:
+        SegcamError: if the file is damaged or of another kind.
+    """
+    try:
+        opened = Image.open(path, formats=("PNG", "JPEG", "BMP"))
+    except Image.UnidentifiedImageError:
+        raise SegcamError(f"{path.name} is not an image that can be read: DICOM, PNG, JPEG, BMP or TIFF.") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise SegcamError(f"{path.name} cannot be read: {error}.") from error
+    with opened:
+        try:
+            pixels = _pixels(ImageOps.exif_transpose(opened))
+        except (OSError, ValueError, SyntaxError) as error:
+            raise SegcamError(f"{path.name} is damaged and cannot be decoded: {error}.") from error
+    return ArrayCine(pixels, name=name_of(path), path=path, rgb=pixels.ndim == 3)
+
+
+def _pixels(image: Image.Image) -> Frame:
+    """``(Y, X)`` or ``(Y, X, 3)``, uint8 or uint16."""
+    if image.mode.startswith("I"):  # older Pillow opens a 16-bit PNG as 32-bit integers
+        return np.asarray(image).astype(np.uint16)
+    return np.asarray(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
+
+
+class TiffCine(Cine):
+    """A TIFF file: one page is a still, several pages of one shape are a cine that is read a page at a time.
+
+    Raises:
+        SegcamError: if the file is damaged, or its pages are not the frames of one gray or RGB sequence.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = name_of(path)
+        self.path = path
+        self._lock = threading.Lock()
+        try:
+            with tifffile.TiffFile(path) as self._file:
+                self._pages = list(self._file.pages)
+                self._refuse_other_layouts()
+        except SegcamError:
+            raise
+        except Exception as error:  # a damaged file makes tifffile raise errors of many types
+            raise SegcamError(f"{path.name} is a TIFF file, but a damaged one: {error}.") from error
+        self._first = cast(tifffile.TiffPage, self._pages[0])
+        first_frame = self._read(0)
+        self.frame_shape = first_frame.shape
+        self.dtype = first_frame.dtype
+        unsigned = self.dtype.kind == "u" and not self.is_rgb
+        self.value_range = (0.0, 2.0**self._first.bitspersample - 1) if unsigned else usual_value_range(self)
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    def _read(self, index: int) -> Frame:
+        # One open file has one position, so one read at a time; closed in between, it can be moved or deleted.
+        with self._lock:
+            try:
+                self._file.filehandle.open()
+                return self._as_frame(self._pages[index].asarray())
+            except Exception as error:
+                advice = " Install it with: pip install imagecodecs" if "imagecodecs" in str(error) else ""
+                raise SegcamError(f"Page {index} of {self._file.filename} cannot be read: {error}.{advice}") from error
+            finally:
+                self._file.filehandle.close()
+
+    def _as_frame(self, page: NDArray[Any]) -> Frame:
+        if self._first.photometric == tifffile.PHOTOMETRIC.MINISWHITE and page.dtype.kind in "bu":
+            return ~page if page.dtype == bool else page.dtype.type(2**self._first.bitspersample - 1) - page
+        if self._first.photometric == tifffile.PHOTOMETRIC.PALETTE and self._first.colormap is not None:
+            return (self._first.colormap.T >> 8).astype(np.uint8)[page]
+        if page.ndim == 2:
+            return page
+        return page.transpose(1, 2, 0)[..., :3] if self._first.axes == "SYX" else page[..., :3]
+
+    def _refuse_other_layouts(self) -> None:
+        """Raise a SegcamError unless every page is one frame, and the pages follow one another along one axis."""
+        first = cast(tifffile.TiffPage, self._pages[0])
+        colour = first.axes in ("YXS", "SYX") and first.shape[first.axes.index("S")] in (3, 4)
+        if first.axes != "YX" and not colour:
+            self._refuse(f"its pages have the axes {first.axes} and the shape {first.shape}")
+        if first.dtype is None or first.dtype.kind not in "buif":
+            self._refuse("its values are not real numbers")
+        if any(page.shape != first.shape or page.dtype != first.dtype for page in self._pages):
+            self._refuse("its pages differ in size or type")
+        series = self._file.series[0]
+        order = series.axes.replace("Y", "").replace("X", "").replace("S", "")
+        if len(order) > 1 or order == "C":
+            self._refuse(f"its pages follow one another along {' and '.join(order)} (axes {series.axes})")
+        if np.prod(series.shape) != np.prod(first.shape) * len(self._pages):
+            self._refuse("not all of its frames are pages")
+
+    def _refuse(self, reason: str) -> None:
+        raise SegcamError(
+            f"{self._file.filename} is not a frame or a sequence of frames: {reason}. Save it as a TIFF file whose "
+            "pages are gray or RGB frames in order of time."
+        )

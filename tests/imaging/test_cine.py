@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.cine import ArrayCine, name_of, open_cine
+
+
+@pytest.mark.parametrize(
+    ("shape", "rgb", "length", "frame_shape"),
+    [
+        ((5, 7), None, 1, (5, 7)),
+        ((5, 7, 3), None, 1, (5, 7, 3)),
+        ((5, 7, 4), None, 1, (5, 7, 3)),
+        ((6, 5, 7), None, 6, (5, 7)),
+        ((6, 5, 3), False, 6, (5, 3)),
+        ((6, 5, 7, 3), None, 6, (5, 7, 3)),
+        ((6, 5, 7, 4), True, 6, (5, 7, 3)),
+    ],
+)
+@pytest.mark.parametrize("wrap", [np.asarray, da.from_array])
+def test_every_layout_gives_its_frames(shape, rgb, length, frame_shape, wrap):
+    values = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    cine = ArrayCine(wrap(values), rgb=rgb)
+
+    frames = values[..., :3] if len(frame_shape) == 3 else values
+    frames = frames.reshape(length, *frame_shape)
+    assert len(cine) == length
+    assert cine.frame_shape == frame_shape
+    assert cine.is_rgb == (len(frame_shape) == 3)
+    for index, frame in enumerate(cine):
+        assert isinstance(frame, np.ndarray)
+        np.testing.assert_array_equal(frame, frames[index])
+    np.testing.assert_array_equal(cine[-1], frames[-1])
+
+
+def test_an_index_beyond_the_ends_is_an_index_error():
+    cine = ArrayCine(np.zeros((4, 5, 6)))
+    for index in (4, -5):
+        with pytest.raises(IndexError, match=str(index)):
+            cine[index]
+
+
+def test_only_the_frame_that_is_asked_for_is_computed():
+    computed = []
+
+    def block(block_id):
+        computed.append(block_id[0])
+        return np.full((1, 5, 6), block_id[0], dtype=np.uint8)
+
+    lazy = da.map_blocks(block, chunks=((1,) * 8, (5,), (6,)), dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8))
+    assert (ArrayCine(lazy)[3] == 3).all()
+    assert computed == [3]
+
+
+@pytest.mark.parametrize(
+    ("values", "value_range"),
+    [
+        (np.uint8([[0, 9]]), (0, 255)),
+        (np.uint16([[0, 9]]), (0, 65535)),
+        (np.int16([[0, 9]]), (0, 32767)),
+        (np.array([[True, False]]), (0, 1)),
+        (np.float32([[0, 0.5]]), (0, 1)),
+        (np.float64([[0, 200.5]]), (0, 255)),
+        # The first frame alone would say 0–1.
+        (np.float32([[[0, 0]], [[0, 1]], [[90, 200]]]), (0, 255)),
+    ],
+)
+def test_black_and_white_of_each_dtype(values, value_range):
+    assert ArrayCine(values).value_range == value_range
+
+
+def test_unclear_black_and_white_is_asked_for():
+    values = np.float32([[-3.5, 2]])
+    with pytest.raises(SegcamError, match=r"clip run from -3\.5 to 2.*value range"):
+        ArrayCine(values, name="clip")
+    assert ArrayCine(values, value_range=(-4, 4)).value_range == (-4, 4)
+
+
+@pytest.mark.parametrize(
+    ("values", "rgb"),
+    [
+        (np.zeros(5), None),
+        (np.zeros((2, 3, 4, 5)), None),
+        (np.zeros((0, 5, 5)), None),
+        (np.zeros((5, 5, 2)), True),
+        (np.zeros((2, 2, 5, 5, 3)), None),
+        (np.zeros((5, 5), complex), None),
+    ],
+)
+def test_what_is_no_image_is_refused(values, rgb):
+    with pytest.raises(SegcamError, match=r"\(Y, X\)|real numbers"):
+        ArrayCine(values, rgb=rgb)
+
+
+def test_the_content_decides_and_not_the_suffix(tmp_path):
+    path = tmp_path / "scan.dcm"
+    Image.fromarray(np.full((4, 6), 7, np.uint8)).save(path, "PNG")
+    cine = open_cine(path)
+    assert (cine.name, len(cine), cine.frame_shape) == ("scan", 1, (4, 6))
+    assert (cine[0] == 7).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"hello " * 50, "not an image that can be read"),
+        (b"RIFF\0\0\0\0AVI LIST" + bytes(200), "is a video"),
+        (b"\0\0\0\x20ftypisom" + bytes(200), "is a video"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "clip"),
+    ],
+)
+def test_other_files_are_refused_in_words(tmp_path, content, message):
+    path = tmp_path / "clip.xyz"
+    path.write_bytes(content)
+    with pytest.raises(SegcamError, match=message):
+        open_cine(path)
+
+
+def test_missing_files_and_folders_are_named(tmp_path):
+    with pytest.raises(SegcamError, match=r"no file .*gone\.dcm"):
+        open_cine(tmp_path / "gone.dcm")
+    with pytest.raises(SegcamError, match="is a folder"):
+        open_cine(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file_name", "name"),
+    [("clip.dcm", "clip"), ("IM_0001", "IM_0001"), ("1.2.840.113619", "1.2.840.113619"), ("a.b.png", "a.b")],
+)
+def test_names_lose_their_suffix_only(file_name, name):
+    assert name_of(Path(file_name)) == name
+
+
+def test_importing_the_module_loads_no_reading_library():
+    code = "import napari_segcam.imaging.cine, sys; print({'pydicom', 'tifffile', 'PIL', 'torch'} & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "set()"

@@ -1,0 +1,476 @@
+from __future__ import annotations
+
+import io
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate, fragment_frame, itemize_frame
+from pydicom.pixels import get_encoder
+from pydicom.uid import (
+    JPEG2000,
+    MPEG4HP41,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    RLELossless,
+    UltrasoundMultiFrameImageStorage,
+    generate_uid,
+)
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.cine import open_cine
+
+DATA = Path(__file__).parents[2] / "../shared/data"
+needs_data = pytest.mark.skipif(not DATA.exists(), reason="the real ultrasound files are not here")
+
+T, Y, X = 4, 12, 20
+TAGS = {"FrameTime": 0x00181063, "FrameTimeVector": 0x00181065}
+
+
+def noise(*shape, dtype=np.uint8, seed=0):
+    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
+
+
+def write_dicom(path, frames, *, syntax=ExplicitVRLittleEndian, pixel_data=None, **elements):
+    """Write ``(T, Y, X)`` or ``(T, Y, X, 3)`` frames; ``pixel_data`` replaces their bytes."""
+    header = Dataset()
+    header.file_meta = FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = syntax
+    header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID = UltrasoundMultiFrameImageStorage
+    header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID = generate_uid()
+    header.Modality = "US"
+    header.NumberOfFrames, header.Rows, header.Columns = frames.shape[:3]
+    header.SamplesPerPixel = 3 if frames.ndim == 4 else 1
+    header.PhotometricInterpretation = "RGB" if frames.ndim == 4 else "MONOCHROME2"
+    if frames.ndim == 4:
+        header.PlanarConfiguration = 0
+    header.BitsAllocated = header.BitsStored = 8 * frames.dtype.itemsize
+    header.HighBit = header.BitsStored - 1
+    header.PixelRepresentation = int(frames.dtype.kind == "i")
+    for keyword, value in elements.items():
+        setattr(header, keyword, value)
+    header.PixelData = frames.tobytes() if pixel_data is None else pixel_data
+    header["PixelData"].VR = "OB" if syntax.is_encapsulated or frames.dtype.itemsize == 1 else "OW"
+    header.save_as(path, enforce_file_format=True)
+    return path
+
+
+def encoded(frames, syntax, **options):
+    properties = {
+        "rows": frames.shape[1],
+        "columns": frames.shape[2],
+        "samples_per_pixel": 3 if frames.ndim == 4 else 1,
+        "bits_allocated": 8 * frames.dtype.itemsize,
+        "bits_stored": 8 * frames.dtype.itemsize,
+        "pixel_representation": 0,
+        "photometric_interpretation": "RGB" if frames.ndim == 4 else "MONOCHROME2",
+        "planar_configuration": 0,
+        "number_of_frames": 1,
+    }
+    return [get_encoder(syntax).encode(frame, **(properties | options)) for frame in frames]
+
+
+def saved(frame, form, **options):
+    buffer = io.BytesIO()
+    Image.fromarray(frame).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def smooth_colours():
+    """Colours that JPEG keeps within a few levels: ``(T, 16, 32, 3)``."""
+    ramp = np.linspace(0, 255, 32)
+    frame = np.stack(np.broadcast_arrays(ramp, 255 - ramp, np.linspace(20, 90, 16)[:, None]), axis=-1)
+    return np.stack([np.roll(frame, 5 * index, axis=0) for index in range(T)]).astype(np.uint8)
+
+
+def region(**changes):
+    values = {
+        "RegionSpatialFormat": 1,
+        "RegionDataType": 1,
+        "RegionLocationMinX0": 2,
+        "RegionLocationMinY0": 1,
+        "RegionLocationMaxX1": 17,
+        "RegionLocationMaxY1": 9,
+        "PhysicalUnitsXDirection": 3,
+        "PhysicalUnitsYDirection": 3,
+        "PhysicalDeltaX": 0.02,
+        "PhysicalDeltaY": 0.03,
+    }
+    item = Dataset()
+    for keyword, value in (values | changes).items():
+        setattr(item, keyword, value)
+    return item
+
+
+ECG = {"RegionSpatialFormat": 4, "RegionDataType": 10, "PhysicalUnitsXDirection": 4, "PhysicalDeltaX": 0.001}
+
+
+# Pixels
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless, JPEG2000Lossless])
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((T, Y, X), np.uint8),
+        ((T, Y, X), np.uint16),
+        ((1, Y, X), np.uint8),
+        ((T, Y, X, 3), np.uint8),
+        ((3, 5, 7), np.uint8),
+    ],
+)
+def test_frames_come_back_bit_for_bit(tmp_path, syntax, shape, dtype):
+    frames = noise(*shape, dtype=dtype)
+    pixel_data = None
+    if syntax == RLELossless:
+        pixel_data = encapsulate(encoded(frames, syntax))
+    elif syntax == JPEG2000Lossless:
+        pixel_data = encapsulate([saved(frame, "JPEG2000", irreversible=False) for frame in frames])
+    cine = open_cine(write_dicom(tmp_path / "clip.dcm", frames, syntax=syntax, pixel_data=pixel_data))
+
+    assert (len(cine), cine.frame_shape, cine.dtype, cine.name) == (shape[0], shape[1:], dtype, "clip")
+    assert cine.value_range == (0, np.iinfo(dtype).max)
+    for index in (shape[0] - 1, 0):
+        frame = cine[index]
+        np.testing.assert_array_equal(frame, frames[index])
+        assert frame.dtype == cine.dtype
+
+
+def test_big_endian_and_planar_colours(tmp_path):
+    deep = noise(T, Y, X, dtype=np.uint16)
+    swapped = deep.astype(">u2").tobytes()
+    path = write_dicom(tmp_path / "big.dcm", deep, syntax=ExplicitVRBigEndian, pixel_data=swapped)
+    np.testing.assert_array_equal(open_cine(path)[2], deep[2])
+
+    colours = noise(T, Y, X, 3)
+    planes = np.moveaxis(colours, -1, 1).tobytes()
+    path = write_dicom(tmp_path / "planar.dcm", colours, pixel_data=planes, PlanarConfiguration=1)
+    np.testing.assert_array_equal(open_cine(path)[2], colours[2])
+
+
+def test_monochrome1_is_turned_and_bits_stored_set_black_and_white(tmp_path):
+    frames = noise(T, Y, X, dtype=np.uint16) >> 4
+    elements = {"BitsStored": 12, "HighBit": 11}
+    plain = open_cine(write_dicom(tmp_path / "m2.dcm", frames, **elements))
+    turned = open_cine(write_dicom(tmp_path / "m1.dcm", frames, PhotometricInterpretation="MONOCHROME1", **elements))
+    assert plain.value_range == turned.value_range == (0, 4095)
+    np.testing.assert_array_equal(plain[1], frames[1])
+    np.testing.assert_array_equal(turned[1], 4095 - frames[1])
+    assert turned[1].dtype == np.uint16
+
+    signed = noise(T, Y, X, dtype=np.int16)
+    cine = open_cine(write_dicom(tmp_path / "s.dcm", signed, PhotometricInterpretation="MONOCHROME1"))
+    assert cine.value_range == (-32768, 32767)
+    np.testing.assert_array_equal(cine[3], ~signed[3])
+
+
+@pytest.mark.parametrize("scale", [1, 256])
+def test_palette_colours_are_looked_up_also_where_16_bit_entries_hold_8_bit_values(tmp_path, scale):
+    indices = noise(T, Y, X)
+    colours = noise(3, 256, seed=1)
+    elements = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for name, entries in zip(("Red", "Green", "Blue"), colours, strict=True):
+        elements[f"{name}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
+        elements[f"{name}PaletteColorLookupTableData"] = (entries.astype(np.uint16) * scale).tobytes()
+    cine = open_cine(write_dicom(tmp_path / "palette.dcm", indices, **elements))
+    assert (cine.frame_shape, cine.dtype, cine.value_range) == ((Y, X, 3), np.uint8, (0, 255))
+    np.testing.assert_array_equal(cine[2], np.moveaxis(colours[:, indices[2]], 0, -1))
+
+
+def test_uncompressed_ybr_becomes_rgb(tmp_path):
+    # Full-range BT.601 by its own formula: Y, 128 + 0.564 (B − Y), 128 + 0.713 (R − Y), the blue in pairs of columns.
+    rgb = smooth_colours().repeat(2, axis=2).astype(float)
+    y = rgb @ [0.299, 0.587, 0.114]
+    cb, cr = 128 + 0.564 * (rgb[..., 2] - y), 128 + 0.713 * (rgb[..., 0] - y)
+    full = np.stack([y, cb, cr], axis=-1).round().clip(0, 255).astype(np.uint8)
+    halved = np.stack(
+        [full[:, :, 0::2, 0], full[:, :, 1::2, 0], full[:, :, 0::2, 1], full[:, :, 0::2, 2]], axis=-1
+    ).tobytes()
+    for name, pixel_data in [("YBR_FULL", full.tobytes()), ("YBR_FULL_422", halved), ("YBR_FULL_422", full.tobytes())]:
+        path = write_dicom(tmp_path / "ybr.dcm", full, pixel_data=pixel_data, PhotometricInterpretation=name)
+        np.testing.assert_allclose(open_cine(path)[3].astype(float), rgb[3], atol=3, err_msg=name)
+
+
+@pytest.mark.parametrize("quality", [{"quality": 95, "subsampling": "4:2:2"}, {"quality": 90, "subsampling": "4:4:4"}])
+def test_jpeg_equals_pillow(tmp_path, quality):
+    streams = [saved(frame, "JPEG", **quality) for frame in smooth_colours()]
+    path = write_dicom(
+        tmp_path / "clip.dcm",
+        smooth_colours(),
+        syntax=JPEGBaseline8Bit,
+        pixel_data=encapsulate(streams),
+        PhotometricInterpretation="YBR_FULL_422",
+    )
+    for frame, stream in zip(open_cine(path), streams, strict=True):
+        direct = np.asarray(Image.open(io.BytesIO(stream)))
+        np.testing.assert_allclose(frame.astype(int), direct, atol=1)
+
+
+def test_a_jpeg_with_an_adobe_marker_is_not_converted_twice(tmp_path):
+    jfif = saved(smooth_colours()[0], "JPEG", quality=95)
+    adobe = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x01"
+    stream = jfif[:2] + adobe + jfif[4 + int.from_bytes(jfif[4:6], "big") :]
+    path = write_dicom(
+        tmp_path / "scan.dcm",
+        smooth_colours()[:1],
+        syntax=JPEGBaseline8Bit,
+        pixel_data=encapsulate([stream]),
+        PhotometricInterpretation="YBR_FULL_422",
+    )
+    np.testing.assert_allclose(open_cine(path)[0].astype(int), np.asarray(Image.open(io.BytesIO(jfif))), atol=1)
+
+
+@pytest.mark.parametrize("irreversible", [True, False])
+def test_jpeg_2000_colours(tmp_path, irreversible):
+    streams = [
+        saved(frame, "JPEG2000", irreversible=irreversible, quality_layers=[1.5], mct=1) for frame in smooth_colours()
+    ]
+    path = write_dicom(
+        tmp_path / "clip.dcm",
+        smooth_colours(),
+        syntax=JPEG2000,
+        pixel_data=encapsulate(streams),
+        PhotometricInterpretation="YBR_ICT" if irreversible else "YBR_RCT",
+    )
+    np.testing.assert_allclose(open_cine(path)[2].astype(int), smooth_colours()[2], atol=8)
+
+
+# Frames in the file
+
+
+def fragmented(streams, table):
+    """Pixel data whose frames are in three fragments each."""
+    frames = [b"".join(itemize_frame(stream, nr_fragments=3)) for stream in streams]
+    offsets = np.cumsum([0, *(len(frame) for frame in frames[:-1])]).astype("<u4").tobytes() if table else b""
+    return b"\xfe\xff\x00\xe0" + len(offsets).to_bytes(4, "little") + offsets + b"".join(frames)
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_frames_in_several_fragments(tmp_path, table):
+    # Long padding hides the end marker, so that only the table tells the frames apart.
+    padding = bytes(24) if table else b""
+    streams = [saved(frame, "JPEG", quality=95) + padding for frame in smooth_colours()]
+    assert len(list(fragment_frame(streams[0], 3))) == 3
+    path = write_dicom(
+        tmp_path / "clip.dcm",
+        smooth_colours(),
+        syntax=JPEGBaseline8Bit,
+        pixel_data=fragmented(streams, table),
+        PhotometricInterpretation="YBR_FULL_422",
+    )
+    cine = open_cine(path)
+    assert len(cine) == T
+    for index in (3, 1):
+        direct = np.asarray(Image.open(io.BytesIO(streams[index])))
+        np.testing.assert_allclose(cine[index].astype(int), direct, atol=1)
+
+
+def test_a_single_frame_in_several_fragments_and_no_number_of_frames(tmp_path):
+    stream = saved(smooth_colours()[0], "JPEG", quality=95)
+    path = write_dicom(
+        tmp_path / "scan.dcm",
+        smooth_colours()[:1],
+        syntax=JPEGBaseline8Bit,
+        pixel_data=fragmented([stream], table=False),
+        PhotometricInterpretation="YBR_FULL_422",
+        NumberOfFrames=None,
+    )
+    cine = open_cine(path)
+    assert len(cine) == 1
+    np.testing.assert_allclose(cine[0].astype(int), np.asarray(Image.open(io.BytesIO(stream))), atol=1)
+
+
+def test_a_wrong_offset_table_does_no_harm(tmp_path):
+    frames = noise(T, Y, X)
+    pixel_data = bytearray(encapsulate(encoded(frames, RLELossless), has_bot=True))
+    pixel_data[12:16] = b"\xff\xff\xff\x7f"
+    path = write_dicom(tmp_path / "clip.dcm", frames, syntax=RLELossless, pixel_data=bytes(pixel_data))
+    np.testing.assert_array_equal(open_cine(path)[3], frames[3])
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless])
+def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, syntax):
+    frames = np.zeros((200, 64, 64), np.uint8)
+    pixel_data = encapsulate(encoded(frames, syntax)) if syntax.is_encapsulated else None
+    path = write_dicom(tmp_path / "clip.dcm", frames, syntax=syntax, pixel_data=pixel_data)
+    open_cine(path)[0]  # whatever is loaded once
+    tracemalloc.start()
+    open_cine(path)[150]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < frames.nbytes / 4
+
+
+# Time
+
+
+@pytest.mark.parametrize(
+    ("elements", "frame_rate"),
+    [
+        ({}, None),
+        ({"FrameIncrementPointer": TAGS["FrameTime"], "FrameTime": "40", "CineRate": "10"}, 25),
+        ({"FrameIncrementPointer": TAGS["FrameTimeVector"], "FrameTimeVector": ["0", "50", "40", "50"]}, 20),
+        ({"FrameTime": "40", "RecommendedDisplayFrameRate": "12", "CineRate": "10"}, 12),
+        ({"FrameIncrementPointer": TAGS["FrameTime"], "FrameTime": "0", "CineRate": "10"}, 10),
+        ({"FrameIncrementPointer": TAGS["FrameTime"], "RecommendedDisplayFrameRate": "15"}, 15),
+        ({"RecommendedDisplayFrameRate": "0", "CineRate": "-3"}, None),
+        ({"FrameIncrementPointer": [TAGS["FrameTime"], 0x00540080], "FrameTime": "100"}, 10),
+    ],
+)
+def test_frame_rate(tmp_path, elements, frame_rate):
+    cine = open_cine(write_dicom(tmp_path / "clip.dcm", noise(T, Y, X), **elements))
+    assert cine.frame_rate == (None if frame_rate is None else pytest.approx(frame_rate))
+
+
+def test_a_frame_time_that_is_no_number_counts_as_absent(tmp_path):
+    elements = {"FrameIncrementPointer": TAGS["FrameTime"], "FrameTime": "40", "CineRate": "10"}
+    path = write_dicom(tmp_path / "clip.dcm", noise(T, Y, X), **elements)
+    content = path.read_bytes()
+    assert content.count(b"DS\x02\x0040") == 1
+    path.write_bytes(content.replace(b"DS\x02\x0040", b"DS\x02\x00? "))
+    assert open_cine(path).frame_rate == 10
+
+
+# Space
+
+TISSUE_BOX = (slice(1, 10), slice(2, 18))
+
+
+@pytest.mark.parametrize(
+    ("regions", "spacing", "box"),
+    [
+        ([region()], (0.3, 0.2), TISSUE_BOX),
+        ([region(**ECG), region()], (0.3, 0.2), TISSUE_BOX),
+        ([region(**ECG)], None, None),
+        ([region(RegionDataType=2)], (0.3, 0.2), TISSUE_BOX),
+        ([region(PhysicalDeltaY=-0.03)], (0.3, 0.2), TISSUE_BOX),
+        # Not in cm, or not at all.
+        ([region(PhysicalUnitsYDirection=4)], None, TISSUE_BOX),
+        ([region(PhysicalDeltaX=0.0)], None, TISSUE_BOX),
+        # A box up to the very edge, and ending one beyond it.
+        ([region(RegionLocationMaxX1=X - 1)], (0.3, 0.2), (slice(1, 10), slice(2, X))),
+        ([region(RegionLocationMaxX1=X)], (0.3, 0.2), (slice(1, 10), slice(2, X))),
+        # Boxes of a larger frame, the tissue's own or another.
+        ([region(RegionLocationMaxX1=X + 1)], None, None),
+        ([region(RegionLocationMaxY1=Y + 1)], None, None),
+        ([region(), region(**ECG, RegionLocationMaxY1=300)], None, None),
+        # Two views: the larger one's box, and a spacing only if both have the same.
+        ([region(RegionLocationMaxX1=9), region(RegionLocationMinX0=10)], (0.3, 0.2), (slice(1, 10), slice(2, 10))),
+        ([region(RegionLocationMaxX1=9), region(RegionLocationMinX0=10, PhysicalDeltaX=0.05)], None, ...),
+    ],
+)
+def test_calibration(tmp_path, regions, spacing, box):
+    path = write_dicom(
+        tmp_path / "clip.dcm", noise(T, Y, X), SequenceOfUltrasoundRegions=regions, PixelSpacing=["9", "9"]
+    )
+    cine = open_cine(path)
+    assert cine.spacing_mm == (None if spacing is None else pytest.approx(spacing))
+    if box is not ...:
+        assert cine.region == box
+
+
+def test_pixel_spacing_counts_only_without_regions(tmp_path):
+    cine = open_cine(write_dicom(tmp_path / "a.dcm", noise(T, Y, X), PixelSpacing=["0.4", "0.5"]))
+    assert (cine.spacing_mm, cine.region) == ((0.4, 0.5), None)
+    assert open_cine(write_dicom(tmp_path / "b.dcm", noise(T, Y, X), PixelSpacing=["0", "0.5"])).spacing_mm is None
+
+
+# Faults, in words
+
+
+@pytest.mark.parametrize(
+    ("elements", "message"),
+    [
+        ({"NumberOfFrames": 0}, "holds 0 frames"),
+        ({"NumberOfFrames": T + 3}, f"cut short: only {T} of its {T + 3} frames"),
+        ({"Rows": None}, "lacks Rows"),
+        ({"PhotometricInterpretation": "CMYK"}, "CMYK with 1 samples"),
+        ({"BitsStored": 9}, "9 bits stored in 8"),
+    ],
+)
+def test_an_unusable_header(tmp_path, elements, message):
+    path = write_dicom(tmp_path / "clip.dcm", noise(T, Y, X), **elements)
+    with pytest.raises(SegcamError, match=rf"clip\.dcm cannot be read: .*{message}"):
+        open_cine(path)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless])
+def test_a_file_that_is_cut_short(tmp_path, syntax):
+    frames = noise(T, Y, X)
+    pixel_data = encapsulate(encoded(frames, syntax)) if syntax.is_encapsulated else None
+    path = write_dicom(tmp_path / "clip.dcm", frames, syntax=syntax, pixel_data=pixel_data)
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(SegcamError, match=f"cut short: only {T - 1} of its {T} frames"):
+        open_cine(path)
+
+
+def test_a_file_without_an_image(tmp_path):
+    path = write_dicom(tmp_path / "report.dcm", noise(T, Y, X))
+    header = pydicom.dcmread(path)
+    del header.PixelData
+    header.save_as(path)
+    with pytest.raises(SegcamError, match=r"report\.dcm .*holds no image"):
+        open_cine(path)
+
+
+def test_one_broken_frame_is_named_and_the_others_stay_readable(tmp_path):
+    frames = noise(T, Y, X)
+    streams = encoded(frames, RLELossless)
+    streams[2] = streams[2][:70]
+    pixel_data = encapsulate(streams)
+    cine = open_cine(write_dicom(tmp_path / "clip.dcm", frames, syntax=RLELossless, pixel_data=pixel_data))
+    np.testing.assert_array_equal(cine[3], frames[3])
+    with pytest.raises(SegcamError, match=r"Frame 2 of clip\.dcm cannot be decoded: "):
+        cine[2]
+
+
+def test_a_file_that_has_gone(tmp_path):
+    path = write_dicom(tmp_path / "clip.dcm", noise(T, Y, X))
+    cine = open_cine(path)
+    path.unlink()  # possible on Windows too, since no file stays open
+    with pytest.raises(SegcamError, match="can no longer be read"):
+        cine[0]
+
+
+def test_compressions_that_cannot_be_decoded(tmp_path):
+    def write(syntax):
+        return write_dicom(tmp_path / "clip.dcm", noise(1, Y, X), syntax=syntax, pixel_data=encapsulate([b"\0\0"]))
+
+    with pytest.raises(SegcamError, match=r"clip\.dcm holds a video .*H\.264"):
+        open_cine(write(MPEG4HP41))
+    if not pydicom.pixels.get_decoder(JPEGLosslessSV1).is_available:
+        with pytest.raises(SegcamError, match=r"JPEG Lossless.*pip install python-gdcm"):
+            open_cine(write(JPEGLosslessSV1))
+
+
+# Real files
+
+
+@needs_data
+def test_a_real_cine_frame_by_frame():
+    path = DATA / "cine/us_multiframe_ybr_30_frames.dcm"
+    cine = open_cine(path)
+    assert (len(cine), cine.frame_shape, cine.frame_rate) == (30, (240, 320, 3), pytest.approx(30, rel=1e-4))
+    assert (cine.spacing_mm, cine.region) == (None, None)  # its region box belongs to a larger frame
+    whole = pydicom.dcmread(path).pixel_array
+    for index in (0, 13, 29):
+        np.testing.assert_array_equal(cine[index], whole[index])
+
+
+@needs_data
+@pytest.mark.parametrize("name", ["US1_UNCI", "US1_J2KI", "examples_palette"])
+def test_real_stills(name):
+    cine = open_cine(DATA / f"dicom/{name}.dcm")
+    assert (len(cine), cine.dtype, cine.spacing_mm, cine.frame_rate) == (1, np.uint8, None, None)
+    assert cine[0].shape == cine.frame_shape
+    if name == "US1_J2KI":  # the same image as the uncompressed one
+        difference = cine[0].astype(int) - open_cine(DATA / "dicom/US1_UNCI.dcm")[0]
+        assert np.abs(difference).mean() < 2
