@@ -1,0 +1,143 @@
+"""The explanation: all that one frame gave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_segcam.explanation.target import Target
+from napari_segcam.imaging.preprocessing import Geometry
+from napari_segcam.network.stages import Stage
+
+
+class Reason(Enum):
+    """Why a heatmap is empty, in the user's words."""
+
+    EMPTY_REGION = "the network found nothing of this class in the frame, so there is no region to explain"
+    NOTHING_POSITIVE = "every place of this stage speaks against the target, so nothing is left above zero"
+    NOT_CONNECTED = "the score does not depend on this stage"
+    NOT_FINITE = "the network gave values that are not numbers (NaN or infinity) at this stage"
+
+
+@dataclass(frozen=True, eq=False)
+class Heatmap:
+    """The CAM of one stage at the stage's own resolution.
+
+    Attributes:
+        stage: which one.
+        values: ``(h, w)`` float32, raw: not negative, not scaled.
+        geometry: how the frame lies in the network's input.
+        reason: why it is empty; None where it is not.
+    """
+
+    stage: Stage
+    values: NDArray[np.float32]
+    geometry: Geometry = field(repr=False)
+    reason: Reason | None = None
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Frame pixels per heatmap pixel, (rows, columns)."""
+        return self._placement()[0]
+
+    @property
+    def translate(self) -> tuple[float, float]:
+        """Where the centre of the first heatmap pixel lies, in frame pixels, (rows, columns)."""
+        return self._placement()[1]
+
+    def _placement(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        return self.geometry.placement((self.values.shape[0], self.values.shape[1]))
+
+    def raw_on_frame(self) -> NDArray[np.float32]:
+        """The raw values interpolated to the frame's grid ``(Y, X)``."""
+        return self.geometry.to_frame(torch.from_numpy(self.values)).numpy()
+
+    def on_frame(self) -> NDArray[np.float32]:
+        """The map on the frame's grid ``(Y, X)``, scaled to [0, 1] as the reference libraries do.
+
+        That is min–max, bilinear interpolation, and min–max again: fit for looking at one frame, but values of
+        different frames, stages or methods cannot be compared.
+        """
+        scaled = torch.from_numpy(_min_max(self.values))
+        return _min_max(self.geometry.to_frame(scaled).numpy())
+
+
+class Heatmaps(Mapping[str, Heatmap]):
+    """Heatmaps by stage name, in the network's order; aliases such as ``"encoder_last"`` are understood."""
+
+    def __init__(self, heatmaps: Mapping[str, Heatmap], aliases: Mapping[str, str]) -> None:
+        self._heatmaps = dict(heatmaps)
+        self._aliases = dict(aliases)
+
+    def __getitem__(self, name: str) -> Heatmap:
+        return self._heatmaps[self._aliases.get(name, name)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._heatmaps)
+
+    def __len__(self) -> int:
+        return len(self._heatmaps)
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """All that one frame gave.
+
+    Attributes:
+        probabilities: ``(C, Y, X)`` float32 on the frame's grid: a sigmoid for one class, a softmax for several.
+        mask: ``(Y, X)`` uint8 labels, 0 = background; with one class 1 is that class, else the class's index.
+        region: ``(Y, X)`` bool, M on the frame's grid.
+        heatmaps: one per selected stage.
+        method: name of the CAM method.
+        target: what was explained, its class settled.
+        class_names: one per probability channel.
+        threshold: that cut the probability of a single class.
+        provenance: what this was computed from, in plain values.
+    """
+
+    probabilities: NDArray[np.float32]
+    mask: NDArray[np.uint8]
+    region: NDArray[np.bool_]
+    heatmaps: Heatmaps
+    method: str
+    target: Target
+    class_names: tuple[str, ...]
+    threshold: float
+    provenance: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        return self.mask.shape[0], self.mask.shape[1]
+
+    @property
+    def label(self) -> int:
+        """The label of the explained class in ``mask``."""
+        return label_of(self.target.class_index or 0, len(self.probabilities))
+
+
+def probabilities_of(logits: torch.Tensor) -> torch.Tensor:
+    """``(..., C, H, W)`` logits → probabilities: a sigmoid for one class, a softmax for several."""
+    return logits.sigmoid() if logits.shape[-3] == 1 else logits.softmax(-3)
+
+
+def label_mask(probabilities: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:
+    """``(C, ...)`` probabilities → uint8 labels: one class is cut at the threshold, of several the likeliest wins."""
+    if len(probabilities) == 1:
+        return (probabilities[0] > threshold).astype(np.uint8)
+    return probabilities.argmax(0).astype(np.uint8)
+
+
+def label_of(class_index: int, classes: int) -> int:
+    """The label that stands for a class in a mask."""
+    return class_index if classes > 1 else 1
+
+
+def _min_max(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    lifted = values - values.min()
+    return lifted / (1e-7 + lifted.max())
