@@ -1,0 +1,73 @@
+"""The demo in a window: the sample, the checkpoint, and one frame explained, as a user would have done it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+from qtpy.QtCore import QTimer
+
+from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
+from napari_segcam.errors import SegcamError
+from napari_segcam.viewer.gradcam_widget import GradCamWidget
+from napari_segcam.viewer.session import ReviewSession
+from napari_segcam.viewer.workspace import PLUGIN, open_workspace
+
+_SETTLE_MS = 1500  # the window draws its docks and textures over several turns of the event loop
+
+
+def show_demo(screenshot: Path | None = None) -> None:
+    """Open the viewer with the sample's explanation; block until it is closed.
+
+    Args:
+        screenshot: where to save a picture of the window, which is then closed; None leaves it to the user.
+
+    Raises:
+        SegcamError: if the demo did not come to its end.
+    """
+    viewer = napari.Viewer(title="napari-segcam demo")
+    viewer.open(sample_cine(), plugin=PLUGIN)
+    viewer.dims.set_current_step(0, FRAME)
+    open_workspace(viewer)
+    session = ReviewSession.of(viewer)
+    _, gradcam = viewer.window.add_plugin_dock_widget(PLUGIN, "Grad-CAM")
+    assert isinstance(gradcam, GradCamWidget)
+    finished = False
+
+    def finish() -> None:
+        nonlocal finished
+        finished = True
+        if screenshot is not None:
+            QTimer.singleShot(_SETTLE_MS, lambda: _save_and_close(viewer, screenshot))
+
+    def explain() -> None:
+        gradcam.run_bar.requested.emit("this")
+        _when(session, "figures", finish)
+
+    _when(session, "network", explain)
+    session.load(str(demo_checkpoint()))
+    napari.run()
+    if screenshot is not None and not finished:
+        raise SegcamError(f"The demo did not come to its end. {' '.join(session.outcomes.values())}")
+
+
+def _when(session: ReviewSession, wanted: str, then: Callable[[], object]) -> None:
+    """Go on once the job at hand has given what was wanted, else give up and close."""
+
+    def on_change() -> None:
+        if session.job is not None:
+            return
+        session.job_changed.disconnect(on_change)
+        if getattr(session, wanted):
+            then()
+        else:
+            session.viewer.close()
+
+    session.job_changed.connect(on_change)
+
+
+def _save_and_close(viewer: napari.Viewer, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    viewer.screenshot(str(path), canvas_only=False, flash=False)
+    viewer.close()

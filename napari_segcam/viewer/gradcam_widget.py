@@ -1,0 +1,146 @@
+"""The Grad-CAM widget: where the network looked, stage by stage."""
+
+from __future__ import annotations
+
+from napari.components import ViewerModel
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QTreeWidget, QTreeWidgetItem, QWidget
+from superqt import QLabeledDoubleSlider
+
+from napari_segcam.viewer.layers import COLORMAPS
+from napari_segcam.viewer.parts import Choice, ImageChoice, RunBar, form, panel
+from napari_segcam.viewer.session import Request, ReviewSession
+
+_NAME, _STRIDE, _RATIO = range(3)
+_STAGE = Qt.ItemDataRole.UserRole
+_RATIO_EXPLAINED = (
+    "Mean heat inside the region over mean heat outside it, of the frame explained last. "
+    "Where the region is the predicted mask a large ratio is partly true by construction."
+)
+_ECHOES = (
+    "A full-resolution decoder stage echoes the mask by construction: it tells little of where the network looked."
+)
+
+
+class GradCamWidget(QWidget):
+    """Choose the method, the target and the stages; run; fade and colour all heatmaps at once."""
+
+    def __init__(self, napari_viewer: ViewerModel) -> None:
+        super().__init__()
+        self.session = ReviewSession.of(napari_viewer)
+        self.image = ImageChoice(self.session)
+        self.method = Choice("How activations and gradients become a heatmap")
+        self.target_class = Choice("Whose logits are explained")
+        self.region = Choice(
+            "Where the logits are summed: the predicted mask, everywhere, or what is painted in a Labels layer"
+        )
+        self.stages = QTreeWidget()
+        self.stages.setRootIsDecorated(False)
+        self.stages.setHeaderLabels(["stage", "stride", "in / out"])
+        self.stages.header().setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        self.stages.header().setStretchLastSection(False)
+        self.stages.setToolTip("Which stages get a heatmap, in the order the network runs them")
+        self.stages.headerItem().setToolTip(_RATIO, _RATIO_EXPLAINED)
+        self.choose_main = QPushButton("Main")
+        self.choose_main.setToolTip("The encoder stages and one decoder node per resolution")
+        self.choose_all = QPushButton("All")
+        self.choose_none = QPushButton("None")
+        self.opacity = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 1)
+        self.opacity.setDecimals(2)
+        self.opacity.setValue(0.6)
+        self.opacity.setToolTip("Of all stages at once")
+        self.colormap = Choice("Of all stages at once")
+        self.colormap.offer([(name, name) for name in COLORMAPS])
+        self.run_bar = RunBar(self.session, "explain", "Explain")
+
+        choosers = QHBoxLayout()
+        for button in (self.choose_main, self.choose_all, self.choose_none):
+            choosers.addWidget(button)
+        panel(
+            self,
+            form(
+                ("image", self.image),
+                ("method", self.method),
+                ("class", self.target_class),
+                ("region", self.region),
+            ),
+            choosers,
+            self.stages,
+            form(("opacity", self.opacity), ("colormap", self.colormap)),
+            self.run_bar,
+        )
+
+        self.choose_main.clicked.connect(lambda: self._check("main"))
+        self.choose_all.clicked.connect(lambda: self._check("all"))
+        self.choose_none.clicked.connect(lambda: self._check(()))
+        self.opacity.valueChanged.connect(self._set_opacity)
+        self.colormap.chosen.connect(self._set_colormap)
+        self.run_bar.requested.connect(self._run)
+        self.session.network_changed.connect(self._on_network)
+        self.session.layers_changed.connect(self._offer_regions)
+        self.session.image_changed.connect(self._offer_regions)
+        self.session.explained.connect(self._show_figures)
+        self._on_network()
+        self._offer_regions()
+
+    def checked(self) -> tuple[str, ...]:
+        """Names of the checked stages."""
+        return tuple(name for name, item in self._items() if item.checkState(_NAME) == Qt.CheckState.Checked)
+
+    def _items(self) -> list[tuple[str, QTreeWidgetItem]]:
+        items = (self.stages.topLevelItem(row) for row in range(self.stages.topLevelItemCount()))
+        return [(item.data(_NAME, _STAGE), item) for item in items]
+
+    def _run(self, frames: str) -> None:
+        self._set_opacity(self.opacity.value())
+        self._set_colormap(self.colormap.value)
+        request = Request(self.method.value, self.checked(), self.target_class.value, self.region.value)
+        self.session.run(request, frames)  # type: ignore[arg-type]
+
+    def _check(self, stages: str | tuple[str, ...]) -> None:
+        if self.session.network is None:
+            return
+        wanted = {stage.name for stage in self.session.network.select(stages)}
+        for name, item in self._items():
+            item.setCheckState(_NAME, Qt.CheckState.Checked if name in wanted else Qt.CheckState.Unchecked)
+
+    def _set_opacity(self, value: float) -> None:
+        if (layers := self.session.layers()) is not None:
+            layers.set_opacity(value)
+
+    def _set_colormap(self, name: str) -> None:
+        if (layers := self.session.layers()) is not None:
+            layers.set_colormap(name)
+
+    def _on_network(self) -> None:
+        network = self.session.network
+        if network is None:
+            return
+        from napari_segcam.explanation.methods import METHODS  # brings torch, which the network has brought already
+
+        self.method.offer([(method.title, method.name) for method in METHODS.values()])
+        self.target_class.offer(
+            [(name, index) for index, name in enumerate(network.class_names)], network.class_index(None)
+        )
+        self.stages.clear()
+        for stage in network.stages:
+            item = QTreeWidgetItem([stage.name, str(stage.stride), ""])
+            item.setData(_NAME, _STAGE, stage.name)
+            echoes = stage.kind != "encoder" and stage.stride == 1
+            item.setToolTip(_NAME, f"{stage.channels} channels at stride {stage.stride}" + f"\n{_ECHOES}" * echoes)
+            self.stages.addTopLevelItem(item)
+        self._check("main")
+
+    def _offer_regions(self) -> None:
+        painted = [(f"painted in {layer.name}", layer) for layer in self.session.regions()]
+        self.region.offer([("predicted mask", "mask"), ("whole image", "image"), *painted])
+
+    def _show_figures(self) -> None:
+        for name, item in self._items():
+            figures = self.session.figures.get(name)
+            ratio = figures.ratio if figures is not None else None
+            item.setText(_RATIO, "" if figures is None else "undefined" if ratio is None else f"{ratio:.2g}")
+            item.setToolTip(
+                _RATIO, figures.undefined if figures is not None and figures.undefined else _RATIO_EXPLAINED
+            )

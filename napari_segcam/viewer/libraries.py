@@ -1,0 +1,27 @@
+"""Importing torch into a process that already draws with OpenGL."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from contextlib import suppress
+
+
+def import_torch() -> None:
+    """Import torch, which takes seconds and so happens in the worker, and is made safe beside Mesa's drivers.
+
+    On Linux torch's CUDA build imports triton, whose library carries an LLVM of its own. Where Mesa's driver has
+    brought another LLVM into the process first, as its software renderer does, triton would be bound to that one and
+    the process would crash. ``RTLD_DEEPBIND`` lets triton see its own first.
+    """
+    deep_bind = getattr(os, "RTLD_DEEPBIND", None)
+    if deep_bind is not None and "triton" not in sys.modules and importlib.util.find_spec("triton") is not None:
+        flags = sys.getdlopenflags()
+        sys.setdlopenflags(flags | deep_bind)
+        try:
+            with suppress(ImportError):
+                importlib.import_module("triton._C.libtriton")
+        finally:
+            sys.setdlopenflags(flags)
+    importlib.import_module("torch")

@@ -1,0 +1,13 @@
+"""The sample in napari's File ▸ Open Sample menu."""
+
+from __future__ import annotations
+
+from napari.types import LayerDataTuple
+
+from napari_segcam.demo import sample_cine
+from napari_segcam.viewer.reader import read_layers
+
+
+def fibroid_sweep() -> list[LayerDataTuple]:
+    """A simulated ultrasound sweep over a uterus with fibroids."""
+    return read_layers(str(sample_cine()))

@@ -1,0 +1,107 @@
+"""The worker: one long-lived thread that owns the network and does all computing, decoding and writing."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_segcam.errors import SegcamError
+
+_log = logging.getLogger(__name__)
+
+
+def _ignore(*_: Any) -> None:
+    """Nothing to be told."""
+
+
+@dataclass(eq=False)
+class Job:
+    """Work for the worker: an iterator that it exhausts, telling the UI thread of every result.
+
+    Between two results the job can be cancelled.
+
+    Attributes:
+        kind: one word for what it does.
+        title: for people, as in "Explaining 60 frames".
+        work: makes the iterator, in the worker thread; it touches no widget and no layer.
+        total: how many results to expect.
+        on_result: called in the UI thread with each result.
+        on_done: called in the UI thread at the end, however it came: with an error in the user's words, or None.
+    """
+
+    kind: str
+    title: str
+    work: Callable[[], Iterator[Any]]
+    total: int = 1
+    on_result: Callable[[Any], None] = _ignore
+    on_done: Callable[[str | None], None] = _ignore
+    _cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def cancel(self) -> None:
+        """Stop before the next result; what has been delivered stays."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    def run(self, deliver: Callable[[Callable[[], None]], None]) -> None:
+        """Do the work; ``deliver`` carries each call to the UI thread."""
+        error = None
+        try:
+            for result in self.work() if not self.cancelled else ():
+                if self.cancelled:
+                    break
+                deliver(lambda result=result: self.on_result(result))  # type: ignore[misc]
+        except SegcamError as fault:
+            error = str(fault)
+        except Exception as fault:  # the thread must outlive any defect, and the user must hear of it
+            _log.exception("%s failed", self.title)
+            error = f"{self.title} failed unexpectedly ({type(fault).__name__}: {fault}). Details are in the log."
+        deliver(lambda: self.on_done(error))
+
+
+class Worker(QObject):
+    """Runs jobs one after the other in a thread of its own; their callbacks run in the thread that made the worker.
+
+    Args:
+        prepare: run in the worker's thread before the first job.
+    """
+
+    _delivered = Signal(object)
+
+    def __init__(self, prepare: Callable[[], None] = _ignore) -> None:
+        super().__init__()
+        self._prepare = prepare
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._delivered.connect(self._call)
+        self._thread = threading.Thread(target=self._work, name="segcam-worker", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; after ``stop`` it is dropped."""
+        self._jobs.put(job)
+
+    def stop(self) -> None:
+        """End the thread after the job it is at."""
+        self._jobs.put(None)
+
+    def _work(self) -> None:
+        self._prepare()
+        while (job := self._jobs.get()) is not None:
+            job.run(self._deliver)
+
+    def _deliver(self, call: Callable[[], None]) -> None:
+        try:
+            self._delivered.emit(call)
+        except RuntimeError:  # the window was closed and Qt has deleted this object
+            _log.debug("a result came after the window was closed")
+
+    def _call(self, call: Callable[[], None]) -> None:
+        call()

@@ -1,0 +1,62 @@
+"""What the viewer's tests share: a small network, a session, and waiting for the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+from napari.components import ViewerModel
+from pytestqt.qtbot import QtBot
+
+from napari_segcam.network.network import Network
+from napari_segcam.viewer import session as session_module
+from napari_segcam.viewer.session import ReviewSession
+
+
+@pytest.fixture(scope="session")
+def network() -> Network:
+    torch.manual_seed(0)
+    return Network.from_module(smp.Unet("resnet18", encoder_weights=None), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def three_classes() -> Network:
+    torch.manual_seed(0)
+    return Network.from_module(smp.Unet("resnet18", encoder_weights=None, classes=3), device="cpu")
+
+
+@pytest.fixture
+def frames() -> np.ndarray:
+    """A gray cine of four frames of 96 × 64 pixels, each its own."""
+    return np.random.default_rng(0).integers(0, 255, (4, 96, 64), dtype=np.uint8)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The warnings and errors that the user was shown."""
+    messages: list[str] = []
+    monkeypatch.setattr(session_module, "show_error", messages.append)
+    monkeypatch.setattr(session_module, "show_warning", messages.append)
+    return messages
+
+
+@pytest.fixture
+def session(qtbot: QtBot, told: list[str]) -> Iterator[ReviewSession]:  # noqa: ARG001
+    """A session on a viewer without a window."""
+    made = ReviewSession.of(ViewerModel())
+    yield made
+    made.cancel()
+    qtbot.waitUntil(lambda: made.job is None, timeout=20_000)
+
+
+@pytest.fixture
+def finish(qtbot: QtBot) -> Callable[[ReviewSession], None]:
+    """Wait until the worker has done what it was asked."""
+
+    def wait(session: ReviewSession) -> None:
+        qtbot.waitUntil(lambda: session.job is None, timeout=60_000)
+
+    return wait

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.cine import ArrayCine, Cine
+from napari_segcam.viewer.reader import get_reader, layer_data
+
+T, Y, X = 5, 12, 20
+DATA = Path(__file__).parents[2] / "../shared/data"
+FRAMES = np.random.default_rng(0).integers(0, 200, (T, Y, X), dtype=np.uint8)
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """A calibrated gray cine of 25 frames per second."""
+    header = Dataset()
+    header.file_meta = FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID = UltrasoundMultiFrameImageStorage
+    header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID = generate_uid()
+    header.NumberOfFrames, header.Rows, header.Columns = FRAMES.shape
+    header.SamplesPerPixel, header.PhotometricInterpretation, header.PixelRepresentation = 1, "MONOCHROME2", 0
+    header.BitsAllocated, header.BitsStored, header.HighBit = 8, 8, 7
+    header.CineRate = "25"
+    header.PixelSpacing = ["0.3", "0.2"]
+    header.PixelData = FRAMES.tobytes()
+    header["PixelData"].VR = "OB"
+    header.save_as(tmp_path / "clip.dcm", enforce_file_format=True)
+    return tmp_path / "clip.dcm"
+
+
+class CountingCine(Cine):
+    """Frames of one value each, and a note of which were read."""
+
+    name = "counted"
+    frame_shape = (Y, X)
+    dtype = np.dtype(np.uint8)
+    value_range = (0.0, 255.0)
+
+    def __init__(self):
+        self.read = []
+
+    def __len__(self):
+        return T
+
+    def _read(self, index):
+        self.read.append(index)
+        return np.full((Y, X), index, np.uint8)
+
+
+def shown(layer):
+    return np.asarray(layer._slice.image.raw)
+
+
+def test_a_cine_opens_as_a_calibrated_layer(clip):
+    ((data, meta, kind),) = get_reader(str(clip))(str(clip))
+    assert kind == "image"
+    assert isinstance(data, da.Array)
+    assert data.chunksize == (1, Y, X)
+
+    viewer = ViewerModel()
+    layer = viewer.add_image(data, **meta)
+    assert layer.name == "clip"
+    np.testing.assert_allclose(layer.scale, (1, 0.3, 0.2))
+    assert [str(unit) for unit in layer.units] == ["pixel", "millimeter", "millimeter"]
+    assert layer.axis_labels == ("t", "y", "x")
+    assert layer.contrast_limits == [0, 255]
+    assert not layer.rgb
+    assert layer.metadata["segcam_source"] == {
+        "path": str(clip),
+        "frame_rate": 25.0,
+        "spacing_mm": (0.3, 0.2),
+        "value_range": (0, 255),
+    }
+    for step in (0, 3, 1, 4):
+        viewer.dims.set_current_step(0, step)
+        np.testing.assert_array_equal(shown(layer), FRAMES[step])
+
+
+def test_only_the_frames_that_are_looked_at_are_read():
+    cine = CountingCine()
+    data, meta, _ = layer_data(cine)
+    assert cine.read == []
+    viewer = ViewerModel()
+    layer = viewer.add_image(data, **meta)
+    viewer.dims.set_current_step(0, 2)
+    assert (shown(layer) == 2).all()
+    assert 4 not in cine.read
+
+
+def test_a_single_uncalibrated_colour_frame_keeps_pixel_units():
+    frame = np.random.default_rng(1).integers(0, 255, (Y, X, 3), dtype=np.uint8)
+    data, meta, _ = layer_data(ArrayCine(frame, name="still"))
+    assert isinstance(data, np.ndarray)
+    layer = ViewerModel().add_image(data, **meta)
+    assert layer.rgb
+    assert layer.axis_labels == ("y", "x")
+    np.testing.assert_array_equal(layer.scale, (1, 1))
+    assert [str(unit) for unit in layer.units] == ["pixel", "pixel"]
+
+
+def test_a_colour_cine_three_columns_wide_is_not_taken_for_colours():
+    data, meta, _ = layer_data(ArrayCine(FRAMES[..., :3], rgb=False))
+    layer = ViewerModel().add_image(data, **meta)
+    assert layer.data.shape == (T, Y, 3)
+    assert not layer.rgb
+
+
+def test_files_are_known_by_their_content(clip, tmp_path):
+    bare = shutil.copy(clip, tmp_path / "IM_0001")
+    assert get_reader(bare) is not None
+    picture = tmp_path / "scan.png"
+    picture.write_bytes(b"\x89PNG" + bytes(200))
+    assert get_reader(str(picture)) is None
+    assert get_reader([str(clip)]) is None
+    assert get_reader(str(tmp_path)) is None
+    assert get_reader(str(tmp_path / "gone.dcm")) is None
+
+
+def test_a_file_that_only_claims_to_be_dicom_is_refused_in_words(tmp_path):
+    path = tmp_path / "scan.dcm"
+    path.write_bytes(b"nothing" * 50)
+    with pytest.raises(SegcamError, match=r"scan\.dcm"):
+        get_reader(str(path))(str(path))
+
+
+def test_a_file_that_changed_and_is_opened_again_shows_its_new_frames(clip):
+    def opened_frame():
+        ((data, meta, _),) = get_reader(str(clip))(str(clip))
+        return shown(ViewerModel().add_image(data, **meta))
+
+    np.testing.assert_array_equal(opened_frame(), FRAMES[T // 2])
+    clip.write_bytes(clip.read_bytes().replace(FRAMES.tobytes(), (FRAMES + 50).tobytes()))
+    np.testing.assert_array_equal(opened_frame(), FRAMES[T // 2] + 50)
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the real ultrasound files are not here")
+def test_a_real_colour_cine():
+    path = str(DATA / "cine/us_multiframe_ybr_30_frames.dcm")
+    ((data, meta, _),) = get_reader(path)(path)
+    viewer = ViewerModel()
+    layer = viewer.add_image(data, **meta)
+    assert layer.data.shape == (30, 240, 320, 3)
+    assert layer.rgb
+    np.testing.assert_array_equal(layer.scale, (1, 1, 1))
+    viewer.dims.set_current_step(0, 20)
+    np.testing.assert_array_equal(shown(layer), np.asarray(data[20]))
