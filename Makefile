@@ -1,0 +1,30 @@
+# make env    the environment, in .venv (VENV=folder puts it elsewhere, PYTHON=program chooses the interpreter)
+# make demo   napari with the sample cine, its mask and its heatmaps; without a screen, the same as files in demo/
+# make test   all tests
+# make lint   style, format and types
+# make wheel  dist/: the source archive, and the wheel made from it
+
+VENV ?= .venv
+PYTHON ?=
+BIN = $(VENV)/bin
+SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s))
+
+.PHONY: env demo test lint wheel
+
+env:
+	@PYTHON="$(PYTHON)" tools/make-env "$(VENV)"
+
+demo: env
+	tools/with-display "$(BIN)/napari-segcam" demo --window $(if $(SCREEN),,--screenshot --out demo)
+
+test: env
+	tools/with-display "$(BIN)/python" -m pytest $(ARGS)
+
+lint: env
+	"$(BIN)/ruff" check
+	"$(BIN)/ruff" format --check
+	"$(BIN)/mypy"
+
+wheel: env
+	rm -rf dist
+	"$(BIN)/python" -m build
