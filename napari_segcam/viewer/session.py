@@ -187,7 +187,7 @@ class ReviewSession(QObject):
                 explanation = explainer(cine[number or 0], target, cine.value_range)
                 yield number, explanation, attention(explanation)
 
-        settings = (network, threshold, request if request.stages is not None else None)
+        settings = (network, threshold, layers.only_label, request if request.stages is not None else None)
         layers.begin(request.stages, settings)
 
         def on_result(result: tuple[int | None, Explanation, Mapping[str, Attention]]) -> None:

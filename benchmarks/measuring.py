@@ -1,0 +1,58 @@
+"""What the benchmarks share: the reference network, frames, and interleaved timing."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import segmentation_models_pytorch as smp
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+
+def reference_network(encoder: str = "efficientnet-b5", side: int = 256) -> nn.Module:
+    """U-Net++ with one class and random weights, its batch norms fitted so that activations keep a realistic scale."""
+    torch.manual_seed(0)
+    module = smp.UnetPlusPlus(encoder, encoder_weights=None, classes=1)
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            nn.init.uniform_(part.weight, 0.7, 1.3)
+            nn.init.uniform_(part.bias, -0.2, 0.2)
+            part.momentum = None
+    with torch.no_grad():
+        module.train()(torch.randn(4, 3, side, side))
+    return module.eval()
+
+
+def speckle(side: int, frames: int | None = None, seed: int = 0) -> NDArray[np.uint8]:
+    """Speckled uint8 frames, ``(side, side)`` or ``(frames, side, side)``."""
+    shape = (side, side) if frames is None else (frames, side, side)
+    return np.clip(np.random.default_rng(seed).gamma(2.0, 40.0, shape), 0, 255).astype(np.uint8)
+
+
+def interleaved(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each contestant in each round, after one round that does not count.
+
+    They take turns, so that a machine that slows down or speeds up does so for all of them.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for number in range(rounds + 1):
+        for name, run in contestants.items():
+            start = time.perf_counter()
+            run()
+            if number:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def median_ratio(seconds: list[float], base: list[float]) -> float:
+    """The median over the rounds of one contestant's time over another's."""
+    return statistics.median(mine / theirs for mine, theirs in zip(seconds, base, strict=True))
+
+
+def machine() -> str:
+    """One line on what this was measured on."""
+    return f"torch {torch.__version__}, {torch.get_num_threads()} threads, CPU"
