@@ -75,7 +75,7 @@ def inspect(
     for label, value in _facts(network).items():
         card.add_row(f"[bold]{label}", value)
     _console.print(card)
-    stages = Table("stage", "kind", "stride", "channels", "layer")
+    stages = Table("stage", "kind", "stride", "channels", "layer", caption="bold: what --stages main takes")
     main = main_stages(network.stages)
     for stage in network.stages:
         layer = stage.layer if stage.output is None else f"{stage.layer}[{stage.output}]"

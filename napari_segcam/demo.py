@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_segcam.errors import SegcamError
 
-FRAME = 24
+FRAME = 38  # where its largest fibroid is largest
 
 _CINE = "fibroid_sweep.dcm"
 _CHECKPOINT = "demo_fibroid_unetplusplus_b0.safetensors"

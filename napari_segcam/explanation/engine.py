@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from napari_segcam.network.stages import Stage, logits_of
+from napari_segcam.errors import SegcamError
+from napari_segcam.network.stages import Stage
+from napari_segcam.network.survey import logits_of
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,16 @@ def run(
         x: the input ``(B, C, H, W)``.
         stages: to be tapped; without any, only the logits are computed.
         region_of: gives M ``(B, C, H, W)`` from the detached logits; it is constant for the gradient.
+
+    Raises:
+        SegcamError: if the module gives no logits as large as its input.
     """
     if not stages:
         # no_grad and not inference_mode: what a module caches in the latter cannot serve a later pass with a graph.
         with torch.no_grad():
-            return Pass(logits_of(module(x)), {}, {})
+            return Pass(_logits(module, x), {}, {})
     with torch.enable_grad(), _taps(module, stages) as taps:
-        logits = logits_of(module(x))
+        logits = _logits(module, x)
     region = region_of(logits.detach())
     reached = [stage.name for stage in stages if stage.name in taps]
     gradients: Sequence[torch.Tensor | None] = [None] * len(reached)
@@ -64,6 +69,16 @@ def run(
         dict(zip(reached, gradients, strict=True)),
         region,
     )
+
+
+def _logits(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    logits = logits_of(module(x))
+    if logits.shape[-2:] != x.shape[-2:]:
+        raise SegcamError(
+            f"This network's output has {tuple(logits.shape[-2:])} pixels for an input of {tuple(x.shape[-2:])}: "
+            "only networks whose mask is as large as their input are supported."
+        )
+    return logits
 
 
 @contextmanager

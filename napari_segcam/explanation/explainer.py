@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -44,7 +45,7 @@ class Explainer:
         threshold: cuts the probability of a single class; by default the model card's.
 
     Raises:
-        SegcamError: if the method, a stage or a layer is unknown.
+        SegcamError: if the method, a stage or a layer is unknown, or the threshold is not between 0 and 1.
     """
 
     def __init__(
@@ -58,6 +59,8 @@ class Explainer:
         self.method = find_method(method)
         self.stages = network.select(stages)
         self.threshold = network.card.threshold if threshold is None else threshold
+        if not 0 < self.threshold < 1:
+            raise SegcamError(f"The threshold must lie between 0 and 1, but it is {self.threshold:g}.")
 
     def __call__(
         self,
@@ -87,7 +90,7 @@ class Explainer:
             return region
 
         given = self._run(x, region_of)
-        heatmaps = {stage.name: self._heatmap(stage, geometry, given) for stage in self.stages}
+        heatmaps = {stage.name: self._heatmap(stage, target, geometry, given) for stage in self.stages}
         probabilities = geometry.to_frame(probabilities_of(given.logits[0].float())).cpu().numpy()
         mask = label_mask(probabilities, self.threshold)
         return Explanation(
@@ -112,20 +115,16 @@ class Explainer:
                 f"{len(self.stages)} stages. Choose fewer stages, a smaller image size, or the CPU."
             ) from error
         except (RuntimeError, ValueError, AssertionError) as error:
+            side = self.network.seen.side
             raise SegcamError(
-                f"The network does not run on an input of {x.shape[-2]}×{x.shape[-1]} pixels: "
-                f"{' '.join(str(error).split())}"
+                f"The network does not run on an input of {x.shape[-2]}×{x.shape[-1]} pixels "
+                f"({' '.join(str(error).split())}). It does at {side}×{side}: set that image size."
             ) from error
 
     def _region(
         self, target: Target, drawn: NDArray[np.bool_] | None, geometry: Geometry, logits: torch.Tensor
     ) -> torch.Tensor:
         """M on the grid of the logits ``(H, W)``, never reaching into the padding."""
-        if logits.shape[-2:] != geometry.input_shape:
-            raise SegcamError(
-                f"This network's output has {tuple(logits.shape[-2:])} pixels for an input of {geometry.input_shape}: "
-                "only networks whose mask is as large as their input are supported."
-            )
         content = torch.from_numpy(geometry.content if drawn is None else geometry.to_input(drawn))
         if drawn is not None or target.region == "image":
             return content
@@ -141,14 +140,14 @@ class Explainer:
             return np.ones(mask.shape, dtype=bool)
         return mask == label_of(target.class_index or 0, self.network.classes)
 
-    def _heatmap(self, stage: Stage, geometry: Geometry, given: Pass) -> Heatmap:
+    def _heatmap(self, stage: Stage, target: Target, geometry: Geometry, given: Pass) -> Heatmap:
         activations, gradients = given.activations.get(stage.name), given.gradients.get(stage.name)
         if activations is None or gradients is None:
             return Heatmap(stage, np.zeros((1, 1), np.float32), geometry, Reason.NOT_CONNECTED)
         if activations.ndim != 4:
             raise SegcamError(f"The layer {stage.layer} gives no feature map, but {tuple(activations.shape)}.")
         if given.region is None or not given.region.any():
-            return Heatmap(stage, np.zeros(activations.shape[-2:], np.float32), geometry, Reason.EMPTY_REGION)
+            return Heatmap(stage, np.zeros(activations.shape[-2:], np.float32), geometry, _no_region(target, given))
         values = self.method.compute(activations, gradients)[0].relu().float().cpu().numpy()
         reason = None
         if not np.isfinite(values).all():
@@ -172,7 +171,17 @@ class Explainer:
             "frame_shape": list(geometry.frame_shape),
             "input_shape": list(geometry.input_shape),
             "device": str(network.device),
-            "versions": {
-                package: version(package) for package in ("napari-segcam", "torch", "segmentation-models-pytorch")
-            },
+            "versions": _versions(),
         }
+
+
+def _no_region(target: Target, given: Pass) -> Reason:
+    if not isinstance(target.region, str):
+        return Reason.NOTHING_DRAWN
+    # Where the logits are NaN, no pixel is above a threshold: that is no finding of the network.
+    return Reason.EMPTY_REGION if given.logits.isfinite().all() else Reason.NOT_FINITE
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {package: version(package) for package in ("napari-segcam", "torch", "segmentation-models-pytorch")}

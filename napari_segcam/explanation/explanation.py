@@ -20,7 +20,8 @@ class Reason(Enum):
     """Why a heatmap is empty, in the user's words."""
 
     EMPTY_REGION = "the network found nothing of this class in the frame, so there is no region to explain"
-    NOTHING_POSITIVE = "every place of this stage speaks against the target, so nothing is left above zero"
+    NOTHING_DRAWN = "the drawn region is empty in this frame"
+    NOTHING_POSITIVE = "nothing at this stage speaks for the target, so nothing is left above zero"
     NOT_CONNECTED = "the score does not depend on this stage"
     NOT_FINITE = "the network gave values that are not numbers (NaN or infinity) at this stage"
 
@@ -56,7 +57,7 @@ class Heatmap:
 
     def raw_on_frame(self) -> NDArray[np.float32]:
         """The raw values interpolated to the frame's grid ``(Y, X)``."""
-        return self.geometry.to_frame(torch.from_numpy(self.values)).numpy()
+        return self.geometry.to_frame(torch.from_numpy(self.values)).numpy().copy()
 
     def on_frame(self) -> NDArray[np.float32]:
         """The map on the frame's grid ``(Y, X)``, scaled to [0, 1] as the reference libraries do.

@@ -62,7 +62,6 @@ def gradcam_plus_plus(activations: torch.Tensor, gradients: torch.Tensor) -> tor
     squared = gradients.square()
     sums = activations.sum((2, 3), keepdim=True)
     alphas = squared / (2 * squared + sums * squared * gradients + 1e-6)
-    alphas = torch.where(gradients != 0, alphas, 0)
     return _weighted(activations, (alphas * gradients.relu()).sum((2, 3)))
 
 

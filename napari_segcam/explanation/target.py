@@ -34,19 +34,20 @@ class Target:
                 raise SegcamError(f"There is no region {self.region!r}. Choose 'mask', 'image', or give a bool array.")
         elif np.ndim(self.region) != 2:
             raise SegcamError(f"A region must be a (Y, X) array, but this one has the shape {np.shape(self.region)}.")
+        else:  # a copy: the caller may go on drawing
+            object.__setattr__(self, "region", np.array(self.region, dtype=bool))
 
     def drawn_region(self, frame_shape: tuple[int, int]) -> NDArray[np.bool_] | None:
-        """A copy of the region that was given as an array, checked against the frame; None for a region in words.
+        """The region that was given as an array, checked against the frame; None for a region in words.
 
         Raises:
             SegcamError: if its shape is not the frame's.
         """
         if isinstance(self.region, str):
             return None
-        region = np.array(self.region, dtype=bool)
-        if region.shape != frame_shape:
-            raise SegcamError(f"The region has the shape {region.shape}, but the frame has {frame_shape}.")
-        return region
+        if self.region.shape != frame_shape:
+            raise SegcamError(f"The region has the shape {self.region.shape}, but the frame has {frame_shape}.")
+        return self.region
 
     def described(self) -> dict[str, Any]:
         """The target in plain values, for provenance."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.value_range import value_range_of
+from napari_segcam.imaging.value_range import depends_on_dtype_alone, value_range_of
 
 Frame = NDArray[np.generic]
 
@@ -165,7 +165,7 @@ def usual_value_range(cine: Cine) -> tuple[float, float]:
     Raises:
         SegcamError: if the values are fractions outside 0–255, which have no usual meaning.
     """
-    if cine.dtype.kind != "f":
+    if depends_on_dtype_alone(cine.dtype):
         return value_range_of(np.empty(0, cine.dtype))
     return value_range_of(*(cine[index] for index in sorted({0, len(cine) // 2, len(cine) - 1})), name=cine.name)
 

@@ -57,21 +57,31 @@ class Geometry:
         Equals ``F.interpolate(mode="bilinear", align_corners=False)`` where the input holds nothing but the frame.
         """
         map_shape = (maps.shape[-2], maps.shape[-1])
-        if map_shape == self.input_shape and self.content_shape == self.frame_shape:
-            return maps[..., self._content[0], self._content[1]]
+        if map_shape == self.input_shape:  # the padding has no part in the frame's edge
+            content = maps[..., self._content[0], self._content[1]]
+            if self.content_shape == self.frame_shape:
+                return content
+            lead = content.shape[:-2]
+            return F.interpolate(
+                content.reshape(1, -1, *self.content_shape), self.frame_shape, mode="bilinear", align_corners=False
+            ).reshape(*lead, *self.frame_shape)
         (scale_y, scale_x), (translate_y, translate_x) = self.placement(map_shape)
         rows = _interpolation(self.frame_shape[0], map_shape[0], scale_y, translate_y).to(maps.dtype).to(maps.device)
         columns = _interpolation(self.frame_shape[1], map_shape[1], scale_x, translate_x).to(maps.dtype).to(maps.device)
         return rows @ maps @ columns.T
 
     def to_input(self, region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """A region of the frame ``(Y, X)`` on the input's grid, nearest neighbour; nothing outside the frame."""
+        """A region of the frame ``(Y, X)`` on the input's grid ``(H, W)``; nothing outside the frame.
+
+        Where pixels are merged, one that was in the region is enough, so that no region is too small to survive.
+        """
+        for axis, (content, frame) in enumerate(zip(self.content_shape, self.frame_shape, strict=True)):
+            if content < frame:
+                region = np.logical_or.reduceat(region, np.arange(content) * frame // content, axis=axis)
+            elif content > frame:
+                region = region.take((2 * np.arange(content) + 1) * frame // (2 * content), axis=axis)
         laid = np.zeros(self.input_shape, dtype=bool)
-        rows, columns = (
-            np.minimum(((np.arange(content) + 0.5) / zoom).astype(int), frame - 1)
-            for content, zoom, frame in zip(self.content_shape, self.zoom, self.frame_shape, strict=True)
-        )
-        laid[self._content] = region[np.ix_(rows, columns)]
+        laid[self._content] = region
         return laid
 
     @property
@@ -128,11 +138,15 @@ def prepare(
     image = np.asarray(frame)
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (3, 4)) or 0 in image.shape:
         raise SegcamError(f"A frame must be (Y, X) gray or (Y, X, 3) colour, but this one has the shape {image.shape}.")
+    if image.dtype.kind not in "buif":
+        raise SegcamError(f"A frame must hold real numbers, but this one holds {image.dtype}.")
     if not np.isfinite(image).all():
         raise SegcamError("The frame holds values that are not numbers (NaN or infinity).")
     if card.normalisation == "none":
         value_range = (0.0, 1.0)
     black, white = value_range or value_range_of(image)
+    if not black < white:
+        raise SegcamError(f"The value range runs from {black:g} to {white:g}: white must be more than black.")
     pixels = torch.from_numpy(np.array(image[..., :3] if image.ndim == 3 else image, dtype=np.float32))
     pixels = _with_channels((pixels - black) / (white - black), card.input_channels)
     geometry = lay_out((image.shape[0], image.shape[1]), card.size, stride)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from numbers import Integral
 from pathlib import Path
 
 import torch
@@ -16,7 +17,8 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoint import read_checkpoint
 from napari_segcam.network.model_card import ModelCard, SizeRule, find_card
 from napari_segcam.network.recognise import build, recognise
-from napari_segcam.network.stages import Stage, Survey, aliases, find_stages, main_stages, survey
+from napari_segcam.network.stages import Stage, aliases, find_stages, main_stages, stage_at
+from napari_segcam.network.survey import Survey, survey
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +39,7 @@ class Network:
         lock: held while the module runs, since taps on a module are not thread-safe.
     """
 
-    module: nn.Module
+    module: nn.Module = field(repr=False)
     card: ModelCard
     stages: tuple[Stage, ...]
     classes: int
@@ -93,13 +95,21 @@ class Network:
             return int(self.has_background)
         if isinstance(wanted, str) and wanted in self.class_names:
             return self.class_names.index(wanted)
-        if isinstance(wanted, int) and 0 <= wanted < self.classes:
-            return wanted
+        if isinstance(wanted, Integral) and 0 <= int(wanted) < self.classes:  # numpy's whole numbers as well
+            return int(wanted)
         choices = ", ".join(f"{index} ({name})" for index, name in enumerate(self.class_names))
         raise SegcamError(f"This network has no class {wanted}. Its classes are: {choices}.")
 
     def with_image_size(self, side: int) -> Network:
-        """The same network, fed with frames resized to ``side`` × ``side`` pixels."""
+        """The same network, fed with frames resized to ``side`` × ``side`` pixels.
+
+        Raises:
+            SegcamError: if that is no multiple of the network's stride.
+        """
+        if side <= 0 or side % self.stride:
+            raise SegcamError(
+                f"An image size of {side} does not go with this network: it needs multiples of {self.stride}."
+            )
         return replace(
             self, card=self.card.model_copy(update={"size": SizeRule(rule="resize", height=side, width=side)})
         )
@@ -116,7 +126,7 @@ class Network:
                 return stage
         layers = self.seen.layers()
         if name in layers:
-            return self.seen.stage(name, "layer", name)
+            return stage_at(self.seen, name, "layer", name)
         known = [*(stage.name for stage in self.stages), *aliases(self.stages), *layers]
         close = get_close_matches(name, known, n=4, cutoff=0.5) or known[:6]
         raise SegcamError(f"The network has no stage or layer named {name!r}. Closest: {', '.join(close)}.")

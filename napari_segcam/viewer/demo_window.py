@@ -14,6 +14,7 @@ from napari_segcam.viewer.gradcam_widget import GradCamWidget
 from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.workspace import PLUGIN, open_workspace
 
+_WINDOW = (1366, 768)  # what has to fit on a small laptop
 _SETTLE_MS = 1500  # the window draws its docks and textures over several turns of the event loop
 
 
@@ -27,8 +28,10 @@ def show_demo(screenshot: Path | None = None) -> None:
         SegcamError: if the demo did not come to its end.
     """
     viewer = napari.Viewer(title="napari-segcam demo")
+    viewer.window.resize(*_WINDOW)
     viewer.open(sample_cine(), plugin=PLUGIN)
     viewer.dims.set_current_step(0, FRAME)
+    viewer.scale_bar.visible = True
     open_workspace(viewer)
     session = ReviewSession.of(viewer)
     _, gradcam = viewer.window.add_plugin_dock_widget(PLUGIN, "Grad-CAM")
@@ -38,6 +41,7 @@ def show_demo(screenshot: Path | None = None) -> None:
     def finish() -> None:
         nonlocal finished
         finished = True
+        viewer.reset_view()  # the docks have taken some of the canvas since the image was opened
         if screenshot is not None:
             QTimer.singleShot(_SETTLE_MS, lambda: _save_and_close(viewer, screenshot))
 

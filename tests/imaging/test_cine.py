@@ -65,7 +65,9 @@ def test_only_the_frame_that_is_asked_for_is_computed():
     [
         (np.uint8([[0, 9]]), (0, 255)),
         (np.uint16([[0, 9]]), (0, 65535)),
-        (np.int16([[0, 9]]), (0, 32767)),
+        # Signed and wide integers hold images of fewer bits than they could.
+        (np.int16([[0, 9]]), (0, 255)),
+        (np.int64([[0, 4000]]), (0, 65535)),
         (np.array([[True, False]]), (0, 1)),
         (np.float32([[0, 0.5]]), (0, 1)),
         (np.float64([[0, 200.5]]), (0, 255)),

@@ -1,0 +1,5 @@
+"""A physically plausible B-mode phantom: a probe sweeps over a uterus with fibroids, and the truth is known."""
+
+from napari_segcam.imaging.phantom.sweep import Phantom, PhantomSweep, phantom_sweep
+
+__all__ = ["Phantom", "PhantomSweep", "phantom_sweep"]

@@ -1,0 +1,110 @@
+"""Checkpoints: a file or folder on disk becomes a dict of named tensors, without running anything that is in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.network.containers import read_container
+from napari_segcam.network.state_dict import check_tensors, find_weights, listed, not_finite, strip_prefixes
+
+# What SMP's `save_pretrained` writes into a folder: the settings, and the weights under one of two names.
+_SMP_SETTINGS = "config.json"
+_SMP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """Trained weights as they were stored.
+
+    Attributes:
+        path: what the user named, a file or an SMP folder.
+        weights: tensors on the CPU in the type they were stored in, by name, without the prefixes of wrappers
+            (``"module."``, ``"model."``, ``"_orig_mod."`` …).
+        sha256: of the weights file.
+        settings: what the container says of how the network was built: the fields of an SMP folder's
+            ``config.json``, or of safetensors' metadata.
+        warnings: what the user should know of these weights.
+    """
+
+    path: Path
+    weights: dict[str, torch.Tensor]
+    sha256: str
+    settings: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a checkpoint: a torch file (new or old format), safetensors, or a folder saved by SMP.
+
+    The content decides what a file is, not its name. The weights may lie in a plain state dict or in what training
+    code usually saves (``"state_dict"``, ``"model_state_dict"``, ``"model"`` …), with an optimizer beside them.
+
+    Raises:
+        SegcamError: if there is no such file, it is no checkpoint, is damaged, or would run code on opening.
+    """
+    path = Path(path)
+    try:
+        file = _weights_file(path)
+        content, metadata = read_container(file)
+        settings = metadata | _smp_settings(file)
+        with file.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        file_size = file.stat().st_size
+    except OSError as error:
+        raise SegcamError(f"{path} cannot be read: {error}.") from error
+    try:
+        weights, left_out = strip_prefixes(find_weights(content))
+        check_tensors(weights, file_size)
+    except SegcamError as error:
+        raise SegcamError(f"{path} {error}.") from error
+    return Checkpoint(path, weights, sha256, settings, tuple(_warnings(weights, left_out)))
+
+
+def _weights_file(path: Path) -> Path:
+    if not path.exists():
+        raise SegcamError(f"There is no file or folder {path}.")
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise SegcamError(f"{path} is neither a file nor a folder.")
+    for name in _SMP_WEIGHTS:
+        if (path / name).is_file():
+            return path / name
+    if (path / "data.pkl").is_file():
+        raise SegcamError(f"{path} is a torch file that was unpacked into a folder. Choose the file as it was before.")
+    raise SegcamError(
+        f"The folder {path} holds no checkpoint: {' or '.join(_SMP_WEIGHTS)} was expected. Choose a file in it instead."
+    )
+
+
+def _smp_settings(weights_file: Path) -> dict[str, Any]:
+    """The settings beside the weights that SMP saved, also where a file of the folder was named and not the folder."""
+    settings_file = weights_file.with_name(_SMP_SETTINGS)
+    if weights_file.name not in _SMP_WEIGHTS or not settings_file.is_file():
+        return {}
+    try:
+        settings = json.loads(settings_file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise SegcamError(f"{settings_file} is not valid JSON: {error}.") from error
+    if not isinstance(settings, dict):
+        raise SegcamError(f"{settings_file} does not describe a network: a JSON object was expected.")
+    return settings
+
+
+def _warnings(weights: dict[str, torch.Tensor], left_out: tuple[str, ...]) -> list[str]:
+    warnings = []
+    if left_out:
+        warnings.append(f"{len(left_out)} tensors are not the network's own and were left out: {listed(left_out)}.")
+    if bad := not_finite(weights):
+        warnings.append(
+            f"{len(bad)} of {len(weights)} tensors hold NaN or infinite values ({listed(bad)}): "
+            "the masks and heatmaps will not be usable."
+        )
+    return warnings

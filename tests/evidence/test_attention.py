@@ -1,0 +1,109 @@
+"""Attention figures: their definition, and what is said where a ratio has no meaning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from napari_segcam.evidence.attention import Attention, attention
+from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps, Reason
+from napari_segcam.explanation.target import Target
+from napari_segcam.imaging.preprocessing import Geometry
+from napari_segcam.network.stages import Stage
+
+FRAME = (6, 8)
+
+
+def figures(values: NDArray[np.float32], region: NDArray[np.bool_], reason: Reason | None = None) -> Attention:
+    """The figures of one stage called "deep", whose map has these raw values."""
+    heatmap = Heatmap(Stage("deep", "layer", 1, 1, "deep"), values, Geometry(FRAME, FRAME, FRAME), reason)
+    explanation = Explanation(
+        probabilities=region[None].astype(np.float32),
+        mask=region.astype(np.uint8),
+        region=region,
+        heatmaps=Heatmaps({"deep": heatmap}, {"encoder_last": "deep"}),
+        method="gradcam",
+        target=Target(0),
+        class_names=("foreground",),
+        threshold=0.5,
+        provenance={},
+    )
+    assert list(attention(explanation)) == ["deep"]
+    return attention(explanation)["deep"]
+
+
+@pytest.fixture
+def values() -> NDArray[np.float32]:
+    return np.random.default_rng(0).random(FRAME, dtype=np.float32) + 0.5
+
+
+@pytest.fixture
+def region() -> NDArray[np.bool_]:
+    region = np.zeros(FRAME, dtype=bool)
+    region[1:4, 2:7] = True
+    return region
+
+
+def test_the_figures_are_their_definition(values: NDArray[np.float32], region: NDArray[np.bool_]) -> None:
+    inside: list[float] = []
+    outside: list[float] = []
+    for row, column in np.ndindex(FRAME):
+        (inside if region[row, column] else outside).append(float(values[row, column]))
+    found = figures(values, region)
+    heat = inside + outside
+    mean = sum(heat) / len(heat)
+    assert found.mean == pytest.approx(mean)
+    assert found.std == pytest.approx((sum((value - mean) ** 2 for value in heat) / len(heat)) ** 0.5)
+    assert found.inside == pytest.approx(sum(inside) / 15)
+    assert found.outside == pytest.approx(sum(outside) / 33)
+    assert found.ratio == pytest.approx((sum(inside) / 15) / (sum(outside) / 33))
+    assert found.undefined is None
+
+
+def test_raw_values_count_and_not_the_scaled_ones(values: NDArray[np.float32], region: NDArray[np.bool_]) -> None:
+    once, tenfold = figures(values, region), figures(10 * values, region)
+    assert tenfold.mean == pytest.approx(10 * once.mean)
+    assert tenfold.std == pytest.approx(10 * once.std)
+    assert tenfold.ratio == pytest.approx(once.ratio)
+
+
+def test_a_small_map_is_interpolated_to_the_frame(region: NDArray[np.bool_]) -> None:
+    small = np.array([[1, 2, 3, 8], [0, 5, 1, 1], [4, 0, 0, 2]], dtype=np.float32)
+    heat = F.interpolate(torch.from_numpy(small)[None, None], FRAME, mode="bilinear", align_corners=False)[0, 0].numpy()
+    found = figures(small, region)
+    assert found.mean == pytest.approx(heat.mean(), rel=1e-5)
+    assert found.ratio == pytest.approx(heat[region].mean() / heat[~region].mean(), rel=1e-5)
+
+
+def test_heat_outside_alone_is_a_ratio_of_zero_and_not_undefined(region: NDArray[np.bool_]) -> None:
+    found = figures((~region).astype(np.float32), region)
+    assert found.ratio == 0
+    assert found.undefined is None
+
+
+def test_an_empty_region_has_no_ratio(values: NDArray[np.float32]) -> None:
+    found = figures(values, np.zeros(FRAME, dtype=bool))
+    assert (found.inside, found.ratio, found.undefined) == (None, None, "the region is empty")
+    assert found.outside == pytest.approx(values.mean())
+
+
+def test_a_region_without_a_rest_has_no_ratio(values: NDArray[np.float32]) -> None:
+    found = figures(values, np.ones(FRAME, dtype=bool))
+    assert (found.outside, found.ratio, found.undefined) == (None, None, "the region is the whole frame")
+    assert found.inside == pytest.approx(values.mean())
+
+
+def test_no_heat_outside_has_no_ratio(region: NDArray[np.bool_]) -> None:
+    found = figures(region.astype(np.float32), region)
+    assert (found.inside, found.outside, found.ratio) == (1, 0, None)
+    assert found.undefined == "there is no heat outside the region"
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_an_empty_map_has_no_ratio_and_its_own_reason(region: NDArray[np.bool_], reason: Reason) -> None:
+    found = figures(np.zeros((1, 1), np.float32), region, reason)
+    assert (found.mean, found.std, found.ratio) == (0, 0, None)
+    assert found.undefined == reason.value

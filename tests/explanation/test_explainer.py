@@ -1,0 +1,417 @@
+"""The explainer: what one call on one frame gives, on networks small enough to say beforehand what that is."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from pytorch_grad_cam.utils.image import scale_cam_image
+from torch import nn
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.explainer import Explainer
+from napari_segcam.explanation.explanation import Explanation, Reason
+from napari_segcam.explanation.target import Target
+from napari_segcam.network.model_card import ModelCard
+from napari_segcam.network.network import Network
+
+CARD = ModelCard(input_channels=1, normalisation="unit")
+
+
+class Pixelwise(nn.Module):
+    """Each pixel for itself: ``stem`` gives (brightness, darkness), ``head`` weighs them into logits."""
+
+    def __init__(self, weights: list[list[float]], biases: list[float]) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 2, 1)
+        self.unused = nn.Conv2d(2, 2, 1)
+        self.head = nn.Conv2d(2, len(biases), 1)
+        self.stem.weight = nn.Parameter(torch.tensor([1.0, -1.0]).reshape(2, 1, 1, 1))
+        self.stem.bias = nn.Parameter(torch.tensor([0.0, 1.0]))
+        self.head.weight = nn.Parameter(torch.tensor(weights, dtype=torch.float32).reshape(-1, 2, 1, 1))
+        self.head.bias = nn.Parameter(torch.tensor(biases, dtype=torch.float32))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        features = self.stem(x)
+        self.unused(features)
+        return self.head(features)
+
+
+def network_of(weights: list[list[float]], biases: list[float]) -> Network:
+    return Network.from_module(Pixelwise(weights, biases), CARD, device="cpu")
+
+
+BRIGHT = network_of([[10, 0]], [-5])  # foreground where brighter than a half
+DARK = network_of([[0, 10]], [-5])  # foreground where darker, so that black padding would be foreground
+AGAINST = network_of([[-10, 0]], [5])  # as DARK, but by brightness speaking against it
+THIRDS = network_of([[0, 0], [1, 0], [3, 0]], [0.35, 0.0, -1.2])  # 0 up to 0.35, 1 up to 0.6, 2 above
+
+
+class TinyUnet(nn.Module):
+    """In the form of SMP's networks: an encoder that returns a list, a decoder with blocks, a segmentation head."""
+
+    def __init__(self, classes: int = 1) -> None:
+        super().__init__()
+        self.encoder = TinyEncoder()
+        self.decoder = TinyDecoder()
+        self.segmentation_head = nn.Conv2d(4, classes, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.segmentation_head(self.decoder(self.encoder(x)))
+
+
+class TinyEncoder(nn.Module):
+    output_stride = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer1 = nn.Sequential(nn.Conv2d(1, 4, 3, stride=2, padding=1), nn.BatchNorm2d(4), nn.ReLU(inplace=True))
+        self.layer2 = nn.Sequential(nn.Conv2d(4, 6, 3, stride=2, padding=1), nn.BatchNorm2d(6), nn.ReLU(inplace=True))
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        first = self.layer1(x)
+        return [x, first, self.layer2(first)]
+
+
+class TinyDecoder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([nn.Conv2d(10, 5, 3, padding=1), nn.Conv2d(5, 4, 3, padding=1)])
+
+    def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
+        _, first, second = features
+        x = self.blocks[0](torch.cat([first, F.interpolate(second, scale_factor=2)], 1)).tanh()
+        return self.blocks[1](F.interpolate(x, scale_factor=2)).tanh()
+
+
+@pytest.fixture(scope="module")
+def unet() -> Network:
+    torch.manual_seed(3)
+    return Network.from_module(TinyUnet(), CARD, device="cpu")
+
+
+def frame_of(height: int, width: int, seed: int = 0) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).random((height, width), dtype=np.float32)
+
+
+def same(one: Explanation, other: Explanation) -> bool:
+    """Bit for bit."""
+    return (
+        np.array_equal(one.probabilities, other.probabilities)
+        and np.array_equal(one.mask, other.mask)
+        and list(one.heatmaps) == list(other.heatmaps)
+        and all(np.array_equal(one.heatmaps[name].values, other.heatmaps[name].values) for name in one.heatmaps)
+    )
+
+
+# ── probabilities and mask ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_one_channel_is_a_sigmoid_cut_at_the_threshold() -> None:
+    frame = frame_of(32, 64)
+    result = Explainer(BRIGHT, stages=["stem"])(frame)
+    assert result.probabilities.shape == (1, 32, 64)
+    assert result.probabilities.dtype == np.float32
+    np.testing.assert_allclose(result.probabilities[0], 1 / (1 + np.exp(5 - 10 * frame)), atol=1e-6)
+    assert result.mask.dtype == np.uint8
+    assert np.array_equal(result.mask, (frame > 0.5).astype(np.uint8))
+    assert result.target.class_index == 0
+    assert result.label == 1
+    assert result.class_names == ("foreground",)
+
+
+def test_the_threshold_given_goes_before_the_cards() -> None:
+    frame = frame_of(32, 32)
+    assert BRIGHT.card.threshold == 0.5
+    result = Explainer(BRIGHT, stages=(), threshold=0.9)(frame)
+    assert np.array_equal(result.mask, result.probabilities[0] > 0.9)
+    assert result.threshold == result.provenance["threshold"] == 0.9
+
+
+def test_several_channels_are_a_softmax_whose_likeliest_class_is_the_label() -> None:
+    frame = frame_of(32, 64)
+    result = Explainer(THIRDS, stages=["stem"])(frame, Target(class_index=2))
+    np.testing.assert_allclose(result.probabilities.sum(0), 1, atol=1e-5)
+    assert np.array_equal(result.mask, np.digitize(frame, [0.35, 0.6]))
+    assert result.label == 2
+    assert np.array_equal(result.region, frame > 0.6)
+
+
+def test_by_default_the_first_class_that_is_not_the_background_is_explained() -> None:
+    assert Explainer(THIRDS, stages=())(frame_of(32, 32)).target.class_index == 1
+
+
+@pytest.mark.parametrize("wanted", [2, "class 2", np.int64(2)], ids=repr)
+def test_a_class_is_given_by_number_or_name(wanted: Any) -> None:
+    assert Explainer(THIRDS, stages=())(frame_of(32, 32), Target(wanted)).target.class_index == 2
+
+
+def test_a_frame_that_needs_padding_gets_its_own_shape_back() -> None:
+    frame = frame_of(20, 37)
+    result = Explainer(BRIGHT, stages=["stem"])(frame)
+    assert result.probabilities.shape == (1, 20, 37)
+    assert np.array_equal(result.mask, (frame > 0.5).astype(np.uint8))
+    assert result.frame_shape == (20, 37)
+
+
+def test_the_value_range_is_passed_on() -> None:
+    frame = (frame_of(32, 32) * 4095).astype(np.uint16)
+    result = Explainer(BRIGHT, stages=())(frame, value_range=(0, 4095))
+    assert np.array_equal(result.mask, (frame / 4095 > 0.5).astype(np.uint8))
+
+
+# ── the region M ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_mask_is_the_region_and_its_logits_are_summed() -> None:
+    frame = frame_of(32, 32)
+    result = Explainer(BRIGHT, stages=["stem"])(frame)
+    assert np.array_equal(result.region, frame > 0.5)
+    weight = 10 * (frame > 0.5).sum() / frame.size  # mean gradient of the sum over M
+    np.testing.assert_allclose(result.heatmaps["stem"].values, weight * frame, rtol=1e-5)
+
+
+def test_every_pixel_of_the_frame_and_none_of_the_padding_is_the_image() -> None:
+    frame = frame_of(20, 37)
+    result = Explainer(BRIGHT, stages=["stem"])(frame, Target(region="image"))
+    assert result.region.all()
+    weight = 10 * frame.size / (32 * 64)
+    np.testing.assert_allclose(result.heatmaps["stem"].values[:20, :37], weight * frame, rtol=1e-5)
+
+
+def test_the_mask_does_not_reach_into_the_padding() -> None:
+    frame = frame_of(20, 37)
+    result = Explainer(DARK, stages=["stem"])(frame)
+    weight = 10 * (frame < 0.5).sum() / (32 * 64)
+    np.testing.assert_allclose(result.heatmaps["stem"].values[:20, :37], weight * (1 - frame), rtol=1e-5)
+
+
+def test_a_drawn_region_is_the_region() -> None:
+    frame, drawn = frame_of(20, 37), np.zeros((20, 37), dtype=bool)
+    drawn[3:9, 30:] = True
+    result = Explainer(BRIGHT, stages=["stem"])(frame, Target(region=drawn))
+    assert np.array_equal(result.region, drawn)
+    assert result.provenance["target"]["region"] == "drawn"
+    np.testing.assert_allclose(
+        result.heatmaps["stem"].values[:20, :37], 10 * drawn.sum() / (32 * 64) * frame, rtol=1e-5
+    )
+
+
+def test_drawing_on_does_not_change_what_was_explained() -> None:
+    frame, drawn = frame_of(32, 32), np.ones((32, 32), dtype=bool)
+    result = Explainer(BRIGHT, stages=["stem"])(frame, Target(region=drawn))
+    drawn[:] = False
+    assert result.region.all()
+
+
+def test_the_class_of_the_target_chooses_the_logits() -> None:
+    """With HiResCAM the map is weight × activation inside M and nothing outside."""
+    frame = frame_of(32, 32)
+    explainer = Explainer(THIRDS, method="hirescam", stages=["stem"])
+    for index, slope in ((1, 1.0), (2, 3.0)):
+        result = explainer(frame, Target(index))
+        inside = result.mask == index
+        np.testing.assert_allclose(result.heatmaps["stem"].values, slope * frame * inside, rtol=1e-5)
+
+
+# ── reasons ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def reason_of(network: Network, target: Target, frame: NDArray[np.float32], stage: str = "stem") -> Reason | None:
+    heatmap = Explainer(network, stages=[stage])(frame, target).heatmaps[stage]
+    assert (heatmap.reason is None) == bool(heatmap.values.any())
+    assert np.isfinite(heatmap.values).all()
+    assert np.array_equal(heatmap.on_frame(), np.zeros(frame.shape)) or heatmap.reason is None
+    return heatmap.reason
+
+
+def test_a_map_with_heat_has_no_reason() -> None:
+    assert reason_of(BRIGHT, Target(), frame_of(32, 32)) is None
+
+
+def test_an_empty_mask_is_said() -> None:
+    assert reason_of(BRIGHT, Target(), frame_of(32, 32) * 0.4) is Reason.EMPTY_REGION
+
+
+def test_a_class_that_is_nowhere_is_said() -> None:
+    assert reason_of(THIRDS, Target(2), frame_of(32, 32) * 0.5) is Reason.EMPTY_REGION
+
+
+def test_evidence_only_against_the_target_is_said() -> None:
+    assert reason_of(AGAINST, Target(region="image"), frame_of(32, 32) + 1) is Reason.NOTHING_POSITIVE
+
+
+def test_a_stage_the_score_does_not_need_is_said() -> None:
+    assert reason_of(BRIGHT, Target(), frame_of(32, 32), stage="unused") is Reason.NOT_CONNECTED
+
+
+@pytest.mark.parametrize("region", ["mask", "image"])
+@pytest.mark.parametrize("network", [BRIGHT, THIRDS], ids=["one class", "several"])
+def test_weights_that_are_not_numbers_are_said(network: Network, region: Any) -> None:
+    broken = Network.from_module(network.module, CARD, device="cpu")
+    broken.module.get_parameter("stem.weight")[0] = torch.nan
+    assert reason_of(broken, Target(region=region), frame_of(32, 32)) is Reason.NOT_FINITE
+
+
+# ── stages and heatmaps ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_heatmaps_have_their_stages_resolution_and_order(unet: Network) -> None:
+    result = Explainer(unet)(frame_of(16, 24), Target(region="image"))
+    shapes = {name: heatmap.values.shape for name, heatmap in result.heatmaps.items()}
+    assert list(shapes.items()) == [
+        ("encoder_1", (8, 12)),
+        ("encoder_2", (4, 6)),
+        ("decoder_0", (8, 12)),
+        ("decoder_1", (16, 24)),
+        ("seg_head", (16, 24)),
+    ]
+    assert all(heatmap.values.dtype == np.float32 for heatmap in result.heatmaps.values())
+    assert all((heatmap.values >= 0).all() for heatmap in result.heatmaps.values())
+
+
+def test_aliases_are_understood_going_in_and_coming_out(unet: Network) -> None:
+    result = Explainer(unet, stages=["encoder_last", "decoder_last"])(frame_of(16, 24))
+    assert list(result.heatmaps) == ["encoder_2", "decoder_1"]
+    assert result.heatmaps["encoder_last"] is result.heatmaps["encoder_2"]
+    assert "decoder_last" in result.heatmaps
+    assert "encoder_early" not in result.heatmaps
+
+
+def test_without_stages_there_is_the_same_mask_alone(unet: Network) -> None:
+    frame = frame_of(16, 24)
+    alone, whole = Explainer(unet, stages=())(frame), Explainer(unet)(frame)
+    assert len(alone.heatmaps) == 0
+    assert np.array_equal(alone.mask, whole.mask)
+    np.testing.assert_allclose(alone.probabilities, whole.probabilities, atol=1e-6)
+
+
+def test_a_stages_map_does_not_depend_on_what_else_is_selected(unet: Network) -> None:
+    frame, target = frame_of(16, 24), Target(region="image")
+    whole = Explainer(unet, stages="all")(frame, target)
+    for name in whole.heatmaps:
+        alone = Explainer(unet, stages=[name])(frame, target)
+        np.testing.assert_allclose(alone.heatmaps[name].values, whole.heatmaps[name].values, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("stage", ["encoder_2", "encoder_1", "decoder_1"])
+def test_on_frame_is_scaled_as_the_reference_does(unet: Network, stage: str) -> None:
+    heatmap = Explainer(unet, method="layercam")(frame_of(32, 48), Target(region="image")).heatmaps[stage]
+    assert heatmap.values.any()
+    reference = scale_cam_image(scale_cam_image(heatmap.values[None]), (48, 32))[0]
+    np.testing.assert_allclose(heatmap.on_frame(), scale_cam_image(reference[None])[0], atol=2e-6)
+
+
+def test_scale_and_translate_lay_a_map_on_the_frame(unet: Network) -> None:
+    heatmaps = Explainer(unet)(frame_of(13, 22)).heatmaps  # padded to 16 × 24
+    assert (heatmaps["encoder_2"].scale, heatmaps["encoder_2"].translate) == ((4, 4), (1.5, 1.5))
+    assert (heatmaps["decoder_1"].scale, heatmaps["decoder_1"].translate) == ((1, 1), (0, 0))
+
+
+# ── repeatable, one owner at a time ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_two_runs_are_bit_equal(unet: Network) -> None:
+    explainer, frame = Explainer(unet, method="gradcam++"), frame_of(40, 56)
+    assert same(explainer(frame), explainer(frame))
+
+
+def test_explainers_that_share_a_network_in_threads_give_the_same_as_alone(unet: Network) -> None:
+    explainers = [
+        Explainer(unet, method="gradcam", stages="all"),
+        Explainer(unet.with_image_size(32), method="layercam", stages=["decoder_0"]),
+        Explainer(unet, stages=()),
+    ]
+    jobs = [(explainer, frame_of(40, 56, seed)) for seed in range(4) for explainer in explainers]
+    alone = [explainer(frame) for explainer, frame in jobs]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda job: job[0](job[1]), jobs))
+    assert all(same(one, other) for one, other in zip(alone, together, strict=True))
+
+
+def test_a_network_in_float64_gives_results_in_float32() -> None:
+    network = Network.from_module(Pixelwise([[10, 0]], [-5]).double(), CARD, device="cpu")
+    result = Explainer(network, stages=["stem"])(frame_of(32, 32))
+    assert result.probabilities.dtype == result.heatmaps["stem"].values.dtype == np.float32
+
+
+def test_provenance_tells_what_it_was_computed_from(unet: Network) -> None:
+    result = Explainer(unet, method="layercam", stages=["encoder_last"])(frame_of(13, 22), Target(region="image"))
+    told = json.loads(json.dumps(dict(result.provenance)))
+    assert result.method == told["method"] == "layercam"
+    assert told["stages"] == ["encoder_2"]
+    assert told["target"] == {"class_index": 0, "region": "image", "score": "sum of logits over the region"}
+    assert told["frame_shape"] == [13, 22]
+    assert told["input_shape"] == [16, 24]
+    assert told["checkpoint"] == told["architecture"] == "TinyUnet"
+    assert told["device"] == "cpu"
+    assert (
+        told["versions"]["torch"] == torch.__version__.split("+")[0] or told["versions"]["torch"] == torch.__version__
+    )
+    assert ModelCard.model_validate(told["model_card"]) == CARD
+    assert "sha256" in told
+
+
+# ── faults ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Shrinking(nn.Module):
+    """Its mask is half as large as its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 1, 2, stride=2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.stem(x)
+
+
+class FixedSize(nn.Module):
+    """Runs on 64 × 64 pixels only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.position = nn.Parameter(torch.zeros(1, 1, 64, 64))
+        self.stem = nn.Conv2d(1, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.stem(x + self.position)
+
+
+def test_an_unknown_choice_is_refused_before_anything_runs(unet: Network) -> None:
+    with pytest.raises(SegcamError, match="no method 'cam'"):
+        Explainer(unet, method="cam")
+    with pytest.raises(SegcamError, match=r"no stage or layer named 'encoder_9'\. Closest: encoder_2"):
+        Explainer(unet, stages=["encoder_9"])
+
+
+def test_a_class_that_is_not_there_is_refused_with_those_that_are() -> None:
+    for wanted in (3, -1, "fibroid"):
+        with pytest.raises(SegcamError, match=r"no class .*0 \(background\), 1 \(class 1\), 2 \(class 2\)"):
+            Explainer(THIRDS, stages=())(frame_of(32, 32), Target(wanted))  # type: ignore[arg-type]
+
+
+def test_a_region_of_another_shape_is_refused(unet: Network) -> None:
+    with pytest.raises(SegcamError, match=r"shape \(5, 5\), but the frame has \(16, 24\)"):
+        Explainer(unet)(frame_of(16, 24), Target(region=np.ones((5, 5), dtype=bool)))
+
+
+def test_a_network_with_a_smaller_output_is_refused() -> None:
+    network = Network.from_module(Shrinking(), CARD, device="cpu")
+    with pytest.raises(SegcamError, match=r"output has \(16, 16\) pixels for an input of \(32, 32\)"):
+        Explainer(network, stages=["stem"])(frame_of(32, 32))
+
+
+@pytest.mark.parametrize("stages", [(), ("stem",)], ids=["mask", "heatmaps"])
+def test_a_size_that_the_network_does_not_take_is_said_in_words(stages: tuple[str, ...]) -> None:
+    network = Network.from_module(FixedSize(), CARD, device="cpu")
+    explainer = Explainer(network, stages=stages)
+    assert explainer(frame_of(64, 64)).mask.shape == (64, 64)
+    with pytest.raises(SegcamError, match="does not run on an input of 32×96 pixels"):
+        explainer(frame_of(32, 96))

@@ -1,0 +1,362 @@
+"""A frame goes into the network exactly as its card says, and everything comes back on the frame's own grid."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.explanation import Heatmap
+from napari_segcam.imaging.preprocessing import Geometry, lay_out, prepare
+from napari_segcam.network.model_card import ModelCard, SizeRule
+from napari_segcam.network.stages import Stage
+
+PAD = SizeRule(rule="pad")
+NEAREST = SizeRule(rule="resize")
+FIXED = SizeRule(rule="resize", height=64, width=32)
+LETTERBOX = SizeRule(rule="letterbox", height=64, width=96)
+
+
+def asymmetric(height: int, width: int) -> NDArray[np.float32]:
+    """No two pixels alike, and no symmetry under flips, shifts or transposition."""
+    return np.random.default_rng(0).random((height, width), dtype=np.float32)
+
+
+def raw_card(rule: SizeRule, channels: int = 1) -> ModelCard:
+    return ModelCard(input_channels=channels, size=rule, normalisation="none")
+
+
+def resized(image: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+    """The reference: torch's own bilinear interpolation between pixel centres."""
+    return F.interpolate(image[None, None], shape, mode="bilinear", align_corners=False)[0, 0]
+
+
+# ── size rules, there and back ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_padding_moves_no_pixel_and_comes_back_bit_equal() -> None:
+    frame = asymmetric(37, 53)
+    x, geometry = prepare(frame, raw_card(PAD), stride=16)
+    assert x.shape == (1, 1, 48, 64)
+    assert np.array_equal(x[0, 0, :37, :53].numpy(), frame)
+    assert not x[0, 0, 37:].any()
+    assert not x[0, 0, :, 53:].any()
+    assert np.array_equal(geometry.to_frame(x[0, 0]).numpy(), frame)
+
+
+def test_a_frame_that_fits_already_is_left_alone() -> None:
+    frame = asymmetric(32, 64)
+    x, geometry = prepare(frame, raw_card(PAD), stride=32)
+    assert np.array_equal(x[0, 0].numpy(), frame)
+    assert geometry == Geometry((32, 64), (32, 64), (32, 64))
+
+
+@pytest.mark.parametrize(
+    ("rule", "shape", "expected"),
+    [
+        (NEAREST, (37, 53), (32, 48)),  # both to the nearest multiple of 16
+        (NEAREST, (5, 41), (16, 48)),  # never to nothing
+        (FIXED, (37, 53), (64, 32)),  # one side larger, the other smaller
+    ],
+)
+def test_resizing_is_torchs_interpolation_there_and_back(
+    rule: SizeRule, shape: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    frame = torch.from_numpy(asymmetric(*shape))
+    x, geometry = prepare(frame.numpy(), raw_card(rule), stride=16)
+    torch.testing.assert_close(x[0, 0], resized(frame, expected), atol=1e-6, rtol=0)
+    x = x.double()  # torch computes positions in the precision of the values
+    torch.testing.assert_close(geometry.to_frame(x[0, 0]), resized(x[0, 0], shape), atol=1e-12, rtol=0)
+
+
+def test_a_letterbox_with_odd_margins_keeps_the_aspect_ratio_and_comes_back() -> None:
+    frame = torch.from_numpy(asymmetric(30, 61))
+    x, geometry = prepare(frame.numpy(), raw_card(LETTERBOX), stride=32)
+    assert geometry == Geometry((30, 61), (64, 96), content_shape=(47, 96), offset=(8, 0))  # 8 rows above, 9 below
+    torch.testing.assert_close(x[0, 0, 8:55], resized(frame, (47, 96)), atol=1e-6, rtol=0)
+    assert not x[0, 0, :8].any()
+    assert not x[0, 0, 55:].any()
+    x = x.double()
+    content = x[0, 0, 8:55]
+    torch.testing.assert_close(geometry.to_frame(x[0, 0]), resized(content, (30, 61)), atol=1e-12, rtol=0)
+
+
+def test_a_letterbox_that_shrinks_comes_back_right_but_for_the_pixels_at_the_margin() -> None:
+    frame = torch.from_numpy(asymmetric(201, 130))
+    x, geometry = prepare(frame.numpy(), raw_card(LETTERBOX), stride=32)
+    x = x.double()
+    (_, left), (height, width) = geometry.offset, geometry.content_shape
+    assert (height, width, left) == (64, 41, 27)  # 27 columns on the left, 28 on the right
+    content = x[0, 0, :, left : left + width]
+    back = geometry.to_frame(x[0, 0])
+    edge = math.ceil(1 / geometry.zoom[1])
+    expected = resized(content, (201, 130))
+    torch.testing.assert_close(back[:, edge:-edge], expected[:, edge:-edge], atol=1e-12, rtol=0)
+
+
+def test_a_size_that_the_network_does_not_take_is_refused() -> None:
+    with pytest.raises(SegcamError, match=r"64×32 pixels, but this network needs multiples of 48"):
+        lay_out((100, 100), FIXED, stride=48)
+
+
+# ── where maps lie ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+shapes = st.tuples(st.integers(1, 150), st.integers(1, 150))
+rules = st.one_of(
+    st.sampled_from([PAD, NEAREST]),
+    st.builds(
+        SizeRule,
+        rule=st.sampled_from(["resize", "letterbox"]),
+        height=st.sampled_from([32, 64, 96, 160]),
+        width=st.sampled_from([32, 64, 128, 192]),
+    ),
+)
+strides = st.sampled_from([1, 2, 4, 8, 16, 32])
+always_the_same = settings(max_examples=30, deadline=None, derandomize=True)
+
+
+@always_the_same
+@given(shapes, strides)
+def test_at_zoom_one_a_map_is_laid_with_scale_s_and_half_a_stride(shape: tuple[int, int], stride: int) -> None:
+    geometry = lay_out(shape, PAD, 32)
+    height, width = (length // stride for length in geometry.input_shape)
+    scale, translate = geometry.placement((height, width))
+    assert scale == (stride, stride)
+    assert translate == ((stride - 1) / 2, (stride - 1) / 2)
+
+
+@always_the_same
+@given(shapes, rules, strides)
+def test_a_maps_outer_edges_are_those_of_the_whole_input(shape: tuple[int, int], rule: SizeRule, stride: int) -> None:
+    geometry = lay_out(shape, rule, 32)
+    map_shape = (geometry.input_shape[0] // stride, geometry.input_shape[1] // stride)
+    for axis, (scale, translate) in enumerate(zip(*geometry.placement(map_shape), strict=True)):
+        zoom = geometry.content_shape[axis] / shape[axis]
+        first_edge = -geometry.offset[axis] / zoom - 0.5
+        last_edge = (geometry.input_shape[axis] - geometry.offset[axis]) / zoom - 0.5
+        assert translate - scale / 2 == pytest.approx(first_edge)
+        assert translate + (map_shape[axis] - 0.5) * scale == pytest.approx(last_edge)
+
+
+@always_the_same
+@given(shapes, rules, strides)
+def test_a_map_of_positions_comes_back_as_the_frames_own_positions(
+    shape: tuple[int, int], rule: SizeRule, stride: int
+) -> None:
+    """A map whose pixels hold their own place on the frame must put there just what the place is."""
+    geometry = lay_out(shape, rule, 32)
+    map_shape = (geometry.input_shape[0] // stride, geometry.input_shape[1] // stride)
+    scale, translate = geometry.placement(map_shape)
+    for axis in (0, 1):
+        places = translate[axis] + scale[axis] * torch.arange(map_shape[axis], dtype=torch.float64)
+        laid = (places[:, None] if axis == 0 else places[None]).expand(map_shape)
+        along = torch.arange(shape[axis], dtype=torch.float64).clamp(places[0], places[-1])
+        expected = (along[:, None] if axis == 0 else along[None]).expand(shape)
+        torch.testing.assert_close(geometry.to_frame(laid), expected, atol=1e-9, rtol=1e-9)
+
+
+@pytest.mark.parametrize("rule", [PAD, NEAREST, FIXED, LETTERBOX], ids=["pad", "nearest", "fixed", "letterbox"])
+@pytest.mark.parametrize("hot", [(1, 1), (4, 2), (2, 1)])
+def test_a_hot_pixel_peaks_where_scale_and_translate_lay_it(rule: SizeRule, hot: tuple[int, int]) -> None:
+    geometry = lay_out((45, 77), rule, 16)
+    values = np.zeros((geometry.input_shape[0] // 8, geometry.input_shape[1] // 8), dtype=np.float32)
+    values[hot] = 1
+    heatmap = Heatmap(Stage("deep", "layer", 8, 1, "deep"), values, geometry)
+    shown = heatmap.on_frame()
+    expected = [heatmap.scale[axis] * hot[axis] + heatmap.translate[axis] for axis in (0, 1)]
+    peak = np.argwhere(shown == shown.max()).mean(0)
+    assert np.abs(peak - expected).max() <= 0.5 + 1e-6
+
+
+def test_a_map_of_one_pixel_covers_the_frame() -> None:
+    geometry = lay_out((20, 30), PAD, 32)
+    assert torch.equal(geometry.to_frame(torch.full((1, 1), 3.0)), torch.full((20, 30), 3.0))
+
+
+def test_maps_keep_their_dtype_and_leading_axes() -> None:
+    geometry = lay_out((20, 30), NEAREST, 16)
+    for dtype in (torch.float32, torch.float64):
+        back = geometry.to_frame(torch.rand(2, 3, 4, 4, dtype=dtype))
+        assert back.shape == (2, 3, 20, 30)
+        assert back.dtype == dtype
+
+
+# ── regions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@always_the_same
+@given(st.tuples(st.integers(40, 200), st.integers(40, 200)), rules, st.data())
+def test_a_region_keeps_its_centre_there_and_back(shape: tuple[int, int], rule: SizeRule, data: st.DataObject) -> None:
+    geometry = lay_out(shape, rule, 16)
+    region = np.zeros(shape, dtype=bool)
+    spans = []
+    for axis in (0, 1):
+        coarsest = math.ceil(2 / geometry.zoom[axis])  # two pixels of the input, so that it cannot fall between
+        length = data.draw(st.integers(min(coarsest, shape[axis] // 2), shape[axis] // 2))
+        start = data.draw(st.integers(shape[axis] // 8, shape[axis] - length - shape[axis] // 8))
+        spans.append(slice(start, start + length))
+    region[spans[0], spans[1]] = True
+    laid = geometry.to_input(region)
+    assert not (laid & ~geometry.content).any()
+    back = geometry.to_frame(torch.from_numpy(laid).double()).numpy()
+    for axis in (0, 1):
+        profile = back.sum(1 - axis)
+        centre = (profile * np.arange(shape[axis])).sum() / profile.sum()
+        assert abs(centre - (spans[axis].start + spans[axis].stop - 1) / 2) <= 0.5 + 0.5 / geometry.zoom[axis]
+
+
+def test_no_region_is_too_small_to_survive_a_shrinking() -> None:
+    geometry = lay_out((80, 120), SizeRule(rule="resize", height=16, width=32), 16)
+    for row, column in ((0, 0), (41, 7), (79, 119)):
+        region = np.zeros((80, 120), dtype=bool)
+        region[row, column] = True
+        assert geometry.to_input(region).sum() == 1
+
+
+def test_content_is_the_frame_and_none_of_the_padding() -> None:
+    content = lay_out((30, 61), LETTERBOX, 32).content
+    assert content.shape == (64, 96)
+    assert content[8:55].all()
+    assert content.sum() == 47 * 96
+
+
+# ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_imagenet_normalisation_is_smps() -> None:
+    frame = np.random.default_rng(1).integers(0, 256, (32, 64, 3), dtype=np.uint8)
+    x, _ = prepare(frame, ModelCard(), stride=32)
+    smps = smp.encoders.get_preprocessing_fn("tu-resnet18")(frame)  # "tu-": timm's, which asks no server
+    np.testing.assert_allclose(x[0].permute(1, 2, 0).numpy(), smps, atol=1e-6)
+
+
+def test_imagenet_normalisation_of_one_channel_takes_the_average_statistics() -> None:
+    x, _ = prepare(np.full((32, 32), 255, np.uint8), ModelCard(input_channels=1), stride=32)
+    assert x.unique().item() == pytest.approx((1 - 0.449) / 0.226, abs=1e-5)
+
+
+def test_zscore_is_of_the_frame_alone_not_of_its_padding() -> None:
+    frame = asymmetric(37, 53)
+    x, geometry = prepare(frame, ModelCard(input_channels=1, normalisation="zscore"), stride=32)
+    inside = geometry.to_frame(x[0, 0]).numpy()
+    np.testing.assert_allclose(inside, (frame - frame.mean()) / frame.std(), atol=1e-5)
+
+
+def test_zscore_of_an_even_frame_is_zero() -> None:
+    x, _ = prepare(np.full((32, 32), 7, np.uint8), ModelCard(normalisation="zscore"), stride=32)
+    assert torch.equal(x, torch.zeros(1, 3, 32, 32))
+
+
+def test_without_normalisation_the_values_go_in_as_they_are() -> None:
+    frame = np.array([[0, 40_000], [-7, 3]], dtype=np.int32).repeat(16, 0).repeat(16, 1)
+    x, _ = prepare(frame, raw_card(PAD), stride=32)
+    assert np.array_equal(x[0, 0].numpy(), frame)
+
+
+@pytest.mark.parametrize(
+    ("frame", "value_range"),
+    [
+        (np.array([[0, 255]], np.uint8), None),
+        (np.array([[0, 65535]], np.uint16), None),
+        (np.array([[0.0, 1.0]], np.float64), None),
+        (np.array([[0.0, 1.0]], np.float16), None),
+        (np.array([[0.0, 255.0]], np.float32), None),
+        (np.array([[False, True]]), None),
+        (np.array([[0, 4095]], np.uint16), (0.0, 4095.0)),
+        (np.array([[-100.0, 300.0]], np.float32), (-100.0, 300.0)),
+    ],
+    ids=lambda value: str(getattr(value, "dtype", value)),
+)
+def test_black_is_zero_and_white_is_one(frame: NDArray[np.generic], value_range: tuple[float, float] | None) -> None:
+    x, _ = prepare(frame.repeat(32, 0).repeat(16, 1), ModelCard(normalisation="unit"), 32, value_range)
+    assert torch.equal(x[0, :, 0, ::16], torch.tensor([0.0, 1.0]).expand(3, 2))
+
+
+def test_padding_is_black_before_normalisation() -> None:
+    x, _ = prepare(np.full((16, 16), 255, np.uint8), ModelCard(), stride=32)
+    black, _ = prepare(np.zeros((32, 32), np.uint8), ModelCard(), stride=32)
+    assert torch.equal(x[..., 16:, :], black[..., 16:, :])
+    assert torch.equal(x[..., :, 16:], black[..., :, 16:])
+
+
+# ── channels ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+UNIT = ModelCard(normalisation="unit")
+UNIT_GRAY = ModelCard(normalisation="unit", input_channels=1)
+
+
+def test_gray_fills_every_channel() -> None:
+    frame = asymmetric(32, 32)
+    x, _ = prepare(frame, UNIT, stride=32)
+    assert all(np.array_equal(x[0, channel].numpy(), frame) for channel in range(3))
+
+
+def test_colour_keeps_its_channels_and_loses_its_alpha() -> None:
+    frame = np.random.default_rng(2).integers(0, 256, (32, 64, 4), dtype=np.uint8)
+    x, _ = prepare(frame, UNIT, stride=32)
+    np.testing.assert_allclose(x[0].permute(1, 2, 0).numpy(), frame[..., :3] / 255, atol=1e-6)
+
+
+def test_colour_becomes_its_luminance_for_one_channel() -> None:
+    frame = np.random.default_rng(3).random((32, 32, 3))
+    x, _ = prepare(frame, UNIT_GRAY, stride=32)
+    luminance = 0.299 * frame[..., 0] + 0.587 * frame[..., 1] + 0.114 * frame[..., 2]
+    np.testing.assert_allclose(x[0, 0].numpy(), luminance, atol=1e-6)
+
+
+def test_gray_stored_as_colour_gives_the_same_input_as_gray() -> None:
+    gray = asymmetric(32, 32)
+    x, _ = prepare(np.stack([gray] * 3, axis=-1), UNIT_GRAY, stride=32)
+    np.testing.assert_allclose(x[0, 0].numpy(), gray, atol=1e-6)
+
+
+@pytest.mark.parametrize("normalisation", ["imagenet", "unit", "zscore", "none"])
+def test_the_callers_frame_is_not_changed_and_not_shared(normalisation: str) -> None:
+    frame = asymmetric(32, 32)
+    before = frame.copy()
+    card = ModelCard.model_validate({"input_channels": 1, "normalisation": normalisation})
+    x, _ = prepare(frame, card, stride=32)
+    x.fill_(9)
+    assert np.array_equal(frame, before)
+
+
+def test_views_and_read_only_frames_are_taken() -> None:
+    frame = asymmetric(64, 64)
+    view = frame[::-2, ::2].T
+    view.flags.writeable = False
+    x, _ = prepare(view, UNIT_GRAY, stride=32)
+    assert np.array_equal(x[0, 0].numpy(), view)
+
+
+# ── faults ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (np.array([[0.0, np.nan]]), "not numbers"),
+        (np.array([[0.0, np.inf]]), "not numbers"),
+        (np.zeros((4, 5, 6, 3)), r"shape \(4, 5, 6, 3\)"),
+        (np.zeros((32, 32, 2)), r"shape \(32, 32, 2\)"),
+        (np.zeros(32), r"shape \(32,\)"),
+        (np.zeros((0, 32)), r"shape \(0, 32\)"),
+        (np.array([[0.0, 256.0]]), "from 0 to 256.*Scale the image"),
+        (np.array([[-1.0, 1.0]]), "from -1 to 1.*Scale the image"),
+    ],
+)
+def test_a_frame_that_cannot_be_fed_is_refused_in_words(frame: NDArray[np.generic], words: str) -> None:
+    with pytest.raises(SegcamError, match=words):
+        prepare(frame, ModelCard(), stride=32)
+
+
+def test_colour_does_not_go_into_two_channels() -> None:
+    with pytest.raises(SegcamError, match="in colour, but the network takes 2 channels"):
+        prepare(np.zeros((32, 32, 3), np.uint8), ModelCard(input_channels=2), stride=32)

@@ -1,0 +1,226 @@
+"""A network: made from a module or a checkpoint, asked for its classes and stages, put on a device."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+from torch import nn
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.explainer import Explainer
+from napari_segcam.network.model_card import ModelCard, SizeRule, card_path, write_card
+from napari_segcam.network.network import Network, choose_device, load_network
+
+
+class Tiny(nn.Module):
+    def __init__(self, classes: int = 1, channels: int = 3) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(channels, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(inplace=True))
+        self.head = nn.Conv2d(4, classes, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(x))
+
+
+def tiny(classes: int = 1, card: ModelCard | None = None) -> Network:
+    return Network.from_module(Tiny(classes), card, device="cpu")
+
+
+# ── from a module ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_owners_module_is_not_touched() -> None:
+    module = Tiny().train()
+    statistics = module.get_buffer("body.1.running_mean").clone()
+    network = Network.from_module(module, device="cpu")
+    assert network.module is not module
+    assert module.training
+    assert all(parameter.requires_grad for parameter in module.parameters())
+    assert torch.equal(module.get_buffer("body.1.running_mean"), statistics)
+    assert not any(part._forward_hooks for part in module.modules())
+
+
+def test_the_networks_module_is_frozen_and_in_eval_mode() -> None:
+    network = tiny()
+    assert not any(part.training for part in network.module.modules())
+    assert not any(parameter.requires_grad for parameter in network.module.parameters())
+    assert network.device == torch.device("cpu")
+    assert network.dtype == torch.float32
+
+
+def test_a_network_without_weights_is_one_too() -> None:
+    class Threshold(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x - 0.5
+
+    network = Network.from_module(Threshold(), ModelCard(input_channels=1, normalisation="unit"), device="cpu")
+    frame = np.eye(32, dtype=np.float32)
+    assert np.array_equal(Explainer(network)(frame).mask, frame)
+
+
+def test_the_stride_is_the_encoders() -> None:
+    shallow = smp.Unet("resnet18", encoder_weights=None, encoder_depth=3, decoder_channels=(16, 8, 8))
+    assert Network.from_module(shallow, device="cpu").stride == 8
+
+
+def test_a_network_of_another_form_has_no_stages_but_layers() -> None:
+    network = tiny()
+    assert network.stages == ()
+    assert network.stride == 32
+    assert network.select("all") == ()
+    assert network.stage("body.0").kind == "layer"
+
+
+# ── classes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_class_names_come_from_the_card_or_from_the_count() -> None:
+    assert tiny(1).class_names == ("foreground",)
+    assert tiny(3).class_names == ("background", "class 1", "class 2")
+    assert tiny(2, ModelCard(class_names=("tissue", "fibroid"))).class_names == ("tissue", "fibroid")
+
+
+def test_a_class_is_found_by_number_name_or_default() -> None:
+    single, several = tiny(1), tiny(3, ModelCard(class_names=("none", "uterus", "fibroid")))
+    assert (single.class_index(None), single.class_index("foreground"), single.class_index(0)) == (0, 0, 0)
+    assert (several.class_index(None), several.class_index("fibroid"), several.class_index(0)) == (1, 2, 0)
+    for wanted in (3, -1, "ovary"):
+        with pytest.raises(SegcamError, match=rf"no class {wanted}.*0 \(none\), 1 \(uterus\), 2 \(fibroid\)"):
+            several.class_index(wanted)
+
+
+@pytest.mark.parametrize("names", [("fibroid",), ("a", "b", "c")])
+def test_a_card_that_names_another_count_of_classes_is_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(SegcamError, match=f"names {len(names)} classes, but Tiny has 2"):
+        tiny(2, ModelCard(class_names=names))
+
+
+# ── stages by name ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def unet() -> Network:
+    return Network.from_module(smp.Unet("resnet18", encoder_weights=None), device="cpu")
+
+
+def names(network: Network, wanted: str | list[str]) -> list[str]:
+    return [stage.name for stage in network.select(wanted)]
+
+
+def test_stages_are_selected_by_a_word_for_many(unet: Network) -> None:
+    assert names(unet, "encoder") == [f"encoder_{index}" for index in range(1, 6)]
+    assert names(unet, "decoder") == [f"decoder_{index}" for index in range(5)]
+    assert names(unet, "main") == names(unet, "encoder") + names(unet, "decoder")
+    assert names(unet, "all") == [*names(unet, "main"), "seg_head"]
+
+
+def test_stages_are_selected_by_names_and_aliases_each_once(unet: Network) -> None:
+    assert names(unet, ["decoder_last", "encoder_last", "encoder_5"]) == ["decoder_4", "encoder_5"]
+    assert names(unet, "encoder_last") == ["encoder_5"]
+    assert names(unet, ["encoder.layer4.0", "encoder_1"]) == ["encoder.layer4.0", "encoder_1"]
+    assert names(unet, []) == []
+
+
+def test_another_image_size_changes_only_the_card(unet: Network) -> None:
+    other = unet.with_image_size(96)
+    assert other.card.size == SizeRule(rule="resize", height=96, width=96)
+    assert unet.card.size == SizeRule()
+    assert other.module is unet.module
+    assert other.lock is unet.lock, "one module, one owner at a time"
+    assert Explainer(other, stages=())(np.zeros((50, 70), np.uint8)).provenance["input_shape"] == [96, 96]
+
+
+# ── devices ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("device", ["tpu", "cpu:0", "", "cuda:x", "mps:1"])
+def test_a_device_that_is_none_is_refused(device: str) -> None:
+    with pytest.raises(SegcamError, match=r"no device .* on this machine\. Choose from: auto, .*cpu"):
+        choose_device(device)
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    for device in ("cuda", "cuda:0", "mps"):
+        with pytest.raises(SegcamError, match=rf"no device '{device}' on this machine\. Choose from: auto, cpu\."):
+            choose_device(device)
+    assert choose_device("auto") == torch.device("cpu")
+
+
+def test_auto_takes_the_fastest_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert choose_device("auto") == torch.device("mps")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("auto") == torch.device("cuda")
+    assert choose_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(SegcamError, match="no device 'cuda:2': this machine has 2 CUDA devices"):
+        choose_device("cuda:2")
+
+
+# ── from a checkpoint ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, nn.Module]:
+    """A small one-channel, two-class Unet, and the file its weights lie in."""
+    torch.manual_seed(0)
+    module = smp.Unet(
+        "mobilenet_v2", encoder_weights=None, in_channels=1, classes=2, decoder_channels=(16, 16, 8, 8, 8)
+    ).eval()
+    path = tmp_path_factory.mktemp("checkpoints") / "unet.pth"
+    torch.save(module.state_dict(), path)
+    return path, module
+
+
+@pytest.fixture
+def card_beside(saved: tuple[Path, nn.Module], request: pytest.FixtureRequest) -> Iterator[ModelCard]:
+    beside = card_path(saved[0])
+    write_card(request.param, beside)
+    yield request.param
+    beside.unlink()
+
+
+def test_a_checkpoint_becomes_the_network_it_was_saved_from(saved: tuple[Path, nn.Module]) -> None:
+    path, module = saved
+    network = load_network(path, device="cpu")
+    assert (network.architecture, network.encoder, network.name) == ("Unet", "mobilenet_v2", "unet.pth")
+    assert network.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert network.card == ModelCard(input_channels=1)
+    assert network.classes == 2
+    x = torch.rand(1, 1, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(network.module(x), module(x))
+
+
+@pytest.mark.parametrize(
+    "card_beside",
+    [ModelCard(input_channels=1, class_names=("none", "fibroid"), normalisation="unit", notes="from the file")],
+    indirect=True,
+)
+def test_the_card_beside_a_checkpoint_is_read_and_the_one_given_goes_before(
+    saved: tuple[Path, nn.Module], card_beside: ModelCard
+) -> None:
+    assert load_network(saved[0], device="cpu").card == card_beside
+    given = ModelCard(input_channels=1, notes="from the caller")
+    assert load_network(str(saved[0]), device="cpu", card=given).card == given
+
+
+def test_a_card_that_contradicts_the_weights_is_refused(saved: tuple[Path, nn.Module]) -> None:
+    with pytest.raises(SegcamError, match=r"unet\.pth says 3 input channels, but the weights take 1"):
+        load_network(saved[0], device="cpu", card=ModelCard())
+    with pytest.raises(SegcamError, match=r"names 3 classes, but unet\.pth has 2"):
+        load_network(saved[0], device="cpu", card=ModelCard(input_channels=1, class_names=("a", "b", "c")))
+
+
+def test_a_device_that_is_none_is_refused_before_the_file_is_read() -> None:
+    with pytest.raises(SegcamError, match="no device 'tpu'"):
+        load_network("missing.pth", device="tpu")
