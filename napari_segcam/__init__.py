@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_segcam.evidence.attention import attention as attention
     from napari_segcam.explanation.explainer import Explainer as Explainer
     from napari_segcam.explanation.target import Target as Target
-    from napari_segcam.imaging.cine import open_cine as open_cine
+    from napari_segcam.imaging.opening import open_cine as open_cine
     from napari_segcam.network.model_card import ModelCard as ModelCard
     from napari_segcam.network.network import Network as Network
     from napari_segcam.network.network import load_network as load_network
@@ -28,7 +28,7 @@ _ROOMS = {
     "Target": "explanation.target",
     "attention": "evidence.attention",
     "load_network": "network.network",
-    "open_cine": "imaging.cine",
+    "open_cine": "imaging.opening",
 }
 __all__ = [*_ROOMS, "__version__"]
 

@@ -102,7 +102,7 @@ def explain(
 ) -> None:
     """Write the masks, the heatmaps and the attention figures of an image or cine."""
     from napari_segcam.explanation.methods import find_method
-    from napari_segcam.imaging.cine import open_cine
+    from napari_segcam.imaging.opening import open_cine
     from napari_segcam.network.network import load_network
 
     cine = open_cine(image)
@@ -126,7 +126,7 @@ def demo(
 ) -> None:
     """Do the main job on the sample: phantom cine, demo checkpoint, mask and one heatmap per stage."""
     from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
-    from napari_segcam.imaging.cine import open_cine
+    from napari_segcam.imaging.opening import open_cine
     from napari_segcam.network.network import load_network
 
     if window:

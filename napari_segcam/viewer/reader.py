@@ -12,7 +12,8 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_segcam.imaging.cine import Cine, is_dicom, open_cine
+from napari_segcam.imaging.cine import Cine
+from napari_segcam.imaging.opening import is_dicom, open_cine
 
 LayerData = tuple[Any, dict[str, Any], str]
 

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.cine import ArrayCine, name_of, open_cine
+from napari_segcam.imaging.cine import ArrayCine, name_of
+from napari_segcam.imaging.opening import open_cine
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from pydicom.uid import (
 )
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.cine import open_cine
+from napari_segcam.imaging.opening import open_cine
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="the real ultrasound files are not here")

@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.cine import open_cine
+from napari_segcam.imaging.opening import open_cine
 
 
 @pytest.fixture
