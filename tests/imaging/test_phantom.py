@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from scipy import ndimage
 
-from napari_segcam.imaging.cine import open_cine
+from napari_segcam.imaging.opening import open_cine
 from napari_segcam.imaging.phantom import Phantom, PhantomSweep, phantom_sweep
 from napari_segcam.imaging.phantom.anatomy import HALF_SWEEP_MM, Acoustics
 from napari_segcam.imaging.phantom.probe import Probe
