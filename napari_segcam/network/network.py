@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import copy
+import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from numbers import Integral
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.checkpoint import read_checkpoint
-from napari_segcam.network.model_card import ModelCard, SizeRule, find_card
-from napari_segcam.network.recognise import build, recognise
+from napari_segcam.network.device import choose_device
+from napari_segcam.network.inference import InferenceForm, inference_form
+from napari_segcam.network.model_card import ModelCard, SizeRule
 from napari_segcam.network.stages import Stage, aliases, find_stages, main_stages, stage_at
 from napari_segcam.network.survey import Survey, survey
 
@@ -26,9 +26,11 @@ class Network:
     """An eval-mode module with frozen weights, its model card, its stages, and where it runs.
 
     Attributes:
-        module: the plain ``torch.nn.Module``.
+        module: the plain ``torch.nn.Module``. It is for looking at: what runs may be its rewritten copy.
+        form: the same network, rewritten exactly to save time and memory.
         card: how it is fed and read.
         stages: its named stages, in order of execution; empty where the module has no encoder and decoder.
+        rewritten: those of the stages that the rewritten form has too, by name, as they are found there.
         classes: channels of its output; one means a sigmoid, several a softmax whose first is the background.
         stride: its input's height and width must be multiples of this, pixels.
         name: of the checkpoint, for people.
@@ -40,8 +42,10 @@ class Network:
     """
 
     module: nn.Module = field(repr=False)
+    form: InferenceForm
     card: ModelCard
     stages: tuple[Stage, ...]
+    rewritten: Mapping[str, Stage] = field(repr=False)
     classes: int
     stride: int
     name: str
@@ -53,13 +57,71 @@ class Network:
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
-    def from_module(cls, module: nn.Module, card: ModelCard | None = None, device: str = "auto") -> Network:
+    def from_module(
+        cls, module: nn.Module, card: ModelCard | None = None, device: str = "auto", *, rewrite: bool = True
+    ) -> Network:
         """A network from any segmentation module, which is copied and not changed for its owner.
+
+        Args:
+            module: takes ``(B, card.input_channels, H, W)`` and returns ``(B, C, H, W)`` logits.
+            card: how it is fed and read; by default as the card's defaults say.
+            device: as for ``load_network``.
+            rewrite: as for ``load_network``.
 
         Raises:
             SegcamError: if the module does not run, or gives no ``(B, C, H, W)`` output.
         """
-        return _network(copy.deepcopy(module), card or ModelCard(), device, name=type(module).__name__)
+        copied = copy.deepcopy(module)
+        chosen = choose_device(device)
+        return cls.of(copied, card or ModelCard(), chosen, rewrite=rewrite, name=type(module).__name__)
+
+    @classmethod
+    def of(
+        cls,
+        module: nn.Module,
+        card: ModelCard,
+        device: torch.device,
+        *,
+        rewrite: bool,
+        name: str,
+        architecture: str = "",
+        encoder: str = "",
+        sha256: str = "",
+        warnings: tuple[str, ...] = (),
+    ) -> Network:
+        """A network from a module that is handed over; the arguments are this class's attributes.
+
+        Raises:
+            SegcamError: if the module does not run, or the card does not go with it.
+        """
+        # Channels-last halves the time of convolutions on CPU; it changes no value.
+        module = module.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        form = inference_form(module, card.input_channels) if rewrite else InferenceForm(module, 0.0, ())
+        module.to(device)
+        form.module.to(device)
+        seen = survey(module, card.input_channels)
+        if card.class_names and len(card.class_names) != seen.classes:
+            raise SegcamError(
+                f"The model card names {len(card.class_names)} classes, but {name} has {seen.classes}. "
+                "Correct class_names in the card."
+            )
+        stages = find_stages(module, seen)
+        required = getattr(getattr(module, "encoder", None), "output_stride", None)
+        return cls(
+            module=module,
+            form=form,
+            card=card,
+            stages=stages,
+            rewritten=_same_stages(stages, seen, form, card.input_channels),
+            classes=seen.classes,
+            stride=int(required or max((stage.stride for stage in stages), default=32)),
+            name=name,
+            architecture=architecture or type(module).__name__,
+            encoder=encoder,
+            sha256=sha256,
+            warnings=warnings,
+            seen=seen,
+        )
 
     @property
     def device(self) -> torch.device:
@@ -99,6 +161,15 @@ class Network:
             return int(wanted)
         choices = ", ".join(f"{index} ({name})" for index, name in enumerate(self.class_names))
         raise SegcamError(f"This network has no class {wanted}. Its classes are: {choices}.")
+
+    def running(self, stages: Sequence[Stage]) -> tuple[nn.Module, tuple[Stage, ...]]:
+        """What runs to explain these stages, and where they are in it.
+
+        That is the rewritten form, unless one of the stages is a layer that is not the same there.
+        """
+        if all(stage.name in self.rewritten for stage in stages):
+            return self.form.module, tuple(self.rewritten[stage.name] for stage in stages)
+        return self.module, tuple(stages)
 
     def with_image_size(self, side: int) -> Network:
         """The same network, fed with frames resized to ``side`` × ``side`` pixels.
@@ -147,103 +218,17 @@ class Network:
         return tuple(dict.fromkeys(self.stage(name) for name in names))
 
 
-def load_network(
-    path: str | Path,
-    device: str = "auto",
-    *,
-    architecture: str | None = None,
-    encoder: str | None = None,
-    card: ModelCard | None = None,
-) -> Network:
-    """Load a checkpoint: its architecture is recognised from the weights, its model card read from beside it.
-
-    Args:
-        path: a checkpoint file, or a folder written by SMP's ``save_pretrained``.
-        device: ``"auto"`` (CUDA, else MPS, else CPU), ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"cpu"``.
-        architecture: an SMP architecture such as ``"UnetPlusPlus"``, where it cannot be recognised.
-        encoder: an SMP encoder such as ``"efficientnet-b5"``, where it cannot be recognised.
-        card: used instead of the card beside the checkpoint.
-
-    Raises:
-        SegcamError: if the file is no checkpoint, is not recognised, does not match, or the device is not there.
-    """
-    path = Path(path)
-    chosen = choose_device(device)
-    checkpoint = read_checkpoint(path)
-    found = card or find_card(path)
-    blueprint = recognise(
-        checkpoint,
-        architecture or (found.architecture if found else None),
-        encoder or (found.encoder if found else None),
-    )
-    if found is None:
-        found = ModelCard(input_channels=blueprint.in_channels)
-    if found.input_channels != blueprint.in_channels:
-        raise SegcamError(
-            f"The model card of {path.name} says {found.input_channels} input channels, but the weights take "
-            f"{blueprint.in_channels}. Correct input_channels in the card."
-        )
-    return _network(
-        build(blueprint, checkpoint),
-        found,
-        str(chosen),
-        name=path.name,
-        architecture=blueprint.architecture,
-        encoder=blueprint.encoder,
-        sha256=checkpoint.sha256,
-        warnings=checkpoint.warnings,
-    )
-
-
-def choose_device(device: str) -> torch.device:
-    """The device meant by a word; ``"auto"`` takes the fastest there is.
-
-    Raises:
-        SegcamError: if that device is not on this machine.
-    """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if device == "auto":
-        return torch.device(next(kind for kind, available in there.items() if available))
-    kind, _, index = device.partition(":")
-    available = [kind for kind, is_there in there.items() if is_there]
-    if kind not in available or (index and (kind != "cuda" or not index.isdigit())):
-        raise SegcamError(f"There is no device {device!r} on this machine. Choose from: auto, {', '.join(available)}.")
-    if index and int(index) >= torch.cuda.device_count():
-        raise SegcamError(f"There is no device {device!r}: this machine has {torch.cuda.device_count()} CUDA devices.")
-    return torch.device(device)
-
-
-def _network(
-    module: nn.Module,
-    card: ModelCard,
-    device: str,
-    *,
-    name: str,
-    architecture: str = "",
-    encoder: str = "",
-    sha256: str = "",
-    warnings: tuple[str, ...] = (),
-) -> Network:
-    # Channels-last halves the time of convolutions on CPU; it changes no value.
-    module = module.eval().requires_grad_(False).to(choose_device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
-    seen = survey(module, card.input_channels)
-    if card.class_names and len(card.class_names) != seen.classes:
-        raise SegcamError(
-            f"The model card names {len(card.class_names)} classes, but {name} has {seen.classes}. "
-            "Correct class_names in the card."
-        )
-    stages = find_stages(module, seen)
-    required = getattr(getattr(module, "encoder", None), "output_stride", None)
-    return Network(
-        module=module,
-        card=card,
-        stages=stages,
-        classes=seen.classes,
-        stride=int(required or max((stage.stride for stage in stages), default=32)),
-        name=name,
-        architecture=architecture or type(module).__name__,
-        encoder=encoder,
-        sha256=sha256,
-        warnings=warnings,
-        seen=seen,
-    )
+def _same_stages(stages: tuple[Stage, ...], seen: Survey, form: InferenceForm, input_channels: int) -> dict[str, Stage]:
+    """The stages that give the same in both forms: a layer of the same name may by now hold the next one, too."""
+    seen_rewritten = survey(form.module, input_channels)
+    candidates = {stage.name: stage for stage in find_stages(form.module, seen_rewritten)}
+    same = {}
+    for stage in stages:
+        candidate = candidates.get(stage.name)
+        if candidate is not None and math.isclose(
+            seen.outputs[stage.layer, stage.output].magnitude,
+            seen_rewritten.outputs[candidate.layer, candidate.output].magnitude,
+            rel_tol=1e-3,
+        ):
+            same[stage.name] = candidate
+    return same

@@ -25,6 +25,7 @@ class Output:
         identity: equal for the same tensor, handed on by several layers.
         version: raised by each change in place, when the layer gave it.
         overwritten: whether it was changed in place after that.
+        magnitude: Euclidean norm of its values, when the layer gave it.
     """
 
     order: int
@@ -32,6 +33,7 @@ class Output:
     identity: int
     version: int
     overwritten: bool
+    magnitude: float
 
     @property
     def is_map(self) -> bool:
@@ -76,7 +78,7 @@ def logits_of(output: object) -> torch.Tensor:
 
 
 def survey(module: nn.Module, input_channels: int) -> Survey:
-    """Run the network once on a small black image and note what every layer gives.
+    """Run the network once on a small image of noise, always the same, and note what every layer gives.
 
     Raises:
         SegcamError: if the network accepts no input of a usual size.
@@ -84,7 +86,7 @@ def survey(module: nn.Module, input_channels: int) -> Survey:
     parameter = next(module.parameters(), torch.zeros(()))
     failure: Exception | None = None
     for side in _DRY_RUN_SIDES:
-        x = torch.zeros(1, input_channels, side, side, device=parameter.device, dtype=parameter.dtype)
+        x = torch.randn(1, input_channels, side, side, generator=torch.Generator().manual_seed(0)).to(parameter)
         try:
             return _watched_run(module, x)
         except (RuntimeError, ValueError, AssertionError, IndexError) as error:
@@ -97,14 +99,14 @@ def survey(module: nn.Module, input_channels: int) -> Survey:
 
 def _watched_run(module: nn.Module, x: torch.Tensor) -> Survey:
     # The tensors are kept until the run has ended, so that each has an identity of its own.
-    given: dict[tuple[str, int | None], tuple[int, torch.Tensor, int]] = {}
+    given: dict[tuple[str, int | None], tuple[int, torch.Tensor, int, float]] = {}
     order = count()
 
     def watch(layer: str, output: object) -> None:
         several = isinstance(output, tuple | list)
         for index, tensor in enumerate(output) if several else [(None, output)]:  # type: ignore[arg-type]
             if isinstance(tensor, torch.Tensor):
-                given[layer, index] = (next(order), tensor, tensor._version)
+                given[layer, index] = (next(order), tensor, tensor._version, float(tensor.float().norm()))
 
     handles = [
         part.register_forward_hook(lambda _module, _inputs, output, layer=layer: watch(layer, output))
@@ -118,8 +120,8 @@ def _watched_run(module: nn.Module, x: torch.Tensor) -> Survey:
         for handle in handles:
             handle.remove()
     outputs = {
-        place: Output(number, tuple(tensor.shape), id(tensor), version, tensor._version != version)
-        for place, (number, tensor, version) in given.items()
+        place: Output(number, tuple(tensor.shape), id(tensor), version, tensor._version != version, magnitude)
+        for place, (number, tensor, version, magnitude) in given.items()
     }
     return Survey(side=x.shape[-1], classes=logits.shape[1], outputs=outputs)
 

@@ -14,8 +14,10 @@ from torch import nn
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explainer import Explainer
+from napari_segcam.network.device import choose_device
+from napari_segcam.network.loading import load_network
 from napari_segcam.network.model_card import ModelCard, SizeRule, card_path, write_card
-from napari_segcam.network.network import Network, choose_device, load_network
+from napari_segcam.network.network import Network
 
 
 class Tiny(nn.Module):

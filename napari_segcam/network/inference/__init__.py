@@ -1,0 +1,5 @@
+"""The inference form: exact rewrites of a network that save time and memory, one file per rewrite."""
+
+from napari_segcam.network.inference.form import InferenceForm, inference_form
+
+__all__ = ["InferenceForm", "inference_form"]

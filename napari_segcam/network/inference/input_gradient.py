@@ -1,0 +1,100 @@
+"""The gradient of a frozen convolution's input, computed only where it is not zero.
+
+A score over a region of the image, such as one lesion's mask, has a gradient in that region alone; each convolution
+widens it by its kernel. In a decoder most of every map is therefore zero, exactly, and need not be computed.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+Box = tuple[slice, slice]
+
+# Where more of the map than this is in the box, cropping and pasting cost more than they save.
+_WORTHWHILE_SHARE = 0.7
+
+
+def input_gradient(gradient: torch.Tensor, layer: nn.Conv2d, height: int, width: int) -> torch.Tensor:
+    """The gradient ``(B, C, height, width)`` of a convolution's input from that of its output ``(B, D, h, w)``."""
+    box = occupied_box(gradient)
+    return part_gradient(gradient if box is None else gradient[..., *box], box, layer, height, width)
+
+
+def part_gradient(part: torch.Tensor, box: Box | None, layer: nn.Conv2d, height: int, width: int) -> torch.Tensor:
+    """The same from the part of the output's gradient in the box, or from all of it."""
+    if box is None:
+        return dense_input_gradient(part, layer, height, width)
+    (rows, own_rows, full_height), (columns, own_columns, full_width) = (
+        _reached(span, size, stride, padding, dilation * (kernel - 1) + 1)
+        for span, size, stride, padding, dilation, kernel in zip(
+            box, (height, width), layer.stride, layer.padding, layer.dilation, layer.kernel_size, strict=True
+        )
+    )
+    of_reached = dense_input_gradient(part, layer, full_height, full_width, padding=(0, 0))
+    return pasted(of_reached[..., own_rows, own_columns], (rows, columns), height, width)
+
+
+def occupied_box(gradient: torch.Tensor) -> Box | None:
+    """The rows and columns of ``(B, C, H, W)`` outside which it is zero; None where cropping to them does not pay."""
+    if gradient.device.type != "cpu":
+        return None  # to ask a GPU where costs more than to let it compute zeros
+    pixels = gradient.permute(0, 2, 3, 1)
+    rows = _occupied(pixels.amax((0, 2, 3)), pixels.amin((0, 2, 3)))
+    occupied_rows = pixels[:, rows]
+    columns = _occupied(occupied_rows.amax((0, 1)).amax(1), occupied_rows.amin((0, 1)).amin(1))
+    covered = (rows.stop - rows.start) * (columns.stop - columns.start)
+    return (rows, columns) if covered <= _WORTHWHILE_SHARE * gradient.shape[2] * gradient.shape[3] else None
+
+
+def pasted(part: torch.Tensor, box: Box, height: int, width: int) -> torch.Tensor:
+    """A map ``(B, C, height, width)`` of zeros with this part in the box."""
+    shape = (*part.shape[:2], height, width)
+    whole = torch.empty(shape, dtype=part.dtype, device=part.device, memory_format=torch.channels_last).zero_()
+    whole[..., *box] = part
+    return whole
+
+
+def _occupied(largest: torch.Tensor, smallest: torch.Tensor) -> slice:
+    indices = (largest.ne(0) | smallest.ne(0)).nonzero()  # NaN is not zero
+    return slice(int(indices[0]), int(indices[-1]) + 1) if len(indices) else slice(0, 1)
+
+
+def _reached(span: slice, size: int, stride: int, padding: int, reach: int) -> tuple[slice, slice, int]:
+    """Which inputs the outputs in ``span`` were made of: where in the input, where in the part, size of the part."""
+    start = span.start * stride - padding
+    full = (span.stop - span.start - 1) * stride + reach
+    inside = slice(max(start, 0), min(start + full, size))
+    return inside, slice(inside.start - start, inside.stop - start), full
+
+
+def dense_input_gradient(
+    gradient: torch.Tensor, layer: nn.Conv2d, height: int, width: int, padding: tuple[int, int] | None = None
+) -> torch.Tensor:
+    """The same wherever it is; with another padding than the layer's where one is given."""
+    padding = layer.padding if padding is None else padding  # type: ignore[assignment]
+    # What a strided convolution leaves over at the end belongs to its input nevertheless.
+    left_over = [
+        size - ((given - 1) * stride - 2 * pad + dilation * (kernel - 1) + 1)
+        for size, given, stride, pad, dilation, kernel in zip(
+            (height, width),
+            gradient.shape[2:],
+            layer.stride,
+            padding,  # type: ignore[arg-type]
+            layer.dilation,
+            layer.kernel_size,
+            strict=True,
+        )
+    ]
+    weight = layer.weight.to(gradient.dtype)  # under autocast the gradient is narrower than the weights
+    return F.conv_transpose2d(
+        gradient,
+        weight,
+        None,
+        layer.stride,  # type: ignore[arg-type]
+        padding,  # type: ignore[arg-type]
+        left_over,
+        layer.groups,
+        layer.dilation,  # type: ignore[arg-type]
+    )

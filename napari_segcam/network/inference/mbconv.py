@@ -1,0 +1,148 @@
+"""EfficientNet's MBConv block as one differentiable operation.
+
+The block widens a map sixfold, so that almost all its memory lies inside. Here its 1×1 convolutions are matrix products
+over the pixels, squeeze-and-excite scales the weights of the last one instead of the wide map, and the graph keeps one
+wide map of the five that the single operations would: the others are computed again on the way back, which costs less
+than writing and reading them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from segmentation_models_pytorch.encoders._efficientnet import MBConvBlock
+from torch import nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+from napari_segcam.network.inference.input_gradient import dense_input_gradient
+from napari_segcam.network.inference.recognition import is_plain, is_pointwise, places_of
+
+# The expanded map of so many input channels or more is kept for the way back, not computed again: deep in the network
+# it is small and its product is dear; early it is large and its product is cheaper than memory that must be fetched.
+_CHANNELS_WORTH_KEEPING = 64
+
+
+class MBConv(nn.Module):
+    """A 1×1 expansion, a depthwise convolution, squeeze-and-excite and a 1×1 projection; E channels inside.
+
+    Args:
+        block: of SMP's EfficientNet, its batch norms and paddings folded.
+    """
+
+    def __init__(self, block: MBConvBlock) -> None:
+        super().__init__()
+        self.expands = block._has_expansion
+        self.adds_input = block._has_drop_connect
+        if self.expands:
+            self.expand_weight, self.expand_bias = _matrix(block._expand_conv)  # (E, C)
+        self.depthwise = block._depthwise_conv
+        self.reduce_weight, self.reduce_bias = _matrix(block._se_reduce)  # (R, E)
+        self.excite_weight, self.excite_bias = _matrix(block._se_expand)  # (E, R)
+        self.project_weight, self.project_bias = _matrix(block._project_conv)  # (D, E)
+
+    def forward(self, x: torch.Tensor, drop_connect_rate: float | None = None) -> torch.Tensor:  # noqa: ARG002
+        """The block's output ``(B, D, h, w)`` for ``(B, C, H, W)``; the rate counts in training only."""
+        if torch.is_grad_enabled() and x.requires_grad:
+            return _MBConvFunction.apply(x, self)
+        expanded = self.expanded(x)
+        active = F.silu(self.depthwise(F.silu(expanded, inplace=True) if self.expands else x), inplace=True)
+        gate, _ = self.gate(active)
+        return self.projected(x, active, gate)
+
+    def expanded(self, x: torch.Tensor) -> torch.Tensor:
+        """The wide map ``(B, E, H, W)`` before its activation; the input itself in a block that does not expand."""
+        if not self.expands:
+            return x
+        # The bias is added after: a product that begins with the bias copies it to every pixel first.
+        return _map((_pixels(x) @ self.expand_weight.mT).add_(self.expand_bias), x.shape)
+
+    def gate(self, active: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Squeeze-and-excite's weight of each wide channel ``(B, E)``, and its hidden layer ``(B, R)``."""
+        hidden = F.linear(active.mean((2, 3)), self.reduce_weight, self.reduce_bias)
+        return F.linear(F.silu(hidden), self.excite_weight, self.excite_bias).sigmoid_(), hidden
+
+    def projected(self, x: torch.Tensor, active: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
+        """The block's output from its input and its active wide map."""
+        weight = (self.project_weight * gate[:, None]).mT  # (B, E, D)
+        output = _map(torch.baddbmm(self.project_bias, _pixels(active), weight), active.shape)
+        return output.add_(x) if self.adds_input else output
+
+
+class _MBConvFunction(Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, block: MBConv) -> torch.Tensor:
+        keeps_expanded = block.expands and x.shape[1] >= _CHANNELS_WORTH_KEEPING
+        expanded = block.expanded(x)
+        filtered = block.depthwise(F.silu(expanded, inplace=not keeps_expanded) if block.expands else x)
+        active = F.silu(filtered)
+        gate, hidden = block.gate(active)
+        ctx.block, ctx.keeps_expanded = block, keeps_expanded
+        ctx.save_for_backward(expanded if keeps_expanded else x, filtered, gate, hidden)
+        return block.projected(x, active, gate)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        block = ctx.block
+        kept, filtered, gate, hidden = ctx.saved_tensors
+        gated = _pixels(gradient) @ block.project_weight
+        # The gate's gradient is Σ over the pixels of this product.
+        product = _pixels(F.silu(filtered)).mul_(gated)
+        of_hidden = _silu_backward((product.sum(1) * gate * (1 - gate)) @ block.excite_weight, hidden)
+        of_mean = of_hidden @ block.reduce_weight / product.shape[1]
+        of_active = torch.addcmul(of_mean[:, None], gated, gate[:, None], out=gated)
+        of_filtered = _silu_backward(_map(of_active, filtered.shape), filtered)
+        wide = dense_input_gradient(of_filtered, block.depthwise, *kept.shape[2:])
+        if block.expands:
+            wide = _silu_backward(wide, kept if ctx.keeps_expanded else block.expanded(kept))
+            wide = _map(_pixels(wide) @ block.expand_weight, kept.shape)
+        return wide.add_(gradient) if block.adds_input else wide, None
+
+
+def fuse_mbconv(root: nn.Module) -> bool:
+    """Replace the MBConv blocks of SMP's EfficientNet; whether there were any."""
+    places = [place for place in places_of(root, MBConvBlock) if _is_known(place[2])]
+    for parent, name, block in places:
+        setattr(parent, name, MBConv(block))
+    return bool(places)
+
+
+def _is_known(block: MBConvBlock) -> bool:
+    pointwise = [block._project_conv]
+    norms = [block._bn1, block._bn2]
+    if block._has_expansion:
+        pointwise.append(block._expand_conv)
+        norms.append(block._bn0)
+    return (
+        block._has_se
+        and all(map(is_pointwise, [*pointwise, block._se_reduce, block._se_expand]))
+        and all(convolution.bias is not None for convolution in pointwise)
+        and all(is_plain(norm, nn.Identity) for norm in norms)  # folded
+        and is_plain(block._depthwise_conv, nn.Conv2d)
+        and block._depthwise_conv.groups == block._depthwise_conv.in_channels
+        and is_plain(block._swish, nn.SiLU)
+    )
+
+
+def _matrix(convolution: nn.Conv2d) -> tuple[nn.Parameter, nn.Parameter | None]:
+    """The weights of a 1×1 convolution as ``(out, in)``, and its bias."""
+    weight = convolution.weight.detach().flatten(1).contiguous()
+    return nn.Parameter(weight, requires_grad=False), convolution.bias
+
+
+def _pixels(x: torch.Tensor) -> torch.Tensor:
+    """A map ``(B, C, H, W)`` as one row per pixel ``(B, H·W, C)``: a view, where its memory is channels-last."""
+    return x.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def _map(pixels: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """Rows per pixel ``(B, H·W, C)`` as a map of the height and width in ``shape``."""
+    return pixels.unflatten(1, tuple(shape[2:])).permute(0, 3, 1, 2)
+
+
+def _silu_backward(gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """The gradient of ``x`` from that of ``silu(x)``, which it overwrites."""
+    return torch.ops.aten.silu_backward.grad_input(gradient, x, grad_input=gradient)

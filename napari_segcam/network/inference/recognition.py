@@ -1,0 +1,48 @@
+"""What every rewrite asks before it touches a module: is this exactly the form it knows, and used in one place only?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TypeVar
+
+from torch import nn
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+
+
+def is_plain(module: object, kind: type[nn.Module]) -> bool:
+    """Whether a module is of exactly this type, with no forward, hook or parametrization of its own.
+
+    Subclasses do not count: they may compute something else.
+    """
+    return (
+        type(module) is kind
+        and "forward" not in vars(module)
+        and not module._forward_hooks
+        and not module._forward_pre_hooks
+        and not module._backward_hooks
+        and not module._backward_pre_hooks
+    )
+
+
+def places_of(root: nn.Module, kind: type[AnyModule]) -> Iterator[tuple[nn.Module, str, AnyModule]]:
+    """Each plain module of this type below ``root`` as ``(parent, name in the parent, module)``.
+
+    A module that stands in several places is left out: what suits one of them may not suit another.
+    """
+    uses = Counter(id(child) for parent in root.modules() for child in parent._modules.values())
+    for parent in list(root.modules()):
+        for name, child in list(parent._modules.items()):
+            if is_plain(child, kind) and uses[id(child)] == 1:
+                yield parent, name, child  # type: ignore[misc]
+
+
+def is_pointwise(module: object) -> bool:
+    """Whether a module is a plain 1×1 convolution: a matrix product over the channels of each pixel."""
+    return is_plain(module, nn.Conv2d) and (
+        module.kernel_size == (1, 1)  # type: ignore[attr-defined]
+        and tuple(module.stride) == (1, 1)  # type: ignore[attr-defined]
+        and tuple(module.padding) == (0, 0)  # type: ignore[attr-defined]
+        and module.groups == 1  # type: ignore[attr-defined]
+    )

@@ -1,0 +1,48 @@
+"""EfficientNet's "same" padding, moved from a padded copy of the map into the convolution.
+
+The padding was fixed when the network was built. Where it is the same on both sides it becomes the convolution's own;
+where it is one larger at the bottom and right, as with stride 2, the kernel grows by a row and column of zeros at the
+top and left. Both give the same sums for inputs of every size.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from segmentation_models_pytorch.encoders._efficientnet import Conv2dStaticSamePadding
+from torch import nn
+
+from napari_segcam.network.inference.recognition import places_of
+
+
+def fold_same_padding(root: nn.Module) -> bool:
+    """Replace the static-padding convolutions of SMP's EfficientNet with ordinary ones; whether there were any."""
+    folded = False
+    for parent, name, convolution in places_of(root, Conv2dStaticSamePadding):
+        ordinary = _ordinary(convolution)
+        if ordinary is not None:
+            setattr(parent, name, ordinary)
+            folded = True
+    return folded
+
+
+def _ordinary(convolution: Conv2dStaticSamePadding) -> nn.Conv2d | None:
+    left, right, top, bottom = getattr(convolution.static_padding, "padding", (0, 0, 0, 0))
+    if tuple(convolution.padding) != (0, 0) or not (right - left == bottom - top and right - left in (0, 1)):
+        return None
+    grown = right - left
+    weight = F.pad(convolution.weight.detach(), (grown, 0, grown, 0))
+    # Built without memory of its own, since the weights are put in place right after.
+    ordinary = nn.Conv2d(
+        convolution.in_channels,
+        convolution.out_channels,
+        tuple(weight.shape[2:]),
+        stride=tuple(convolution.stride),
+        padding=(bottom, right),
+        groups=convolution.groups,
+        bias=convolution.bias is not None,
+        device="meta",
+    )
+    ordinary.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last), requires_grad=False)
+    ordinary.bias = convolution.bias
+    return ordinary.eval()
