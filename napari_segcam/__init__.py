@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from napari_segcam.explanation.explainer import Explainer as Explainer
     from napari_segcam.explanation.target import Target as Target
     from napari_segcam.imaging.opening import open_cine as open_cine
+    from napari_segcam.network.loading import load_network as load_network
     from napari_segcam.network.model_card import ModelCard as ModelCard
     from napari_segcam.network.network import Network as Network
-    from napari_segcam.network.network import load_network as load_network
 
 __version__ = "0.1.0"
 
@@ -27,7 +27,7 @@ _ROOMS = {
     "SegcamError": "errors",
     "Target": "explanation.target",
     "attention": "evidence.attention",
-    "load_network": "network.network",
+    "load_network": "network.loading",
     "open_cine": "imaging.opening",
 }
 __all__ = [*_ROOMS, "__version__"]

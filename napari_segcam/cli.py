@@ -66,7 +66,7 @@ def inspect(
     encoder: Encoder = None,
 ) -> None:
     """Show what a checkpoint is: architecture, encoder, classes, input, stages."""
-    from napari_segcam.network.network import load_network
+    from napari_segcam.network.loading import load_network
     from napari_segcam.network.stages import main_stages
 
     with _console.status(f"Reading {checkpoint} …"):
@@ -101,9 +101,9 @@ def explain(
     encoder: Encoder = None,
 ) -> None:
     """Write the masks, the heatmaps and the attention figures of an image or cine."""
-    from napari_segcam.explanation.methods import find_method
+    from napari_segcam.explanation.stage_maps import find_method
     from napari_segcam.imaging.opening import open_cine
-    from napari_segcam.network.network import load_network
+    from napari_segcam.network.loading import load_network
 
     cine = open_cine(image)
     numbers = _frame_numbers(frames, len(cine))
@@ -127,7 +127,7 @@ def demo(
     """Do the main job on the sample: phantom cine, demo checkpoint, mask and one heatmap per stage."""
     from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
     from napari_segcam.imaging.opening import open_cine
-    from napari_segcam.network.network import load_network
+    from napari_segcam.network.loading import load_network
 
     if window:
         from napari_segcam.viewer.demo_window import show_demo

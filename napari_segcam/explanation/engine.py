@@ -1,4 +1,4 @@
-"""The one pass: one forward and one backward give the activations and gradients of every selected stage."""
+"""The one pass: one forward and one backward per score give the activations and gradients of every selected stage."""
 
 from __future__ import annotations
 
@@ -15,16 +15,64 @@ from napari_segcam.network.stages import Stage
 from napari_segcam.network.survey import logits_of
 
 
-@dataclass(frozen=True)
-class Pass:
-    """What one pass gave.
+class Forward:
+    """A forward pass that was made, from which the gradients of any number of scores can be taken.
 
     Attributes:
-        logits: ``(B, C, H, W)``.
-        activations: by stage name, each ``(B, K, h, w)``.
-        gradients: of the score, in the shape of the activations; None where the score does not depend on the stage.
-        region: M ``(B, C, H, W)``; None where no stage was selected.
+        logits: ``(B, C, H, W)``, detached.
+        activations: by stage name, each ``(B, K, h, w)``, detached; a stage that did not run is missing.
     """
+
+    def __init__(self, logits: torch.Tensor, taps: Mapping[str, torch.Tensor]) -> None:
+        self._logits = logits
+        self._taps = dict(taps)
+        self.logits = logits.detach()
+        self.activations = {name: tap.detach() for name, tap in taps.items()}
+
+    def gradients(self, weights: torch.Tensor, *, keep: bool = False) -> dict[str, torch.Tensor | None]:
+        """The gradients of the score y = Σ weights · logits, by stage name, in the shape of the activations.
+
+        Args:
+            weights: ``(B, C, H, W)``. As the frames of a batch do not influence each other, each gets its own score.
+            keep: whether gradients of another score are to follow; else the graph is freed.
+
+        Returns:
+            None for a stage on which the score does not depend.
+        """
+        if not self._logits.requires_grad:
+            return dict.fromkeys(self._taps)
+        taps = list(self._taps.values())
+        found = torch.autograd.grad(self._logits, taps, weights, retain_graph=keep, allow_unused=True)
+        return dict(zip(self._taps, found, strict=True))
+
+
+def forward(module: nn.Module, x: torch.Tensor, stages: Sequence[Stage], *, graph: bool = True) -> Forward:
+    """Run a frozen, eval-mode module once, ready for gradients with respect to the stages.
+
+    The graph begins at the first selected stage reached: whatever lies before it runs without one. A layer that runs
+    several times counts with its last run.
+
+    Args:
+        module: its parameters must not require gradients; it is left as it was.
+        x: the input ``(B, C, H, W)``.
+        stages: to be tapped; without any, there is no graph at all.
+        graph: whether gradients will be asked for.
+
+    Raises:
+        SegcamError: if the module gives no logits as large as its input.
+    """
+    if not stages:
+        # no_grad and not inference_mode: what a module caches in the latter cannot serve a later pass with a graph.
+        with torch.no_grad():
+            return Forward(_logits(module, x), {})
+    with torch.set_grad_enabled(graph), _taps(module, stages) as taps:
+        logits = _logits(module, x)
+    return Forward(logits, {stage.name: taps[stage.name] for stage in stages if stage.name in taps})
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass gave: see ``run``."""
 
     logits: torch.Tensor
     activations: Mapping[str, torch.Tensor]
@@ -33,42 +81,14 @@ class Pass:
 
 
 def run(
-    module: nn.Module,
-    x: torch.Tensor,
-    stages: Sequence[Stage],
-    region_of: Callable[[torch.Tensor], torch.Tensor],
+    module: nn.Module, x: torch.Tensor, stages: Sequence[Stage], region_of: Callable[[torch.Tensor], torch.Tensor]
 ) -> Pass:
-    """Run a frozen, eval-mode module once and differentiate the score y = Σ logits · M.
-
-    The graph begins at the first selected stage reached: whatever lies before it runs without one. A layer that runs
-    several times counts with its last run.
-
-    Args:
-        module: its parameters must not require gradients; it is left as it was.
-        x: the input ``(B, C, H, W)``.
-        stages: to be tapped; without any, only the logits are computed.
-        region_of: gives M ``(B, C, H, W)`` from the detached logits; it is constant for the gradient.
-
-    Raises:
-        SegcamError: if the module gives no logits as large as its input.
-    """
+    """A forward and a backward pass for one score y = Σ logits · M, M given by ``region_of(logits)``."""
+    made = forward(module, x, stages)
     if not stages:
-        # no_grad and not inference_mode: what a module caches in the latter cannot serve a later pass with a graph.
-        with torch.no_grad():
-            return Pass(_logits(module, x), {}, {})
-    with torch.enable_grad(), _taps(module, stages) as taps:
-        logits = _logits(module, x)
-    region = region_of(logits.detach())
-    reached = [stage.name for stage in stages if stage.name in taps]
-    gradients: Sequence[torch.Tensor | None] = [None] * len(reached)
-    if logits.requires_grad:
-        gradients = torch.autograd.grad(logits, [taps[name] for name in reached], region, allow_unused=True)
-    return Pass(
-        logits.detach(),
-        {name: taps[name].detach() for name in reached},
-        dict(zip(reached, gradients, strict=True)),
-        region,
-    )
+        return Pass(made.logits, {}, {})
+    region = region_of(made.logits)
+    return Pass(made.logits, made.activations, made.gradients(region), region)
 
 
 def _logits(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -87,8 +107,9 @@ def _taps(module: nn.Module, stages: Sequence[Stage]) -> Iterator[dict[str, torc
     taps: dict[str, torch.Tensor] = {}
 
     def tap(stage: Stage, output: torch.Tensor) -> torch.Tensor:
-        # Nothing selected lies before it, so the graph begins here.
-        taps[stage.name] = output if output.requires_grad else output.detach().requires_grad_()
+        # Where nothing selected lies before it, the graph begins here.
+        begins = torch.is_grad_enabled() and not output.requires_grad
+        taps[stage.name] = output.detach().requires_grad_() if begins else output
         # An in-place layer that follows must change a copy, or it would change what is explained.
         return taps[stage.name].clone() if stage.overwritten else taps[stage.name]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cache
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,21 +12,27 @@ import torch
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.explanation.engine import Pass, run
+from napari_segcam.explanation.batching import paying_batch
+from napari_segcam.explanation.emptiness import why_empty
+from napari_segcam.explanation.engine import Forward, forward
 from napari_segcam.explanation.explanation import (
     Explanation,
     Heatmap,
     Heatmaps,
-    Reason,
     label_mask,
     label_of,
     probabilities_of,
 )
-from napari_segcam.explanation.methods import find_method
+from napari_segcam.explanation.memory import Thrift, TooLittleMemory
+from napari_segcam.explanation.methods import Method
+from napari_segcam.explanation.provenance import provenance_of
+from napari_segcam.explanation.stage_maps import Patience, StageMap, find_method, gradient_maps, perturbation_maps
 from napari_segcam.explanation.target import Target
 from napari_segcam.imaging.preprocessing import Geometry, prepare
 from napari_segcam.network.network import Network
-from napari_segcam.network.stages import Stage, aliases
+from napari_segcam.network.stages import aliases
+
+Frame = NDArray[np.generic]
 
 
 class Explainer:
@@ -39,10 +45,11 @@ class Explainer:
 
     Args:
         network: from ``load_network`` or ``Network.from_module``.
-        method: ``"gradcam"``, ``"gradcam++"``, ``"layercam"`` or ``"hirescam"``.
+        method: the name of one of ``METHODS`` or ``PERTURBATIONS``, as ``"gradcam"`` or ``"scorecam"``.
         stages: ``"all"``, ``"main"``, ``"encoder"``, ``"decoder"``, or names: of stages, aliases, or any layer's dotted
             name. An empty choice gives the mask alone, at the cost of a forward pass.
         threshold: cuts the probability of a single class; by default the model card's.
+        patience: how the slow methods ``"scorecam"`` and ``"ablationcam"`` are watched, previewed and cancelled.
 
     Raises:
         SegcamError: if the method, a stage or a layer is unknown, or the threshold is not between 0 and 1.
@@ -54,19 +61,19 @@ class Explainer:
         method: str = "gradcam",
         stages: str | Iterable[str] = "all",
         threshold: float | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self.network = network
         self.method = find_method(method)
-        self.stages = network.select(stages)
+        module, self.stages = network.running(network.select(stages))
+        self._thrift = Thrift(module, network.device, rewritten=module is not network.module)
         self.threshold = network.card.threshold if threshold is None else threshold
+        self.patience = patience or Patience()
         if not 0 < self.threshold < 1:
             raise SegcamError(f"The threshold must lie between 0 and 1, but it is {self.threshold:g}.")
 
     def __call__(
-        self,
-        frame: NDArray[np.generic],
-        target: Target | None = None,
-        value_range: tuple[float, float] | None = None,
+        self, frame: Frame, target: Target | None = None, value_range: tuple[float, float] | None = None
     ) -> Explanation:
         """Explain one frame: one forward pass and, where stages are selected, one backward pass.
 
@@ -78,110 +85,202 @@ class Explainer:
         Raises:
             SegcamError: if the frame does not go with the network, or the target not with the frame.
         """
-        target = target or Target()
-        target = Target(self.network.class_index(target.class_index), target.region)
-        x, geometry = prepare(frame, self.network.card, self.network.stride, value_range)
-        drawn = target.drawn_region(geometry.frame_shape)
-        x = x.to(self.network.device, self.network.dtype, memory_format=torch.channels_last)
+        return self.compare(frame, [target or Target()], value_range)[0]
 
-        def region_of(logits: torch.Tensor) -> torch.Tensor:
-            region = torch.zeros_like(logits)
-            region[:, target.class_index] = self._region(target, drawn, geometry, logits).to(logits)
-            return region
+    def compare(
+        self, frame: Frame, targets: Sequence[Target], value_range: tuple[float, float] | None = None
+    ) -> list[Explanation]:
+        """Explain several targets of one frame: they share the forward pass, and each costs one backward pass.
 
-        given = self._run(x, region_of)
-        heatmaps = {stage.name: self._heatmap(stage, target, geometry, given) for stage in self.stages}
-        probabilities = geometry.to_frame(probabilities_of(given.logits[0].float())).cpu().numpy()
-        mask = label_mask(probabilities, self.threshold)
-        return Explanation(
-            probabilities=probabilities,
-            mask=mask,
-            region=self._region_on_frame(target, drawn, mask),
-            heatmaps=Heatmaps(heatmaps, aliases(self.network.stages)),
-            method=self.method.name,
-            target=target,
-            class_names=self.network.class_names,
-            threshold=self.threshold,
-            provenance=self._provenance(target, geometry),
-        )
+        Raises:
+            SegcamError: as for a single target.
+        """
+        return self._explain([frame], [targets], value_range)[0]
 
-    def _run(self, x: torch.Tensor, region_of: Callable[[torch.Tensor], torch.Tensor]) -> Pass:
+    def each(
+        self,
+        frames: Iterable[Frame],
+        target: Target | Callable[[int], Target] | None = None,
+        value_range: tuple[float, float] | None = None,
+        batch: int | None = None,
+    ) -> Iterator[Explanation]:
+        """Explain frames of one shape in batches, in order; every one as if it had been alone.
+
+        Args:
+            frames: read as they are needed.
+            target: the same for all frames, or a function of the frame's place in the sequence.
+            value_range: as for a single frame.
+            batch: frames per pass; by default as many as pay on the device.
+
+        Raises:
+            SegcamError: as for a single frame.
+        """
+        target_of = target if callable(target) else lambda _number: target or Target()
+        waiting = iter(enumerate(frames))
+        while chunk := list(islice(waiting, batch or 1)):
+            if batch is None:
+                batch = paying_batch(chunk[0][1].shape[:2], self._thrift.device)
+                chunk += islice(waiting, batch - 1)
+            batch = min(batch, self._thrift.largest_batch or batch)
+            targets = [[target_of(number)] for number, _ in chunk]
+            for (explanation,) in self._explain([frame for _, frame in chunk], targets, value_range):
+                yield explanation
+
+    def _explain(
+        self, frames: Sequence[Frame], targets: Sequence[Sequence[Target]], value_range: tuple[float, float] | None
+    ) -> list[list[Explanation]]:
+        """Explain frames of one shape in as large batches as fit the device: ``[frame][target]``."""
         try:
-            with self.network.lock:
-                return run(self.network.module, x, self.stages, region_of)
+            with self._thrift.context():
+                return self._explain_batch(frames, targets, value_range)
+        except TooLittleMemory:
+            if len(frames) == 1 and not self._thrift.relieve():
+                raise
+        # Outside of the handler, whose traceback would keep alive the tensors that did not fit.
+        size = self._thrift.halve(len(frames)) if len(frames) > 1 else 1
+        parts = [slice(at, at + size) for at in range(0, len(frames), size)]
+        return [done for part in parts for done in self._explain(frames[part], targets[part], value_range)]
+
+    def _explain_batch(
+        self, frames: Sequence[Frame], targets: Sequence[Sequence[Target]], value_range: tuple[float, float] | None
+    ) -> list[list[Explanation]]:
+        """One forward pass for all frames, and one backward pass for each target."""
+        inputs, geometries = zip(
+            *(prepare(frame, self.network.card, self.network.stride, value_range) for frame in frames), strict=True
+        )
+        geometry = geometries[0]
+        if any(other != geometry for other in geometries):
+            raise SegcamError("The frames of one sequence must have one shape, but these have several.")
+        x = torch.cat(inputs).to(self._thrift.device, self.network.dtype, memory_format=torch.channels_last)
+        with self.network.lock:
+            run = self._guarded(
+                x,
+                lambda: forward(
+                    self._thrift.module,
+                    x,
+                    self.stages,
+                    graph=self._needs_gradient,
+                ),
+            )
+            probabilities = probabilities_of(run.logits.float())
+            on_frame = geometry.to_frame(probabilities).cpu().numpy()
+            masks = [label_mask(of_frame, self.threshold) for of_frame in on_frame]
+            explanations: list[list[Explanation]] = [[] for _ in frames]
+            columns = [list(column) for column in zip(*targets, strict=True)]
+            for number, column in enumerate(columns, start=1):
+                settled = [
+                    replace(target, class_index=self.network.class_index(target.class_index)) for target in column
+                ]
+                drawn = [
+                    target.pixels(mask == self._label(target)) for target, mask in zip(settled, masks, strict=True)
+                ]
+                regions = torch.stack(
+                    [
+                        self._on_input(target, pixels, of_frame, geometry)
+                        for target, pixels, of_frame in zip(settled, drawn, probabilities, strict=True)
+                    ]
+                )
+                heatmaps = self._heatmaps(x, run, settled, regions, geometry, keep=number < len(columns))
+                for i, target in enumerate(settled):
+                    explanations[i].append(
+                        Explanation(
+                            probabilities=on_frame[i],
+                            mask=masks[i],
+                            region=drawn[i],
+                            heatmaps=Heatmaps(heatmaps[i], aliases(self.network.stages)),
+                            method=self.method.name,
+                            target=target,
+                            class_names=self.network.class_names,
+                            threshold=self.threshold,
+                            provenance=self._provenance(target, geometry),
+                        )
+                    )
+        return explanations
+
+    def _heatmaps(
+        self,
+        x: torch.Tensor,
+        run: Forward,
+        targets: Sequence[Target],
+        regions: torch.Tensor,
+        geometry: Geometry,
+        *,
+        keep: bool,
+    ) -> list[dict[str, Heatmap]]:
+        """One target of each frame: the heatmaps by stage name, for each frame."""
+        weights = torch.cat(
+            [target.weights(run.logits[i : i + 1], regions[i : i + 1]) for i, target in enumerate(targets)]
+        )
+        maps = self._guarded(x, lambda: self._maps(x, run, weights, keep=keep)) if self.stages else {}
+        heatmaps: list[dict[str, Heatmap]] = [{} for _ in targets]
+        for stage in self.stages:
+            found = maps.get(stage.name)
+            all_values = None if found is None else found.values.float().cpu().numpy()
+            for i, target in enumerate(targets):
+                values = None if all_values is None else all_values[i]
+                region = regions[i] if self._knows_target else None
+                reason = why_empty(target, values, found is not None and found.reacts[i], run.logits[i], region)
+                if values is None or reason is not None:
+                    values = np.zeros((1, 1) if values is None else values.shape, np.float32)
+                heatmaps[i][stage.name] = Heatmap(stage, values, geometry, reason, self._signed)
+        return heatmaps
+
+    def _maps(self, x: torch.Tensor, run: Forward, weights: torch.Tensor, *, keep: bool) -> dict[str, StageMap]:
+        if isinstance(self.method, Method):
+            return gradient_maps(self.method, run, self.stages, weights, keep=keep)
+        stride = self.network.stride
+        return perturbation_maps(self.method, self._thrift.module, x, self.stages, weights, stride, self.patience)
+
+    @property
+    def _needs_gradient(self) -> bool:
+        return isinstance(self.method, Method) and self.method.needs_gradient
+
+    @property
+    def _knows_target(self) -> bool:
+        return not isinstance(self.method, Method) or self.method.needs_gradient
+
+    @property
+    def _signed(self) -> bool:
+        return isinstance(self.method, Method) and self.method.signed
+
+    def _label(self, target: Target) -> int:
+        return label_of(target.class_index or 0, self.network.classes)
+
+    def _on_input(
+        self, target: Target, pixels: NDArray[np.bool_], probabilities: torch.Tensor, geometry: Geometry
+    ) -> torch.Tensor:
+        """M on the grid of the logits ``(H, W)``, never reaching into the padding."""
+        if target.region != "mask":
+            return torch.from_numpy(geometry.to_input(pixels))
+        # The network's own grid has the mask as it was predicted, not as it was resized.
+        labels = label_mask(probabilities.cpu().numpy(), self.threshold)
+        return torch.from_numpy((labels == self._label(target)) & geometry.content)
+
+    def _guarded(self, x: torch.Tensor, work: Callable[[], Any]) -> Any:
+        """Do the network's work; what stops it is told in the user's words."""
+        size = f"{x.shape[-2]}×{x.shape[-1]} pixels"
+        try:
+            return work()
         except torch.OutOfMemoryError as error:
-            raise SegcamError(
-                f"{self.network.device} has too little memory for a frame of {x.shape[-2]}×{x.shape[-1]} pixels with "
-                f"{len(self.stages)} stages. Choose fewer stages, a smaller image size, or the CPU."
+            raise TooLittleMemory(
+                f"{self._thrift.device} has too little memory for {len(x)} frames of {size} with {len(self.stages)} "
+                "stages. Choose fewer stages, a smaller image size, or the CPU."
             ) from error
         except (RuntimeError, ValueError, AssertionError) as error:
             side = self.network.seen.side
             raise SegcamError(
-                f"The network does not run on an input of {x.shape[-2]}×{x.shape[-1]} pixels "
-                f"({' '.join(str(error).split())}). It does at {side}×{side}: set that image size."
+                f"The network does not run on an input of {size} ({' '.join(str(error).split())}). "
+                f"It does at {side}×{side}: set that image size."
             ) from error
 
-    def _region(
-        self, target: Target, drawn: NDArray[np.bool_] | None, geometry: Geometry, logits: torch.Tensor
-    ) -> torch.Tensor:
-        """M on the grid of the logits ``(H, W)``, never reaching into the padding."""
-        content = torch.from_numpy(geometry.content if drawn is None else geometry.to_input(drawn))
-        if drawn is not None or target.region == "image":
-            return content
-        labels = label_mask(probabilities_of(logits[0].float()).cpu().numpy(), self.threshold)
-        return torch.from_numpy(labels == label_of(target.class_index or 0, self.network.classes)) & content
-
-    def _region_on_frame(
-        self, target: Target, drawn: NDArray[np.bool_] | None, mask: NDArray[np.uint8]
-    ) -> NDArray[np.bool_]:
-        if drawn is not None:
-            return drawn
-        if target.region == "image":
-            return np.ones(mask.shape, dtype=bool)
-        return mask == label_of(target.class_index or 0, self.network.classes)
-
-    def _heatmap(self, stage: Stage, target: Target, geometry: Geometry, given: Pass) -> Heatmap:
-        activations, gradients = given.activations.get(stage.name), given.gradients.get(stage.name)
-        if activations is None or gradients is None:
-            return Heatmap(stage, np.zeros((1, 1), np.float32), geometry, Reason.NOT_CONNECTED)
-        if activations.ndim != 4:
-            raise SegcamError(f"The layer {stage.layer} gives no feature map, but {tuple(activations.shape)}.")
-        if given.region is None or not given.region.any():
-            return Heatmap(stage, np.zeros(activations.shape[-2:], np.float32), geometry, _no_region(target, given))
-        values = self.method.compute(activations, gradients)[0].relu().float().cpu().numpy()
-        reason = None
-        if not np.isfinite(values).all():
-            values, reason = np.zeros_like(values), Reason.NOT_FINITE
-        elif not values.any():
-            reason = Reason.NOTHING_POSITIVE if gradients.any() else Reason.NOT_CONNECTED
-        return Heatmap(stage, values, geometry, reason)
-
     def _provenance(self, target: Target, geometry: Geometry) -> dict[str, Any]:
-        network = self.network
-        return {
-            "checkpoint": network.name,
-            "sha256": network.sha256,
-            "architecture": network.architecture,
-            "encoder": network.encoder,
-            "model_card": network.card.model_dump(mode="json"),
-            "method": self.method.name,
-            "stages": [stage.name for stage in self.stages],
-            "target": target.described(),
-            "threshold": self.threshold,
-            "frame_shape": list(geometry.frame_shape),
-            "input_shape": list(geometry.input_shape),
-            "device": str(network.device),
-            "versions": _versions(),
-        }
-
-
-def _no_region(target: Target, given: Pass) -> Reason:
-    if not isinstance(target.region, str):
-        return Reason.NOTHING_DRAWN
-    # Where the logits are NaN, no pixel is above a threshold: that is no finding of the network.
-    return Reason.EMPTY_REGION if given.logits.isfinite().all() else Reason.NOT_FINITE
-
-
-@cache
-def _versions() -> dict[str, str]:
-    return {package: version(package) for package in ("napari-segcam", "torch", "segmentation-models-pytorch")}
+        return provenance_of(
+            self.network,
+            self._thrift,
+            method=self.method.name,
+            preview=self.patience.preview and self.method.name == "scorecam",
+            stages=self.stages,
+            target=target,
+            threshold=self.threshold,
+            geometry=geometry,
+        )

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.target import Target
 from napari_segcam.imaging.preprocessing import Geometry
 from napari_segcam.network.stages import Stage
-
-
-class Reason(Enum):
-    """Why a heatmap is empty, in the user's words."""
-
-    EMPTY_REGION = "the network found nothing of this class in the frame, so there is no region to explain"
-    NOTHING_DRAWN = "the drawn region is empty in this frame"
-    NOTHING_POSITIVE = "nothing at this stage speaks for the target, so nothing is left above zero"
-    NOT_CONNECTED = "the score does not depend on this stage"
-    NOT_FINITE = "the network gave values that are not numbers (NaN or infinity) at this stage"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,15 +22,17 @@ class Heatmap:
 
     Attributes:
         stage: which one.
-        values: ``(h, w)`` float32, raw: not negative, not scaled.
+        values: ``(h, w)`` float32, raw: not scaled, and not negative unless the method is signed.
         geometry: how the frame lies in the network's input.
         reason: why it is empty; None where it is not.
+        signed: whether negative values are evidence against the target.
     """
 
     stage: Stage
     values: NDArray[np.float32]
     geometry: Geometry = field(repr=False)
     reason: Reason | None = None
+    signed: bool = False
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -63,8 +55,12 @@ class Heatmap:
         """The map on the frame's grid ``(Y, X)``, scaled to [0, 1] as the reference libraries do.
 
         That is min–max, bilinear interpolation, and min–max again: fit for looking at one frame, but values of
-        different frames, stages or methods cannot be compared.
+        different frames, stages or methods cannot be compared. A signed map is scaled to [−1, 1] by its largest
+        magnitude, so that 0 stays no evidence.
         """
+        if self.signed:
+            raw = self.raw_on_frame()
+            return raw / (1e-7 + np.abs(raw).max())
         scaled = torch.from_numpy(_min_max(self.values))
         return _min_max(self.geometry.to_frame(scaled).numpy())
 

@@ -32,9 +32,15 @@ def display(frame: NDArray[np.generic], value_range: tuple[float, float] | None 
 
 
 def with_heat(picture: Picture, heat: NDArray[np.float32], colormap: str = "turbo", opacity: float = 0.6) -> Picture:
-    """Lay a heatmap ``(Y, X)`` in [0, 1] over a picture; where there is no heat, nothing lies over it."""
-    colours = _lookup(colormap)[np.round(np.clip(heat, 0, 1) * 255).astype(np.uint8)]
-    alpha = np.clip(heat / 0.5, 0, 1)[..., None] * opacity
+    """Lay a heatmap ``(Y, X)`` over a picture; where there is no heat, nothing lies over it.
+
+    Values run from 0 to 1; those of a signed map from −1 to 1, and are drawn from blue to red.
+    """
+    if heat.min() < 0:
+        colours = _lookup("RdBu_r")[np.round(np.clip(heat + 1, 0, 2) * 127.5).astype(np.uint8)]
+    else:
+        colours = _lookup(colormap)[np.round(np.clip(heat, 0, 1) * 255).astype(np.uint8)]
+    alpha = np.clip(np.abs(heat) / 0.5, 0, 1)[..., None] * opacity
     return np.round(picture * (1 - alpha) + colours * alpha).astype(np.uint8)
 
 

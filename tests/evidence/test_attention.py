@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from napari_segcam.evidence.attention import Attention, attention
-from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps, Reason
+from napari_segcam.explanation.emptiness import Reason
+from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps
 from napari_segcam.explanation.target import Target
 from napari_segcam.imaging.preprocessing import Geometry
 from napari_segcam.network.stages import Stage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,8 +16,10 @@ from pytorch_grad_cam.utils.image import scale_cam_image
 from torch import nn
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explainer import Explainer
-from napari_segcam.explanation.explanation import Explanation, Reason
+from napari_segcam.explanation.explanation import Explanation
+from napari_segcam.explanation.region import Box, Pixel
 from napari_segcam.explanation.target import Target
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
@@ -254,7 +257,7 @@ def test_a_stage_the_score_does_not_need_is_said() -> None:
 @pytest.mark.parametrize("region", ["mask", "image"])
 @pytest.mark.parametrize("network", [BRIGHT, THIRDS], ids=["one class", "several"])
 def test_weights_that_are_not_numbers_are_said(network: Network, region: Any) -> None:
-    broken = Network.from_module(network.module, CARD, device="cpu")
+    broken = Network.from_module(network.module, CARD, device="cpu", rewrite=False)
     broken.module.get_parameter("stem.weight")[0] = torch.nan
     assert reason_of(broken, Target(region=region), frame_of(32, 32)) is Reason.NOT_FINITE
 
@@ -415,3 +418,100 @@ def test_a_size_that_the_network_does_not_take_is_said_in_words(stages: tuple[st
     assert explainer(frame_of(64, 64)).mask.shape == (64, 64)
     with pytest.raises(SegcamError, match="does not run on an input of 32×96 pixels"):
         explainer(frame_of(32, 96))
+
+
+# ── several targets, several frames ─────────────────────────────────────────────────────────────────────────────────
+
+
+def tiny_explainer(method: str = "gradcam") -> Explainer:
+    torch.manual_seed(0)
+    return Explainer(Network.from_module(TinyUnet(), CARD, device="cpu"), method)
+
+
+def speckle(count: int, shape: tuple[int, int] = (32, 48)) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 255, (count, *shape), dtype=np.uint8)
+
+
+def assert_same(ours: Explanation, alone: Explanation) -> None:
+    np.testing.assert_array_equal(ours.mask, alone.mask)
+    np.testing.assert_array_equal(ours.region, alone.region)
+    np.testing.assert_allclose(ours.probabilities, alone.probabilities, atol=1e-6)
+    assert list(ours.heatmaps) == list(alone.heatmaps)
+    for name, heatmap in ours.heatmaps.items():
+        assert heatmap.reason is alone.heatmaps[name].reason
+        np.testing.assert_allclose(heatmap.values, alone.heatmaps[name].values, rtol=1e-4, atol=1e-6)
+
+
+def test_targets_that_share_a_forward_pass_are_as_if_alone() -> None:
+    explainer, (frame,) = tiny_explainer(), speckle(1)
+    targets = [
+        Target(region="image"),
+        Target(region=Box(4, 4, 20, 20)),
+        Target(region="mask", score="probability"),
+        Target(region=np.zeros(frame.shape, dtype=bool)),
+    ]
+    together = explainer.compare(frame, targets)
+    assert len(together) == len(targets)
+    for target, ours in zip(targets, together, strict=True):
+        assert_same(ours, explainer(frame, target))
+    assert {heatmap.reason for heatmap in together[3].heatmaps.values()} == {Reason.NOTHING_DRAWN}
+
+
+def test_several_targets_cost_one_forward_pass() -> None:
+    explainer, (frame,) = tiny_explainer(), speckle(1)
+    passes = []
+    explainer.network.form.module.register_forward_hook(lambda *_: passes.append(1))
+    explainer.compare(frame, [Target(region="image"), Target(region=Pixel(3, 3)), Target()])
+    assert len(passes) == 1
+
+
+@pytest.mark.parametrize("batch", [None, 1, 2, 5])
+def test_frames_in_batches_are_as_if_alone(batch: int | None) -> None:
+    explainer, frames = tiny_explainer(), speckle(5)
+
+    def target_of(number: int) -> Target:
+        return Target(region=Box(number, number, number + 12, number + 9))
+
+    results = list(explainer.each(frames, target_of, batch=batch))
+    assert len(results) == 5
+    for number, (frame, ours) in enumerate(zip(frames, results, strict=True)):
+        assert_same(ours, explainer(frame, target_of(number)))
+
+
+def test_frames_are_read_when_they_are_needed() -> None:
+    explainer, read = tiny_explainer(), []
+
+    def reading() -> Iterator[NDArray[np.uint8]]:
+        for number, frame in enumerate(speckle(9)):
+            read.append(number)
+            yield frame
+
+    results = explainer.each(reading(), batch=2)
+    next(results)
+    assert read == [0, 1]
+
+
+def test_frames_of_several_shapes_are_refused() -> None:
+    explainer = tiny_explainer()
+    with pytest.raises(SegcamError, match="must have one shape"):
+        list(explainer.each([*speckle(1), *speckle(1, (64, 64))], batch=2))
+
+
+def test_a_method_without_gradients_runs_without_a_graph() -> None:
+    explainer, (frame,) = tiny_explainer("eigencam"), speckle(1)
+    recorded = []
+    explainer.network.form.module.register_forward_hook(lambda _m, _i, output: recorded.append(output.requires_grad))
+    result = explainer(frame, Target(region=np.zeros(frame.shape, dtype=bool)))
+    assert recorded == [False]
+    assert all(heatmap.reason is None for heatmap in result.heatmaps.values()), "it knows no target"
+
+
+def test_signed_maps_keep_the_evidence_against() -> None:
+    (frame,) = speckle(1)
+    signed, usual = (Explainer(AGAINST, method, stages=["stem"])(frame) for method in ("gradcam_signed", "gradcam"))
+    heatmap = signed.heatmaps["stem"]
+    assert heatmap.signed
+    assert heatmap.reason is None
+    assert (heatmap.values < 0).any()
+    assert usual.heatmaps["stem"].reason is Reason.NOTHING_POSITIVE
+    assert heatmap.on_frame().min() == pytest.approx(-1, abs=1e-4)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.methods import METHODS, find_method
+from napari_segcam.explanation.methods.seg_xres_cam import seg_xres_cam
 
 Array = NDArray[np.float64]
 
@@ -19,7 +20,7 @@ def naive(method: str, activations: Array, gradients: Array) -> Array:
     heat = np.zeros((height, width))
     for k in range(channels):
         a, g = activations[k], gradients[k]
-        if method == "gradcam":
+        if method in ("gradcam", "gradcam_signed"):
             heat += g.mean() * a
         elif method == "gradcam++":
             weight = 0.0
@@ -31,7 +32,25 @@ def naive(method: str, activations: Array, gradients: Array) -> Array:
             heat += np.maximum(g, 0) * a
         elif method == "hirescam":
             heat += g * a
+        elif method == "gradcam_elementwise":
+            heat += np.maximum(g * a, 0)
+        elif method == "xgradcam":
+            heat += sum(g[p] * a[p] for p in np.ndindex(height, width)) / (a.sum() + 1e-7) * a
+        elif method == "seg-xres-cam":
+            for y, x in np.ndindex(height, width):
+                top, left = y // 2 * 2, x // 2 * 2
+                heat[y, x] += g[top : top + 2, left : left + 2].mean() * a[y, x]
+        else:
+            raise AssertionError(f"no formula for {method}")
     return heat
+
+
+def naive_component(features: Array) -> tuple[Array, Array]:
+    """Projection ``(h, w)`` on the first eigenvector ``(K,)`` of the covariance of features ``(K, h, w)``."""
+    places = features.reshape(len(features), -1).T
+    centred = places - places.mean(0)
+    direction = np.linalg.eigh(centred.T @ centred)[1][:, -1]
+    return (centred @ direction).reshape(features.shape[1:]), direction
 
 
 @pytest.fixture
@@ -43,7 +62,10 @@ def taken() -> tuple[torch.Tensor, torch.Tensor]:
     return activations, torch.where(gradients.abs() < 0.4, 0, gradients)
 
 
-@pytest.mark.parametrize("name", ["gradcam", "gradcam++", "layercam", "hirescam"])
+EIGEN = {"eigencam", "eigengradcam", "seg-eigen-cam"}
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in EIGEN])
 def test_a_method_is_its_formula(name: str, taken: tuple[torch.Tensor, torch.Tensor]) -> None:
     heat = find_method(name).compute(*taken)
     assert heat.shape == (2, 4, 7)
@@ -52,20 +74,94 @@ def test_a_method_is_its_formula(name: str, taken: tuple[torch.Tensor, torch.Ten
         np.testing.assert_allclose(heat[image].numpy(), expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("size", [(4, 7), (2, 2)], ids=["more places than channels", "fewer"])
+@pytest.mark.parametrize("name", sorted(EIGEN))
+def test_an_eigen_method_is_the_first_component_with_its_sign(name: str, size: tuple[int, int]) -> None:
+    random = torch.Generator().manual_seed(3)
+    a, g = (torch.randn(3, 5, *size, dtype=torch.float64, generator=random) for _ in range(2))
+    heat = find_method(name).compute(a, g)
+    features = {"eigencam": a, "eigengradcam": g * a, "seg-eigen-cam": g.abs() * a}[name]
+    for image in range(3):
+        expected, direction = naive_component(features[image].numpy())
+        if name == "seg-eigen-cam":
+            expected = expected * (1 if expected.max() > -expected.min() else -1)
+        else:
+            expected = expected * np.sign(direction.sum())
+        np.testing.assert_allclose(heat[image].numpy(), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_the_sign_of_a_component_follows_the_sum_over_channels(taken: tuple[torch.Tensor, torch.Tensor]) -> None:
+    """Positive is where a stage is active in sum and, with gradients, where the evidence for the target is."""
+    for name, features in (("eigencam", taken[0]), ("eigengradcam", taken[0] * taken[1])):
+        for turn in (1, -1):
+            summed = turn * features.sum(1)
+            heat = find_method(name).compute(turn * taken[0], taken[1])
+            centred = summed - summed.mean((1, 2), keepdim=True)
+            assert ((heat * centred).sum((1, 2)) > 0).all(), name
+
+
+def test_what_is_not_finite_is_handed_on_and_spares_the_rest_of_the_batch(
+    taken: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    activations, gradients = taken
+    broken = activations.clone()
+    broken[0, 2, 1, 1] = torch.nan
+    for name, method in METHODS.items():
+        heat = method.compute(broken, gradients)
+        assert not heat[0].isfinite().all(), name
+        torch.testing.assert_close(heat[1], method.compute(activations, gradients)[1])
+
+
+@pytest.mark.parametrize("name", sorted(EIGEN))
+def test_an_eigen_method_works_in_half_precision(name: str) -> None:
+    activations, gradients = torch.rand(2, 1, 3, 4, 4, generator=torch.Generator().manual_seed(0)).bfloat16()
+    assert find_method(name).compute(activations, gradients).isfinite().all()
+
+
+def test_the_windows_of_seg_xres_cam_reach_from_hirescam_to_gradcam(taken: tuple[torch.Tensor, torch.Tensor]) -> None:
+    torch.testing.assert_close(seg_xres_cam(*taken, window=1), find_method("hirescam").compute(*taken))
+    torch.testing.assert_close(seg_xres_cam(*taken, window=7), find_method("gradcam").compute(*taken))
+    wide = torch.ones(1, 1, 32, 40, dtype=torch.float64)
+    gradients = torch.zeros_like(wide)
+    gradients[..., 0, 0] = 25
+    heat = seg_xres_cam(wide, gradients)
+    assert torch.equal(heat[0] == 1, torch.nn.functional.pad(torch.ones(5, 5, dtype=torch.bool), (0, 35, 0, 27)))
+
+
 def test_only_gradcam_plus_plus_depends_on_sum_or_mean(taken: tuple[torch.Tensor, torch.Tensor]) -> None:
     """Why the convention, a score summed over the region, is fixed: the others' maps are only scaled by it."""
     activations, gradients = taken
     for name, method in METHODS.items():
-        summed, averaged = method.compute(activations, gradients), method.compute(activations, gradients / 100) * 100
-        assert torch.allclose(summed, averaged) == (name != "gradcam++"), name
+        if method.needs_gradient:
+            summed = method.compute(activations, gradients)
+            averaged = method.compute(activations, gradients / 100) * 100
+            assert torch.allclose(summed, averaged) == (name != "gradcam++"), name
 
 
 @pytest.mark.parametrize("name", list(METHODS))
-def test_no_gradient_gives_no_heat_and_no_nan(name: str) -> None:
-    activations = torch.rand(1, 3, 4, 4)
-    assert torch.equal(find_method(name).compute(activations, torch.zeros_like(activations)), torch.zeros(1, 4, 4))
+def test_only_a_method_that_needs_it_looks_at_the_gradient(name: str) -> None:
+    """Without any gradient such a method gives no heat, and no NaN; another gives the same as ever."""
+    method = find_method(name)
+    activations = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    heat = method.compute(activations, torch.zeros_like(activations))
+    if method.needs_gradient:
+        assert not heat.any()
+    else:
+        assert heat.any()
+        assert torch.equal(heat, method.compute(activations, torch.empty(0)))
+
+
+def test_every_file_of_methods_is_found_and_listed_by_year() -> None:
+    assert {"gradcam", "gradcam++", "hirescam", "xgradcam", "layercam", "gradcam_elementwise"} <= set(METHODS)
+    assert {"eigencam", "eigengradcam", "seg-xres-cam", "gradcam_signed"} <= set(METHODS)
+    assert next(iter(METHODS)) == "gradcam", "what a list of methods shows first"
+    years = [method.year for method in METHODS.values()]
+    assert years == sorted(years)
+    assert all(method.name == name and method.title and method.paper for name, method in METHODS.items())
+    assert [name for name, method in METHODS.items() if method.signed] == ["gradcam_signed"]
+    assert [name for name, method in METHODS.items() if not method.needs_gradient] == ["eigencam"]
 
 
 def test_an_unknown_method_is_refused_with_the_ones_there_are() -> None:
-    with pytest.raises(SegcamError, match=r"no method 'grad-cam'. Choose from: gradcam, gradcam\+\+"):
+    with pytest.raises(SegcamError, match=r"no method 'grad-cam'. Choose from: gradcam, gradcam_signed"):
         find_method("grad-cam")

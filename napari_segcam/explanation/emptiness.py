@@ -1,0 +1,51 @@
+"""Emptiness: why a heatmap has nothing to show."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_segcam.explanation.target import Target
+
+
+class Reason(Enum):
+    """Why a heatmap is empty, in the user's words."""
+
+    EMPTY_REGION = "the network found nothing of this class in the frame, so there is no region to explain"
+    NOTHING_DRAWN = "the drawn region is empty in this frame"
+    NOTHING_POSITIVE = "nothing at this stage speaks for the target, so nothing is left above zero"
+    NOT_CONNECTED = "the score does not depend on this stage"
+    NOT_FINITE = "the network gave values that are not numbers (NaN or infinity) at this stage"
+
+
+def why_empty(
+    target: Target,
+    values: NDArray[np.float32] | None,
+    reacts: bool,
+    logits: torch.Tensor,
+    region: torch.Tensor | None,
+) -> Reason | None:
+    """Why a frame's heatmap is empty; None where it is not.
+
+    Args:
+        target: what was explained.
+        values: the map ``(h, w)``; None where the stage did not run or the score does not depend on it.
+        reacts: whether the score depends on the stage.
+        logits: ``(C, H, W)``.
+        region: M ``(H, W)``; None for a method that knows no target.
+    """
+    if values is None:
+        return Reason.NOT_CONNECTED
+    if region is not None and not region.any():
+        if target.region != "mask":
+            return Reason.NOTHING_DRAWN
+        # Where the logits are NaN, no pixel is above a threshold: that is no finding of the network.
+        return Reason.EMPTY_REGION if logits.isfinite().all() else Reason.NOT_FINITE
+    if not np.isfinite(values).all():
+        return Reason.NOT_FINITE
+    if not values.any():
+        return Reason.NOTHING_POSITIVE if reacts else Reason.NOT_CONNECTED
+    return None

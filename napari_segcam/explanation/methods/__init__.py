@@ -1,0 +1,34 @@
+"""CAM methods: each one small function of a stage's activations and gradients, in a file of its own.
+
+Every function takes the activations ``A`` and the gradients ``G = ∂y/∂A``, both ``(B, C, h, w)``, and returns the map
+``(B, h, w)`` before the final ReLU, which the explainer applies unless the method is signed. A new method is a new
+file in this folder.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.methods.method import CamFunction, Method, registered
+
+__all__ = ["METHODS", "CamFunction", "Method", "find_method"]
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+METHODS: dict[str, Method] = {
+    method.name: method for method in sorted(registered, key=lambda method: (method.year, method.name))
+}
+
+
+def find_method(name: str) -> Method:
+    """The method of this name.
+
+    Raises:
+        SegcamError: if there is none.
+    """
+    if name not in METHODS:
+        raise SegcamError(f"There is no method {name!r}. Choose from: {', '.join(METHODS)}.")
+    return METHODS[name]

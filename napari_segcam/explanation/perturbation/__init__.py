@@ -1,0 +1,56 @@
+"""Perturbation methods: channels weighted by what the score does when the network runs without, or only through, each.
+
+They need no gradient, but one run of the network, or of a part of it, per channel of the stage. A new method is a new
+file in this folder. How they are used::
+
+    probe = find_perturbation("scorecam").probe(module, x, stage, region)
+    estimate(probe)                                 # what it will cost
+    perturb(probe, progress=..., cancelled=...)     # the map, or Cancelled
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.perturbation.probe import (
+    Cancelled,
+    Cost,
+    Perturbation,
+    PerturbedMap,
+    Probe,
+    estimate,
+    perturb,
+    registered,
+)
+
+__all__ = [
+    "PERTURBATIONS",
+    "Cancelled",
+    "Cost",
+    "Perturbation",
+    "PerturbedMap",
+    "Probe",
+    "estimate",
+    "find_perturbation",
+    "perturb",
+]
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+PERTURBATIONS: dict[str, Perturbation] = {
+    method.name: method for method in sorted(registered, key=lambda method: (method.year, method.name))
+}
+
+
+def find_perturbation(name: str) -> Perturbation:
+    """The perturbation method of this name.
+
+    Raises:
+        SegcamError: if there is none.
+    """
+    if name not in PERTURBATIONS:
+        raise SegcamError(f"There is no perturbation method {name!r}. Choose from: {', '.join(PERTURBATIONS)}.")
+    return PERTURBATIONS[name]

@@ -1,0 +1,57 @@
+"""Ablation-CAM."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import nn
+
+from napari_segcam.explanation.perturbation.probe import Probe, perturbation, region_score
+from napari_segcam.explanation.perturbation.replay import Replay
+from napari_segcam.network.stages import Stage
+
+
+@perturbation("ablationcam", "Ablation-CAM", paper="Desai & Ramaswamy, WACV", year=2020)
+class AblationCam(Probe):
+    """Channels weighted by what the score loses when they are set to zero: y − y_k (Desai & Ramaswamy, WACV 2020).
+
+    The paper divides that by y, which is a class score above zero. The score of a region can be near zero or below,
+    and would then blow the weights up or turn their sign. So the loss is divided by the size of the region instead:
+    w_k is the mean loss of the region's logits, and positive where the channel speaks for the target.
+
+    Args:
+        module: frozen and in eval mode; of it only what follows the stage runs for each batch of channels.
+        x: the input ``(1, C, H, W)``.
+        stage: whose channels are ablated.
+        region: M ``(1, C, H, W)``, frozen from the original prediction.
+        weighting: ``"relative"`` divides by y, as the paper and the package grad-cam do.
+
+    Raises:
+        SegcamError: if the stage never runs or gives no feature map.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        x: torch.Tensor,
+        stage: Stage,
+        region: torch.Tensor,
+        *,
+        weighting: Literal["mean", "relative"] = "mean",
+    ) -> None:
+        self._replay = Replay(module, x, stage)
+        self.activations = self._replay.activations
+        self._region = region
+        self._score = region_score(self._replay.logits, region)
+        self._unit = self._score if weighting == "relative" else region.sum()
+
+    @torch.no_grad()
+    def scores(self, channels: range) -> torch.Tensor:
+        ablated = torch.cat([self.activations[None]] * len(channels))
+        for image, channel in enumerate(channels):
+            ablated[image, channel] = 0
+        return region_score(self._replay(ablated), self._region)
+
+    def weights(self, scores: torch.Tensor) -> torch.Tensor:
+        return (self._score - scores) / self._unit

@@ -1,0 +1,53 @@
+"""Provenance: what an explanation was computed from, in plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from napari_segcam.explanation.memory import Thrift
+from napari_segcam.explanation.target import Target
+from napari_segcam.imaging.preprocessing import Geometry
+from napari_segcam.network.network import Network
+from napari_segcam.network.stages import Stage
+
+
+def provenance_of(
+    network: Network,
+    thrift: Thrift,
+    *,
+    method: str,
+    preview: bool,
+    stages: Sequence[Stage],
+    target: Target,
+    threshold: float,
+    geometry: Geometry,
+) -> dict[str, Any]:
+    """Everything that decides what an explanation shows, fit for JSON."""
+    is_rewritten = thrift.rewritten
+    return {
+        "checkpoint": network.name,
+        "sha256": network.sha256,
+        "architecture": network.architecture,
+        "encoder": network.encoder,
+        "model_card": network.card.model_dump(mode="json"),
+        "method": method,
+        "preview": preview,
+        "stages": [stage.name for stage in stages],
+        "target": target.described(),
+        "threshold": threshold,
+        "frame_shape": list(geometry.frame_shape),
+        "input_shape": list(geometry.input_shape),
+        "device": str(thrift.device),
+        "rewrites": list(network.form.applied) if is_rewritten else [],
+        "rewrites_largest_difference": network.form.largest_difference if is_rewritten else 0.0,
+        "memory": list(thrift.measures),
+        "versions": _versions(),
+    }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {package: version(package) for package in ("napari-segcam", "torch", "segmentation-models-pytorch")}

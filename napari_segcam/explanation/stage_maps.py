@@ -1,0 +1,130 @@
+"""Stage maps: what a method makes of each stage, for all frames of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.engine import Forward
+from napari_segcam.explanation.methods import METHODS, Method
+from napari_segcam.explanation.perturbation import PERTURBATIONS, Perturbation, perturb
+from napari_segcam.network.stages import Stage
+
+AnyMethod = Method | Perturbation
+
+
+@dataclass(frozen=True)
+class StageMap:
+    """What a method made of one stage.
+
+    Attributes:
+        values: ``(B, h, w)``, negative only where the method is signed.
+        reacts: of each frame, whether the score depends on the stage there.
+    """
+
+    values: torch.Tensor
+    reacts: list[bool]
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How a perturbation method, which takes long, is watched.
+
+    Attributes:
+        preview: take the scores at half the resolution, where the method can.
+        progress: told of each stage how many of its channels are done, and of how many.
+        cancelled: asked between runs of the network.
+    """
+
+    preview: bool = False
+    progress: Callable[[str, int, int], None] | None = None
+    cancelled: Callable[[], bool] | None = None
+
+
+def find_method(name: str) -> AnyMethod:
+    """The gradient or perturbation method of this name.
+
+    Raises:
+        SegcamError: if there is none.
+    """
+    methods: dict[str, AnyMethod] = {**METHODS, **PERTURBATIONS}
+    if name not in methods:
+        raise SegcamError(f"There is no method {name!r}. Choose from: {', '.join(methods)}.")
+    return methods[name]
+
+
+def gradient_maps(
+    method: Method, run: Forward, stages: Sequence[Stage], weights: torch.Tensor, *, keep: bool
+) -> dict[str, StageMap]:
+    """The maps of all stages from one backward pass; a stage that the score does not depend on is missing.
+
+    Args:
+        method: of the CAM family.
+        run: the forward pass.
+        stages: which were tapped in it.
+        weights: ∂y/∂logits ``(B, C, H, W)``.
+        keep: whether another target of this forward pass follows.
+
+    Raises:
+        SegcamError: if a stage gives no feature map.
+    """
+    gradients = run.gradients(weights, keep=keep) if method.needs_gradient else dict(run.activations)
+    maps = {}
+    for stage in stages:
+        activations, gradient = run.activations.get(stage.name), gradients.get(stage.name)
+        if activations is not None and activations.ndim != 4:
+            raise SegcamError(f"The layer {stage.layer} gives no feature map, but {tuple(activations.shape)}.")
+        if activations is not None and gradient is not None:
+            values = method.compute(activations, gradient)
+            reacts = gradient.flatten(1).any(1).tolist()
+            maps[stage.name] = StageMap(values if method.signed else values.relu(), reacts)
+    return maps
+
+
+def perturbation_maps(
+    method: Perturbation,
+    module: nn.Module,
+    x: torch.Tensor,
+    stages: Sequence[Stage],
+    weights: torch.Tensor,
+    multiple: int,
+    patience: Patience,
+) -> dict[str, StageMap]:
+    """The maps of all stages from many runs of the network, stage by stage and frame by frame.
+
+    Args:
+        method: of the perturbation family.
+        module: frozen and in eval mode.
+        x: the input ``(B, C, H, W)``.
+        stages: to be explained.
+        weights: M in the channel of the explained class ``(B, C, H, W)``.
+        multiple: of what the input's sides must be, pixels.
+        patience: how it is watched.
+
+    Raises:
+        Cancelled: once the user has stopped it.
+        SegcamError: if a stage gives no feature map.
+    """
+    previews = {"preview": True, "multiple": multiple} if patience.preview and method.name == "scorecam" else {}
+    maps = {}
+    for stage in stages:
+
+        def tell(done: int, total: int, stage: Stage = stage) -> None:
+            if patience.progress is not None:
+                patience.progress(stage.name, done, total)
+
+        given = [
+            perturb(
+                method.probe(module, x[i : i + 1], stage, weights[i : i + 1], **previews),
+                progress=tell,
+                cancelled=patience.cancelled,
+            )
+            for i in range(len(x))
+        ]
+        values = torch.stack([of_frame.values for of_frame in given]).relu()
+        maps[stage.name] = StageMap(values, [bool(of_frame.weights.any()) for of_frame in given])
+    return maps

@@ -1,0 +1,475 @@
+"""Perturbation methods: each against its formula written out, and a replay that spares work but changes no value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.perturbation import (
+    PERTURBATIONS,
+    Cancelled,
+    Probe,
+    estimate,
+    find_perturbation,
+    perturb,
+)
+from napari_segcam.explanation.perturbation.ablationcam import AblationCam
+from napari_segcam.explanation.perturbation.replay import Replay
+from napari_segcam.explanation.perturbation.scorecam import ScoreCam, channel_masks
+from napari_segcam.network.stages import Stage
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+SIZE = (8, 12)
+
+
+def frozen(module: AnyModule) -> AnyModule:
+    return module.double().eval().requires_grad_(False)
+
+
+def layer(name: str, output: int | None = None) -> Stage:
+    return Stage(name, "layer", 1, 1, name, output)
+
+
+def image(channels: int = 1, size: tuple[int, int] = SIZE) -> torch.Tensor:
+    return torch.randn(1, channels, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+def left_half(logits: torch.Tensor) -> torch.Tensor:
+    region = torch.zeros_like(logits)
+    region[:, :1, :, : logits.shape[-1] // 2] = 1
+    return region
+
+
+def ablated(activations: torch.Tensor) -> torch.Tensor:
+    """Each channel set to zero in turn, one image per channel."""
+    kept = 1 - torch.eye(len(activations), dtype=activations.dtype)
+    return activations * kept[:, :, None, None]
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+# ── the replay ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Counted(nn.Conv2d):
+    """A convolution that counts its runs."""
+
+    runs = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.runs += 1
+        return super().forward(x)
+
+
+class Skipping(nn.Module):
+    """A small U-Net in the ways that matter: a skip, bare functions, a shared in-place ReLU, pooling."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = Counted(1, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.relu = nn.ReLU(inplace=True)
+        self.deep = Counted(4, 6, 3, stride=2, padding=1)
+        self.head = Counted(10, 2, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        skip = self.norm(self.stem(x - 0.1))
+        skip += 0.3
+        skip = self.relu(skip)
+        return self.after_the_skip(skip, self.deep(skip))
+
+    def after_the_skip(self, skip: torch.Tensor, deep: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.cat([F.interpolate(self.relu(deep), SIZE), skip], 1))
+
+
+def test_a_replay_gives_what_the_network_gives_with_other_values() -> None:
+    network, x = frozen(Skipping()), image()
+    replay = Replay(network, x, layer("deep"))
+    skip = F.relu(network.norm(network.stem(x - 0.1)) + 0.3)
+    torch.testing.assert_close(replay.activations, network.deep(skip)[0])
+    torch.testing.assert_close(replay.logits, network(x))
+    values = ablated(replay.activations)
+    torch.testing.assert_close(replay(values.clone()), network.after_the_skip(skip.repeat(6, 1, 1, 1), values))
+
+
+def test_a_replay_spares_what_comes_before_the_stage_and_the_stage_itself() -> None:
+    network = frozen(Skipping())
+    replay = Replay(network, image(), layer("deep"))
+    assert not replay.whole
+    before = network.stem.runs, network.deep.runs, network.head.runs
+    for _ in range(3):
+        replay(ablated(replay.activations))
+    assert (network.stem.runs, network.deep.runs, network.head.runs) == (before[0], before[1], before[2] + 3)
+
+
+def test_a_replay_can_be_repeated_though_layers_work_in_place() -> None:
+    replay = Replay(frozen(Skipping()), image(), layer("norm"))
+    first = replay(ablated(replay.activations))
+    assert torch.equal(replay(ablated(replay.activations)), first)
+    assert (replay.activations < 0).any(), "the batch norm's own values, not what the in-place ReLU made of them"
+
+
+def test_a_replay_of_another_batch_size_gives_the_same() -> None:
+    replay = Replay(frozen(Skipping()), image(), layer("deep"))
+    values = ablated(replay.activations)
+    one_by_one = torch.cat([replay(value[None].clone()) for value in values])
+    torch.testing.assert_close(replay(values), one_by_one)
+
+
+def test_of_a_layer_that_runs_twice_the_last_run_is_the_stage() -> None:
+    network, x = frozen(Skipping()), image()
+    replay = Replay(network, x, layer("relu"))
+    skip = F.relu(network.norm(network.stem(x - 0.1)) + 0.3)
+    torch.testing.assert_close(replay.activations, F.relu(network.deep(skip))[0])
+    upsampled = F.interpolate(ablated(replay.activations), SIZE)
+    expected = network.head(torch.cat([upsampled, skip.repeat(6, 1, 1, 1)], 1))
+    torch.testing.assert_close(replay(ablated(replay.activations)), expected)
+
+
+class Chain(nn.Module):
+    """Returns several maps, each made from the one before by a layer of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = Counted(1, 3, 3, padding=1)
+        self.second = nn.Sequential(Counted(3, 4, 3, padding=1), nn.Tanh())
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        first = self.first(x).tanh()
+        return [x, first, self.second(first)]
+
+
+class Several(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Chain()
+        self.skip = nn.Conv2d(3, 1, 1)
+        self.head = nn.Conv2d(4, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        _, first, second = self.encoder(x)
+        return self.skip(first) * self.head(second)
+
+
+def test_one_of_several_outputs_is_replaced_for_those_made_from_it_too() -> None:
+    network, x = frozen(Several()), image()
+    replay = Replay(network, x, layer("encoder", 1))
+    assert not replay.whole
+    before = network.encoder.first.runs
+    values = ablated(replay.activations)
+    torch.testing.assert_close(replay(values), network.skip(values) * network.head(network.encoder.second(values)))
+    assert network.encoder.first.runs == before
+
+
+def test_the_last_of_several_outputs_leaves_the_others_as_they_were() -> None:
+    network, x = frozen(Several()), image()
+    replay = Replay(network, x, layer("encoder", 2))
+    before = network.encoder.first.runs
+    _, first, second = network.encoder(x)
+    torch.testing.assert_close(replay.activations, second[0])
+    values = ablated(second[0])
+    torch.testing.assert_close(replay(values), network.skip(first) * network.head(values))
+    assert network.encoder.first.runs == before + 1, "the run above alone"
+
+
+class Beside(nn.Module):
+    """A branch that runs after the stage and has nothing to do with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 3, 1)
+        self.branch = nn.Sequential(Counted(1, 3, 3, padding=1), nn.Tanh())
+        self.head = nn.Conv2d(3, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        stem = self.stem(x)
+        return self.head(stem * self.branch(x))
+
+
+def test_a_replay_spares_what_lies_beside_the_stage() -> None:
+    network, x = frozen(Beside()), image()
+    replay = Replay(network, x, layer("stem"))
+    before = network.branch[0].runs  # type: ignore[union-attr]
+    values = ablated(replay.activations)
+    torch.testing.assert_close(replay(values), network.head(values * network.branch(x)))
+    assert network.branch[0].runs == before + 1, "the run above alone"  # type: ignore[union-attr]
+
+
+class Table(nn.Module):
+    """Gives no image but a table, which does not grow with the batch."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.arange(96.0, dtype=x.dtype).reshape(SIZE)
+
+
+class Windowed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = Table()
+        self.stem = nn.Conv2d(1, 3, 1)
+        self.head = nn.Conv2d(3, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        table = self.bias(x)
+        return self.head(self.stem(x)) + table.reshape(1, 1, *SIZE)
+
+
+class Threshold(nn.Module):
+    """What it gives depends on what it takes, and no graph shows it."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x > 0.1).to(x.dtype)
+
+
+class Hiding(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 3, 1)
+        self.cut = Threshold()
+        self.head = nn.Conv2d(3, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.cut(self.stem(x)))
+
+
+def test_where_a_replay_would_be_wrong_the_whole_network_runs() -> None:
+    x = image()
+    windowed = frozen(Windowed())
+    replay = Replay(windowed, x, layer("stem"))
+    assert replay.whole
+    values = ablated(replay.activations)
+    torch.testing.assert_close(replay(values), windowed.head(values) + windowed.bias(x))
+
+    hiding = frozen(Hiding())
+    replay = Replay(hiding, x, layer("stem"))
+    assert replay.whole
+    values = ablated(replay.activations)
+    torch.testing.assert_close(replay(values), hiding.head(hiding.cut(values)))
+
+
+class Failing(Skipping):
+    fails = False
+
+    def after_the_skip(self, skip: torch.Tensor, deep: torch.Tensor) -> torch.Tensor:
+        if self.fails:
+            raise ValueError("on the way")
+        return super().after_the_skip(skip, deep)
+
+
+def test_nothing_is_left_on_the_module_whatever_happens() -> None:
+    network, x = frozen(Failing()), image()
+    scale = network.norm.forward
+    network.norm.forward = lambda value: scale(value) * 2  # somebody else's
+    theirs = network.norm.forward
+    replay = Replay(network, x, layer("deep"))
+    replay(ablated(replay.activations))
+    network.fails = True
+    with pytest.raises(ValueError, match="on the way"):
+        replay(ablated(replay.activations))
+    with pytest.raises(ValueError, match="on the way"):
+        ScoreCam(network, x, layer("deep"), torch.ones(1, 2, *SIZE))
+    assert [part for part in network.modules() if "forward" in vars(part)] == [network.norm]
+    assert network.norm.forward is theirs
+    assert not any(part._forward_hooks or part._forward_pre_hooks for part in network.modules())
+
+
+class Pooled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Identity()
+        self.pool = nn.Flatten()
+        self.head = nn.Conv2d(1, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(x) + self.pool(x).mean()
+
+
+@pytest.mark.parametrize("probe", [ScoreCam, AblationCam])
+def test_a_layer_without_a_map_is_refused_in_words(probe: Callable[..., Probe]) -> None:
+    network, x = frozen(Pooled()), image()
+    with pytest.raises(SegcamError, match=r"layer pool gives no feature map, but \(1, 96\)"):
+        probe(network, x, layer("pool"), torch.ones(1, 1, *SIZE))
+    with pytest.raises(SegcamError, match="layer unused does not run in this network"):
+        probe(network, x, layer("unused"), torch.ones(1, 1, *SIZE))
+
+
+def test_several_images_are_refused() -> None:
+    with pytest.raises(ValueError, match="one image, not 2"):
+        Replay(frozen(Skipping()), torch.cat([image()] * 2), layer("deep"))
+
+
+# ── Ablation-CAM ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def losses_by_hand(network: Skipping, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The map of ``deep`` ``(K, h, w)``, the score y, and what it loses without each channel ``(K,)``."""
+    skip = F.relu(network.norm(network.stem(x - 0.1)) + 0.3)
+    deep = network.deep(skip)
+    score = (network(x) * left_half(network(x))).sum()
+    lost = []
+    for channel in range(6):
+        without = deep.clone()
+        without[:, channel] = 0
+        logits = network.after_the_skip(skip, without)
+        lost.append(score - (logits * left_half(logits)).sum())
+    return deep[0], score, torch.stack(lost)
+
+
+@pytest.mark.parametrize("batch", [1, 4, 100])
+def test_ablation_cam_weighs_by_the_loss_of_the_regions_mean_logit(batch: int) -> None:
+    network, x = frozen(Skipping()), image()
+    given = perturb(AblationCam(network, x, layer("deep"), left_half(network(x))), batch=batch)
+    deep, _, lost = losses_by_hand(network, x)
+    torch.testing.assert_close(given.weights, lost / (8 * 6))
+    torch.testing.assert_close(given.values, (lost[:, None, None] / (8 * 6) * deep).sum(0))
+    assert not given.preview
+
+
+def test_ablation_cam_as_in_the_paper_turns_its_sign_with_the_score() -> None:
+    """Why it is not the default."""
+    network, x = frozen(Skipping()), image()
+    network.head.bias -= 10
+    region = left_half(network(x))
+    _, score, lost = losses_by_hand(network, x)
+    assert score < 0
+    relative = perturb(AblationCam(network, x, layer("deep"), region, weighting="relative")).weights
+    torch.testing.assert_close(relative, lost / score)
+    ours = perturb(AblationCam(network, x, layer("deep"), region)).weights
+    assert torch.equal(ours.sign(), lost.sign())
+    assert torch.equal(ours.sign(), -relative.sign())
+
+
+# ── Score-CAM ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def scores_by_hand(network: nn.Module, x: torch.Tensor, activations: torch.Tensor) -> torch.Tensor:
+    scores = []
+    for a in activations:
+        mask = F.interpolate(((a - a.min()) / (a.max() - a.min() + 1e-8))[None, None], x.shape[-2:], mode="bilinear")
+        logits = network(x * mask)
+        scores.append((logits * left_half(logits)).sum())
+    return torch.stack(scores)
+
+
+@pytest.mark.parametrize("batch", [1, 4, 100])
+def test_score_cam_weighs_by_the_standardised_scores_of_the_masked_input(batch: int) -> None:
+    network, x = frozen(Skipping()), image()
+    region = left_half(network(x))
+    deep, _, _ = losses_by_hand(network, x)
+    scores = scores_by_hand(network, x, deep)
+    z = (scores - scores.mean()) / scores.var(unbiased=False).sqrt()
+    weights = z.exp() / z.exp().sum()
+    given = perturb(ScoreCam(network, x, layer("deep"), region), batch=batch)
+    torch.testing.assert_close(given.weights, weights)
+    torch.testing.assert_close(given.values, (weights[:, None, None] * deep).sum(0))
+    plain = perturb(ScoreCam(network, x, layer("deep"), region, weighting="softmax"))
+    torch.testing.assert_close(plain.weights, scores.softmax(0))
+
+
+def test_score_cam_does_not_depend_on_the_size_of_the_score() -> None:
+    """A softmax of sums is all on one channel and a softmax of means is flat: the standardised one is neither."""
+    network, x = frozen(Skipping()), image()
+    region = left_half(network(x))
+
+    def weights(factor: float, weighting: str) -> torch.Tensor:
+        return perturb(ScoreCam(network, x, layer("deep"), region * factor, weighting=weighting)).weights  # type: ignore[arg-type]
+
+    assert weights(1e5, "softmax").max() > 0.999
+    assert weights(1e-3, "softmax").max() < 0.17, "each of the six weighs a sixth"
+    torch.testing.assert_close(weights(1e5, "standardised"), weights(1e-3, "standardised"))
+    assert 0.2 < weights(1, "standardised").max() < 0.9
+
+
+def test_score_cam_knows_nothing_where_all_scores_are_equal() -> None:
+    network, x = frozen(Skipping()), image()
+    given = perturb(ScoreCam(network, x, layer("deep"), torch.zeros_like(network(x))))
+    assert not given.weights.any()
+    assert not given.values.any()
+
+
+def test_masks_lie_by_pixel_centres_and_span_nought_to_one() -> None:
+    maps = torch.tensor([[[0.0, 4.0]], [[3.0, 3.0]]])
+    masks = channel_masks(maps, (1, 4))
+    torch.testing.assert_close(masks[0, 0], torch.tensor([[0.0, 0.25, 0.75, 1.0]]))
+    assert not masks[1].any(), "a constant channel shows nothing"
+    assert channel_masks(torch.rand(2, 8, 8), (4, 4)).shape == (2, 1, 4, 4)
+
+
+class Sized(nn.Module):
+    """Notes the sizes it runs at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 3, 3, stride=2, padding=1)
+        self.head = nn.Conv2d(3, 1, 1)
+        self.sizes: list[tuple[int, ...]] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.sizes.append(tuple(x.shape))
+        return F.interpolate(self.head(self.stem(x).relu()), scale_factor=2)
+
+
+def test_a_preview_runs_at_half_the_resolution_and_says_so() -> None:
+    network, x = frozen(Sized()), image(size=(32, 72))
+    full = perturb(ScoreCam(network, x, layer("stem"), left_half(x)))
+    network.sizes.clear()
+    preview = perturb(ScoreCam(network, x, layer("stem"), left_half(x), preview=True, multiple=8))
+    assert network.sizes == [(1, 1, 32, 72), (3, 1, 16, 40)], "the map itself at full resolution"
+    assert preview.preview
+    assert not full.preview
+    assert preview.values.shape == full.values.shape == (16, 36)
+    assert torch.corrcoef(torch.stack([preview.values.ravel(), full.values.ravel()]))[0, 1] > 0.9
+
+
+# ── what they share ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def probe_of(name: str) -> Probe:
+    network, x = frozen(Skipping()), image()
+    return find_perturbation(name).probe(network, x, layer("deep"), left_half(network(x)))
+
+
+@pytest.mark.parametrize("name", list(PERTURBATIONS))
+def test_progress_is_told_and_cancel_heeded_between_batches(name: str) -> None:
+    told: list[tuple[int, int]] = []
+    perturb(probe_of(name), batch=4, progress=lambda done, of: told.append((done, of)))
+    assert told == [(4, 6), (6, 6)]
+    told.clear()
+    with pytest.raises(Cancelled):
+        perturb(
+            probe_of(name),
+            batch=2,
+            progress=lambda done, of: told.append((done, of)),
+            cancelled=lambda: bool(told),
+        )
+    assert told == [(2, 6)]
+
+
+@pytest.mark.parametrize("name", list(PERTURBATIONS))
+def test_the_cost_is_one_run_per_channel(name: str) -> None:
+    cost = estimate(probe_of(name))
+    assert cost.forwards == 6
+    assert 0 < cost.seconds < 60
+
+
+@pytest.mark.parametrize("name", list(PERTURBATIONS))
+def test_no_graph_is_made(name: str) -> None:
+    given = perturb(probe_of(name))
+    assert not given.values.requires_grad
+    assert not given.weights.requires_grad
+
+
+def test_methods_are_found_by_name() -> None:
+    assert list(PERTURBATIONS) == ["ablationcam", "scorecam"]
+    assert all(method.title and method.paper and method.year == 2020 for method in PERTURBATIONS.values())
+    with pytest.raises(SegcamError, match=r"no perturbation method 'score-cam'\. Choose from: ablationcam, scorecam"):
+        find_perturbation("score-cam")
