@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_segcam.viewer.libraries import import_torch
-from napari_segcam.viewer.session import Request, ReviewSession
+from napari_segcam.viewer.session import ReviewSession
+from napari_segcam.viewer.work import Request
 from napari_segcam.viewer.workspace import open_workspace
 
 _TICK_MS = 5

@@ -9,7 +9,8 @@ from superqt import QLabeledDoubleSlider
 
 from napari_segcam.viewer.layers import COLORMAPS
 from napari_segcam.viewer.parts import Choice, ImageChoice, RunBar, form, panel
-from napari_segcam.viewer.session import Request, ReviewSession
+from napari_segcam.viewer.session import ReviewSession
+from napari_segcam.viewer.work import Request
 
 _NAME, _STRIDE, _RATIO = range(3)
 _STAGE = Qt.ItemDataRole.UserRole
@@ -117,9 +118,12 @@ class GradCamWidget(QWidget):
         network = self.session.network
         if network is None:
             return
-        from napari_segcam.explanation.methods import METHODS  # brings torch, which the network has brought already
+        # These bring torch, which the network has brought already.
+        from napari_segcam.explanation.methods import METHODS
+        from napari_segcam.explanation.perturbation import PERTURBATIONS
 
-        self.method.offer([(method.title, method.name) for method in METHODS.values()])
+        slow = [(f"{method.title} (slow)", method.name) for method in PERTURBATIONS.values()]
+        self.method.offer([*((method.title, method.name) for method in METHODS.values()), *slow])
         self.target_class.offer(
             [(name, index) for index, name in enumerate(network.class_names)], network.class_index(None)
         )
@@ -133,8 +137,11 @@ class GradCamWidget(QWidget):
         self._check("main")
 
     def _offer_regions(self) -> None:
+        from napari_segcam.explanation.region import Boundary, Component
+
         painted = [(f"painted in {layer.name}", layer) for layer in self.session.regions()]
-        self.region.offer([("predicted mask", "mask"), ("whole image", "image"), *painted])
+        rules = [("largest part of the mask", Component()), ("rim of the mask", Boundary())]
+        self.region.offer([("predicted mask", "mask"), ("whole image", "image"), *rules, *painted])
 
     def _show_figures(self) -> None:
         for name, item in self._items():

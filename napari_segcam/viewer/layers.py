@@ -101,7 +101,8 @@ class ExplanationLayers:
         """For all stages at once, and for those to come."""
         self.colormap = name
         for layer in self.heatmaps.values():
-            layer.colormap = fading_colormap(name)
+            if not layer.metadata[OURS]["signed"]:
+                layer.colormap = fading_colormap(name)
 
     def _described(self) -> dict[str, Any]:
         return {"image": self.image.unique_id, "settings": self._settings, "peak": 0.0, "reasons": {}}
@@ -133,16 +134,18 @@ class ExplanationLayers:
     def _show_heatmap(self, heatmap: Heatmap, frame: int | None) -> None:
         name = heatmap.stage.name
         layer = self.heatmaps.get(name)
-        if layer is not None and layer.data.shape[-2:] != heatmap.values.shape:
+        is_other = layer is not None and layer.metadata[OURS]["signed"] != heatmap.signed
+        if layer is not None and (is_other or layer.data.shape[-2:] != heatmap.values.shape):
             self._viewer.layers.remove(layer)
             layer = None
         if layer is None:
             layer = self._add_heatmap(heatmap)
         layer.data[... if frame is None else frame] = heatmap.values
         mine = layer.metadata[OURS]
-        mine["peak"] = max(mine["peak"], float(heatmap.values.max()))
+        mine["peak"] = max(mine["peak"], float(np.abs(heatmap.values).max()))
         mine["reasons"][frame or 0] = heatmap.reason.value if heatmap.reason else None
-        limits = (0.0, mine["peak"] or 1.0)
+        peak = mine["peak"] or 1.0
+        limits = (-peak if heatmap.signed else 0.0, peak)
         if tuple(layer.contrast_limits) != limits:
             layer.contrast_limits_range = limits
             layer.contrast_limits = limits
@@ -155,13 +158,13 @@ class ExplanationLayers:
             np.full(self._lead() + heatmap.values.shape, np.nan, np.float32),
             name=f"{stage.name} (stride {stage.stride})",
             rgb=False,
-            colormap=fading_colormap(self.colormap),
+            colormap=signed_colormap() if heatmap.signed else fading_colormap(self.colormap),
             contrast_limits=(0, 1),
             opacity=self.opacity,
             blending="translucent_no_depth",
             interpolation2d="linear",
             visible=False,
-            metadata={OURS: {**self._described(), "stage": stage.name}},
+            metadata={OURS: {**self._described(), "stage": stage.name, "signed": heatmap.signed}},
             **self._laid(heatmap.scale, heatmap.translate),
         )
         layer.colorbar.visible = True
@@ -207,6 +210,16 @@ def fading_colormap(name: str) -> Colormap:
     colours = np.array(ensure_colormap(name).map(at))
     colours[:, 3] = np.clip(at / 0.5, 0, 1)
     return Colormap(colours, name=f"segcam {name}", display_name=f"{name}, fading")
+
+
+@lru_cache
+def signed_colormap() -> Colormap:
+    """Blue for evidence against the target, red for evidence for it, transparent for none."""
+    at = np.linspace(-1, 1, 256)
+    against, for_it = np.array([0.13, 0.4, 0.85, 1.0]), np.array([0.85, 0.1, 0.1, 1.0])
+    colours = np.where(at[:, None] < 0, against, for_it)
+    colours[:, 3] = np.clip(np.abs(at) / 0.5, 0, 1)
+    return Colormap(colours, name="segcam signed", display_name="against – for")
 
 
 def _class_colormap(classes: int) -> DirectLabelColormap:

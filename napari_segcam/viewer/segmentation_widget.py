@@ -8,7 +8,8 @@ from qtpy.QtWidgets import QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_segcam.viewer.parts import Choice, ImageChoice, RunBar, form, panel
-from napari_segcam.viewer.session import Request, ReviewSession
+from napari_segcam.viewer.session import ReviewSession
+from napari_segcam.viewer.work import Request
 
 
 class SegmentationWidget(QWidget):

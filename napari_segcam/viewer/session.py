@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_error, show_warning
@@ -17,31 +15,14 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_segcam.viewer.layers import ExplanationLayers, frame_count, is_ours
 from napari_segcam.viewer.libraries import import_torch
+from napari_segcam.viewer.work import Explained, Frames, Request, explain_frames
 from napari_segcam.viewer.worker import Job, Worker
 
 if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, where nobody waits for it
     from napari_segcam.evidence.attention import Attention
-    from napari_segcam.explanation.explanation import Explanation
     from napari_segcam.network.network import Network
 
-Frames = Literal["this", "all"]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked to see.
-
-    Attributes:
-        method: of the heatmaps.
-        stages: names of the heatmaps; None for the mask alone.
-        class_index: the explained class; None for the first that is not the background.
-        region: ``"mask"``, ``"image"``, or a Labels layer whose painted pixels are the region.
-    """
-
-    method: str = "gradcam"
-    stages: tuple[str, ...] | None = None
-    class_index: int | None = None
-    region: str | Labels = "mask"
+WhichFrames = Literal["this", "all"]
 
 
 class ReviewSession(QObject):
@@ -137,7 +118,7 @@ class ReviewSession(QObject):
         """Load a checkpoint; if that fails, the earlier network stays."""
 
         def work() -> Iterator[Network]:
-            from napari_segcam.network.network import load_network
+            from napari_segcam.network.loading import load_network
 
             yield load_network(path, device, architecture=architecture, encoder=encoder)
 
@@ -151,7 +132,7 @@ class ReviewSession(QObject):
             show_warning(warning)
         self.network_changed.emit()
 
-    def run(self, request: Request, frames: Frames) -> None:
+    def run(self, request: Request, frames: WhichFrames) -> None:
         """Segment, and explain if stages are asked for, the frame in view or all frames."""
         if (missing := self.missing()) is not None:
             show_warning(missing)
@@ -160,37 +141,16 @@ class ReviewSession(QObject):
         assert network is not None
         assert image is not None
         assert layers is not None
-        threshold, data, rgb, count = self.threshold, image.data, image.rgb, frame_count(image)
-        name, value_range = image.name, image.metadata.get("segcam_source", {}).get("value_range")
+        count = frame_count(image)
         numbers: list[int | None] = [None] if count is None else list(range(count))
         if frames == "this" and count is not None:
             numbers = [self.current_frame()]
-        painted = request.region.data if isinstance(request.region, Labels) else None
-        if painted is not None:
-            painted = np.array(painted if frames == "all" or count is None else painted[numbers[0]], copy=True)
-
-        def region(number: int | None) -> Any:
-            if painted is None:
-                return request.region
-            return (painted if painted.ndim == 2 else painted[number]) > 0
-
-        def work() -> Iterator[tuple[int | None, Explanation, Mapping[str, Attention]]]:
-            from napari_segcam.evidence.attention import attention
-            from napari_segcam.explanation.explainer import Explainer
-            from napari_segcam.explanation.target import Target
-            from napari_segcam.imaging.cine import ArrayCine
-
-            explainer = Explainer(network, request.method, request.stages or (), threshold)
-            cine = ArrayCine(data, name=name, rgb=rgb, value_range=value_range)
-            for number in numbers:
-                target = Target(request.class_index, region(number))
-                explanation = explainer(cine[number or 0], target, cine.value_range)
-                yield number, explanation, attention(explanation)
-
-        settings = (network, threshold, layers.only_label, request if request.stages is not None else None)
+        asked = Frames.of(image, numbers, request.region)
+        settings = (network, self.threshold, layers.only_label, request if request.stages is not None else None)
         layers.begin(request.stages, settings)
+        threshold = self.threshold
 
-        def on_result(result: tuple[int | None, Explanation, Mapping[str, Attention]]) -> None:
+        def on_result(result: Explained) -> None:
             number, explanation, figures = result
             if image not in self.viewer.layers:
                 self.cancel()
@@ -201,7 +161,14 @@ class ReviewSession(QObject):
 
         kind, verb = ("segment", "Segmenting") if request.stages is None else ("explain", "Explaining")
         what = "the image" if count is None else f"frame {numbers[0]}" if frames == "this" else f"{count} frames"
-        self._start(Job(kind, f"{verb} {what}", work, len(numbers), on_result))
+        job = Job(
+            kind,
+            f"{verb} {what}",
+            lambda: explain_frames(network, asked, request, threshold, lambda: job.cancelled),
+            len(numbers),
+            on_result,
+        )
+        self._start(job)
 
     def cancel(self) -> None:
         """Stop the job before its next frame."""

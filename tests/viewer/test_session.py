@@ -12,7 +12,8 @@ from pytestqt.qtbot import QtBot
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.target import Target
 from napari_segcam.network.network import Network
-from napari_segcam.viewer.session import Request, ReviewSession
+from napari_segcam.viewer.session import ReviewSession
+from napari_segcam.viewer.work import Request
 
 Finish = Callable[[ReviewSession], None]
 STAGES = ("encoder_4", "encoder_5")
@@ -181,3 +182,22 @@ def test_choosing_another_image(session: ReviewSession, frames: np.ndarray) -> N
     session.choose_image(second)
     session.viewer.layers.remove(second)
     assert session.image is first
+
+
+def test_score_cam_runs_in_the_worker_and_is_cancelled_within_a_frame(
+    session: ReviewSession, finish: Finish, qtbot: QtBot, told: list[str], network: Network, frames: np.ndarray
+) -> None:
+    session.viewer.add_image(frames[0])
+    session.use(network)
+    session.run(Request("scorecam", stages=("decoder_4",)), "this")
+    finish(session)
+    layers = session.layers()
+    assert layers is not None
+    expected = Explainer(network, "scorecam", stages=["decoder_4"])(frames[0])
+    np.testing.assert_allclose(layers.heatmaps["decoder_4"].data, expected.heatmaps["decoder_4"].values, rtol=1e-5)
+    session.run(Request("scorecam", stages=("encoder_5",)), "this")  # 512 runs of the network
+    qtbot.wait(200)
+    session.cancel()
+    finish(session)
+    assert "cancelled" in session.outcomes["explain"]
+    assert told == []

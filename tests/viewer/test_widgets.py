@@ -77,12 +77,9 @@ def test_from_a_dropped_checkpoint_to_heatmaps(
     assert [layer.name for layer in viewer.layers] == ["sweep", "sweep mask"]
     assert viewer.layers["sweep mask"].data[1].any()
 
-    assert [gradcam.method.itemText(i) for i in range(gradcam.method.count())] == [
-        "Grad-CAM",
-        "Grad-CAM++",
-        "LayerCAM",
-        "HiResCAM",
-    ]
+    methods = [gradcam.method.itemText(i) for i in range(gradcam.method.count())]
+    assert methods[0] == "Grad-CAM"
+    assert {"Grad-CAM++", "LayerCAM", "HiResCAM", "Score-CAM (slow)"} <= set(methods)
     assert len(gradcam.checked()) == 10
     qtbot.mouseClick(gradcam.run_bar.this_frame, Qt.MouseButton.LeftButton)
     finish(checkpoint.session)
