@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -33,6 +33,18 @@ from napari_segcam.network.network import Network
 from napari_segcam.network.stages import aliases
 
 Frame = NDArray[np.generic]
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Frames of one shape after their forward pass."""
+
+    x: torch.Tensor
+    geometry: Geometry
+    run: Forward
+    probabilities: torch.Tensor
+    on_frame: NDArray[np.float32]
+    masks: list[NDArray[np.uint8]]
 
 
 class Explainer:
@@ -145,69 +157,59 @@ class Explainer:
         self, frames: Sequence[Frame], targets: Sequence[Sequence[Target]], value_range: tuple[float, float] | None
     ) -> list[list[Explanation]]:
         """One forward pass for all frames, and one backward pass for each target."""
+        with self.network.lock:
+            batch = self._begin(frames, value_range)
+            columns = list(zip(*targets, strict=True))
+            explained = [
+                self._explain_column(batch, column, keep=number < len(columns))
+                for number, column in enumerate(columns, start=1)
+            ]
+        return [list(of_frame) for of_frame in zip(*explained, strict=True)]
+
+    def _begin(self, frames: Sequence[Frame], value_range: tuple[float, float] | None) -> _Batch:
         inputs, geometries = zip(
             *(prepare(frame, self.network.card, self.network.stride, value_range) for frame in frames), strict=True
         )
-        geometry = geometries[0]
-        if any(other != geometry for other in geometries):
+        if any(geometry != geometries[0] for geometry in geometries):
             raise SegcamError("The frames of one sequence must have one shape, but these have several.")
         x = torch.cat(inputs).to(self._thrift.device, self.network.dtype, memory_format=torch.channels_last)
-        with self.network.lock:
-            run = self._guarded(
-                x,
-                lambda: forward(
-                    self._thrift.module,
-                    x,
-                    self.stages,
-                    graph=self._needs_gradient,
-                ),
+        run = self._guarded(x, lambda: forward(self._thrift.module, x, self.stages, graph=self._needs_gradient))
+        probabilities = probabilities_of(run.logits.float())
+        on_frame = geometries[0].to_frame(probabilities).cpu().numpy()
+        masks = [label_mask(of_frame, self.threshold) for of_frame in on_frame]
+        return _Batch(x, geometries[0], run, probabilities, on_frame, masks)
+
+    def _explain_column(self, batch: _Batch, column: Sequence[Target], *, keep: bool) -> list[Explanation]:
+        """One target of each frame."""
+        targets = [replace(target, class_index=self.network.class_index(target.class_index)) for target in column]
+        drawn = [target.pixels(mask == self._label(target)) for target, mask in zip(targets, batch.masks, strict=True)]
+        regions = torch.stack(
+            [
+                self._on_input(target, pixels, probabilities, batch.geometry)
+                for target, pixels, probabilities in zip(targets, drawn, batch.probabilities, strict=True)
+            ]
+        )
+        heatmaps = self._heatmaps(batch, targets, regions, keep=keep)
+        return [
+            Explanation(
+                probabilities=batch.on_frame[i],
+                mask=batch.masks[i],
+                region=drawn[i],
+                heatmaps=Heatmaps(heatmaps[i], aliases(self.network.stages)),
+                method=self.method.name,
+                target=target,
+                class_names=self.network.class_names,
+                threshold=self.threshold,
+                provenance=self._provenance(target, batch.geometry),
             )
-            probabilities = probabilities_of(run.logits.float())
-            on_frame = geometry.to_frame(probabilities).cpu().numpy()
-            masks = [label_mask(of_frame, self.threshold) for of_frame in on_frame]
-            explanations: list[list[Explanation]] = [[] for _ in frames]
-            columns = [list(column) for column in zip(*targets, strict=True)]
-            for number, column in enumerate(columns, start=1):
-                settled = [
-                    replace(target, class_index=self.network.class_index(target.class_index)) for target in column
-                ]
-                drawn = [
-                    target.pixels(mask == self._label(target)) for target, mask in zip(settled, masks, strict=True)
-                ]
-                regions = torch.stack(
-                    [
-                        self._on_input(target, pixels, of_frame, geometry)
-                        for target, pixels, of_frame in zip(settled, drawn, probabilities, strict=True)
-                    ]
-                )
-                heatmaps = self._heatmaps(x, run, settled, regions, geometry, keep=number < len(columns))
-                for i, target in enumerate(settled):
-                    explanations[i].append(
-                        Explanation(
-                            probabilities=on_frame[i],
-                            mask=masks[i],
-                            region=drawn[i],
-                            heatmaps=Heatmaps(heatmaps[i], aliases(self.network.stages)),
-                            method=self.method.name,
-                            target=target,
-                            class_names=self.network.class_names,
-                            threshold=self.threshold,
-                            provenance=self._provenance(target, geometry),
-                        )
-                    )
-        return explanations
+            for i, target in enumerate(targets)
+        ]
 
     def _heatmaps(
-        self,
-        x: torch.Tensor,
-        run: Forward,
-        targets: Sequence[Target],
-        regions: torch.Tensor,
-        geometry: Geometry,
-        *,
-        keep: bool,
+        self, batch: _Batch, targets: Sequence[Target], regions: torch.Tensor, *, keep: bool
     ) -> list[dict[str, Heatmap]]:
         """One target of each frame: the heatmaps by stage name, for each frame."""
+        x, run = batch.x, batch.run
         weights = torch.cat(
             [target.weights(run.logits[i : i + 1], regions[i : i + 1]) for i, target in enumerate(targets)]
         )
@@ -222,7 +224,7 @@ class Explainer:
                 reason = why_empty(target, values, found is not None and found.reacts[i], run.logits[i], region)
                 if values is None or reason is not None:
                     values = np.zeros((1, 1) if values is None else values.shape, np.float32)
-                heatmaps[i][stage.name] = Heatmap(stage, values, geometry, reason, self._signed)
+                heatmaps[i][stage.name] = Heatmap(stage, values, batch.geometry, reason, self._signed)
         return heatmaps
 
     def _maps(self, x: torch.Tensor, run: Forward, weights: torch.Tensor, *, keep: bool) -> dict[str, StageMap]:

@@ -25,34 +25,45 @@ def eigengradcam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Te
 @method("seg-eigen-cam", "Seg-Eigen-CAM", paper="Chung & Ying, Appl. Sci. 15:7562", year=2025)
 def seg_eigencam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
     """The first principal component of |G| A, its largest magnitude made positive (Chung & Ying 2025, eq. 10 to 13)."""
-    projection, _ = _first_component(gradients.abs() * activations)
-    return torch.where((projection.amin((1, 2)) + projection.amax((1, 2)) < 0)[:, None, None], -projection, projection)
+    projection = _first_component(gradients.abs() * activations)
+    return _turned(projection, projection.amin((1, 2)) + projection.amax((1, 2)) < 0)
 
 
 def _along_the_sum(features: torch.Tensor) -> torch.Tensor:
     """The first component, with the sign that makes it rise with the sum over the channels.
 
     A principal component has no sign of its own, and reference implementations keep whichever their solver happens to
-    give. For the centred features X and the component v the covariance of the projection with the sum over channels,
-    (X v)·(X 1), is σ² Σ v: so the sign is that of Σ v. Positive is then where A is large in sum, and for G A where the
-    evidence for the target, the HiResCAM map, is.
+    give. This sign is that of the covariance with Σ_k over all places: positive is where A is large in sum and, for
+    G A, where the evidence for the target, the HiResCAM map, is.
     """
-    projection, direction = _first_component(features)
-    return torch.where((direction.sum(1) < 0)[:, None, None], -projection, projection)
+    projection = _first_component(features)
+    summed = features.sum(1)
+    centred = summed - summed.mean((1, 2), keepdim=True)
+    return _turned(projection, (projection * centred).sum((1, 2)) < 0)
 
 
-def _first_component(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Projection ``(B, h, w)`` of each place's centred channels on the first principal component ``(B, C)``.
+def _turned(projection: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+    return torch.where(which[:, None, None], -projection, projection)
 
-    Only the right singular vectors are needed, which X shares with the R of its QR factorisation: no matrix larger
-    than X is built. Where features are not finite no projection is either, though the solver would raise.
+
+def _first_component(features: torch.Tensor) -> torch.Tensor:
+    """Projection ``(B, h, w)`` of each place's centred channels X ``(places, C)`` on their first principal component.
+
+    X = U S Vᵀ has S² and V as the eigenvalues and vectors of XᵀX, S² and U as those of XXᵀ, and the projection X v is
+    s u: so the smaller of the two products is enough, in float64, where squaring costs the first component nothing.
+    Where features are not finite no projection is either, though the solver would raise.
     """
+    if features.device.type == "mps":  # has neither float64 nor the solver
+        return _first_component(features.cpu()).to(features.device)
     height, width = features.shape[-2:]
-    wide = features.to(torch.promote_types(features.dtype, torch.float32))  # there is no solver in half precision
-    places = wide.flatten(2).transpose(1, 2)
+    places = features.flatten(2).transpose(1, 2).double()
     centred = places - places.mean(1, keepdim=True)
-    finite = centred.isfinite().all(-1).all(-1)
-    triangle = torch.linalg.qr(torch.where(finite[:, None, None], centred, 0), mode="r").R
-    direction = torch.linalg.svd(triangle, full_matrices=False).Vh[:, 0]
-    projection = torch.einsum("bpc,bc->bp", centred, direction).unflatten(1, (height, width))
-    return projection, direction
+    finite = centred.isfinite().all(-1).all(-1)[:, None, None]
+    safe = torch.where(finite, centred, 0)
+    if centred.shape[1] > centred.shape[2]:
+        _, vectors = torch.linalg.eigh(safe.transpose(1, 2) @ safe)
+        projection = torch.einsum("bpc,bc->bp", centred, vectors[..., -1])
+    else:
+        values, vectors = torch.linalg.eigh(safe @ safe.transpose(1, 2))
+        projection = torch.where(finite[..., 0], values[:, -1:].clamp(min=0).sqrt() * vectors[..., -1], torch.nan)
+    return projection.unflatten(1, (height, width)).to(torch.promote_types(features.dtype, torch.float32))
