@@ -107,8 +107,8 @@ class CheckpointWidget(QWidget):
                 f"<b>{network.architecture}</b> / <b>{network.encoder or 'own encoder'}</b> on {network.device}",
                 f"{network.name}",
                 f"input: {network.card.input_channels} channels, {size.rule}"
-                + (f" to {size.height}×{size.width}" if size.height else f" to multiples of {network.stride}")
-                + f", {network.card.normalisation} normalisation",
+                + (f" to {size.height}×{size.width}" if size.height else f" to ×{network.stride}")
+                + f", {network.card.normalisation}",
                 f"classes: {', '.join(network.class_names)}",
                 f"stages: {counts['encoder']} encoder, {counts['decoder']} decoder",
             ]
