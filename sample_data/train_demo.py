@@ -12,7 +12,6 @@ import argparse
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +32,7 @@ EVALUATION_SEEDS = range(100, 108)
 FIRST_TRAINING_SEED = 1000
 FRAMES_PER_PHANTOM = 2
 EVALUATION_FRAMES = 30
+CROP = (160, 192)  # rows, columns: most of the sector, for the price of a third of a frame
 SAVE_EVERY = 200
 
 
@@ -47,11 +47,11 @@ def main() -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
 
     started = time.monotonic()
-    images, masks = training_frames(range(options.first_phantom, options.first_phantom + options.phantoms))
+    images, masks = training_frames(options.first_phantom, options.phantoms)
     print(f"{len(images)} frames of {options.phantoms} phantoms in {time.monotonic() - started:.0f} s", flush=True)
 
     network = smp.UnetPlusPlus(options.encoder, encoder_weights=None, in_channels=3, classes=1)
-    if options.start:
+    if options.start is not None:
         network.load_state_dict(load_file(options.start))
     network = network.to(memory_format=torch.channels_last)
     averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.98), use_buffers=True)
@@ -63,8 +63,7 @@ def main() -> None:
 
     network.train()
     running_loss = 0.0
-    examples = batches(images, masks, options.batch, tuple(options.crop), rng)
-    for step, (frames, truth) in enumerate(islice(examples, options.steps), start=1):
+    for step, (frames, truth) in enumerate(batches(images, masks, options.batch, options.steps, rng), start=1):
         features = network.encoder(frames)
         # The decoder's dense convolutions gain from bfloat16; the encoder's depthwise ones lose by it.
         with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
@@ -102,24 +101,17 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--phantoms", type=int, default=600, help="how many to train on, two frames of each")
     parser.add_argument("--first-phantom", type=int, default=FIRST_TRAINING_SEED, help="seed of the first of them")
-    parser.add_argument(
-        "--crop",
-        type=int,
-        nargs=2,
-        default=(160, 192),
-        metavar=("ROWS", "COLUMNS"),
-        help="what is cut from a frame: by default most of the sector, for the price of a third of a frame",
-    )
-    parser.add_argument("--start", type=Path, help="a checkpoint of this script to go on from (default: from scratch)")
+    parser.add_argument("--start", type=Path, help="weights to go on from (.safetensors)")
     parser.add_argument("--seed", type=int, default=0, help="of the network's start and the augmentation")
     parser.add_argument("--bfloat16", action="store_true", help="faster on processors with bfloat16 units (AMX)")
     parser.add_argument("--out", type=Path, help="where to write the .safetensors file (default: the package's own)")
     return parser.parse_args()
 
 
-def training_frames(seeds: range) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images and masks ``(N, 1, Y, X)`` uint8 of the phantoms, at random positions of their sweeps."""
+def training_frames(first: int, phantoms: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images and masks ``(N, 1, Y, X)`` uint8 of that many phantoms, at random positions of their sweeps."""
     with ProcessPoolExecutor() as pool:
+        seeds = range(first, first + phantoms)
         pairs = [pair for frames in pool.map(_frames_of, seeds, chunksize=8) for pair in frames]
     images, masks = (torch.from_numpy(np.stack(stack)[:, None]) for stack in zip(*pairs, strict=True))
     return images, masks
@@ -132,23 +124,21 @@ def _frames_of(seed: int) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
 
 
 def batches(
-    images: torch.Tensor, masks: torch.Tensor, size: int, crop: tuple[int, int], rng: np.random.Generator
+    images: torch.Tensor, masks: torch.Tensor, size: int, steps: int, rng: np.random.Generator
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Augmented inputs ``(B, 3, H, W)`` and masks ``(B, 1, H, W)`` without end, all frames in random order."""
+    """Augmented inputs ``(B, 3, H, W)`` and masks ``(B, 1, H, W)``, going through all frames in random order."""
     order: list[int] = []
     mean = torch.tensor(IMAGENET_MEAN).reshape(1, 3, 1, 1)
     std = torch.tensor(IMAGENET_STD).reshape(1, 3, 1, 1)
-    while True:
+    for _ in range(steps):
         if len(order) < size:
             order = rng.permutation(len(images)).tolist()
         chosen, order = order[:size], order[size:]
-        frames, truth = augment(images[chosen].float() / 255, masks[chosen].float(), crop, rng)
+        frames, truth = augment(images[chosen].float() / 255, masks[chosen].float(), rng)
         yield ((frames - mean) / std).contiguous(memory_format=torch.channels_last), truth
 
 
-def augment(
-    frames: torch.Tensor, masks: torch.Tensor, crop: tuple[int, int], rng: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
+def augment(frames: torch.Tensor, masks: torch.Tensor, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Mirror, turn, zoom, shift and crop; change gain, gamma and noise. Both ``(B, 1, Y, X)``, values 0–1."""
     count, _, height, width = frames.shape
 
@@ -156,7 +146,7 @@ def augment(
         return torch.from_numpy(rng.uniform(low, high, count).astype(np.float32)).reshape(-1, 1, 1, 1)
 
     angle, zoom, mirror = each(-0.2, 0.2).flatten(), each(0.85, 1.2).flatten(), each(-1, 1).flatten().sign()
-    rows, columns = crop[0] / height, crop[1] / width
+    rows, columns = CROP[0] / height, CROP[1] / width
     shift_x, shift_y = each(columns - 1, 1 - columns).flatten(), each(rows - 1, 1 - rows).flatten()
     cos, sin, ratio = angle.cos() / zoom, angle.sin() / zoom, height / width
     affine = torch.stack(
@@ -166,7 +156,7 @@ def augment(
         ],
         dim=1,
     )
-    grid = F.affine_grid(affine, [count, 1, *crop], align_corners=False)
+    grid = F.affine_grid(affine, [count, 1, *CROP], align_corners=False)
     frames = F.grid_sample(frames, grid, align_corners=False)
     masks = F.grid_sample(masks, grid, mode="nearest", align_corners=False)
 
