@@ -1,10 +1,13 @@
-"""What the benchmarks share: the reference network, frames, and interleaved timing."""
+"""What the benchmarks share: the reference network, frames, interleaved timing, and peak memory."""
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import segmentation_models_pytorch as smp
@@ -51,6 +54,24 @@ def interleaved(contestants: Mapping[str, Callable[[], object]], rounds: int) ->
 def median_ratio(seconds: list[float], base: list[float]) -> float:
     """The median over the rounds of one contestant's time over another's."""
     return statistics.median(mine / theirs for mine, theirs in zip(seconds, base, strict=True))
+
+
+def peak_extra_memory(run: Callable[[], object]) -> float:
+    """How far the resident memory of this process rises above its present state while this runs once, MB. Linux only.
+
+    To be called in a fresh process: memory that an earlier run left in the allocator would not be seen.
+    """
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    before = _status("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    run()
+    return _status("VmHWM") - before
+
+
+def _status(key: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1000 for line in lines if line.startswith(key))
 
 
 def machine() -> str:

@@ -35,9 +35,9 @@ def fold_batch_norms(root: nn.Module, x: torch.Tensor) -> bool:
     seen = _watched_run(root, x, [*layers.values(), *(norm for _, _, norm in norms)])
     folded = False
     for parent, name, norm in norms:
-        layer = layers.get(seen.layer_before(norm, layers))
-        if layer is not None:
-            _fold(layer, norm)
+        maker = seen.layer_before(norm, layers)
+        if maker is not None:
+            _fold(layers[maker], norm)
             setattr(parent, name, nn.Identity())
             folded = True
     return folded
@@ -89,7 +89,7 @@ def _watched_run(root: nn.Module, x: torch.Tensor, modules: Sequence[nn.Module])
     return run
 
 
-def _fold(layer: nn.Module, norm: nn.Module) -> None:
+def _fold(layer: Any, norm: Any) -> None:
     statistics = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
     if isinstance(layer, nn.Linear):
         weight, bias = fuse_linear_bn_weights(layer.weight, layer.bias, *statistics)

@@ -76,7 +76,7 @@ def inference_form(module: nn.Module, input_channels: int = 3) -> InferenceForm:
 
 
 def _private(module: nn.Module) -> nn.Module:
-    return copy.deepcopy(module).eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return copy.deepcopy(module).eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def _rewritten(plain: nn.Module, x: torch.Tensor) -> tuple[nn.Module, tuple[str, ...]]:

@@ -87,14 +87,13 @@ def dense_input_gradient(
             strict=True,
         )
     ]
-    weight = layer.weight.to(gradient.dtype)  # under autocast the gradient is narrower than the weights
     return F.conv_transpose2d(
         gradient,
-        weight,
+        layer.weight,
         None,
-        layer.stride,  # type: ignore[arg-type]
+        layer.stride,
         padding,  # type: ignore[arg-type]
         left_over,
         layer.groups,
-        layer.dilation,  # type: ignore[arg-type]
+        layer.dilation,
     )

@@ -1,9 +1,8 @@
 """EfficientNet's MBConv block as one differentiable operation.
 
-The block widens a map sixfold, so that almost all its memory lies inside. Here its 1×1 convolutions are matrix products
-over the pixels, squeeze-and-excite scales the weights of the last one instead of the wide map, and the graph keeps one
-wide map of the five that the single operations would: the others are computed again on the way back, which costs less
-than writing and reading them.
+The block widens a map sixfold, so that almost all its memory lies inside. Here its 1×1 convolutions are matrix
+products over the pixels, squeeze-and-excite scales the weights of the last one instead of the wide map, and of the five
+wide maps that the single operations would keep for the way back, the graph keeps two, or, where they are large, none.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from torch.autograd.function import once_differentiable
 from napari_segcam.network.inference.input_gradient import dense_input_gradient
 from napari_segcam.network.inference.recognition import is_plain, is_pointwise, places_of
 
-# The expanded map of so many input channels or more is kept for the way back, not computed again: deep in the network
-# it is small and its product is dear; early it is large and its product is cheaper than memory that must be fetched.
+# Blocks of so many input channels or more keep their wide maps for the way back. Deep in the network these are small
+# and dear to compute; early they are large, and computing them again takes no longer than fetching fresh memory.
 _CHANNELS_WORTH_KEEPING = 64
 
 
@@ -47,8 +46,7 @@ class MBConv(nn.Module):
         """The block's output ``(B, D, h, w)`` for ``(B, C, H, W)``; the rate counts in training only."""
         if torch.is_grad_enabled() and x.requires_grad:
             return _MBConvFunction.apply(x, self)
-        expanded = self.expanded(x)
-        active = F.silu(self.depthwise(F.silu(expanded, inplace=True) if self.expands else x), inplace=True)
+        active = F.silu(self.filtered(self.expanded(x), overwrite=True), inplace=True)
         gate, _ = self.gate(active)
         return self.projected(x, active, gate)
 
@@ -58,6 +56,10 @@ class MBConv(nn.Module):
             return x
         # The bias is added after: a product that begins with the bias copies it to every pixel first.
         return _map((_pixels(x) @ self.expand_weight.mT).add_(self.expand_bias), x.shape)
+
+    def filtered(self, expanded: torch.Tensor, overwrite: bool = False) -> torch.Tensor:
+        """The depthwise convolution's output ``(B, E, h, w)`` before its activation."""
+        return self.depthwise(F.silu(expanded, inplace=overwrite) if self.expands else expanded)
 
     def gate(self, active: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Squeeze-and-excite's weight of each wide channel ``(B, E)``, and its hidden layer ``(B, R)``."""
@@ -74,20 +76,25 @@ class MBConv(nn.Module):
 class _MBConvFunction(Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, block: MBConv) -> torch.Tensor:
-        keeps_expanded = block.expands and x.shape[1] >= _CHANNELS_WORTH_KEEPING
+        keeps = x.shape[1] >= _CHANNELS_WORTH_KEEPING
         expanded = block.expanded(x)
-        filtered = block.depthwise(F.silu(expanded, inplace=not keeps_expanded) if block.expands else x)
-        active = F.silu(filtered)
+        filtered = block.filtered(expanded, overwrite=not keeps)
+        active = F.silu(filtered, inplace=not keeps)
         gate, hidden = block.gate(active)
-        ctx.block, ctx.keeps_expanded = block, keeps_expanded
-        ctx.save_for_backward(expanded if keeps_expanded else x, filtered, gate, hidden)
+        ctx.block = block
+        ctx.save_for_backward(gate, hidden, *((expanded, filtered) if keeps else (x,)))
         return block.projected(x, active, gate)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         block = ctx.block
-        kept, filtered, gate, hidden = ctx.saved_tensors
+        gate, hidden, *kept = ctx.saved_tensors
+        if len(kept) == 2:
+            expanded, filtered = kept
+        else:
+            expanded = block.expanded(kept[0])
+            filtered = block.filtered(expanded)
         gated = _pixels(gradient) @ block.project_weight
         # The gate's gradient is Σ over the pixels of this product.
         product = _pixels(F.silu(filtered)).mul_(gated)
@@ -95,10 +102,9 @@ class _MBConvFunction(Function):
         of_mean = of_hidden @ block.reduce_weight / product.shape[1]
         of_active = torch.addcmul(of_mean[:, None], gated, gate[:, None], out=gated)
         of_filtered = _silu_backward(_map(of_active, filtered.shape), filtered)
-        wide = dense_input_gradient(of_filtered, block.depthwise, *kept.shape[2:])
+        wide = dense_input_gradient(of_filtered, block.depthwise, *expanded.shape[2:])
         if block.expands:
-            wide = _silu_backward(wide, kept if ctx.keeps_expanded else block.expanded(kept))
-            wide = _map(_pixels(wide) @ block.expand_weight, kept.shape)
+            wide = _map(_pixels(_silu_backward(wide, expanded)) @ block.expand_weight, expanded.shape)
         return wide.add_(gradient) if block.adds_input else wide, None
 
 
@@ -127,10 +133,11 @@ def _is_known(block: MBConvBlock) -> bool:
     )
 
 
-def _matrix(convolution: nn.Conv2d) -> tuple[nn.Parameter, nn.Parameter | None]:
+def _matrix(convolution: nn.Conv2d) -> tuple[nn.Parameter, nn.Parameter]:
     """The weights of a 1×1 convolution as ``(out, in)``, and its bias."""
-    weight = convolution.weight.detach().flatten(1).contiguous()
-    return nn.Parameter(weight, requires_grad=False), convolution.bias
+    assert convolution.bias is not None
+    weight, bias = convolution.weight.detach().flatten(1).contiguous(), convolution.bias.detach()
+    return nn.Parameter(weight, requires_grad=False), nn.Parameter(bias, requires_grad=False)
 
 
 def _pixels(x: torch.Tensor) -> torch.Tensor:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from torch import nn
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
-def is_plain(module: object, kind: type[nn.Module]) -> bool:
+def is_plain(module: object, kind: type[AnyModule]) -> TypeGuard[AnyModule]:
     """Whether a module is of exactly this type, with no forward, hook or parametrization of its own.
 
     Subclasses do not count: they may compute something else.
@@ -35,14 +35,14 @@ def places_of(root: nn.Module, kind: type[AnyModule]) -> Iterator[tuple[nn.Modul
     for parent in list(root.modules()):
         for name, child in list(parent._modules.items()):
             if is_plain(child, kind) and uses[id(child)] == 1:
-                yield parent, name, child  # type: ignore[misc]
+                yield parent, name, child
 
 
-def is_pointwise(module: object) -> bool:
+def is_pointwise(module: object) -> TypeGuard[nn.Conv2d]:
     """Whether a module is a plain 1×1 convolution: a matrix product over the channels of each pixel."""
     return is_plain(module, nn.Conv2d) and (
-        module.kernel_size == (1, 1)  # type: ignore[attr-defined]
-        and tuple(module.stride) == (1, 1)  # type: ignore[attr-defined]
-        and tuple(module.padding) == (0, 0)  # type: ignore[attr-defined]
-        and module.groups == 1  # type: ignore[attr-defined]
+        tuple(module.kernel_size) == (1, 1)
+        and tuple(module.stride) == (1, 1)
+        and tuple(module.padding) == (0, 0)
+        and module.groups == 1
     )

@@ -36,7 +36,7 @@ def _ordinary(convolution: Conv2dStaticSamePadding) -> nn.Conv2d | None:
     ordinary = nn.Conv2d(
         convolution.in_channels,
         convolution.out_channels,
-        tuple(weight.shape[2:]),
+        (weight.shape[2], weight.shape[3]),
         stride=tuple(convolution.stride),
         padding=(bottom, right),
         groups=convolution.groups,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder, UnetDecoderBlock
 from torch import nn
@@ -49,8 +51,12 @@ def merge_unet(root: nn.Module) -> bool:
         if all(is_known(block, UnetDecoderBlock) for block in place[2].blocks)
     ]
     for network, _, decoder in places:
-        channels = network.encoder.out_channels[-1]
-        for index, block in enumerate(decoder.blocks):
-            decoder.blocks[index] = MergingBlock(block, channels)
-            channels = block.conv2[0].out_channels
+        _merge_blocks(network, decoder)
     return bool(places)
+
+
+def _merge_blocks(network: Any, decoder: Any) -> None:
+    channels = network.encoder.out_channels[-1]
+    for index, block in enumerate(decoder.blocks):
+        decoder.blocks[index] = MergingBlock(block, channels)
+        channels = block.conv2[0].out_channels

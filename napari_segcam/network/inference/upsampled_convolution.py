@@ -69,7 +69,7 @@ class _UpsampledConvolution(Function):
             box = _around_small_pixels(box[0], height), _around_small_pixels(box[1], width)
             gradient, output = gradient[..., *box], output[..., *box]
         of_sum = torch.ops.aten.threshold_backward(gradient, output, 0)
-        of_x = F.conv2d(of_sum, layer.up_weight.to(of_sum.dtype), stride=2, padding=1) if x_needed else None
+        of_x = F.conv2d(of_sum, layer.up_weight, stride=2, padding=1) if x_needed else None
         if of_x is not None and box is not None:
             of_x = pasted(of_x, (_halved(box[0]), _halved(box[1])), height // 2, width // 2)
         of_skips = [
@@ -102,12 +102,14 @@ def is_known(block: nn.Module, kind: type[nn.Module]) -> bool:
     return (
         is_plain(block, kind)
         and block.interpolation_mode == "nearest"
-        and all(map(_is_conv_relu, (block.conv1, block.conv2)))
-        and all(map(_is_nothing, (block.attention1, block.attention2)))
+        and _is_conv_relu(block.conv1)
+        and _is_conv_relu(block.conv2)
+        and _is_nothing(block.attention1)
+        and _is_nothing(block.attention2)
     )
 
 
-def _is_conv_relu(layers: nn.Module | None) -> bool:
+def _is_conv_relu(layers: object) -> bool:
     if not is_plain(layers, Conv2dReLU) or len(layers) != 3:
         return False
     convolution, norm, activation = layers
@@ -125,5 +127,5 @@ def _is_conv_relu(layers: nn.Module | None) -> bool:
     )
 
 
-def _is_nothing(attention: nn.Module | None) -> bool:
+def _is_nothing(attention: object) -> bool:
     return is_plain(attention, Attention) and is_plain(attention.attention, nn.Identity)
