@@ -25,7 +25,7 @@ from rich.table import Table
 from torch import nn
 
 from napari_segcam.explanation.engine import run
-from napari_segcam.explanation.methods import find_method
+from napari_segcam.explanation.methods import METHODS
 from napari_segcam.network.inference import inference_form
 from napari_segcam.network.stages import Stage, find_stages, main_stages
 from napari_segcam.network.survey import survey
@@ -47,7 +47,7 @@ class Contest:
 
     @cached_property
     def trainable(self) -> nn.Module:
-        """For grad-cam, which needs weights that take gradients."""
+        """For the other libraries, which need weights that take gradients."""
         return copy.deepcopy(self.plain).requires_grad_(True)
 
     @cached_property
@@ -101,12 +101,12 @@ class Contest:
         from torchcam.methods import GradCAM
 
         weights = self.region(torch.zeros(1, self.side, self.side))
-        with GradCAM(self.plain, [stage.layer for stage in stages]) as cam:
-            cam(scores=self.plain(self.x), targets=lambda output: (output * weights).sum())
+        with GradCAM(self.trainable, [stage.layer for stage in stages]) as cam:
+            cam(scores=self.trainable(self.x), targets=lambda output: (output * weights).sum())
 
 
 def cams(module: nn.Module, x: torch.Tensor, stages: Sequence[Stage], region: Region) -> Maps:
-    given, compute = run(module, x, stages, region), find_method("gradcam").compute
+    given, compute = run(module, x, stages, region), METHODS["gradcam"].compute
     return {
         name: compute(given.activations[name], gradient).relu()
         for name, gradient in given.gradients.items()

@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.explanation.methods import METHODS, find_method
+from napari_segcam.explanation.methods import METHODS
 from napari_segcam.explanation.methods.seg_xres_cam import seg_xres_cam
+from napari_segcam.explanation.stage_maps import find_method
 
 Array = NDArray[np.float64]
 
@@ -67,7 +68,7 @@ EIGEN = {"eigencam", "eigengradcam", "seg-eigen-cam"}
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in EIGEN])
 def test_a_method_is_its_formula(name: str, taken: tuple[torch.Tensor, torch.Tensor]) -> None:
-    heat = find_method(name).compute(*taken)
+    heat = METHODS[name].compute(*taken)
     assert heat.shape == (2, 4, 7)
     for image in range(2):
         expected = naive(name, taken[0][image].numpy(), taken[1][image].numpy())
@@ -79,7 +80,7 @@ def test_a_method_is_its_formula(name: str, taken: tuple[torch.Tensor, torch.Ten
 def test_an_eigen_method_is_the_first_component_with_its_sign(name: str, size: tuple[int, int]) -> None:
     random = torch.Generator().manual_seed(3)
     a, g = (torch.randn(3, 5, *size, dtype=torch.float64, generator=random) for _ in range(2))
-    heat = find_method(name).compute(a, g)
+    heat = METHODS[name].compute(a, g)
     features = {"eigencam": a, "eigengradcam": g * a, "seg-eigen-cam": g.abs() * a}[name]
     for image in range(3):
         expected, direction = naive_component(features[image].numpy())
@@ -95,7 +96,7 @@ def test_the_sign_of_a_component_follows_the_sum_over_channels(taken: tuple[torc
     for name, features in (("eigencam", taken[0]), ("eigengradcam", taken[0] * taken[1])):
         for turn in (1, -1):
             summed = turn * features.sum(1)
-            heat = find_method(name).compute(turn * taken[0], taken[1])
+            heat = METHODS[name].compute(turn * taken[0], taken[1])
             centred = summed - summed.mean((1, 2), keepdim=True)
             assert ((heat * centred).sum((1, 2)) > 0).all(), name
 
@@ -115,12 +116,12 @@ def test_what_is_not_finite_is_handed_on_and_spares_the_rest_of_the_batch(
 @pytest.mark.parametrize("name", sorted(EIGEN))
 def test_an_eigen_method_works_in_half_precision(name: str) -> None:
     activations, gradients = torch.rand(2, 1, 3, 4, 4, generator=torch.Generator().manual_seed(0)).bfloat16()
-    assert find_method(name).compute(activations, gradients).isfinite().all()
+    assert METHODS[name].compute(activations, gradients).isfinite().all()
 
 
 def test_the_windows_of_seg_xres_cam_reach_from_hirescam_to_gradcam(taken: tuple[torch.Tensor, torch.Tensor]) -> None:
-    torch.testing.assert_close(seg_xres_cam(*taken, window=1), find_method("hirescam").compute(*taken))
-    torch.testing.assert_close(seg_xres_cam(*taken, window=7), find_method("gradcam").compute(*taken))
+    torch.testing.assert_close(seg_xres_cam(*taken, window=1), METHODS["hirescam"].compute(*taken))
+    torch.testing.assert_close(seg_xres_cam(*taken, window=7), METHODS["gradcam"].compute(*taken))
     wide = torch.ones(1, 1, 32, 40, dtype=torch.float64)
     gradients = torch.zeros_like(wide)
     gradients[..., 0, 0] = 25
@@ -141,7 +142,7 @@ def test_only_gradcam_plus_plus_depends_on_sum_or_mean(taken: tuple[torch.Tensor
 @pytest.mark.parametrize("name", list(METHODS))
 def test_only_a_method_that_needs_it_looks_at_the_gradient(name: str) -> None:
     """Without any gradient such a method gives no heat, and no NaN; another gives the same as ever."""
-    method = find_method(name)
+    method = METHODS[name]
     activations = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     heat = method.compute(activations, torch.zeros_like(activations))
     if method.needs_gradient:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.methods.method import CamFunction, Method, registered
 
-__all__ = ["METHODS", "CamFunction", "Method", "find_method"]
+__all__ = ["METHODS", "CamFunction", "Method"]
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
@@ -21,14 +20,3 @@ for _module in pkgutil.iter_modules(__path__):
 METHODS: dict[str, Method] = {
     method.name: method for method in sorted(registered, key=lambda method: (method.year, method.name))
 }
-
-
-def find_method(name: str) -> Method:
-    """The method of this name.
-
-    Raises:
-        SegcamError: if there is none.
-    """
-    if name not in METHODS:
-        raise SegcamError(f"There is no method {name!r}. Choose from: {', '.join(METHODS)}.")
-    return METHODS[name]

@@ -3,7 +3,7 @@
 They need no gradient, but one run of the network, or of a part of it, per channel of the stage. A new method is a new
 file in this folder. How they are used::
 
-    probe = find_perturbation("scorecam").probe(module, x, stage, region)
+    probe = PERTURBATIONS["scorecam"].probe(module, x, stage, region)
     estimate(probe)                                 # what it will cost
     perturb(probe, progress=..., cancelled=...)     # the map, or Cancelled
 """
@@ -13,7 +13,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.perturbation.probe import (
     Cancelled,
     Cost,
@@ -33,7 +32,6 @@ __all__ = [
     "PerturbedMap",
     "Probe",
     "estimate",
-    "find_perturbation",
     "perturb",
 ]
 
@@ -43,14 +41,3 @@ for _module in pkgutil.iter_modules(__path__):
 PERTURBATIONS: dict[str, Perturbation] = {
     method.name: method for method in sorted(registered, key=lambda method: (method.year, method.name))
 }
-
-
-def find_perturbation(name: str) -> Perturbation:
-    """The perturbation method of this name.
-
-    Raises:
-        SegcamError: if there is none.
-    """
-    if name not in PERTURBATIONS:
-        raise SegcamError(f"There is no perturbation method {name!r}. Choose from: {', '.join(PERTURBATIONS)}.")
-    return PERTURBATIONS[name]
