@@ -144,11 +144,8 @@ class ExplanationLayers:
         mine = layer.metadata[OURS]
         mine["peak"] = max(mine["peak"], float(np.abs(heatmap.values).max()))
         mine["reasons"][frame or 0] = heatmap.reason.value if heatmap.reason else None
-        peak = mine["peak"] or 1.0
-        limits = (-peak if heatmap.signed else 0.0, peak)
-        if tuple(layer.contrast_limits) != limits:
-            layer.contrast_limits_range = limits
-            layer.contrast_limits = limits
+        if layer.visible:
+            _apply_limits(layer)
         _refresh(layer)
 
     def _add_heatmap(self, heatmap: Heatmap) -> Image:
@@ -168,6 +165,7 @@ class ExplanationLayers:
             **self._laid(heatmap.scale, heatmap.translate),
         )
         layer.colorbar.visible = True
+        layer.events.visible.connect(lambda: _apply_limits(layer))
         if (mask := self.mask) is not None:  # outlines stay above the heat
             layers = self._viewer.layers
             layers.move(layers.index(mask), len(layers))
@@ -227,6 +225,16 @@ def _class_colormap(classes: int) -> DirectLabelColormap:
     for label in range(1, max(2, classes)):
         colours[label] = _CLASS_COLOURS[(label - 1) % len(_CLASS_COLOURS)]
     return DirectLabelColormap(color_dict=colours)
+
+
+def _apply_limits(layer: Image) -> None:
+    """Scale to the peak so far; a hidden layer waits until it is shown, since each change costs a redraw."""
+    mine = layer.metadata[OURS]
+    peak = mine["peak"] or 1.0
+    limits = (-peak if mine["signed"] else 0.0, peak)
+    if tuple(layer.contrast_limits) != limits:
+        layer.contrast_limits_range = limits
+        layer.contrast_limits = limits
 
 
 def _refresh(layer: Layer) -> None:

@@ -168,6 +168,7 @@ def test_contrast_limits_run_from_zero_to_the_peak_of_the_clip(
     layers = shown(viewer, network, viewer.add_image(frames), 0)
     layers.show(explained(network, frames[1]), 1)
     for layer in layers.heatmaps.values():
+        layer.visible = True
         peak = np.nanmax(layer.data)
         assert peak > 0
         assert layer.contrast_limits == pytest.approx([0, peak])
