@@ -28,9 +28,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=256, help="of the square frame, pixels")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--encoder", default="efficientnet-b5")
-    parser.add_argument(
-        "--reference", type=int, default=1, help="rounds of the slow reference; 0 for none"
-    )
+    parser.add_argument("--reference", type=int, default=1, help="rounds of the slow reference; 0 for none")
     options = parser.parse_args()
 
     plain = reference_network(options.encoder)
