@@ -19,6 +19,7 @@ from napari_segcam.explanation.explanation import (
     Explanation,
     Heatmap,
     Heatmaps,
+    Segmentation,
     label_mask,
     label_of,
     probabilities_of,
@@ -43,7 +44,8 @@ class _Batch:
     geometry: Geometry
     run: Forward
     probabilities: torch.Tensor
-    on_frame: NDArray[np.float32]
+    segmentations: list[Segmentation]
+    on_frame: list[NDArray[np.float32]]
     masks: list[NDArray[np.uint8]]
 
 
@@ -175,9 +177,10 @@ class Explainer:
         x = torch.cat(inputs).to(self._thrift.device, self.network.dtype, memory_format=torch.channels_last)
         run = self._guarded(x, lambda: forward(self._thrift.module, x, self.stages, graph=self._needs_gradient))
         probabilities = probabilities_of(run.logits.float())
-        on_frame = geometries[0].to_frame(probabilities).cpu().numpy()
+        segmentations = [Segmentation(of_frame, geometries[0]) for of_frame in probabilities.cpu().numpy()]
+        on_frame = [segmentation.on_frame() for segmentation in segmentations]
         masks = [label_mask(of_frame, self.threshold) for of_frame in on_frame]
-        return _Batch(x, geometries[0], run, probabilities, on_frame, masks)
+        return _Batch(x, geometries[0], run, probabilities, segmentations, on_frame, masks)
 
     def _explain_column(self, batch: _Batch, column: Sequence[Target], *, keep: bool) -> list[Explanation]:
         """One target of each frame."""
@@ -192,6 +195,7 @@ class Explainer:
         heatmaps = self._heatmaps(batch, targets, regions, keep=keep)
         return [
             Explanation(
+                segmentation=batch.segmentations[i],
                 probabilities=batch.on_frame[i],
                 mask=batch.masks[i],
                 region=drawn[i],

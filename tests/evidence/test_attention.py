@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.evidence.attention import Attention, attention
 from napari_segcam.explanation.emptiness import Reason
-from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps
+from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps, Segmentation
 from napari_segcam.explanation.target import Target
 from napari_segcam.imaging.preprocessing import Geometry
 from napari_segcam.network.stages import Stage
@@ -20,9 +20,12 @@ FRAME = (6, 8)
 
 def figures(values: NDArray[np.float32], region: NDArray[np.bool_], reason: Reason | None = None) -> Attention:
     """The figures of one stage called "deep", whose map has these raw values."""
-    heatmap = Heatmap(Stage("deep", "layer", 1, 1, "deep"), values, Geometry(FRAME, FRAME, FRAME), reason)
+    geometry = Geometry(FRAME, FRAME, FRAME)
+    heatmap = Heatmap(Stage("deep", "layer", 1, 1, "deep"), values, geometry, reason)
+    probabilities = region[None].astype(np.float32)
     explanation = Explanation(
-        probabilities=region[None].astype(np.float32),
+        segmentation=Segmentation(probabilities, geometry),
+        probabilities=probabilities,
         mask=region.astype(np.uint8),
         region=region,
         heatmaps=Heatmaps({"deep": heatmap}, {"encoder_last": "deep"}),

@@ -137,6 +137,15 @@ def test_the_threshold_given_goes_before_the_cards() -> None:
     assert result.threshold == result.provenance["threshold"] == 0.9
 
 
+def test_a_mask_cut_again_is_that_of_another_run(unet: Network) -> None:
+    network = unet.with_image_size(64)
+    frame = np.random.default_rng(1).integers(0, 255, (50, 70), np.uint8)
+    high = float(np.quantile(Explainer(network, stages=())(frame).probabilities, 0.7))
+    cut_again = Explainer(network, stages=())(frame).segmentation.mask(high)
+    assert 0 < cut_again.sum() < cut_again.size
+    np.testing.assert_array_equal(cut_again, Explainer(network, stages=(), threshold=high)(frame).mask)
+
+
 def test_several_channels_are_a_softmax_whose_likeliest_class_is_the_label() -> None:
     frame = frame_of(32, 64)
     result = Explainer(THIRDS, stages=["stem"])(frame, Target(class_index=2))
