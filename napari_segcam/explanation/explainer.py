@@ -29,7 +29,8 @@ from napari_segcam.explanation.methods import Method
 from napari_segcam.explanation.provenance import provenance_of
 from napari_segcam.explanation.stage_maps import Patience, StageMap, find_method, gradient_maps, perturbation_maps
 from napari_segcam.explanation.target import Target
-from napari_segcam.imaging.preprocessing import Geometry, prepare
+from napari_segcam.imaging.geometry import Crop, Geometry
+from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.network import Network
 from napari_segcam.network.stages import aliases
 
@@ -87,7 +88,11 @@ class Explainer:
             raise SegcamError(f"The threshold must lie between 0 and 1, but it is {self.threshold:g}.")
 
     def __call__(
-        self, frame: Frame, target: Target | None = None, value_range: tuple[float, float] | None = None
+        self,
+        frame: Frame,
+        target: Target | None = None,
+        value_range: tuple[float, float] | None = None,
+        crop: Crop | None = None,
     ) -> Explanation:
         """Explain one frame: one forward pass and, where stages are selected, one backward pass.
 
@@ -95,21 +100,27 @@ class Explainer:
             frame: ``(Y, X)`` or ``(Y, X, 3)``, any real dtype.
             target: by default the predicted mask of the first class that is not the background.
             value_range: the frame's values that mean black and white, as ``Cine.value_range`` knows them.
+            crop: rows and columns that the network sees, as ``ScanRegion.crop`` knows them; by default all. What comes
+                back lies on the whole frame, and outside of the crop nothing is found: background and no heat.
 
         Raises:
-            SegcamError: if the frame does not go with the network, or the target not with the frame.
+            SegcamError: if the frame does not go with the network, or the target or the crop not with the frame.
         """
-        return self.compare(frame, [target or Target()], value_range)[0]
+        return self.compare(frame, [target or Target()], value_range, crop)[0]
 
     def compare(
-        self, frame: Frame, targets: Sequence[Target], value_range: tuple[float, float] | None = None
+        self,
+        frame: Frame,
+        targets: Sequence[Target],
+        value_range: tuple[float, float] | None = None,
+        crop: Crop | None = None,
     ) -> list[Explanation]:
         """Explain several targets of one frame: they share the forward pass, and each costs one backward pass.
 
         Raises:
             SegcamError: as for a single target.
         """
-        return self._explain([frame], [targets], value_range)[0]
+        return self._explain([frame], [targets], value_range, crop)[0]
 
     def each(
         self,
@@ -117,6 +128,7 @@ class Explainer:
         target: Target | Callable[[int], Target] | None = None,
         value_range: tuple[float, float] | None = None,
         batch: int | None = None,
+        crop: Crop | None = None,
     ) -> Iterator[Explanation]:
         """Explain frames of one shape in batches, in order; every one as if it had been alone.
 
@@ -125,6 +137,7 @@ class Explainer:
             target: the same for all frames, or a function of the frame's place in the sequence.
             value_range: as for a single frame.
             batch: frames per pass; by default as many as pay on the device.
+            crop: as for a single frame, the same for all.
 
         Raises:
             SegcamError: as for a single frame.
@@ -137,30 +150,38 @@ class Explainer:
                 chunk += islice(waiting, batch - 1)
             batch = min(batch, self._thrift.largest_batch or batch)
             targets = [[target_of(number)] for number, _ in chunk]
-            for (explanation,) in self._explain([frame for _, frame in chunk], targets, value_range):
+            for (explanation,) in self._explain([frame for _, frame in chunk], targets, value_range, crop):
                 yield explanation
 
     def _explain(
-        self, frames: Sequence[Frame], targets: Sequence[Sequence[Target]], value_range: tuple[float, float] | None
+        self,
+        frames: Sequence[Frame],
+        targets: Sequence[Sequence[Target]],
+        value_range: tuple[float, float] | None,
+        crop: Crop | None,
     ) -> list[list[Explanation]]:
         """Explain frames of one shape in as large batches as fit the device: ``[frame][target]``."""
         try:
             with self._thrift.context():
-                return self._explain_batch(frames, targets, value_range)
+                return self._explain_batch(frames, targets, value_range, crop)
         except TooLittleMemory:
             if len(frames) == 1 and not self._thrift.relieve():
                 raise
         # Outside of the handler, whose traceback would keep alive the tensors that did not fit.
         size = self._thrift.halve(len(frames)) if len(frames) > 1 else 1
         parts = [slice(at, at + size) for at in range(0, len(frames), size)]
-        return [done for part in parts for done in self._explain(frames[part], targets[part], value_range)]
+        return [done for part in parts for done in self._explain(frames[part], targets[part], value_range, crop)]
 
     def _explain_batch(
-        self, frames: Sequence[Frame], targets: Sequence[Sequence[Target]], value_range: tuple[float, float] | None
+        self,
+        frames: Sequence[Frame],
+        targets: Sequence[Sequence[Target]],
+        value_range: tuple[float, float] | None,
+        crop: Crop | None,
     ) -> list[list[Explanation]]:
         """One forward pass for all frames, and one backward pass for each target."""
         with self.network.lock:
-            batch = self._begin(frames, value_range)
+            batch = self._begin(frames, value_range, crop)
             columns = list(zip(*targets, strict=True))
             explained = [
                 self._explain_column(batch, column, keep=number < len(columns))
@@ -168,9 +189,10 @@ class Explainer:
             ]
         return [list(of_frame) for of_frame in zip(*explained, strict=True)]
 
-    def _begin(self, frames: Sequence[Frame], value_range: tuple[float, float] | None) -> _Batch:
+    def _begin(self, frames: Sequence[Frame], value_range: tuple[float, float] | None, crop: Crop | None) -> _Batch:
         inputs, geometries = zip(
-            *(prepare(frame, self.network.card, self.network.stride, value_range) for frame in frames), strict=True
+            *(prepare(frame, self.network.card, self.network.stride, value_range, crop) for frame in frames),
+            strict=True,
         )
         if any(geometry != geometries[0] for geometry in geometries):
             raise SegcamError("The frames of one sequence must have one shape, but these have several.")
@@ -185,7 +207,10 @@ class Explainer:
     def _explain_column(self, batch: _Batch, column: Sequence[Target], *, keep: bool) -> list[Explanation]:
         """One target of each frame."""
         targets = [replace(target, class_index=self.network.class_index(target.class_index)) for target in column]
-        drawn = [target.pixels(mask == self._label(target)) for target, mask in zip(targets, batch.masks, strict=True)]
+        drawn = [
+            batch.geometry.seen(target.pixels(mask == self._label(target)))
+            for target, mask in zip(targets, batch.masks, strict=True)
+        ]
         regions = torch.stack(
             [
                 self._on_input(target, pixels, probabilities, batch.geometry)

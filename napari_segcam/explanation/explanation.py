@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.target import Target
-from napari_segcam.imaging.preprocessing import Geometry
+from napari_segcam.imaging.geometry import Geometry
 from napari_segcam.network.stages import Stage
 
 
@@ -48,7 +48,7 @@ class Heatmap:
         return self.geometry.placement((self.values.shape[0], self.values.shape[1]))
 
     def raw_on_frame(self) -> NDArray[np.float32]:
-        """The raw values interpolated to the frame's grid ``(Y, X)``."""
+        """The raw values interpolated to the frame's grid ``(Y, X)``; 0 where the network did not look."""
         return self.geometry.to_frame(torch.from_numpy(self.values)).numpy().copy()
 
     def on_frame(self) -> NDArray[np.float32]:
@@ -56,13 +56,14 @@ class Heatmap:
 
         That is min–max, bilinear interpolation, and min–max again: fit for looking at one frame, but values of
         different frames, stages or methods cannot be compared. A signed map is scaled to [−1, 1] by its largest
-        magnitude, so that 0 stays no evidence.
+        magnitude, so that 0 stays no evidence. Where the network did not look, it is 0.
         """
         if self.signed:
             raw = self.raw_on_frame()
             return raw / (1e-7 + np.abs(raw).max())
         scaled = torch.from_numpy(_min_max(self.values))
-        return _min_max(self.geometry.to_frame(scaled).numpy())
+        seen = _min_max(self.geometry.to_window(scaled).numpy())
+        return self.geometry.paste(torch.from_numpy(seen)).numpy()
 
 
 class Heatmaps(Mapping[str, Heatmap]):
@@ -83,10 +84,38 @@ class Heatmaps(Mapping[str, Heatmap]):
 
 
 @dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What the network said of a frame, on its own grid: from it the mask can be cut again at another threshold.
+
+    Attributes:
+        probabilities: ``(C, H, W)`` float32 on the grid of the network's input.
+        geometry: how the frame lies in that.
+    """
+
+    probabilities: NDArray[np.float32]
+    geometry: Geometry = field(repr=False)
+
+    def on_frame(self) -> NDArray[np.float32]:
+        """The probabilities ``(C, Y, X)`` on the frame's grid; where the network did not look, nothing was found.
+
+        That is 0, and of several classes, whose probabilities add up to 1, it is 1 for the first, the background.
+        """
+        nothing = torch.zeros(len(self.probabilities), 1, 1)
+        if len(nothing) > 1:
+            nothing[0] = 1
+        return self.geometry.to_frame(torch.from_numpy(self.probabilities), outside=nothing).numpy()
+
+    def mask(self, threshold: float) -> NDArray[np.uint8]:
+        """The labels ``(Y, X)`` on the frame's grid, as ``Explanation.mask`` has them for this threshold."""
+        return label_mask(self.on_frame(), threshold)
+
+
+@dataclass(frozen=True, eq=False)
 class Explanation:
     """All that one frame gave.
 
     Attributes:
+        segmentation: the probabilities as the network gave them.
         probabilities: ``(C, Y, X)`` float32 on the frame's grid: a sigmoid for one class, a softmax for several.
         mask: ``(Y, X)`` uint8 labels, 0 = background; with one class 1 is that class, else the class's index.
         region: ``(Y, X)`` bool, M on the frame's grid.
@@ -98,6 +127,7 @@ class Explanation:
         provenance: what this was computed from, in plain values.
     """
 
+    segmentation: Segmentation = field(repr=False)
     probabilities: NDArray[np.float32]
     mask: NDArray[np.uint8]
     region: NDArray[np.bool_]

@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_segcam.explanation.memory import Thrift
 from napari_segcam.explanation.target import Target
-from napari_segcam.imaging.preprocessing import Geometry
+from napari_segcam.imaging.geometry import Geometry
 from napari_segcam.network.network import Network
 from napari_segcam.network.stages import Stage
 
@@ -39,6 +39,7 @@ def provenance_of(
         "target": target.described(),
         "threshold": threshold,
         "frame_shape": list(geometry.frame_shape),
+        "crop": list(geometry.crop) if geometry.crop else None,
         "input_shape": list(geometry.input_shape),
         "device": str(thrift.device),
         "rewrites": list(network.form.applied) if is_rewritten else [],

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explanation import Heatmap
-from napari_segcam.imaging.preprocessing import Geometry, lay_out, prepare
+from napari_segcam.imaging.geometry import Crop, Geometry, lay_out
+from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.model_card import ModelCard, SizeRule
 from napari_segcam.network.stages import Stage
 
@@ -226,6 +227,100 @@ def test_content_is_the_frame_and_none_of_the_padding() -> None:
     assert content.shape == (64, 96)
     assert content[8:55].all()
     assert content.sum() == 47 * 96
+
+
+# ── crops ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@st.composite
+def frames_with_crops(draw: st.DrawFn) -> tuple[tuple[int, int], Crop]:
+    shape = draw(shapes)
+    (top, bottom), (left, right) = (
+        sorted(draw(st.lists(st.integers(0, length), min_size=2, max_size=2, unique=True))) for length in shape
+    )
+    return shape, (slice(top, bottom), slice(left, right))
+
+
+@always_the_same
+@given(frames_with_crops(), rules)
+def test_a_crop_is_fed_as_if_it_were_the_frame(cropped: tuple[tuple[int, int], Crop], rule: SizeRule) -> None:
+    shape, crop = cropped
+    frame = asymmetric(*shape)
+    card = ModelCard(input_channels=1, size=rule, normalisation="zscore")
+    x, _ = prepare(frame, card, 32, crop=crop)
+    of_crop, _ = prepare(frame[crop], card, 32)
+    assert torch.equal(x, of_crop)
+
+
+@always_the_same
+@given(frames_with_crops(), rules, strides)
+def test_maps_of_a_crop_are_those_of_the_cropped_frame_pushed_to_its_corner(
+    cropped: tuple[tuple[int, int], Crop], rule: SizeRule, stride: int
+) -> None:
+    shape, crop = cropped
+    geometry = lay_out(shape, rule, 32, crop)
+    alone = lay_out((crop[0].stop - crop[0].start, crop[1].stop - crop[1].start), rule, 32)
+    assert geometry.input_shape == alone.input_shape
+    map_shape = (geometry.input_shape[0] // stride, geometry.input_shape[1] // stride)
+    scale, translate = geometry.placement(map_shape)
+    assert scale == alone.placement(map_shape)[0]
+    pushed = [place + part.start for place, part in zip(alone.placement(map_shape)[1], crop, strict=True)]
+    assert translate == pytest.approx(pushed)
+    maps = torch.rand(2, *map_shape, generator=torch.Generator().manual_seed(0))
+    expected = torch.full((2, *shape), 7.0)
+    expected[:, crop[0], crop[1]] = alone.to_frame(maps)
+    assert torch.equal(geometry.to_frame(maps, outside=7.0), expected)
+
+
+@always_the_same
+@given(frames_with_crops(), rules, st.data())
+def test_no_pixel_outside_of_a_crop_and_every_one_inside_reaches_the_input(
+    cropped: tuple[tuple[int, int], Crop], rule: SizeRule, data: st.DataObject
+) -> None:
+    shape, crop = cropped
+    geometry = lay_out(shape, rule, 32, crop)
+    region = np.zeros(shape, dtype=bool)
+    region[crop] = True
+    assert not geometry.to_input(~region).any()
+    assert np.array_equal(geometry.to_input(region), geometry.content)
+    assert np.array_equal(geometry.seen(np.ones(shape, dtype=bool)), region)
+    row, column = (data.draw(st.integers(part.start, part.stop - 1)) for part in crop)
+    region[:] = False
+    region[row, column] = True
+    back = geometry.to_frame(torch.from_numpy(geometry.to_input(region)).double()).numpy()
+    if min(geometry.zoom) >= 1:  # else neighbours that share a pixel of the input are as warm as it
+        assert back[row, column] == back.max() > 0
+    else:
+        assert back.max() > 0
+
+
+def test_a_crop_of_the_whole_frame_is_no_crop() -> None:
+    assert lay_out((20, 30), PAD, 16, (slice(0, 20), slice(None))) == lay_out((20, 30), PAD, 16)
+
+
+def test_what_black_and_white_mean_is_judged_from_the_whole_frame() -> None:
+    frame = np.zeros((32, 64), np.float32)
+    frame[:, 32:] = 255
+    frame[:, :32] = 0.5
+    card = ModelCard(input_channels=1, normalisation="unit")
+    x, _ = prepare(frame, card, 32, crop=(slice(0, 32), slice(0, 32)))
+    assert x.max() == pytest.approx(0.5 / 255)
+
+
+@pytest.mark.parametrize(
+    ("crop", "words"),
+    [
+        ((slice(0, 21), slice(0, 30)), r"rows 0 to 21, columns 0 to 30\) reaches out of the frame of 20×30 pixels"),
+        ((slice(0, 20), slice(-5, 30)), "columns -5 to 30.* reaches out of the frame"),
+        ((slice(40, 60), slice(0, 30)), "rows 40 to 60.* reaches out of the frame"),
+        ((slice(5, 5), slice(0, 30)), "rows 5 to 5.* is empty.* Draw it again"),
+        ((slice(0, 20), slice(9, 3)), "columns 9 to 3.* is empty"),
+        ((slice(0, 20, 2), slice(0, 30)), "skips some"),
+    ],
+)
+def test_a_crop_that_does_not_lie_in_the_frame_is_refused_in_words(crop: Crop, words: str) -> None:
+    with pytest.raises(SegcamError, match=words):
+        prepare(asymmetric(20, 30), raw_card(PAD), 16, crop=crop)
 
 
 # ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────────
