@@ -7,15 +7,15 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QTreeWidget, QTreeWidgetItem, QWidget
 from superqt import QLabeledDoubleSlider
 
-from napari_segcam.viewer.layers import COLORMAPS
+from napari_segcam.viewer.colormaps import COLORMAPS
 from napari_segcam.viewer.parts import Choice, ImageChoice, RunBar, form, panel
 from napari_segcam.viewer.session import ReviewSession
-from napari_segcam.viewer.work import Request
+from napari_segcam.viewer.work import CORRECTED, Request
 
 _NAME, _STRIDE, _RATIO = range(3)
 _STAGE = Qt.ItemDataRole.UserRole
 _RATIO_EXPLAINED = (
-    "Mean heat inside the region over mean heat outside it, of the frame explained last. "
+    "Mean heat inside the region over mean heat outside it, of the frame in view. "
     "Where the region is the predicted mask a large ratio is partly true by construction."
 )
 _ECHOES = (
@@ -33,7 +33,8 @@ class GradCamWidget(QWidget):
         self.method = Choice("How activations and gradients become a heatmap")
         self.target_class = Choice("Whose logits are explained")
         self.region = Choice(
-            "Where the logits are summed: the predicted mask, everywhere, or what is painted in a Labels layer"
+            "Where the logits are summed: the predicted mask, the mask with your corrections, everywhere, or what is "
+            "painted in a Labels layer"
         )
         self.stages = QTreeWidget()
         self.stages.setRootIsDecorated(False)
@@ -51,13 +52,28 @@ class GradCamWidget(QWidget):
         self.opacity.setDecimals(2)
         self.opacity.setValue(0.6)
         self.opacity.setToolTip("Of all stages at once")
+        self.floor = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.floor.setRange(0, 0.95)
+        self.floor.setDecimals(2)
+        self.floor.setToolTip("Heat below this share of the scale is not drawn, in any stage")
         self.colormap = Choice("Of all stages at once")
         self.colormap.offer([(name, name) for name in COLORMAPS])
+        self.scale = Choice(
+            "What the strongest colour stands for: the peak of the stage over the whole clip, so that frames can be "
+            "compared, or the peak of each frame, so that weak heat is seen"
+        )
+        self.scale.offer([("over the clip", "clip"), ("frame by frame", "frame")])
         self.run_bar = RunBar(self.session, "explain", "Explain")
 
         choosers = QHBoxLayout()
         for button in (self.choose_main, self.choose_all, self.choose_none):
             choosers.addWidget(button)
+        colours = QHBoxLayout()
+        colours.addWidget(self.colormap)
+        colours.addWidget(self.scale)
+        coloured = QWidget()
+        coloured.setLayout(colours)
+        colours.setContentsMargins(0, 0, 0, 0)
         panel(
             self,
             form(
@@ -68,20 +84,22 @@ class GradCamWidget(QWidget):
             ),
             choosers,
             self.stages,
-            form(("opacity", self.opacity), ("colormap", self.colormap)),
+            form(("opacity", self.opacity), ("hide below", self.floor), ("colours", coloured)),
             self.run_bar,
         )
 
         self.choose_main.clicked.connect(lambda: self._check("main"))
         self.choose_all.clicked.connect(lambda: self._check("all"))
         self.choose_none.clicked.connect(lambda: self._check(()))
-        self.opacity.valueChanged.connect(self._set_opacity)
-        self.colormap.chosen.connect(self._set_colormap)
+        self.opacity.valueChanged.connect(self._restyle)
+        self.floor.valueChanged.connect(self._restyle)
+        self.colormap.chosen.connect(self._restyle)
+        self.scale.chosen.connect(self._set_scale)
         self.run_bar.requested.connect(self._run)
         self.session.network_changed.connect(self._on_network)
         self.session.layers_changed.connect(self._offer_regions)
         self.session.image_changed.connect(self._offer_regions)
-        self.session.explained.connect(self._show_figures)
+        self.session.figures_changed.connect(self._show_figures)
         self._on_network()
         self._offer_regions()
 
@@ -93,11 +111,11 @@ class GradCamWidget(QWidget):
         items = (self.stages.topLevelItem(row) for row in range(self.stages.topLevelItemCount()))
         return [(item.data(_NAME, _STAGE), item) for item in items]
 
-    def _run(self, frames: str) -> None:
-        self._set_opacity(self.opacity.value())
-        self._set_colormap(self.colormap.value)
+    def _run(self, scope: str) -> None:
+        self._restyle()
+        self._set_scale()
         request = Request(self.method.value, self.checked(), self.target_class.value, self.region.value)
-        self.session.run(request, frames)  # type: ignore[arg-type]
+        self.session.run(request, scope)  # type: ignore[arg-type]
 
     def _check(self, stages: str | tuple[str, ...]) -> None:
         if self.session.network is None:
@@ -106,13 +124,13 @@ class GradCamWidget(QWidget):
         for name, item in self._items():
             item.setCheckState(_NAME, Qt.CheckState.Checked if name in wanted else Qt.CheckState.Unchecked)
 
-    def _set_opacity(self, value: float) -> None:
+    def _restyle(self) -> None:
         if (layers := self.session.layers()) is not None:
-            layers.set_opacity(value)
+            layers.style(self.colormap.value, self.opacity.value(), self.floor.value())
 
-    def _set_colormap(self, name: str) -> None:
+    def _set_scale(self) -> None:
         if (layers := self.session.layers()) is not None:
-            layers.set_colormap(name)
+            layers.set_scale(self.scale.value)
 
     def _on_network(self) -> None:
         network = self.session.network
@@ -141,11 +159,13 @@ class GradCamWidget(QWidget):
 
         painted = [(f"painted in {layer.name}", layer) for layer in self.session.regions()]
         rules = [("largest part of the mask", Component()), ("rim of the mask", Boundary())]
-        self.region.offer([("predicted mask", "mask"), ("whole image", "image"), *rules, *painted])
+        edited = [("mask as I corrected it", CORRECTED)]
+        self.region.offer([("predicted mask", "mask"), *edited, ("whole image", "image"), *rules, *painted])
 
     def _show_figures(self) -> None:
+        shown = self.session.figures()
         for name, item in self._items():
-            figures = self.session.figures.get(name)
+            figures = shown.get(name)
             ratio = figures.ratio if figures is not None else None
             item.setText(_RATIO, "" if figures is None else "undefined" if ratio is None else f"{ratio:.2g}")
             item.setToolTip(

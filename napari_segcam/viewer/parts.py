@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -14,11 +14,14 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QPushButton,
     QSizePolicy,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_segcam.viewer.session import ReviewSession
+
+_REFRESH_MS = 50  # results can come faster than anyone reads
 
 
 class Choice(QComboBox):
@@ -68,56 +71,75 @@ class ImageChoice(Choice):
 
 
 class RunBar(QWidget):
-    """The run buttons; while a job runs its progress and Cancel instead; and what is missing, in words."""
+    """What to run, and of which frames; while it runs its progress and Stop instead; and what is missing, in words."""
 
     requested = Signal(str)
+    refreshed = Signal()
 
     def __init__(self, session: ReviewSession, kind: str, verb: str) -> None:
         super().__init__()
         self._session = session
         self._kind = kind
-        self.this_frame = QPushButton(f"{verb} this frame")
-        self.all_frames = QPushButton("All frames")
+        self.run = QPushButton(verb)
+        self.scope = Choice(
+            "The whole cine: the frame in view first, then those ahead of it, then the rest.\n"
+            "Frames as I go: what comes into view, and a few frames ahead."
+        )
+        self.scope.offer([("the whole cine", "all"), ("frames as I go", "follow"), ("this frame", "this")])
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
-        self.cancel = QPushButton("Cancel")
+        self.cancel = QPushButton("Stop")
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.message.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.this_frame.clicked.connect(lambda: self.requested.emit("this"))
-        self.all_frames.clicked.connect(lambda: self.requested.emit("all"))
+        self.message.setMinimumHeight(2 * self.message.fontMetrics().lineSpacing())
+        self.run.clicked.connect(lambda: self.requested.emit(self.scope.value))
         self.cancel.clicked.connect(session.cancel)
 
-        buttons = QHBoxLayout()
-        for widget in (self.this_frame, self.all_frames, self.progress, self.cancel):
-            buttons.addWidget(widget)
+        # Pages of one size: nothing around them moves when a run begins.
+        self._pages = QStackedWidget()
+        self._pages.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        for page in ((self.run, self.scope), (self.progress, self.cancel)):
+            row = QHBoxLayout()
+            row.setContentsMargins(0, 0, 0, 0)
+            for widget in page:
+                row.addWidget(widget)
+            held = QWidget()
+            held.setLayout(row)
+            self._pages.addWidget(held)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(buttons)
+        layout.addWidget(self._pages)
         layout.addWidget(self.message)
-        for changed in (session.job_changed, session.network_changed, session.image_changed, session.layers_changed):
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_REFRESH_MS)
+        self._soon.timeout.connect(self.refresh)
+        session.job_changed.connect(lambda: None if self._soon.isActive() else self._soon.start())
+        for changed in (session.network_changed, session.image_changed, session.layers_changed):
             changed.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
         """Show what can be done now."""
-        session, job = self._session, self._session.job
+        session = self._session
         missing = session.missing()
-        is_still = session.image is not None and session.image.ndim == 2
-        self.this_frame.setVisible(job is None)
-        self.all_frames.setVisible(job is None and not is_still)
-        self.this_frame.setEnabled(missing is None)
-        self.all_frames.setEnabled(missing is None)
-        self.progress.setVisible(job is not None)
-        self.cancel.setVisible(job is not None)
-        if job is not None:
-            self.progress.setRange(0, job.total if job.total > 1 else 0)
-            self.progress.setValue(session.done)
+        self._pages.setCurrentIndex(int(session.busy))
+        self.run.setEnabled(missing is None)
+        self.scope.setVisible(session.image is None or session.image.ndim > 2)
+        if session.busy:
+            done, total = session.progress
+            self.progress.setRange(0, total)
+            self.progress.setValue(done)
             self.progress.setFormat("%v of %m")
-            self.cancel.setEnabled(not job.cancelled)
-            self.message.setText("Cancelling after this frame …" if job.cancelled else f"{job.title} …")
+            self._say(f"{session.title} …")
         else:
-            self.message.setText(missing or session.outcomes.get(self._kind, ""))
+            self._say(missing or session.outcomes.get(self._kind, ""))
+        self.refreshed.emit()
+
+    def _say(self, words: str) -> None:
+        if self.message.text() != words:
+            self.message.setText(words)
 
 
 def form(*rows: tuple[str, QWidget]) -> QFormLayout:

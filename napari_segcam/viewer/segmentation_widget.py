@@ -1,15 +1,17 @@
-"""The Segmentation widget: the mask of this frame or of all frames."""
+"""The Segmentation widget: the mask, what it is cut at, and what the network is shown for it."""
 
 from __future__ import annotations
 
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_segcam.viewer.parts import Choice, ImageChoice, RunBar, form, panel
 from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.work import Request
+
+_MB = 1 << 20
 
 
 class SegmentationWidget(QWidget):
@@ -23,25 +25,78 @@ class SegmentationWidget(QWidget):
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.threshold.setRange(0.01, 0.99)
         self.threshold.setDecimals(2)
-        self.threshold.setToolTip("Probability above which a pixel belongs to the mask; takes effect with the next run")
+        self.threshold.setToolTip(
+            "Probability above which a pixel belongs to the mask. The masks change at once; heatmaps go on explaining "
+            "the mask that they were computed for."
+        )
+        self.part = Choice(
+            "What the network is shown: the whole frame with all that is burned into it, or the region of the scan "
+            "alone. It comes from the DICOM file where that is right, else from what moves or shines in the image, or "
+            "from a rectangle or polygon that you have drawn in a Shapes layer."
+        )
+        self.budget = QSpinBox()
+        self.budget.setRange(64, 1 << 20)
+        self.budget.setSingleStep(256)
+        self.budget.setSuffix(" MB")
+        self.budget.setValue(self.session.store.budget // _MB)
+        self.budget.setKeyboardTracking(False)
+        self.budget.setToolTip("How much memory results may take; the frames farthest from the one in view go first")
+        self.used = QLabel()
+        self.discard = QPushButton("Discard my edits of this frame")
+        self.discard.setToolTip("Frames in which you have painted are kept as they are, until you discard that here")
         self.run_bar = RunBar(self.session, "segment", "Segment")
+        memory = QHBoxLayout()
+        memory.setContentsMargins(0, 0, 0, 0)
+        memory.addWidget(self.budget)
+        memory.addWidget(self.used)
+        held = QWidget()
+        held.setLayout(memory)
         panel(
-            self, form(("image", self.image), ("class", self.shown_class), ("threshold", self.threshold)), self.run_bar
+            self,
+            form(
+                ("image", self.image),
+                ("class", self.shown_class),
+                ("threshold", self.threshold),
+                ("network sees", self.part),
+                ("memory", held),
+            ),
+            self.discard,
+            self.run_bar,
         )
 
-        self.threshold.valueChanged.connect(self._set_threshold)
+        self.threshold.valueChanged.connect(self.session.set_threshold)
+        self.shown_class.chosen.connect(self._show_only)
+        self.part.chosen.connect(self.session.show_network)
+        self.budget.valueChanged.connect(lambda megabytes: self.session.set_budget(megabytes * _MB))
+        self.discard.clicked.connect(self._discard)
         self.run_bar.requested.connect(self._run)
         self.session.network_changed.connect(self._on_network)
+        self.session.layers_changed.connect(self._offer_parts)
+        self.run_bar.refreshed.connect(self._refresh)
         self._on_network()
+        self._offer_parts()
+        self._refresh()
 
-    def _set_threshold(self, value: float) -> None:
-        self.session.threshold = value
+    def _run(self, scope: str) -> None:
+        self._show_only(self.shown_class.value)
+        self.session.run(Request(), scope)  # type: ignore[arg-type]
 
-    def _run(self, frames: str) -> None:
-        layers = self.session.layers()
-        if layers is not None:
-            layers.only_label = self.shown_class.value
-        self.session.run(Request(), frames)  # type: ignore[arg-type]
+    def _show_only(self, label: int | None) -> None:
+        if (layers := self.session.layers()) is not None:
+            layers.masks.show_only(label)
+
+    def _discard(self) -> None:
+        if (layers := self.session.layers()) is not None:
+            layers.masks.discard_edits(self.session.current_frame())
+
+    def _refresh(self) -> None:
+        record = self.session.record
+        self.discard.setVisible(record is not None and self.session.current_frame() in record.edited)
+        self.used.setText(f"{self.session.used / _MB:.0f} MB used")
+
+    def _offer_parts(self) -> None:
+        drawings = [(f"drawn in {layer.name}", layer) for layer in self.session.drawings()]
+        self.part.offer([("the whole frame", "all"), ("the scan alone", "scan"), *drawings])
 
     def _on_network(self) -> None:
         network = self.session.network

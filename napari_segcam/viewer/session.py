@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from napari.components import ViewerModel
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Shapes
 from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QObject, Signal
 
-from napari_segcam.viewer.layers import ExplanationLayers, frame_count, is_ours
+from napari_segcam.errors import SegcamError
+from napari_segcam.viewer.layers import ExplanationLayers
 from napari_segcam.viewer.libraries import import_torch
-from napari_segcam.viewer.work import Explained, Frames, Request, explain_frames
+from napari_segcam.viewer.placement import frame_count, is_ours
+from napari_segcam.viewer.record import CineRecord
+from napari_segcam.viewer.results import ResultStore
+from napari_segcam.viewer.review import NO_FIGURES, Review
+from napari_segcam.viewer.run import Run
+from napari_segcam.viewer.scan_outline import drawn_on
+from napari_segcam.viewer.schedule import Scope
+from napari_segcam.viewer.status_overlay import StatusOverlay, status
+from napari_segcam.viewer.work import Request, Source
 from napari_segcam.viewer.worker import Job, Worker
 
 if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, where nobody waits for it
     from napari_segcam.evidence.attention import Attention
+    from napari_segcam.imaging.scan_region import ScanRegion
     from napari_segcam.network.network import Network
 
-WhichFrames = Literal["this", "all"]
+_BUDGET = 1 << 30  # bytes
 
 
 class ReviewSession(QObject):
@@ -32,17 +41,18 @@ class ReviewSession(QObject):
         network: the loaded network, or None.
         image: the chosen image layer, or None.
         threshold: that cuts the probability of a single class.
-        job: what the worker is at, or None.
-        done: how many results the job has given.
-        outcomes: how the last job of each kind (``"load"``, ``"segment"``, ``"explain"``) ended, in words.
-        figures: attention figures of the frame explained last, by stage name.
+        job: what the worker does besides frames, or None.
+        outcomes: how the last job or run of each kind (``"load"``, ``"segment"``, ``"explain"``) ended, in words.
+        store: the results of all images.
     """
 
     network_changed = Signal()
     image_changed = Signal()
     layers_changed = Signal()
     job_changed = Signal()
-    explained = Signal()
+    record_changed = Signal()
+    figures_changed = Signal()
+    frame_changed = Signal(int)
 
     _sessions: ClassVar[weakref.WeakValueDictionary[int, ReviewSession]] = weakref.WeakValueDictionary()
 
@@ -62,14 +72,20 @@ class ReviewSession(QObject):
         self.image: Image | None = None
         self.threshold = 0.5
         self.job: Job | None = None
-        self.done = 0
         self.outcomes: dict[str, str] = {}
-        self.figures: Mapping[str, Attention] = {}
-        self._layers: dict[Any, ExplanationLayers] = {}
+        self.store = ResultStore(_BUDGET)
+        self._reviews: dict[Any, Review] = {}
+        self._run: Run | None = None
+        self._figures = NO_FIGURES
+        self._frame = 0
+        self._status = StatusOverlay(viewer)
         self._worker = Worker(import_torch)
+        next_job = weakref.WeakMethod(self._next_job)
+        self._worker.standing = lambda: method() if (method := next_job()) is not None else None
         weakref.finalize(self, self._worker.stop)
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.reordered):
             event.connect(self._on_layers_changed)
+        viewer.dims.events.current_step.connect(self._on_step)
         self._on_layers_changed()
 
     # What there is to choose from
@@ -83,20 +99,48 @@ class ReviewSession(QObject):
         if self.image is None:
             return []
         shape = self.image.data.shape[: self.image.ndim]
-        return [layer for layer in self.viewer.layers if isinstance(layer, Labels) and layer.data.shape == shape]
+        labels = [layer for layer in self.viewer.layers if isinstance(layer, Labels) and not is_ours(layer)]
+        return [layer for layer in labels if layer.data.shape == shape]
+
+    def drawings(self) -> list[Shapes]:
+        """The Shapes layers in which the user can have drawn around the scan."""
+        return [layer for layer in self.viewer.layers if isinstance(layer, Shapes) and not is_ours(layer)]
 
     def choose_image(self, image: Image | None) -> None:
-        """Work on this layer from now on."""
+        """Work on this layer from now on; what is still to be done for another waits until that is chosen again."""
         if image is not self.image:
-            self.cancel()
+            if self.review is not None:
+                self.review.computation.cancel()
             self.image = image
+            self._frame = self.current_frame()
+            if self.review is not None:
+                self.review.look_at(self._frame)
             self.image_changed.emit()
+            self._on_change()
+
+    @property
+    def review(self) -> Review | None:
+        """The review of the chosen image."""
+        if self.image is None or self.image.ndim > 3:
+            return None
+        image = self.image
+        if image.unique_id not in self._reviews:
+            self._reviews[image.unique_id] = Review(self.viewer, image, self.store, self._on_change, show_error)
+            image.events.data.connect(lambda: self._on_data(image))
+        return self._reviews[image.unique_id]
+
+    @property
+    def record(self) -> CineRecord | None:
+        """The record of the chosen image."""
+        return None if self.review is None else self.review.record
 
     def layers(self) -> ExplanationLayers | None:
         """The layers of the chosen image."""
-        if self.image is None:
-            return None
-        return self._layers.setdefault(self.image.unique_id, ExplanationLayers(self.viewer, self.image))
+        return None if self.review is None else self.review.layers
+
+    def figures(self) -> Mapping[str, Attention]:
+        """Attention figures of the frame in view, by stage name."""
+        return NO_FIGURES if self.review is None else self.review.figures()
 
     def missing(self) -> str | None:
         """What must be done before anything can be run, in words; None if nothing."""
@@ -125,94 +169,173 @@ class ReviewSession(QObject):
         self._start(Job("load", f"Loading {Path(path).name}", work, on_result=self.use))
 
     def use(self, network: Network) -> None:
-        """Review with this network from now on."""
+        """Review with this network from now on; what another has computed is forgotten."""
+        for review in self._reviews.values():
+            review.clear()
         self.network = network
         self.threshold = network.card.threshold
         for warning in network.warnings:
             show_warning(warning)
         self.network_changed.emit()
 
-    def run(self, request: Request, frames: WhichFrames) -> None:
-        """Segment, and explain if stages are asked for, the frame in view or all frames."""
+    def run(self, request: Request, scope: Scope) -> None:
+        """Segment, and explain if stages are asked for: the frame in view, what comes into view, or the whole cine."""
         if (missing := self.missing()) is not None:
             show_warning(missing)
             return
-        network, image, layers = self.network, self.image, self.layers()
+        network, review = self.network, self.review
         assert network is not None
-        assert image is not None
-        assert layers is not None
-        count = frame_count(image)
-        numbers: list[int | None] = [None] if count is None else list(range(count))
-        if frames == "this" and count is not None:
-            numbers = [self.current_frame()]
-        asked = Frames.of(image, numbers, request.region)
-        settings = (network, self.threshold, layers.only_label, request if request.stages is not None else None)
-        layers.begin(request.stages, settings)
-        threshold = self.threshold
+        assert review is not None
+        review.look_at(self.current_frame())
+        self._run = Run(request, scope, len(review.record), self.current_frame())
+        try:
+            review.begin(network, request, self.threshold, scope)
+        except SegcamError as fault:
+            show_error(str(fault))
 
-        def on_result(result: Explained) -> None:
-            number, explanation, figures = result
-            if image not in self.viewer.layers:
-                self.cancel()
-                return
-            layers.show(explanation, number)
-            self.figures = figures
-            self.explained.emit()
+    def set_threshold(self, threshold: float) -> None:
+        """Cut the masks at another threshold: those that are there, and those to come."""
+        self.threshold = threshold
+        if self.review is not None:
+            self.review.cut(threshold)
 
-        kind, verb = ("segment", "Segmenting") if request.stages is None else ("explain", "Explaining")
-        what = "the image" if count is None else f"frame {numbers[0]}" if frames == "this" else f"{count} frames"
-        job = Job(
-            kind,
-            f"{verb} {what}",
-            lambda: explain_frames(network, asked, request, threshold, lambda: job.cancelled),
-            len(numbers),
-            on_result,
-        )
-        self._start(job)
+    def show_network(self, part: Literal["all", "scan"] | Shapes) -> None:
+        """Show the network the whole frame, the scan as it is found in the image, or what the user has drawn around."""
+        review = self.review
+        if review is None:
+            return
+        if part == "all":
+            review.outline.remove()
+            review.set_crop(None)
+            return
+        image, source = review.image, Source.of(review.image)
+        drawn = None if isinstance(part, str) else drawn_on(part, image)
+
+        def work() -> Iterator[ScanRegion]:
+            from napari_segcam.imaging.scan_region import ScanRegion, find_scan_region
+
+            shape = source.cine.frame_shape
+            yield find_scan_region(source.cine) if drawn is None else ScanRegion.drawn(drawn, (shape[0], shape[1]))
+
+        def show(region: ScanRegion) -> None:
+            name = f"{image.name} scan ({region.source})"
+            review.outline.show(region.outline, name)
+            review.set_crop(region.crop)
+
+        self._start(Job("scan", "Finding the scan", work, on_result=show))
+
+    def set_budget(self, budget: int) -> None:
+        """Let results take so many bytes."""
+        self.store.budget = budget
+        if self.review is not None:
+            self.review.limit()
 
     def cancel(self) -> None:
-        """Stop the job before its next frame."""
+        """Stop computing; what has come stays."""
+        if self._run is not None:
+            self._run.is_cancelled = True
         if self.job is not None:
             self.job.cancel()
+        if self.review is not None:
+            self.review.stop()
 
     def current_frame(self) -> int:
-        """The number of the chosen cine's frame in view."""
-        assert self.image is not None
-        at = round(self.image.world_to_data(self.viewer.dims.point)[0])
-        return min(max(int(at), 0), (frame_count(self.image) or 1) - 1)
+        """The number of the chosen cine's frame in view; 0 for a still."""
+        if self.image is None or self.image.ndim != 3:
+            return 0
+        at = round(float(self.image.world_to_data(self.viewer.dims.point)[0]))
+        return min(max(at, 0), (frame_count(self.image) or 1) - 1)
+
+    def go_to(self, frame: int) -> None:
+        """Bring a frame of the chosen cine into view."""
+        if self.image is not None and self.image.ndim == 3:
+            axis = self.viewer.dims.ndim - self.image.ndim
+            self.viewer.dims.set_point(axis, float(self.image.data_to_world((frame, 0, 0))[0]))
+
+    @property
+    def busy(self) -> bool:
+        """Whether the worker has anything to do."""
+        return self.job is not None or (self.review is not None and self.review.running)
+
+    @property
+    def used(self) -> int:
+        """The bytes that all results take, the masks' layers with them."""
+        return self.store.used + sum(review.layers.masks.size for review in self._reviews.values())
+
+    @property
+    def title(self) -> str:
+        """What the worker is doing, in words."""
+        return self.job.title if self.job is not None else self._run.title if self._run is not None else ""
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How much of that is done, and of how much; of 0 where that is not known."""
+        if self.job is not None or self._run is None or self.review is None or self._run.scope == "this":
+            return 0, 0
+        return self.review.progress()
 
     # What comes back
 
-    def _start(self, job: Job) -> None:
-        self.cancel()
-        on_result, on_done = job.on_result, job.on_done
-        job.on_result = lambda result: self._on_result(job, on_result, result)
-        job.on_done = lambda error: self._on_done(job, on_done, error)
-        self.job, self.done, self._started = job, 0, time.perf_counter()
-        self._worker.submit(job)
-        self.job_changed.emit()
+    def _next_job(self) -> Job | None:
+        """In the worker's thread."""
+        image = self.image
+        review = None if image is None else self._reviews.get(image.unique_id)
+        return None if review is None else review.computation.next_job()
 
-    def _on_result(self, job: Job, tell: Callable[[Any], None], result: Any) -> None:
-        if job.cancelled or job is not self.job:
-            return
-        self.done += 1
-        tell(result)
+    def _start(self, job: Job) -> None:
+        if self.job is not None:
+            self.job.cancel()
+        on_result, on_done = job.on_result, job.on_done
+        job.on_result = lambda result: on_result(result) if job is self.job and not job.cancelled else None
+        job.on_done = lambda error: self._on_done(job, on_done, error)
+        self.job = job
+        self._worker.submit(job)
         self.job_changed.emit()
 
     def _on_done(self, job: Job, tell: Callable[[str | None], None], error: str | None) -> None:
         if job is self.job:
             self.job = None
-            seconds = time.perf_counter() - self._started
-            how = "failed" if error else f"cancelled after {self.done} of {job.total}" if job.cancelled else "done"
-            pace = f"{seconds / max(1, self.done):.2f} s" + " per frame" * (job.total > 1)
-            self.outcomes[job.kind] = f"{job.title}: {how}, {pace}"
+            self.outcomes[job.kind] = f"{job.title}: {'failed' if error else 'cancelled' if job.cancelled else 'done'}"
         tell(error)
         if error is not None:
             show_error(error)
         self.job_changed.emit()
 
+    def _on_change(self) -> None:
+        """Of states, of figures, or of what is running in the review of the chosen image."""
+        review, run = self.review, self._run
+        if review is not None and run is not None and not review.running:
+            self.outcomes[run.kind] = run.outcome(review.record)
+            self._run = None
+        figures = self.figures()
+        if figures is not self._figures:
+            self._figures = figures
+            self.figures_changed.emit()
+        self._status.say("" if review is None else status(review, self._frame))
+        self._worker.wake()
+        self.record_changed.emit()
+        self.job_changed.emit()
+
+    def _on_step(self) -> None:
+        frame = self.current_frame()
+        if frame != self._frame:
+            self._frame = frame
+            if self.review is not None:
+                self.review.look_at(frame)
+            self.frame_changed.emit(frame)
+
+    def _on_data(self, image: Image) -> None:
+        """Other pixels: nothing of what was computed holds any more."""
+        review = self._reviews.get(image.unique_id)
+        if review is not None:
+            review.clear()
+            del self._reviews[image.unique_id]  # its frames may be more or fewer now
+            self.image_changed.emit()
+
     def _on_layers_changed(self, _event: Any = None) -> None:
         images = self.images()
+        for gone in self._reviews.keys() - {image.unique_id for image in images}:
+            self._reviews.pop(gone).stop()  # its layers stay, as far as the memory goes
         if self.image not in images:
             self.choose_image(images[-1] if images else None)
         self.layers_changed.emit()

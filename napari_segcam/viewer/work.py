@@ -1,21 +1,31 @@
-"""What the worker does for the widgets: it is told everything beforehand, and touches no widget and no layer."""
+"""What the worker does for a review: it is told everything in a plan, and touches no widget and no layer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Image
 from numpy.typing import NDArray
+
+from napari_segcam.errors import SegcamError
 
 if TYPE_CHECKING:  # torch comes with these: they are imported where the work is done
     from napari_segcam.evidence.attention import Attention
-    from napari_segcam.explanation.explanation import Explanation
+    from napari_segcam.evidence.finding import Finding
+    from napari_segcam.explanation.explainer import Explainer
+    from napari_segcam.explanation.explanation import Heatmap, Segmentation
+    from napari_segcam.explanation.target import Target
+    from napari_segcam.imaging.cine import Cine
     from napari_segcam.network.network import Network
 
-Explained = tuple[int | None, "Explanation", "Mapping[str, Attention]"]
+CORRECTED = "corrected"  # the region that is the mask as the user has edited it, and as predicted where they have not
+
+Painted = Callable[[int], NDArray[np.bool_] | None]
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,7 @@ class Request:
         method: of the heatmaps.
         stages: names of the heatmaps; None for the mask alone.
         class_index: the explained class; None for the first that is not the background.
-        region: ``"mask"``, ``"image"``, a rule, or a Labels layer whose painted pixels are the region.
+        region: ``"mask"``, ``"image"``, ``CORRECTED``, a rule, or a Labels layer whose painted pixels are the region.
     """
 
     method: str = "gradcam"
@@ -36,63 +46,219 @@ class Request:
 
 
 @dataclass(frozen=True, eq=False)
-class Frames:
-    """Frames of an image layer, as they were when they were asked for.
+class Source:
+    """The frames of an image layer, as the layer was when this was made.
 
     Attributes:
         name: of the layer.
         data: of the layer, numpy or dask; it is read in the worker.
         rgb: whether its last axis holds colours.
         value_range: the values that mean black and white, where a reader knew them.
-        numbers: of the frames; a single None for a still.
-        painted: what was painted in a Labels layer, ``(Y, X)`` or ``(T, Y, X)``; None where that is not the region.
+        spacing_mm: of rows and columns, where known.
+        region: rows and columns that hold the scan, where the file says so.
+        crop: rows and columns that the network sees; None for all.
     """
 
     name: str
     data: Any
     rgb: bool
     value_range: tuple[float, float] | None
-    numbers: Sequence[int | None]
-    painted: NDArray[Any] | None
+    spacing_mm: tuple[float, float] | None
+    region: tuple[slice, slice] | None
+    crop: tuple[slice, slice] | None = None
 
     @classmethod
-    def of(cls, image: Image, numbers: Sequence[int | None], region: Any) -> Frames:
-        """Of a layer; what is painted is copied, since painting may go on."""
-        painted = None
-        if isinstance(region, Labels):
-            only = region.data[numbers[0]] if len(numbers) == 1 and region.ndim == 3 else region.data
-            painted = np.array(only, copy=True)
-        value_range = image.metadata.get("segcam_source", {}).get("value_range")
-        return cls(image.name, image.data, image.rgb, value_range, numbers, painted)
+    def of(cls, image: Image, crop: tuple[slice, slice] | None = None) -> Source:
+        """Of a layer."""
+        known = image.metadata.get("segcam_source", {})
+        value_range, spacing_mm, region = (known.get(key) for key in ("value_range", "spacing_mm", "region"))
+        return cls(image.name, image.data, image.rgb, value_range, spacing_mm, region, crop)
 
-    def region(self, number: int | None, wanted: Any) -> Any:
-        """The region of one frame."""
-        if self.painted is None:
-            return wanted
-        return (self.painted if self.painted.ndim == 2 else self.painted[number]) > 0
+    @cached_property
+    def cine(self) -> Cine:
+        """The frames.
+
+        Raises:
+            SegcamError: if the layer's data are no frames, or their black and white are unclear.
+        """
+        from napari_segcam.imaging.cine import ArrayCine
+
+        cine = ArrayCine(self.data, name=self.name, rgb=self.rgb, value_range=self.value_range)
+        cine.region = self.region
+        return cine
 
 
-def explain_frames(
-    network: Network, frames: Frames, request: Request, threshold: float, cancelled: Callable[[], bool]
-) -> Iterator[Explained]:
-    """Explain frame by frame: number, explanation, attention figures.
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is computed, and with what; results are kept and compared by its two keys.
+
+    Attributes:
+        network: that runs.
+        source: the frames.
+        request: what is wanted of them.
+        threshold: cuts the mask whose pixels are the region.
+        label: of the explained class in a mask.
+        painted: what the user has painted as a frame's region; None where they have not.
+    """
+
+    network: Network
+    source: Source
+    request: Request
+    threshold: float
+    label: int
+    painted: Painted
+
+    @property
+    def mask_key(self) -> Hashable:
+        """What the probabilities depend on besides the frame."""
+        return (self.network, self.source)
+
+    @property
+    def heat_key(self) -> Hashable:
+        """What the heatmaps depend on besides the frame and what is painted in it."""
+        request = self.request
+        return (self.mask_key, request.method, request.class_index, request.region, self.threshold)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return self.request.stages or ()
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a frame takes many runs of the network."""
+        from napari_segcam.explanation.perturbation import PERTURBATIONS
+
+        return bool(self.stages) and self.request.method in PERTURBATIONS
+
+
+def label_explained(network: Network, request: Request) -> int:
+    """The label in a mask of the class that a request means.
 
     Raises:
-        SegcamError: if the frames do not go with the network, or the request not with either.
+        SegcamError: if the network has no such class.
     """
-    from napari_segcam.evidence.attention import attention
-    from napari_segcam.explanation.explainer import Explainer
-    from napari_segcam.explanation.perturbation import Cancelled
-    from napari_segcam.explanation.stage_maps import Patience
-    from napari_segcam.explanation.target import Target
-    from napari_segcam.imaging.cine import ArrayCine
+    from napari_segcam.explanation.explanation import label_of
 
-    explainer = Explainer(network, request.method, request.stages or (), threshold, Patience(cancelled=cancelled))
-    cine = ArrayCine(frames.data, name=frames.name, rgb=frames.rgb, value_range=frames.value_range)
-    for number in frames.numbers:
-        target = Target(request.class_index, frames.region(number, request.region))
+    return label_of(network.class_index(request.class_index), network.classes)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """What the network gave for a frame.
+
+    Attributes:
+        plan: that it was computed by.
+        frame: its number.
+        segmentation: from which the mask can be cut again.
+        mask: ``(Y, X)`` labels.
+        cut: the threshold of that mask.
+        finding: figures of the explained class in it.
+        heatmaps: by stage name; those that were asked for.
+        figures: of the heatmaps, by stage name.
+        class_names: one per channel of the probabilities.
+        painted: a digest of what was painted as its region; None where nothing was.
+    """
+
+    plan: Plan
+    frame: int
+    segmentation: Segmentation
+    mask: NDArray[np.uint8]
+    cut: float
+    finding: Finding
+    heatmaps: Mapping[str, Heatmap]
+    figures: Mapping[str, Attention]
+    class_names: tuple[str, ...]
+    painted: bytes | None
+
+
+@dataclass(frozen=True)
+class FrameFailure:
+    """Why a frame has no result, in the user's words."""
+
+    frame: int
+    message: str
+
+
+class FrameComputer:
+    """Computes frames by one plan, in the worker.
+
+    Attributes:
+        cancelled: asked within frames that take long.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.cancelled: Callable[[], bool] = lambda: False
+        self._explainers: dict[tuple[str, ...], Explainer] = {}
+
+    def compute(self, frame: int, stages: tuple[str, ...], cut: float) -> Iterator[FrameResult | FrameFailure]:
+        """The result of a frame, or why there is none; nothing if it was cancelled meanwhile.
+
+        Frames are not batched: a number must not depend on which frames happened to share a pass.
+
+        Args:
+            frame: its number.
+            stages: of which heatmaps are wanted.
+            cut: the threshold of the mask.
+        """
+        from napari_segcam.evidence.attention import attention
+        from napari_segcam.explanation.perturbation import Cancelled
+
+        source, region = self.plan.source, self.plan.painted(frame)
         try:
-            explanation = explainer(cine[number or 0], target, cine.value_range)
-        except Cancelled:  # within a frame that takes minutes
+            target, value_range = self._target(region), source.cine.value_range
+            explanation = self._explainer(stages)(source.cine[frame], target, value_range, source.crop)
+        except Cancelled:
             return
-        yield number, explanation, attention(explanation)
+        except SegcamError as fault:
+            yield FrameFailure(frame, str(fault))
+            return
+        mask = explanation.mask if cut == explanation.threshold else explanation.segmentation.mask(cut)
+        yield FrameResult(
+            plan=self.plan,
+            frame=frame,
+            segmentation=explanation.segmentation,
+            mask=mask,
+            cut=cut,
+            finding=self._finding(mask, explanation.probabilities),
+            heatmaps=dict(explanation.heatmaps),
+            figures=attention(explanation),
+            class_names=explanation.class_names,
+            painted=digest(region),
+        )
+
+    def recut(self, segmentation: Segmentation, cut: float) -> tuple[NDArray[np.uint8], Finding]:
+        """The mask of a frame at another threshold, and its figures."""
+        from napari_segcam.explanation.explanation import label_mask
+
+        probabilities = segmentation.on_frame()
+        mask = label_mask(probabilities, cut)
+        return mask, self._finding(mask, probabilities)
+
+    def _finding(self, mask: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Finding:
+        from napari_segcam.evidence.finding import finding
+
+        class_index = self.plan.network.class_index(self.plan.request.class_index)
+        return finding(mask == self.plan.label, probabilities[class_index], self.plan.source.spacing_mm)
+
+    def _explainer(self, stages: tuple[str, ...]) -> Explainer:
+        from napari_segcam.explanation.explainer import Explainer
+        from napari_segcam.explanation.stage_maps import Patience
+
+        if stages not in self._explainers:
+            plan, patience = self.plan, Patience(cancelled=lambda: self.cancelled())
+            self._explainers[stages] = Explainer(plan.network, plan.request.method, stages, plan.threshold, patience)
+        return self._explainers[stages]
+
+    def _target(self, region: NDArray[np.bool_] | None) -> Target:
+        from napari_segcam.explanation.target import Target
+
+        request = self.plan.request
+        if region is not None:
+            return Target(request.class_index, region)
+        return Target(request.class_index, "mask" if request.region == CORRECTED else request.region)
+
+
+def digest(painted: NDArray[np.bool_] | None) -> bytes | None:
+    """Tells what is painted from what was painted."""
+    return None if painted is None else hashlib.blake2b(np.packbits(painted).tobytes(), digest_size=16).digest()

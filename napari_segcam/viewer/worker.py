@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,30 +72,62 @@ class Worker(QObject):
 
     Args:
         prepare: run in the worker's thread before the first job.
+
+    Attributes:
+        standing: asked for a job, in the worker's thread, whenever none has been submitted.
     """
 
     _delivered = Signal(object)
 
     def __init__(self, prepare: Callable[[], None] = _ignore) -> None:
         super().__init__()
+        self.standing: Callable[[], Job | None] = lambda: None
         self._prepare = prepare
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: deque[Job | None] = deque()
+        self._news = threading.Condition()
         self._delivered.connect(self._call)
         self._thread = threading.Thread(target=self._work, name="segcam-worker", daemon=True)
         self._thread.start()
 
     def submit(self, job: Job) -> None:
         """Queue a job; after ``stop`` it is dropped."""
-        self._jobs.put(job)
+        self._tell(job)
 
     def stop(self) -> None:
         """End the thread after the job it is at."""
-        self._jobs.put(None)
+        self._tell(None)
+
+    def wake(self) -> None:
+        """Have ``standing`` asked again, since there may be something to do."""
+        with self._news:
+            self._news.notify()
+
+    def _tell(self, job: Job | None) -> None:
+        with self._news:
+            self._jobs.append(job)
+            self._news.notify()
 
     def _work(self) -> None:
         self._prepare()
-        while (job := self._jobs.get()) is not None:
+        while (job := self._next()) is not None:
             job.run(self._deliver)
+
+    def _next(self) -> Job | None:
+        """The next job, which is waited for; None at the end."""
+        with self._news:
+            while True:
+                if self._jobs:
+                    return self._jobs.popleft()
+                if (job := self._ask()) is not None:
+                    return job
+                self._news.wait()
+
+    def _ask(self) -> Job | None:
+        try:
+            return self.standing()
+        except Exception:  # the thread must outlive any defect
+            _log.exception("there is no telling what to do next")
+            return None
 
     def _deliver(self, call: Callable[[], None]) -> None:
         try:

@@ -49,7 +49,7 @@ def session(qtbot: QtBot, told: list[str]) -> Iterator[ReviewSession]:  # noqa: 
     made = ReviewSession.of(ViewerModel())
     yield made
     made.cancel()
-    qtbot.waitUntil(lambda: made.job is None, timeout=20_000)
+    qtbot.waitUntil(lambda: not made.busy, timeout=20_000)
 
 
 @pytest.fixture
@@ -57,6 +57,7 @@ def finish(qtbot: QtBot) -> Callable[[ReviewSession], None]:
     """Wait until the worker has done what it was asked."""
 
     def wait(session: ReviewSession) -> None:
-        qtbot.waitUntil(lambda: session.job is None, timeout=60_000)
+        qtbot.waitUntil(lambda: not session.busy, timeout=60_000)
+        qtbot.wait(60)  # widgets follow after a moment
 
     return wait

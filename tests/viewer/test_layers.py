@@ -10,7 +10,10 @@ from napari.layers import Image
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.network.network import Network
-from napari_segcam.viewer.layers import OURS, ExplanationLayers, fading_colormap
+from napari_segcam.viewer.colormaps import heat_colormap, signed_colormap
+from napari_segcam.viewer.layers import ExplanationLayers
+from napari_segcam.viewer.placement import OURS
+from napari_segcam.viewer.sparse_mask import SparseMask
 
 STAGES = ("encoder_3", "encoder_5", "decoder_3")
 
@@ -24,11 +27,27 @@ def viewer() -> ViewerModel:
     return ViewerModel()
 
 
-def shown(viewer: ViewerModel, network: Network, image: Image, frame: int | None) -> ExplanationLayers:
-    layers = ExplanationLayers(viewer, image)
-    data = image.data if frame is None else image.data[frame]
-    layers.begin(STAGES, "settings")
-    layers.show(explained(network, np.asarray(data)), frame)
+class Filled(ExplanationLayers):
+    """Layers that are given explanations, as a review gives them its results."""
+
+    def __init__(self, viewer: ViewerModel, image: Image) -> None:
+        super().__init__(viewer, image)
+        self.given: dict[int, Explanation] = {}
+
+    def start(self, stages: tuple[str, ...] = STAGES) -> None:
+        self.begin(stages, lambda stage, frame: self.given[frame].heatmaps[stage] if frame in self.given else None)
+
+    def show(self, explanation: Explanation, frame: int | None) -> None:
+        self.given[frame or 0] = explanation
+        mask, classes = SparseMask.of(explanation.mask), len(explanation.class_names)
+        self.enter(frame or 0, mask, explanation.frame_shape, classes, dict(explanation.heatmaps))
+        self.refresh()
+
+
+def shown(viewer: ViewerModel, network: Network, image: Image, frame: int | None) -> Filled:
+    layers = Filled(viewer, image)
+    layers.start()
+    layers.show(explained(network, np.asarray(image.data if frame is None else image.data[frame])), frame)
     return layers
 
 
@@ -57,7 +76,7 @@ def test_every_kind_of_image_gets_a_uint8_mask_and_a_map_per_stage(
 
 def test_frames_not_yet_computed_are_not_a_number(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:
     layers = shown(viewer, network, viewer.add_image(frames), 1)
-    data = layers.heatmaps["encoder_5"].data
+    data = np.asarray(layers.heatmaps["encoder_5"].data)
     assert np.isfinite(data[1]).all()
     assert np.isnan(data[[0, 2, 3]]).all()
 
@@ -109,19 +128,47 @@ def test_the_outline_lies_on_top_and_the_selection_is_the_users(
 def test_running_again_uses_the_same_layers(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:
     layers = shown(viewer, network, viewer.add_image(frames), 0)
     before = list(viewer.layers)
-    layers.begin(STAGES, "settings")
+    layers.start()
     layers.show(explained(network, frames[1]), 1)
     assert list(viewer.layers) == before
     assert np.isfinite(layers.heatmaps["encoder_5"].data[0]).all()
 
 
-def test_other_settings_clear_what_was_shown(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:
+def test_other_settings_show_other_results_or_none(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:
     layers = shown(viewer, network, viewer.add_image(frames), 0)
-    layers.begin(("encoder_5",), "other settings")
+    layers.given.clear()
+    layers.start(("encoder_5",))
     assert list(layers.heatmaps) == ["encoder_5"]
-    assert np.isnan(layers.heatmaps["encoder_5"].data).all()
+    assert np.isnan(np.asarray(layers.heatmaps["encoder_5"].data)).all()
+
+
+def test_a_mask_is_taken_back_but_not_the_users_edits(
+    viewer: ViewerModel, network: Network, frames: np.ndarray
+) -> None:
+    layers = shown(viewer, network, viewer.add_image(frames), 0)
+    layers.show(explained(network, frames[1]), 1)
     assert layers.mask is not None
-    assert not layers.mask.data.any()
+    assert not layers.masks.is_edited(1)
+    layers.mask.data_setitem((np.array([1]), np.array([5]), np.array([7])), 3)
+    edited = layers.mask.data[1].copy()
+    assert layers.masks.is_edited(1)
+    layers.masks.erase(0)
+    layers.masks.erase(1)
+    layers.show(explained(network, frames[2]), 1)
+    assert not layers.mask.data[0].any()
+    np.testing.assert_array_equal(layers.mask.data[1], edited)
+    layers.masks.discard_edits(1)
+    np.testing.assert_array_equal(layers.mask.data[1], explained(network, frames[2]).mask)
+
+
+def test_layers_follow_an_image_that_is_moved(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:
+    image = viewer.add_image(frames)
+    layers = shown(viewer, network, image, 0)
+    image.scale, image.translate, image.rotate = (1, 0.3, 0.2), (0, 7, -4), 20.0
+    assert layers.mask is not None
+    np.testing.assert_allclose(layers.mask.data_to_world((2, 3, 4)), image.data_to_world((2, 3, 4)), atol=1e-9)
+    centre = image.data_to_world((2, 1 * 32 + 15.5, 1 * 32 + 15.5))
+    np.testing.assert_allclose(layers.heatmaps["encoder_5"].data_to_world((2, 1, 1)), centre, atol=1e-9)
 
 
 def test_layers_that_the_user_deleted_come_back_with_the_next_run(
@@ -130,6 +177,10 @@ def test_layers_that_the_user_deleted_come_back_with_the_next_run(
     layers = shown(viewer, network, viewer.add_image(frames), 0)
     for layer in (layers.mask, layers.heatmaps["encoder_5"]):
         viewer.layers.remove(layer)
+    layers.show(explained(network, frames[1]), 1)
+    assert layers.mask is None
+    assert "encoder_5" not in layers.heatmaps
+    layers.start()
     layers.show(explained(network, frames[1]), 1)
     assert layers.mask is not None
     assert "encoder_5" in layers.heatmaps
@@ -154,43 +205,56 @@ def test_opacity_and_colormap_act_on_all_stages_and_on_those_to_come(
     viewer: ViewerModel, network: Network, frames: np.ndarray
 ) -> None:
     layers = shown(viewer, network, viewer.add_image(frames), 0)
-    layers.set_opacity(0.25)
-    layers.set_colormap("viridis")
+    layers.style("viridis", 0.25, 0)
     viewer.layers.remove(layers.heatmaps["encoder_3"])
+    layers.start()
     layers.show(explained(network, frames[0]), 0)
     assert {layer.opacity for layer in layers.heatmaps.values()} == {0.25}
-    assert {layer.colormap.name for layer in layers.heatmaps.values()} == {"segcam viridis"}
+    assert len(layers.heatmaps) == len(STAGES)
+    assert {layer.colormap.name for layer in layers.heatmaps.values()} == {"segcam viridis 0"}
 
 
-def test_contrast_limits_run_from_zero_to_the_peak_of_the_clip(
-    viewer: ViewerModel, network: Network, frames: np.ndarray
-) -> None:
+def test_the_scale_is_the_clips_or_each_frames_own(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:
     layers = shown(viewer, network, viewer.add_image(frames), 0)
-    layers.show(explained(network, frames[1]), 1)
-    for layer in layers.heatmaps.values():
+    layers.show(explained(network, frames[1] // 4), 1)
+    peaks = {name: [np.max(layers.heatmaps[name].data[frame]) for frame in (0, 1)] for name in STAGES}
+    for name, layer in layers.heatmaps.items():
         layer.visible = True
-        peak = np.nanmax(layer.data)
-        assert peak > 0
-        assert layer.contrast_limits == pytest.approx([0, peak])
+        assert min(peaks[name]) > 0
+        assert layer.contrast_limits == pytest.approx([0, max(peaks[name])])
+    layers.set_scale("frame")
+    for frame in (1, 0):
+        layers.heat.look_at(frame)
+        for name, layer in layers.heatmaps.items():
+            assert layer.contrast_limits == pytest.approx([0, peaks[name][frame]])
 
 
 def test_one_class_alone_can_be_shown(viewer: ViewerModel, three_classes: Network, frames: np.ndarray) -> None:
     image = viewer.add_image(frames)
-    layers = ExplanationLayers(viewer, image)
+    layers = Filled(viewer, image)
     explanation = explained(three_classes, frames[0], ())
     assert set(np.unique(explanation.mask)) >= {1, 2}
-    layers.only_label = 2
-    layers.begin(None, "settings")
+    layers.masks.show_only(2)
+    layers.start(())
     layers.show(explanation, 0)
     assert layers.mask is not None
     np.testing.assert_array_equal(layers.mask.data[0], np.where(explanation.mask == 2, 2, 0))
+    layers.masks.show_only(None)
+    np.testing.assert_array_equal(layers.mask.data[0], explanation.mask)
 
 
 def test_where_there_is_no_heat_nothing_veils_the_image() -> None:
-    alpha = fading_colormap("turbo").map(np.linspace(0, 1, 11))[:, 3]
+    alpha = heat_colormap("turbo", 0).map(np.linspace(0, 1, 11))[:, 3]
     assert alpha[0] == 0
     assert alpha[-1] == 1
     assert (np.diff(alpha) >= 0).all()
+
+
+def test_heat_below_the_display_threshold_is_not_drawn() -> None:
+    at = np.linspace(0, 1, 11)
+    np.testing.assert_array_equal(heat_colormap("turbo", 0.35).map(at)[:, 3] > 0, at > 0.35)
+    both = np.linspace(-1, 1, 21)
+    np.testing.assert_array_equal(signed_colormap(0.35).map((both + 1) / 2)[:, 3] > 0, np.abs(both) > 0.35)
 
 
 def test_our_layers_are_known_by_metadata(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:

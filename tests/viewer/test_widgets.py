@@ -16,6 +16,7 @@ from qtpy.QtGui import QDropEvent
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.checkpoint_widget import CheckpointWidget
 from napari_segcam.viewer.gradcam_widget import GradCamWidget
+from napari_segcam.viewer.record import State
 from napari_segcam.viewer.segmentation_widget import SegmentationWidget
 from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.workspace import PLUGIN, open_workspace
@@ -45,12 +46,12 @@ def test_a_lone_widget_says_what_is_missing(
     _, gradcam = viewer.window.add_plugin_dock_widget(PLUGIN, "Grad-CAM")
     bar = gradcam.run_bar
     assert "Load a checkpoint first" in bar.message.text()
-    assert not bar.this_frame.isEnabled()
+    assert not bar.run.isEnabled()
     gradcam.session.use(network)
     assert "Open an ultrasound image or cine first" in bar.message.text()
     viewer.add_image(frames)
     assert bar.message.text() == ""
-    assert bar.this_frame.isEnabled()
+    assert bar.run.isEnabled()
     assert told == []
 
 
@@ -72,7 +73,7 @@ def test_from_a_dropped_checkpoint_to_heatmaps(
     viewer.dims.set_current_step(0, 1)
     assert gradcam.image.currentText() == segmentation.image.currentText() == "sweep"
     segmentation.threshold.setValue(0.4)
-    qtbot.mouseClick(segmentation.run_bar.this_frame, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(segmentation.run_bar.run, Qt.MouseButton.LeftButton)
     finish(checkpoint.session)
     assert [layer.name for layer in viewer.layers] == ["sweep", "sweep mask"]
     assert viewer.layers["sweep mask"].data[1].any()
@@ -81,7 +82,7 @@ def test_from_a_dropped_checkpoint_to_heatmaps(
     assert methods[0] == "Grad-CAM"
     assert {"Grad-CAM++", "LayerCAM", "HiResCAM", "Score-CAM (slow)"} <= set(methods)
     assert len(gradcam.checked()) == 10
-    qtbot.mouseClick(gradcam.run_bar.this_frame, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(gradcam.run_bar.run, Qt.MouseButton.LeftButton)
     finish(checkpoint.session)
     names = [layer.name for layer in viewer.layers]
     assert len(names) == 12
@@ -104,7 +105,7 @@ def test_opacity_and_colormap_act_on_all_stages(
     heatmaps = [layer for layer in viewer.layers if "stride" in layer.name]
     assert len(heatmaps) == 10
     assert {layer.opacity for layer in heatmaps} == {0.3}
-    assert {layer.colormap.name for layer in heatmaps} == {"segcam magma"}
+    assert {layer.colormap.name for layer in heatmaps} == {"segcam magma 0"}
 
 
 def test_the_stage_list_chooses_and_tells(docked: Docked, finish: Finish, network: Network, frames: np.ndarray) -> None:
@@ -131,14 +132,14 @@ def test_progress_and_cancel_show_while_a_cine_runs(
     viewer.add_image(np.concatenate([frames] * 8))
     session.use(network)
     bar.requested.emit("all")
-    assert not bar.progress.isHidden()
-    assert bar.this_frame.isHidden()
-    qtbot.waitUntil(lambda: session.done >= 1, timeout=60_000)
+    qtbot.waitUntil(lambda: bar.progress.isVisibleTo(bar), timeout=60_000)
+    assert not bar.run.isVisibleTo(bar)
+    qtbot.waitUntil(lambda: bar.progress.value() >= 1, timeout=60_000)
     qtbot.mouseClick(bar.cancel, Qt.MouseButton.LeftButton)
     finish(session)
-    assert session.done < 32
-    assert bar.progress.isHidden()
-    assert "cancelled" in bar.message.text()
+    assert 0 < np.count_nonzero(session.record.states == State.DONE) < 32
+    assert bar.run.isVisibleTo(bar)
+    assert "stopped" in bar.message.text()
 
 
 def test_several_classes_can_be_shown_one_at_a_time(
@@ -155,8 +156,7 @@ def test_several_classes_can_be_shown_one_at_a_time(
     finish(checkpoint.session)
     assert set(np.unique(viewer.layers["still mask"].data)) == {0, 1, 2}
     shown.setCurrentText("class 2")
-    segmentation.run_bar.requested.emit("this")
-    finish(checkpoint.session)
+    shown.activated.emit(shown.currentIndex())
     assert set(np.unique(viewer.layers["still mask"].data)) == {0, 2}
 
 
@@ -204,6 +204,7 @@ def test_heat_is_drawn_where_the_map_says(
     assert layers is not None
     (heatmap,) = layers.heatmaps.values()
     heatmap.colorbar.visible = False
+    viewer.canvas.overlays["segcam_status"].visible = False
     assert layers.mask is not None
     layers.mask.visible = False
     values = np.zeros_like(heatmap.data)

@@ -1,0 +1,179 @@
+"""The heatmaps' layers: one Image layer per stage, drawn from the results as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image
+from numpy.typing import NDArray
+
+from napari_segcam.viewer.colormaps import COLORMAPS, heat_colormap, signed_colormap
+from napari_segcam.viewer.frame_stack import FrameStack
+from napari_segcam.viewer.placement import OURS, Placement
+
+if TYPE_CHECKING:  # torch comes with it, and is imported in the worker first
+    from napari_segcam.explanation.explanation import Heatmap
+
+Scale = Literal["frame", "clip"]
+ReadHeatmap = Callable[[str, int], "Heatmap | None"]
+
+
+class HeatmapLayers:
+    """The heatmaps of one image.
+
+    Attributes:
+        colormap: of all stages.
+        opacity: of all stages, 0–1.
+        floor: the share of the scale, 0–1, below which no stage draws anything.
+        scale: whether each frame has its own scale, or all frames of a stage share one.
+        on_visible: called when a layer is shown or hidden.
+    """
+
+    def __init__(self, viewer: ViewerModel, placement: Placement) -> None:
+        self._viewer = viewer
+        self._placement = placement
+        self._layers: dict[str, Image] = {}
+        self._peaks: dict[str, NDArray[np.float64]] = {}
+        self._read: ReadHeatmap = lambda _stage, _frame: None
+        self._stages: tuple[str, ...] = ()
+        self._frame = 0
+        self.colormap = COLORMAPS[0]
+        self.opacity = 0.6
+        self.floor = 0.0
+        self.scale: Scale = "clip"
+        self.on_visible: Callable[[], None] = lambda: None
+
+    @property
+    def layers(self) -> dict[str, Image]:
+        """Those that are in the viewer, by stage name, in the network's order."""
+        return {name: self._layers[name] for name in self._stages if self._layers.get(name) in self._viewer.layers}
+
+    def begin(self, stages: Sequence[str], read: ReadHeatmap) -> None:
+        """Draw other results from now on.
+
+        Args:
+            stages: of which there will be heatmaps, in the network's order; the layers of others are removed.
+            read: gives the heatmap of a stage in a frame, or None as long as there is none.
+        """
+        for name in self.layers.keys() - set(stages):
+            self._viewer.layers.remove(self._layers.pop(name))
+        present = self.layers
+        self._layers = {name: present[name] for name in stages if name in present}
+        self._stages, self._read, self._peaks = tuple(stages), read, {}
+        for name, layer in self._layers.items():
+            layer.data = self._data(name, layer.data.shape[-2:])
+
+    def enter(self, frame: int, heatmaps: Mapping[str, Heatmap]) -> None:
+        """Take note of a frame's heatmaps, whose layers are made if this is their first; one deleted stays so."""
+        frames = (self._placement.lead() or (1,))[0]
+        for name, heatmap in heatmaps.items():
+            self._peaks.setdefault(name, np.full(frames, np.nan))[frame] = np.abs(heatmap.values).max()
+            layer = self._layers.get(name)
+            if layer is not None and layer in self._viewer.layers and not _goes_with(layer, heatmap):
+                self._viewer.layers.remove(layer)
+                layer = None
+            if layer is None:
+                self._layers[name] = self._make(heatmap)
+            elif not self._placement.lead():
+                layer.data = heatmap.values
+
+    def look_at(self, frame: int) -> None:
+        """The user has come to this frame."""
+        self._frame = frame
+        if self.scale == "frame":
+            self.rescale()
+
+    def refresh(self) -> None:
+        """Draw anew what is seen."""
+        self.rescale()
+        for layer in self.layers.values():
+            if layer.visible:
+                layer.refresh(extent=False, thumbnail=False)
+
+    def seen(self) -> int:
+        """How many frames the clip's scale has taken into account so far."""
+        return min((int(np.isfinite(peaks).sum()) for peaks in self._peaks.values()), default=0)
+
+    def limits(self, stage: str) -> tuple[float, float] | None:
+        """The values that a stage's colours run from and to in the frame in view; None where it is not computed."""
+        peaks = self._peaks.get(stage)
+        if peaks is None or np.isnan(peaks).all():
+            return None
+        peak = float(peaks[self._frame] if self.scale == "frame" else np.nanmax(peaks))
+        if np.isnan(peak):
+            return None
+        return (-(peak or 1.0) if self._layers[stage].metadata[OURS]["signed"] else 0.0, peak or 1.0)
+
+    def rescale(self) -> None:
+        """Fit the contrast limits of what is seen to the scale."""
+        for name, layer in self.layers.items():
+            if layer.visible:  # a hidden layer waits until it is shown, since each change costs a redraw
+                self._apply_limits(name, layer)
+
+    def restyle(self) -> None:
+        """Give all layers the colours and the opacity."""
+        for layer in self.layers.values():
+            layer.opacity = self.opacity
+            layer.colormap = self._colours(layer.metadata[OURS]["signed"])
+
+    def _make(self, heatmap: Heatmap) -> Image:
+        stage, place = heatmap.stage, self._placement
+        layer = self._viewer.add_image(
+            self._data(stage.name, heatmap.values.shape) if place.lead() else heatmap.values,
+            name=f"{stage.name} (stride {stage.stride})",
+            rgb=False,
+            multiscale=False,
+            colormap=self._colours(heatmap.signed),
+            contrast_limits=(0, 1),
+            opacity=self.opacity,
+            blending="translucent_no_depth",
+            interpolation2d="linear",
+            visible=False,
+            metadata={OURS: {"image": place.image.unique_id, "stage": stage.name, "signed": heatmap.signed}},
+            **place.transform(heatmap.scale, heatmap.translate),
+            **place.names(),
+        )
+        place.lay(layer, heatmap.scale, heatmap.translate)
+        layer.metadata[OURS]["laid"] = (heatmap.scale, heatmap.translate)
+        layer.colorbar.visible = True
+        layer.events.visible.connect(self._on_visible)
+        return layer
+
+    def _on_visible(self) -> None:
+        self.rescale()
+        self.on_visible()
+
+    def _data(self, stage: str, shape: tuple[int, ...]) -> FrameStack | NDArray[np.float32]:
+        lead, read = self._placement.lead(), self._read
+
+        def values(frame: int) -> NDArray[np.float32] | None:
+            heatmap = read(stage, frame)
+            return None if heatmap is None else heatmap.values
+
+        rows, columns = shape[-2:]
+        return FrameStack(values, (lead[0], rows, columns)) if lead else np.full((rows, columns), np.nan, np.float32)
+
+    def _colours(self, signed: bool) -> object:
+        return signed_colormap(self.floor) if signed else heat_colormap(self.colormap, self.floor)
+
+    def _apply_limits(self, stage: str, layer: Image) -> None:
+        limits = self.limits(stage)
+        if limits is not None and tuple(layer.contrast_limits) != limits:
+            layer.contrast_limits_range = limits
+            layer.contrast_limits = limits
+
+
+def _goes_with(layer: Image, heatmap: Heatmap) -> bool:
+    """Whether a layer can show a heatmap: one of the same shape, kind and place."""
+    mine = layer.metadata[OURS]
+    return (
+        heatmap.values.size == 1
+        or (  # a single value stands for a stage that the target does not depend on
+            layer.data.shape[-2:] == heatmap.values.shape
+            and mine["signed"] == heatmap.signed
+            and mine["laid"] == (heatmap.scale, heatmap.translate)
+        )
+    )

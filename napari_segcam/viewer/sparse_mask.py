@@ -1,0 +1,78 @@
+"""Sparse masks: labels within their bounding box, since most of a frame is background."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_segcam.evidence.overlap import overlap
+
+
+@dataclass(frozen=True, eq=False)
+class SparseMask:
+    """The labels of a frame.
+
+    Attributes:
+        rows: of the bounding box.
+        columns: of the bounding box.
+        labels: uint8 in it.
+    """
+
+    rows: slice
+    columns: slice
+    labels: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, mask: NDArray[np.uint8]) -> SparseMask:
+        """Of a mask ``(Y, X)``."""
+        in_rows, in_columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        if not len(in_rows):
+            return cls(slice(0, 0), slice(0, 0), mask[:0, :0].copy())
+        rows = slice(int(in_rows[0]), int(in_rows[-1]) + 1)
+        columns = slice(int(in_columns[0]), int(in_columns[-1]) + 1)
+        return cls(rows, columns, mask[rows, columns].copy())
+
+    def only(self, label: int | None) -> SparseMask:
+        """One label alone; None for all."""
+        if label is None:
+            return self
+        return SparseMask(self.rows, self.columns, np.where(self.labels == label, self.labels, 0))
+
+    def paint(self, frame: NDArray[np.integer]) -> None:
+        """Write the labels into a blank frame ``(Y, X)``, whose background is not touched."""
+        frame[self.rows, self.columns] = self.labels
+
+    def erase(self, frame: NDArray[np.integer]) -> None:
+        """Make a frame blank that shows these labels."""
+        frame[self.rows, self.columns] = 0
+
+    def is_in(self, frame: NDArray[np.integer]) -> bool:
+        """Whether a frame ``(Y, X)`` shows exactly these labels."""
+        return bool(
+            np.array_equal(frame[self.rows, self.columns], self.labels)
+            and np.count_nonzero(frame) == np.count_nonzero(self.labels)
+        )
+
+    def region(self, label: int, rows: slice, columns: slice) -> NDArray[np.bool_]:
+        """Where a label is within a part of the frame that holds the bounding box."""
+        region = np.zeros((rows.stop - rows.start, columns.stop - columns.start), bool)
+        top, left = self.rows.start - rows.start, self.columns.start - columns.start
+        height, width = self.labels.shape
+        region[top : top + height, left : left + width] = self.labels == label
+        return region
+
+
+def dice(first: SparseMask, second: SparseMask, label: int) -> float | None:
+    """The Dice coefficient of a label in two masks of one shape; None where neither has it."""
+    boxes = [(mask.rows, mask.columns) for mask in (first, second) if mask.labels.size]
+    if not boxes:
+        return None
+    rows, columns = (
+        slice(min(box[axis].start for box in boxes), max(box[axis].stop for box in boxes)) for axis in (0, 1)
+    )
+    regions = [
+        mask.region(label, rows, columns) if mask.labels.size else np.zeros((1, 1), bool) for mask in (first, second)
+    ]
+    return overlap(*np.broadcast_arrays(*regions)).dice
