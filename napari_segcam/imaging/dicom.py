@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,12 +37,14 @@ _REQUIRED_KEYWORDS = (
     "BitsStored",
     "PixelRepresentation",
 )
-_HEADER_KEYWORDS = (
+HEADER_KEYWORDS = (
     *_REQUIRED_KEYWORDS,
     *PALETTE_KEYWORDS,
     *CALIBRATION_KEYWORDS,
+    "InstanceNumber",
     "NumberOfFrames",
     "PlanarConfiguration",
+    "SeriesInstanceUID",
 )
 _PIXEL_DATA = (0x7FE0, 0x0010)
 _UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -56,6 +60,10 @@ class DicomCine(Cine):
     Opening reads the header and finds where each frame lies; reading a frame opens the file, reads its bytes and
     decodes them. So memory does not grow with the number of frames, no file stays open, and threads share nothing.
 
+    Attributes:
+        series: identifies the series that the file belongs to, None if the file does not say.
+        instance_number: the file's place in its series, None if the file does not say.
+
     Raises:
         SegcamError: if the file is not DICOM, holds no image, is cut short, or is stored in a way that cannot be
             decoded here.
@@ -66,25 +74,20 @@ class DicomCine(Cine):
     def __init__(self, path: Path) -> None:
         self.name = name_of(path)
         self.path = path
-        try:
-            with path.open("rb") as file:
-                header = dcmread(file, stop_before_pixels=True, specific_tags=list(_HEADER_KEYWORDS))
-                if header.get("NumberOfFrames") is None:
-                    header.NumberOfFrames = 1
-                refuse_undecodable(header, path.name)
-                vr, pixels = _pixel_element(file, header)
-                _refuse_unusual(header)
-                self._spans, photometric = _locate_frames(file, header, pixels)
-                self._decoder = FrameDecoder(header, photometric, vr)
-                self.frame_rate = frame_rate_of(header)
-                self.spacing_mm = spacing_of(header)
-                self.region = tissue_region_of(header)
-        except InvalidDicomError:
-            raise SegcamError(f"{path.name} is not a DICOM file.") from None
-        except SegcamError:
-            raise
-        except Exception as error:  # a damaged header makes pydicom raise errors of many types
-            raise SegcamError(f"{path.name} cannot be read: {_one_line(error)}.") from error
+        with dicom_errors(path), path.open("rb") as file:
+            header = dcmread(file, stop_before_pixels=True, specific_tags=list(HEADER_KEYWORDS))
+            if header.get("NumberOfFrames") is None:
+                header.NumberOfFrames = 1
+            refuse_undecodable(header, path.name)
+            vr, pixels = pixel_element(file, header)
+            _refuse_unusual(header)
+            self._spans, photometric = _locate_frames(file, header, pixels)
+            self._decoder = FrameDecoder(header, photometric, vr)
+            self.frame_rate = frame_rate_of(header)
+            self.spacing_mm = spacing_of(header)
+            self.region = tissue_region_of(header)
+            self.series: str | None = header.get("SeriesInstanceUID")
+            self.instance_number: int | None = header.get("InstanceNumber")
         self.frame_shape = self._decoder.frame_shape
         self.dtype = self._decoder.dtype
         self.value_range = self._decoder.value_range
@@ -104,7 +107,20 @@ class DicomCine(Cine):
             raise SegcamError(f"Frame {index} of {self.path.name} cannot be decoded: {_one_line(error)}.") from error
 
 
-def _pixel_element(file: BinaryIO, header: Dataset) -> tuple[str, Span]:
+@contextmanager
+def dicom_errors(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong while the header is read into a SegcamError."""
+    try:
+        yield
+    except InvalidDicomError:
+        raise SegcamError(f"{path.name} is not a DICOM file.") from None
+    except SegcamError:
+        raise
+    except Exception as error:  # a damaged header makes pydicom raise errors of many types
+        raise SegcamError(f"{path.name} cannot be read: {_one_line(error)}.") from error
+
+
+def pixel_element(file: BinaryIO, header: Dataset) -> tuple[str, Span]:
     """VR and value of the pixel data, whose element begins where the file stands; an undefined length stays so.
 
     Raises:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import suppress
+
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from pydicom import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_color_lut, as_pixel_options, get_decoder
-from pydicom.uid import JPEGBaseline8Bit, MPEGTransferSyntaxes
+from pydicom.uid import JPEGBaseline8Bit
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Frame
@@ -49,8 +53,8 @@ class FrameDecoder:
     """
 
     def __init__(self, header: Dataset, photometric: str, vr: str) -> None:
-        self._transfer_syntax = header.file_meta.TransferSyntaxUID
-        self._decoder = get_decoder(self._transfer_syntax)
+        syntax = header.file_meta.TransferSyntaxUID
+        self._decoder = get_decoder(syntax)
         self._options = as_pixel_options(
             header,
             number_of_frames=1,
@@ -58,6 +62,9 @@ class FrameDecoder:
             pixel_keyword="PixelData",
             pixel_vr=vr,
         )
+        # GDCM ends the whole process over some damaged frames, so it decodes only what nothing else does.
+        self._codecs = [codec for codec in self._decoder.available_plugins if codec != "gdcm"] or ["gdcm"]
+        self._is_jpeg_ybr = syntax == JPEGBaseline8Bit and photometric in ("YBR_FULL", "YBR_FULL_422")
         self._inverted = photometric == "MONOCHROME1"
         self._palette = _palette(header) if photometric == "PALETTE COLOR" else None
         self._is_rgb = self._palette is not None or header.SamplesPerPixel == 3
@@ -71,19 +78,32 @@ class FrameDecoder:
 
     def __call__(self, stored: bytes) -> Frame:
         """The frame, ``(Y, X)`` or ``(Y, X, 3)``. Raises what the codec raises."""
-        options, plugin = self._options, ""
-        if self._transfer_syntax == JPEGBaseline8Bit:
-            plugin = "pillow"
-            # An Adobe marker tells Pillow the colour space, so that it gives RGB; pydicom would convert once more.
-            if self._is_rgb and _has_adobe_marker(stored):
-                options = options | {"photometric_interpretation": "RGB"}
-        source = encapsulate([stored], has_bot=False) if self._decoder.is_encapsulated else stored
-        pixels, _ = self._decoder.as_array(source, index=0, decoding_plugin=plugin, **options)
+        if self._is_jpeg_ybr:
+            return self._from_jpeg(stored)
+        pixels = self._decoded(stored)
         if self._palette is not None:
             return self._palette[pixels]
         if self._inverted:
             pixels = int(sum(self.value_range)) - pixels.astype(np.int32)
         return pixels.astype(self.dtype, copy=False)
+
+    def _from_jpeg(self, stored: bytes) -> Frame:
+        """RGB from Pillow, whose conversion is several times faster than pydicom's and heeds an Adobe marker."""
+        with Image.open(io.BytesIO(stored), formats=("JPEG",)) as image:
+            pixels = np.array(image.convert("RGB"))
+        if pixels.shape != self.frame_shape:
+            raise ValueError(f"it has the shape {pixels.shape}, but the header says {self.frame_shape}")
+        return pixels
+
+    def _decoded(self, stored: bytes) -> NDArray[np.generic]:
+        if not self._decoder.is_encapsulated:
+            return self._decoder.as_array(stored, index=0, **self._options)[0]
+        source = encapsulate([stored], has_bot=False)
+        *others, last = self._codecs
+        for codec in others:
+            with suppress(Exception):  # what one codec cannot decode, the next may
+                return self._decoder.as_array(source, index=0, decoding_plugin=codec, **self._options)[0]
+        return self._decoder.as_array(source, index=0, decoding_plugin=last, **self._options)[0]
 
 
 def refuse_undecodable(header: Dataset, name: str) -> None:
@@ -95,11 +115,6 @@ def refuse_undecodable(header: Dataset, name: str) -> None:
     syntax = header.file_meta.get("TransferSyntaxUID")
     if syntax is None:
         raise SegcamError(f"{name} does not say how its pixels are stored (it has no Transfer Syntax UID).")
-    if syntax in MPEGTransferSyntaxes:
-        raise SegcamError(
-            f"{name} holds a video inside DICOM ({syntax.name}), which cannot be read yet. "
-            "Export it as JPEG or uncompressed multi-frame DICOM."
-        )
     try:
         available = get_decoder(syntax).is_available and not syntax.is_deflated
     except NotImplementedError:
@@ -116,13 +131,3 @@ def _palette(header: Dataset) -> NDArray[np.uint8]:
     colours = apply_color_lut(values, header)
     # 16-bit entries use the whole range by the standard, but some scanners write 8-bit values into them.
     return (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8)
-
-
-def _has_adobe_marker(jpeg: bytes) -> bool:
-    """Whether an Adobe APP14 segment is among the markers before the image data."""
-    at = 2
-    while at + 4 <= len(jpeg) and jpeg[at] == 0xFF and jpeg[at + 1] != 0xDA:
-        if jpeg[at + 1] == 0xEE and jpeg[at + 4 : at + 9] == b"Adobe":
-            return True
-        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-    return False

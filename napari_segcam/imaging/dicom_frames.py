@@ -66,6 +66,18 @@ def locate_encapsulated(file: BinaryIO, start: int, file_length: int, frames: in
     return grouped[:frames]
 
 
+def locate_stream(file: BinaryIO, start: int, file_length: int) -> FrameSpans:
+    """The fragments of compressed pixel data that are one stream, such as a video; in place of frames there is one.
+
+    Raises:
+        ValueError: if the pixel data are not encapsulated or missing.
+    """
+    file.seek(start)
+    _, *fragments = _items(file, file_length)
+    _refuse_missing(len(fragments), 1)
+    return tuple(fragments)
+
+
 def read_spans(file: BinaryIO, spans: FrameSpans) -> bytes:
     """The bytes of a frame, its fragments joined."""
     parts = []

@@ -1,4 +1,4 @@
-"""Opening an image file as a cine, whatever kind of file it is."""
+"""Opening an image file or folder as a cine, whatever kind of file it is."""
 
 from __future__ import annotations
 
@@ -7,55 +7,43 @@ from pathlib import Path
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine
+from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
+from napari_segcam.optional import needed
 
 
 def open_cine(path: str | os.PathLike[str]) -> Cine:
-    """Open an image file as a cine; what kind of file it is, its content decides, not its name.
+    """Open an image file or a folder of stills as a cine; what kind a file is, its content decides, not its name.
 
-    Reads DICOM (single frame or multi-frame), PNG, JPEG, BMP and TIFF (several pages are several frames).
+    Reads DICOM (single frame, multi-frame, video), PNG, JPEG, BMP, TIFF (several pages are several frames), video
+    files (AVI, MP4, MOV, Matroska, WebM, MPEG, Windows Media, GIF), and folders whose images have one shape.
 
     Raises:
         SegcamError: if the file is missing, damaged, or of another kind.
     """
     # Imported here so that the reading libraries load when first needed.
-    from napari_segcam.imaging.dicom import DicomCine
-    from napari_segcam.imaging.stills import TiffCine, read_still
-
     path = Path(path)
     if path.is_dir():
-        raise SegcamError(f"{path} is a folder. Open one file in it: a DICOM, PNG, JPEG, BMP or TIFF image.")
-    head = _head(path)
-    if is_dicom(head):
-        return DicomCine(path)
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return TiffCine(path)
-    if _is_video(head):
-        raise SegcamError(f"{path.name} is a video, which cannot be read yet. Export it as multi-frame DICOM or TIFF.")
-    return read_still(path)
+        from napari_segcam.imaging.image_folder import FolderCine
 
+        return FolderCine(path)
+    match kind_of(read_head(path)):
+        case FileKind.VIDEO:
+            needed("av", f"{path.name} is a video")
+            from napari_segcam.imaging.video import open_video
 
-def is_dicom(head: bytes) -> bool:
-    """Whether a file that begins with these bytes (at least 132) is a DICOM file (PS3.10, section 7.1)."""
-    return head[128:132] == b"DICM"
+            return open_video(path)
+        case FileKind.DICOM:
+            from napari_segcam.imaging.dicom_file import open_dicom
 
+            return open_dicom(path)
+        case FileKind.TIFF:
+            from napari_segcam.imaging.stills import TiffCine
 
-def _head(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            head = file.read(132)
-    except FileNotFoundError:
-        raise SegcamError(f"There is no file {path}.") from None
-    except OSError as error:
-        raise SegcamError(f"{path} cannot be read: {error.strerror}.") from error
-    if not head:
-        raise SegcamError(f"{path} is empty.")
-    return head
+            return TiffCine(path)
+        case FileKind.STILL:
+            from napari_segcam.imaging.stills import StillCine
 
-
-def _is_video(head: bytes) -> bool:
-    """AVI, MP4 or MOV, Matroska or WebM, MPEG program stream."""
-    return (
-        (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
-        or head[4:8] == b"ftyp"
-        or head[:4] in (b"\x1a\x45\xdf\xa3", b"\0\0\x01\xba")
+            return StillCine(path)
+    raise SegcamError(
+        f"{path.name} is not an image that can be read: DICOM, PNG, JPEG, BMP or TIFF, or a video such as AVI or MP4."
     )

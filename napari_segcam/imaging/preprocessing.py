@@ -83,6 +83,8 @@ def _statistics(pixels: torch.Tensor, card: ModelCard) -> tuple[torch.Tensor, to
         if card.input_channels != 3:  # no statistics exist for other channels: the three colours' average stands in
             mean, std = mean.mean(), std.mean()
         return mean.reshape(-1, 1, 1), std.reshape(-1, 1, 1)
+    if card.normalisation == "custom":
+        return pixels.new_tensor(card.mean).reshape(-1, 1, 1), pixels.new_tensor(card.std).reshape(-1, 1, 1)
     if card.normalisation == "zscore":
         return pixels.mean().reshape(1, 1, 1), pixels.std(correction=0).clamp_min(1e-8).reshape(1, 1, 1)
     return pixels.new_zeros(1, 1, 1), pixels.new_ones(1, 1, 1)

@@ -9,43 +9,72 @@ from typing import Any, cast
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.cine import ArrayCine, Cine, Frame, name_of, usual_value_range
+from napari_segcam.imaging.cine import Cine, Frame, name_of, usual_value_range
+from napari_segcam.imaging.tiff_timing import frame_rate_of
+
+# EXIF orientations that turn the picture by a quarter, so that rows become columns.
+_QUARTER_TURNS = range(5, 9)
 
 
-def read_still(path: Path) -> ArrayCine:
-    """Read a PNG, JPEG or BMP as a cine of one frame, turned upright as its EXIF orientation says.
+class StillCine(Cine):
+    """A PNG, JPEG or BMP file as a cine of one frame, turned upright as its EXIF orientation says.
 
-    Palettes become RGB, alpha is dropped, 16-bit gray stays 16-bit.
+    Palettes become RGB, alpha is dropped, 16-bit gray stays 16-bit. Opening reads the header; the frame is decoded each
+    time it is read.
 
     Raises:
         SegcamError: if the file is damaged or of another kind.
     """
-    try:
-        opened = Image.open(path, formats=("PNG", "JPEG", "BMP"))
-    except Image.UnidentifiedImageError:
-        raise SegcamError(f"{path.name} is not an image that can be read: DICOM, PNG, JPEG, BMP or TIFF.") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SegcamError(f"{path.name} cannot be read: {error}.") from error
-    with opened:
+
+    path: Path
+
+    def __init__(self, path: Path) -> None:
+        self.name = name_of(path)
+        self.path = path
+        with self._opened() as image:
+            width, height = image.size
+            # The general method only reads the header; that of PNG decodes the whole image.
+            if Image.Image.getexif(image).get(ExifTags.Base.Orientation) in _QUARTER_TURNS:
+                width, height = height, width
+            self.frame_shape = (height, width) if _is_gray(image) else (height, width, 3)
+            self.dtype = np.dtype(np.uint16 if _is_deep(image) else np.uint8)
+        self.value_range = usual_value_range(self)
+
+    def __len__(self) -> int:
+        return 1
+
+    def _read(self, index: int) -> Frame:  # noqa: ARG002 -- there is only one
+        with self._opened() as image:
+            try:
+                upright = ImageOps.exif_transpose(image)
+                if _is_deep(upright):  # some versions of Pillow open it as 32-bit integers
+                    return np.asarray(upright).astype(np.uint16)
+                return np.array(upright.convert("L" if _is_gray(upright) else "RGB"))
+            except (OSError, ValueError, SyntaxError) as error:
+                raise SegcamError(f"{self.path.name} is damaged and cannot be decoded: {error}.") from error
+
+    def _opened(self) -> Image.Image:
         try:
-            pixels = _pixels(ImageOps.exif_transpose(opened))
-        except (OSError, ValueError, SyntaxError) as error:
-            raise SegcamError(f"{path.name} is damaged and cannot be decoded: {error}.") from error
-    return ArrayCine(pixels, name=name_of(path), path=path, rgb=pixels.ndim == 3)
+            return Image.open(self.path, formats=("PNG", "JPEG", "BMP"))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise SegcamError(f"{self.path.name} cannot be read as a PNG, JPEG or BMP image: {error}.") from error
 
 
-def _pixels(image: Image.Image) -> Frame:
-    """``(Y, X)`` or ``(Y, X, 3)``, uint8 or uint16."""
-    if image.mode.startswith("I"):  # older Pillow opens a 16-bit PNG as 32-bit integers
-        return np.asarray(image).astype(np.uint16)
-    return np.asarray(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode.startswith("I")
+
+
+def _is_gray(image: Image.Image) -> bool:
+    return image.mode in ("1", "L", "LA") or _is_deep(image)
 
 
 class TiffCine(Cine):
     """A TIFF file: one page is a still, several pages of one shape are a cine that is read a page at a time.
+
+    The frame rate is the one that ImageJ's or OME's notes in the file give.
 
     Raises:
         SegcamError: if the file is damaged, or its pages are not the frames of one gray or RGB sequence.
@@ -58,15 +87,16 @@ class TiffCine(Cine):
         try:
             with tifffile.TiffFile(path) as self._file:
                 self._pages = list(self._file.pages)
+                self._first = cast(tifffile.TiffPage, self._pages[0])
                 self._refuse_other_layouts()
+                blank = self._as_frame(np.zeros(self._first.shape, self._first.dtype))
+                self.frame_rate = frame_rate_of(self._file) if len(self._pages) > 1 else None
         except SegcamError:
             raise
         except Exception as error:  # a damaged file makes tifffile raise errors of many types
             raise SegcamError(f"{path.name} is a TIFF file, but a damaged one: {error}.") from error
-        self._first = cast(tifffile.TiffPage, self._pages[0])
-        first_frame = self._read(0)
-        self.frame_shape = first_frame.shape
-        self.dtype = first_frame.dtype
+        self.frame_shape = blank.shape
+        self.dtype = blank.dtype
         unsigned = self.dtype.kind == "u" and not self.is_rgb
         self.value_range = (0.0, 2.0**self._first.bitspersample - 1) if unsigned else usual_value_range(self)
 
@@ -96,7 +126,7 @@ class TiffCine(Cine):
 
     def _refuse_other_layouts(self) -> None:
         """Raise a SegcamError unless every page is one frame, and the pages follow one another along one axis."""
-        first = cast(tifffile.TiffPage, self._pages[0])
+        first = self._first
         colour = first.axes in ("YXS", "SYX") and first.shape[first.axes.index("S")] in (3, 4)
         if first.axes != "YX" and not colour:
             self._refuse(f"its pages have the axes {first.axes} and the shape {first.shape}")

@@ -1,4 +1,4 @@
-"""The napari reader: DICOM files as image layers in millimetres, cines as lazy arrays of one frame per chunk."""
+"""The napari reader: DICOM files, videos and folders of images as layers, a cine's frames read when looked at."""
 
 from __future__ import annotations
 
@@ -12,34 +12,43 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine
-from napari_segcam.imaging.opening import is_dicom, open_cine
+from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
+from napari_segcam.imaging.image_folder import images_in
+from napari_segcam.imaging.opening import open_cine
 
 LayerData = tuple[Any, dict[str, Any], str]
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
-    """The reader for a DICOM file, known by its content; None for all else, which napari's own readers take.
+    """The reader for a DICOM file, a video or a folder of images, known by its content.
 
-    Called by napari as the manifest's ``readers`` command, with several paths if the user asks for a stack.
+    None for all else, single PNG, JPEG, BMP and TIFF files too, which napari's own readers take. Called by napari as
+    the manifest's ``readers`` command, with several paths if the user asks for a stack.
     """
     if not isinstance(path, str | os.PathLike):
         return None
-    try:
-        with open(path, "rb") as file:
-            head = file.read(132)
-    except OSError:
-        return None
-    return read_layers if is_dicom(head) or Path(path).suffix.lower() == ".dcm" else None
+    return read_layers if _is_ours(Path(path)) else None
 
 
 def read_layers(path: str) -> list[LayerData]:
-    """Open a file as one image layer.
+    """Open a file or folder as one image layer.
 
     Raises:
-        SegcamError: if the file cannot be read.
+        SegcamError: if it cannot be read.
     """
     return [layer_data(open_cine(path))]
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        if path.is_dir():
+            return any(images_in(path))
+        kind = kind_of(read_head(path))
+    except SegcamError:
+        return False
+    return kind in (FileKind.DICOM, FileKind.VIDEO) or path.suffix.lower() == ".dcm"
 
 
 def layer_data(cine: Cine) -> LayerData:
@@ -59,6 +68,7 @@ def layer_data(cine: Cine) -> LayerData:
                 "frame_rate": cine.frame_rate,
                 "spacing_mm": cine.spacing_mm,
                 "value_range": cine.value_range,
+                "region": cine.region,
             }
         },
     }

@@ -13,9 +13,11 @@ from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QObject, Signal
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.layers import ExplanationLayers
 from napari_segcam.viewer.libraries import import_torch
 from napari_segcam.viewer.placement import frame_count, is_ours
+from napari_segcam.viewer.playback import play_at
 from napari_segcam.viewer.record import CineRecord
 from napari_segcam.viewer.results import ResultStore
 from napari_segcam.viewer.review import NO_FIGURES, Review
@@ -87,6 +89,7 @@ class ReviewSession(QObject):
             event.connect(self._on_layers_changed)
         viewer.dims.events.current_step.connect(self._on_step)
         self._on_layers_changed()
+        bind_keys(self)
 
     # What there is to choose from
 
@@ -115,6 +118,7 @@ class ReviewSession(QObject):
             self._frame = self.current_frame()
             if self.review is not None:
                 self.review.look_at(self._frame)
+                play_at(self.viewer, self.review.image)
             self.image_changed.emit()
             self._on_change()
 

@@ -9,10 +9,11 @@ PLUGIN = "napari-segcam"
 
 
 def open_workspace(viewer: napari.viewer.Viewer) -> None:
-    """Dock the Checkpoint and Segmentation widgets as tabs, and Grad-CAM below; those that are open already stay."""
+    """Dock the Checkpoint and Segmentation widgets as tabs, Grad-CAM below them, and the strip below the canvas."""
     checkpoint, _ = viewer.window.add_plugin_dock_widget(PLUGIN, "Checkpoint")
     viewer.window.add_plugin_dock_widget(PLUGIN, "Segmentation", tabify=True)
     gradcam, _ = viewer.window.add_plugin_dock_widget(PLUGIN, "Grad-CAM")
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Cine strip")
 
     def arrange() -> None:
         checkpoint.raise_()

@@ -116,8 +116,8 @@ def test_the_content_decides_and_not_the_suffix(tmp_path):
     [
         (b"", "is empty"),
         (b"hello " * 50, "not an image that can be read"),
-        (b"RIFF\0\0\0\0AVI LIST" + bytes(200), "is a video"),
-        (b"\0\0\0\x20ftypisom" + bytes(200), "is a video"),
+        (b"RIFF\0\0\0\0AVI LIST" + bytes(200), "cannot be read as a video"),
+        (b"\0\0\0\x20ftypisom" + bytes(200), "cannot be read as a video"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "clip"),
     ],
 )
@@ -131,7 +131,7 @@ def test_other_files_are_refused_in_words(tmp_path, content, message):
 def test_missing_files_and_folders_are_named(tmp_path):
     with pytest.raises(SegcamError, match=r"no file .*gone\.dcm"):
         open_cine(tmp_path / "gone.dcm")
-    with pytest.raises(SegcamError, match="is a folder"):
+    with pytest.raises(SegcamError, match="is a folder without DICOM"):
         open_cine(tmp_path)
 
 

@@ -13,13 +13,14 @@ from pydicom.encaps import encapsulate, fragment_frame, itemize_frame
 from pydicom.pixels import get_encoder
 from pydicom.uid import (
     JPEG2000,
-    MPEG4HP41,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
     RLELossless,
     UltrasoundMultiFrameImageStorage,
     generate_uid,
@@ -75,7 +76,9 @@ def encoded(frames, syntax, **options):
         "planar_configuration": 0,
         "number_of_frames": 1,
     }
-    return [get_encoder(syntax).encode(frame, **(properties | options)) for frame in frames]
+    # GDCM, where it is installed, ends the process over frames as small as these.
+    codec = next(name for name in get_encoder(syntax).available_plugins if name != "gdcm")
+    return [get_encoder(syntax).encode(frame, encoding_plugin=codec, **(properties | options)) for frame in frames]
 
 
 def saved(frame, form, **options):
@@ -241,6 +244,17 @@ def test_jpeg_2000_colours(tmp_path, irreversible):
         PhotometricInterpretation="YBR_ICT" if irreversible else "YBR_RCT",
     )
     np.testing.assert_allclose(open_cine(path)[2].astype(int), smooth_colours()[2], atol=8)
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEGLSNearLossless])
+def test_jpeg_ls(tmp_path, syntax):
+    if not get_encoder(syntax).is_available:
+        pytest.skip("pyjpegls is not installed here")
+    frames = noise(T, Y, X)
+    allowed = 2 * (syntax == JPEGLSNearLossless)
+    pixel_data = encapsulate(encoded(frames, syntax, jls_error=allowed))
+    cine = open_cine(write_dicom(tmp_path / "clip.dcm", frames, syntax=syntax, pixel_data=pixel_data))
+    np.testing.assert_allclose(cine[2].astype(int), frames[2], atol=allowed)
 
 
 # Frames in the file
@@ -444,8 +458,6 @@ def test_compressions_that_cannot_be_decoded(tmp_path):
     def write(syntax):
         return write_dicom(tmp_path / "clip.dcm", noise(1, Y, X), syntax=syntax, pixel_data=encapsulate([b"\0\0"]))
 
-    with pytest.raises(SegcamError, match=r"clip\.dcm holds a video .*H\.264"):
-        open_cine(write(MPEG4HP41))
     if not pydicom.pixels.get_decoder(JPEGLosslessSV1).is_available:
         with pytest.raises(SegcamError, match=r"JPEG Lossless.*pip install python-gdcm"):
             open_cine(write(JPEGLosslessSV1))

@@ -338,6 +338,14 @@ def test_imagenet_normalisation_of_one_channel_takes_the_average_statistics() ->
     assert x.unique().item() == pytest.approx((1 - 0.449) / 0.226, abs=1e-5)
 
 
+def test_custom_normalisation_takes_the_cards_numbers() -> None:
+    frame = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    card = ModelCard(normalisation="custom", mean=(0.1, 0.2, 0.3), std=(0.5,))
+    x, _ = prepare(frame, card, stride=32)
+    expected = (frame / 255 - (0.1, 0.2, 0.3)) / 0.5
+    np.testing.assert_allclose(x[0].permute(1, 2, 0), expected, atol=1e-6)
+
+
 def test_zscore_is_of_the_frame_alone_not_of_its_padding() -> None:
     frame = asymmetric(37, 53)
     x, geometry = prepare(frame, ModelCard(input_channels=1, normalisation="zscore"), stride=32)

@@ -81,7 +81,7 @@ def test_a_damaged_still_is_named(tmp_path, gray):
     Image.fromarray(gray).save(path)
     path.write_bytes(path.read_bytes()[:150])
     with pytest.raises(SegcamError, match=r"scan\.png is damaged"):
-        open_cine(path)
+        open_cine(path)[0]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,32 @@ def test_pages_are_frames(tmp_path, cine, options):
     assert (len(opened), opened.frame_shape, opened.value_range) == (5, (12, 20), (0, 255))
     for index in (3, 0, -1):
         np.testing.assert_array_equal(opened[index], cine[index])
+
+
+@pytest.mark.parametrize(
+    ("options", "frame_rate"),
+    [
+        ({"imagej": True, "metadata": {"axes": "TYX", "finterval": 0.04, "fps": 7.0}}, 25),
+        ({"imagej": True, "metadata": {"axes": "TYX", "finterval": 40, "tunit": "msec"}}, 25),
+        ({"imagej": True, "metadata": {"axes": "TYX", "fps": 7.0}}, 7),
+        ({"imagej": True, "metadata": {"axes": "TYX"}}, None),
+        ({"ome": True, "metadata": {"axes": "TYX", "TimeIncrement": 50, "TimeIncrementUnit": "ms"}}, 20),
+        ({"ome": True, "metadata": {"axes": "TYX", "TimeIncrement": 0.1}}, 10),
+        ({"ome": True, "metadata": {"axes": "TYX", "TimeIncrement": 0}}, None),
+        ({}, None),
+    ],
+)
+def test_frame_rate_of_a_tiff(tmp_path, cine, options, frame_rate):
+    opened = open_cine(written(tmp_path / "clip.tif", cine, photometric="minisblack", **options))
+    assert opened.frame_rate == (None if frame_rate is None else pytest.approx(frame_rate))
+
+
+def test_opening_a_tiff_decodes_no_page(tmp_path, cine, monkeypatch):
+    path = written(tmp_path / "clip.tif", cine, photometric="minisblack", compression="zlib")
+    decoded = []
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", lambda page: decoded.append(page.index))
+    open_cine(path)
+    assert decoded == []
 
 
 def test_colour_pages_interleaved_planar_and_with_alpha(tmp_path, colour_cine):
@@ -150,7 +176,7 @@ def test_other_layouts_are_refused_in_words(tmp_path, cine):
 def test_a_compression_without_its_package_says_what_to_install(tmp_path, gray):
     Image.fromarray(gray).save(tmp_path / "lzw.tif", compression="tiff_lzw")
     with pytest.raises(SegcamError, match="pip install imagecodecs"):
-        open_cine(tmp_path / "lzw.tif")
+        open_cine(tmp_path / "lzw.tif")[0]
 
 
 def test_a_damaged_tiff_is_named(tmp_path, cine):

@@ -7,6 +7,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
 
@@ -80,6 +81,7 @@ def test_a_cine_opens_as_a_calibrated_layer(clip):
         "frame_rate": 25.0,
         "spacing_mm": (0.3, 0.2),
         "value_range": (0, 255),
+        "region": None,
     }
     for step in (0, 3, 1, 4):
         viewer.dims.set_current_step(0, step)
@@ -122,8 +124,25 @@ def test_files_are_known_by_their_content(clip, tmp_path):
     picture.write_bytes(b"\x89PNG" + bytes(200))
     assert get_reader(str(picture)) is None
     assert get_reader([str(clip)]) is None
-    assert get_reader(str(tmp_path)) is None
     assert get_reader(str(tmp_path / "gone.dcm")) is None
+
+
+def test_videos_and_folders_of_images_are_read(tmp_path):
+    stills = tmp_path / "stills"
+    stills.mkdir()
+    (stills / "notes.txt").write_text("no image")
+    assert get_reader(str(stills)) is None
+    pictures = [Image.fromarray(frame) for frame in FRAMES]
+    for index, picture in enumerate(pictures):
+        picture.save(stills / f"{index}.png")
+    pictures[0].save(tmp_path / "clip.mp4", "GIF", save_all=True, append_images=pictures[1:], duration=40)
+
+    for path, colours, frame_rate in ((stills, (), None), (tmp_path / "clip.mp4", (3,), 25)):
+        ((data, meta, kind),) = get_reader(str(path))(str(path))
+        assert (kind, meta["name"], data.shape) == ("image", path.stem, (T, Y, X, *colours))
+        assert meta["metadata"]["segcam_source"]["frame_rate"] == frame_rate
+        frame = np.asarray(data[3])
+        np.testing.assert_array_equal(frame[..., 0] if colours else frame, FRAMES[3])
 
 
 def test_a_file_that_only_claims_to_be_dicom_is_refused_in_words(tmp_path):

@@ -1,0 +1,177 @@
+"""What reviewing a cine costs the viewer: stalls, steps, the wait for a frame, and the rate at which it is filled.
+
+    tools/with-display .venv/bin/python benchmarks/cine_review.py [--side 256] [--frames 120] [--encoder efficientnet-b5]
+
+A real napari window with all widgets, beside one that holds only the image, or the same layers filled beforehand, and
+no plugin. All ratios are of figures measured in this run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import time
+from collections.abc import Iterable
+
+import napari
+import numpy as np
+from measuring import machine, reference_network, speckle
+from rich.console import Console
+from rich.table import Table
+from ui import Gaps, wait
+
+import napari_segcam as sc
+from napari_segcam.viewer.libraries import import_torch
+from napari_segcam.viewer.record import State
+from napari_segcam.viewer.session import ReviewSession
+from napari_segcam.viewer.work import FrameComputer, Request
+from napari_segcam.viewer.workspace import open_workspace
+
+
+def scrub(viewer: napari.Viewer, frames: Iterable[int]) -> list[float]:
+    """Gaps in the UI thread while the slider moves to these frames at 20 per second, in ms."""
+    gaps = Gaps()
+    for frame in frames:
+        viewer.dims.set_current_step(0, frame)
+        wait(50)
+    return gaps.stop()
+
+
+def time_steps(viewer: napari.Viewer, frames: Iterable[int]) -> list[float]:
+    """How long steps to these frames take until they are drawn, in ms."""
+    canvas, times = viewer.window._qt_viewer.canvas.native, []
+    for frame in frames:
+        started = time.perf_counter()
+        viewer.dims.set_current_step(0, frame)
+        canvas.repaint()
+        times.append((time.perf_counter() - started) * 1000)
+        wait(5)
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--frames", type=int, default=120)
+    parser.add_argument("--encoder", default="efficientnet-b5")
+    options = parser.parse_args()
+    count, console = options.frames, Console(width=110)
+    cine = speckle(options.side, count)
+    jumps = random.Random(0).choices(range(count), k=min(60, count))
+
+    bare = napari.Viewer()
+    bare.add_image(cine)
+    bare.window.resize(1366, 768)
+    wait(1000)
+    scrub(bare, range(10))
+    alone = scrub(bare, jumps)
+    bare.close()
+
+    viewer = napari.Viewer()
+    viewer.window.resize(1366, 768)
+    import_torch()
+    viewer.add_image(cine)
+    viewer.dims.set_current_step(0, 0)
+    open_workspace(viewer)
+    session = ReviewSession.of(viewer)
+    session.use(sc.Network.from_module(reference_network(options.encoder), device="cpu"))
+    assert session.network is not None
+    stages = tuple(stage.name for stage in session.network.select("main"))
+    wait(1000)
+
+    explainer, rounds = sc.Explainer(session.network, stages=stages), []
+    for frame in cine[:3]:
+        explainer(frame)
+    for frame in cine[:20]:
+        started = time.perf_counter()
+        explainer(frame)
+        rounds.append(time.perf_counter() - started)
+    own = statistics.median(rounds)
+
+    session.run(Request(stages=stages), "follow")
+    while session.busy:
+        wait(50)
+    with_plugin = Gaps()
+    scrub(viewer, jumps)
+    computing = with_plugin.stop()
+
+    started_at: dict[int, float] = {}
+    compute = FrameComputer.compute
+
+    def noted(self, frame, wanted, cut):  # type: ignore[no-untyped-def]
+        started_at.setdefault(frame, time.perf_counter())
+        return compute(self, frame, wanted, cut)
+
+    FrameComputer.compute = noted  # type: ignore[method-assign]
+    session.cancel()
+    while session.busy:
+        wait(20)
+    session.run(Request(stages=stages), "all")
+    waits = []
+    for _ in range(8):
+        record = session.record
+        assert record is not None
+        missing = np.flatnonzero(record.states == State.MISSING)
+        if not len(missing):
+            break
+        frame = int(missing[len(missing) * 2 // 3])
+        asked = time.perf_counter()
+        viewer.dims.set_current_step(0, frame)
+        while frame not in started_at:
+            wait(5)
+        waits.append(started_at[frame] - asked)
+        wait(int(2.5e3 * own))
+
+    left, began = session.progress, time.perf_counter()
+    while session.busy:
+        wait(50)
+    rate = (time.perf_counter() - began) / max(1, left[1] - left[0])
+
+    wait(1000)
+    filled = viewer.layers
+    steps = time_steps(viewer, jumps)
+    plain = napari.Viewer()
+    plain.window.resize(1366, 768)
+    for layer in filled:
+        data, state, kind = layer.as_layer_data_tuple()
+        state["metadata"] = {}
+        copied = plain._add_layer_from_data(np.asarray(data).copy(), state, kind)[0]
+        copied.visible = layer.visible
+        if hasattr(copied, "contour"):
+            copied.contour = layer.contour
+        if hasattr(layer, "colorbar"):
+            copied.colorbar.visible = layer.colorbar.visible
+    wait(1000)
+    time_steps(plain, jumps[:10])
+    plain_steps = time_steps(plain, jumps)
+    plain.close()
+    steps += time_steps(viewer, jumps)
+
+    table = Table("", "measured", "compared with", "bar", title=f"Cine review, {count} frames of {options.side} px")
+    over = max(computing) - max(alone)
+    table.add_row("longest stall, computing and scrubbing", f"{max(computing):.0f} ms", f"{max(alone):.0f} ms", "")
+    table.add_row("  beyond that of napari alone", f"{over:.0f} ms", "", "< 50 ms")
+    p99 = np.percentile(computing, 99) - np.percentile(alone, 99)
+    table.add_row("  the same, 99th percentile", f"{p99:.0f} ms", "", "")
+    ratio = statistics.median(steps) / statistics.median(plain_steps)
+    table.add_row(
+        "step to a computed frame",
+        f"{statistics.median(steps):.1f} ms",
+        f"{statistics.median(plain_steps):.1f} ms in a viewer with the same layers",
+        f"{ratio:.2f} of ≤ 1.2",
+    )
+    table.add_row(
+        "longest wait for the frame in view",
+        f"{max(waits):.2f} s",
+        f"{own:.2f} s a frame",
+        f"{max(waits) / own:.2f} of ≤ 1",
+    )
+    table.add_row("filling the cine", f"{rate:.3f} s a frame", f"{own:.3f} s", f"{own / rate:.2f} of ≥ 0.95")
+    console.print(table)
+    console.print(machine())
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()

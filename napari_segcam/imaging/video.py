@@ -1,0 +1,111 @@
+"""Video files as lazy cines, through PyAV."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from pathlib import Path
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.cine import Cine, Frame, name_of
+from napari_segcam.imaging.file_kind import read_head, video_format
+from napari_segcam.imaging.video_index import OpenContainer, index_frames
+from napari_segcam.imaging.video_reader import VideoReader
+
+# One for the frame that is looked at and one for the frames computed meanwhile, elsewhere in the clip.
+_READERS = 2
+
+
+class VideoCine(Cine):
+    """The frames of a video: those that a decoder gives from beginning to end, each read by itself.
+
+    Colour frames are RGB, and so are gray scenes in a colour format, since any other frame may hold colour; a gray
+    format gives gray. All are uint8: samples of more bits are scaled down. Frames are turned as a rotation in the
+    file says, and their pixels are taken as square.
+
+    Opening reads the file once, as a rule without decoding it. The next frame costs one decode, a jump as many as lie
+    between the frame and the key frame before it. A bounded number of frames is kept for stepping back, and the
+    file stays open once a frame was read.
+
+    Args:
+        path: the file that holds the video.
+        open_container: opens the video in it.
+
+    Raises:
+        SegcamError: if no video can be read.
+    """
+
+    path: Path
+
+    def __init__(self, path: Path, open_container: OpenContainer) -> None:
+        self.name = name_of(path)
+        self.path = path
+        try:
+            index = index_frames(open_container)
+            first = VideoReader(open_container, index)
+            frame = first.read(0)
+        except (FFmpegError, OSError, ValueError, LookupError) as error:
+            raise SegcamError(f"{path.name} cannot be read as a video: {_in_words(error)}.") from error
+        self._pixel_format = "gray" if _is_gray(frame) else "rgb24"
+        self._length = len(index.frames)
+        self._idle = [first, *(VideoReader(open_container, index) for _ in range(_READERS - 1))]
+        self._returned = threading.Condition()
+        self.frame_shape = first.pixels(frame, self._pixel_format).shape
+        self.dtype = np.dtype(np.uint8)
+        self.value_range = (0.0, 255.0)
+        self.frame_rate = index.frame_rate
+
+    def __len__(self) -> int:
+        return self._length
+
+    def _read(self, index: int) -> Frame:
+        reader = self._take_reader(index)
+        try:
+            pixels = reader.pixels(reader.read(index), self._pixel_format)
+        except (FFmpegError, OSError, LookupError) as error:
+            raise SegcamError(
+                f"Frame {index} of {self.path.name} cannot be decoded: {_in_words(error)}. The file may be damaged."
+            ) from error
+        finally:
+            with self._returned:
+                self._idle.append(reader)
+                self._returned.notify()
+        if pixels.shape != self.frame_shape:
+            raise SegcamError(
+                f"Frame {index} of {self.path.name} has the shape {pixels.shape}, but the first one {self.frame_shape}."
+            )
+        return pixels
+
+    def _take_reader(self, index: int) -> VideoReader:
+        """The reader that is nearest before a frame, else the one that has rested longest."""
+        with self._returned:
+            self._returned.wait_for(lambda: self._idle)
+            steps = [reader.steps_to(index) for reader in self._idle]
+            near = [at for at, count in enumerate(steps) if count is not None]
+            return self._idle.pop(min(near, key=lambda at: steps[at] or 0, default=0))
+
+
+def open_video(path: Path) -> VideoCine:
+    """Open a video file: AVI, MP4, MOV, Matroska, WebM, MPEG, Windows Media or GIF.
+
+    Raises:
+        SegcamError: if no video can be read from it.
+    """
+    # The format is given, not guessed: formats that fetch their parts from elsewhere stay out.
+    return VideoCine(path, partial(av.open, f"file:{path}", "r", format=video_format(read_head(path))))
+
+
+def _is_gray(frame: VideoFrame) -> bool:
+    if frame.format.has_palette:
+        colours = frame.to_ndarray(format="rgb24")
+        return bool((colours == colours[..., :1]).all())
+    return sum(not component.is_alpha for component in frame.format.components) == 1
+
+
+def _in_words(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).rstrip(".")

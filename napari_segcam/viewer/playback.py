@@ -1,0 +1,29 @@
+"""Playing a cine at its own frame rate."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Image
+
+
+def play_at(viewer: ViewerModel, image_layer: Image) -> None:
+    """Let a viewer play a cine at the frame rate that its file gives.
+
+    Only the slider of the cine's frames in this viewer changes: the speed in napari's settings stays as the user saved
+    it. A direction that was turned round stays so. Nothing happens where the frame rate is unknown, the layer is a
+    still, or the viewer has no window.
+
+    Args:
+        viewer: the one that shows the layer.
+        image_layer: a cine that this plugin's reader opened, with its frames along the first axis.
+    """
+    frame_rate = image_layer.metadata.get("segcam_source", {}).get("frame_rate")
+    window: Any = getattr(viewer, "window", None)
+    if not frame_rate or window is None or image_layer.ndim < 3:
+        return
+    # The viewer's model knows no speed, only the slider of each axis does; napari has no public name for it.
+    slider = window._qt_viewer.dims.slider_widgets[viewer.dims.ndim - image_layer.ndim]
+    slider.fps = math.copysign(frame_rate, slider.fps)
