@@ -1,6 +1,6 @@
 """What reviewing a cine costs the viewer: stalls, steps, the wait for a frame, and the rate at which it is filled.
 
-    tools/with-display .venv/bin/python benchmarks/cine_review.py [--side 256] [--frames 120] [--encoder efficientnet-b5]
+    tools/with-display .venv/bin/python benchmarks/cine_review.py [--side 256] [--frames 120] [--encoder NAME]
 
 A real napari window with all widgets, beside one that holds only the image, or the same layers filled beforehand, and
 no plugin. All ratios are of figures measured in this run.

@@ -18,8 +18,8 @@ class Attention:
     predicted mask, the more so in the last decoder stages, which echo the mask.
 
     Attributes:
-        mean: over the frame.
-        std: over the frame.
+        mean: over what the network saw of the frame.
+        std: over the same.
         inside: mean over the region; None where the region is empty.
         outside: mean over the rest; None where there is no rest.
         ratio: inside / outside; None where it is undefined.
@@ -40,8 +40,9 @@ def attention(explanation: Explanation) -> dict[str, Attention]:
 
 
 def _attention(heatmap: Heatmap, explanation: Explanation) -> Attention:
-    heat = heatmap.raw_on_frame().astype(np.float64)
-    region = explanation.region
+    seen = heatmap.geometry.window  # what the network was not shown has no heat, and is no evidence
+    heat = heatmap.raw_on_frame()[seen].astype(np.float64)
+    region = explanation.region[seen]
     inside = float(heat[region].mean()) if region.any() else None
     outside = float(heat[~region].mean()) if not region.all() else None
     ratio, undefined = None, None

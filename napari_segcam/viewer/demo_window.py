@@ -1,4 +1,4 @@
-"""The demo in a window: the sample, the checkpoint, and one frame explained, as a user would have done it."""
+"""The demo in a window: the sample, the checkpoint, and the cine explained, as a user would have done it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def show_demo(screenshot: Path | None = None) -> None:
     viewer.scale_bar.visible = True
     open_workspace(viewer)
     session = ReviewSession.of(viewer)
-    _, gradcam = viewer.window.add_plugin_dock_widget(PLUGIN, "Grad-CAM")
+    dock, gradcam = viewer.window.add_plugin_dock_widget(PLUGIN, "Grad-CAM")
     assert isinstance(gradcam, GradCamWidget)
     finished = False
 
@@ -46,24 +46,25 @@ def show_demo(screenshot: Path | None = None) -> None:
             QTimer.singleShot(_SETTLE_MS, lambda: _save_and_close(viewer, screenshot))
 
     def explain() -> None:
-        gradcam.run_bar.requested.emit("this")
-        _when(session, "figures", finish)
+        dock.raise_()
+        gradcam.run_bar.requested.emit("all")
+        _when(session, session.figures, finish)
 
-    _when(session, "network", explain)
+    _when(session, lambda: session.network, explain)
     session.load(str(demo_checkpoint()))
     napari.run()
     if screenshot is not None and not finished:
         raise SegcamError(f"The demo did not come to its end. {' '.join(session.outcomes.values())}")
 
 
-def _when(session: ReviewSession, wanted: str, then: Callable[[], object]) -> None:
-    """Go on once the job at hand has given what was wanted, else give up and close."""
+def _when(session: ReviewSession, wanted: Callable[[], object], then: Callable[[], object]) -> None:
+    """Go on once the worker has given what was wanted, else give up and close."""
 
     def on_change() -> None:
-        if session.job is not None:
+        if session.busy:
             return
         session.job_changed.disconnect(on_change)
-        if getattr(session, wanted):
+        if wanted():
             then()
         else:
             session.viewer.close()

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QTreeWidget, Q
 from superqt import QLabeledDoubleSlider
 
 from napari_segcam.viewer.colormaps import COLORMAPS
+from napari_segcam.viewer.keys import key_rows, show_help
 from napari_segcam.viewer.parts import Choice, ImageChoice, RunBar, form, panel
 from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.work import CORRECTED, Request
@@ -47,6 +48,8 @@ class GradCamWidget(QWidget):
         self.choose_main.setToolTip("The encoder stages and one decoder node per resolution")
         self.choose_all = QPushButton("All")
         self.choose_none = QPushButton("None")
+        self.keys = QPushButton("Keys …")
+        self.keys.setToolTip("\n".join(f"{key}: {what}" for key, what in key_rows()))
         self.opacity = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 1)
         self.opacity.setDecimals(2)
@@ -66,7 +69,7 @@ class GradCamWidget(QWidget):
         self.run_bar = RunBar(self.session, "explain", "Explain")
 
         choosers = QHBoxLayout()
-        for button in (self.choose_main, self.choose_all, self.choose_none):
+        for button in (self.choose_main, self.choose_all, self.choose_none, self.keys):
             choosers.addWidget(button)
         colours = QHBoxLayout()
         colours.addWidget(self.colormap)
@@ -91,6 +94,7 @@ class GradCamWidget(QWidget):
         self.choose_main.clicked.connect(lambda: self._check("main"))
         self.choose_all.clicked.connect(lambda: self._check("all"))
         self.choose_none.clicked.connect(lambda: self._check(()))
+        self.keys.clicked.connect(lambda: show_help(self))
         self.opacity.valueChanged.connect(self._restyle)
         self.floor.valueChanged.connect(self._restyle)
         self.colormap.chosen.connect(self._restyle)

@@ -18,22 +18,32 @@ if TYPE_CHECKING:  # torch comes with it, and is imported in the worker first
     from napari_segcam.explanation.explanation import Heatmap
 
 Scale = Literal["frame", "clip"]
+Later = Callable[[Callable[[], None]], None]
 ReadHeatmap = Callable[[str, int], "Heatmap | None"]
 
 
 class HeatmapLayers:
     """The heatmaps of one image.
 
+    Args:
+        viewer: that shows the image.
+        placement: of the image.
+        later: has something done once the window has had its turn. A layer takes napari a tenth of a second to add, so
+            that they are made one at a time.
+
     Attributes:
         colormap: of all stages.
         opacity: of all stages, 0–1.
         floor: the share of the scale, 0–1, below which no stage draws anything.
         scale: whether each frame has its own scale, or all frames of a stage share one.
-        on_visible: called when a layer is shown or hidden.
+        on_change: called when a layer is shown or hidden, and when all are made.
     """
 
-    def __init__(self, viewer: ViewerModel, placement: Placement) -> None:
+    def __init__(self, viewer: ViewerModel, placement: Placement, later: Later) -> None:
         self._viewer = viewer
+        self._later = later
+        self._waiting: dict[str, Heatmap] = {}
+        self._is_making = False
         self._placement = placement
         self._layers: dict[str, Image] = {}
         self._peaks: dict[str, NDArray[np.float64]] = {}
@@ -44,12 +54,17 @@ class HeatmapLayers:
         self.opacity = 0.6
         self.floor = 0.0
         self.scale: Scale = "clip"
-        self.on_visible: Callable[[], None] = lambda: None
+        self.on_change: Callable[[], None] = lambda: None
 
     @property
     def layers(self) -> dict[str, Image]:
         """Those that are in the viewer, by stage name, in the network's order."""
         return {name: self._layers[name] for name in self._stages if self._layers.get(name) in self._viewer.layers}
+
+    @property
+    def is_making(self) -> bool:
+        """Whether layers are still to be made."""
+        return self._is_making
 
     def begin(self, stages: Sequence[str], read: ReadHeatmap) -> None:
         """Draw other results from now on.
@@ -62,12 +77,12 @@ class HeatmapLayers:
             self._viewer.layers.remove(self._layers.pop(name))
         present = self.layers
         self._layers = {name: present[name] for name in stages if name in present}
-        self._stages, self._read, self._peaks = tuple(stages), read, {}
+        self._stages, self._read, self._peaks, self._waiting = tuple(stages), read, {}, {}
         for name, layer in self._layers.items():
             layer.data = self._data(name, layer.data.shape[-2:])
 
     def enter(self, frame: int, heatmaps: Mapping[str, Heatmap]) -> None:
-        """Take note of a frame's heatmaps, whose layers are made if this is their first; one deleted stays so."""
+        """Take note of a frame's heatmaps; their layers are made if these are the first, but one deleted stays so."""
         frames = (self._placement.lead() or (1,))[0]
         for name, heatmap in heatmaps.items():
             self._peaks.setdefault(name, np.full(frames, np.nan))[frame] = np.abs(heatmap.values).max()
@@ -76,9 +91,12 @@ class HeatmapLayers:
                 self._viewer.layers.remove(layer)
                 layer = None
             if layer is None:
-                self._layers[name] = self._make(heatmap)
+                self._waiting[name] = heatmap
             elif not self._placement.lead():
                 layer.data = heatmap.values
+        if self._waiting and not self._is_making:
+            self._is_making = True
+            self._later(self._make_next)
 
     def look_at(self, frame: int) -> None:
         """The user has come to this frame."""
@@ -119,9 +137,22 @@ class HeatmapLayers:
             layer.opacity = self.opacity
             layer.colormap = self._colours(layer.metadata[OURS]["signed"])
 
-    def _make(self, heatmap: Heatmap) -> Image:
+    def _make_next(self) -> None:
+        """Make one of the layers that are waited for: first the one that is looked at first."""
+        if self._waiting:
+            encoder = [name for name, heatmap in self._waiting.items() if heatmap.stage.kind == "encoder"]
+            is_seen = any(layer.visible for layer in self.layers.values())
+            name = next(iter(self._waiting)) if is_seen else (encoder or list(self._waiting))[-1]
+            self._make(self._waiting.pop(name), visible=not is_seen)
+        self._is_making = bool(self._waiting)
+        if self._is_making:
+            self._later(self._make_next)
+        else:
+            self.on_change()
+
+    def _make(self, heatmap: Heatmap, *, visible: bool) -> None:
         stage, place = heatmap.stage, self._placement
-        layer = self._viewer.add_image(
+        layer = Image(
             self._data(stage.name, heatmap.values.shape) if place.lead() else heatmap.values,
             name=f"{stage.name} (stride {stage.stride})",
             rgb=False,
@@ -131,20 +162,40 @@ class HeatmapLayers:
             opacity=self.opacity,
             blending="translucent_no_depth",
             interpolation2d="linear",
-            visible=False,
-            metadata={OURS: {"image": place.image.unique_id, "stage": stage.name, "signed": heatmap.signed}},
+            visible=visible,
+            metadata={
+                OURS: {
+                    "image": place.image.unique_id,
+                    "stage": stage.name,
+                    "signed": heatmap.signed,
+                    "laid": (heatmap.scale, heatmap.translate),
+                }
+            },
             **place.transform(heatmap.scale, heatmap.translate),
             **place.names(),
         )
         place.lay(layer, heatmap.scale, heatmap.translate)
-        layer.metadata[OURS]["laid"] = (heatmap.scale, heatmap.translate)
-        layer.colorbar.visible = True
         layer.events.visible.connect(self._on_visible)
-        return layer
+        self._layers[stage.name] = layer
+        self._insert(stage.name, layer)
+        self._on_visible()
+
+    def _insert(self, name: str, layer: Image) -> None:
+        """Above the image and the stages before this one, and below all else."""
+        layers = self._viewer.layers
+        present = self.layers
+        below = [present[stage] for stage in self._stages[: self._stages.index(name)] if stage in present]
+        below = below or [self._placement.image]
+        selected = set(layers.selection)
+        layers.insert(layers.index(below[-1]) + 1 if below[-1] in layers else len(layers), layer)
+        layers.selection = selected  # adding a layer selects it
 
     def _on_visible(self) -> None:
+        for layer in self.layers.values():
+            if layer.visible and not layer.colorbar.visible:
+                layer.colorbar.visible = True  # not before, since each costs napari some time
         self.rescale()
-        self.on_visible()
+        self.on_change()
 
     def _data(self, stage: str, shape: tuple[int, ...]) -> FrameStack | NDArray[np.float32]:
         lead, read = self._placement.lead(), self._read

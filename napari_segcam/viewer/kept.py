@@ -69,6 +69,18 @@ class Kept:
         """What is kept of a frame's heatmaps, or None."""
         return None if self.plan is None else self._store.get(self.plan.heat_key, frame)
 
+    def heatmaps(self, frame: int) -> dict[str, Heatmap]:
+        """Those of a frame that the plan asks for and that are there, by stage name."""
+        explained = self.explained(frame)
+        if explained is None or self.plan is None:
+            return {}
+        return {stage: explained.heatmaps[stage] for stage in self.plan.stages if stage in explained.heatmaps}
+
+    def figures(self, frame: int) -> dict[str, Attention]:
+        """Their attention figures, by stage name."""
+        explained = self.explained(frame)
+        return {} if explained is None else {stage: explained.figures[stage] for stage in self.heatmaps(frame)}
+
     def heatmap(self, plan: Plan, stage: str, frame: int) -> Heatmap | None:
         """A heatmap of a plan, the one at hand or another."""
         explained = self._store.get(plan.heat_key, frame)

@@ -28,8 +28,8 @@ class ReviewKeys:
 
     def __init__(self, session: ReviewSession) -> None:
         self._session = weakref.ref(session)
-        self.bare_speckle = BareSpeckle(session.viewer)
-        self.stage_grid = StageGrid()
+        self.bare_speckle: BareSpeckle = BareSpeckle(session.viewer)
+        self.stage_grid: StageGrid = StageGrid()
 
     @property
     def session(self) -> ReviewSession:

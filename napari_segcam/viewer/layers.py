@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
-from napari_segcam.viewer.heatmap_layers import HeatmapLayers, ReadHeatmap, Scale
+from napari_segcam.viewer.heatmap_layers import HeatmapLayers, Later, ReadHeatmap, Scale
 from napari_segcam.viewer.mask_layer import MaskLayer
 from napari_segcam.viewer.placement import Placement
 from napari_segcam.viewer.sparse_mask import SparseMask
@@ -20,16 +20,20 @@ if TYPE_CHECKING:  # torch comes with it, and is imported in the worker first
 class ExplanationLayers:
     """The layers of one image: made when first needed, filled frame by frame, used again by later runs.
 
+    Args:
+        viewer: that shows the image.
+        image: the layer that is explained.
+        later: has something done once the window has had its turn; by default it is done at once.
+
     Attributes:
         image: the layer that is explained.
     """
 
-    def __init__(self, viewer: ViewerModel, image: Image) -> None:
-        self._viewer = viewer
+    def __init__(self, viewer: ViewerModel, image: Image, later: Later = lambda act: act()) -> None:
         self.image = image
         placement = Placement(image)
         self.masks = MaskLayer(viewer, placement)
-        self.heat = HeatmapLayers(viewer, placement)
+        self.heat = HeatmapLayers(viewer, placement, later)
 
     @property
     def mask(self) -> Labels | None:
@@ -56,13 +60,8 @@ class ExplanationLayers:
         self, frame: int, mask: SparseMask, frame_shape: tuple[int, int], classes: int, heatmaps: Mapping[str, Heatmap]
     ) -> None:
         """Take in what a frame has given; it is drawn with the next refresh."""
-        before = len(self._viewer.layers)
-        selected = set(self._viewer.layers.selection)
         self.heat.enter(frame, heatmaps)
         self.masks.show(frame, mask, frame_shape, classes)
-        if len(self._viewer.layers) != before:
-            self._arrange(heatmaps)
-            self._viewer.layers.selection = selected & set(self._viewer.layers)  # adding layers selected them
 
     def refresh(self) -> None:
         """Draw anew what is seen."""
@@ -84,14 +83,3 @@ class ExplanationLayers:
         """Give each frame a scale of its own, or all frames of a stage one."""
         self.heat.scale = scale
         self.heat.rescale()
-
-    def _arrange(self, heatmaps: Mapping[str, Heatmap]) -> None:
-        """The outline above the heat; and one stage to be seen, unless the user is looking at one already."""
-        layers = self._viewer.layers
-        if self.mask is not None:
-            layers.move(layers.index(self.mask), len(layers))
-        present = self.heatmaps
-        if not present or any(layer.visible for layer in present.values()):
-            return
-        encoder = [name for name in present if name in heatmaps and heatmaps[name].stage.kind == "encoder"]
-        present[(encoder or list(present))[-1]].visible = True

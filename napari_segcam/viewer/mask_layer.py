@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels
@@ -29,6 +31,8 @@ class MaskLayer:
         self._predicted: dict[int, SparseMask] = {}
         self._written: dict[int, SparseMask] = {}  # what of that the layer was given, to tell the user's edits from it
         self.only_label: int | None = None
+        self._classes = 1
+        self._colours: tuple[str, ...] = ()
 
     @property
     def layer(self) -> Labels | None:
@@ -49,7 +53,10 @@ class MaskLayer:
     def show(self, frame: int, mask: SparseMask, frame_shape: tuple[int, int], classes: int) -> None:
         """Show what was predicted for a frame; one that the user has edited is kept as it is."""
         if self._layer is None:
-            self._layer = self._make(frame_shape, classes)
+            self._layer = self._make(frame_shape)
+        if classes != self._classes:
+            self._classes = classes
+            self.colour(self._colours)
         self._predicted[frame] = mask
         self._write(frame)
 
@@ -64,6 +71,12 @@ class MaskLayer:
         for frame in self._predicted:
             self._write(frame)
         self.refresh()
+
+    def colour(self, colours: Sequence[str]) -> None:
+        """Draw the classes in these colours, one per output channel; none for the usual ones."""
+        self._colours = tuple(colours)
+        if self.layer is not None:
+            self.layer.colormap = class_colormap(self._classes, self._colours)
 
     def is_edited(self, frame: int) -> bool:
         """Whether a frame shows anything but what it was given."""
@@ -105,16 +118,18 @@ class MaskLayer:
             self._written[frame] = self._predicted[frame].only(self.only_label)
             self._written[frame].paint(pixels)
 
-    def _make(self, frame_shape: tuple[int, int], classes: int) -> Labels:
+    def _make(self, frame_shape: tuple[int, int]) -> Labels:
         place = self._placement
+        selected = set(self._viewer.layers.selection)
         layer = self._viewer.add_labels(
             np.zeros((*place.lead(), *frame_shape), np.uint8),
             name=f"{place.image.name} mask",
-            colormap=class_colormap(classes),
+            colormap=class_colormap(self._classes, self._colours),
             metadata={OURS: {"image": place.image.unique_id}},
             **place.transform((1, 1), (0, 0)),
             **place.names(),
         )
         place.lay(layer, (1, 1), (0, 0))
         layer.contour = 2  # the outline alone, so that heat and speckle stay visible
+        self._viewer.layers.selection = selected  # adding a layer selects it
         return layer

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from qtpy.QtCore import QTimer
 
 from napari_segcam.viewer.computation import Computation, FrameCut, Given, Started
 from napari_segcam.viewer.kept import Kept
@@ -26,7 +27,6 @@ if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, wh
     from napari_segcam.evidence.finding import Finding
     from napari_segcam.network.network import Network
 
-NO_FIGURES: Mapping[str, Attention] = {}
 _GIVE_UP_AFTER = 3  # frames that failed one after the other
 
 
@@ -57,8 +57,8 @@ class Review:
         tell: Callable[[str], None],
     ) -> None:
         self.image = image
-        self.layers = ExplanationLayers(viewer, image)
-        self.layers.heat.on_visible = on_change
+        self.layers = ExplanationLayers(viewer, image, lambda act: QTimer.singleShot(0, act))
+        self.layers.heat.on_change = on_change
         self.outline = ScanOutline(viewer, image)
         self.running = False
         self._frames = frame_count(image) or 1
@@ -151,8 +151,7 @@ class Review:
 
     def figures(self) -> Mapping[str, Attention]:
         """Attention figures of the frame in view, by stage name."""
-        explained = self._kept.explained(self._schedule.at)
-        return NO_FIGURES if explained is None else explained.figures
+        return self._kept.figures(self._schedule.at)
 
     def finding(self) -> Finding | None:
         """Figures of the mask that was predicted for the frame in view."""
@@ -161,8 +160,7 @@ class Review:
 
     def why_empty(self, stage: str) -> str | None:
         """Why a stage has no heat in the frame in view, in words; None where it has, or is not computed."""
-        explained = self._kept.explained(self._schedule.at)
-        heatmap = None if explained is None else explained.heatmaps.get(stage)
+        heatmap = self._kept.heatmaps(self._schedule.at).get(stage)
         return None if heatmap is None or heatmap.reason is None else heatmap.reason.value
 
     @property
@@ -241,14 +239,13 @@ class Review:
         self.layers.refresh()
 
     def _show(self, frame: int) -> None:
-        segmented, explained = self._kept.segmented(frame), self._kept.explained(frame)
+        segmented = self._kept.segmented(frame)
         if segmented is None:
             return
-        heatmaps = {} if explained is None else explained.heatmaps
-        shape = segmented.segmentation.geometry.frame_shape
-        self.layers.enter(frame, segmented.mask, shape, segmented.classes, heatmaps)
+        shape, classes = segmented.segmentation.geometry.frame_shape, segmented.classes
+        self.layers.enter(frame, segmented.mask, shape, classes, self._kept.heatmaps(frame))
         self._watch(self.layers.mask)
-        self.record.enter_results(frame, segmented.finding, {} if explained is None else explained.figures)
+        self.record.enter_results(frame, segmented.finding, self._kept.figures(frame))
         for later in range(max(frame, 1), min(frame + 2, self._frames)):
             self._enter_dice(later)
         if self._kept.is_complete(frame):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -16,11 +16,13 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.layers import ExplanationLayers
 from napari_segcam.viewer.libraries import import_torch
+from napari_segcam.viewer.network_card import still_assumed
 from napari_segcam.viewer.placement import frame_count, is_ours
 from napari_segcam.viewer.playback import play_at
+from napari_segcam.viewer.recent_models import ModelSource
 from napari_segcam.viewer.record import CineRecord
 from napari_segcam.viewer.results import ResultStore
-from napari_segcam.viewer.review import NO_FIGURES, Review
+from napari_segcam.viewer.review import Review
 from napari_segcam.viewer.run import Run
 from napari_segcam.viewer.scan_outline import drawn_on
 from napari_segcam.viewer.schedule import Scope
@@ -31,6 +33,7 @@ from napari_segcam.viewer.worker import Job, Worker
 if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, where nobody waits for it
     from napari_segcam.evidence.attention import Attention
     from napari_segcam.imaging.scan_region import ScanRegion
+    from napari_segcam.network.model_card import ModelCard
     from napari_segcam.network.network import Network
 
 _BUDGET = 1 << 30  # bytes
@@ -41,6 +44,8 @@ class ReviewSession(QObject):
 
     Attributes:
         network: the loaded network, or None.
+        source: what that was loaded from; None for one that was handed over.
+        class_colours: one per output channel; empty for the usual ones.
         image: the chosen image layer, or None.
         threshold: that cuts the probability of a single class.
         job: what the worker does besides frames, or None.
@@ -69,8 +74,10 @@ class ReviewSession(QObject):
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
-        self.viewer = viewer
+        self.viewer: ViewerModel = viewer
         self.network: Network | None = None
+        self.source: ModelSource | None = None
+        self.class_colours: tuple[str, ...] = ()
         self.image: Image | None = None
         self.threshold = 0.5
         self.job: Job | None = None
@@ -78,7 +85,7 @@ class ReviewSession(QObject):
         self.store = ResultStore(_BUDGET)
         self._reviews: dict[Any, Review] = {}
         self._run: Run | None = None
-        self._figures = NO_FIGURES
+        self._figures: Mapping[str, Attention] = {}
         self._frame = 0
         self._status = StatusOverlay(viewer)
         self._worker = Worker(import_torch)
@@ -129,7 +136,9 @@ class ReviewSession(QObject):
             return None
         image = self.image
         if image.unique_id not in self._reviews:
-            self._reviews[image.unique_id] = Review(self.viewer, image, self.store, self._on_change, show_error)
+            made = Review(self.viewer, image, self.store, self._on_change, show_error)
+            made.layers.masks.colour(self.class_colours)
+            self._reviews[image.unique_id] = made
             image.events.data.connect(lambda: self._on_data(image))
         return self._reviews[image.unique_id]
 
@@ -144,7 +153,7 @@ class ReviewSession(QObject):
 
     def figures(self) -> Mapping[str, Attention]:
         """Attention figures of the frame in view, by stage name."""
-        return NO_FIGURES if self.review is None else self.review.figures()
+        return {} if self.review is None else self.review.figures()
 
     def missing(self) -> str | None:
         """What must be done before anything can be run, in words; None if nothing."""
@@ -161,22 +170,62 @@ class ReviewSession(QObject):
     # What can be done
 
     def load(
-        self, path: str, device: str = "auto", architecture: str | None = None, encoder: str | None = None
+        self,
+        path: str | None,
+        device: str = "auto",
+        architecture: str | None = None,
+        encoder: str | None = None,
+        *,
+        factory: str | None = None,
+        card: ModelCard | None = None,
     ) -> None:
-        """Load a checkpoint; if that fails, the earlier network stays."""
+        """Load a network, as ``load_network`` does it; if that fails, the earlier one stays."""
+        source = ModelSource(path, architecture, encoder, factory)
 
         def work() -> Iterator[Network]:
             from napari_segcam.network.loading import load_network
 
-            yield load_network(path, device, architecture=architecture, encoder=encoder)
+            yield load_network(path, device, architecture=architecture, encoder=encoder, factory=factory, card=card)
 
-        self._start(Job("load", f"Loading {Path(path).name}", work, on_result=self.use))
+        title = f"Loading {source.title}"
+        self._start(Job("load", title, work, on_result=lambda network: self.use(network, source)))
 
-    def use(self, network: Network) -> None:
-        """Review with this network from now on; what another has computed is forgotten."""
+    def save_card(self, card: ModelCard, path: Path, then: Callable[[str | None], None]) -> None:
+        """Write a card of the loaded network, in the place of one that is there.
+
+        Args:
+            card: what to write; the checksum of the weights is added.
+            path: where to.
+            then: told at the end why it could not be written, or None.
+        """
+        network = self.network
+        if network is None:
+            return
+
+        def work() -> Iterator[str | None]:
+            from napari_segcam.network.model_card import card_of, write_card
+
+            fields = {"sha256": network.sha256} if network.sha256 else {}
+            try:
+                write_card(card_of(fields, card), path, force=True, assumed=still_assumed(network, card))
+            except SegcamError as fault:
+                yield str(fault)
+            else:
+                yield None
+
+        self._start(Job("card", f"Writing {path.name}", work, on_result=then))
+
+    def use(self, network: Network, source: ModelSource | None = None) -> None:
+        """Review with this network from now on; what another has computed is forgotten.
+
+        Args:
+            network: that is ready.
+            source: what it was loaded from.
+        """
         for review in self._reviews.values():
             review.clear()
-        self.network = network
+        self.network, self.source = network, source
+        self.set_class_colours(network.card.class_colours)
         self.threshold = network.card.threshold
         for warning in network.warnings:
             show_warning(warning)
@@ -196,6 +245,12 @@ class ReviewSession(QObject):
             review.begin(network, request, self.threshold, scope)
         except SegcamError as fault:
             show_error(str(fault))
+
+    def set_class_colours(self, colours: Sequence[str]) -> None:
+        """Draw the classes in these colours, one per output channel, in masks that are there and those to come."""
+        self.class_colours = tuple(colours)
+        for review in self._reviews.values():
+            review.layers.masks.colour(self.class_colours)
 
     def set_threshold(self, threshold: float) -> None:
         """Cut the masks at another threshold: those that are there, and those to come."""
@@ -258,8 +313,9 @@ class ReviewSession(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether the worker has anything to do."""
-        return self.job is not None or (self.review is not None and self.review.running)
+        """Whether there is anything left to be done or to be shown of it."""
+        review = self.review
+        return self.job is not None or (review is not None and (review.running or review.layers.heat.is_making))
 
     @property
     def used(self) -> int:
@@ -312,7 +368,7 @@ class ReviewSession(QObject):
             self.outcomes[run.kind] = run.outcome(review.record)
             self._run = None
         figures = self.figures()
-        if figures is not self._figures:
+        if figures != self._figures:
             self._figures = figures
             self.figures_changed.emit()
         self._status.say("" if review is None else status(review, self._frame))

@@ -347,7 +347,7 @@ def test_deleted_layers_stay_away_while_the_run_goes_on(
     reviewed: ReviewSession, finish: Finish, qtbot: QtBot, computed: list[int]
 ) -> None:
     reviewed.run(EXPLAIN, "all")
-    qtbot.waitUntil(lambda: bool(reviewed.layers().heatmaps), timeout=10_000)  # type: ignore[union-attr]
+    qtbot.waitUntil(lambda: len(reviewed.layers().heatmaps) == 2, timeout=10_000)  # type: ignore[union-attr]
     reviewed.viewer.layers.remove(heat_of(reviewed, "encoder_4"))
     reviewed.viewer.layers.remove(mask_of(reviewed))
     finish(reviewed)
@@ -355,6 +355,7 @@ def test_deleted_layers_stay_away_while_the_run_goes_on(
     assert list(reviewed.layers().heatmaps) == ["encoder_5"]  # type: ignore[union-attr]
     assert reviewed.layers().mask is None  # type: ignore[union-attr]
     reviewed.run(EXPLAIN, "all")
+    finish(reviewed)
     assert list(reviewed.layers().heatmaps) == list(STAGES)  # type: ignore[union-attr]
     assert mask_of(reviewed).data.any()
 
