@@ -1,10 +1,11 @@
 """What the inference form gives, against the plain network and two other libraries, all measured in this run.
 
-    python benchmarks/engine.py [--rounds 3] [--quick] [--encoder efficientnet-b5]
+    python benchmarks/engine.py [--rounds 3] [--quick] [--encoder efficientnet-b5] [--tables cost,peers,scorecam]
 
 The network is U-Net++ with fitted random weights. The target is the sum of the logits over a fixed rectangle, a
 sixteenth of the image. `--quick` takes one round at smaller sizes: a look, no measurement. Memory is that of a first
-run in a process of its own, and is measured on Linux only.
+run in a process of its own, and is measured on Linux only. Score-CAM is timed on a sample of the channels; its
+preview, as a whole.
 """
 
 from __future__ import annotations
@@ -14,105 +15,19 @@ import copy
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
+from functools import partial
+from unittest import mock
 
 import torch
-from measuring import interleaved, machine, median_ratio, peak_extra_memory, reference_network, speckle
+from contest import Contest, cams, correlation
+from measuring import interleaved, machine, median_ratio, peak_extra_memory
 from rich.console import Console
 from rich.table import Table
-from torch import nn
+from score_cam import scorecam
 
-from napari_segcam.explanation.engine import run
-from napari_segcam.explanation.methods import METHODS
-from napari_segcam.network.inference import inference_form
-from napari_segcam.network.stages import Stage, find_stages, main_stages
-from napari_segcam.network.survey import survey
-
-Region = Callable[[torch.Tensor], torch.Tensor]
-Maps = dict[str, torch.Tensor]
-
-
-@dataclass
-class Contest:
-    """One network and one square input, as each contestant needs them."""
-
-    encoder: str
-    side: int
-
-    @cached_property
-    def plain(self) -> nn.Module:
-        return reference_network(self.encoder).requires_grad_(False)
-
-    @cached_property
-    def trainable(self) -> nn.Module:
-        """For the other libraries, which need weights that take gradients."""
-        return copy.deepcopy(self.plain).requires_grad_(True)
-
-    @cached_property
-    def own(self) -> nn.Module:
-        return inference_form(self.plain).module
-
-    @cached_property
-    def stages(self) -> tuple[Stage, ...]:
-        return main_stages(find_stages(self.plain, survey(self.plain, 3)))
-
-    @cached_property
-    def deepest(self) -> tuple[Stage, ...]:
-        return tuple(stage for stage in self.stages if stage.name == "encoder_5")
-
-    @cached_property
-    def x(self) -> torch.Tensor:
-        frame = torch.from_numpy(speckle(self.side)).float() / 255
-        return ((frame - 0.45) / 0.225).expand(1, 3, -1, -1).contiguous()
-
-    @cached_property
-    def channels_last(self) -> torch.Tensor:
-        return self.x.contiguous(memory_format=torch.channels_last)
-
-    def region(self, logits: torch.Tensor) -> torch.Tensor:
-        region = torch.zeros_like(logits)
-        side = self.side
-        region[..., side * 3 // 8 : side * 5 // 8, side // 4 : side // 2] = 1
-        return region
-
-    def forward(self) -> None:
-        with torch.no_grad():
-            self.plain(self.x)
-
-    def own_forward(self) -> None:
-        with torch.no_grad():
-            self.own(self.channels_last)
-
-    def maps(self, stages: Sequence[Stage], region: Region | None = None) -> Maps:
-        """Logits and one Grad-CAM per stage from the inference form."""
-        return cams(self.own, self.channels_last, stages, region or self.region)
-
-    def grad_cam(self, stages: Sequence[Stage]) -> None:
-        from pytorch_grad_cam import GradCAM
-
-        weights = self.region(torch.zeros(1, self.side, self.side))
-        for stage in stages:
-            with GradCAM(self.trainable, [self.trainable.get_submodule(stage.layer)]) as cam:
-                cam(self.x, [lambda output: (output * weights).sum()])
-
-    def torch_cam(self, stages: Sequence[Stage]) -> None:
-        from torchcam.methods import GradCAM
-
-        weights = self.region(torch.zeros(1, self.side, self.side))
-        with GradCAM(self.trainable, [stage.layer for stage in stages]) as cam:
-            cam(scores=self.trainable(self.x), targets=lambda output: (output * weights).sum())
-
-
-def cams(module: nn.Module, x: torch.Tensor, stages: Sequence[Stage], region: Region) -> Maps:
-    given, compute = run(module, x, stages, region), METHODS["gradcam"].compute
-    return {
-        name: compute(given.activations[name], gradient).relu()
-        for name, gradient in given.gradients.items()
-        if gradient is not None
-    }
-
+from napari_segcam.explanation.recomputation import recomputing
+from napari_segcam.network.inference import inference_form, mbconv
 
 # ── time ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -165,11 +80,26 @@ def _median(seconds: list[float]) -> str:
 
 # ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+
+def keeping_everything(contest: Contest) -> None:
+    """Ten stages with every wide map of the encoder kept for the way back."""
+    with mock.patch.object(mbconv, "_CHANNELS_WORTH_KEEPING", 0):
+        contest.maps(contest.stages)
+
+
+def recomputed(contest: Contest) -> None:
+    """Ten stages with the blocks computed again on the way back, as where memory is short."""
+    with recomputing(contest.repeatable):
+        contest.maps(contest.stages)
+
+
 MEMORY: dict[str, Callable[[Contest], object]] = {
     "plain network, bare forward": Contest.forward,
     "inference form, bare forward": Contest.own_forward,
     "inference form, mask + 1 stage": lambda contest: contest.maps(contest.deepest),
     "inference form, mask + 10 stages": lambda contest: contest.maps(contest.stages),
+    "inference form, mask + 10 stages, keeping everything": keeping_everything,
+    "inference form, mask + 10 stages, blocks computed again": recomputed,
     "torch-cam, 10 stages in one pass": lambda contest: contest.torch_cam(contest.stages),
     "grad-cam, 1 stage": lambda contest: contest.grad_cam(contest.deepest),
 }
@@ -184,10 +114,22 @@ def memory(contest: Contest) -> Table:
     return table
 
 
+def time_of_saving(contest: Contest, rounds: int) -> Table:
+    seconds = interleaved(
+        {name: partial(MEMORY[name], contest) for name in MEMORY if "10 stages" in name and "form" in name}, rounds
+    )
+    _, everything, _ = seconds.values()
+    table = Table("", "median ms", "× keeping everything", title=f"What saving memory costs, {contest.side} px")
+    for name, times in seconds.items():
+        table.add_row(name, _median(times), f"{median_ratio(times, everything):.2f}")
+    table.caption = "bar: the first ≤ 1.10"
+    return table
+
+
 def print_memory_of(name: str, contest: Contest) -> None:
     # Made before the measurement; a module that the contestant does not use stays unmade.
     _ = contest.stages, contest.x, contest.channels_last
-    _ = contest.own if name.startswith("inference") else contest.trainable
+    _ = (contest.own, contest.repeatable) if name.startswith("inference") else contest.trainable
     import pytorch_grad_cam  # noqa: F401
     import torchcam.methods  # noqa: F401
 
@@ -217,16 +159,14 @@ def exactness(contest: Contest) -> Table:
     return table
 
 
-def correlation(first: torch.Tensor, second: torch.Tensor) -> float:
-    return float(torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one round at 192 and 256 px")
     parser.add_argument("--encoder", default="efficientnet-b5")
-    parser.add_argument("--tables", default="exactness,cost,memory,peers", help="which, with commas between")
+    parser.add_argument(
+        "--tables", default="exactness,cost,memory,saving,peers,scorecam", help="which, with commas between"
+    )
     parser.add_argument("--memory-of", choices=MEMORY, help=argparse.SUPPRESS)
     parser.add_argument("--side", type=int, default=640, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -242,7 +182,9 @@ def main() -> None:
         "exactness": lambda: exactness(Contest(options.encoder, 128)),
         "cost": lambda: time_against_forward(middle, rounds),
         "memory": lambda: memory(large),
+        "saving": lambda: time_of_saving(large, rounds),
         "peers": lambda: time_against_peers(large, rounds),
+        "scorecam": lambda: scorecam(Contest(options.encoder, 128 if options.quick else 256), rounds),
     }
     console = Console(width=120)
     console.print(f"U-Net++ / {options.encoder}, {machine()}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,19 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # what tests and benchmarks share lies there
+from networks import with_fitted_norms
+
 
 def reference_network(encoder: str = "efficientnet-b5", side: int = 256) -> nn.Module:
     """U-Net++ with one class and random weights, its batch norms fitted so that activations keep a realistic scale."""
     torch.manual_seed(0)
     module = smp.UnetPlusPlus(encoder, encoder_weights=None, classes=1)
-    for part in module.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            nn.init.uniform_(part.weight, 0.7, 1.3)
-            nn.init.uniform_(part.bias, -0.2, 0.2)
-            part.momentum = None
-    with torch.no_grad():
-        module.train()(torch.randn(4, 3, side, side))
-    return module.eval()
+    return with_fitted_norms(module, side, images=4).eval()
 
 
 def speckle(side: int, frames: int | None = None, seed: int = 0) -> NDArray[np.uint8]:

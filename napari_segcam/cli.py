@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
+from rich.markup import escape
 from rich.table import Table
 
 from napari_segcam import __version__
 from napari_segcam.errors import SegcamError
 
 if TYPE_CHECKING:
-    from napari_segcam.imaging.cine import Cine
     from napari_segcam.network.network import Network
 
 app = typer.Typer(
@@ -25,12 +24,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _console = Console()
+_REGIONS = (
+    "What is explained: mask, image, component, component:X,Y, rim, rim:WIDTH, X,Y (a pixel), LEFT,TOP,RIGHT,BOTTOM "
+    "(a box), false-positive or false-negative (of a --truth)."
+)
+_INTERRUPTED = 130  # the exit code by which shells know Ctrl-C
 
 Device = Annotated[str, typer.Option(help="auto, cuda, cuda:N, mps or cpu.")]
 Architecture = Annotated[str | None, typer.Option(help="An SMP architecture, where the weights do not tell.")]
 Encoder = Annotated[str | None, typer.Option(help="An SMP encoder, where the weights do not tell.")]
 Methods = Annotated[str, typer.Option(help="CAM methods, separated by commas.")]
 Stages = Annotated[str, typer.Option(help="all, main, encoder, decoder, or names separated by commas.")]
+Factory = Annotated[
+    str | None,
+    typer.Option(
+        "--network-factory",
+        help="package.module:function that makes the network. This runs its code; the weights must fit.",
+    ),
+]
 ImageSize = Annotated[int | None, typer.Option(help="Resize every frame to this many pixels square.", min=8)]
 
 
@@ -60,60 +71,143 @@ def _root(
 
 @app.command()
 def inspect(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint file or save_pretrained folder.")],
+    checkpoint: Annotated[
+        Path | None, typer.Argument(help="A checkpoint file or save_pretrained folder; with a factory not needed.")
+    ] = None,
     device: Device = "cpu",
     architecture: Architecture = None,
     encoder: Encoder = None,
+    network_factory: Factory = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE of the architecture, where the weights do not tell.")
+    ] = None,
+    write_card: Annotated[bool, typer.Option(help="Write the model card beside the checkpoint.")] = False,
+    force: Annotated[bool, typer.Option(help="Replace the model card that is there.")] = False,
+    class_name: Annotated[list[str] | None, typer.Option(help="One for each class, in order.")] = None,
+    class_colour: Annotated[list[str] | None, typer.Option(help="As #rrggbb, one for each class.")] = None,
+    normalisation: Annotated[str | None, typer.Option(help="imagenet, unit, zscore, custom or none.")] = None,
+    mean: Annotated[str | None, typer.Option(help="For custom: numbers separated by commas.")] = None,
+    std: Annotated[str | None, typer.Option(help="For custom: numbers separated by commas.")] = None,
+    image_size: ImageSize = None,
+    threshold: Annotated[float | None, typer.Option(help="That cuts the probability of a single class.")] = None,
+    notes: Annotated[str | None, typer.Option(help="What users should know.")] = None,
 ) -> None:
-    """Show what a checkpoint is: architecture, encoder, classes, input, stages."""
-    from napari_segcam.network.loading import load_network
+    """Show what a checkpoint is: architecture, encoder, classes, input, stages. Write its model card."""
+    from napari_segcam.network.loading import load_network, save_card
+    from napari_segcam.network.model_card import card_of, find_card
+
+    fields = {
+        "architecture": architecture,
+        "encoder": encoder,
+        "options": _named_values(option),
+        "class_names": class_name,
+        "class_colours": class_colour,
+        "normalisation": normalisation,
+        "mean": mean.split(",") if mean else None,
+        "std": std.split(",") if std else None,
+        "size": {"rule": "resize", "height": image_size, "width": image_size} if image_size else None,
+        "threshold": threshold,
+        "notes": notes,
+    }
+    given = {name: value for name, value in fields.items() if value}
+    with _console.status(f"Reading {checkpoint or network_factory} …"):
+        card = card_of(given, find_card(checkpoint) if checkpoint else None) if given else None
+        network = load_network(checkpoint, device, factory=network_factory, card=card)
+    _print_network(network)
+    if write_card:
+        if checkpoint is None:
+            raise SegcamError("A model card lies beside a checkpoint, but none is given.")
+        _console.print(f"Written: {save_card(network, checkpoint, force=force)}", soft_wrap=True)
+
+
+def _named_values(options: list[str] | None) -> dict[str, object]:
+    """``NAME=VALUE`` with values as YAML writes them: ``decoder_atrous_rates=[6, 12, 18]``."""
+    import yaml
+
+    values = {}
+    for option in options or []:
+        name, equals, value = option.partition("=")
+        if not equals:
+            raise SegcamError(f"--option {option} is not understood: write NAME=VALUE.")
+        try:
+            values[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise SegcamError(f"--option {option} is not understood: {' '.join(str(error).split())}.") from error
+    return values
+
+
+def _print_network(network: Network) -> None:
     from napari_segcam.network.stages import main_stages
 
-    with _console.status(f"Reading {checkpoint} …"):
-        network = load_network(checkpoint, device, architecture=architecture, encoder=encoder)
     card = Table(show_header=False, box=None)
     for label, value in _facts(network).items():
-        card.add_row(f"[bold]{label}", value)
+        card.add_row(f"[bold]{label}", escape(value))
     _console.print(card)
     stages = Table("stage", "kind", "stride", "channels", "layer", caption="bold: what --stages main takes")
     main = main_stages(network.stages)
     for stage in network.stages:
         layer = stage.layer if stage.output is None else f"{stage.layer}[{stage.output}]"
         name = f"[bold]{stage.name}" if stage in main else stage.name
-        stages.add_row(name, stage.kind, str(stage.stride), str(stage.channels), layer)
+        stages.add_row(name, stage.kind, str(stage.stride), str(stage.channels), escape(layer))
     _console.print(stages)
     for warning in network.warnings:
-        _console.print(f"[yellow]{warning}")
+        _console.print(f"[yellow]{escape(warning)}")
 
 
 @app.command()
 def explain(
-    image: Annotated[Path, typer.Argument(help="A still (PNG, JPEG, TIFF) or a DICOM still or cine.")],
-    model: Annotated[Path, typer.Option(help="The checkpoint.")],
+    image: Annotated[Path, typer.Argument(help="A still, a video, a DICOM file, or a folder of images.")],
+    model: Annotated[Path | None, typer.Option(help="The checkpoint; with a factory not needed.")] = None,
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("explanation"),
     methods: Methods = "gradcam",
     stages: Stages = "main",
     classes: Annotated[str | None, typer.Option(help="Class names or numbers, separated by commas.")] = None,
+    region: Annotated[str, typer.Option(help=_REGIONS)] = "mask",
+    score: Annotated[str, typer.Option(help="logit, or probability, which asks where it doubts.")] = "logit",
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="The true mask, for its errors: one image, or as many as the cine."),
+    ] = None,
     frames: Annotated[str, typer.Option(help="Of a cine: all, or numbers and ranges such as 0,10-20.")] = "all",
+    crop: Annotated[
+        str, typer.Option(help="What the network sees: none (all), auto (the scan), or LEFT,TOP,RIGHT,BOTTOM.")
+    ] = "none",
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Of Score-CAM: run an eighth of the channels, predict the rest.")
+    ] = False,
+    autocast: Annotated[bool, typer.Option("--autocast", help="Compute in bfloat16, on an NVIDIA GPU.")] = False,
     device: Device = "auto",
     image_size: ImageSize = None,
     architecture: Architecture = None,
     encoder: Encoder = None,
+    network_factory: Factory = None,
 ) -> None:
     """Write the masks, the heatmaps and the attention figures of an image or cine."""
+    from napari_segcam.commands.explaining import Wishes, explain_cine
     from napari_segcam.explanation.stage_maps import find_method
     from napari_segcam.imaging.opening import open_cine
+    from napari_segcam.imaging.scan_region import parse_crop
     from napari_segcam.network.loading import load_network
 
     cine = open_cine(image)
     numbers = _frame_numbers(frames, len(cine))
-    for method in methods.split(","):
-        find_method(method)
-    with _console.status(f"Loading {model} …"):
-        network = load_network(model, device, architecture=architecture, encoder=encoder)
+    wishes = Wishes(
+        methods=[find_method(method).name for method in methods.split(",")],
+        stages=_names(stages),
+        classes=(classes or "").split(","),
+        region=region,
+        score=score,
+        truth=open_cine(truth) if truth else None,
+        crop=parse_crop(crop, cine),
+        preview=preview,
+        autocast=autocast,
+    )
+    with _console.status(f"Loading {model or network_factory} …"):
+        network = load_network(model, device, architecture=architecture, encoder=encoder, factory=network_factory)
     if image_size is not None:
         network = network.with_image_size(image_size)
-    _explain(network, cine, numbers, methods.split(","), _names(stages), (classes or "").split(","), out)
+    if not explain_cine(network, cine, numbers, wishes, out, _console):
+        raise typer.Exit(_INTERRUPTED)
 
 
 @app.command()
@@ -125,6 +219,7 @@ def demo(
     ] = False,
 ) -> None:
     """Do the main job on the sample: phantom cine, demo checkpoint, mask and one heatmap per stage."""
+    from napari_segcam.commands.explaining import Wishes, explain_cine
     from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
     from napari_segcam.imaging.opening import open_cine
     from napari_segcam.network.loading import load_network
@@ -134,69 +229,30 @@ def demo(
 
         show_demo(out / "window.png" if screenshot else None)
     if not window or screenshot:
-        _explain(load_network(demo_checkpoint()), open_cine(sample_cine()), [FRAME], ["gradcam"], "main", [""], out)
-
-
-def _explain(
-    network: Network,
-    cine: Cine,
-    numbers: list[int],
-    methods: list[str],
-    stages: str | list[str],
-    classes: list[str],
-    out: Path,
-) -> None:
-    from napari_segcam.explanation.explainer import Explainer
-    from napari_segcam.explanation.target import Target
-    from napari_segcam.reporting.exports import attention_rows, write_attention, write_explanation
-
-    explainers = [Explainer(network, method, stages) for method in methods]
-    indices = [network.class_index(int(name) if name.isdigit() else name or None) for name in classes]
-    rows = []
-    for number in track(numbers, description="Explaining", console=_console):
-        frame = cine[number]
-        for explainer in explainers:
-            for index in indices:
-                explanation = explainer(frame, Target(index), cine.value_range)
-                folder = out
-                if len(numbers) > 1:
-                    folder /= f"frame_{number:04d}"
-                if len(methods) > 1:
-                    folder /= explainer.method.name
-                if len(indices) > 1:
-                    folder /= network.class_names[index]
-                write_explanation(folder, frame, explanation, cine.value_range)
-                rows += attention_rows(number, explanation)
-    write_attention(out / "attention.csv", rows)
-    if len(numbers) == 1:
-        _print_attention(rows)
-    _console.print(f"Written to {out.resolve()}", soft_wrap=True)
-
-
-def _print_attention(rows: list[dict[str, object]]) -> None:
-    table = Table("class", "method", "stage", "mean", "std", "in / out", title="Attention (raw heat)")
-    for row in rows:
-        ratio = row["ratio"]
-        in_out = f"{ratio:.2f}" if isinstance(ratio, float) else f"undefined: {row['undefined']}"
-        table.add_row(
-            *(str(row[key]) for key in ("class", "method", "stage")), f"{row['mean']:.3g}", f"{row['std']:.3g}", in_out
-        )
-    _console.print(table)
+        explain_cine(load_network(demo_checkpoint()), open_cine(sample_cine()), [FRAME], Wishes(), out, _console)
 
 
 def _facts(network: Network) -> dict[str, str]:
     card = network.card
     size = f"{card.size.rule} to {card.size.height}×{card.size.width}" if card.size.height else card.size.rule
+    assumed = "; ".join(f"{name} {value}" for name, value in network.assumed.items())
     return {
         "checkpoint": network.name,
         "architecture": network.architecture,
         "encoder": network.encoder or "–",
         "input": f"{card.input_channels} channels, multiples of {network.stride} ({size}), {card.normalisation}",
         "classes": ", ".join(network.class_names),
-        "threshold": str(card.threshold),
+        "output": _output(network),
+        "assumed": assumed or "–",
         "device": str(network.device),
-        "sha256": network.sha256,
+        "sha256": network.sha256 or "–",
     }
+
+
+def _output(network: Network) -> str:
+    if not network.segments:
+        return "one score per class for the whole image, no mask"
+    return "a mask of the likeliest class" if network.has_background else f"a mask cut at {network.card.threshold:g}"
 
 
 def _names(stages: str) -> str | list[str]:

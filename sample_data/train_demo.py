@@ -198,7 +198,7 @@ def save(network: torch.nn.Module, encoder: str, out: Path) -> dict[str, torch.T
     save_file(half, unfinished, metadata={"architecture": "UnetPlusPlus", "encoder": encoder, "classes": "fibroid"})
     unfinished.chmod(0o644)
     unfinished.replace(out)  # nobody reads half a file
-    write_card(model_card(encoder), card_path(out))
+    write_card(model_card(encoder), card_path(out), force=True)
     return {name: value.float() if value.is_floating_point() else value for name, value in half.items()}
 
 

@@ -17,13 +17,14 @@ import napari_segcam
 PACKAGE = Path(napari_segcam.__file__).parent
 
 WINDOW_SYSTEMS = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
-GROUND = ["errors", "files", "__version__"]
+GROUND = ["errors", "files", "optional", "__version__"]
 CORE = ["network", "imaging", "explanation", "evidence", "reporting", "batch", "demo"]
 
 # What each room may import, besides itself and the ground they all stand on.
 MAY_IMPORT = {
     "errors": [],
     "files": [],
+    "optional": ["errors"],
     "demo": [],
     "network": [],
     "imaging": ["network.model_card"],
@@ -32,7 +33,8 @@ MAY_IMPORT = {
     "reporting": ["network", "imaging", "explanation", "evidence"],
     "batch": ["network", "imaging", "explanation", "evidence", "reporting"],
     "viewer": CORE,
-    "cli": [*CORE, "viewer"],
+    "commands": CORE,
+    "cli": [*CORE, "commands", "viewer"],
 }
 
 

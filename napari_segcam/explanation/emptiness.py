@@ -15,7 +15,7 @@ class Reason(Enum):
     """Why a heatmap is empty, in the user's words."""
 
     EMPTY_REGION = "the network found nothing of this class in the frame, so there is no region to explain"
-    NOTHING_DRAWN = "the drawn region is empty in this frame"
+    NOTHING_DRAWN = "the chosen region is empty in this frame"
     NOTHING_POSITIVE = "nothing at this stage speaks for the target, so nothing is left above zero"
     NOT_CONNECTED = "the score does not depend on this stage"
     NOT_FINITE = "the network gave values that are not numbers (NaN or infinity) at this stage"

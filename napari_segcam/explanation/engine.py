@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -70,35 +69,15 @@ def forward(module: nn.Module, x: torch.Tensor, stages: Sequence[Stage], *, grap
     return Forward(logits, {stage.name: taps[stage.name] for stage in stages if stage.name in taps})
 
 
-@dataclass(frozen=True)
-class Pass:
-    """What one pass gave: see ``run``."""
-
-    logits: torch.Tensor
-    activations: Mapping[str, torch.Tensor]
-    gradients: Mapping[str, torch.Tensor | None]
-    region: torch.Tensor | None = None
-
-
-def run(
-    module: nn.Module, x: torch.Tensor, stages: Sequence[Stage], region_of: Callable[[torch.Tensor], torch.Tensor]
-) -> Pass:
-    """A forward and a backward pass for one score y = Σ logits · M, M given by ``region_of(logits)``."""
-    made = forward(module, x, stages)
-    if not stages:
-        return Pass(made.logits, {}, {})
-    region = region_of(made.logits)
-    return Pass(made.logits, made.activations, made.gradients(region), region)
-
-
 def _logits(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
     logits = logits_of(module(x))
-    if logits.shape[-2:] != x.shape[-2:]:
+    if logits.shape[-2:] not in (x.shape[-2:], (1, 1)):  # one pixel: the scores of a classification network
         raise SegcamError(
             f"This network's output has {tuple(logits.shape[-2:])} pixels for an input of {tuple(x.shape[-2:])}: "
             "only networks whose mask is as large as their input are supported."
         )
-    return logits
+    # Half precision is for the network alone.
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 @contextmanager

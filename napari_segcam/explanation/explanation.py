@@ -88,18 +88,27 @@ class Segmentation:
     """What the network said of a frame, on its own grid: from it the mask can be cut again at another threshold.
 
     Attributes:
-        probabilities: ``(C, H, W)`` float32 on the grid of the network's input.
+        probabilities: ``(C, H, W)`` float32 on the grid of the network's input; ``(C, 1, 1)`` of a network that
+            classifies the whole frame.
         geometry: how the frame lies in that.
     """
 
     probabilities: NDArray[np.float32]
     geometry: Geometry = field(repr=False)
 
+    @property
+    def is_map(self) -> bool:
+        """Whether there are probabilities for each pixel, and so a mask."""
+        return self.probabilities.shape[1:] != (1, 1)
+
     def on_frame(self) -> NDArray[np.float32]:
         """The probabilities ``(C, Y, X)`` on the frame's grid; where the network did not look, nothing was found.
 
         That is 0, and of several classes, whose probabilities add up to 1, it is 1 for the first, the background.
+        Those of the whole frame stay ``(C, 1, 1)``.
         """
+        if not self.is_map:
+            return self.probabilities
         nothing = torch.zeros(len(self.probabilities), 1, 1)
         if len(nothing) > 1:
             nothing[0] = 1
@@ -107,6 +116,8 @@ class Segmentation:
 
     def mask(self, threshold: float) -> NDArray[np.uint8]:
         """The labels ``(Y, X)`` on the frame's grid, as ``Explanation.mask`` has them for this threshold."""
+        if not self.is_map:
+            return np.zeros(self.geometry.frame_shape, np.uint8)
         return label_mask(self.on_frame(), threshold)
 
 
@@ -116,8 +127,10 @@ class Explanation:
 
     Attributes:
         segmentation: the probabilities as the network gave them.
-        probabilities: ``(C, Y, X)`` float32 on the frame's grid: a sigmoid for one class, a softmax for several.
-        mask: ``(Y, X)`` uint8 labels, 0 = background; with one class 1 is that class, else the class's index.
+        probabilities: ``(C, Y, X)`` float32 on the frame's grid: a sigmoid for one class, a softmax for several;
+            ``(C, 1, 1)`` where the network classifies the whole frame.
+        mask: ``(Y, X)`` uint8 labels, 0 = background; with one class 1 is that class, else the class's index. Empty
+            where ``no_mask`` says why.
         region: ``(Y, X)`` bool, M on the frame's grid.
         heatmaps: one per selected stage.
         method: name of the CAM method.
@@ -141,6 +154,18 @@ class Explanation:
     @property
     def frame_shape(self) -> tuple[int, int]:
         return self.mask.shape[0], self.mask.shape[1]
+
+    @property
+    def no_mask(self) -> str | None:
+        """Why there is no mask, in words; None where there is one."""
+        return None if self.segmentation.is_map else "the network classifies the whole frame: it gives no mask"
+
+    @property
+    def class_probabilities(self) -> dict[str, float]:
+        """Of a network that classifies, each class's probability for the whole frame, by name; else empty."""
+        if self.no_mask is None:
+            return {}
+        return dict(zip(self.class_names, self.probabilities.ravel().tolist(), strict=True))
 
     @property
     def label(self) -> int:

@@ -10,11 +10,10 @@ from torch import nn
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.engine import Forward
-from napari_segcam.explanation.methods import METHODS, Method
-from napari_segcam.explanation.perturbation import PERTURBATIONS, Perturbation, perturb
+from napari_segcam.explanation.methods import METHODS, GradientMethod
+from napari_segcam.explanation.perturbation import PERTURBATIONS, Cost, Perturbation, Probe, estimate, perturb
+from napari_segcam.explanation.registry import Method
 from napari_segcam.network.stages import Stage
-
-AnyMethod = Method | Perturbation
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Patience:
     """How a perturbation method, which takes long, is watched.
 
     Attributes:
-        preview: take the scores at half the resolution, where the method can.
+        preview: run a part of what the whole map takes and predict the rest, where the method can.
         progress: told of each stage how many of its channels are done, and of how many.
         cancelled: asked between runs of the network.
     """
@@ -45,20 +44,20 @@ class Patience:
     cancelled: Callable[[], bool] | None = None
 
 
-def find_method(name: str) -> AnyMethod:
+def find_method(name: str) -> Method:
     """The gradient or perturbation method of this name.
 
     Raises:
         SegcamError: if there is none.
     """
-    methods: dict[str, AnyMethod] = {**METHODS, **PERTURBATIONS}
+    methods: dict[str, Method] = {**METHODS, **PERTURBATIONS}
     if name not in methods:
         raise SegcamError(f"There is no method {name!r}. Choose from: {', '.join(methods)}.")
     return methods[name]
 
 
 def gradient_maps(
-    method: Method, run: Forward, stages: Sequence[Stage], weights: torch.Tensor, *, keep: bool
+    method: GradientMethod, run: Forward, stages: Sequence[Stage], weights: torch.Tensor, *, keep: bool
 ) -> dict[str, StageMap]:
     """The maps of all stages from one backward pass; a stage that the score does not depend on is missing.
 
@@ -79,7 +78,9 @@ def gradient_maps(
         if activations is not None and activations.ndim != 4:
             raise SegcamError(f"The layer {stage.layer} gives no feature map, but {tuple(activations.shape)}.")
         if activations is not None and gradient is not None:
-            values = method.compute(activations, gradient)
+            # Half precision is for the network; sums over a whole map need more.
+            precise = torch.promote_types(activations.dtype, torch.float32)
+            values = method.compute(activations.to(precise), gradient.to(precise))
             reacts = gradient.flatten(1).any(1).tolist()
             maps[stage.name] = StageMap(values if method.signed else values.relu(), reacts)
     return maps
@@ -91,7 +92,6 @@ def perturbation_maps(
     x: torch.Tensor,
     stages: Sequence[Stage],
     weights: torch.Tensor,
-    multiple: int,
     patience: Patience,
 ) -> dict[str, StageMap]:
     """The maps of all stages from many runs of the network, stage by stage and frame by frame.
@@ -102,14 +102,12 @@ def perturbation_maps(
         x: the input ``(B, C, H, W)``.
         stages: to be explained.
         weights: M in the channel of the explained class ``(B, C, H, W)``.
-        multiple: of what the input's sides must be, pixels.
         patience: how it is watched.
 
     Raises:
         Cancelled: once the user has stopped it.
         SegcamError: if a stage gives no feature map.
     """
-    previews = {"preview": True, "multiple": multiple} if patience.preview and method.name == "scorecam" else {}
     maps = {}
     for stage in stages:
 
@@ -119,7 +117,7 @@ def perturbation_maps(
 
         given = [
             perturb(
-                method.probe(module, x[i : i + 1], stage, weights[i : i + 1], **previews),
+                _probe(method, module, x[i : i + 1], stage, weights[i : i + 1], patience),
                 progress=tell,
                 cancelled=patience.cancelled,
             )
@@ -128,3 +126,23 @@ def perturbation_maps(
         values = torch.stack([of_frame.values for of_frame in given]).relu()
         maps[stage.name] = StageMap(values, [bool(of_frame.weights.any()) for of_frame in given])
     return maps
+
+
+def perturbation_cost(
+    method: Perturbation,
+    module: nn.Module,
+    x: torch.Tensor,
+    stages: Sequence[Stage],
+    logits: torch.Tensor,
+    patience: Patience,
+) -> Cost:
+    """What ``perturbation_maps`` would cost for one frame ``(1, C, H, W)`` whose logits are given."""
+    costs = (estimate(_probe(method, module, x, stage, torch.zeros_like(logits), patience)) for stage in stages)
+    return sum(costs, Cost(0, 0.0))
+
+
+def _probe(
+    method: Perturbation, module: nn.Module, x: torch.Tensor, stage: Stage, weights: torch.Tensor, patience: Patience
+) -> Probe:
+    options = {"preview": patience.preview} if method.has_preview else {}
+    return method.probe(module, x, stage, weights, **options)

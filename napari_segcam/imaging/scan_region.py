@@ -81,7 +81,7 @@ def parse_crop(text: str, cine: Cine) -> Crop | None:
     """What a user's word for a crop means for a cine; None is no crop.
 
     Args:
-        text: ``"auto"`` for the region of the scan, ``"none"``, or ``"TOP,BOTTOM,LEFT,RIGHT"`` in pixels, without the
+        text: ``"auto"`` for the region of the scan, ``"none"``, or ``"LEFT,TOP,RIGHT,BOTTOM"`` in pixels, without the
             last row and column.
         cine: whose frames are to be cropped.
 
@@ -95,9 +95,9 @@ def parse_crop(text: str, cine: Cine) -> Crop | None:
     edges = [part.strip() for part in text.split(",")]
     if len(edges) != 4 or not all(edge.isdecimal() for edge in edges):
         raise SegcamError(
-            f"The crop {text} is not understood: give 'auto', 'none', or four numbers of pixels, TOP,BOTTOM,LEFT,RIGHT."
+            f"The crop {text} is not understood: give 'auto', 'none', or four numbers of pixels, LEFT,TOP,RIGHT,BOTTOM."
         )
-    top, bottom, left, right = map(int, edges)
+    left, top, right, bottom = map(int, edges)
     return slice(top, bottom), slice(left, right)
 
 

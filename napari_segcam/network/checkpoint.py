@@ -1,17 +1,20 @@
-"""Checkpoints: a file or folder on disk becomes a dict of named tensors, without running anything that is in it."""
+"""Checkpoints: a file or folder on disk becomes named tensors, or a network, without running anything that is in it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from torch import nn
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.containers import read_container
+from napari_segcam.network.containers import Container, read_container
+from napari_segcam.network.inert_objects import Record
+from napari_segcam.network.pickled_module import UnknownClass, rebuilt, weights_of
 from napari_segcam.network.state_dict import check_tensors, find_weights, listed, not_finite, strip_prefixes
 
 # What SMP's `save_pretrained` writes into a folder: the settings, and the weights under one of two names.
@@ -31,6 +34,10 @@ class Checkpoint:
         settings: what the container says of how the network was built: the fields of an SMP folder's
             ``config.json``, or of safetensors' metadata.
         warnings: what the user should know of these weights.
+        form: what the file is: weights alone; a whole pickled network; TorchScript; a torch.export program; or Keras.
+        module: the network itself, in eval mode on the CPU, where the file is more than weights.
+        beside: what a torch file holds next to its weights, such as the epoch or the arguments of the training run:
+            plain data and tensors, with all other objects inert.
     """
 
     path: Path
@@ -38,13 +45,17 @@ class Checkpoint:
     sha256: str
     settings: dict[str, Any]
     warnings: tuple[str, ...] = ()
+    form: Literal["weights", "pickled", "torchscript", "exported", "keras"] = "weights"
+    module: nn.Module | None = field(default=None, repr=False)
+    beside: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint: a torch file (new or old format), safetensors, or a folder saved by SMP.
 
     The content decides what a file is, not its name. The weights may lie in a plain state dict or in what training
-    code usually saves (``"state_dict"``, ``"model_state_dict"``, ``"model"`` …), with an optimizer beside them.
+    code usually saves (``"state_dict"``, ``"model_state_dict"``, ``"model"`` …), with an optimizer beside them. Whole
+    networks are read too: pickled ones of known libraries, TorchScript, programs of torch.export, and Keras.
 
     Raises:
         SegcamError: if there is no such file, it is no checkpoint, is damaged, or would run code on opening.
@@ -52,19 +63,43 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     try:
         file = _weights_file(path)
-        content, metadata = read_container(file)
-        settings = metadata | _smp_settings(file)
+        container = read_container(file)
+        settings = container.metadata | _smp_settings(file)
         with file.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         file_size = file.stat().st_size
     except OSError as error:
         raise SegcamError(f"{path} cannot be read: {error}.") from error
     try:
-        weights, left_out = strip_prefixes(find_weights(content))
-        check_tensors(weights, file_size)
+        return _checkpoint(path, container, sha256, settings, file_size)
     except SegcamError as error:
         raise SegcamError(f"{path} {error}.") from error
-    return Checkpoint(path, weights, sha256, settings, tuple(_warnings(weights, left_out)))
+
+
+def _checkpoint(path: Path, container: Container, sha256: str, settings: dict[str, Any], file_size: int) -> Checkpoint:
+    content = container.content
+    if isinstance(content, nn.Module):
+        weights = content.state_dict()
+        check_tensors(weights, file_size)
+        return Checkpoint(path, weights, sha256, settings, tuple(_warnings(weights, ())), container.form, content)
+    found = find_weights(content)
+    beside = {key: value for key, value in content.items() if isinstance(key, str)} if isinstance(content, dict) else {}
+    if isinstance(found.network, Record):
+        weights = weights_of(found.network)
+        check_tensors(weights, file_size)
+        notes = (*found.notes, *_warnings(weights, ()))
+        try:
+            module = rebuilt(found.network)
+        except UnknownClass:
+            if not found.network.name.startswith("segmentation_models_pytorch."):
+                raise
+            notes = (*notes, "Saved whole by another version of SMP: the network is built anew around its weights.")
+            return Checkpoint(path, weights, sha256, settings, notes, beside=beside)
+        return Checkpoint(path, weights, sha256, settings, notes, "pickled", module, beside)
+    weights, left_out = strip_prefixes(found.network)
+    check_tensors(weights, file_size)
+    notes = (*found.notes, *_warnings(weights, left_out))
+    return Checkpoint(path, weights, sha256, settings, notes, beside=beside)
 
 
 def _weights_file(path: Path) -> Path:

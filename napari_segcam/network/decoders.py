@@ -69,6 +69,7 @@ def _unet_reading(shapes: Shapes, blocks: list[str]) -> Reading:
             "decoder_attention_type": "scse" if f"{blocks[0]}.attention2.attention.cSE.1.weight" in shapes else None,
         },
         {first_takes: shapes[f"{blocks[0]}.conv1.0.weight"][1]},
+        {"decoder_interpolation": "nearest"},
     )
 
 
@@ -83,6 +84,7 @@ def _manet(shapes: Shapes) -> Iterator[Reading]:
             "decoder_pab_channels": attention[0],
         },
         {(depth,): attention[1]},
+        {"decoder_interpolation": "nearest"},
     )
 
 
@@ -109,7 +111,7 @@ def _fpn(shapes: Shapes) -> Iterator[Reading]:
             },
             {(depth - back,): lateral[1] for back, lateral in enumerate(laterals)},
             # The decoder ends four stages above the deepest; the mask should have the image's size.
-            {"upsampling": 2 ** (depth - 3)},
+            {"upsampling": 2 ** (depth - 3), "decoder_interpolation": "nearest"},
         )
 
 
@@ -163,7 +165,7 @@ def _pan(shapes: Shapes) -> Iterator[Reading]:
     yield Reading(
         {"encoder_depth": depth, "decoder_channels": out_channels},
         {(depth,): taken, (2,): shapes["decoder.gau1.conv2.conv.weight"][1]},
-        {"encoder_output_stride": 16},
+        {"encoder_output_stride": 16, "decoder_interpolation": "bilinear"},
     )
 
 

@@ -157,7 +157,7 @@ def match_encoder(
     fault: SegcamError | None = None
     for reading in readings:
         try:
-            expected, out_channels = _built(name, reading.depth, vision_transformer)
+            expected, out_channels = built_encoder(name, reading.depth, vision_transformer)
         except SegcamError as error:
             fault = fault or error
             continue
@@ -172,7 +172,7 @@ def match_encoder(
 
 
 @cache
-def _built(name: str, depth: int, vision_transformer: bool = False) -> tuple[Shapes, tuple[int, ...]]:
+def built_encoder(name: str, depth: int, vision_transformer: bool = False) -> tuple[Shapes, tuple[int, ...]]:
     """Shapes of an encoder's weights for three input channels, and the channels of its stages."""
     import segmentation_models_pytorch as smp
 

@@ -2,62 +2,258 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.checkpoint import read_checkpoint
+from napari_segcam.network.checkpoint import Checkpoint, read_checkpoint
 from napari_segcam.network.device import choose_device
-from napari_segcam.network.model_card import ModelCard, find_card
+from napari_segcam.network.encoders import one_line
+from napari_segcam.network.factory import made_by
+from napari_segcam.network.final_activation import drop_final_activation
+from napari_segcam.network.fitting import left_out, put_in
+from napari_segcam.network.graph_network import GraphNetwork
+from napari_segcam.network.keras_network import KerasNetwork
+from napari_segcam.network.model_card import ModelCard, card_of, card_path, find_card, write_card
 from napari_segcam.network.network import Network
 from napari_segcam.network.recognise import build, recognise
+from napari_segcam.network.saved_preprocessing import saved_preprocessing
+from napari_segcam.network.state_dict import listed
+from napari_segcam.network.survey import survey
+from napari_segcam.network.torchscript import WHY_CLOSED, ScriptedNetwork
+
+_TITLES = {"torchscript": "TorchScript network", "exported": "exported program", "keras": "Keras network"}
+
+_ACTIVATION_LEFT_OUT = "The network ends in a {}, which is left out: logits are wanted."
 
 
 def load_network(
-    path: str | Path,
+    path: str | Path | None = None,
     device: str = "auto",
     *,
     architecture: str | None = None,
     encoder: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    factory: str | None = None,
     card: ModelCard | None = None,
     rewrite: bool = True,
 ) -> Network:
     """Load a checkpoint: its architecture is recognised from the weights, its model card read from beside it.
 
+    Networks that were saved whole come as they are: pickled ones of known libraries, TorchScript, torch.export, Keras.
+
     Args:
-        path: a checkpoint file, or a folder written by SMP's ``save_pretrained``.
+        path: a checkpoint file, or a folder written by SMP's ``save_pretrained``. It may be absent where there is a
+            factory, whose network then stays as it was made.
         device: ``"auto"`` (CUDA, else MPS, else CPU), ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"cpu"``.
         architecture: an SMP architecture such as ``"UnetPlusPlus"``, where it cannot be recognised.
         encoder: an SMP encoder such as ``"efficientnet-b5"``, where it cannot be recognised.
+        options: arguments of the architecture that the weights do not tell; see ``Network.assumed``.
+        factory: ``"package.module:function"``, which makes a network of one's own. It is imported and called: this
+            runs code, and nothing is recognised.
         card: used instead of the card beside the checkpoint.
         rewrite: whether to run the network in its inference form, rewritten exactly to save time and memory.
 
     Raises:
         SegcamError: if the file is no checkpoint, is not recognised, does not match, or the device is not there.
     """
-    path = Path(path)
     chosen = choose_device(device)
-    checkpoint = read_checkpoint(path)
-    found = card or find_card(path)
-    blueprint = recognise(
-        checkpoint,
-        architecture or (found.architecture if found else None),
-        encoder or (found.encoder if found else None),
-    )
-    if found is None:
-        found = ModelCard(input_channels=blueprint.in_channels)
-    if found.input_channels != blueprint.in_channels:
-        raise SegcamError(
-            f"The model card of {path.name} says {found.input_channels} input channels, but the weights take "
-            f"{blueprint.in_channels}. Correct input_channels in the card."
-        )
+    if path is None and factory is None:
+        raise SegcamError("There is nothing to load: give a checkpoint, or the function that makes the network.")
+    checkpoint = None if path is None else read_checkpoint(path)
+    if card is None and checkpoint is not None:
+        card = find_card(checkpoint.path)
+    if factory is not None:
+        made = _made_by_factory(factory, checkpoint, card)
+    else:
+        assert checkpoint is not None
+        if checkpoint.module is not None:
+            made = _whole(checkpoint, checkpoint.module, card)
+        else:
+            made = _recognised(checkpoint, card or ModelCard(), architecture, encoder, options)
+    name = factory or "" if checkpoint is None else checkpoint.path.name
+    sha256 = "" if checkpoint is None else checkpoint.sha256
     return Network.of(
-        build(blueprint, checkpoint),
-        found,
+        made.module,
+        _settled(card, made, name),
         chosen,
         rewrite=rewrite,
-        name=path.name,
-        architecture=blueprint.architecture,
-        encoder=blueprint.encoder,
-        sha256=checkpoint.sha256,
-        warnings=checkpoint.warnings,
+        name=name,
+        architecture=made.architecture,
+        encoder=made.encoder,
+        sha256=sha256,
+        warnings=(*made.warnings, *_doubts(card, sha256, name)),
+        assumed=made.assumed,
     )
+
+
+def save_card(network: Network, checkpoint: str | Path, *, force: bool = False) -> Path:
+    """Write a network's card beside its checkpoint, with the checksum of the weights and what is assumed.
+
+    Returns:
+        Where it was written.
+
+    Raises:
+        SegcamError: if there is a card already and it is not to be replaced, or it cannot be written.
+    """
+    path = card_path(Path(checkpoint))
+    write_card(card_of({"sha256": network.sha256}, network.card), path, force=force, assumed=network.assumed)
+    return path
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A module with its weights in it, and what is known of it.
+
+    Attributes:
+        module: in eval mode, frozen, on the CPU.
+        in_channels: of the image.
+        told: what files beside the weights say of feeding and reading it.
+    """
+
+    module: nn.Module
+    in_channels: int
+    architecture: str
+    encoder: str = ""
+    assumed: Mapping[str, str] = field(default_factory=dict)
+    told: ModelCard | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def _recognised(
+    checkpoint: Checkpoint,
+    card: ModelCard,
+    architecture: str | None,
+    encoder: str | None,
+    options: Mapping[str, Any] | None,
+) -> _Made:
+    blueprint = recognise(
+        checkpoint, architecture or card.architecture, encoder or card.encoder, {**card.options, **(options or {})}
+    )
+    module = build(blueprint, checkpoint)
+    told = blueprint.card
+    if told is None and "_model_class" in checkpoint.settings:  # as SMP's folders say
+        told = saved_preprocessing(checkpoint.path, blueprint.in_channels)
+    return _Made(
+        module,
+        blueprint.in_channels,
+        blueprint.title,
+        blueprint.encoder,
+        blueprint.assumed,
+        told,
+        (*checkpoint.warnings, *_left_out(module, checkpoint)),
+    )
+
+
+def _whole(checkpoint: Checkpoint, module: nn.Module, card: ModelCard | None) -> _Made:
+    """A network that the file holds whole: nothing needs to be recognised, but it must run."""
+    module = module.requires_grad_(False).float()
+    dropped = drop_final_activation(module)
+    in_channels = _told_channels(card) or _taken_channels(module)
+    told, assumed = _feeding(module, card)
+    try:
+        with torch.no_grad():
+            survey(module, in_channels)
+    except SegcamError:
+        raise
+    except Exception as error:  # attributes that were not taken over, or made no sense from the beginning
+        raise SegcamError(f"{checkpoint.path}: the network does not run: {one_line(error)}") from error
+    notes = (_ACTIVATION_LEFT_OUT.format(dropped),) if dropped else ()
+    if isinstance(module, ScriptedNetwork):
+        notes = (*notes, WHY_CLOSED)
+    if isinstance(module, KerasNetwork):
+        notes = (*notes, *module.doubts)
+    architecture, encoder = _names(module, checkpoint.form)
+    return _Made(
+        module,
+        in_channels,
+        architecture,
+        encoder,
+        assumed,
+        told,
+        warnings=(*checkpoint.warnings, *notes),
+    )
+
+
+def _feeding(module: nn.Module, card: ModelCard | None) -> tuple[ModelCard, dict[str, str]]:
+    """What a whole network tells of how it is fed, and what of that is assumed."""
+    fields: dict[str, Any] = {}
+    assumed: dict[str, str] = {}
+    if isinstance(module, GraphNetwork | KerasNetwork) and module.image_size is not None:
+        height, width = module.image_size
+        fields["size"] = {"rule": "resize", "height": height, "width": width}
+    if isinstance(module, KerasNetwork):
+        fields["normalisation"] = module.normalisation
+        if card is None or "normalisation" not in card.model_fields_set:
+            assumed["normalisation"] = module.normalisation
+        if len(module.outputs) > 1:
+            assumed["output"] = f"{module.outputs[0]}, the first of {len(module.outputs)}"
+    return card_of(fields), assumed
+
+
+def _names(module: nn.Module, form: str) -> tuple[str, str]:
+    """What a whole network is called, and its encoder: SMP's networks know theirs."""
+    if form != "pickled":
+        return _TITLES[form], ""
+    is_smp = type(module).__module__.startswith("segmentation_models_pytorch.")
+    return type(module).__name__, str(getattr(module, "name", "")).partition("-")[2] if is_smp else ""
+
+
+def _told_channels(card: ModelCard | None) -> int | None:
+    """The channels of the image where the user says so: of a network that nobody knows, that counts more."""
+    return card.input_channels if card is not None and "input_channels" in card.model_fields_set else None
+
+
+def _taken_channels(module: nn.Module) -> int:
+    """The channels of the image, judged by the first convolution; 3 where there is none."""
+    if isinstance(module, GraphNetwork | KerasNetwork) and module.channels is not None:
+        return module.channels
+    first = next((weights for weights in module.parameters() if weights.ndim == 4), None)
+    return 3 if first is None else first.shape[1]
+
+
+def _made_by_factory(factory: str, checkpoint: Checkpoint | None, card: ModelCard | None) -> _Made:
+    module = made_by(factory).float()
+    warnings: tuple[str, ...] = ()
+    if checkpoint is not None:
+        put_in(module, checkpoint.weights, f"{checkpoint.path}: the weights do not fit what {factory} made")
+        warnings = (*checkpoint.warnings, *_left_out(module, checkpoint))
+    architecture = type(module).__name__
+    dropped = drop_final_activation(module)
+    notes = (_ACTIVATION_LEFT_OUT.format(dropped),) if dropped else ()
+    in_channels = _told_channels(card) or _taken_channels(module)
+    return _Made(module, in_channels, architecture, warnings=(*warnings, *notes))
+
+
+def _settled(card: ModelCard | None, made: _Made, name: str) -> ModelCard:
+    """The card that holds: what the user gave, then what the files beside the weights say, then what the weights tell.
+
+    Raises:
+        SegcamError: if the card contradicts the weights.
+    """
+    told = card_of({"input_channels": made.in_channels}, made.told)
+    if card is None:
+        return told
+    given = card.model_dump(exclude_unset=True)
+    if given.get("input_channels", made.in_channels) != made.in_channels:
+        raise SegcamError(
+            f"The model card of {name} says {card.input_channels} input channels, but the weights take "
+            f"{made.in_channels}. Correct input_channels in the card."
+        )
+    return card_of(given, told)
+
+
+def _left_out(module: nn.Module, checkpoint: Checkpoint) -> list[str]:
+    names = left_out(module, checkpoint.weights)
+    return [f"{len(names)} tensors are not the network's own and were left out: {listed(names)}."] if names else []
+
+
+def _doubts(card: ModelCard | None, sha256: str, name: str) -> list[str]:
+    if card is None or card.sha256 in (None, sha256):
+        return []
+    return [f"The model card was written for other weights than those in {name}: check that it still holds."]

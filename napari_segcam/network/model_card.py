@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.files import whole_file
@@ -16,6 +18,9 @@ CARD_SUFFIX = ".segcam.yaml"
 # The statistics behind segmentation-models-pytorch's `get_preprocessing_params(..., "imagenet")`.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _CardPart(BaseModel):
@@ -49,17 +54,46 @@ class ModelCard(_CardPart):
     """What the weights alone do not say.
 
     With one class the output is a sigmoid cut at ``threshold``; with several it is a softmax whose first class is the
-    background. ``architecture`` and ``encoder`` need to be given only where they cannot be recognised from the weights.
+    background. ``architecture``, ``encoder`` and ``options`` (further arguments of the architecture) need to be given
+    only where they cannot be recognised from the weights.
+
+    The normalisation works on pixels from 0 (black) to 1 (white): ``unit`` leaves them so, ``imagenet`` and ``custom``
+    subtract a mean and divide by a standard deviation, ``zscore`` takes these from the image itself; ``none`` passes
+    the stored values on. The numbers of ``custom`` are one for all channels or one for each.
+
+    ``class_colours``, such as ``"#00e5ff"``, go with ``class_names``. ``sha256`` is that of the weights file.
     """
 
     architecture: str | None = None
     encoder: str | None = None
+    options: Mapping[str, Any] = Field(default_factory=dict)
     input_channels: int = Field(default=3, ge=1)
     size: SizeRule = SizeRule()
-    normalisation: Literal["imagenet", "unit", "zscore", "none"] = "imagenet"
+    normalisation: Literal["imagenet", "unit", "zscore", "custom", "none"] = "imagenet"
+    mean: tuple[float, ...] = ()
+    std: tuple[Annotated[float, Field(gt=0)], ...] = ()
     class_names: tuple[str, ...] = ()
+    class_colours: tuple[Colour, ...] = ()
     threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
     notes: str = ""
+    sha256: Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _fields_go_together(self) -> ModelCard:
+        numbers = {len(self.mean), len(self.std)}
+        if self.normalisation == "custom":
+            if not numbers <= {1, self.input_channels}:
+                raise ValueError(
+                    "the custom normalisation needs mean and std, each one number or one for each input channel "
+                    f"({self.input_channels})"
+                )
+        elif numbers != {0}:
+            raise ValueError(f"mean and std go with normalisation custom, not {self.normalisation}")
+        if self.class_colours and len(self.class_colours) != len(self.class_names):
+            raise ValueError(
+                f"there are {len(self.class_colours)} class_colours for {len(self.class_names)} class_names"
+            )
+        return self
 
 
 def card_path(checkpoint: Path) -> Path:
@@ -80,11 +114,23 @@ def read_card(path: Path) -> ModelCard:
         return ModelCard.model_validate(content or {})
     except (OSError, UnicodeDecodeError) as error:
         raise SegcamError(f"The model card {path} cannot be read: {error}.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise SegcamError(f"The model card {path} is not valid YAML: {' '.join(str(error).split())}.") from error
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'card'}: {e['msg']}" for e in error.errors())
-        raise SegcamError(f"The model card {path} is not right: {faults}.") from error
+        raise SegcamError(f"The model card {path} is not right: {_faults(error)}.") from error
+
+
+def card_of(fields: Mapping[str, Any], base: ModelCard | None = None) -> ModelCard:
+    """A card with these fields; all others are as in ``base``, and count as not given where they do not there either.
+
+    Raises:
+        SegcamError: if a field is unknown or out of range.
+    """
+    kept = base.model_dump(exclude_unset=True) if base is not None else {}
+    try:
+        return ModelCard.model_validate(kept | dict(fields))
+    except ValidationError as error:
+        raise SegcamError(f"The model card would not be right: {_faults(error)}.") from error
 
 
 def find_card(checkpoint: Path) -> ModelCard | None:
@@ -93,8 +139,47 @@ def find_card(checkpoint: Path) -> ModelCard | None:
     return read_card(path) if path.is_file() else None
 
 
-def write_card(card: ModelCard, path: Path) -> None:
-    """Write a card as YAML, leaving out what stands at its default."""
-    content = card.model_dump(mode="json", exclude_defaults=True)
+def write_card(card: ModelCard, path: Path, *, force: bool = False, assumed: Mapping[str, str] | None = None) -> None:
+    """Write a card as YAML: the fields that were given, and as comments what is assumed.
+
+    Args:
+        card: what to write.
+        path: see ``card_path``.
+        force: whether to put it in the place of a card that is there.
+        assumed: as ``Network.assumed``.
+
+    Raises:
+        SegcamError: if there is a card already, or the file cannot be written.
+    """
+    if path.exists() and not force:
+        raise SegcamError(f"There is a model card already: {path}. To replace it, ask for that (--force).")
+    content = card.model_dump(mode="json", exclude_unset=True)
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True) if content else ""
+    if assumed:
+        text += (
+            "# Assumed, since nothing tells. What is wrong, set above; what is no field of its own, under options:\n"
+        )
+        text += "".join(f"#   {name}: {value}\n" for name, value in assumed.items())
     with whole_file(path) as file:
-        file.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
+
+
+def _faults(error: ValidationError) -> str:
+    """What is wrong with a card, field by field, in the user's words."""
+    return "; ".join(_fault(fault) for fault in error.errors())
+
+
+def _fault(fault: Any) -> str:
+    where = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden":
+        fields = SizeRule.model_fields if where.startswith("size.") else ModelCard.model_fields
+        close = get_close_matches(str(fault["loc"][-1]), fields, n=1, cutoff=0.5)
+        return f"there is no field {where}" + (f" (did you mean {close[0]}?)" if close else f": {', '.join(fields)}")
+    if fault["type"] == "literal_error":
+        return f"{where} is {fault['input']!r}, but may be {fault['ctx']['expected']}"
+    if not where and fault["type"] == "model_type":
+        return "fields with their values are wanted, such as threshold: 0.4"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error" or not where:
+        return f"{where}: {message}" if where else message
+    return f"{where} is {fault['input']!r}: {message[:1].lower()}{message[1:]}"

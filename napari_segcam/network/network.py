@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,11 +13,14 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.network.automatic_stages import automatic_stages
 from napari_segcam.network.device import choose_device
 from napari_segcam.network.inference import InferenceForm, inference_form
 from napari_segcam.network.model_card import ModelCard, SizeRule
+from napari_segcam.network.rewritten_stages import rewritten_stages
 from napari_segcam.network.stages import Stage, aliases, find_stages, main_stages, stage_at
 from napari_segcam.network.survey import Survey, survey
+from napari_segcam.network.torchscript import WHY_CLOSED, ScriptedNetwork
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +31,17 @@ class Network:
         module: the plain ``torch.nn.Module``. It is for looking at: what runs may be its rewritten copy.
         form: the same network, rewritten exactly to save time and memory.
         card: how it is fed and read.
-        stages: its named stages, in order of execution; empty where the module has no encoder and decoder.
+        stages: its named stages, in order of execution: SMP's own, else those found by the sizes of the maps.
         rewritten: those of the stages that the rewritten form has too, by name, as they are found there.
-        classes: channels of its output; one means a sigmoid, several a softmax whose first is the background.
+        classes: channels of its output; one means a sigmoid, several a softmax. Of a segmentation the first of several
+            is the background.
         stride: its input's height and width must be multiples of this, pixels.
         name: of the checkpoint, for people.
         architecture: for example ``"UnetPlusPlus"``.
         encoder: for example ``"efficientnet-b5"``; empty where unknown.
         sha256: of the weights file; empty for a module that came without one.
         warnings: what the user should know of these weights.
+        assumed: what nothing tells of how the network is built, fed or read → what stands in for it, in plain text.
         lock: held while the module runs, since taps on a module are not thread-safe.
     """
 
@@ -53,6 +57,7 @@ class Network:
     encoder: str
     sha256: str
     warnings: tuple[str, ...]
+    assumed: Mapping[str, str]
     seen: Survey = field(repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -60,16 +65,16 @@ class Network:
     def from_module(
         cls, module: nn.Module, card: ModelCard | None = None, device: str = "auto", *, rewrite: bool = True
     ) -> Network:
-        """A network from any segmentation module, which is copied and not changed for its owner.
+        """A network from any module that segments or classifies; it is copied and not changed for its owner.
 
         Args:
-            module: takes ``(B, card.input_channels, H, W)`` and returns ``(B, C, H, W)`` logits.
+            module: takes ``(B, card.input_channels, H, W)`` and returns logits, ``(B, C, H, W)`` or ``(B, C)``.
             card: how it is fed and read; by default as the card's defaults say.
             device: as for ``load_network``.
             rewrite: as for ``load_network``.
 
         Raises:
-            SegcamError: if the module does not run, or gives no ``(B, C, H, W)`` output.
+            SegcamError: if the module does not run, or gives no such output.
         """
         copied = copy.deepcopy(module)
         chosen = choose_device(device)
@@ -88,6 +93,7 @@ class Network:
         encoder: str = "",
         sha256: str = "",
         warnings: tuple[str, ...] = (),
+        assumed: Mapping[str, str] | None = None,
     ) -> Network:
         """A network from a module that is handed over; the arguments are this class's attributes.
 
@@ -106,13 +112,15 @@ class Network:
                 "Correct class_names in the card."
             )
         stages = find_stages(module, seen)
+        if not stages and not isinstance(module, ScriptedNetwork):
+            stages = automatic_stages(module, card.input_channels)
         required = getattr(getattr(module, "encoder", None), "output_stride", None)
         return cls(
             module=module,
             form=form,
             card=card,
             stages=stages,
-            rewritten=_same_stages(stages, seen, form, card.input_channels),
+            rewritten=rewritten_stages(stages, seen, form, card.input_channels),
             classes=seen.classes,
             stride=int(required or max((stage.stride for stage in stages), default=32)),
             name=name,
@@ -120,6 +128,7 @@ class Network:
             encoder=encoder,
             sha256=sha256,
             warnings=warnings,
+            assumed=dict(assumed or {}) | _assumed(card, seen),
             seen=seen,
         )
 
@@ -134,18 +143,30 @@ class Network:
         return parameter.dtype if parameter is not None else torch.float32
 
     @property
+    def segments(self) -> bool:
+        """Whether it gives a mask; else it classifies, and gives one score per class for the whole image."""
+        return self.seen.segments
+
+    @property
     def has_background(self) -> bool:
-        """Whether the first output channel is the background, as it is where there are several."""
-        return self.classes > 1
+        """Whether the first output channel is the background, as it is in a segmentation with several."""
+        return self.segments and self.classes > 1
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """One name per output channel, from the card where it gives them."""
         if self.card.class_names:
             return self.card.class_names
-        if not self.has_background:
+        if self.has_background:
+            return ("background", *(f"class {index}" for index in range(1, self.classes)))
+        if self.segments:
             return ("foreground",)
-        return ("background", *(f"class {index}" for index in range(1, self.classes)))
+        return tuple(f"class {index}" for index in range(self.classes))
+
+    @property
+    def why_closed(self) -> str:
+        """Why its layers cannot be tapped, for people; empty where they can."""
+        return WHY_CLOSED if isinstance(self.module, ScriptedNetwork) else ""
 
     def class_index(self, wanted: int | str | None) -> int:
         """The output channel of a class given by number or name; by default the first that is not the background.
@@ -189,8 +210,11 @@ class Network:
         """The stage of this name, alias, or dotted layer name.
 
         Raises:
-            SegcamError: if there is none; the message lists the closest names.
+            SegcamError: if there is none; the message lists the closest names. If the layers cannot be tapped, it says
+                why.
         """
+        if self.why_closed:
+            raise SegcamError(self.why_closed)
         resolved = aliases(self.stages).get(name, name)
         for stage in self.stages:
             if stage.name == resolved:
@@ -218,17 +242,12 @@ class Network:
         return tuple(dict.fromkeys(self.stage(name) for name in names))
 
 
-def _same_stages(stages: tuple[Stage, ...], seen: Survey, form: InferenceForm, input_channels: int) -> dict[str, Stage]:
-    """The stages that give the same in both forms: a layer of the same name may by now hold the next one, too."""
-    seen_rewritten = survey(form.module, input_channels)
-    candidates = {stage.name: stage for stage in find_stages(form.module, seen_rewritten)}
-    same = {}
-    for stage in stages:
-        candidate = candidates.get(stage.name)
-        if candidate is not None and math.isclose(
-            seen.outputs[stage.layer, stage.output].magnitude,
-            seen_rewritten.outputs[candidate.layer, candidate.output].magnitude,
-            rel_tol=1e-3,
-        ):
-            same[stage.name] = candidate
-    return same
+def _assumed(card: ModelCard, seen: Survey) -> dict[str, str]:
+    """What the card leaves open."""
+    assumed: dict[str, str] = {}
+    if "normalisation" not in card.model_fields_set:
+        assumed["normalisation"] = card.normalisation
+    if not card.class_names and seen.classes > 1:
+        background = ", the first of which is the background" if seen.segments else ""
+        assumed["classes"] = f"{seen.classes} that exclude each other{background}"
+    return assumed

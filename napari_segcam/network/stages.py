@@ -36,6 +36,10 @@ class Stage:
     overwritten: bool = False
 
 
+# The network's input itself, for what is explained without looking into the network; its stride is that of the map.
+INPUT = Stage(name="input", kind="layer", stride=16, channels=1, layer="")
+
+
 def stage_at(seen: Survey, name: str, kind: StageKind, layer: str, output: int | None = None) -> Stage:
     """The stage at a place that the survey saw."""
     given = seen.outputs[layer, output]
@@ -51,12 +55,18 @@ def stage_at(seen: Survey, name: str, kind: StageKind, layer: str, output: int |
 
 
 def find_stages(module: nn.Module, seen: Survey) -> tuple[Stage, ...]:
-    """The stages of a network with an ``encoder`` that returns a list of maps and a ``decoder``, as all SMP networks.
+    """The stages of a network with an ``encoder``, a ``decoder`` and a ``segmentation_head``, as all SMP networks.
 
     ``encoder_1 … encoder_5`` are the encoder's own outputs; ``decoder_…`` the decoder's nodes under their own names;
-    ``seg_head`` the logits. A network of another form has none: its layers are explained by their dotted names.
+    ``seg_head`` the logits. A network of another form has none here: see ``automatic_stages``.
     """
-    return (*_encoder_stages(seen), *_decoder_stages(module, seen), *_head_stage(seen))
+    if ("segmentation_head", None) not in seen.outputs:
+        return ()
+    return (
+        *_encoder_stages(seen),
+        *_decoder_stages(module, seen),
+        stage_at(seen, "seg_head", "head", "segmentation_head"),
+    )
 
 
 def _encoder_stages(seen: Survey) -> Iterator[Stage]:
@@ -110,11 +120,6 @@ def _called_children(parent: nn.Module, prefix: str, seen: Survey) -> Iterator[s
             yield path
         else:
             yield from _called_children(child, f"{path}.", seen)
-
-
-def _head_stage(seen: Survey) -> Iterator[Stage]:
-    if ("segmentation_head", None) in seen.outputs:
-        yield stage_at(seen, "seg_head", "head", "segmentation_head")
 
 
 def main_stages(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:

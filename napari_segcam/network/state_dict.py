@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.network.inert_objects import Record
+from napari_segcam.network.pickled_module import is_network
 
-# Where training code puts the weights in what it saves, in order of preference. A moving average ("ema") comes last:
-# where both are there, the weights as trained are what the file is named after.
+# Where training code puts the weights in what it saves, in order of preference.
 _WRAPPERS = (
     "state_dict",
     "model_state_dict",
@@ -20,10 +22,20 @@ _WRAPPERS = (
     "network",
     "network_weights",
     "weights",
+    "module",
+)
+
+# Where it puts their moving average, which is what is meant for use: validation and deployment run with it.
+_AVERAGES = (
     "state_dict_ema",
     "ema_state_dict",
+    "model_ema_state_dict",
     "model_ema",
+    "ema_model",
+    "ema_weights",
     "ema",
+    "shadow",
+    "averaged_model",
 )
 
 # Layers of its own that torch puts around modules, anywhere in a name.
@@ -31,31 +43,84 @@ _TORCH_WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_m
 
 _SMP_PARTS = ("encoder.", "decoder.", "segmentation_head.", "classification_head.")
 
+Weights = dict[str, torch.Tensor]
 
-def find_weights(content: Any) -> dict[str, torch.Tensor]:
-    """The dict of tensors in a saved object: itself, or inside the usual wrappers, at most three deep.
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was found in a saved object.
+
+    Attributes:
+        network: the weights by name, or a whole pickled network, still inert.
+        notes: what the user should know of how it was chosen.
+    """
+
+    network: Weights | Record
+    notes: tuple[str, ...] = ()
+
+
+def find_weights(content: Any) -> Found:
+    """The dict of tensors, or the whole network, in a saved object: itself, or inside the usual wrappers.
+
+    Where weights and their moving average are both there, the average is taken if it has every tensor.
 
     Raises:
         SegcamError: if there is none, or several and no telling which is meant.
     """
-    for _ in range(4):
-        if not isinstance(content, Mapping):
-            break
-        inner = {key: value for key, value in content.items() if isinstance(value, Mapping)}
-        wrappers = [name for name in _WRAPPERS if name in inner][:1]
-        if not wrappers:
-            if tensors := {key: value for key, value in content.items() if _is_weight(key, value)}:
-                return {key: value.detach() for key, value in tensors.items()}
-            wrappers = [key for key, value in inner.items() if any(_is_weight(*item) for item in value.items())]
-        if len(wrappers) > 1:
-            raise SegcamError(
-                f"holds several sets of weights ({listed(map(str, wrappers))}). Save the one that is meant alone"
-            )
-        if not wrappers and len(inner) == 1:
-            wrappers = list(inner)
-        content = inner[wrappers[0]] if wrappers else None
-    kind = "nothing" if content is None else f"a {type(content).__name__}"
+    found = _unwrapped(content, depth=4)
+    if found is not None:
+        return found
+    kind = "nothing" if not content and isinstance(content, Mapping | None) else f"a {_kind(content)}"
     raise SegcamError(f"holds no weights: a dict of named tensors was expected, but there is {kind}")
+
+
+def _unwrapped(content: Any, depth: int) -> Found | None:
+    if isinstance(content, Record):
+        return Found(content) if is_network(content) else None
+    if not isinstance(content, Mapping) or depth == 0:
+        return None
+    inner = {key: value for key, value in content.items() if isinstance(value, Mapping) or _is_network(value)}
+    trained = _first(inner, _WRAPPERS, depth)
+    averaged = _first(inner, _AVERAGES, depth)
+    if trained is not None and averaged is not None:
+        return _chosen(trained, averaged)
+    if trained is not None:
+        return trained
+    if averaged is not None:
+        return Found(averaged.network, (*averaged.notes, "The weights are a moving average (EMA) of the trained ones."))
+    if tensors := {key: value.detach() for key, value in content.items() if _is_weight(key, value)}:
+        return Found(tensors)
+    several = [key for key, value in inner.items() if _is_network(value) or any(_is_weight(*i) for i in value.items())]
+    if len(several) > 1:
+        raise SegcamError(
+            f"holds several sets of weights ({listed(map(str, several))}). Save the one that is meant alone"
+        )
+    candidates = several or (list(inner) if len(inner) == 1 else [])
+    return _unwrapped(inner[candidates[0]], depth - 1) if candidates else None
+
+
+def _first(inner: Mapping[Any, Any], names: Iterable[str], depth: int) -> Found | None:
+    found = (_unwrapped(inner[name], depth - 1) for name in names if name in inner)
+    return next((one for one in found if one is not None), None)
+
+
+def _chosen(trained: Found, averaged: Found) -> Found:
+    """The average, unless it was taken of some of the tensors only."""
+    if isinstance(trained.network, dict) and isinstance(averaged.network, dict):
+        missing = strip_prefixes(trained.network)[0].keys() - strip_prefixes(averaged.network)[0].keys()
+        if missing:
+            note = f"The moving average (EMA) in the file lacks {len(missing)} tensors; the trained weights are used."
+            return Found(trained.network, (*trained.notes, note))
+    note = "The file holds trained weights and their moving average (EMA); the average is used."
+    return Found(averaged.network, (*averaged.notes, note))
+
+
+def _is_network(value: object) -> bool:
+    return isinstance(value, Record) and is_network(value)
+
+
+def _kind(content: object) -> str:
+    return content.name if isinstance(content, Record) else type(content).__name__
 
 
 def strip_prefixes(weights: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
@@ -96,14 +161,19 @@ def check_tensors(weights: Mapping[str, torch.Tensor], file_size: int) -> None:
 
 def not_finite(weights: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
     """Names of the tensors that hold a NaN or an infinity."""
-    floating = ((name, tensor) for name, tensor in weights.items() if tensor.is_floating_point())
-    return tuple(name for name, tensor in floating if not torch.isfinite(tensor.float()).all())
+    return tuple(name for name, tensor in weights.items() if tensor.is_floating_point() and not _is_finite(tensor))
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    # A sum that is finite has only finite terms, and takes a tenth of the time of looking at each.
+    return bool(tensor.sum(dtype=torch.float32).isfinite()) or bool(tensor.float().isfinite().all())
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:
     """The first few names, for a message."""
     names = list(names)
-    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+    shown = [" ".join(name.split())[:200] for name in names[:most]]  # a file can name things as it likes
+    return ", ".join(shown) + (", …" if len(names) > most else "")
 
 
 def _is_weight(key: object, value: object) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.network.graph_network import GraphNetwork
+from napari_segcam.network.keras_network import KerasNetwork
 
 # Sides of the dry run's square input, tried in turn: the first that the network accepts is enough.
 _DRY_RUN_SIDES = (64, 128, 224, 256, 384, 512)
@@ -26,6 +29,7 @@ class Output:
         version: raised by each change in place, when the layer gave it.
         overwritten: whether it was changed in place after that.
         magnitude: Euclidean norm of its values, when the layer gave it.
+        is_used: whether the network's output depends on it; True where that was not looked into.
     """
 
     order: int
@@ -34,6 +38,7 @@ class Output:
     version: int
     overwritten: bool
     magnitude: float
+    is_used: bool = True
 
     @property
     def is_map(self) -> bool:
@@ -47,10 +52,12 @@ class Survey:
     Attributes:
         side: of the square input that was used, pixels.
         classes: channels of the network's output.
+        segments: whether that is a map; else it is one score per class for the whole image.
     """
 
     side: int
     classes: int
+    segments: bool
     outputs: Mapping[tuple[str, int | None], Output]
 
     def layers(self) -> list[str]:
@@ -60,35 +67,49 @@ class Survey:
 
 
 def logits_of(output: object) -> torch.Tensor:
-    """The segmentation logits in whatever a network returns: a tensor, the first of several, or ``"out"`` of a dict.
+    """The logits in whatever a network returns: a tensor, the first of several, or ``"out"`` of a dict.
+
+    Returns:
+        ``(B, C, H, W)``; the scores ``(B, C)`` of a classification network as maps of a single pixel.
 
     Raises:
-        SegcamError: if there is no ``(B, C, H, W)`` tensor in it.
+        SegcamError: if there is no such tensor in it.
     """
     if isinstance(output, Mapping):
         output = output.get("out", next(iter(output.values()), None))
     elif isinstance(output, tuple | list) and output:
         output = output[0]
+    if isinstance(output, torch.Tensor) and output.ndim == 2:
+        return output[:, :, None, None]
     if not isinstance(output, torch.Tensor) or output.ndim != 4:
         raise SegcamError(
-            "This network does not return a segmentation: a (batch, classes, height, width) tensor was expected, "
-            f"but it gave {_described(output)}."
+            "This network returns neither a segmentation nor class scores: a tensor of (batch, classes, height, width) "
+            f"or of (batch, classes) was expected, but it gave {_described(output)}."
         )
     return output
 
 
-def survey(module: nn.Module, input_channels: int) -> Survey:
+def survey(module: nn.Module, input_channels: int, *, begin: int = 64, trace: bool = False) -> Survey:
     """Run the network once on a small image of noise, always the same, and note what every layer gives.
+
+    Args:
+        module: in eval mode.
+        input_channels: of the image.
+        begin: side of the image that is tried first, pixels; then larger ones, then smaller ones.
+        trace: look into which outputs the network's own output depends on. The module may hold on to tensors of this
+            run that cannot be copied: it should be a copy itself.
 
     Raises:
         SegcamError: if the network accepts no input of a usual size.
     """
     parameter = next(module.parameters(), torch.zeros(()))
+    only = module.image_size if isinstance(module, GraphNetwork | KerasNetwork) else None
     failure: Exception | None = None
-    for side in _DRY_RUN_SIDES:
-        x = torch.randn(1, input_channels, side, side, generator=torch.Generator().manual_seed(0)).to(parameter)
+    sides = sorted(_DRY_RUN_SIDES, key=lambda side: (side < begin, side))
+    for size in [only] if only else [(side, side) for side in sides]:
+        x = torch.randn(1, input_channels, *size, generator=torch.Generator().manual_seed(0)).to(parameter)
         try:
-            return _watched_run(module, x)
+            return _watched_run(module, x.requires_grad_(trace))
         except (RuntimeError, ValueError, AssertionError, IndexError) as error:
             failure = error
     raise SegcamError(
@@ -99,31 +120,66 @@ def survey(module: nn.Module, input_channels: int) -> Survey:
 
 def _watched_run(module: nn.Module, x: torch.Tensor) -> Survey:
     # The tensors are kept until the run has ended, so that each has an identity of its own.
-    given: dict[tuple[str, int | None], tuple[int, torch.Tensor, int, float]] = {}
+    given: dict[tuple[str, int | None], _Given] = {}
     order = count()
 
     def watch(layer: str, output: object) -> None:
         several = isinstance(output, tuple | list)
         for index, tensor in enumerate(output) if several else [(None, output)]:  # type: ignore[arg-type]
             if isinstance(tensor, torch.Tensor):
-                given[layer, index] = (next(order), tensor, tensor._version, float(tensor.float().norm()))
+                magnitude = float(tensor.detach().float().norm())
+                given[layer, index] = _Given(next(order), tensor, tensor._version, magnitude, tensor.grad_fn)
 
     handles = [
         part.register_forward_hook(lambda _module, _inputs, output, layer=layer: watch(layer, output))
         for layer, part in module.named_modules()
+        if not isinstance(part, torch.jit.ScriptModule)  # which refuse hooks
     ]
     try:
-        # no_grad and not inference_mode: the latter keeps no version counters, which show what is overwritten.
-        with torch.no_grad():
-            logits = logits_of(module(x))
+        # Without a graph no_grad and not inference_mode: the latter keeps no version counters, which show what is
+        # overwritten. With one the image is a copy, since a leaf of the graph cannot be changed in place.
+        with torch.set_grad_enabled(x.requires_grad):
+            logits = logits_of(module(x.clone()))
     finally:
         for handle in handles:
             handle.remove()
+    used = _ancestors(logits.grad_fn)
     outputs = {
-        place: Output(number, tuple(tensor.shape), id(tensor), version, tensor._version != version, magnitude)
-        for place, (number, tensor, version, magnitude) in given.items()
+        place: Output(
+            order=one.order,
+            shape=tuple(one.tensor.shape),
+            identity=id(one.tensor),
+            version=one.version,
+            overwritten=one.tensor._version != one.version,
+            magnitude=one.magnitude,
+            is_used=not used or one.step in used,
+        )
+        for place, one in given.items()
     }
-    return Survey(side=x.shape[-1], classes=logits.shape[1], outputs=outputs)
+    return Survey(x.shape[-1], logits.shape[1], logits.shape[-2:] != (1, 1), outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """A tensor as a layer gave it: it may be changed in place afterwards, and then belongs to a later step."""
+
+    order: int
+    tensor: torch.Tensor
+    version: int
+    magnitude: float
+    step: Any
+
+
+def _ancestors(step: Any) -> set[Any]:
+    """All steps of an autograd graph that a step depends on, and itself; none where there is no graph."""
+    found: set[Any] = set()
+    waiting = [step]
+    while waiting:
+        step = waiting.pop()
+        if step is not None and step not in found:
+            found.add(step)
+            waiting.extend(earlier for earlier, _ in step.next_functions)
+    return found
 
 
 def _described(output: object) -> str:

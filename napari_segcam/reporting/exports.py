@@ -74,9 +74,7 @@ def _write_png(path: Path, picture: Picture) -> None:
 def _described(explanation: Explanation) -> dict[str, Any]:
     return {
         **explanation.provenance,
-        "mask_pixels": {
-            name: int(np.count_nonzero(explanation.mask == label)) for label, name in _labels(explanation).items()
-        },
+        **_found(explanation),
         "heatmaps": {
             name: {
                 "shape": list(heatmap.values.shape),
@@ -90,6 +88,14 @@ def _described(explanation: Explanation) -> dict[str, Any]:
             for name, heatmap in explanation.heatmaps.items()
         },
     }
+
+
+def _found(explanation: Explanation) -> dict[str, Any]:
+    """What the network found: how large each class is, or how likely for the whole frame."""
+    if explanation.no_mask is not None:
+        return {"no_mask_because": explanation.no_mask, "class_probabilities": explanation.class_probabilities}
+    labels = _labels(explanation).items()
+    return {"mask_pixels": {name: int(np.count_nonzero(explanation.mask == label)) for label, name in labels}}
 
 
 def _labels(explanation: Explanation) -> dict[int, str]:

@@ -2,88 +2,143 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 from napari.components import ViewerModel
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-from napari_segcam.viewer.parts import Choice, form, panel
+from napari_segcam.errors import SegcamError
+from napari_segcam.network.model_card import ModelCard, card_of
+from napari_segcam.viewer.card_form import CardForm
+from napari_segcam.viewer.card_saving import save_card_beside
+from napari_segcam.viewer.given_by_hand import GivenByHand
+from napari_segcam.viewer.network_card import card_text
+from napari_segcam.viewer.parts import Choice, panel
+from napari_segcam.viewer.recent_models import ModelSource, recent_models, remember
 from napari_segcam.viewer.session import ReviewSession
 
-_ARCHITECTURES = (
-    *("Unet", "UnetPlusPlus", "MAnet", "Linknet", "FPN", "PSPNet"),
-    *("DeepLabV3", "DeepLabV3Plus", "PAN", "UPerNet", "Segformer", "DPT"),
-)
 _NOTHING = "No network loaded. Drop a checkpoint here, or browse for one."
+_TYPES = "Checkpoints (*.pth *.pt *.pt2 *.ckpt *.bin *.safetensors);;All files (*)"
 
 
 class CheckpointWidget(QWidget):
-    """Browse for or drop a checkpoint; see the network's card."""
+    """Browse for or drop a checkpoint; see the network's card, set what is assumed in it, and save it."""
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
         self.session = ReviewSession.of(napari_viewer)
+        self._asked: ModelSource | None = None
+        self._asked_device = ""
+        self._card: ModelCard | None = None  # that was given by hand
+        self._card_text = ""
         self.setAcceptDrops(True)
+        self.recent = Choice("The models loaded last")
         self.browse_file = QPushButton("File …")
-        self.browse_file.setToolTip("A .pth, .pt, .ckpt or .safetensors file")
+        self.browse_file.setToolTip("A .pth, .pt, .pt2, .ckpt or .safetensors file")
         self.browse_folder = QPushButton("Folder …")
         self.browse_folder.setToolTip("A folder written by save_pretrained of segmentation-models-pytorch")
         self.device = Choice("Where the network runs")
         self.device.offer([("auto", "auto"), ("CUDA", "cuda"), ("MPS", "mps"), ("CPU", "cpu")])
-        self.architecture = Choice("Needed only where the weights do not tell")
-        self.architecture.offer([("recognised", None), *((name, name) for name in _ARCHITECTURES)])
-        self.encoder = QLineEdit()
-        self.encoder.setPlaceholderText("recognised")
-        self.encoder.setToolTip("Needed only where the weights do not tell, for example efficientnet-b5")
         self.card = QLabel()
         self.card.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.card.setWordWrap(True)
-        self._path: str | None = None
+        self.card.setMinimumWidth(1)  # however long the file's name is
+        self.form = CardForm()
+        self.apply = QPushButton("Apply")
+        self.apply.setToolTip("Load the network again with this card; nothing is written")
+        self.save = QPushButton("Save card …")
+        self.save.setToolTip("Write this card beside the checkpoint, where it is found whenever that is loaded")
+        self.by_hand = GivenByHand()
+        self._lay_out()
 
-        browse = QHBoxLayout()
-        for widget in (self.browse_file, self.browse_folder, QLabel("on"), self.device):
-            browse.addWidget(widget)
-        given = QWidget()
-        given.setLayout(form(("architecture", self.architecture), ("encoder", self.encoder)))
-        self.overrides = QCollapsible("If it is not recognised")
-        self.overrides.addWidget(given)
-        panel(self, browse, self.card, self.overrides)
-
+        self.recent.chosen.connect(self._load_recent)
         self.browse_file.clicked.connect(self._browse_file)
         self.browse_folder.clicked.connect(self._browse_folder)
-        self.device.chosen.connect(lambda _device: self._load_again())
-        self.architecture.chosen.connect(lambda _name: self._load_again())
-        self.encoder.editingFinished.connect(self._load_again)
-        self.session.network_changed.connect(self._show)
-        self.session.job_changed.connect(self._show)
-        self._show()
+        self.device.chosen.connect(self._load_again)
+        self.form.edited.connect(self._refresh)
+        self.form.recoloured.connect(self._recolour)
+        self.apply.clicked.connect(self._apply)
+        self.save.clicked.connect(self._save)
+        self.by_hand.changed.connect(self._load_again)
+        self.by_hand.built.connect(self._load)
+        self.session.network_changed.connect(self._on_network)
+        self.session.job_changed.connect(self._refresh)
+        self._on_network()
 
     def load(self, path: str) -> None:
         """Load a checkpoint with the chosen device and what was given by hand."""
-        self._path, self._loaded_with = path, self._given()
-        self.session.load(path, *self._given())
+        self._load(replace(self.by_hand.source, path=str(Path(path).absolute())))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
-        if event.mimeData().hasUrls():
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        self.load(event.mimeData().urls()[0].toLocalFile())
+        self.load(next(url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()))
         event.acceptProposedAction()
 
-    def _given(self) -> tuple[str, str | None, str | None]:
-        return self.device.value, self.architecture.value, self.encoder.text().strip() or None
+    def _lay_out(self) -> None:
+        browse = QHBoxLayout()
+        for widget in (self.browse_file, self.browse_folder, QLabel("on"), self.device):
+            browse.addWidget(widget)
+        buttons = QWidget()
+        row = QHBoxLayout(buttons)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.apply)
+        row.addWidget(self.save)
+        self.editing = QCollapsible("What the network expects")
+        self.editing.addWidget(self.form)
+        self.editing.addWidget(buttons)
+        self.advanced = QCollapsible("If it is not recognised")
+        self.advanced.addWidget(self.by_hand)
+        inside = QWidget()
+        panel(inside, self.recent, browse, self.card, self.editing, self.advanced)
+        inside.layout().addStretch()
+        area = QScrollArea()
+        area.setWidget(inside)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(area)
+
+    # What is loaded
+
+    def _load(self, source: ModelSource, card: ModelCard | None = None) -> None:
+        if source.factory is not None and not self.by_hand.confirms(source.factory):
+            return
+        self._note(source, card)
+        self.session.load(
+            source.path, self.device.value, source.architecture, source.encoder, factory=source.factory, card=card
+        )
+
+    def _note(self, source: ModelSource, card: ModelCard | None = None) -> None:
+        self._asked, self._asked_device, self._card = source, self.device.value, card
+        if source.path is not None:
+            self.by_hand.offer_checkpoint(source.path)
 
     def _load_again(self) -> None:
-        if self._path is not None and self._given() != self._loaded_with:
-            self.load(self._path)
+        """On another device, or by what was given by hand since."""
+        if self._asked is None:
+            return
+        source = replace(self.by_hand.source, path=self._asked.path, factory=self._asked.factory)
+        if (source, self.device.value) != (self._asked, self._asked_device):
+            self._load(source, self._card)
+
+    def _load_recent(self, source: ModelSource | None) -> None:
+        if source is not None:
+            self.by_hand.show_source(source)
+            self._load(source)
 
     def _browse_file(self) -> None:
-        types = "Checkpoints (*.pth *.pt *.ckpt *.bin *.safetensors);;All files (*)"
-        path, _ = QFileDialog.getOpenFileName(self, "Open a checkpoint", self._folder(), types)
+        path, _ = QFileDialog.getOpenFileName(self, "Open a checkpoint", self._folder(), _TYPES)
         if path:
             self.load(path)
 
@@ -92,24 +147,72 @@ class CheckpointWidget(QWidget):
             self.load(path)
 
     def _folder(self) -> str:
-        return str(Path(self._path).parent) if self._path else ""
+        return str(Path(self._asked.path).parent) if self._asked is not None and self._asked.path else ""
 
-    def _show(self) -> None:
-        network, job = self.session.network, self.session.job
-        if job is not None and job.kind == "load":
-            self.card.setText(f"{job.title} …")
-        elif network is None:
-            self.card.setText(_NOTHING)
-        else:
-            counts = {kind: sum(stage.kind == kind for stage in network.stages) for kind in ("encoder", "decoder")}
-            size = network.card.size
-            lines = [
-                f"<b>{network.architecture}</b> / <b>{network.encoder or 'own encoder'}</b> on {network.device}",
-                f"{network.name}",
-                f"input: {network.card.input_channels} channels, {size.rule}"
-                + (f" to {size.height}×{size.width}" if size.height else f" to ×{network.stride}")
-                + f", {network.card.normalisation}",
-                f"classes: {', '.join(network.class_names)}",
-                f"stages: {counts['encoder']} encoder, {counts['decoder']} decoder",
-            ]
-            self.card.setText("<br>".join(lines))
+    # Its card
+
+    def _apply(self) -> None:
+        source, card = self.session.source, self._edited_card()
+        if source is not None and card is not None:
+            self._load(source, card)
+
+    def _save(self) -> None:
+        source, card = self.session.source, self._edited_card()
+        if source is not None and source.path is not None and card is not None:
+            save_card_beside(self, self.session, source.path, card, self._on_saved)
+
+    def _on_saved(self) -> None:
+        show_info("The model card is saved.")
+        if self.form.has_edits:
+            self._apply()
+
+    def _edited_card(self) -> ModelCard | None:
+        """What is in the form, with what was given by hand; None where that does not go together."""
+        source = self.session.source
+        given = {"architecture": source.architecture, "encoder": source.encoder} if source is not None else {}
+        try:
+            return card_of({name: value for name, value in given.items() if value}, self.form.card())
+        except SegcamError as fault:
+            show_error(str(fault))
+            return None
+
+    def _recolour(self) -> None:
+        self.session.set_class_colours(self.form.classes.colours())
+        self._show_card()
+
+    # What is shown
+
+    def _on_network(self) -> None:
+        network, source = self.session.network, self.session.source
+        if network is not None:
+            self.form.show_card(network, self.session.class_colours)
+        self._show_card()
+        if source is not None and source == self._asked:
+            remember(source)
+        elif source is not None:  # it was not this widget that asked for it
+            self._note(source)
+        self._offer_recent()
+
+    def _offer_recent(self) -> None:
+        models = recent_models()
+        self.recent.offer([("recent models …", None), *((model.label, model) for model in models)])
+        for row, model in enumerate(models, start=1):
+            self.recent.setItemData(row, model.path, Qt.ItemDataRole.ToolTipRole)
+            self.recent.model().item(row).setEnabled(model.is_there)
+        self.recent.setCurrentIndex(1 if models and models[0] == self.session.source else 0)
+
+    def _show_card(self) -> None:
+        network = self.session.network
+        self._card_text = "" if network is None else card_text(network, self.session.class_colours)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        job, source = self.session.job, self.session.source
+        loading = f"{job.title} …" if job is not None and job.kind == "load" else ""
+        text = "<br>".join(filter(None, (escape(loading), self._card_text))) or _NOTHING
+        if self.card.text() != text:
+            self.card.setText(text)
+            self.card.setToolTip("" if source is None else source.path or "")
+        self.editing.setEnabled(source is not None and not loading)
+        self.apply.setEnabled(self.form.has_edits)
+        self.save.setEnabled(source is not None and source.path is not None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
@@ -38,11 +40,24 @@ def signed_colormap(floor: float) -> Colormap:
     return Colormap(colours, name=f"segcam signed {floor:g}", display_name="against – for")
 
 
-def class_colormap(classes: int) -> DirectLabelColormap:
-    """A colour for each label but the background's."""
+def class_colours(classes: int, given: Sequence[str] = ()) -> tuple[str, ...]:
+    """A colour ``#rrggbb`` for each output channel; of several the first is the background's, which is not drawn.
+
+    Args:
+        classes: how many channels there are.
+        given: one for each; where there are more or fewer, the usual ones are taken.
+    """
+    if given and len(given) == classes:
+        return tuple(given)
+    usual = tuple(islice(cycle(_CLASS_COLOURS), max(1, classes - 1)))
+    return usual if classes == 1 else ("#000000", *usual)
+
+
+def class_colormap(classes: int, given: Sequence[str] = ()) -> DirectLabelColormap:
+    """A colour for each label but the background's; the arguments are those of ``class_colours``."""
+    drawn = class_colours(classes, given)
     colours: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
-    for label in range(1, max(2, classes)):
-        colours[label] = _CLASS_COLOURS[(label - 1) % len(_CLASS_COLOURS)]
+    colours.update(enumerate(drawn if classes == 1 else drawn[1:], start=1))
     return DirectLabelColormap(color_dict=colours)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,17 @@ from numpy.typing import NDArray
 from pytorch_grad_cam.utils.image import scale_cam_image
 from torch import nn
 
+from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
 from napari_segcam.errors import SegcamError
+from napari_segcam.explanation import precision
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.region import Box, Pixel
+from napari_segcam.explanation.stage_maps import Patience
 from napari_segcam.explanation.target import Target
+from napari_segcam.imaging.opening import open_cine
+from napari_segcam.network.loading import load_network
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
 
@@ -47,7 +53,8 @@ class Pixelwise(nn.Module):
 
 
 def network_of(weights: list[list[float]], biases: list[float]) -> Network:
-    return Network.from_module(Pixelwise(weights, biases), CARD, device="cpu")
+    # It would take any size: it is padded here as a deeper one would be.
+    return replace(Network.from_module(Pixelwise(weights, biases), CARD, device="cpu"), stride=32)
 
 
 BRIGHT = network_of([[10, 0]], [-5])  # foreground where brighter than a half
@@ -524,3 +531,88 @@ def test_signed_maps_keep_the_evidence_against() -> None:
     assert (heatmap.values < 0).any()
     assert usual.heatmaps["stem"].reason is Reason.NOTHING_POSITIVE
     assert heatmap.on_frame().min() == pytest.approx(-1, abs=1e-4)
+
+
+# ── input channels ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("channels", "colour"), [(1, False), (1, True), (3, False), (3, True), (5, False)])
+def test_networks_of_one_three_and_many_channels_take_what_frames_they_can(channels: int, colour: bool) -> None:
+    torch.manual_seed(0)
+    module = TinyUnet()
+    module.encoder.layer1[0] = nn.Conv2d(channels, 4, 3, stride=2, padding=1)
+    network = Network.from_module(module, CARD.model_copy(update={"input_channels": channels}), device="cpu")
+    frame = np.random.default_rng(0).random((32, 48, 3) if colour else (32, 48), dtype=np.float32)
+    result = Explainer(network)(frame, Target(region="image"))
+    assert result.mask.shape == (32, 48)
+    assert len(result.heatmaps) == 5
+    assert any(heatmap.reason is None for heatmap in result.heatmaps.values())
+
+
+def test_a_colour_frame_for_a_network_of_many_channels_is_refused() -> None:
+    network = Network.from_module(nn.Conv2d(5, 1, 1), CARD.model_copy(update={"input_channels": 5}), device="cpu")
+    with pytest.raises(SegcamError, match="in colour, but the network takes 5 channels"):
+        Explainer(network, stages=())(np.zeros((32, 32, 3), np.float32))
+
+
+# ── what it will cost ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("method", ["scorecam", "ablationcam"])
+def test_the_cost_of_a_slow_method_is_a_run_per_channel_of_each_stage(unet: Network, method: str) -> None:
+    explainer = Explainer(unet, method, stages=["encoder_1", "decoder_0"])
+    cost = explainer.estimate(frame_of(16, 24))
+    assert cost.forwards == 1 + 4 + 5
+    assert 0 < cost.seconds < 60
+
+
+def test_the_cost_of_a_gradient_method_is_one_pass(unet: Network) -> None:
+    cost = Explainer(unet, stages=["encoder_1"]).estimate(frame_of(16, 24))
+    assert cost.forwards == 1
+    assert 0 < cost.seconds < 60
+
+
+def test_progress_is_told_stage_by_stage(unet: Network) -> None:
+    told: list[tuple[str, int, int]] = []
+    patience = Patience(progress=lambda stage, done, of: told.append((stage, done, of)))
+    Explainer(unet, "scorecam", ["encoder_1", "decoder_0"], patience=patience)(frame_of(16, 24))
+    assert told == [("encoder_1", 4, 4), ("decoder_0", 4, 5), ("decoder_0", 5, 5)]
+
+
+# ── autocast ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_autocast_is_refused_where_it_would_be_slower(unet: Network) -> None:
+    with pytest.raises(SegcamError, match="Autocast pays on NVIDIA GPUs only; this network is on cpu"):
+        Explainer(unet, autocast=True)
+
+
+@pytest.mark.parametrize("rewrite", [True, False])
+def test_autocast_changes_maps_by_little_and_says_so(rewrite: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_DEVICES_THAT_GAIN", ("cpu",))
+    network = load_network(demo_checkpoint(), "cpu", rewrite=rewrite)
+    frame, taken = open_cine(sample_cine())[FRAME], []
+    exact = Explainer(network, stages="main")(frame)
+    explainer = Explainer(network, stages="main", autocast=True)
+    handle = network.running(explainer.stages)[0].register_forward_hook(lambda _m, _i, out: taken.append(out.dtype))
+    quick = explainer(frame)
+    handle.remove()
+    assert taken == [torch.bfloat16]
+    assert (exact.provenance["precision"], quick.provenance["precision"]) == ("float32", "bfloat16 autocast")
+    assert (quick.mask != exact.mask).mean() < 0.002
+    for name, heatmap in exact.heatmaps.items():
+        ours = quick.heatmaps[name].values
+        assert ours.dtype == np.float32
+        assert np.corrcoef(ours.ravel(), heatmap.values.ravel())[0, 1] > 0.998, name
+
+
+def test_slow_methods_run_under_autocast_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_DEVICES_THAT_GAIN", ("cpu",))
+    frame = frame_of(32, 32)
+    for method in ("scorecam", "ablationcam"):
+        exact, quick = (
+            Explainer(BRIGHT, method, ["stem"], autocast=on)(frame, Target(region="image")).heatmaps["stem"].values
+            for on in (False, True)
+        )
+        assert exact.any()
+        np.testing.assert_allclose(quick, exact, atol=0.02 * exact.max())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +12,8 @@ import segmentation_models_pytorch as smp
 import torch
 import torchcam.methods
 from captum.attr import LayerGradCam, LayerGradientXActivation
+from networks import with_fitted_norms
+from one_pass import Pass, run
 from pytorch_grad_cam import (
     AblationCAM,
     EigenCAM,
@@ -32,7 +34,6 @@ from pytorch_grad_cam.utils.image import scale_cam_image
 from torch import nn
 from torch.nn import functional as F
 
-from napari_segcam.explanation.engine import Pass, run
 from napari_segcam.explanation.methods import METHODS
 from napari_segcam.explanation.perturbation import perturb
 from napari_segcam.explanation.perturbation.ablationcam import AblationCam
@@ -64,22 +65,10 @@ LIGHT = [name for name in ARCHITECTURES if not name.endswith("b5")]
 FLOAT32 = ["unetplusplus-efficientnet-b5", "unet-resnet34", "fpn-mobilenet_v2"]
 
 
-def fitted(module: nn.Module) -> nn.Module:
-    """Random weights with fitted batch norm statistics, so that activations and gradients keep a realistic scale."""
-    for part in module.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            nn.init.uniform_(part.weight, 0.7, 1.3)
-            nn.init.uniform_(part.bias, -0.2, 0.2)
-            part.momentum = None
-    with torch.no_grad():
-        module.train()(torch.randn(2, 3, SIDE, SIDE))
-    return module
-
-
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def network(request: pytest.FixtureRequest) -> Network:
     torch.manual_seed(0)
-    return Network.from_module(fitted(ARCHITECTURES[request.param]()), device="cpu")
+    return Network.from_module(with_fitted_norms(ARCHITECTURES[request.param](), SIDE), device="cpu", rewrite=False)
 
 
 @pytest.fixture(scope="module")
@@ -147,39 +136,42 @@ def our_maps(module: nn.Module, stages: tuple[Stage, ...], x: torch.Tensor) -> d
     return {place: scaled(raw) for place, raw in raw_maps(given, stages, REFERENCE).items()}
 
 
-def reference_maps(module: nn.Module, stage: Stage, x: torch.Tensor) -> dict[str, np.ndarray]:
-    """One run of grad-cam on one stage; its methods then share what it recorded there."""
-    layer = module.get_submodule(marked(stage))
+def reference_maps(module: nn.Module, stages: Sequence[Stage], x: torch.Tensor) -> dict[tuple[str, str], np.ndarray]:
+    """One run of grad-cam on all stages, in the order of execution by which it pairs; its methods share the record."""
     maps = {}
-    with GradCAM(module, [layer]) as recorded:
+    layers = [module.get_submodule(marked(stage)) for stage in stages]
+    with GradCAM(module, layers) as recorded:
         recorded(x.clone().requires_grad_(), [region_sum])
-        for name, method in REFERENCE.items():
-            with method(module, [layer]) as cam:
-                own, cam.activations_and_grads = cam.activations_and_grads, recorded.activations_and_grads
-                maps[name] = cam.aggregate_multi_layers(cam.compute_cam_per_layer(x, [region_sum], False))[0]
-                cam.activations_and_grads = own
+        record = recorded.activations_and_grads
+        for stage, layer, a, g in zip(stages, layers, record.activations, record.gradients, strict=True):
+            for name, method in REFERENCE.items():
+                with method(module, [layer]) as cam:
+                    own = cam.activations_and_grads
+                    cam.activations_and_grads = SimpleNamespace(activations=[a], gradients=[g])
+                    per_layer = cam.compute_cam_per_layer(x, [region_sum], False)
+                    maps[stage.name, name] = cam.aggregate_multi_layers(per_layer)[0]
+                    cam.activations_and_grads = own
     return maps
 
 
 def test_every_method_and_stage_equals_grad_cam_in_float64(network: Network, exact: nn.Module) -> None:
     stages, x = main_body(network), frame()
     ours = our_maps(exact, stages, x)
-    for stage in stages:
-        for method, reference in reference_maps(exact, stage, x).items():
-            assert np.abs(ours[stage.name, method] - reference).max() <= 1e-8, (stage.name, method)
+    references = reference_maps(exact, stages, x)
+    assert set(references) == set(ours)
+    for place, reference in references.items():
+        assert np.abs(ours[place] - reference).max() <= 1e-8, place
 
 
 @pytest.mark.parametrize("network", FLOAT32, indirect=True)
 def test_every_method_and_stage_correlates_with_grad_cam_in_float32(network: Network) -> None:
     stages, x = main_body(network), frame(torch.float32)
     ours = our_maps(network.module, stages, x)
-    for stage in stages:
-        for method, reference in reference_maps(network.module, stage, x).items():
-            mine = ours[stage.name, method]
-            if reference.std() == 0:
-                assert mine.std() == 0, (stage.name, method)
-            else:
-                assert np.corrcoef(mine.ravel(), reference.ravel())[0, 1] >= 0.9999, (stage.name, method)
+    for place, reference in reference_maps(network.module, stages, x).items():
+        if reference.std() == 0:
+            assert ours[place].std() == 0, place
+        else:
+            assert np.corrcoef(ours[place].ravel(), reference.ravel())[0, 1] >= 0.9999, place
 
 
 @pytest.mark.parametrize("network", LIGHT, indirect=True)
@@ -319,12 +311,14 @@ def test_ablation_cam_equals_grad_cam_in_its_convention(network: Network, exact:
 def test_names_match_maps_where_pairing_by_order_mislabels() -> None:
     """The reference pairs layers and maps by order of execution, so U-Net++ nodes in named order get wrong names."""
     torch.manual_seed(0)
-    network = Network.from_module(fitted(smp.UnetPlusPlus("resnet18", encoder_weights=None)), device="cpu")
+    network = Network.from_module(
+        with_fitted_norms(smp.UnetPlusPlus("resnet18", encoder_weights=None), SIDE), device="cpu"
+    )
     x = torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     blocks = dict(network.module.decoder.blocks.named_children())
     stages = tuple(network.stage(f"decoder_{name}") for name in blocks)
 
-    truth = {stage.name: reference_maps(network.module, stage, x)["gradcam"] for stage in stages}
+    truth = {stage.name: reference_maps(network.module, [stage], x)[stage.name, "gradcam"] for stage in stages}
     with GradCAM(network.module, list(blocks.values())) as cam:
         cam(x.clone().requires_grad_(), [region_sum])
         by_order = cam.compute_cam_per_layer(x, [region_sum], False)

@@ -20,6 +20,7 @@ from napari_segcam.explanation.perturbation import (
 )
 from napari_segcam.explanation.perturbation.ablationcam import AblationCam
 from napari_segcam.explanation.perturbation.replay import Replay
+from napari_segcam.explanation.perturbation.sampling import predicted, spread_sample
 from napari_segcam.explanation.perturbation.scorecam import ScoreCam, channel_masks
 from napari_segcam.network.stages import Stage
 
@@ -330,7 +331,6 @@ def test_ablation_cam_weighs_by_the_loss_of_the_regions_mean_logit(batch: int) -
     deep, _, lost = losses_by_hand(network, x)
     torch.testing.assert_close(given.weights, lost / (8 * 6))
     torch.testing.assert_close(given.values, (lost[:, None, None] / (8 * 6) * deep).sum(0))
-    assert not given.preview
 
 
 def test_ablation_cam_as_in_the_paper_turns_its_sign_with_the_score() -> None:
@@ -403,30 +403,82 @@ def test_masks_lie_by_pixel_centres_and_span_nought_to_one() -> None:
     assert channel_masks(torch.rand(2, 8, 8), (4, 4)).shape == (2, 1, 4, 4)
 
 
-class Sized(nn.Module):
-    """Notes the sizes it runs at."""
+# ── previews ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def __init__(self) -> None:
+
+class Wide(nn.Module):
+    """A stage of many channels, of smooth maps, and what follows is not linear."""
+
+    def __init__(self, channels: int = 96) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(1, 3, 3, stride=2, padding=1)
-        self.head = nn.Conv2d(3, 1, 1)
-        self.sizes: list[tuple[int, ...]] = []
+        self.stem = Counted(1, channels, 5, stride=4, padding=2)
+        self.body = nn.Sequential(nn.Conv2d(1, 8, 5, padding=2), nn.Tanh(), nn.Conv2d(8, 1, 5, padding=2))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.sizes.append(tuple(x.shape))
-        return F.interpolate(self.head(self.stem(x).relu()), scale_factor=2)
+        self.stem(x)
+        return self.body(x) + x.mean((2, 3), keepdim=True).square()
 
 
-def test_a_preview_runs_at_half_the_resolution_and_says_so() -> None:
-    network, x = frozen(Sized()), image(size=(32, 72))
-    full = perturb(ScoreCam(network, x, layer("stem"), left_half(x)))
-    network.sizes.clear()
-    preview = perturb(ScoreCam(network, x, layer("stem"), left_half(x), preview=True, multiple=8))
-    assert network.sizes == [(1, 1, 32, 72), (3, 1, 16, 40)], "the map itself at full resolution"
-    assert preview.preview
-    assert not full.preview
-    assert preview.values.shape == full.values.shape == (16, 36)
-    assert torch.corrcoef(torch.stack([preview.values.ravel(), full.values.ravel()]))[0, 1] > 0.9
+def wide_scene() -> tuple[Wide, torch.Tensor]:
+    network = frozen(Wide())
+    return network, F.interpolate(image(size=(8, 8)), (32, 32), mode="bicubic") + 0.5
+
+
+def test_a_preview_runs_a_part_of_the_channels_and_comes_close_to_the_whole_map() -> None:
+    network, x = wide_scene()
+    region = left_half(network(x))
+    full = perturb(ScoreCam(network, x, layer("stem"), region))
+    probe = ScoreCam(network, x, layer("stem"), region, preview=True)
+    before = network.stem.runs
+    told: list[tuple[int, int]] = []
+    preview = perturb(probe, batch=1, progress=lambda done, of: told.append((done, of)))
+    assert network.stem.runs - before == probe.runs == 32
+    assert told[-1] == (32, 32)
+    assert correlation(preview.values, full.values) > 0.99
+    assert correlation(preview.weights, full.weights) > 0.98
+
+
+def correlation(one: torch.Tensor, other: torch.Tensor) -> float:
+    return float(torch.corrcoef(torch.stack([one.ravel(), other.ravel()]))[0, 1])
+
+
+def test_a_preview_of_a_stage_of_few_channels_is_the_whole_map() -> None:
+    network, x = frozen(Skipping()), image()
+    region = left_half(network(x))
+    full, preview = (perturb(ScoreCam(network, x, layer("deep"), region, preview=on)) for on in (False, True))
+    assert torch.equal(full.values, preview.values)
+
+
+def test_a_preview_that_learns_nothing_shows_nothing() -> None:
+    network, x = wide_scene()
+    probe = ScoreCam(network, x, layer("stem"), torch.zeros_like(network(x)), preview=True)
+    assert not perturb(probe).values.any()
+
+
+def test_a_preview_of_scores_that_are_not_numbers_is_not_a_number() -> None:
+    network, x = wide_scene()
+    network.body[2].bias += torch.nan  # type: ignore[operator]
+    probe = ScoreCam(network, x, layer("stem"), torch.ones_like(x), preview=True)
+    assert perturb(probe).values.isnan().all()
+
+
+def test_a_spread_sample_takes_one_of_each_kind_first() -> None:
+    centres = torch.tensor([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0]])
+    masks = torch.cat([centres + 0.1 * number for number in range(5)])
+    sample = spread_sample(masks, 4)
+    assert {number % 4 for number in sample} == {0, 1, 2, 3}
+    assert sorted(spread_sample(masks, 99)) == list(range(20)), "each once, and no more than there are"
+    assert sorted(spread_sample(torch.ones(3, 2, 2), 3)) == [0, 1, 2]
+
+
+def test_prediction_keeps_what_is_known_and_learns_a_smooth_score() -> None:
+    points = torch.rand(200, 2, generator=torch.Generator().manual_seed(0))
+    scores = (3 * points[:, 0]).sin() + points[:, 1].square()
+    known = torch.zeros(200, dtype=torch.bool)
+    known[spread_sample(points, 25)] = True
+    given = predicted(points, torch.where(known, scores, 99.0), known)
+    assert torch.equal(given[known], scores[known])
+    assert (given - scores).abs().max() < 0.1 * scores.std()
 
 
 # ── what they share ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -437,7 +489,10 @@ def probe_of(name: str) -> Probe:
     return PERTURBATIONS[name].probe(network, x, layer("deep"), left_half(network(x)))
 
 
-@pytest.mark.parametrize("name", list(PERTURBATIONS))
+BY_CHANNEL = [name for name, method in PERTURBATIONS.items() if method.stage is None]
+
+
+@pytest.mark.parametrize("name", BY_CHANNEL)
 def test_progress_is_told_and_cancel_heeded_between_batches(name: str) -> None:
     told: list[tuple[int, int]] = []
     perturb(probe_of(name), batch=4, progress=lambda done, of: told.append((done, of)))
@@ -453,7 +508,7 @@ def test_progress_is_told_and_cancel_heeded_between_batches(name: str) -> None:
     assert told == [(2, 6)]
 
 
-@pytest.mark.parametrize("name", list(PERTURBATIONS))
+@pytest.mark.parametrize("name", BY_CHANNEL)
 def test_the_cost_is_one_run_per_channel(name: str) -> None:
     cost = estimate(probe_of(name))
     assert cost.forwards == 6
@@ -468,5 +523,6 @@ def test_no_graph_is_made(name: str) -> None:
 
 
 def test_every_perturbation_method_is_listed() -> None:
-    assert list(PERTURBATIONS) == ["ablationcam", "scorecam"]
-    assert all(method.title and method.paper and method.year == 2020 for method in PERTURBATIONS.values())
+    assert {"ablationcam", "scorecam"} <= set(PERTURBATIONS)
+    assert all(method.title and method.paper and method.year for method in PERTURBATIONS.values())
+    assert [name for name, method in PERTURBATIONS.items() if method.has_preview] == ["scorecam"]

@@ -256,7 +256,7 @@ def test_a_crop_is_given_in_words_or_in_pixels(sweep: NDArray[np.uint8]) -> None
     cine = ArrayCine(on_screen(sweep)[0])
     assert parse_crop("none", cine) is None
     assert parse_crop("auto", cine) == find_scan_region(cine).crop
-    assert parse_crop("10, 90,0,100", cine) == (slice(10, 90), slice(0, 100))
+    assert parse_crop("0, 10,100,90", cine) == (slice(10, 90), slice(0, 100))
 
 
 @pytest.mark.parametrize("text", ["", "Auto", "1,2,3", "1,2,3,4,5", "1,2,3,x", "-1,2,3,4", "1.5,2,3,4"])

@@ -9,13 +9,14 @@ import pytest
 import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
+from one_pass import Pass, run
 from torch import nn
 
-from napari_segcam.explanation.engine import Pass, forward, run
+from napari_segcam.explanation.engine import forward
 from napari_segcam.network.inference import InferenceForm, form, inference_form, upsampled_convolution
 from napari_segcam.network.inference.batch_norm import fold_batch_norms
 from napari_segcam.network.inference.frozen_convolution import FrozenConv2d
-from napari_segcam.network.inference.input_gradient import input_gradient, occupied_box
+from napari_segcam.network.inference.input_gradient import occupied_box, part_gradient
 from napari_segcam.network.inference.upsampled_convolution import UpsampledConvolution
 from napari_segcam.network.stages import Stage, find_stages
 from napari_segcam.network.survey import survey
@@ -312,7 +313,9 @@ def test_the_input_gradient_is_autograd_s(
     top, bottom, left, right = box
     gradient[..., top:bottom, left:right] = torch.randn_like(gradient[..., top:bottom, left:right])
     (expected,) = torch.autograd.grad(output, x, gradient)
-    torch.testing.assert_close(input_gradient(gradient, layer, 15, 18), expected, rtol=0, atol=1e-12)
+    occupied = occupied_box(gradient)
+    part = gradient if occupied is None else gradient[..., *occupied]
+    torch.testing.assert_close(part_gradient(part, occupied, layer, 15, 18), expected, rtol=0, atol=1e-12)
 
 
 def test_the_box_holds_all_that_is_not_zero() -> None:
@@ -329,6 +332,22 @@ def test_a_frozen_convolution_keeps_no_map() -> None:
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
         layer(torch.randn(1, 3, 8, 8, requires_grad=True))
     assert kept == []
+
+
+@pytest.mark.parametrize("box", [(0, 3, 0, 2), (4, 7, 3, 9), (0, 100, 0, 100)])
+def test_a_rectifying_convolution_is_a_convolution_and_a_relu(box: tuple[int, int, int, int]) -> None:
+    torch.manual_seed(0)
+    plain = nn.Conv2d(3, 5, 3, padding=1).double().requires_grad_(False)
+    layer = FrozenConv2d.like(plain, rectifies=True)
+    x = torch.randn(2, 3, 15, 18, dtype=torch.float64, requires_grad=True)
+    expected, output = F.relu(plain(x)), layer(x)
+    assert torch.equal(output, expected)
+    assert torch.equal(layer(x.detach()), expected)
+    gradient = torch.zeros_like(output)
+    top, bottom, left, right = box
+    gradient[..., top:bottom, left:right] = torch.randn_like(gradient[..., top:bottom, left:right])
+    of_x, right_one = (torch.autograd.grad(given, x, gradient)[0] for given in (output, expected))
+    torch.testing.assert_close(of_x, right_one, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("box", [(0, 2, 0, 5), (3, 6, 5, 6), (13, 16, 17, 20), (0, 16, 0, 20)])

@@ -14,6 +14,7 @@ from napari_segcam.network.model_card import (
     IMAGENET_STD,
     ModelCard,
     SizeRule,
+    card_of,
     card_path,
     find_card,
     read_card,
@@ -27,8 +28,11 @@ FULL = ModelCard(
     size=SizeRule(rule="letterbox", height=256, width=320),
     normalisation="zscore",
     class_names=("Hintergrund", "Myom – größtes"),
+    class_colours=("#000000", "#00E5ff"),
     threshold=0.35,
     notes="trained on: sweeps\nsecond line",
+    options={"decoder_atrous_rates": [6, 12, 18]},
+    sha256="0123456789abcdef" * 4,
 )
 
 
@@ -39,9 +43,32 @@ def test_a_card_comes_back_as_it_was_written(card: ModelCard, tmp_path: Path) ->
     assert [path.name for path in (tmp_path / "new folder").iterdir()] == ["best.segcam.yaml"]
 
 
-def test_what_stands_at_its_default_is_not_written(tmp_path: Path) -> None:
-    write_card(ModelCard(threshold=0.4), tmp_path / "card.yaml")
-    assert (tmp_path / "card.yaml").read_text(encoding="utf-8") == "threshold: 0.4\n"
+def test_what_nobody_gave_is_not_written(tmp_path: Path) -> None:
+    write_card(ModelCard(threshold=0.5), tmp_path / "card.yaml")
+    assert (tmp_path / "card.yaml").read_text(encoding="utf-8") == "threshold: 0.5\n"
+
+
+def test_what_is_assumed_is_written_as_comments(tmp_path: Path) -> None:
+    write_card(ModelCard(threshold=0.5), tmp_path / "card.yaml", assumed={"normalisation": "imagenet"})
+    assert "#   normalisation: imagenet\n" in (tmp_path / "card.yaml").read_text(encoding="utf-8")
+    assert read_card(tmp_path / "card.yaml").model_fields_set == {"threshold"}
+
+
+def test_a_card_that_is_there_is_replaced_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    write_card(FULL, tmp_path / "card.yaml")
+    with pytest.raises(SegcamError, match=r"a model card already: .*card\.yaml"):
+        write_card(ModelCard(), tmp_path / "card.yaml")
+    assert read_card(tmp_path / "card.yaml") == FULL
+    write_card(ModelCard(threshold=0.2), tmp_path / "card.yaml", force=True)
+    assert read_card(tmp_path / "card.yaml") == ModelCard(threshold=0.2)
+
+
+def test_fields_are_laid_over_a_card() -> None:
+    card = card_of({"threshold": 0.2}, ModelCard(input_channels=1, threshold=0.4))
+    assert card == ModelCard(input_channels=1, threshold=0.2)
+    assert card.model_fields_set == {"threshold", "input_channels"}
+    with pytest.raises(SegcamError, match=r"there is no field treshold \(did you mean threshold\?\)"):
+        card_of({"treshold": 0.2})
 
 
 def test_an_empty_file_is_a_card_of_defaults(tmp_path: Path) -> None:
@@ -64,18 +91,27 @@ def test_a_card_is_found_where_there_is_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("colour: red", "colour: Extra inputs"),
-        ("threshold: 1.0", "threshold: .*less than 1"),
-        ("threshold: 0", "threshold: .*greater than 0"),
-        ("input_channels: 0", "input_channels: .*greater than or equal to 1"),
-        ("normalisation: z-score", "normalisation: .*'zscore'"),
-        ("class_names: fibroid", "class_names: "),
-        ("size: {rule: resize, height: 256}", "size: .*both height and width"),
+        ("colour: red", "there is no field colour"),
+        ("class_colour: red", r"there is no field class_colour \(did you mean class_colours\?\)"),
+        ("size: {hight: 256}", r"there is no field size\.hight \(did you mean height\?\)"),
+        ("threshold: 1.0", r"threshold is 1\.0: input should be less than 1"),
+        ("threshold: 0", "threshold is 0: .*greater than 0"),
+        ("input_channels: 0", "input_channels is 0: .*greater than or equal to 1"),
+        ("normalisation: z-score", "normalisation is 'z-score', but may be 'imagenet', 'unit', 'zscore', 'custom' or"),
+        ("normalisation: custom", "custom normalisation needs mean and std"),
+        ("{normalisation: custom, mean: [0.5, 0.5], std: [0.2, 0.2]}", r"one for each input channel \(3\)"),
+        ("{normalisation: custom, mean: [0.5], std: [0]}", r"std\.0 is 0: .*greater than 0"),
+        ("{mean: [0.5], std: [0.2]}", "mean and std go with normalisation custom, not imagenet"),
+        ("class_names: fibroid", "class_names is 'fibroid': "),
+        ("{class_names: [a, b], class_colours: ['#00ff00']}", "1 class_colours for 2 class_names"),
+        ("{class_names: [a], class_colours: [green]}", r"class_colours\.0 is 'green': "),
+        ("sha256: abc", "sha256 is 'abc': "),
+        ("size: {rule: resize, height: 256}", "size: give both height and width"),
         ("size: {rule: letterbox}", "size: .*letterbox rule needs height and width"),
         ("size: {rule: pad, height: 256, width: 256}", "size: .*pad rule takes no height and width"),
-        ("size: {rule: resize, height: 0, width: 256}", r"size\.height: "),
-        ("threshold: 2\ninput_channels: 0", "input_channels: .*; threshold: "),
-        ("- a\n- b", "card: "),
+        ("size: {rule: resize, height: 0, width: 256}", r"size\.height is 0: "),
+        ("threshold: 2\ninput_channels: 0", "input_channels is 0: .*; threshold is 2: "),
+        ("- a\n- b", "fields with their values are wanted"),
         ("a: [1, 2", "not valid YAML"),
     ],
 )

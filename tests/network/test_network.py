@@ -15,7 +15,7 @@ from torch import nn
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.network.device import choose_device
-from napari_segcam.network.loading import load_network
+from napari_segcam.network.loading import load_network, save_card
 from napari_segcam.network.model_card import ModelCard, SizeRule, card_path, write_card
 from napari_segcam.network.network import Network
 
@@ -71,12 +71,23 @@ def test_the_stride_is_the_encoders() -> None:
     assert Network.from_module(shallow, device="cpu").stride == 8
 
 
-def test_a_network_of_another_form_has_no_stages_but_layers() -> None:
+def test_a_network_of_another_form_has_its_stages_found() -> None:
     network = tiny()
-    assert network.stages == ()
-    assert network.stride == 32
-    assert network.select("all") == ()
+    assert [(stage.name, stage.layer) for stage in network.stages] == [("encoder_1", "body"), ("seg_head", "head")]
+    assert network.stride == 1
     assert network.stage("body.0").kind == "layer"
+
+
+def test_a_classifier_is_a_network_without_background() -> None:
+    class Classifier(Tiny):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x).mean((2, 3))
+
+    network = Network.from_module(Classifier(3), device="cpu")
+    assert (network.segments, network.has_background) == (False, False)
+    assert network.class_names == ("class 0", "class 1", "class 2")
+    assert network.assumed["classes"] == "3 that exclude each other"
+    assert tiny(3).segments
 
 
 # ── classes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -197,6 +208,11 @@ def test_a_checkpoint_becomes_the_network_it_was_saved_from(saved: tuple[Path, n
     assert (network.architecture, network.encoder, network.name) == ("Unet", "mobilenet_v2", "unet.pth")
     assert network.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert network.card == ModelCard(input_channels=1)
+    assert network.assumed == {
+        "decoder_interpolation": "nearest",
+        "normalisation": "imagenet",
+        "classes": "2 that exclude each other, the first of which is the background",
+    }
     assert network.classes == 2
     x = torch.rand(1, 1, 64, 64)
     with torch.no_grad():
@@ -218,9 +234,46 @@ def test_the_card_beside_a_checkpoint_is_read_and_the_one_given_goes_before(
 
 def test_a_card_that_contradicts_the_weights_is_refused(saved: tuple[Path, nn.Module]) -> None:
     with pytest.raises(SegcamError, match=r"unet\.pth says 3 input channels, but the weights take 1"):
-        load_network(saved[0], device="cpu", card=ModelCard())
+        load_network(saved[0], device="cpu", card=ModelCard(input_channels=3))
     with pytest.raises(SegcamError, match=r"names 3 classes, but unet\.pth has 2"):
         load_network(saved[0], device="cpu", card=ModelCard(input_channels=1, class_names=("a", "b", "c")))
+
+
+def test_what_a_card_leaves_open_is_told_by_the_weights(saved: tuple[Path, nn.Module]) -> None:
+    network = load_network(saved[0], device="cpu", card=ModelCard(threshold=0.3, normalisation="unit"))
+    assert network.card == ModelCard(input_channels=1, threshold=0.3, normalisation="unit")
+    assert "normalisation" not in network.assumed
+
+
+def test_options_come_from_the_caller_and_from_the_card(saved: tuple[Path, nn.Module]) -> None:
+    card = ModelCard(options={"decoder_interpolation": "bilinear"})
+    for network in (
+        load_network(saved[0], device="cpu", card=card),
+        load_network(saved[0], device="cpu", options={"decoder_interpolation": "bilinear"}),
+    ):
+        assert network.module.get_submodule("decoder.blocks.0").interpolation_mode == "bilinear"
+        assert "decoder_interpolation" not in network.assumed
+
+
+def test_a_card_for_other_weights_is_doubted(saved: tuple[Path, nn.Module]) -> None:
+    right = hashlib.sha256(saved[0].read_bytes()).hexdigest()
+    assert load_network(saved[0], device="cpu", card=ModelCard(sha256=right)).warnings == ()
+    (warning,) = load_network(saved[0], device="cpu", card=ModelCard(sha256="0" * 64)).warnings
+    assert warning.startswith("The model card was written for other weights than those in unet.pth")
+
+
+def test_a_saved_card_is_read_back(saved: tuple[Path, nn.Module], tmp_path: Path) -> None:
+    path = tmp_path / "unet.pth"
+    path.write_bytes(saved[0].read_bytes())
+    card = ModelCard(class_names=("none", "fibroid"), class_colours=("#000000", "#ff00aa"))
+    first = load_network(path, device="cpu", card=card)
+    assert save_card(first, path) == tmp_path / "unet.segcam.yaml"
+    again = load_network(path, device="cpu")
+    assert again.card == first.card.model_copy(update={"sha256": first.sha256})
+    assert "normalisation" in again.assumed, "what nobody said stays assumed"
+    with pytest.raises(SegcamError, match=r"a model card already: .*unet\.segcam\.yaml"):
+        save_card(first, path)
+    save_card(first, path, force=True)
 
 
 def test_a_device_that_is_none_is_refused_before_the_file_is_read() -> None:

@@ -15,8 +15,9 @@ import torch
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network import encoders
+from napari_segcam.network.blueprint import Blueprint
 from napari_segcam.network.checkpoint import Checkpoint, read_checkpoint
-from napari_segcam.network.recognise import Blueprint, build, recognise
+from napari_segcam.network.recognise import build, recognise
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -141,12 +142,12 @@ def test_the_network_is_ready_to_be_explained():
 
 def test_recognition_builds_few_encoders_and_none_twice():
     checkpoint = _checkpoint(_network("UnetPlusPlus", "efficientnet-b5"))
-    encoders._built.cache_clear()
+    encoders.built_encoder.cache_clear()
     assert recognise(checkpoint).encoder == "efficientnet-b5"
-    built = encoders._built.cache_info().misses
+    built = encoders.built_encoder.cache_info().misses
     assert built <= 3
     recognise(checkpoint)
-    assert encoders._built.cache_info().misses == built
+    assert encoders.built_encoder.cache_info().misses == built
 
 
 def test_names_that_smp_used_formerly():
@@ -172,11 +173,24 @@ def test_batch_counters_may_be_absent():
 
 def test_what_leaves_no_trace_is_called_assumed_unless_smp_wrote_it_down():
     network = _network("DeepLabV3Plus", "resnet18", decoder_atrous_rates=(6, 12, 18), decoder_channels=32)
-    assert set(recognise(_checkpoint(network)).assumed) == {"encoder_output_stride", "decoder_atrous_rates"}
+    assumed = recognise(_checkpoint(network)).assumed
+    assert assumed == {"encoder_output_stride": "16", "decoder_atrous_rates": "(12, 24, 36)"}
     settings = json.loads(json.dumps(network.config)) | {"_model_class": "DeepLabV3Plus"}
     blueprint = recognise(_checkpoint(network, **settings))
-    assert blueprint.assumed == ()
+    assert blueprint.assumed == {}
     assert tuple(blueprint.options["decoder_atrous_rates"]) == (6, 12, 18)
+
+
+def test_what_is_assumed_can_be_given_and_nothing_else():
+    network = _network("DeepLabV3Plus", "resnet18", decoder_atrous_rates=(6, 12, 18), decoder_channels=32)
+    checkpoint = _checkpoint(network)
+    blueprint = recognise(checkpoint, options={"decoder_atrous_rates": [6, 12, 18]})
+    assert set(blueprint.assumed) == {"encoder_output_stride"}
+    assert torch.equal(_output(build(blueprint, checkpoint)), _output(network))
+    with pytest.raises(SegcamError, match=r"option 'decoder_channels'.*encoder_output_stride, decoder_atrous_rates"):
+        recognise(checkpoint, options={"decoder_channels": 64})
+    with pytest.raises(SegcamError, match="cannot be built"):
+        build(recognise(checkpoint, options={"encoder_output_stride": "many"}), checkpoint)
 
 
 def test_metadata_that_is_not_smps_is_no_authority():
@@ -186,26 +200,51 @@ def test_metadata_that_is_not_smps_is_no_authority():
     assert "upsampling" not in blueprint.options
 
 
-@pytest.mark.parametrize("told", ["user", "settings"])
+@pytest.mark.parametrize("told", ["user", "settings", "training arguments"])
 @pytest.mark.parametrize(
-    ("architecture", "encoder"), [("Unet", "tu-regnetx_002"), ("FPN", "tu-convnext_atto"), ("Unet", "tu-resnet18")]
+    ("architecture", "encoder"), [("Unet", "tu-regnetx_002"), ("FPN", "tu-convnext_atto"), ("Unet", "tu-resnetblur18")]
 )
 def test_timm_encoders_when_they_are_named(told, architecture, encoder):
     network = _network(architecture, encoder, in_channels=1)
     checkpoint = _checkpoint(network, **({"encoder_name": encoder} if told == "settings" else {}))
+    if told == "training arguments":
+        checkpoint.beside["hyper_parameters"] = {"lr": 0.1, "encoder_name": encoder}
     blueprint = recognise(checkpoint, encoder=encoder if told == "user" else None)
     assert (blueprint.encoder, blueprint.in_channels) == (encoder, 1)
+    assert "encoder" not in blueprint.assumed
     assert torch.equal(_output(build(blueprint, checkpoint), 1), _output(network, 1))
 
 
-def test_dpt_needs_its_encoder_named():
+@pytest.mark.parametrize(
+    ("architecture", "encoder", "options"),
+    [
+        ("Unet", "tu-regnetx_002", {"in_channels": 1}),
+        ("Unet", "tu-mobilenetv3_small_050", {"encoder_depth": 4, "decoder_channels": (32, 16, 8, 8)}),
+        ("FPN", "tu-convnext_atto", {"in_channels": 7}),
+        ("UnetPlusPlus", "tu-tf_efficientnetv2_b0", {}),
+    ],
+)
+def test_timm_encoders_are_told_by_the_weights_alone(architecture, encoder, options):
+    network = _network(architecture, encoder, **options)
+    checkpoint = _checkpoint(network)
+    blueprint = recognise(checkpoint)
+    assert blueprint.encoder == encoder
+    in_channels = options.get("in_channels", 3)
+    assert torch.equal(_output(build(blueprint, checkpoint), in_channels), _output(network, in_channels))
+
+
+def test_encoders_whose_weights_have_the_same_shapes_are_all_named():
+    blueprint = recognise(_checkpoint(_network("Unet", "tu-resnetblur18")))
+    assert blueprint.encoder == "tu-resnet18"
+    assert "tu-resnetblur18" in blueprint.assumed["encoder"]
+
+
+def test_dpt():
     encoder = "tu-vit_tiny_patch16_224"
     network = _network("DPT", encoder, decoder_intermediate_channels=(16, 16, 16, 16), decoder_fusion_channels=16)
     checkpoint = _checkpoint(network)
-    with pytest.raises(SegcamError, match="--encoder"):
-        recognise(checkpoint)
-    blueprint = recognise(checkpoint, encoder=encoder)
-    assert blueprint.architecture == "DPT"
+    blueprint = recognise(checkpoint)
+    assert (blueprint.architecture, blueprint.encoder) == ("DPT", encoder)
     assert torch.equal(_output(build(blueprint, checkpoint), side=224), _output(network, side=224))
 
 
@@ -256,7 +295,7 @@ def test_what_cannot_be_recognised_is_asked_for(unet):
         recognise(_without(unet, "segmentation_head."))
     with pytest.raises(SegcamError, match=r"closest is resnet18 .1 of its 100 tensors are missing.*--encoder"):
         recognise(_without(unet, "encoder.layer1.0.conv1.weight"))
-    with pytest.raises(SegcamError, match="none of SMP's own"):
+    with pytest.raises(SegcamError, match="the encoder of this Unet is none that is known"):
         recognise(_without(unet, "encoder."))
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 import segmentation_models_pytorch as smp
 import torch
+from one_pass import run
 from torch import nn
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.explanation.engine import run
 from napari_segcam.network.network import Network
 from napari_segcam.network.stages import aliases, main_stages
 from napari_segcam.network.survey import logits_of, survey
@@ -149,7 +149,6 @@ class Chain(nn.Module):
 
 def test_any_layer_goes_by_its_dotted_name() -> None:
     network = network_of(Chain())
-    assert network.stages == ()
     stage = network.stage("body.0")
     assert (stage.name, stage.kind, stage.stride, stage.channels) == ("body.0", "layer", 2, 4)
     assert [network.stage(f"body.{index}").overwritten for index in range(3)] == [False, True, False]
@@ -184,15 +183,15 @@ def test_a_network_that_returns_a_dict_is_explained_by_its_out() -> None:
 @pytest.mark.parametrize(
     ("wrap", "words"),
     [
-        (lambda logits: logits.mean((2, 3)), r"gave a tensor of shape \(1, 2\)"),
+        (lambda logits: logits.mean(3), r"gave a tensor of shape \(1, 2, 64\)"),
         (lambda _: None, "gave a NoneType"),
         (lambda _: {}, "gave a NoneType"),
         (lambda _: (), "gave a tuple"),
     ],
-    ids=["classifier", "none", "empty dict", "empty tuple"],
+    ids=["rows", "none", "empty dict", "empty tuple"],
 )
 def test_a_network_that_does_not_segment_is_refused(wrap: Callable[[torch.Tensor], object], words: str) -> None:
-    with pytest.raises(SegcamError, match=f"does not return a segmentation.*{words}"):
+    with pytest.raises(SegcamError, match=f"returns neither a segmentation nor class scores.*{words}"):
         network_of(Chain(wrap))
 
 
@@ -202,12 +201,31 @@ def test_logits_are_found_in_whatever_a_network_returns() -> None:
         assert logits_of(output) is logits
 
 
+def test_class_scores_are_maps_of_one_pixel() -> None:
+    scores = torch.arange(6.0).reshape(2, 3)
+    assert torch.equal(logits_of({"out": scores}), scores.reshape(2, 3, 1, 1))
+    classifier = survey(Chain(lambda logits: logits.mean((2, 3))).eval(), 3)
+    assert (classifier.segments, classifier.classes) == (False, 2)
+    assert survey(Chain().eval(), 3).segments
+
+
 # ── the dry run ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_dry_run_leaves_no_hook() -> None:
     network = network_of(Chain())
     assert not any(part._forward_hooks for part in network.module.modules())
+
+
+def test_a_traced_dry_run_tells_what_the_output_depends_on() -> None:
+    class Branching(Chain):
+        def forward(self, x: torch.Tensor) -> object:
+            logits = self.up(self.body(x))
+            return {"aux": self.head(logits), "out": logits[:, :2]}
+
+    seen = survey(Branching().eval(), 3, trace=True)
+    assert [layer for layer in seen.layers() if not seen.outputs[layer, None].is_used] == ["head"]
+    assert all(output.is_used for output in survey(Branching().eval(), 3).outputs.values()), "not looked into"
 
 
 def test_the_dry_run_finds_a_size_the_network_takes() -> None:

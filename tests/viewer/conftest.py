@@ -10,8 +10,10 @@ import segmentation_models_pytorch as smp
 import torch
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QSettings
 
 from napari_segcam.network.network import Network
+from napari_segcam.viewer import recent_models
 from napari_segcam.viewer import session as session_module
 from napari_segcam.viewer.session import ReviewSession
 
@@ -32,6 +34,13 @@ def three_classes() -> Network:
 def frames() -> np.ndarray:
     """A gray cine of four frames of 96 × 64 pixels, each its own."""
     return np.random.default_rng(0).integers(0, 255, (4, 96, 64), dtype=np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's settings."""
+    path = tmp_path_factory.mktemp("settings") / "settings.ini"
+    monkeypatch.setattr(recent_models, "settings", lambda: QSettings(str(path), QSettings.Format.IniFormat))
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ RED_TO_BLUE = Colormap([[1, 0, 0, 1], [0, 0, 1, 1]])
 
 @pytest.fixture
 def cine(
-    make_napari_viewer_proxy: Callable[[], Any], frames: np.ndarray, told: list[str]
+    make_napari_viewer_proxy: Callable[[], Any], frames: np.ndarray, told: list[str], qtbot: QtBot
 ) -> Iterator[tuple[Any, ReviewSession]]:
     """A window with a cine whose frame 1 is explained."""
     viewer = make_napari_viewer_proxy()
@@ -39,6 +39,7 @@ def cine(
     heatmaps = {name: heatmap_of(name, stride, frames.shape[1:]) for name, stride in STAGES.items()}
     layers.begin(list(STAGES), lambda stage, frame: heatmaps[stage] if frame == 1 else None)
     layers.enter(1, SparseMask.of(mask), frames.shape[1:], 1, heatmaps)
+    qtbot.waitUntil(lambda: not layers.heat.is_making, timeout=20_000)
     layers.refresh()
     yield viewer, session
     assert told == []

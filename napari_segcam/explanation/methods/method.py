@@ -1,4 +1,4 @@
-"""What a CAM method is, and how a file makes one known."""
+"""What a CAM method of gradients is, and how a file makes one known."""
 
 from __future__ import annotations
 
@@ -7,45 +7,44 @@ from dataclasses import dataclass
 
 import torch
 
+from napari_segcam.explanation.registry import Method, register
+
 CamFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-@dataclass(frozen=True)
-class Method:
-    """A CAM method under the name the field gives it.
+@dataclass(frozen=True, kw_only=True)
+class GradientMethod(Method):
+    """A method that makes a stage's map of its activations and gradients.
 
     Attributes:
-        name: how users ask for it, ``"gradcam++"``.
-        title: how people write it, ``"Grad-CAM++"``.
-        paper: authors and where it appeared.
-        year: when; methods are listed in this order.
-        compute: ``A``, ``G``, both ``(B, C, h, w)`` → the map ``(B, h, w)`` before any ReLU.
-        needs_gradient: whether ``compute`` looks at ``G``; where not, any tensor may stand for it.
-        signed: whether negative values are evidence against the target, to be kept: no ReLU ends this method.
+        compute: ``A``, ``G``, both ``(B, C, h, w)`` → the map ``(B, h, w)`` before any ReLU. Where the method needs no
+            gradient, any tensor may stand for ``G``.
     """
 
-    name: str
-    title: str
-    paper: str
-    year: int
     compute: CamFunction
-    needs_gradient: bool = True
-    signed: bool = False
-
-
-registered: list[Method] = []
 
 
 def method(
     name: str, title: str, *, paper: str, year: int, needs_gradient: bool = True, signed: bool = False
 ) -> Callable[[CamFunction], CamFunction]:
-    """Make a function known as a CAM method; its arguments are the fields of ``Method``."""
+    """Make a function known as a CAM method; its arguments are the fields of ``GradientMethod``."""
 
-    def register(compute: CamFunction) -> CamFunction:
-        registered.append(Method(name, title, paper, year, compute, needs_gradient, signed))
+    def registered(compute: CamFunction) -> CamFunction:
+        register(
+            GradientMethod(
+                name=name,
+                title=title,
+                paper=paper,
+                year=year,
+                needs_gradient=needs_gradient,
+                knows_target=needs_gradient,
+                signed=signed,
+                compute=compute,
+            )
+        )
         return compute
 
-    return register
+    return registered
 
 
 def weighted_sum(activations: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -10,9 +10,6 @@ file in this folder. How they are used::
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-
 from napari_segcam.explanation.perturbation.probe import (
     Cancelled,
     Cost,
@@ -21,8 +18,8 @@ from napari_segcam.explanation.perturbation.probe import (
     Probe,
     estimate,
     perturb,
-    registered,
 )
+from napari_segcam.explanation.registry import collect
 
 __all__ = [
     "PERTURBATIONS",
@@ -35,9 +32,4 @@ __all__ = [
     "perturb",
 ]
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
-
-PERTURBATIONS: dict[str, Perturbation] = {
-    method.name: method for method in sorted(registered, key=lambda method: (method.year, method.name))
-}
+PERTURBATIONS: dict[str, Perturbation] = collect(__name__, __path__, Perturbation)

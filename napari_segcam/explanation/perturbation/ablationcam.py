@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -20,11 +21,10 @@ class AblationCam(Probe):
     and would then blow the weights up or turn their sign. So the loss is divided by the size of the region instead:
     w_k is the mean loss of the region's logits, and positive where the channel speaks for the target.
 
+    Of the module only what follows the stage runs for each batch of channels.
+
     Args:
-        module: frozen and in eval mode; of it only what follows the stage runs for each batch of channels.
-        x: the input ``(1, C, H, W)``.
-        stage: whose channels are ablated.
-        region: M ``(1, C, H, W)``, frozen from the original prediction.
+        module, x, stage, region: as for ``Probe``.
         weighting: ``"relative"`` divides by y, as the paper and the package grad-cam do.
 
     Raises:
@@ -40,18 +40,19 @@ class AblationCam(Probe):
         *,
         weighting: Literal["mean", "relative"] = "mean",
     ) -> None:
+        super().__init__(module, x, stage, region)
         self._replay = Replay(module, x, stage)
         self.activations = self._replay.activations
-        self._region = region
         self._score = region_score(self._replay.logits, region)
         self._unit = self._score if weighting == "relative" else region.sum()
 
     @torch.no_grad()
-    def scores(self, channels: range) -> torch.Tensor:
-        ablated = torch.cat([self.activations[None]] * len(channels))
-        for image, channel in enumerate(channels):
+    def scores(self, perturbations: Sequence[int]) -> torch.Tensor:
+        ablated = torch.cat([self.activations[None]] * len(perturbations))
+        for image, channel in enumerate(perturbations):
             ablated[image, channel] = 0
-        return region_score(self._replay(ablated), self._region)
+        return region_score(self._replay(ablated), self.region)
 
-    def weights(self, scores: torch.Tensor) -> torch.Tensor:
+    def weights(self, scores: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        del known  # all are
         return (self._score - scores) / self._unit

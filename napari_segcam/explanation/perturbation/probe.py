@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.registry import Method, register
 from napari_segcam.network.stages import Stage
 
 
@@ -19,7 +21,7 @@ class Cancelled(Exception):  # noqa: N818 - it is no error
 
 @dataclass(frozen=True)
 class Cost:
-    """What probing every channel takes.
+    """What an explanation takes.
 
     Attributes:
         forwards: runs of the network, or of the part of it that the method runs.
@@ -29,20 +31,21 @@ class Cost:
     forwards: int
     seconds: float
 
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.forwards + other.forwards, self.seconds + other.seconds)
+
 
 @dataclass(frozen=True, eq=False)
 class PerturbedMap:
     """What a perturbation method gave.
 
     Attributes:
-        values: Σ_k w_k A_k ``(h, w)`` before the final ReLU.
-        weights: ``(K,)``, one per channel of the stage.
-        preview: whether the scores were taken at half the resolution.
+        values: the map ``(h, w)`` before the final ReLU.
+        weights: ``(K,)``, one per perturbation.
     """
 
     values: torch.Tensor
     weights: torch.Tensor
-    preview: bool
 
 
 class Probe(ABC):
@@ -52,94 +55,121 @@ class Probe(ABC):
 
     Attributes:
         activations: the stage's map A ``(K, h, w)``.
-        preview: whether scores are taken at half the resolution.
+
+    Args:
+        module: frozen and in eval mode.
+        x: the input ``(1, C, H, W)``.
+        stage: whose channels are perturbed.
+        region: M ``(1, C, H, W)``, frozen from the original prediction.
     """
 
     activations: torch.Tensor
-    preview: bool = False
+
+    def __init__(self, module: nn.Module, x: torch.Tensor, stage: Stage, region: torch.Tensor) -> None:
+        self.module = module
+        self.x = x
+        self.stage = stage
+        self.region = region
+
+    @property
+    def count(self) -> int:
+        """How many perturbations there are: one per channel, K."""
+        return len(self.activations)
+
+    @property
+    def runs(self) -> int:
+        """How many of them are run."""
+        return self.count
+
+    def to_run(self, scores: torch.Tensor, known: torch.Tensor) -> list[int]:
+        """Which perturbations to run next, given the scores ``(K,)`` where they are known ``(K,)``; none at the end."""
+        del scores
+        return (~known).nonzero()[:, 0].tolist()
 
     @abstractmethod
-    def scores(self, channels: range) -> torch.Tensor:
-        """The score with each of these channels perturbed, in one batch; as many as there are channels."""
+    def scores(self, perturbations: Sequence[int]) -> torch.Tensor:
+        """The score under each of these perturbations, in one batch."""
 
     @abstractmethod
-    def weights(self, scores: torch.Tensor) -> torch.Tensor:
-        """What the scores ``(K,)`` say of the channels: their weights ``(K,)``."""
+    def weights(self, scores: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        """What the scores ``(K,)``, where known ``(K,)``, say: a weight for each perturbation ``(K,)``."""
+
+    def heat(self, weights: torch.Tensor) -> torch.Tensor:
+        """The map ``(h, w)`` that the weights make: Σ_k w_k A_k."""
+        return torch.einsum("khw,k->hw", self.activations, weights)
 
 
-@dataclass(frozen=True)
-class Perturbation:
-    """A perturbation method under the name the field gives it.
+@dataclass(frozen=True, kw_only=True)
+class Perturbation(Method):
+    """A method that runs the network, or a part of it, once per channel of a stage.
 
     Attributes:
-        name: how users ask for it, ``"scorecam"``.
-        title: how people write it, ``"Score-CAM"``.
-        paper: authors and where it appeared.
-        year: when.
-        probe: called with the module, ``x`` ``(1, C, H, W)``, the stage, and M as ``Pass.region`` has it.
+        probe: called as ``Probe``; where there is a preview, also with ``preview=True``.
+        has_preview: whether it can be previewed in a part of the time.
     """
 
-    name: str
-    title: str
-    paper: str
-    year: int
     probe: Callable[..., Probe]
+    has_preview: bool = False
 
 
-registered: list[Perturbation] = []
-
-
-def perturbation(name: str, title: str, *, paper: str, year: int) -> Callable[[type[Probe]], type[Probe]]:
+def perturbation(
+    name: str, title: str, *, paper: str, year: int, stage: Stage | None = None, has_preview: bool = False
+) -> Callable[[type[Probe]], type[Probe]]:
     """Make a probe known as a perturbation method; its arguments are the fields of ``Perturbation``."""
 
-    def register(probe: type[Probe]) -> type[Probe]:
-        registered.append(Perturbation(name, title, paper, year, probe))
+    def registered(probe: type[Probe]) -> type[Probe]:
+        register(
+            Perturbation(
+                name=name, title=title, paper=paper, year=year, stage=stage, probe=probe, has_preview=has_preview
+            )
+        )
         return probe
 
-    return register
+    return registered
 
 
 @torch.no_grad()
 def estimate(probe: Probe) -> Cost:
-    """What ``perturb`` would cost, judged by probing one channel; batches cost no more than that per channel."""
-    channels = len(probe.activations)
-    _wait_for(probe.activations.device)
+    """What ``perturb`` would cost, judged by one run; in batches a run costs no more than that."""
+    _wait_for(probe.x.device)
     start = time.perf_counter()
-    probe.scores(range(1))
-    _wait_for(probe.activations.device)
-    return Cost(channels, channels * (time.perf_counter() - start))
+    probe.scores([0])
+    _wait_for(probe.x.device)
+    return Cost(probe.runs, probe.runs * (time.perf_counter() - start))
 
 
 @torch.no_grad()
 def perturb(
     probe: Probe,
     *,
-    batch: int = 8,
+    batch: int = 4,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> PerturbedMap:
-    """Probe every channel of the stage and add the channels up with the weights that follow.
+    """Run every perturbation that the probe asks for, and make a map of the weights that follow.
 
     Args:
         probe: from ``Perturbation.probe``.
-        batch: channels per run of the network.
-        progress: told after each batch how many channels are done, and of how many.
+        batch: perturbations per run of the network.
+        progress: told after each batch how many runs are done, and of how many.
         cancelled: asked before each batch.
 
     Raises:
         Cancelled: once ``cancelled`` says so.
     """
-    channels = len(probe.activations)
-    scores = []
-    for start in range(0, channels, batch):
-        if cancelled is not None and cancelled():
-            raise Cancelled
-        chunk = range(start, min(start + batch, channels))
-        scores.append(probe.scores(chunk))
-        if progress is not None:
-            progress(chunk.stop, channels)
-    weights = probe.weights(torch.cat(scores))
-    return PerturbedMap(torch.einsum("khw,k->hw", probe.activations, weights), weights, probe.preview)
+    scores = probe.region.new_zeros(probe.count)
+    known = torch.zeros_like(scores, dtype=torch.bool)
+    while waiting := probe.to_run(scores, known):
+        for start in range(0, len(waiting), batch):
+            if cancelled is not None and cancelled():
+                raise Cancelled
+            chunk = waiting[start : start + batch]
+            scores[chunk] = probe.scores(chunk)
+            known[chunk] = True
+            if progress is not None:
+                progress(int(known.sum()), probe.runs)
+    weights = probe.weights(scores, known)
+    return PerturbedMap(probe.heat(weights), weights)
 
 
 def region_score(logits: torch.Tensor, region: torch.Tensor) -> torch.Tensor:

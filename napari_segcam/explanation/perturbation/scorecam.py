@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -11,13 +11,17 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_segcam.explanation.perturbation.probe import Probe, feature_map, never_runs, perturbation, region_score
+from napari_segcam.explanation.perturbation.sampling import predicted, spread_sample
 from napari_segcam.network.stages import Stage
 from napari_segcam.network.survey import logits_of
 
 Masks = Callable[[torch.Tensor, tuple[int, int]], torch.Tensor]
 
+# Fewer runs than this teach too little to predict from.
+_LEAST_SAMPLE = 32
 
-@perturbation("scorecam", "Score-CAM", paper="Wang et al., arXiv:1910.01279", year=2020)
+
+@perturbation("scorecam", "Score-CAM", paper="Wang et al., arXiv:1910.01279", year=2020, has_preview=True)
 class ScoreCam(Probe):
     """Channels weighted by the score of the input seen through each: s_k = y(x ∘ M_k) (Wang et al. 2020).
 
@@ -27,13 +31,13 @@ class ScoreCam(Probe):
     standard deviation above the mean weighs e times as much as the mean one, whatever the size of the region. Where
     all scores are equal they tell nothing of the channels, and all weights are zero.
 
+    The preview runs the channels whose masks differ most, then those that these let expect the highest scores, an
+    eighth of all together, and predicts the other scores from theirs (``sampling``). A stage of few channels has no
+    preview: all are run.
+
     Args:
-        module: frozen and in eval mode; it runs once here, and once per batch of channels later.
-        x: the input ``(1, C, H, W)``.
-        stage: whose channels are the masks.
-        region: M ``(1, C, H, W)``, frozen from the original prediction.
-        preview: take the scores at half the resolution, for about a quarter of the time.
-        multiple: of what the sides of an input must be, pixels; the preview keeps to it.
+        module, x, stage, region: as for ``Probe``; the module runs once here, and once per batch of channels later.
+        preview: run a sample of the channels.
         weighting: ``"softmax"`` leaves the standardising out, as the packages grad-cam and torch-cam do.
         masks: how maps ``(K, h, w)`` become masks ``(K, 1, H, W)`` in [0, 1].
 
@@ -49,26 +53,35 @@ class ScoreCam(Probe):
         region: torch.Tensor,
         *,
         preview: bool = False,
-        multiple: int = 32,
         weighting: Literal["standardised", "softmax"] = "standardised",
         masks: Masks | None = None,
     ) -> None:
+        super().__init__(module, x, stage, region)
         self.activations = _activations(module, x, stage)
-        self.preview = preview
-        if preview:
-            half = tuple(math.ceil(side / 2 / multiple) * multiple for side in x.shape[-2:])
-            x, region = F.interpolate(x, half, mode="area"), F.interpolate(region, half, mode="area")
-        self._module, self._x, self._region = module, x, region
         self._weighting, self._masks = weighting, masks or channel_masks
+        self._sample = min(self.count, max(_LEAST_SAMPLE, self.count // 8)) if preview else self.count
+
+    @property
+    def runs(self) -> int:
+        return self._sample
+
+    def to_run(self, scores: torch.Tensor, known: torch.Tensor) -> list[int]:
+        if self._sample == self.count:
+            return super().to_run(scores, known)
+        if not known.any():
+            return spread_sample(_scaled(self.activations), math.ceil(self._sample * 2 / 3))
+        expected = predicted(_scaled(self.activations), scores, known).masked_fill(known, -torch.inf)
+        return expected.argsort(descending=True)[: self._sample - int(known.sum())].tolist()
 
     @torch.no_grad()
-    def scores(self, channels: range) -> torch.Tensor:
-        height, width = self._x.shape[-2:]
-        masks = self._masks(self.activations[channels.start : channels.stop], (height, width))
-        seen = (self._x * masks).contiguous(memory_format=torch.channels_last)
-        return region_score(logits_of(self._module(seen)), self._region)
+    def scores(self, perturbations: Sequence[int]) -> torch.Tensor:
+        masks = self._masks(self.activations[list(perturbations)], (self.x.shape[-2], self.x.shape[-1]))
+        seen = (self.x * masks).contiguous(memory_format=torch.channels_last)
+        return region_score(logits_of(self.module(seen)), self.region)
 
-    def weights(self, scores: torch.Tensor) -> torch.Tensor:
+    def weights(self, scores: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        if not known.all():
+            scores = predicted(_scaled(self.activations), scores, known)
         if self._weighting == "softmax":
             return scores.softmax(0)
         spread = scores.std(unbiased=False)
@@ -83,11 +96,15 @@ def channel_masks(activations: torch.Tensor, size: tuple[int, int]) -> torch.Ten
     They are laid on the input by pixel centres, as heatmaps are on the frame. The paper brings them to size first and
     scales then, which differs where the size's own pixels miss a map's extremes.
     """
-    lowest, highest = activations.amin((1, 2), keepdim=True), activations.amax((1, 2), keepdim=True)
-    scaled = ((activations - lowest) / (highest - lowest + 1e-8))[:, None]
+    scaled = _scaled(activations)[:, None]
     if scaled.shape[-1] > size[1]:
         return F.interpolate(scaled, size, mode="area")
     return F.interpolate(scaled, size, mode="bilinear", align_corners=False)
+
+
+def _scaled(activations: torch.Tensor) -> torch.Tensor:
+    lowest, highest = activations.amin((1, 2), keepdim=True), activations.amax((1, 2), keepdim=True)
+    return (activations - lowest) / (highest - lowest + 1e-8)
 
 
 def _activations(module: nn.Module, x: torch.Tensor, stage: Stage) -> torch.Tensor:

@@ -9,20 +9,28 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from napari_segcam.network.inference.input_gradient import input_gradient
+from napari_segcam.network.inference.input_gradient import occupied_box, part_gradient
 from napari_segcam.network.inference.recognition import places_of
+from napari_segcam.network.inference.same_precision import remember_precision, same_precision
 
 
 class FrozenConv2d(nn.Conv2d):
-    """A convolution that gives the gradient of its input only, and keeps nothing but its weights for it."""
+    """A convolution that gives the gradient of its input only, and keeps nothing but its weights for it.
+
+    Attributes:
+        rectifies: whether a ReLU ends it; then its output is kept, too.
+    """
+
+    rectifies = False
 
     @classmethod
-    def like(cls, convolution: nn.Conv2d, weight: torch.Tensor | None = None) -> FrozenConv2d:
+    def like(
+        cls, convolution: nn.Conv2d, weight: torch.Tensor | None = None, *, rectifies: bool = False
+    ) -> FrozenConv2d:
         """The same convolution, sharing its weights; or without a bias, over the input channels of ``weight``."""
         own = convolution.weight if weight is None else weight
         frozen = cls(
@@ -39,12 +47,18 @@ class FrozenConv2d(nn.Conv2d):
         frozen.weight = nn.Parameter(own.detach(), requires_grad=False)
         if frozen.bias is not None:
             frozen.bias = convolution.bias
+        frozen.rectifies = rectifies
         return frozen.eval()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if torch.is_grad_enabled() and x.requires_grad:
             return _FrozenConvolution.apply(x, self)
-        return super().forward(x)
+        return self.convolved(x)
+
+    def convolved(self, x: torch.Tensor) -> torch.Tensor:
+        """The output, without a graph."""
+        output = super().forward(x)
+        return output.relu_() if self.rectifies else output
 
 
 def freeze_convolutions(root: nn.Module) -> bool:
@@ -62,10 +76,19 @@ def freeze_convolutions(root: nn.Module) -> bool:
 class _FrozenConvolution(Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, layer: FrozenConv2d) -> torch.Tensor:
+        remember_precision(ctx, x)
+        output = layer.convolved(x)
         ctx.layer, ctx.size = layer, x.shape[2:]
-        return F.conv2d(x, layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups)
+        if layer.rectifies:
+            ctx.save_for_backward(output)
+        return output
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        return input_gradient(gradient, ctx.layer, *ctx.size), None
+        box = occupied_box(gradient)
+        part = gradient if box is None else gradient[..., *box]
+        for output in ctx.saved_tensors:
+            part = torch.ops.aten.threshold_backward(part, output if box is None else output[..., *box], 0)
+        with same_precision(ctx):
+            return part_gradient(part, box, ctx.layer, *ctx.size), None

@@ -16,14 +16,16 @@ Box = tuple[slice, slice]
 _WORTHWHILE_SHARE = 0.7
 
 
-def input_gradient(gradient: torch.Tensor, layer: nn.Conv2d, height: int, width: int) -> torch.Tensor:
-    """The gradient ``(B, C, height, width)`` of a convolution's input from that of its output ``(B, D, h, w)``."""
-    box = occupied_box(gradient)
-    return part_gradient(gradient if box is None else gradient[..., *box], box, layer, height, width)
-
-
 def part_gradient(part: torch.Tensor, box: Box | None, layer: nn.Conv2d, height: int, width: int) -> torch.Tensor:
-    """The same from the part of the output's gradient in the box, or from all of it."""
+    """The gradient ``(B, C, height, width)`` of a convolution's input.
+
+    Args:
+        part: the gradient of its output ``(B, D, h, w)``: what of it lies in the box, or all of it.
+        box: outside which the gradient is zero.
+        layer: the convolution.
+        height: of the input.
+        width: of the input.
+    """
     if box is None:
         return dense_input_gradient(part, layer, height, width)
     (rows, own_rows, full_height), (columns, own_columns, full_width) = (
@@ -72,7 +74,7 @@ def _reached(span: slice, size: int, stride: int, padding: int, reach: int) -> t
 def dense_input_gradient(
     gradient: torch.Tensor, layer: nn.Conv2d, height: int, width: int, padding: tuple[int, int] | None = None
 ) -> torch.Tensor:
-    """The same wherever it is; with another padding than the layer's where one is given."""
+    """The same from all of the output's gradient; with another padding than the layer's where one is given."""
     padding = layer.padding if padding is None else padding  # type: ignore[assignment]
     # What a strided convolution leaves over at the end belongs to its input nevertheless.
     left_over = [

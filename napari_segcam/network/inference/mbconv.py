@@ -2,7 +2,7 @@
 
 The block widens a map sixfold, so that almost all its memory lies inside. Here its 1×1 convolutions are matrix
 products over the pixels, squeeze-and-excite scales the weights of the last one instead of the wide map, and of the five
-wide maps that the single operations would keep for the way back, the graph keeps two, or, where they are large, none.
+wide maps that the single operations would keep for the way back, the graph keeps at most two: the small ones.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from torch.autograd.function import once_differentiable
 
 from napari_segcam.network.inference.input_gradient import dense_input_gradient
 from napari_segcam.network.inference.recognition import is_plain, is_pointwise, places_of
+from napari_segcam.network.inference.same_precision import remember_precision, same_precision
 
 # Blocks of so many input channels or more keep their wide maps for the way back. Deep in the network these are small
 # and dear to compute; early they are large, and computing them again takes no longer than fetching fresh memory.
+# Behind a stride the second wide map is a quarter as large, and is always kept.
 _CHANNELS_WORTH_KEEPING = 64
 
 
@@ -76,36 +78,41 @@ class MBConv(nn.Module):
 class _MBConvFunction(Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, block: MBConv) -> torch.Tensor:
+        remember_precision(ctx, x)
         keeps = x.shape[1] >= _CHANNELS_WORTH_KEEPING
         expanded = block.expanded(x)
         filtered = block.filtered(expanded, overwrite=not keeps)
-        active = F.silu(filtered, inplace=not keeps)
+        keeps_filtered = keeps or filtered.shape[2] < x.shape[2]
+        active = F.silu(filtered, inplace=not keeps_filtered)
         gate, hidden = block.gate(active)
-        ctx.block = block
-        ctx.save_for_backward(gate, hidden, *((expanded, filtered) if keeps else (x,)))
+        ctx.block, ctx.keeps_expanded = block, keeps
+        ctx.save_for_backward(gate, hidden, expanded if keeps else x, filtered if keeps_filtered else None)
         return block.projected(x, active, gate)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        block = ctx.block
-        gate, hidden, *kept = ctx.saved_tensors
-        if len(kept) == 2:
-            expanded, filtered = kept
-        else:
-            expanded = block.expanded(kept[0])
-            filtered = block.filtered(expanded)
-        gated = _pixels(gradient) @ block.project_weight
-        # The gate's gradient is Σ over the pixels of this product.
-        product = _pixels(F.silu(filtered)).mul_(gated)
-        of_hidden = _silu_backward((product.sum(1) * gate * (1 - gate)) @ block.excite_weight, hidden)
-        of_mean = of_hidden @ block.reduce_weight / product.shape[1]
-        of_active = torch.addcmul(of_mean[:, None], gated, gate[:, None], out=gated)
-        of_filtered = _silu_backward(_map(of_active, filtered.shape), filtered)
-        wide = dense_input_gradient(of_filtered, block.depthwise, *expanded.shape[2:])
-        if block.expands:
-            wide = _map(_pixels(_silu_backward(wide, expanded)) @ block.expand_weight, expanded.shape)
-        return wide.add_(gradient) if block.adds_input else wide, None
+        with same_precision(ctx):
+            return _input_gradient(ctx, gradient), None
+
+
+def _input_gradient(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+    block = ctx.block
+    gate, hidden, kept, filtered = ctx.saved_tensors
+    expanded = kept if ctx.keeps_expanded else block.expanded(kept)
+    if filtered is None:
+        filtered = block.filtered(expanded)
+    gated = _pixels(gradient) @ block.project_weight
+    # The gate's gradient is Σ over the pixels of this product.
+    product = _pixels(F.silu(filtered)).mul_(gated)
+    of_hidden = _silu_backward((product.sum(1) * gate * (1 - gate)) @ block.excite_weight, hidden)
+    of_mean = of_hidden @ block.reduce_weight / product.shape[1]
+    of_active = torch.addcmul(of_mean[:, None], gated, gate[:, None], out=gated)
+    of_filtered = _silu_backward(_map(of_active, filtered.shape), filtered)
+    wide = dense_input_gradient(of_filtered, block.depthwise, *expanded.shape[2:])
+    if block.expands:
+        wide = _map(_pixels(_silu_backward(wide, expanded)) @ block.expand_weight, expanded.shape)
+    return wide.add_(gradient) if block.adds_input else wide
 
 
 def fuse_mbconv(root: nn.Module) -> bool:

@@ -26,7 +26,7 @@ class MergingBlock(nn.Module):
         self.plain = block
         skip_channels = block.conv1[0].in_channels - channels
         self.merge = UpsampledConvolution(block.conv1[0], [skip_channels] if skip_channels else [])
-        self.convolution = FrozenConv2d.like(block.conv2[0])
+        self.convolution = FrozenConv2d.like(block.conv2[0], rectifies=True)
 
     def forward(
         self,
@@ -40,7 +40,7 @@ class MergingBlock(nn.Module):
             return self.plain(feature_map, target_height, target_width, skip_connection)
         # Some transformers give a skip without channels.
         skips = [] if skip_connection is None or not skip_connection.shape[1] else [skip_connection]
-        return self.convolution(self.merge(feature_map, skips)).relu_()
+        return self.convolution(self.merge(feature_map, skips))
 
 
 def merge_unet(root: nn.Module) -> bool:

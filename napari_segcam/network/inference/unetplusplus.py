@@ -25,10 +25,10 @@ class MergingNode(nn.Module):
     def __init__(self, block: DecoderBlock, skips: int, channels: int) -> None:
         super().__init__()
         self.merge = UpsampledConvolution(block.conv1[0], [channels] * skips)
-        self.convolution = FrozenConv2d.like(block.conv2[0])
+        self.convolution = FrozenConv2d.like(block.conv2[0], rectifies=True)
 
     def forward(self, x: torch.Tensor, skips: Sequence[torch.Tensor]) -> torch.Tensor:
-        return self.convolution(self.merge(x, skips)).relu_()
+        return self.convolution(self.merge(x, skips))
 
 
 class DenseDecoder(nn.Module):

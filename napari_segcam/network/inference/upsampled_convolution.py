@@ -20,6 +20,7 @@ from torch.autograd.function import once_differentiable
 from napari_segcam.network.inference.frozen_convolution import FrozenConv2d
 from napari_segcam.network.inference.input_gradient import occupied_box, part_gradient, pasted
 from napari_segcam.network.inference.recognition import is_plain
+from napari_segcam.network.inference.same_precision import remember_precision, same_precision
 
 
 class UpsampledConvolution(nn.Module):
@@ -53,6 +54,7 @@ class UpsampledConvolution(nn.Module):
 class _UpsampledConvolution(Function):
     @staticmethod
     def forward(ctx: Any, layer: UpsampledConvolution, x: torch.Tensor, *skips: torch.Tensor) -> torch.Tensor:
+        remember_precision(ctx, x)
         output = layer.merged(x, skips)
         ctx.layer = layer
         ctx.save_for_backward(output)
@@ -69,13 +71,14 @@ class _UpsampledConvolution(Function):
             box = _around_small_pixels(box[0], height), _around_small_pixels(box[1], width)
             gradient, output = gradient[..., *box], output[..., *box]
         of_sum = torch.ops.aten.threshold_backward(gradient, output, 0)
-        of_x = F.conv2d(of_sum, layer.up_weight, stride=2, padding=1) if x_needed else None
-        if of_x is not None and box is not None:
-            of_x = pasted(of_x, (_halved(box[0]), _halved(box[1])), height // 2, width // 2)
-        of_skips = [
-            part_gradient(of_sum, box, of_skip, height, width) if needed else None
-            for of_skip, needed in zip(layer.of_skips, skips_needed, strict=True)
-        ]
+        with same_precision(ctx):
+            of_x = F.conv2d(of_sum, layer.up_weight, stride=2, padding=1) if x_needed else None
+            if of_x is not None and box is not None:
+                of_x = pasted(of_x, (_halved(box[0]), _halved(box[1])), height // 2, width // 2)
+            of_skips = [
+                part_gradient(of_sum, box, of_skip, height, width) if needed else None
+                for of_skip, needed in zip(layer.of_skips, skips_needed, strict=True)
+            ]
         return None, of_x, *of_skips
 
 

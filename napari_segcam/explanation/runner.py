@@ -1,0 +1,107 @@
+"""The runner: a network's work on a batch, within the device's memory, in the chosen precision, its faults in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+import torch
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.engine import Forward, forward
+from napari_segcam.explanation.memory import Thrift, TooLittleMemory
+from napari_segcam.explanation.methods import GradientMethod
+from napari_segcam.explanation.perturbation import Cost, Perturbation
+from napari_segcam.explanation.precision import autocast_on, refuse_autocast_without_gain
+from napari_segcam.explanation.registry import Method
+from napari_segcam.explanation.stage_maps import (
+    Patience,
+    StageMap,
+    gradient_maps,
+    perturbation_cost,
+    perturbation_maps,
+)
+from napari_segcam.explanation.transfer import to_device
+from napari_segcam.network.network import Network
+from napari_segcam.network.stages import Stage
+
+Given = TypeVar("Given")
+
+
+class Runner:
+    """Runs a network for one method and one choice of stages.
+
+    While it runs the network's lock is held, by who calls.
+
+    Attributes:
+        stages: as they are found in what runs.
+        thrift: what runs, where, and what was done for want of memory.
+        autocast: whether products are in bfloat16.
+
+    Raises:
+        SegcamError: if autocast is wanted where it does not pay.
+    """
+
+    def __init__(
+        self, network: Network, method: Method, stages: Sequence[Stage], patience: Patience, *, autocast: bool
+    ) -> None:
+        if autocast:
+            refuse_autocast_without_gain(network.device)
+        # A method with a stage of its own taps none of the network's.
+        self._tapped: tuple[Stage, ...]
+        module, self._tapped = network.running([] if method.stage else stages)
+        self.stages = tuple(stages) if method.stage else self._tapped
+        side = network.seen.side
+        sample = torch.zeros(1, network.card.input_channels, side, side, dtype=network.dtype)
+        self.thrift = Thrift(module, self._tapped, network.device, sample, rewritten=module is not network.module)
+        self.autocast = autocast
+        self._network, self._method, self._patience = network, method, patience
+
+    def on_device(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Inputs ``(1, C, H, W)`` as one batch where the network runs."""
+        return to_device(torch.cat(list(inputs)), self.thrift.device, self._network.dtype)
+
+    def forward(self, x: torch.Tensor) -> Forward:
+        """The forward pass of a batch ``(B, C, H, W)``, ready for ``maps``."""
+        graph = self._method.needs_gradient
+        return self._guarded(x, lambda: forward(self.thrift.module, x, self._tapped, graph=graph))
+
+    def maps(self, x: torch.Tensor, run: Forward, weights: torch.Tensor, *, keep: bool) -> dict[str, StageMap]:
+        """The stages' maps for ∂y/∂logits ``(B, C, H, W)``; ``keep`` where another target of the pass follows."""
+        if not self.stages:
+            return {}
+        if isinstance(self._method, GradientMethod):
+            method = self._method
+            return self._guarded(x, lambda: gradient_maps(method, run, self.stages, weights, keep=keep), backward=True)
+        assert isinstance(self._method, Perturbation)
+        slow, module, patience = self._method, self.thrift.module, self._patience
+        return self._guarded(x, lambda: perturbation_maps(slow, module, x, self.stages, weights, patience))
+
+    def cost(self, x: torch.Tensor, run: Forward) -> Cost:
+        """What the maps of a perturbation method would cost for one frame ``(1, C, H, W)``."""
+        assert isinstance(self._method, Perturbation)
+        slow, module, patience = self._method, self.thrift.module, self._patience
+        return self._guarded(x, lambda: perturbation_cost(slow, module, x, self.stages, run.logits, patience))
+
+    def _guarded(self, x: torch.Tensor, work: Callable[[], Given], *, backward: bool = False) -> Given:
+        """Do the network's work; what stops it is told in the user's words."""
+        size = f"{x.shape[-2]}×{x.shape[-1]} pixels"
+        try:
+            with self._precision(backward):
+                return work()
+        except torch.OutOfMemoryError as error:
+            raise TooLittleMemory(
+                f"{self.thrift.device} has too little memory for {len(x)} frames of {size} with {len(self.stages)} "
+                "stages. Choose fewer stages, a smaller image size, or the CPU."
+            ) from error
+        except (RuntimeError, ValueError, AssertionError) as error:
+            side = self._network.seen.side
+            raise SegcamError(
+                f"The network does not run on an input of {size} ({' '.join(str(error).split())}). "
+                f"It does at {side}×{side}: set that image size."
+            ) from error
+
+    def _precision(self, backward: bool) -> AbstractContextManager[object]:
+        # A backward pass takes the precision that its forward pass left it.
+        return autocast_on(self.thrift.device, self.autocast and not backward)

@@ -1,0 +1,58 @@
+"""Which classes and functions a torch file may mention. To mention is not to run: all of them stay inert names.
+
+The list is policy, not protection: a file that wants something outside of it was not meant as weights, and its user
+should know what it wanted.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Libraries whose classes hold arguments, states and networks in people's checkpoints.
+_LIBRARIES = (
+    "torch.nn.modules",
+    "torch.nn.parallel",
+    "torch.nn.parameter",
+    "torch.optim",
+    "torch.utils.data",
+    "torchvision",
+    "timm",
+    "segmentation_models_pytorch",
+    "monai",
+    "torchmetrics",
+    "pytorch_lightning",
+    "lightning",
+    "lightning_fabric",
+    "omegaconf",
+    "hydra",
+    "yacs",
+    "mmengine",
+    "mmcv",
+    "easydict",
+    "addict",
+    "munch",
+    "ml_collections",
+    "pathlib",
+    "uuid",
+    "collections",
+    "argparse",
+)
+_CLASS = re.compile(rf"(?:{'|'.join(map(re.escape, _LIBRARIES))})(?:\.\w+)*\._*[A-Z]\w*")
+
+_OTHERS = re.compile(
+    r"torch\._utils\._rebuild_\w+|torch\._tensor\._rebuild_from_type_v2|torch\.(\w+\.)?\w*(Storage|Tensor)"
+    r"|torch\.(Size|device|Generator|nn\.Parameter)|torch\.serialization\._get_layout"
+    r"|torch\.(float|double|half|int|long|short|bool|complex|u?int\d+|b?float\d+\w*|complex\d+|q?u?int\d+)"
+    r"|torch\.per_(tensor|channel)_\w+"
+    r"|torch\.nn\.functional\.[a-z]\w*|torch\._C\._nn\.gelu|torch\.(relu|sigmoid|tanh)"
+    r"|numpy\.(ndarray|dtype|dtypes\.\w+DType|(_core|core)\.multiarray\.(scalar|_reconstruct))"
+    r"|collections\.(defaultdict|deque)|functools\.partial|types\.SimpleNamespace|_codecs\.encode"
+    r"|datetime\.(date|time|datetime|timedelta|timezone)|decimal\.Decimal|fractions\.Fraction"
+    r"|builtins\.(set|frozenset|list|tuple|dict|int|float|bool|str|bytes|bytearray|complex|slice|range|object)"
+    r"|typing\.(Any|Optional|Union|List|Dict|Tuple)"
+)
+
+
+def is_permitted(name: str) -> bool:
+    """Whether a file may mention a class or function of this dotted name."""
+    return _CLASS.fullmatch(name) is not None or _OTHERS.fullmatch(name) is not None

@@ -1,0 +1,115 @@
+"""Occlusion: the map shows where hiding the input costs score, on any network, whatever its layers."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import napari_segcam as sc
+from napari_segcam.explanation.emptiness import Reason
+from napari_segcam.explanation.perturbation import PERTURBATIONS, perturb
+from napari_segcam.network.stages import INPUT, Stage
+
+
+class _Looking(nn.Module):
+    """Its logits are, everywhere, the mean of what it sees in one corner."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        corner = image[:, :1, :16, 32:48].mean((1, 2, 3), keepdim=True)
+        return (self.weight * corner).expand(-1, 1, *image.shape[-2:])
+
+
+def _map(network: nn.Module, x: torch.Tensor, region: torch.Tensor, stride: int = 16) -> torch.Tensor:
+    stage = Stage("input", "layer", stride, 1, "")
+    return perturb(PERTURBATIONS["occlusion"].probe(network, x, stage, region)).values
+
+
+def test_it_is_the_loss_of_score_when_a_window_is_hidden():
+    """Against the definition, written out."""
+    network = nn.Conv2d(2, 3, 5, padding=2).eval().requires_grad_(False)
+    x = torch.randn(1, 2, 24, 32, generator=torch.Generator().manual_seed(0))
+    region = (torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(1)) > 0.5).float()
+    expected = torch.zeros(3, 4)
+    for row in range(3):
+        for column in range(4):
+            hidden = x.clone()
+            top, left = max(0, 8 * row - 4), max(0, 8 * column - 4)
+            hidden[:, :, top : 8 * row + 12, left : 8 * column + 12] = x.mean((2, 3), keepdim=True)
+            expected[row, column] = ((network(x) - network(hidden)) * region).sum() / region.sum()
+    torch.testing.assert_close(_map(network, x, region, stride=8), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_heat_is_where_the_network_looks():
+    x = torch.zeros(1, 3, 64, 96)
+    x[:, :, :16, 32:48] = 1
+    values = _map(_Looking().requires_grad_(False), x, torch.ones(1, 1, 64, 96))
+    assert values.shape == (4, 6)
+    assert values.argmax() == 2  # the first row, the third column
+    assert (values[2:] == 0).all()
+
+
+@pytest.mark.parametrize(("size", "shape"), [((64, 64), (4, 4)), ((40, 70), (2, 4)), ((5, 5), (1, 1))])
+def test_windows_cover_the_whole_input(size, shape):
+    class Sum(nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return image - image.mean((2, 3), keepdim=True)
+
+    x = torch.arange(size[0] * size[1]).float().reshape(1, 1, *size)
+    weights = torch.zeros(1, 1, *size)
+    weights[..., -1, -1] = 1  # the last pixel is hidden by the last window
+    values = _map(Sum(), x, weights)
+    assert values.shape == shape
+    assert values[-1, -1] > 0
+
+
+FRAME = np.random.default_rng(0).integers(0, 255, (64, 96)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("stages", ["all", "main", ["encoder_last"]])
+def test_the_explainer_gives_one_map_of_the_input_whatever_stages_are_chosen(stages):
+    network = sc.Network.from_module(nn.Conv2d(3, 1, 3, padding=1), device="cpu")
+    result = sc.Explainer(network, "occlusion", stages)(FRAME, sc.Target(region="image"))
+    assert list(result.heatmaps) == ["input"]
+    heatmap = result.heatmaps["input"]
+    assert heatmap.stage == INPUT
+    assert heatmap.values.shape == (4, 6)
+    assert heatmap.scale == (16, 16)
+    assert heatmap.on_frame().shape == (64, 96)
+
+
+def test_no_stages_give_the_mask_alone():
+    network = sc.Network.from_module(nn.Conv2d(3, 1, 3, padding=1), device="cpu")
+    assert sc.Explainer(network, "occlusion", [])(FRAME).heatmaps == {}
+
+
+def test_an_empty_region_is_said():
+    network = sc.Network.from_module(nn.Conv2d(3, 1, 3, padding=1), device="cpu")
+    nowhere = np.zeros(FRAME.shape, bool)
+    heatmap = sc.Explainer(network, "occlusion")(FRAME, sc.Target(region=nowhere)).heatmaps["input"]
+    assert heatmap.reason is Reason.NOTHING_DRAWN
+
+
+def test_torchscript_gives_the_map_that_its_network_gives(tmp_path):
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 3, padding=1)).eval()
+    nn.init.ones_(module[0].weight)
+    nn.init.ones_(module[2].weight)  # what is bright speaks for the class, so that covering it costs
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(module), buffer)
+    (tmp_path / "model.pt").write_bytes(buffer.getvalue())
+    target = sc.Target(region="image")
+    script, plain = sc.load_network(tmp_path / "model.pt", "cpu"), sc.Network.from_module(module, device="cpu")
+    values = [sc.Explainer(n, "occlusion")(FRAME, target).heatmaps["input"].values for n in (script, plain)]
+    assert values[0].max() > 0
+    np.testing.assert_allclose(*values, rtol=1e-3, atol=1e-6)

@@ -1,0 +1,122 @@
+"""``napari-segcam inspect``: what a checkpoint is, and its model card written."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+import torchvision
+
+from napari_segcam import cli
+from napari_segcam.network.model_card import ModelCard, SizeRule, read_card
+
+FACTORY = """
+from torch import nn
+
+def make():
+    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 1))
+"""
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    torch.manual_seed(0)
+    module = smp.DeepLabV3("mobilenet_v2", encoder_weights=None, in_channels=1, classes=2, decoder_channels=16)
+    torch.save(module.state_dict(), tmp_path / "best.pth")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path / "best.pth"
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["napari-segcam", "inspect", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return int(stopped.value.code or 0)
+
+
+def test_what_is_assumed_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint: Path
+) -> None:
+    assert run(monkeypatch, checkpoint) == 0
+    shown = capsys.readouterr().out
+    assert "decoder_atrous_rates (12, 24, 36); normalisation imagenet; classes 2 that exclude each other" in shown
+
+
+def test_a_card_is_written_and_read_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint: Path
+) -> None:
+    options = (
+        *("--class-name", "tissue", "--class-name", "fibroid", "--normalisation", "custom", "--mean", "0.2"),
+        *("--std", "0.1", "--image-size", 256, "--threshold", 0.4, "--option", "decoder_atrous_rates=[6, 12, 18]"),
+    )
+    assert run(monkeypatch, checkpoint, "--write-card", *options) == 0
+    card = read_card(checkpoint.with_name("best.segcam.yaml"))
+    assert card == ModelCard(
+        input_channels=1,
+        class_names=("tissue", "fibroid"),
+        normalisation="custom",
+        mean=(0.2,),
+        std=(0.1,),
+        size=SizeRule(rule="resize", height=256, width=256),
+        threshold=0.4,
+        options={"decoder_atrous_rates": [6, 12, 18]},
+        sha256=card.sha256,
+    )
+    capsys.readouterr()
+    assert run(monkeypatch, checkpoint) == 0
+    shown = capsys.readouterr().out
+    assert "tissue, fibroid" in shown
+    assert "decoder_atrous_rates" not in shown, "no more assumed"
+    assert run(monkeypatch, checkpoint, "--write-card", "--threshold", 0.3) == 2
+    assert "a model card already" in capsys.readouterr().err
+    assert run(monkeypatch, checkpoint, "--write-card", "--threshold", 0.3, "--force") == 0
+    assert read_card(checkpoint.with_name("best.segcam.yaml")) == card.model_copy(update={"threshold": 0.3})
+
+
+def test_a_network_of_ones_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint: Path
+) -> None:
+    checkpoint.with_name("inspected_net.py").write_text(FACTORY, encoding="utf-8")
+    assert run(monkeypatch, "--network-factory", "inspected_net:make") == 0
+    shown = capsys.readouterr().out
+    for fact in ("inspected_net:make", "Sequential", "1 channels", "a mask cut at 0.5", "encoder_1"):
+        assert fact in shown
+
+
+def test_a_classifier_is_said_to_give_no_mask(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint: Path
+) -> None:
+    torch.save(torchvision.models.resnet18(num_classes=3).state_dict(), checkpoint)
+    assert run(monkeypatch, checkpoint) == 0
+    assert "one score per class for the whole image, no mask" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "nothing to load"),
+        (("{checkpoint}", "--option", "rates"), "--option rates is not understood: write NAME=VALUE"),
+        (("{checkpoint}", "--option", "x=[1"), "--option x=[1 is not understood"),
+        (("{checkpoint}", "--option", "decoder_channels=3"), "decoder_atrous_rates"),
+        (("{checkpoint}", "--normalisation", "zebra"), "normalisation is 'zebra', but may be 'imagenet'"),
+        (("{checkpoint}", "--class-name", "fibroid"), "names 1 classes, but best.pth has 2"),
+        (("--network-factory", "no_such_net:make"), "no Python module no_such_net"),
+        (("--network-factory", "torch.nn:Identity", "--write-card"), "A model card lies beside a checkpoint"),
+    ],
+)
+def test_what_is_wrong_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    checkpoint: Path,
+    arguments: tuple[str, ...],
+    said: str,
+) -> None:
+    assert run(monkeypatch, *(argument.format(checkpoint=checkpoint) for argument in arguments)) == 2
+    error = capsys.readouterr().err.strip()
+    assert said in error
+    assert "\n" not in error
+    assert not list(checkpoint.parent.glob("*.yaml"))

@@ -1,0 +1,161 @@
+"""The command ``explain``: regions, slow methods, and Ctrl-C."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import segmentation_models_pytorch as smp
+import tifffile
+import torch
+from PIL import Image
+
+import napari_segcam as sc
+from napari_segcam import cli
+from napari_segcam.commands.terminal import duration
+from napari_segcam.explanation.perturbation.scorecam import ScoreCam
+from napari_segcam.explanation.region import Boundary, FalseNegative
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("checkpoint") / "unet.pth"
+    torch.save(smp.Unet("resnet18", encoder_weights=None, decoder_channels=(32, 16, 8, 8, 4)).state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def cine(tmp_path: Path) -> Path:
+    path = tmp_path / "cine.tif"
+    frames = np.random.default_rng(0).integers(0, 255, (3, SIDE, SIDE), dtype=np.uint8)
+    tifffile.imwrite(path, frames, photometric="minisblack")
+    return path
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> Path:
+    path, mask = tmp_path / "truth.png", np.zeros((SIDE, SIDE), np.uint8)
+    mask[10:40, 20:50] = 255
+    Image.fromarray(mask).save(path)
+    return path
+
+
+@pytest.fixture
+def explain(monkeypatch: pytest.MonkeyPatch, checkpoint: Path, cine: Path, tmp_path: Path) -> Any:
+    """``napari-segcam explain cine OPTIONS``: its exit code; it writes to ``out``."""
+
+    def run(*options: object) -> int:
+        usual = ("explain", cine, "--model", checkpoint, "--device", "cpu", "--out", tmp_path / "out")
+        monkeypatch.setattr(sys, "argv", ["napari-segcam", *map(str, (*usual, *options))])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        return int(stopped.value.code or 0)
+
+    return run
+
+
+def heat(folder: Path, stage: str) -> np.ndarray:
+    with np.load(folder / "heatmaps.npz") as raw:
+        return raw[stage]
+
+
+def test_a_region_and_a_score_are_those_of_the_explainer(
+    explain: Any, checkpoint: Path, cine: Path, truth: Path, tmp_path: Path
+) -> None:
+    explainer = sc.Explainer(sc.load_network(checkpoint, "cpu"), stages=["encoder_last"])
+    frame = sc.open_cine(cine)[1]
+    mask = np.asarray(Image.open(truth)) > 0
+    wanted = {
+        ("--region", "rim:2"): sc.Target(region=Boundary(2)),
+        ("--region", "false-negative", "--truth", truth): sc.Target(region=FalseNegative(mask)),
+        ("--region", "image", "--score", "probability"): sc.Target(region="image", score="probability"),
+    }
+    for options, target in wanted.items():
+        assert explain("--frames", 1, "--stages", "encoder_last", *options) == 0
+        expected = explainer(frame, target).heatmaps["encoder_5"].values
+        np.testing.assert_array_equal(heat(tmp_path / "out", "encoder_5"), expected)
+
+
+def test_a_crop_is_all_that_the_network_sees(explain: Any, tmp_path: Path) -> None:
+    assert explain("--frames", 1, "--stages", "encoder_last", "--crop", "0,0,64,32") == 0
+    assert json.loads((tmp_path / "out" / "explanation.json").read_text())["input_shape"] == [32, 64]
+
+
+def test_what_a_slow_method_takes_is_said_before_it_starts(
+    explain: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert explain("--frames", "0,2", "--methods", "scorecam", "--stages", "decoder_last,encoder_5", "--preview") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    runs = 2 * (1 + 4 + 512 // 8)
+    assert f"Score-CAM, preview: {runs} runs of the network, about" in shown
+    assert f"{runs}/{runs}" in shown
+    described = json.loads((tmp_path / "out" / "frame_0002" / "explanation.json").read_text())
+    assert described["preview"] is True
+
+
+def test_ctrl_c_ends_after_this_run_and_leaves_nothing_half_written(
+    explain: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    scores, runs = ScoreCam.scores, []
+
+    def pressed_in_the_second_frame(probe: ScoreCam, channels: Sequence[int]) -> torch.Tensor:
+        runs.append(len(channels))
+        if sum(runs) == 1 + 16 + 8:  # the estimate's, the first frame's, half of the second's
+            os.kill(os.getpid(), signal.SIGINT)
+        return scores(probe, channels)
+
+    monkeypatch.setattr(ScoreCam, "scores", pressed_in_the_second_frame)
+    before = signal.getsignal(signal.SIGINT)
+    assert explain("--methods", "scorecam", "--stages", "decoder_1") == 130
+    assert signal.getsignal(signal.SIGINT) is before
+    assert sum(runs) == 1 + 16 + 8
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Stopping after this run" in shown
+    assert "Stopped: 1 of 3 explanations are whole." in shown
+    out = tmp_path / "out"
+    assert [path.name for path in sorted(out.iterdir())] == ["attention.csv", "frame_0000"]
+    assert (out / "frame_0000" / "explanation.json").exists()
+    assert {row["frame"] for row in csv.DictReader((out / "attention.csv").open())} == {"0"}
+    assert not list(out.rglob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--region", "false-positive"), "needs the true mask: give it with --truth"),
+        (("--region", "lesion"), "The region lesion is not understood"),
+        (("--score", "odds"), "no score 'odds'"),
+        (("--crop", "1,2,3"), "The crop 1,2,3 is not understood"),
+        (("--truth", "nothing.png"), "nothing.png"),
+        (("--autocast",), "Autocast pays on NVIDIA GPUs only"),
+        (("--region", "900,3"), "lies outside the frame"),
+    ],
+)
+def test_what_is_wrong_is_one_clear_line(
+    explain: Any, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], said: str
+) -> None:
+    assert explain(*options) == 2
+    error = capsys.readouterr().err.strip()
+    assert said in error
+    assert "\n" not in error
+
+
+def test_durations_as_people_say_them() -> None:
+    assert [duration(seconds) for seconds in (0.2, 40, 89, 600, 12_000)] == [
+        "1 s",
+        "40 s",
+        "89 s",
+        "10 min",
+        "3 h 20 min",
+    ]

@@ -1,0 +1,46 @@
+"""Write the index of timm's encoders that ``napari_segcam.network.timm_index`` reads: a line per encoder.
+
+Each line holds the encoder's name and the fingerprints of its weights at the depths that SMP's architectures use. It
+takes about ten minutes on one core; run it again when timm has new networks.
+"""
+
+from __future__ import annotations
+
+import timm
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.network.encoders import built_encoder
+from napari_segcam.network.timm_index import INDEX, fingerprint
+
+DEPTHS = (5, 4, 3)
+
+
+def prints_of(name: str) -> list[str]:
+    """The fingerprints of an encoder at every depth; none where SMP cannot use it."""
+    found = []
+    for vision_transformer in (False, True):
+        for depth in DEPTHS:
+            try:
+                shapes, _ = built_encoder(f"tu-{name}", depth, vision_transformer)
+            except SegcamError:
+                continue
+            built_encoder.cache_clear()
+            found.append(fingerprint(shapes))
+        if found:
+            break
+    return list(dict.fromkeys(found))
+
+
+def main() -> None:
+    lines = []
+    names = timm.list_models()
+    for number, name in enumerate(names, start=1):
+        if prints := prints_of(name):
+            lines.append(" ".join([name, *prints]))
+        print(f"{number}/{len(names)} {name} {prints}", flush=True)
+    INDEX.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+    print(f"{len(lines)} of {len(names)} encoders can be used")
+
+
+if __name__ == "__main__":
+    main()
