@@ -12,7 +12,7 @@ import argparse
 import random
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import napari
 import numpy as np
@@ -26,6 +26,7 @@ from napari_segcam.viewer.libraries import import_torch
 from napari_segcam.viewer.record import State
 from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.work import FrameComputer, Request
+from napari_segcam.viewer.worker import Job
 from napari_segcam.viewer.workspace import open_workspace
 
 
@@ -48,6 +49,18 @@ def time_steps(viewer: napari.Viewer, frames: Iterable[int]) -> list[float]:
         times.append((time.perf_counter() - started) * 1000)
         wait(5)
     return times
+
+
+def time_explainer(encoder: str, frames: np.ndarray, seconds: list[float]) -> Iterator[sc.Network]:
+    """Note how long the explainer alone takes for each frame, and give the network."""
+    network = sc.Network.from_module(reference_network(encoder), device="cpu")
+    explainer = sc.Explainer(network, stages="main")
+    explainer(frames[0])
+    for frame in frames:
+        started = time.perf_counter()
+        explainer(frame)
+        seconds.append(time.perf_counter() - started)
+    yield network
 
 
 def main() -> None:
@@ -75,18 +88,12 @@ def main() -> None:
     viewer.dims.set_current_step(0, 0)
     open_workspace(viewer)
     session = ReviewSession.of(viewer)
-    session.use(sc.Network.from_module(reference_network(options.encoder), device="cpu"))
-    assert session.network is not None
+    rounds: list[float] = []
+    # In the worker, as the plugin does: OpenMP slows down as soon as two threads of a process have used it.
+    session._worker.submit(Job("own", "", lambda: time_explainer(options.encoder, cine[:20], rounds), 1, session.use))
+    while session.network is None:
+        wait(50)
     stages = tuple(stage.name for stage in session.network.select("main"))
-    wait(1000)
-
-    explainer, rounds = sc.Explainer(session.network, stages=stages), []
-    for frame in cine[:3]:
-        explainer(frame)
-    for frame in cine[:20]:
-        started = time.perf_counter()
-        explainer(frame)
-        rounds.append(time.perf_counter() - started)
     own = statistics.median(rounds)
 
     session.run(Request(stages=stages), "follow")
@@ -97,11 +104,13 @@ def main() -> None:
     computing = with_plugin.stop()
 
     started_at: dict[int, float] = {}
+    took: list[float] = []
     compute = FrameComputer.compute
 
     def noted(self, frame, wanted, cut):  # type: ignore[no-untyped-def]
         started_at.setdefault(frame, time.perf_counter())
-        return compute(self, frame, wanted, cut)
+        yield from compute(self, frame, wanted, cut)
+        took.append(time.perf_counter() - started_at[frame])
 
     FrameComputer.compute = noted  # type: ignore[method-assign]
     session.cancel()
@@ -123,10 +132,14 @@ def main() -> None:
         waits.append(started_at[frame] - asked)
         wait(int(2.5e3 * own))
 
-    left, began = session.progress, time.perf_counter()
+    longest_frame = max(took)
+    session.run(Request("hirescam", stages=stages), "all")  # costs what Grad-CAM costs, and nothing of it is there
+    while session.progress[0] == 0:
+        wait(20)
+    (before, _), began = session.progress, time.perf_counter()
     while session.busy:
         wait(50)
-    rate = (time.perf_counter() - began) / max(1, left[1] - left[0])
+    rate = (time.perf_counter() - began) / (count - before)
 
     wait(1000)
     filled = viewer.layers
@@ -164,8 +177,8 @@ def main() -> None:
     table.add_row(
         "longest wait for the frame in view",
         f"{max(waits):.2f} s",
-        f"{own:.2f} s a frame",
-        f"{max(waits) / own:.2f} of ≤ 1",
+        f"{longest_frame:.2f} s for the longest frame meanwhile",
+        f"{max(waits) / longest_frame:.2f} of ≤ 1",
     )
     table.add_row("filling the cine", f"{rate:.3f} s a frame", f"{own:.3f} s", f"{own / rate:.2f} of ≥ 0.95")
     console.print(table)

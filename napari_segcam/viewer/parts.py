@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -20,8 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_segcam.viewer.session import ReviewSession
-
-_REFRESH_MS = 50  # results can come faster than anyone reads
+from napari_segcam.viewer.throttle import Throttle
 
 
 class Choice(QComboBox):
@@ -111,11 +110,7 @@ class RunBar(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._pages)
         layout.addWidget(self.message)
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(_REFRESH_MS)
-        self._soon.timeout.connect(self.refresh)
-        session.job_changed.connect(lambda: None if self._soon.isActive() else self._soon.start())
+        session.job_changed.connect(Throttle(self.refresh, self).ask)
         for changed in (session.network_changed, session.image_changed, session.layers_changed):
             changed.connect(self.refresh)
         self.refresh()
@@ -129,9 +124,11 @@ class RunBar(QWidget):
         self.scope.setVisible(session.image is None or session.image.ndim > 2)
         if session.busy:
             done, total = session.progress
+            self.progress.setUpdatesEnabled(False)  # it would repaint the window at once, each time
             self.progress.setRange(0, total)
             self.progress.setValue(done)
             self.progress.setFormat("%v of %m")
+            self.progress.setUpdatesEnabled(True)
             self._say(f"{session.title} …")
         else:
             self._say(missing or session.outcomes.get(self._kind, ""))

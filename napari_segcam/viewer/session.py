@@ -27,6 +27,7 @@ from napari_segcam.viewer.run import Run
 from napari_segcam.viewer.scan_outline import drawn_on
 from napari_segcam.viewer.schedule import Scope
 from napari_segcam.viewer.status_overlay import StatusOverlay, status
+from napari_segcam.viewer.throttle import Throttle
 from napari_segcam.viewer.work import Request, Source
 from napari_segcam.viewer.worker import Job, Worker
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, wh
     from napari_segcam.network.network import Network
 
 _BUDGET = 1 << 30  # bytes
+_OUT_OF_VIEW_MS = 1000  # any change in a window with a canvas has the whole window composed anew
 
 
 class ReviewSession(QObject):
@@ -88,6 +90,8 @@ class ReviewSession(QObject):
         self._figures: Mapping[str, Attention] = {}
         self._frame = 0
         self._status = StatusOverlay(viewer)
+        self._seen: object = None
+        self._later = Throttle(self._tell, self, _OUT_OF_VIEW_MS)
         self._worker = Worker(import_torch)
         next_job = weakref.WeakMethod(self._next_job)
         self._worker.standing = lambda: method() if (method := next_job()) is not None else None
@@ -364,15 +368,25 @@ class ReviewSession(QObject):
     def _on_change(self) -> None:
         """Of states, of figures, or of what is running in the review of the chosen image."""
         review, run = self.review, self._run
+        self._worker.wake()
         if review is not None and run is not None and not review.running:
             self.outcomes[run.kind] = run.outcome(review.record)
             self._run = None
+        seen = None if review is None else (self.busy, review.record, review.record.states[self._frame])
         figures = self.figures()
+        if figures != self._figures or seen != self._seen:
+            self._seen = seen
+            self._tell()
+        else:
+            self._later.ask()
+
+    def _tell(self) -> None:
+        """Have the widgets and the canvas follow."""
+        review, figures = self.review, self.figures()
+        self._status.say("" if review is None else status(review, self._frame))
         if figures != self._figures:
             self._figures = figures
             self.figures_changed.emit()
-        self._status.say("" if review is None else status(review, self._frame))
-        self._worker.wake()
         self.record_changed.emit()
         self.job_changed.emit()
 
@@ -382,6 +396,7 @@ class ReviewSession(QObject):
             self._frame = frame
             if self.review is not None:
                 self.review.look_at(frame)
+                self._tell()
             self.frame_changed.emit(frame)
 
     def _on_data(self, image: Image) -> None:

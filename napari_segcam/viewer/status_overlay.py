@@ -67,4 +67,5 @@ def _of_scale(review: Review) -> str:
     if frames == 1 or review.layers.heat.scale == "frame":
         return "heat scaled to this frame"
     seen = review.layers.heat.seen()
-    return "heat scaled to the clip" + ("" if seen == frames else f" so far ({seen} of {frames} frames)")
+    # How many they are, the strip tells: here each change would draw the whole canvas anew.
+    return "heat scaled to the clip" + ("" if seen == frames else " so far")

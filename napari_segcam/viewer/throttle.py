@@ -1,4 +1,4 @@
-"""A throttle: whatever happens a hundred times a second is drawn at most twenty times."""
+"""A throttle: whatever happens a hundred times a second is drawn far less often."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from qtpy.QtCore import QObject, QTimer
 
-_INTERVAL_MS = 50
+_INTERVAL_MS = 50  # twenty times a second
 
 
 class Throttle(QTimer):
@@ -15,12 +15,13 @@ class Throttle(QTimer):
     Args:
         act: what is done.
         parent: with which it ends.
+        interval: how soon, in ms.
     """
 
-    def __init__(self, act: Callable[[], None], parent: QObject) -> None:
+    def __init__(self, act: Callable[[], None], parent: QObject, interval: int = _INTERVAL_MS) -> None:
         super().__init__(parent)
         self.setSingleShot(True)
-        self.setInterval(_INTERVAL_MS)
+        self.setInterval(interval)
         self.timeout.connect(act)
 
     def ask(self) -> None:
