@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_segcam.errors import SegcamError
 from napari_segcam.viewer.schedule import Schedule
 from napari_segcam.viewer.sparse_mask import SparseMask
 from napari_segcam.viewer.work import FrameComputer, FrameFailure, FrameResult, Plan
@@ -53,6 +55,7 @@ class Computation:
         plan: by which frames are computed; None for none.
         cut: the threshold of the masks.
         job: the frame that the worker is at, or was last at.
+        told: how far a frame has got that takes long, in words.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Computation:
         self.plan: Plan | None = None
         self.cut = 0.5
         self.job: Job | None = None
+        self.told = ""
         self._schedule = schedule
         self._missing = missing
         self._on_given = on_given
@@ -106,8 +110,18 @@ class Computation:
 
     def _frame(self, job: Job, computer: FrameComputer, frame: int, cut: float) -> Iterator[Given]:
         yield Started(frame)
+        stages = self._missing(computer.plan, frame)
         computer.cancelled = lambda: job.cancelled
-        yield from computer.compute(frame, self._missing(computer.plan, frame), cut)
+        computer.progress = self._on_progress
+        self.told = ""
+        if computer.plan.is_slow and stages:
+            with suppress(SegcamError):  # which computing it will tell
+                self.told = computer.estimate(frame, stages)
+        yield from computer.compute(frame, stages, cut)
+        self.told = ""
+
+    def _on_progress(self, stage: str, done: int, total: int) -> None:
+        self.told = f"{stage}: {done} of {total} runs"
 
 
 def _cuts(computer: FrameComputer, pairs: Sequence[tuple[int, Segmentation]], cut: float) -> Iterator[FrameCut]:

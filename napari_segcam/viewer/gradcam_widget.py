@@ -116,9 +116,16 @@ class GradCamWidget(QWidget):
         return [(item.data(_NAME, _STAGE), item) for item in items]
 
     def _run(self, scope: str) -> None:
+        from napari_segcam.explanation.stage_maps import find_method
+
+        if self.session.network is None:
+            return
         self._restyle()
         self._set_scale()
-        request = Request(self.method.value, self.checked(), self.target_class.value, self.region.value)
+        method, preview = self.method.value
+        own = find_method(method).stage  # of a method whose stage is not the user's choice
+        stages = self.checked() if own is None else (own.name,)
+        request = Request(method, stages, self.target_class.value, self.region.value, preview)
         self.session.run(request, scope)  # type: ignore[arg-type]
 
     def _check(self, stages: str | tuple[str, ...]) -> None:
@@ -144,8 +151,12 @@ class GradCamWidget(QWidget):
         from napari_segcam.explanation.methods import METHODS
         from napari_segcam.explanation.perturbation import PERTURBATIONS
 
-        slow = [(f"{method.title} (slow)", method.name) for method in PERTURBATIONS.values()]
-        self.method.offer([*((method.title, method.name) for method in METHODS.values()), *slow])
+        quick = [(method.title, (method.name, False)) for method in METHODS.values()]
+        slow = [(f"{method.title} (slow)", (method.name, False)) for method in PERTURBATIONS.values()]
+        previews = [
+            (f"{method.title}, preview", (method.name, True)) for method in PERTURBATIONS.values() if method.has_preview
+        ]
+        self.method.offer([*quick, *previews, *slow])
         self.target_class.offer(
             [(name, index) for index, name in enumerate(network.class_names)], network.class_index(None)
         )

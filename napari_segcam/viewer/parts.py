@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -111,6 +111,9 @@ class RunBar(QWidget):
         layout.addWidget(self._pages)
         layout.addWidget(self.message)
         session.job_changed.connect(Throttle(self.refresh, self).ask)
+        self._slowly = QTimer(self)  # what a frame that takes minutes has to tell
+        self._slowly.setInterval(1000)
+        self._slowly.timeout.connect(self.refresh)
         for changed in (session.network_changed, session.image_changed, session.layers_changed):
             changed.connect(self.refresh)
         self.refresh()
@@ -120,6 +123,8 @@ class RunBar(QWidget):
         session = self._session
         missing = session.missing()
         self._pages.setCurrentIndex(int(session.busy))
+        if session.busy != self._slowly.isActive():
+            (self._slowly.start if session.busy else self._slowly.stop)()
         self.run.setEnabled(missing is None)
         self.scope.setVisible(session.image is None or session.image.ndim > 2)
         if session.busy:

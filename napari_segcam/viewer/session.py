@@ -329,7 +329,10 @@ class ReviewSession(QObject):
     @property
     def title(self) -> str:
         """What the worker is doing, in words."""
-        return self.job.title if self.job is not None else self._run.title if self._run is not None else ""
+        if self.job is not None or self._run is None:
+            return self.job.title if self.job is not None else ""
+        told = "" if self.review is None else self.review.computation.told
+        return f"{self._run.title} ({told})" if told else self._run.title
 
     @property
     def progress(self) -> tuple[int, int]:

@@ -34,6 +34,7 @@ class Request:
 
     Attributes:
         method: of the heatmaps.
+        preview: whether a method that takes long is to be previewed, where it can.
         stages: names of the heatmaps; None for the mask alone.
         class_index: the explained class; None for the first that is not the background.
         region: ``"mask"``, ``"image"``, ``CORRECTED``, a rule, or a Labels layer whose painted pixels are the region.
@@ -43,6 +44,7 @@ class Request:
     stages: tuple[str, ...] | None = None
     class_index: int | None = None
     region: Any = "mask"
+    preview: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +119,8 @@ class Plan:
     def heat_key(self) -> Hashable:
         """What the heatmaps depend on besides the frame and what is painted in it."""
         request = self.request
-        return (self.mask_key, request.method, request.class_index, request.region, self.threshold)
+        method = (request.method, request.preview)
+        return (self.mask_key, method, request.class_index, request.region, self.threshold)
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -184,11 +187,13 @@ class FrameComputer:
 
     Attributes:
         cancelled: asked within frames that take long.
+        progress: told of such a frame's stages how many runs of the network are done, and of how many.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.cancelled: Callable[[], bool] = lambda: False
+        self.progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
         self._explainers: dict[tuple[str, ...], Explainer] = {}
 
     def compute(self, frame: int, stages: tuple[str, ...], cut: float) -> Iterator[FrameResult | FrameFailure]:
@@ -227,6 +232,16 @@ class FrameComputer:
             painted=digest(region),
         )
 
+    def estimate(self, frame: int, stages: tuple[str, ...]) -> str:
+        """What a frame will take, in words.
+
+        Raises:
+            SegcamError: if it cannot be computed at all.
+        """
+        source = self.plan.source
+        cost = self._explainer(stages).estimate(source.cine[frame], source.cine.value_range, source.crop)
+        return f"{cost.forwards} runs of the network, about {cost.seconds:.0f} s"
+
     def recut(self, segmentation: Segmentation, cut: float) -> tuple[NDArray[np.uint8], Finding]:
         """The mask of a frame at another threshold, and its figures."""
         from napari_segcam.explanation.explanation import label_mask
@@ -246,8 +261,14 @@ class FrameComputer:
         from napari_segcam.explanation.stage_maps import Patience
 
         if stages not in self._explainers:
-            plan, patience = self.plan, Patience(cancelled=lambda: self.cancelled())
-            self._explainers[stages] = Explainer(plan.network, plan.request.method, stages, plan.threshold, patience)
+            plan, request = self.plan, self.plan.request
+            # By way of this object, since both change from job to job.
+            patience = Patience(
+                request.preview,
+                progress=lambda stage, done, total: self.progress(stage, done, total),
+                cancelled=lambda: self.cancelled(),
+            )
+            self._explainers[stages] = Explainer(plan.network, request.method, stages, plan.threshold, patience)
         return self._explainers[stages]
 
     def _target(self, region: NDArray[np.bool_] | None) -> Target:

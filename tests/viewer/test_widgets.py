@@ -13,6 +13,8 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 
+from napari_segcam.explanation.explainer import Explainer
+from napari_segcam.explanation.stage_maps import Patience
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.checkpoint_widget import CheckpointWidget
 from napari_segcam.viewer.gradcam_widget import GradCamWidget
@@ -218,3 +220,27 @@ def test_heat_is_drawn_where_the_map_says(
     y, x = (np.average(axis, weights=drawn) / scale for axis in np.mgrid[: drawn.shape[0], : drawn.shape[1]])
     assert abs(y - (3 * stride + (stride - 1) / 2)) < 1.0
     assert abs(x - (5 * stride + (stride - 1) / 2)) < 1.0
+
+
+def test_methods_whose_stage_is_their_own_and_previews_run_from_the_widget(
+    docked: Docked, finish: Finish, qtbot: QtBot, network: Network, frames: np.ndarray
+) -> None:
+    viewer, checkpoint, _, gradcam = docked
+    session = checkpoint.session
+    viewer.add_image(frames[0])
+    session.use(network)
+    gradcam.choose_none.click()
+    gradcam.stages.topLevelItem(9).setCheckState(0, Qt.CheckState.Checked)
+    gradcam.method.setCurrentText("Score-CAM, preview")
+    gradcam.run_bar.requested.emit("this")
+    qtbot.waitUntil(lambda: "runs" in session.title, timeout=60_000)
+    finish(session)
+    (stage,) = gradcam.checked()
+    expected = Explainer(network, "scorecam", [stage], patience=Patience(preview=True))(frames[0])
+    shown = session.layers().heatmaps[stage].data
+    np.testing.assert_allclose(shown, expected.heatmaps[stage].values, rtol=1e-4, atol=1e-6)
+    gradcam.method.setCurrentText("Occlusion (slow)")
+    gradcam.run_bar.requested.emit("this")
+    finish(session)
+    assert list(session.layers().heatmaps) == ["input"]
+    assert "done" in session.outcomes["explain"]
