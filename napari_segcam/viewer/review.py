@@ -183,9 +183,11 @@ class Review:
         elif isinstance(given, FrameCut):
             if given.cut == self.computation.cut and self._kept.keep_cut(given):
                 self._show(given.frame)
+                self._draw(given.frame)
         elif self._kept.keep(given):
             self._failed_in_a_row = 0
             self._show(given.frame)
+            self._draw(given.frame)
             if given.cut != self.computation.cut:
                 self._cut_again()
             self._shrink()
@@ -239,6 +241,7 @@ class Review:
         self.layers.refresh()
 
     def _show(self, frame: int) -> None:
+        """Take a frame's results into the layers and the record."""
         segmented = self._kept.segmented(frame)
         if segmented is None:
             return
@@ -250,6 +253,9 @@ class Review:
             self._enter_dice(later)
         if self._kept.is_complete(frame):
             self.record.set_state(frame, State.DONE)
+
+    def _draw(self, frame: int) -> None:
+        """Draw what has come for a frame, as far as it is seen."""
         if frame == self._schedule.at:
             self.layers.refresh()
         elif self.layers.heat.scale == "clip":

@@ -375,7 +375,7 @@ class ReviewSession(QObject):
         if review is not None and run is not None and not review.running:
             self.outcomes[run.kind] = run.outcome(review.record)
             self._run = None
-        seen = None if review is None else (self.busy, review.record, review.record.states[self._frame])
+        seen = None if review is None else (self.busy, self._frame, review.record, review.record.states[self._frame])
         figures = self.figures()
         if figures != self._figures or seen != self._seen:
             self._seen = seen
@@ -399,7 +399,6 @@ class ReviewSession(QObject):
             self._frame = frame
             if self.review is not None:
                 self.review.look_at(frame)
-                self._tell()
             self.frame_changed.emit(frame)
 
     def _on_data(self, image: Image) -> None:

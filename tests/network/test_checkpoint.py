@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import collections
 import hashlib
-import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from made_files import saved, zipped
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoint import read_checkpoint
@@ -231,20 +231,6 @@ def test_weights_that_are_not_finite_are_read_with_a_warning(weights, tmp_path):
     assert "segmentation_head.0.bias" in checkpoint.warnings[0]
 
 
-def _saved(content: Any, **how: Any) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(content, buffer, **how)
-    return buffer.getvalue()
-
-
-def _zipped(entries: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as archive:
-        for name, content in entries.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
 def _encrypted(archive: bytes) -> bytes:
     # Bit 0 of the flags, eight bytes into each entry of the central directory.
     start = archive.index(b"PK\x01\x02") + 8
@@ -267,27 +253,27 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "DICOM": (lambda: bytes(128) + b"DICM" + bytes(50), "DICOM"),
     "HDF5": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(50), "Keras"),
     "gzip": (lambda: b"\x1f\x8b" + bytes(50), "gzip"),
-    "truncated": (lambda: _saved({"a": torch.zeros(100)})[:-50], "cut short"),
+    "truncated": (lambda: saved({"a": torch.zeros(100)})[:-50], "cut short"),
     "truncated, old format": (
-        lambda: _saved({"a": torch.zeros(100)}, _use_new_zipfile_serialization=False)[:-50],
+        lambda: saved({"a": torch.zeros(100)}, _use_new_zipfile_serialization=False)[:-50],
         "cut short",
     ),
     "truncated safetensors": (lambda: safetensors.torch.save({"a": torch.zeros(100)})[:-50], "safetensors"),
-    "compiled program": (lambda: _zipped({"m/archive_format": b"pt2", "m/data/a.so": b""}), "compiled code"),
-    "Keras": (lambda: _zipped({"config.json": b"{}", "model.weights.h5": b""}), "Keras"),
-    "other zip": (lambda: _zipped({"readme.txt": b"hi"}), "torch did not write it"),
-    "encrypted zip": (lambda: _encrypted(_zipped({"a/data.pkl": b"x"})), "encrypted"),
-    "zip bomb": (lambda: _zipped({"a/data.pkl": bytes(10**6)}, zipfile.ZIP_DEFLATED), "claims to hold"),
-    "whole network of one's own": (lambda: _saved(_Foreign(1, 1, 1)), "_Foreign"),
-    "network of an unknown library": (lambda: _saved(torch.nn.Sequential(_Foreign(1, 1, 1))), "_Foreign"),
-    "list": (lambda: _saved([torch.zeros(1)]), "a list"),
-    "no tensors": (lambda: _saved({"epoch": 3, "state_dict": {}}), "holds no weights"),
+    "compiled program": (lambda: zipped({"m/archive_format": b"pt2", "m/data/a.so": b""}), "compiled code"),
+    "Keras": (lambda: zipped({"config.json": b"{}", "model.weights.h5": b""}), "Keras"),
+    "other zip": (lambda: zipped({"readme.txt": b"hi"}), "torch did not write it"),
+    "encrypted zip": (lambda: _encrypted(zipped({"a/data.pkl": b"x"})), "encrypted"),
+    "zip bomb": (lambda: zipped({"a/data.pkl": bytes(10**6)}, zipfile.ZIP_DEFLATED), "claims to hold"),
+    "whole network of one's own": (lambda: saved(_Foreign(1, 1, 1)), "_Foreign"),
+    "network of an unknown library": (lambda: saved(torch.nn.Sequential(_Foreign(1, 1, 1))), "_Foreign"),
+    "list": (lambda: saved([torch.zeros(1)]), "a list"),
+    "no tensors": (lambda: saved({"epoch": 3, "state_dict": {}}), "holds no weights"),
     "two networks": (
-        lambda: _saved({"generator": {"a": torch.zeros(1)}, "critic": {"a": torch.zeros(1)}}),
+        lambda: saved({"generator": {"a": torch.zeros(1)}, "critic": {"a": torch.zeros(1)}}),
         "several sets of weights (generator, critic)",
     ),
-    "endless tensor": (lambda: _saved({"a": torch.zeros(1).expand(10**12)}), "larger than the whole file"),
-    "sparse tensor": (lambda: _saved({"a": torch.eye(3).to_sparse()}), "special form"),
+    "endless tensor": (lambda: saved({"a": torch.zeros(1).expand(10**12)}), "larger than the whole file"),
+    "sparse tensor": (lambda: saved({"a": torch.eye(3).to_sparse()}), "special form"),
 }
 
 

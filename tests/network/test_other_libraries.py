@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,6 @@ from napari_segcam.network.recognise import build, recognise
 
 segmentation = torchvision.models.segmentation
 UNTRAINED: dict[str, Any] = {"weights": None, "weights_backbone": None}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def checkpoint_of(network: nn.Module, prefix: str = "", **others: torch.Tensor) -> Checkpoint:

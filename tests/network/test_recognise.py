@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,6 @@ from napari_segcam.network import encoders
 from napari_segcam.network.blueprint import Blueprint
 from napari_segcam.network.checkpoint import Checkpoint, read_checkpoint
 from napari_segcam.network.recognise import build, recognise
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    # Networks this small lose by several threads, badly so where other work is going on.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def _network(architecture: str, encoder: str, **options: Any) -> torch.nn.Module:
