@@ -183,13 +183,15 @@ def explain(
     network_factory: Factory = None,
 ) -> None:
     """Write the masks, the heatmaps and the attention figures of an image or cine."""
-    from napari_segcam.commands.explaining import Wishes, explain_cine
+    from napari_segcam.batch.wishes import Wishes
+    from napari_segcam.commands.explaining import explain_cine
     from napari_segcam.explanation.stage_maps import find_method
     from napari_segcam.imaging.opening import open_cine
     from napari_segcam.imaging.scan_region import parse_crop
     from napari_segcam.network.loading import load_network
 
     cine = open_cine(image)
+    parse_crop(crop, cine)  # refused, if it must be, before the network is loaded
     numbers = _frame_numbers(frames, len(cine))
     wishes = Wishes(
         methods=[find_method(method).name for method in methods.split(",")],
@@ -197,8 +199,7 @@ def explain(
         classes=(classes or "").split(","),
         region=region,
         score=score,
-        truth=open_cine(truth) if truth else None,
-        crop=parse_crop(crop, cine),
+        crop=crop,
         preview=preview,
         autocast=autocast,
     )
@@ -206,7 +207,8 @@ def explain(
         network = load_network(model, device, architecture=architecture, encoder=encoder, factory=network_factory)
     if image_size is not None:
         network = network.with_image_size(image_size)
-    if not explain_cine(network, cine, numbers, wishes, out, _console):
+    true_masks = open_cine(truth) if truth else None
+    if not explain_cine(network, cine, numbers, wishes, out, _console, true_masks):
         raise typer.Exit(_INTERRUPTED)
 
 
@@ -219,7 +221,8 @@ def demo(
     ] = False,
 ) -> None:
     """Do the main job on the sample: phantom cine, demo checkpoint, mask and one heatmap per stage."""
-    from napari_segcam.commands.explaining import Wishes, explain_cine
+    from napari_segcam.batch.wishes import Wishes
+    from napari_segcam.commands.explaining import explain_cine
     from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
     from napari_segcam.imaging.opening import open_cine
     from napari_segcam.network.loading import load_network

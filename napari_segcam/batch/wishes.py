@@ -1,0 +1,31 @@
+"""Wishes: what is wanted of every frame, in plain words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is wanted of every frame; the same for one image and for thousands.
+
+    Attributes:
+        methods: names of CAM methods.
+        stages: as for ``Explainer``.
+        classes: names or numbers; an empty name is the first class that is not the background.
+        region: as for ``parse_region``.
+        score: as for ``Target``.
+        crop: as for ``parse_crop``; worked out for each cine.
+        preview: of slow methods that have one.
+        autocast: as for ``Explainer``.
+    """
+
+    methods: Sequence[str] = ("gradcam",)
+    stages: str | Sequence[str] = "main"
+    classes: Sequence[str] = ("",)
+    region: str = "mask"
+    score: str = "logit"
+    crop: str = "none"
+    preview: bool = False
+    autocast: bool = False
