@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -28,6 +28,7 @@ from napari_segcam.explanation.explanation import (
 from napari_segcam.explanation.memory import TooLittleMemory
 from napari_segcam.explanation.perturbation import Cost, Perturbation
 from napari_segcam.explanation.provenance import provenance_of
+from napari_segcam.explanation.registry import SlowMethod
 from napari_segcam.explanation.runner import Runner
 from napari_segcam.explanation.stage_maps import Patience, find_method
 from napari_segcam.explanation.target import Target
@@ -35,6 +36,7 @@ from napari_segcam.imaging.geometry import Crop, Geometry
 from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.network import Network
 from napari_segcam.network.stages import Stage, aliases
+from napari_segcam.optional import needed
 
 Frame = NDArray[np.generic]
 
@@ -62,17 +64,19 @@ class Explainer:
 
     Args:
         network: from ``load_network`` or ``Network.from_module``.
-        method: the name of one of ``METHODS`` or ``PERTURBATIONS``, as ``"gradcam"`` or ``"scorecam"``.
+        method: the name of one of ``METHODS``, ``PERTURBATIONS`` or ``ATTRIBUTIONS``, as ``"gradcam"``,
+            ``"scorecam"`` or ``"smoothgrad"``.
         stages: ``"all"``, ``"main"``, ``"encoder"``, ``"decoder"``, or names: of stages, aliases, or any layer's dotted
-            name. An empty choice gives the mask alone, at the cost of a forward pass. The method ``"occlusion"`` has
-            one map, of the stage ``"input"``, whatever is chosen.
+            name. An empty choice gives the mask alone, at the cost of a forward pass. The methods
+            ``"occlusion"``, ``"integrated_gradients"`` and ``"smoothgrad"`` have one map, of the stage ``"input"``,
+            whatever is chosen.
         threshold: cuts the probability of a single class; by default the model card's.
-        patience: how the slow methods ``"scorecam"`` and ``"ablationcam"`` are watched, previewed and cancelled.
+        patience: how slow methods, as ``"scorecam"`` and ``"ablationcam"``, are watched, previewed and cancelled.
         autocast: multiply in bfloat16, on an NVIDIA GPU: faster, and maps that differ in the third digit.
 
     Raises:
-        SegcamError: if the method, a stage or a layer is unknown, the threshold is not between 0 and 1, or autocast is
-            wanted on a device that is slower with it.
+        SegcamError: if the method, a stage or a layer is unknown, the method needs a package that is not installed, the
+            threshold is not between 0 and 1, or autocast is wanted on a device that is slower with it.
     """
 
     def __init__(
@@ -87,6 +91,8 @@ class Explainer:
     ) -> None:
         self.network = network
         self.method = find_method(method)
+        if self.method.package:
+            needed(self.method.package, f"{self.method.title} is computed by {self.method.package}")
         self.patience = patience or Patience()
         self._runner = Runner(network, self.method, self._chosen(stages), self.patience, autocast=autocast)
         self.stages = self._runner.stages
@@ -175,13 +181,13 @@ class Explainer:
     def estimate(self, frame: Frame, value_range: tuple[float, float] | None = None, crop: Crop | None = None) -> Cost:
         """What one target of a frame would cost; it takes a few runs of the network to tell.
 
-        For a perturbation method, which runs the network hundreds of times, this is worth knowing before it starts.
+        For a slow method, which may run the network hundreds of times, this is worth knowing before it starts.
         Of the other methods one explanation is made and timed.
 
         Raises:
             SegcamError: if the frame does not go with the network.
         """
-        if not isinstance(self.method, Perturbation):
+        if not isinstance(self.method, SlowMethod):
             start = time.perf_counter()
             self(frame, Target(region="image"), value_range, crop)
             return Cost(1, time.perf_counter() - start)
@@ -219,8 +225,8 @@ class Explainer:
     ) -> list[list[Explanation]]:
         """One forward pass for all frames, and one backward pass for each target."""
         with self.network.lock, self._thrift.context():
-            batch = self._begin(frames, value_range, crop)
             columns = list(zip(*targets, strict=True))
+            batch = self._begin(frames, value_range, crop)
             explained = [
                 self._explain_column(batch, column, keep=number < len(columns))
                 for number, column in enumerate(columns, start=1)
@@ -271,7 +277,7 @@ class Explainer:
                 target=target,
                 class_names=self.network.class_names,
                 threshold=self.threshold,
-                provenance=self._provenance(target, batch.geometry),
+                provenance=self._provenance(target, batch.geometry, heatmaps[i]),
             )
             for i, target in enumerate(targets)
         ]
@@ -295,10 +301,19 @@ class Explainer:
                 reason = why_empty(target, values, found is not None and found.reacts[i], run.logits[i], region)
                 if values is None or reason is not None:
                     values = np.zeros((1, 1) if values is None else values.shape, np.float32)
-                heatmaps[i][stage.name] = Heatmap(stage, values, batch.geometry, reason, self.method.signed)
+                error = found.completeness_errors[i] if found is not None and found.completeness_errors else None
+                heatmaps[i][stage.name] = Heatmap(
+                    stage=stage,
+                    values=values,
+                    geometry=batch.geometry,
+                    reason=reason,
+                    signed=self.method.signed,
+                    has_outliers=self.method.has_outliers,
+                    completeness_error=error,
+                )
         return heatmaps
 
-    def _provenance(self, target: Target, geometry: Geometry) -> dict[str, Any]:
+    def _provenance(self, target: Target, geometry: Geometry, heatmaps: Mapping[str, Heatmap]) -> dict[str, Any]:
         return provenance_of(
             self.network,
             self._thrift,
@@ -309,4 +324,5 @@ class Explainer:
             target=target,
             threshold=self.threshold,
             geometry=geometry,
+            heatmaps=heatmaps,
         )

@@ -15,10 +15,13 @@ from napari_segcam.explanation.target import Target
 from napari_segcam.imaging.geometry import Geometry
 from napari_segcam.network.stages import Stage
 
+# Of an outlying heatmap's values, those that the colours tell apart.
+_CAP = 0.99
+
 
 @dataclass(frozen=True, eq=False)
 class Heatmap:
-    """The CAM of one stage at the stage's own resolution.
+    """The map of one stage at the stage's own resolution.
 
     Attributes:
         stage: which one.
@@ -26,6 +29,9 @@ class Heatmap:
         geometry: how the frame lies in the network's input.
         reason: why it is empty; None where it is not.
         signed: whether negative values are evidence against the target.
+        has_outliers: whether a few values exceed all others by far, and are not to set the scale.
+        completeness_error: of a method that divides a difference of scores among the map's places, what its sum is off
+            by, as a share of the difference; else None.
     """
 
     stage: Stage
@@ -33,6 +39,8 @@ class Heatmap:
     geometry: Geometry = field(repr=False)
     reason: Reason | None = None
     signed: bool = False
+    has_outliers: bool = False
+    completeness_error: float | None = None
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -47,6 +55,14 @@ class Heatmap:
     def _placement(self) -> tuple[tuple[float, float], tuple[float, float]]:
         return self.geometry.placement((self.values.shape[0], self.values.shape[1]))
 
+    @property
+    def peak(self) -> float:
+        """The magnitude that the strongest colour stands for: the largest, or where there are outliers the largest
+        but one in a hundred, as Smilkov et al. (2017) draw gradients."""
+        magnitudes = np.abs(self.values)
+        capped = float(np.quantile(magnitudes, _CAP)) if self.has_outliers else 0.0
+        return capped or float(magnitudes.max())
+
     def raw_on_frame(self) -> NDArray[np.float32]:
         """The raw values interpolated to the frame's grid ``(Y, X)``; 0 where the network did not look."""
         return self.geometry.to_frame(torch.from_numpy(self.values)).numpy().copy()
@@ -56,12 +72,13 @@ class Heatmap:
 
         That is min–max, bilinear interpolation, and min–max again: fit for looking at one frame, but values of
         different frames, stages or methods cannot be compared. A signed map is scaled to [−1, 1] by its largest
-        magnitude, so that 0 stays no evidence. Where the network did not look, it is 0.
+        magnitude, so that 0 stays no evidence. Outliers count as the peak. Where the network did not look, it is 0.
         """
         if self.signed:
             raw = self.raw_on_frame()
-            return raw / (1e-7 + np.abs(raw).max())
-        scaled = torch.from_numpy(_min_max(self.values))
+            largest = self.peak if self.has_outliers else np.abs(raw).max()
+            return np.clip(raw / (1e-7 + largest), -1, 1, dtype=np.float32)
+        scaled = torch.from_numpy(_min_max(self.values.clip(max=self.peak)))
         seen = _min_max(self.geometry.to_window(scaled).numpy())
         return self.geometry.paste(torch.from_numpy(seen)).numpy()
 

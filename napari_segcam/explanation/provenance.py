@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from napari_segcam.explanation.explanation import Heatmap
 from napari_segcam.explanation.memory import Thrift
 from napari_segcam.explanation.target import Target
 from napari_segcam.imaging.geometry import Geometry
@@ -25,9 +26,11 @@ def provenance_of(
     target: Target,
     threshold: float,
     geometry: Geometry,
+    heatmaps: Mapping[str, Heatmap],
 ) -> dict[str, Any]:
     """Everything that decides what an explanation shows, fit for JSON."""
     is_rewritten = thrift.rewritten
+    errors = {name: heatmap.completeness_error for name, heatmap in heatmaps.items()}
     return {
         "checkpoint": network.name,
         "sha256": network.sha256,
@@ -47,6 +50,7 @@ def provenance_of(
         "rewrites": list(network.form.applied) if is_rewritten else [],
         "rewrites_largest_difference": network.form.largest_difference if is_rewritten else 0.0,
         "memory": list(thrift.measures),
+        "completeness_error": {name: error for name, error in errors.items() if error is not None},
         "versions": _versions(),
     }
 

@@ -1,4 +1,4 @@
-"""The registry of CAM methods: both families, each method in a file of its own that makes it known."""
+"""The registry of methods: all families, each method in a file of its own that makes it known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_segcam.network.stages import Stage
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A CAM method under the name the field gives it.
+    """A method under the name the field gives it.
 
     Attributes:
         name: how users ask for it, ``"gradcam++"``.
@@ -24,6 +24,8 @@ class Method:
         knows_target: whether its maps depend on what is asked of the network.
         stage: the only one it explains, where stages are not the user's choice.
         signed: whether negative values are evidence against the target, to be kept: no ReLU ends this method.
+        has_outliers: whether a few places exceed all others by far, as gradients of pixels do.
+        package: that it needs besides this one's dependencies, by its name for pip; empty for none.
     """
 
     name: str
@@ -34,6 +36,13 @@ class Method:
     knows_target: bool = True
     stage: Stage | None = None
     signed: bool = False
+    has_outliers: bool = False
+    package: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlowMethod(Method):
+    """A method that runs the network many times: what it takes is estimated, and it is watched and can be cancelled."""
 
 
 AnyMethod = TypeVar("AnyMethod", bound=Method)

@@ -12,15 +12,15 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.engine import Forward, forward
 from napari_segcam.explanation.memory import Thrift, TooLittleMemory
 from napari_segcam.explanation.methods import GradientMethod
-from napari_segcam.explanation.perturbation import Cost, Perturbation
+from napari_segcam.explanation.perturbation import Cost
 from napari_segcam.explanation.precision import autocast_on, refuse_autocast_without_gain
-from napari_segcam.explanation.registry import Method
+from napari_segcam.explanation.registry import Method, SlowMethod
 from napari_segcam.explanation.stage_maps import (
     Patience,
     StageMap,
     gradient_maps,
-    perturbation_cost,
-    perturbation_maps,
+    slow_cost,
+    slow_maps,
 )
 from napari_segcam.explanation.transfer import to_device
 from napari_segcam.network.network import Network
@@ -44,7 +44,13 @@ class Runner:
     """
 
     def __init__(
-        self, network: Network, method: Method, stages: Sequence[Stage], patience: Patience, *, autocast: bool
+        self,
+        network: Network,
+        method: Method,
+        stages: Sequence[Stage],
+        patience: Patience,
+        *,
+        autocast: bool,
     ) -> None:
         if autocast:
             refuse_autocast_without_gain(network.device)
@@ -74,15 +80,15 @@ class Runner:
         if isinstance(self._method, GradientMethod):
             method = self._method
             return self._guarded(x, lambda: gradient_maps(method, run, self.stages, weights, keep=keep), backward=True)
-        assert isinstance(self._method, Perturbation)
+        assert isinstance(self._method, SlowMethod)
         slow, module, patience = self._method, self.thrift.module, self._patience
-        return self._guarded(x, lambda: perturbation_maps(slow, module, x, self.stages, weights, patience))
+        return self._guarded(x, lambda: slow_maps(slow, module, x, self.stages, weights, patience))
 
     def cost(self, x: torch.Tensor, run: Forward) -> Cost:
-        """What the maps of a perturbation method would cost for one frame ``(1, C, H, W)``."""
-        assert isinstance(self._method, Perturbation)
+        """What the maps of a slow method would cost for one frame ``(1, C, H, W)``."""
+        assert isinstance(self._method, SlowMethod)
         slow, module, patience = self._method, self.thrift.module, self._patience
-        return self._guarded(x, lambda: perturbation_cost(slow, module, x, self.stages, run.logits, patience))
+        return self._guarded(x, lambda: slow_cost(slow, module, x, self.stages, run.logits, patience))
 
     def _guarded(self, x: torch.Tensor, work: Callable[[], Given], *, backward: bool = False) -> Given:
         """Do the network's work; what stops it is told in the user's words."""

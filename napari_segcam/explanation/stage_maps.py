@@ -9,10 +9,18 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.attribution import (
+    ATTRIBUTIONS,
+    Attributed,
+    Attribution,
+    attribute,
+    estimate_attribution,
+    score_at,
+)
 from napari_segcam.explanation.engine import Forward
 from napari_segcam.explanation.methods import METHODS, GradientMethod
 from napari_segcam.explanation.perturbation import PERTURBATIONS, Cost, Perturbation, Probe, estimate, perturb
-from napari_segcam.explanation.registry import Method
+from napari_segcam.explanation.registry import Method, SlowMethod
 from napari_segcam.network.stages import Stage
 
 
@@ -23,19 +31,21 @@ class StageMap:
     Attributes:
         values: ``(B, h, w)``, negative only where the method is signed.
         reacts: of each frame, whether the score depends on the stage there.
+        completeness_errors: of each frame, as ``Attributed`` has it; empty where the method has none.
     """
 
     values: torch.Tensor
     reacts: list[bool]
+    completeness_errors: Sequence[float | None] = ()
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How a perturbation method, which takes long, is watched.
+    """How a slow method is watched.
 
     Attributes:
         preview: run a part of what the whole map takes and predict the rest, where the method can.
-        progress: told of each stage how many of its channels are done, and of how many.
+        progress: told of each stage how many runs of the network are done, and of how many.
         cancelled: asked between runs of the network.
     """
 
@@ -45,12 +55,12 @@ class Patience:
 
 
 def find_method(name: str) -> Method:
-    """The gradient or perturbation method of this name.
+    """The method of this name, of whatever family.
 
     Raises:
         SegcamError: if there is none.
     """
-    methods: dict[str, Method] = {**METHODS, **PERTURBATIONS}
+    methods: dict[str, Method] = {**METHODS, **PERTURBATIONS, **ATTRIBUTIONS}
     if name not in methods:
         raise SegcamError(f"There is no method {name!r}. Choose from: {', '.join(methods)}.")
     return methods[name]
@@ -86,8 +96,8 @@ def gradient_maps(
     return maps
 
 
-def perturbation_maps(
-    method: Perturbation,
+def slow_maps(
+    method: SlowMethod,
     module: nn.Module,
     x: torch.Tensor,
     stages: Sequence[Stage],
@@ -97,11 +107,11 @@ def perturbation_maps(
     """The maps of all stages from many runs of the network, stage by stage and frame by frame.
 
     Args:
-        method: of the perturbation family.
+        method: of the perturbations or the attributions.
         module: frozen and in eval mode.
         x: the input ``(B, C, H, W)``.
         stages: to be explained.
-        weights: M in the channel of the explained class ``(B, C, H, W)``.
+        weights: ∂y/∂logits ``(B, C, H, W)``.
         patience: how it is watched.
 
     Raises:
@@ -116,33 +126,57 @@ def perturbation_maps(
                 patience.progress(stage.name, done, total)
 
         given = [
-            perturb(
-                _probe(method, module, x[i : i + 1], stage, weights[i : i + 1], patience),
-                progress=tell,
-                cancelled=patience.cancelled,
-            )
-            for i in range(len(x))
+            _slow_map(method, module, x[i : i + 1], stage, weights[i : i + 1], patience, tell) for i in range(len(x))
         ]
-        values = torch.stack([of_frame.values for of_frame in given]).relu()
-        maps[stage.name] = StageMap(values, [bool(of_frame.weights.any()) for of_frame in given])
+        values = torch.stack([of_frame.values for of_frame in given])
+        maps[stage.name] = StageMap(
+            values if method.signed else values.relu(),
+            [of_frame.reacts for of_frame in given],
+            [of_frame.completeness_error for of_frame in given],
+        )
     return maps
 
 
-def perturbation_cost(
-    method: Perturbation,
+def slow_cost(
+    method: SlowMethod,
     module: nn.Module,
     x: torch.Tensor,
     stages: Sequence[Stage],
     logits: torch.Tensor,
     patience: Patience,
 ) -> Cost:
-    """What ``perturbation_maps`` would cost for one frame ``(1, C, H, W)`` whose logits are given."""
-    costs = (estimate(_probe(method, module, x, stage, torch.zeros_like(logits), patience)) for stage in stages)
+    """What ``slow_maps`` would cost for one frame ``(1, C, H, W)`` whose logits are given."""
+    weights = torch.zeros_like(logits)
+    costs = (
+        estimate_attribution(method, score_at(module, x, stage, weights))
+        if isinstance(method, Attribution)
+        else estimate(_probe(method, module, x, stage, weights, patience))
+        for stage in stages
+    )
     return sum(costs, Cost(0, 0.0))
 
 
+def _slow_map(
+    method: SlowMethod,
+    module: nn.Module,
+    x: torch.Tensor,
+    stage: Stage,
+    weights: torch.Tensor,
+    patience: Patience,
+    progress: Callable[[int, int], None],
+) -> Attributed:
+    """The map of one stage of one frame, from either family."""
+    if isinstance(method, Attribution):
+        score = score_at(module, x, stage, weights)
+        return attribute(method, score, progress=progress, cancelled=patience.cancelled)
+    probe = _probe(method, module, x, stage, weights, patience)
+    given = perturb(probe, progress=progress, cancelled=patience.cancelled)
+    return Attributed(given.values, reacts=bool(given.weights.any()))
+
+
 def _probe(
-    method: Perturbation, module: nn.Module, x: torch.Tensor, stage: Stage, weights: torch.Tensor, patience: Patience
+    method: SlowMethod, module: nn.Module, x: torch.Tensor, stage: Stage, weights: torch.Tensor, patience: Patience
 ) -> Probe:
+    assert isinstance(method, Perturbation)
     options = {"preview": patience.preview} if method.has_preview else {}
     return method.probe(module, x, stage, weights, **options)

@@ -148,11 +148,15 @@ class GradCamWidget(QWidget):
         if network is None:
             return
         # These bring torch, which the network has brought already.
+        from napari_segcam.explanation.attribution import ATTRIBUTIONS
         from napari_segcam.explanation.methods import METHODS
         from napari_segcam.explanation.perturbation import PERTURBATIONS
 
         quick = [(method.title, (method.name, False)) for method in METHODS.values()]
-        slow = [(f"{method.title} (slow)", (method.name, False)) for method in PERTURBATIONS.values()]
+        slow = [
+            (f"{method.title} (slow)", (method.name, False))
+            for method in (*PERTURBATIONS.values(), *ATTRIBUTIONS.values())
+        ]
         previews = [
             (f"{method.title}, preview", (method.name, True)) for method in PERTURBATIONS.values() if method.has_preview
         ]

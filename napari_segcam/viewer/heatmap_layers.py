@@ -85,7 +85,7 @@ class HeatmapLayers:
         """Take note of a frame's heatmaps; their layers are made if these are the first, but one deleted stays so."""
         frames = (self._placement.lead() or (1,))[0]
         for name, heatmap in heatmaps.items():
-            self._peaks.setdefault(name, np.full(frames, np.nan))[frame] = np.abs(heatmap.values).max()
+            self._peaks.setdefault(name, np.full(frames, np.nan))[frame] = heatmap.peak
             layer = self._layers.get(name)
             if layer is not None and layer in self._viewer.layers and not _goes_with(layer, heatmap):
                 self._viewer.layers.remove(layer)

@@ -8,6 +8,8 @@ import warnings
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from captum.attr import Occlusion
 from torch import nn
 
 import napari_segcam as sc
@@ -46,6 +48,37 @@ def test_it_is_the_loss_of_score_when_a_window_is_hidden():
             hidden[:, :, top : 8 * row + 12, left : 8 * column + 12] = x.mean((2, 3), keepdim=True)
             expected[row, column] = ((network(x) - network(hidden)) * region).sum() / region.sum()
     torch.testing.assert_close(_map(network, x, region, stride=8), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_it_is_captums():
+    """Captum begins with a window in the corner; ours reaches out of the image by half its step: so does the wrapping.
+
+    It gives each pixel the mean of the windows that hide it.
+    """
+    step, margin = 8, 4
+    network = nn.Sequential(nn.Conv2d(2, 3, 5, padding=2), nn.Tanh(), nn.Conv2d(3, 1, 3, padding=1))
+    network = network.double().eval().requires_grad_(False)
+    x = torch.randn(1, 2, 24, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    region = (torch.rand(1, 1, 24, 32, generator=torch.Generator().manual_seed(1)) > 0.5).double()
+
+    def score(padded: torch.Tensor) -> torch.Tensor:
+        return (network(F.pad(padded, [-margin] * 4)) * region).sum((1, 2, 3)) / region.sum()
+
+    expected = Occlusion(score).attribute(
+        F.pad(x, [margin] * 4),
+        sliding_window_shapes=(2, 2 * step, 2 * step),
+        strides=(2, step, step),
+        baselines=F.pad(x.mean((2, 3), keepdim=True).expand_as(x), [margin] * 4),
+    )[0, 0, margin:-margin, margin:-margin]
+    total, count = torch.zeros(24, 32, dtype=torch.float64), torch.zeros(24, 32, dtype=torch.float64)
+    for (row, column), value in np.ndenumerate(_map(network, x, region, stride=step).numpy()):
+        hidden = np.s_[
+            max(0, step * row - margin) : step * (row + 1) + margin,
+            max(0, step * column - margin) : step * (column + 1) + margin,
+        ]
+        total[hidden] += value
+        count[hidden] += 1
+    torch.testing.assert_close(total / count, expected.double(), rtol=1e-4, atol=1e-6)  # captum's are of float32
 
 
 def test_heat_is_where_the_network_looks():

@@ -50,7 +50,9 @@ def heatmap_of(name: str, stride: int, shape: tuple[int, ...]) -> Any:
     values = np.random.default_rng(stride).random((shape[0] // stride, shape[1] // stride)).astype(np.float32)
     stage = SimpleNamespace(name=name, stride=stride, kind=name.split("_")[0])
     at = (stride - 1) / 2
-    return SimpleNamespace(stage=stage, values=values, scale=(stride, stride), translate=(at, at), signed=False)
+    return SimpleNamespace(
+        stage=stage, values=values, peak=values.max(), scale=(stride, stride), translate=(at, at), signed=False
+    )
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.explanation.registry import Method, register
+from napari_segcam.explanation.registry import SlowMethod, register
 from napari_segcam.network.stages import Stage
 
 
@@ -100,7 +100,7 @@ class Probe(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Perturbation(Method):
+class Perturbation(SlowMethod):
     """A method that runs the network, or a part of it, once per channel of a stage.
 
     Attributes:
@@ -131,10 +131,10 @@ def perturbation(
 @torch.no_grad()
 def estimate(probe: Probe) -> Cost:
     """What ``perturb`` would cost, judged by one run; in batches a run costs no more than that."""
-    _wait_for(probe.x.device)
+    wait_for(probe.x.device)
     start = time.perf_counter()
     probe.scores([0])
-    _wait_for(probe.x.device)
+    wait_for(probe.x.device)
     return Cost(probe.runs, probe.runs * (time.perf_counter() - start))
 
 
@@ -194,6 +194,7 @@ def never_runs(stage: Stage) -> SegcamError:
     return SegcamError(f"The layer {stage.layer} does not run in this network. Choose another stage.")
 
 
-def _wait_for(device: torch.device) -> None:
+def wait_for(device: torch.device) -> None:
+    """Wait until a device has done all that it was told, so that time can be taken."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

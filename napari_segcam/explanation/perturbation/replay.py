@@ -62,14 +62,17 @@ class Replay:
             self._kept = {}
 
     def __call__(self, activations: torch.Tensor) -> torch.Tensor:
-        """The logits ``(B, C, H, W)`` with these values ``(B, K, h, w)`` at the stage, which may be overwritten."""
+        """The logits ``(B, C, H, W)`` with these values ``(B, K, h, w)`` at the stage, which may be overwritten.
+
+        Where gradients are enabled and the values require them, the logits have a graph that begins there.
+        """
         return self._run(activations, self._kept)
 
-    @torch.no_grad()
     def _run(self, activations: torch.Tensor, kept: Mapping[int, Any]) -> torch.Tensor:
         with intercepted(self._module, _Player(self._plan, kept, activations)):
             return logits_of(self._module(self._x.expand(len(activations), -1, -1, -1)))
 
+    @torch.no_grad()
     def _agrees(self) -> bool:
         nought = torch.zeros_like(self.activations)[None]
         expected = torch.cat([self.logits, self._run(nought.clone(), {})])

@@ -1,0 +1,242 @@
+"""Gradient attributions: each against captum called by hand on the plain network, and against what is known of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import IntegratedGradients, LayerIntegratedGradients, NoiseTunnel, Saliency
+from torch import nn
+from torch.nn import functional as F
+
+import napari_segcam as sc
+from napari_segcam import optional
+from napari_segcam.explanation.attribution import ATTRIBUTIONS, Attribution, attribute, estimate_attribution, score_at
+from napari_segcam.explanation.attribution.score import PIXELS
+from napari_segcam.explanation.emptiness import Reason
+from napari_segcam.explanation.explanation import Explanation
+from napari_segcam.explanation.perturbation import Cancelled
+from napari_segcam.explanation.stage_maps import Patience, find_method
+from napari_segcam.imaging.preprocessing import prepare
+from napari_segcam.network.network import Network
+from napari_segcam.network.stages import Stage
+
+FRAME = np.random.default_rng(0).integers(0, 255, (32, 64)).astype(np.uint8)
+DRAWN = np.zeros(FRAME.shape, bool)
+DRAWN[4:20, 10:30] = True
+TARGET = sc.Target(1, DRAWN)
+
+
+class Skipping(nn.Module):
+    """A skip around the deep layer, a norm, and a ReLU that works in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.relu = nn.ReLU(inplace=True)
+        self.deep = nn.Conv2d(4, 6, 3, stride=2, padding=1)
+        self.unused = nn.Conv2d(6, 1, 1)
+        self.head = nn.Conv2d(10, 2, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        skip = self.relu(self.norm(self.stem(x)))
+        deep = self.deep(skip)
+        self.unused(deep)
+        return self.head(torch.cat([F.interpolate(F.silu(deep), scale_factor=2), skip], 1))
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    torch.manual_seed(0)
+    return Network.from_module(Skipping().double(), sc.ModelCard(normalisation="unit"), device="cpu")
+
+
+def by_hand(network: Network) -> tuple[torch.Tensor, torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
+    """The input, a black one, and the score of any."""
+    x = prepare(FRAME, network.card, network.stride)[0].double()
+
+    def score(images: torch.Tensor) -> torch.Tensor:
+        return (network.module(images)[:, 1] * torch.from_numpy(DRAWN)).sum((1, 2))
+
+    return x, torch.full_like(x, float(x.min())), score
+
+
+def values_of(explanation: Explanation, stage: str) -> torch.Tensor:
+    return torch.from_numpy(explanation.heatmaps[stage].values).double()
+
+
+def test_integrated_gradients_are_captums(network: Network) -> None:
+    x, black, score = by_hand(network)
+    expected = IntegratedGradients(score).attribute(x, black, n_steps=32)[0].sum(0)
+    explanation = sc.Explainer(network, "integrated_gradients")(FRAME, TARGET)
+    torch.testing.assert_close(values_of(explanation, "input"), expected, rtol=1e-4, atol=1e-6)
+    assert explanation.heatmaps["input"].scale == (1, 1)
+    assert expected.min() < 0 < expected.max(), "what speaks against the target is kept"
+
+
+@pytest.mark.parametrize("layer", ["stem", "norm", "deep"])
+def test_integrated_gradients_of_a_stage_are_captums(network: Network, layer: str) -> None:
+    x, black, score = by_hand(network)
+    plain = network.module.get_submodule(layer)
+    network.module.relu.inplace = False  # captum's hooks do not bear it; it changes no value
+    expected = LayerIntegratedGradients(score, plain).attribute(x, black, n_steps=32)[0].sum(0)
+    network.module.relu.inplace = True
+    explanation = sc.Explainer(network, "layer_integrated_gradients", [layer])(FRAME, TARGET)
+    torch.testing.assert_close(values_of(explanation, layer), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_smoothgrad_is_captums_and_the_same_every_time(network: Network) -> None:
+    x, _, score = by_hand(network)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        mean = NoiseTunnel(Saliency(score)).attribute(
+            x, nt_samples=24, nt_samples_batch_size=4, stdevs=0.15 * float(x.max() - x.min()), abs=False
+        )
+    state = torch.get_rng_state()
+    first, second = (values_of(sc.Explainer(network, "smoothgrad")(FRAME, TARGET), "input") for _ in range(2))
+    torch.testing.assert_close(first, mean[0].abs().amax(0), rtol=1e-4, atol=1e-6)
+    assert torch.equal(first, second)
+    assert torch.equal(torch.get_rng_state(), state), "others' random numbers are their own"
+
+
+def linear() -> Network:
+    """Logits of one class: twice the brightness, less one."""
+    module = nn.Conv2d(1, 1, 1)
+    nn.init.constant_(module.weight, 2.0)
+    nn.init.constant_(module.bias, -1.0)
+    return Network.from_module(module, sc.ModelCard(input_channels=1, normalisation="unit"), device="cpu")
+
+
+def test_of_a_linear_network_they_are_known() -> None:
+    network, frame = linear(), FRAME.copy()
+    frame[0, 0] = 51  # the darkest, and so the baseline, is not 0
+    frame = frame.clip(51)
+    shares = sc.Explainer(network, "integrated_gradients")(frame, sc.Target(0, DRAWN)).heatmaps["input"]
+    np.testing.assert_allclose(shares.values, 2 * (frame - 51.0) / 255 * DRAWN, atol=1e-5)
+    gradient = sc.Explainer(network, "smoothgrad")(frame, sc.Target(0, DRAWN)).heatmaps["input"]
+    np.testing.assert_allclose(gradient.values, 2.0 * DRAWN, atol=1e-6)
+
+
+def test_the_shares_add_up_and_what_is_missing_is_said(network: Network) -> None:
+    x, black, score = by_hand(network)
+    explanation = sc.Explainer(network, "layer_integrated_gradients", ["stem"])(FRAME, TARGET)
+    gained = float(score(x) - score(black))  # the whole network comes after the stem
+    error = explanation.provenance["completeness_error"]["stem"]
+    assert error == explanation.heatmaps["stem"].completeness_error
+    assert error < 0.02
+    total = float(explanation.heatmaps["stem"].values.sum(dtype=np.float64))
+    assert abs(total - gained) / abs(gained) == pytest.approx(error, abs=1e-6)
+    json.dumps(explanation.provenance, allow_nan=False)
+    assert sc.Explainer(network, "smoothgrad")(FRAME, TARGET).provenance["completeness_error"] == {}
+
+
+@pytest.mark.parametrize("stages", ["all", ["deep"]])
+@pytest.mark.parametrize("method", ["integrated_gradients", "smoothgrad"])
+def test_pixels_have_one_map_whatever_stages_are_chosen(network: Network, method: str, stages: str | list[str]) -> None:
+    assert list(sc.Explainer(network, method, stages)(FRAME, TARGET).heatmaps) == ["input"]
+    assert sc.Explainer(network, method, [])(FRAME, TARGET).heatmaps == {}
+
+
+@pytest.mark.parametrize("name", list(ATTRIBUTIONS))
+def test_emptiness_is_said_in_words(network: Network, name: str) -> None:
+    nowhere = np.zeros(FRAME.shape, bool)
+    explainer = sc.Explainer(network, name, ["deep"])
+    (heatmap,) = explainer(FRAME, sc.Target(1, nowhere)).heatmaps.values()
+    assert heatmap.reason is Reason.NOTHING_DRAWN
+    assert not heatmap.values.any()
+
+
+def test_a_black_frame_has_nothing_to_share(network: Network) -> None:
+    heatmap = sc.Explainer(network, "integrated_gradients")(np.zeros_like(FRAME), TARGET).heatmaps["input"]
+    assert heatmap.reason is Reason.NOTHING_POSITIVE
+    assert heatmap.completeness_error is None, "a share of nothing"
+
+
+def test_a_stage_that_the_score_does_not_depend_on(network: Network) -> None:
+    explainer = sc.Explainer(network, "layer_integrated_gradients", ["unused"])
+    assert explainer(FRAME, TARGET).heatmaps["unused"].reason is Reason.NOT_CONNECTED
+    assert explainer.estimate(FRAME).seconds >= 0
+
+
+def watched(name: str) -> tuple[Attribution, list[tuple[int, int]], Callable[..., object]]:
+    method, told = ATTRIBUTIONS[name], []  # type: ignore[var-annotated]
+    module = nn.Conv2d(1, 1, 3, padding=1).requires_grad_(False)
+    stage = PIXELS if method.stage else Stage("whole", "layer", 1, 1, "0")
+    x = torch.randn(1, 1, 8, 8)
+    score = score_at(nn.Sequential(module), x, stage, torch.ones(1, 1, 8, 8))
+
+    def run(cancelled: Callable[[], bool] | None = None) -> object:
+        return attribute(method, score, progress=lambda done, of: told.append((done, of)), cancelled=cancelled)
+
+    assert estimate_attribution(method, score).forwards == method.runs
+    return method, told, run
+
+
+@pytest.mark.parametrize("name", list(ATTRIBUTIONS))
+def test_progress_ends_with_the_last_run_and_cancel_is_heeded(name: str) -> None:
+    method, told, run = watched(name)
+    run()
+    assert told[-1] == (method.runs, method.runs)
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    assert len(told) > 4
+    told.clear()
+    with pytest.raises(Cancelled):
+        run(lambda: len(told) == 2)
+    assert len(told) == 2
+
+
+def test_the_explainer_watches_and_estimates(network: Network) -> None:
+    told: list[tuple[str, int, int]] = []
+    patience = Patience(progress=lambda *given: told.append(given), cancelled=lambda: len(told) == 1)
+    explainer = sc.Explainer(network, "smoothgrad", patience=patience)
+    assert explainer.estimate(FRAME).forwards == 1 + 24
+    with pytest.raises(Cancelled):
+        explainer(FRAME, TARGET)
+    assert told == [("input", 4, 24)]
+
+
+def test_torchscript_gives_the_pixels_that_its_network_gives(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 3, padding=1)).eval()
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(module), buffer)
+    path = tmp_path / "model.pt"
+    path.write_bytes(buffer.getvalue())
+    target = sc.Target(region="image")
+    script, plain = sc.load_network(path, "cpu"), Network.from_module(module, device="cpu")
+    for method in ("integrated_gradients", "smoothgrad"):
+        values = [sc.Explainer(one, method)(FRAME, target).heatmaps["input"].values for one in (script, plain)]
+        assert np.abs(values[0]).max() > 0
+        np.testing.assert_allclose(*values, rtol=1e-3, atol=1e-5)
+    with pytest.raises(sc.SegcamError, match="TorchScript"):
+        sc.Explainer(script, "layer_integrated_gradients")
+
+
+def test_a_few_outliers_do_not_make_the_picture_dark() -> None:
+    explanation = sc.Explainer(linear(), "integrated_gradients")(FRAME, sc.Target(0, "image"))
+    heatmap = explanation.heatmaps["input"]
+    heatmap.values[3, 5] = 1000 * heatmap.values.max()
+    shown = heatmap.on_frame()
+    assert shown.max() == 1
+    assert np.median(shown) > 0.3
+    assert heatmap.peak < heatmap.values.max() / 100
+    assert heatmap.raw_on_frame().max() == heatmap.values.max(), "the raw values are kept"
+
+
+def test_without_captum_they_are_listed_and_choosing_one_says_what_to_install(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optional, "find_spec", lambda _name: None)
+    assert find_method("smoothgrad").title == "SmoothGrad"
+    with pytest.raises(sc.SegcamError, match=r"SmoothGrad is computed by captum.*pip install captum"):
+        sc.Explainer(network, "smoothgrad")
+    assert sc.Explainer(network, "gradcam", ["deep"])(FRAME, TARGET).heatmaps, "all else goes on"
