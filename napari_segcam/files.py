@@ -1,7 +1,8 @@
-"""Writing files so that none is ever left half-written."""
+"""Writing files: none is ever left half-written, and their names go with every system."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,3 +27,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def safe_name(text: str) -> str:
+    """A text as a file name that every system takes: letters and digits of any script, and ``. _ - +``."""
+    return re.sub(r"[^\w.+-]", "_", text).strip(".") or "_"

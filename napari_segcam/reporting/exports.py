@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,46 +14,125 @@ from PIL import Image
 
 from napari_segcam.evidence.attention import attention
 from napari_segcam.explanation.explanation import Explanation
-from napari_segcam.files import whole_file
-from napari_segcam.reporting.figures import Picture, display, explanation_sheet, with_heat, with_outline
+from napari_segcam.files import safe_name, whole_file
+from napari_segcam.reporting.described import described
+from napari_segcam.reporting.figures import Picture, display
+from napari_segcam.reporting.heatmap_files import write_npz, write_tiff
+from napari_segcam.reporting.look import Look
+from napari_segcam.reporting.overlays import overlay
+from napari_segcam.reporting.sheets import class_colours_of, class_of, comparison_sheet, explanation_sheet
+from napari_segcam.reporting.source import Source
 
 ATTENTION_COLUMNS = ("frame", "class", "method", "stage", "mean", "std", "inside", "outside", "ratio", "undefined")
+
+_DEFAULT_LOOK = Look()
+_USUAL_OVERLAY = "contour"
+
+
+def write_frame(
+    folder: Path,
+    frame: NDArray[np.generic],
+    explanations: Iterable[Explanation],
+    look: Look = _DEFAULT_LOOK,
+    *,
+    by_method: bool = False,
+    by_class: bool = False,
+    source: Source | None = None,
+    number: int = 0,
+    options: Mapping[str, Any] | None = None,
+) -> list[Explanation]:
+    """Write the explanations of one frame as they come, and then what compares them.
+
+    Each goes into ``folder/METHOD/CLASS`` as ``write_explanation`` does it. Of several methods there is a comparison
+    sheet besides, ``folder/comparison.png``, or ``comparison_CLASS.png`` for each of several classes.
+
+    Args:
+        folder: of this frame; it is made.
+        frame: ``(Y, X)`` or ``(Y, X, 3)``.
+        explanations: of this frame, read one after the other.
+        look: how they are drawn.
+        by_method: whether there is a folder for each method, as there must be for several.
+        by_class: whether there is a folder for each class, as there must be for several.
+        source: of the frame.
+        number: of the frame in its source.
+        options: what the user asked for, in plain values.
+
+    Returns:
+        those that were written.
+
+    Raises:
+        SegcamError: if the folder cannot be written to.
+    """
+    written: list[Explanation] = []
+    for explanation in explanations:
+        place = folder
+        if by_method:
+            place /= safe_name(explanation.method)
+        if by_class:
+            place /= class_folder(explanation)
+        write_explanation(place, frame, explanation, look, source=source, number=number, options=options)
+        written.append(explanation)
+    if by_method and written:
+        picture = display(frame, source.value_range if source else None)
+        for name, of_class in _by_class(written).items():
+            path = folder / (f"comparison_{name}.png" if by_class else "comparison.png")
+            write_png(path, comparison_sheet(picture, of_class, look, title=_title(source, number)))
+    return written
 
 
 def write_explanation(
     folder: Path,
     frame: NDArray[np.generic],
     explanation: Explanation,
-    value_range: tuple[float, float] | None = None,
+    look: Look = _DEFAULT_LOOK,
+    *,
+    source: Source | None = None,
+    number: int = 0,
+    options: Mapping[str, Any] | None = None,
 ) -> None:
     """Write one frame's explanation into a folder.
 
-    ``frame.png``, ``mask.png`` (labels), ``sheet.png`` (everything at a glance), ``STAGE.png`` (heat over frame, with
-    the mask's outline), ``heatmaps.npz`` (raw float32 at the stages' own resolution) and ``explanation.json``.
+    ``frame.png``, ``mask.png`` (labels, where the network gives a mask), ``sheet.png`` (everything at a glance),
+    ``STAGE.png`` (heat over frame, with the mask's contour; other kinds of overlay are ``STAGE_KIND.png``),
+    ``STAGE.tif`` and ``heatmaps.npz`` (raw float32 at the stage's own resolution) and, last, ``explanation.json``.
+
+    Args:
+        folder: is made.
+        frame: ``(Y, X)`` or ``(Y, X, 3)``.
+        explanation: of that frame.
+        look: how it is drawn.
+        source: of the frame; its value range says what black and white are.
+        number: of the frame in its source.
+        options: what the user asked for, in plain values.
 
     Raises:
         SegcamError: if the folder cannot be written to.
     """
-    picture = display(frame, value_range)
-    _write_png(folder / "frame.png", picture)
-    _write_png(folder / "mask.png", explanation.mask)
+    picture = display(frame, source.value_range if source else None)
+    write_png(folder / "frame.png", picture)
+    if explanation.no_mask is None:
+        write_png(folder / "mask.png", explanation.mask)
+    colours = class_colours_of(explanation)
     for name, heatmap in explanation.heatmaps.items():
-        heated = with_heat(picture, heatmap.on_frame())
-        _write_png(folder / f"{name.replace('/', '_')}.png", with_outline(heated, explanation.mask))
+        stem = safe_name(name)
+        for kind in look.overlays:
+            suffix = "" if kind == _USUAL_OVERLAY else f"_{kind}"
+            drawn = overlay(kind, picture, heatmap, explanation.mask, look, colours=colours)
+            write_png(folder / f"{stem}{suffix}.png", drawn)
+        facts = {"method": explanation.method, "class": class_of(explanation), "frame": number}
+        write_tiff(folder / f"{stem}.tif", heatmap, source.spacing_mm if source else None, facts)
     if explanation.heatmaps:
-        _write_png(folder / "sheet.png", explanation_sheet(picture, explanation))
-        with whole_file(folder / "heatmaps.npz") as path, path.open("wb") as file:
-            raw: dict[str, Any] = {name: heatmap.values for name, heatmap in explanation.heatmaps.items()}
-            np.savez_compressed(file, **raw)
+        write_png(folder / "sheet.png", explanation_sheet(picture, explanation, look, title=_title(source, number)))
+        write_npz(folder / "heatmaps.npz", explanation)
     with whole_file(folder / "explanation.json") as path:
-        path.write_text(json.dumps(_described(explanation), indent=2), encoding="utf-8")
+        plain = described(explanation, look, source, number, options)
+        path.write_text(json.dumps(plain, indent=2, allow_nan=False), encoding="utf-8")
 
 
 def attention_rows(frame: int, explanation: Explanation) -> list[dict[str, Any]]:
     """The attention figures of a frame, one row per stage, with the columns of ``ATTENTION_COLUMNS``."""
-    class_name = explanation.class_names[explanation.target.class_index or 0]
     return [
-        {"frame": frame, "class": class_name, "method": explanation.method, "stage": stage, **vars(figures)}
+        {"frame": frame, "class": class_of(explanation), "method": explanation.method, "stage": stage, **vars(figures)}
         for stage, figures in attention(explanation).items()
     ]
 
@@ -66,38 +145,30 @@ def write_attention(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         table.writerows(rows)
 
 
-def _write_png(path: Path, picture: Picture) -> None:
+def write_png(path: Path, picture: Picture) -> None:
+    """Write a picture, or labels ``(Y, X)``.
+
+    Raises:
+        SegcamError: if the file cannot be written.
+    """
     with whole_file(path) as temporary:
-        Image.fromarray(picture).save(temporary, format="PNG")
+        Image.fromarray(picture).save(temporary, format="PNG", compress_level=3)
 
 
-def _described(explanation: Explanation) -> dict[str, Any]:
-    return {
-        **explanation.provenance,
-        **_found(explanation),
-        "heatmaps": {
-            name: {
-                "shape": list(heatmap.values.shape),
-                "stride": heatmap.stage.stride,
-                "layer": heatmap.stage.layer,
-                "scale": list(heatmap.scale),
-                "translate": list(heatmap.translate),
-                "raw_max": float(heatmap.values.max()),
-                "empty_because": heatmap.reason.value if heatmap.reason else None,
-            }
-            for name, heatmap in explanation.heatmaps.items()
-        },
-    }
+def class_folder(explanation: Explanation) -> str:
+    """The explained class's name as a file name; with its number where another class's would be the same."""
+    index = explanation.target.class_index or 0
+    names = [safe_name(name).casefold() for name in explanation.class_names]
+    own = safe_name(explanation.class_names[index])
+    return own if names.count(own.casefold()) == 1 else f"{own}_{index}"
 
 
-def _found(explanation: Explanation) -> dict[str, Any]:
-    """What the network found: how large each class is, or how likely for the whole frame."""
-    if explanation.no_mask is not None:
-        return {"no_mask_because": explanation.no_mask, "class_probabilities": explanation.class_probabilities}
-    labels = _labels(explanation).items()
-    return {"mask_pixels": {name: int(np.count_nonzero(explanation.mask == label)) for label, name in labels}}
+def _by_class(explanations: Sequence[Explanation]) -> dict[str, list[Explanation]]:
+    of_class: dict[str, list[Explanation]] = {}
+    for explanation in explanations:
+        of_class.setdefault(class_folder(explanation), []).append(explanation)
+    return of_class
 
 
-def _labels(explanation: Explanation) -> dict[int, str]:
-    names = explanation.class_names
-    return {1: names[0]} if len(names) == 1 else dict(enumerate(names))
+def _title(source: Source | None, number: int) -> str:
+    return source.title(number) if source else ""

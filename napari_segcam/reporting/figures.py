@@ -1,26 +1,27 @@
-"""Figures: explanations as pictures for people."""
+"""Figures: frames, heatmaps and masks as pictures for people."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from cmap import Colormap
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
-from scipy.ndimage import binary_erosion
+from PIL import Image, ImageColor
+from scipy.ndimage import binary_erosion, find_objects
 
-from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.imaging.value_range import value_range_of
 
 Picture = NDArray[np.uint8]
+"""``(Y, X, 3)``, RGB."""
 
-_OUTLINE = (0, 229, 255)
-_GAP = 6
-_CAPTION = 16
+CLASS_COLOURS = ("#00e5ff", "#ffd500", "#ff4fd8", "#7dff5a", "#ff7a33", "#9d8cff")
+"""Of the labels 1, 2, … of a mask, where the model card gives none; they begin again after the last."""
+
+_SIGNED_COLORMAP = "colorbrewer:RdBu_r"
+_OUTLINE_WIDTH = 2
+_MASK_OPACITY = 0.35
 
 
 def display(frame: NDArray[np.generic], value_range: tuple[float, float] | None = None) -> Picture:
@@ -31,58 +32,74 @@ def display(frame: NDArray[np.generic], value_range: tuple[float, float] | None 
     return np.repeat(shown[..., None], 3, axis=2) if shown.ndim == 2 else shown[..., :3]
 
 
-def with_heat(picture: Picture, heat: NDArray[np.float32], colormap: str = "turbo", opacity: float = 0.6) -> Picture:
+def with_heat(
+    picture: Picture,
+    heat: NDArray[np.float32],
+    colormap: str = "turbo",
+    opacity: float = 0.6,
+    *,
+    signed: bool = False,
+) -> Picture:
     """Lay a heatmap ``(Y, X)`` over a picture; where there is no heat, nothing lies over it.
 
     Values run from 0 to 1; those of a signed map from −1 to 1, and are drawn from blue to red.
     """
-    if heat.min() < 0:
-        colours = _lookup("RdBu_r")[np.round(np.clip(heat + 1, 0, 2) * 127.5).astype(np.uint8)]
-    else:
-        colours = _lookup(colormap)[np.round(np.clip(heat, 0, 1) * 255).astype(np.uint8)]
     alpha = np.clip(np.abs(heat) / 0.5, 0, 1)[..., None] * opacity
-    return np.round(picture * (1 - alpha) + colours * alpha).astype(np.uint8)
+    return np.round(picture * (1 - alpha) + coloured(heat, colormap, signed=signed) * alpha).astype(np.uint8)
 
 
-def with_outline(picture: Picture, mask: NDArray[np.uint8]) -> Picture:
-    """Draw the outline of a mask ``(Y, X)`` on a picture."""
-    inside = mask > 0
+def coloured(heat: NDArray[np.float32], colormap: str = "turbo", *, signed: bool = False) -> Picture:
+    """A heatmap ``(Y, X)`` by itself, in the colours that ``with_heat`` lays over a picture."""
+    if signed or heat.min() < 0:
+        return _lookup(_SIGNED_COLORMAP)[np.round(np.clip(heat + 1, 0, 2) * 127.5).astype(np.uint8)]
+    return _lookup(colormap)[np.round(np.clip(heat, 0, 1) * 255).astype(np.uint8)]
+
+
+def with_outline(picture: Picture, mask: NDArray[np.uint8], colours: Sequence[str] = ()) -> Picture:
+    """Draw the outline of each label of a mask ``(Y, X)`` on a picture.
+
+    Args:
+        picture: of the mask's size.
+        mask: 0 is the background.
+        colours: ``#rrggbb`` of the labels 1, 2, …; by default ``CLASS_COLOURS``.
+    """
     outlined = picture.copy()
-    outlined[inside & ~binary_erosion(inside, iterations=2)] = _OUTLINE
+    for label, place in _labels(mask):
+        inside = mask[place] == label
+        outlined[place][inside & ~binary_erosion(inside, iterations=_OUTLINE_WIDTH)] = _colour(label, colours)
     return outlined
 
 
-@dataclass(frozen=True)
-class Tile:
-    """One picture of a sheet, with what is written above it."""
-
-    caption: str
-    picture: Picture
-
-
-def sheet(tiles: Sequence[Tile], columns: int | None = None) -> Picture:
-    """Lay pictures of one size out in rows, each under its caption."""
-    columns = columns or math.ceil(math.sqrt(len(tiles) * 1.3))
-    height, width = tiles[0].picture.shape[:2]
-    rows = math.ceil(len(tiles) / columns)
-    canvas = Image.new("RGB", (columns * (width + _GAP) + _GAP, rows * (height + _CAPTION + _GAP) + _GAP), "#101214")
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=12)
-    for number, tile in enumerate(tiles):
-        x = _GAP + (number % columns) * (width + _GAP)
-        y = _GAP + (number // columns) * (height + _CAPTION + _GAP)
-        draw.text((x, y - 1), tile.caption, fill="#d8dde2", font=font)
-        canvas.paste(Image.fromarray(tile.picture), (x, y + _CAPTION))
-    return np.asarray(canvas)
+def with_mask(picture: Picture, mask: NDArray[np.uint8], colours: Sequence[str] = ()) -> Picture:
+    """Lay the labels of a mask over a picture, transparent, with their outlines; arguments as ``with_outline``."""
+    filled = picture.astype(np.float32)
+    for label, place in _labels(mask):
+        inside = mask[place] == label
+        filled[place][inside] += _MASK_OPACITY * (np.array(_colour(label, colours)) - filled[place][inside])
+    return with_outline(np.round(filled).astype(np.uint8), mask, colours)
 
 
-def explanation_sheet(picture: Picture, explanation: Explanation) -> Picture:
-    """The frame, its mask, and every stage's heatmap over the frame with the mask's outline."""
-    tiles = [Tile("frame", picture), Tile("mask", with_outline(picture, explanation.mask))]
-    for name, heatmap in explanation.heatmaps.items():
-        heated = with_heat(picture, heatmap.on_frame())
-        empty = " – empty" if heatmap.reason else ""
-        tiles.append(Tile(f"{name} (stride {heatmap.stage.stride}){empty}", with_outline(heated, explanation.mask)))
-    return sheet(tiles)
+def fitted(picture: Picture, smallest: int = 260, largest: int = 420) -> Picture:
+    """A picture at a size fit for a sheet: its longer side within these bounds, small ones enlarged by whole pixels."""
+    height, width = picture.shape[:2]
+    longer = max(height, width)
+    if longer < smallest:
+        times = -(-smallest // longer)
+        return picture.repeat(times, 0).repeat(times, 1)
+    if longer <= largest:
+        return picture
+    size = (max(1, round(width * largest / longer)), max(1, round(height * largest / longer)))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+
+
+def _labels(mask: NDArray[np.uint8]) -> list[tuple[int, tuple[slice, slice]]]:
+    """Each label of a mask with the box that holds it."""
+    return [(label, place) for label, place in enumerate(find_objects(mask), start=1) if place is not None]
+
+
+def _colour(label: int, colours: Sequence[str]) -> tuple[int, ...]:
+    chosen = colours or CLASS_COLOURS
+    return ImageColor.getrgb(chosen[(label - 1) % len(chosen)])[:3]
 
 
 @lru_cache

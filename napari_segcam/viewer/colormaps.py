@@ -11,8 +11,9 @@ import numpy as np
 from napari.utils import Colormap
 from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 
+from napari_segcam.reporting.figures import CLASS_COLOURS
+
 COLORMAPS = ("turbo", "inferno", "magma", "viridis", "hot", "gray")
-_CLASS_COLOURS = ("#00e5ff", "#ffd500", "#ff4fd8", "#7dff5a", "#ff7a33", "#9d8cff")
 _OPAQUE = 0.5  # the share of the scale above which heat is as opaque as its layer
 
 
@@ -49,7 +50,7 @@ def class_colours(classes: int, given: Sequence[str] = ()) -> tuple[str, ...]:
     """
     if given and len(given) == classes:
         return tuple(given)
-    usual = tuple(islice(cycle(_CLASS_COLOURS), max(1, classes - 1)))
+    usual = tuple(islice(cycle(CLASS_COLOURS), max(1, classes - 1)))
     return usual if classes == 1 else ("#000000", *usual)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_segcam.reporting.figures import Tile, display, sheet, with_heat, with_outline
+from napari_segcam.reporting.figures import coloured, display, fitted, with_heat, with_mask, with_outline
 
 
 def test_gray_and_colour_frames_are_shown_as_they_are() -> None:
@@ -50,8 +50,33 @@ def test_an_empty_mask_has_no_outline() -> None:
     np.testing.assert_array_equal(with_outline(picture, np.zeros((5, 5), np.uint8)), picture)
 
 
-def test_a_sheet_holds_every_tile_unscaled() -> None:
-    tiles = [Tile(str(n), np.full((10, 12, 3), 40 * n + 40, np.uint8)) for n in range(5)]
-    drawn = sheet(tiles, columns=2)
-    for tile in tiles:
-        assert (drawn == tile.picture[0, 0]).all(-1).sum() >= 120
+def test_each_label_has_its_own_colour() -> None:
+    mask = np.zeros((30, 30), np.uint8)
+    mask[2:12, 2:12], mask[12:22, 2:12] = 1, 2
+    drawn = with_outline(np.zeros((30, 30, 3), np.uint8), mask, ("#ff0000", "#00ff00"))
+    assert drawn[2, 5].tolist() == drawn[11, 5].tolist() == [255, 0, 0]
+    assert drawn[12, 5].tolist() == drawn[21, 5].tolist() == [0, 255, 0]
+
+
+def test_a_filled_mask_lets_the_picture_shine_through() -> None:
+    picture = np.tile(np.arange(0, 200, 10, dtype=np.uint8)[:, None, None], (1, 20, 3))
+    mask = np.zeros((20, 20), np.uint8)
+    mask[2:18, 2:18] = 1
+    drawn = with_mask(picture, mask, ("#ff0000",))
+    np.testing.assert_array_equal(drawn[mask == 0], picture[mask == 0])
+    inner = drawn[5:15, 10].astype(int)
+    assert (inner[:, 0] > picture[5:15, 10, 0]).all()
+    assert (np.diff(inner[:, 1]) > 0).all()
+
+
+def test_a_signed_map_keeps_its_colours_where_nothing_is_negative() -> None:
+    colours = coloured(np.array([[0, 1]], np.float32), signed=True)
+    assert colours[0, 0].min() > 240, "0 is white"
+    assert colours[0, 1, 0] > 2 * colours[0, 1, 2], "1 is red"
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted"), [((100, 130), (200, 260)), ((300, 400), (300, 400)), ((840, 420), (420, 210))]
+)
+def test_pictures_are_fitted_to_a_sheet(shape: tuple[int, int], wanted: tuple[int, int]) -> None:
+    assert fitted(np.zeros((*shape, 3), np.uint8)).shape == (*wanted, 3)

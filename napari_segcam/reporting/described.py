@@ -1,0 +1,98 @@
+"""An explanation in plain values: all that decides what its pictures show, fit for JSON."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from napari_segcam.explanation.explanation import Explanation, Heatmap
+from napari_segcam.reporting.look import Look
+from napari_segcam.reporting.source import Source
+
+_PACKAGES = ("numpy", "scipy", "timm", "pillow", "cmap", "pydicom", "tifffile")
+
+
+def described(
+    explanation: Explanation,
+    look: Look,
+    source: Source | None = None,
+    number: int = 0,
+    options: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Provenance, what was found, and of each stage's heatmap the place and the raw range.
+
+    Args:
+        explanation: of a frame.
+        look: how it was drawn.
+        source: of the frame.
+        number: of the frame in its source.
+        options: what the user asked for, in plain values.
+    """
+    provenance = explanation.provenance
+    return finite(
+        {
+            **provenance,
+            "versions": {**provenance.get("versions", {}), **_versions()},
+            "source": asdict(source) if source else None,
+            "frame": number,
+            "look": asdict(look),
+            "options": dict(options or {}),
+            **_found(explanation),
+            "heatmaps": {name: _heatmap(heatmap) for name, heatmap in explanation.heatmaps.items()},
+        }
+    )
+
+
+def finite(value: Any) -> Any:
+    """The same with None for every number that JSON cannot hold: NaN and infinity."""
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _heatmap(heatmap: Heatmap) -> dict[str, Any]:
+    values = heatmap.values
+    return {
+        "shape": list(values.shape),
+        "stride": heatmap.stage.stride,
+        "layer": heatmap.stage.layer,
+        "scale": list(heatmap.scale),
+        "translate": list(heatmap.translate),
+        "signed": heatmap.signed,
+        "raw_min": float(values.min()),
+        "raw_max": float(values.max()),
+        "raw_mean": float(values.mean(dtype=np.float64)),
+        "empty_because": heatmap.reason.value if heatmap.reason else None,
+    }
+
+
+def _found(explanation: Explanation) -> dict[str, Any]:
+    """What the network found: how large each class is, or how likely for the whole frame."""
+    if explanation.no_mask is not None:
+        return {"no_mask_because": explanation.no_mask, "class_probabilities": explanation.class_probabilities}
+    names = explanation.class_names
+    labels = {1: names[0]} if len(names) == 1 else dict(enumerate(names))
+    return {
+        "mask_pixels": {name: int(np.count_nonzero(explanation.mask == label)) for label, name in labels.items()},
+        "region_pixels": int(np.count_nonzero(explanation.region)),
+    }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,77 @@
+"""Heatmap files: raw values for other programs, at the stages' own resolution."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from napari_segcam.explanation.explanation import Explanation, Heatmap
+from napari_segcam.files import whole_file
+
+
+def write_npz(path: Path, explanation: Explanation) -> None:
+    """Write all raw heatmaps, ``(h, w)`` float32 by stage name.
+
+    Raises:
+        SegcamError: if the file cannot be written.
+    """
+    raw: dict[str, Any] = {name: heatmap.values for name, heatmap in explanation.heatmaps.items()}
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **raw)
+
+
+def write_tiff(
+    path: Path,
+    heatmap: Heatmap,
+    spacing_mm: tuple[float, float] | None = None,
+    described: Mapping[str, Any] | None = None,
+) -> None:
+    """Write one raw heatmap as a float32 TIFF that ImageJ, Fiji and QuPath open with its size and place.
+
+    The pixels are as large as they are on the frame: in mm where the frame's spacing is known, else in frame pixels;
+    the origin is the frame's top left corner. ``scale`` and ``translate`` in the description are those of napari.
+
+    Args:
+        path: of the file.
+        heatmap: of one stage.
+        spacing_mm: distance of the frame's rows and of its columns.
+        described: further facts for the description, in plain values.
+
+    Raises:
+        SegcamError: if the file cannot be written.
+    """
+    (scale_y, scale_x), (translate_y, translate_x) = heatmap.scale, heatmap.translate
+    unit_y, unit_x = spacing_mm or (1.0, 1.0)
+    facts = {
+        **(described or {}),
+        "stage": heatmap.stage.name,
+        "stride": heatmap.stage.stride,
+        "scale": [scale_y, scale_x],
+        "translate": [translate_y, translate_x],
+        "signed": heatmap.signed,
+        "empty_because": heatmap.reason.value if heatmap.reason else None,
+    }
+    metadata: dict[str, Any] = {
+        "axes": "YX",
+        "unit": "mm" if spacing_mm else "pixel",
+        # ImageJ counts from pixels' corners, napari from their centres.
+        "xorigin": (scale_x / 2 - 0.5 - translate_x) / scale_x,
+        "yorigin": (scale_y / 2 - 0.5 - translate_y) / scale_y,
+        "min": float(heatmap.values.min()),
+        "max": float(heatmap.values.max()),
+        "napari_segcam": json.dumps(facts),
+        "Info": json.dumps(facts, indent=1),
+    }
+    with whole_file(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            heatmap.values,
+            imagej=True,
+            resolution=(1 / (scale_x * unit_x), 1 / (scale_y * unit_y)),
+            metadata=metadata,
+        )

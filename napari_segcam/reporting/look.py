@@ -1,0 +1,51 @@
+"""The look: how explanations are drawn, wherever they are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from cmap import Catalog, Colormap
+
+from napari_segcam.errors import SegcamError
+
+OVERLAYS = ("heat", "contour", "side-by-side")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How heatmaps are drawn; the same for files, reports, movies and the viewer's exports.
+
+    Attributes:
+        overlays: kinds of picture, each of ``OVERLAYS``: the heat over the frame; that with the contour of the mask;
+            frame, heatmap and mask side by side, with a colour bar.
+        colormap: any name that cmap knows. Maps of signed methods always run from blue to red, through no colour at 0.
+        opacity: of the strongest heat, 0–1.
+
+    Raises:
+        SegcamError: if there is no such kind of overlay or colormap, or the opacity lies outside 0–1.
+    """
+
+    overlays: tuple[str, ...] = ("contour",)
+    colormap: str = "turbo"
+    opacity: float = 0.6
+
+    def __post_init__(self) -> None:
+        for kind in self.overlays:
+            if kind not in OVERLAYS:
+                raise SegcamError(f"There is no overlay {kind!r}. Choose from: {', '.join(OVERLAYS)}.")
+        if not self.overlays:
+            raise SegcamError(f"No overlay is chosen. Choose from: {', '.join(OVERLAYS)}.")
+        if not 0 <= self.opacity <= 1:
+            raise SegcamError(f"The opacity must lie between 0 and 1, but it is {self.opacity:g}.")
+        _refuse_unknown(self.colormap)
+
+
+def _refuse_unknown(colormap: str) -> None:
+    try:
+        Colormap(colormap)
+    except (ValueError, TypeError):  # a name that is none, or a malformed one
+        known = {name.lower(): name for name in sorted(Catalog().short_keys())}
+        meant = [known[near] for near in get_close_matches(colormap.lower(), known)]  # the nearest first
+        advice = f"Did you mean {' or '.join(meant)}?" if meant else "Try turbo, inferno, magma, viridis or gray."
+        raise SegcamError(f"There is no colormap {colormap!r}. {advice}") from None

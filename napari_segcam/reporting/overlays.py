@@ -1,0 +1,83 @@
+"""Overlays: one stage's heatmap with its frame, in the kinds that a look names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_segcam.explanation.emptiness import Reason
+from napari_segcam.explanation.explanation import Heatmap
+from napari_segcam.reporting.figures import Picture, coloured, fitted, with_heat, with_mask, with_outline
+from napari_segcam.reporting.layout import Bar, Tile, lay_out, with_words
+from napari_segcam.reporting.look import Look
+from napari_segcam.reporting.scale import Scale, in_short, own_scale, scaled
+
+RESEARCH_ONLY = "Research use only – not for diagnostic use."
+OWN_SCALE = (
+    "Each map is coloured from its own lowest to its own highest value, which stand above it: brightness cannot be "
+    "compared between maps."
+)
+_UNSEEN = 32
+
+
+def overlay(
+    kind: str,
+    picture: Picture,
+    heatmap: Heatmap,
+    mask: NDArray[np.uint8],
+    look: Look,
+    *,
+    scale: Scale | None = None,
+    colours: Sequence[str] = (),
+) -> Picture:
+    """One picture of a heatmap.
+
+    Args:
+        kind: one of ``OVERLAYS``. The first two give a picture of the frame's size.
+        picture: the frame ``(Y, X, 3)``, as ``display`` gives it.
+        heatmap: of one stage.
+        mask: labels ``(Y, X)``.
+        look: its colormap and opacity.
+        scale: that several maps share; by default the map's own.
+        colours: ``#rrggbb`` of the labels 1, 2, …
+    """
+    if kind == "side-by-side":
+        return _side_by_side(picture, heatmap, mask, look, scale, colours)
+    heated = with_heat(picture, scaled(heatmap, scale), look.colormap, look.opacity, signed=heatmap.signed)
+    return with_outline(heated, mask, colours) if kind == "contour" else heated
+
+
+def _side_by_side(
+    picture: Picture,
+    heatmap: Heatmap,
+    mask: NDArray[np.uint8],
+    look: Look,
+    scale: Scale | None,
+    colours: Sequence[str],
+) -> Picture:
+    heat = np.full_like(picture, _UNSEEN)
+    seen = heatmap.geometry.window
+    heat[seen] = coloured(scaled(heatmap, scale), look.colormap, signed=heatmap.signed)[seen]
+    shown = fitted(with_outline(heat, mask, colours))
+    if heatmap.reason is not None:
+        shown = with_words(fitted(with_outline(picture, mask, colours)), empty_words(heatmap.reason))
+    tiles = [
+        Tile("frame", fitted(picture)),
+        Tile(heatmap.stage.name, shown, f"stride {heatmap.stage.stride}"),
+        Tile("mask", fitted(with_mask(picture, mask, colours))),
+    ]
+    meaning = "all frames" if scale else "this map's lowest to its highest value"
+    bar = bar_of(look, scale or own_scale(heatmap), meaning, signed=heatmap.signed)
+    return lay_out([tiles], bars=[bar], notes=[RESEARCH_ONLY])
+
+
+def empty_words(reason: Reason) -> str:
+    """What stands in the place of an empty heatmap."""
+    return f"Empty: {reason.value}."
+
+
+def bar_of(look: Look, scale: Scale, meaning: str, *, signed: bool) -> Bar:
+    """The colour bar of a scale, with what it means behind its upper end."""
+    return Bar(look.colormap, in_short(scale.low), f"{in_short(scale.high)} ({meaning})", signed)

@@ -1,0 +1,64 @@
+"""The source: which file a frame is from, without anything that its header says of a patient."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.cine import Cine
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where frames come from.
+
+    Attributes:
+        name: of the file or folder, without where it lies.
+        sha256: of the file; of a folder that of its files' names and sums; None where there is no file.
+        frames: how many there are.
+        frame_rate: per second, None where unknown.
+        spacing_mm: of rows and of columns, None where unknown.
+        value_range: what black and white are, None where unknown.
+    """
+
+    name: str
+    sha256: str | None = None
+    frames: int = 1
+    frame_rate: float | None = None
+    spacing_mm: tuple[float, float] | None = None
+    value_range: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, cine: Cine) -> Source:
+        """The source of a cine, whose file is read once for its sum.
+
+        Raises:
+            SegcamError: if the file cannot be read.
+        """
+        path = cine.path
+        return cls(
+            cine.name if path is None else path.name,
+            None if path is None else _sum_of(path),
+            len(cine),
+            cine.frame_rate,
+            cine.spacing_mm,
+            cine.value_range,
+        )
+
+    def title(self, number: int) -> str:
+        """What to call a frame of it."""
+        return self.name if self.frames == 1 else f"{self.name}, frame {number}"
+
+
+def _sum_of(path: Path) -> str:
+    try:
+        if not path.is_dir():
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        files = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
+        sums = "".join(f"{_sum_of(one)}  {one.name}\n" for one in files)
+    except OSError as error:
+        raise SegcamError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return hashlib.sha256(sums.encode("utf-8", "surrogateescape")).hexdigest()

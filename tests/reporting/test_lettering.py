@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from napari_segcam.reporting.lettering import lettered, shortened, width_of, wrapped
+
+
+def test_signs_that_the_font_lacks_become_plain_ones_or_question_marks() -> None:
+    assert lettered("2–3 × 4", 13)[0] == "2-3 x 4"
+    assert lettered("\U0010fffd nerve", 13)[0] == "? nerve"
+
+
+def test_lines_are_as_wide_as_may_be_and_hold_every_word() -> None:
+    text = "each map is coloured from its own lowest to its own highest value"
+    lines = wrapped(text, 13, 150)
+    assert " ".join(lines) == text
+    assert all(width_of(line, 13) <= 150 for line in lines)
+    assert len(lines) > 1
+    assert wrapped("", 13, 100) == [""]
+
+
+def test_what_is_too_long_ends_in_dots() -> None:
+    assert shortened("short", 13, 200) == "short"
+    cut = shortened("a name that is much too long for its place", 13, 120)
+    assert cut.endswith("…")
+    assert 90 < width_of(cut, 13) <= 120
