@@ -1,0 +1,137 @@
+"""The front of the report: what was run, on what, and how to run it again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from napari_segcam.reporting.report.document import RESEARCH_ONLY, Block, Code, Facts, Paragraph, Section
+from napari_segcam.reporting.report.measures import Case, Distribution, Place
+from napari_segcam.reporting.report.run import Run
+from napari_segcam.reporting.report.text import counted, plain, share, words
+
+_HIDDEN = "left out of an anonymous report"
+_FLAGS = ("preview", "autocast")
+
+
+def front_blocks(run: Run, cases: Sequence[Case], places: Sequence[Place], made: datetime) -> list[Block]:
+    """What stands on the first page: the warning, the main figures, the model."""
+    model, wishes = run.part("model"), run.part("wishes")
+    blocks: list[Block] = [
+        Paragraph(
+            f"{RESEARCH_ONLY}. Heatmaps show what a network used, not what is there: see “How to read this report”.",
+            warning=True,
+        )
+    ]
+    if run.missing:
+        blocks.append(
+            Paragraph(
+                f"The run is unfinished: {counted(run.missing, 'image')} are missing from all figures.", warning=True
+            )
+        )
+    names = [list(dict.fromkeys(parts)) for parts in zip(*places, strict=True)] or [[], [], []]
+    facts = [
+        (
+            "Images",
+            f"{len(run.images)} explained" + (f", {len(run.failures)} failed" if run.failures else ", none failed"),
+        ),
+        ("Frames", str(sum(image.frames for image in run.images))),
+        ("Truth", _truth(cases)),
+        *((title, ", ".join(own)) for title, own in zip(("Classes", "Methods", "Stages"), names, strict=True)),
+        ("Region explained", plain(wishes.get("region"))),
+        *_dice(cases, names[0]),
+        ("Model", _model(model)),
+        ("Weights (SHA-256)", plain(model.get("sha256"))),
+        ("Run started", _time(run.about.get("started"))),
+        ("Report written", made.isoformat(" ", "minutes")),
+    ]
+    return [*blocks, Facts(tuple(facts))]
+
+
+def provenance_section(run: Run, anonymous: bool) -> Section:
+    """Everything that decides the results, and the command that makes them again."""
+    data = dict(run.part("data"))
+    if anonymous:
+        data.update({name: _HIDDEN for name in ("source", "truth", "truth_colours") if data.get(name)})
+    facts = [
+        *(_prefixed("Model", run.part("model"))),
+        *(_prefixed("Setting", run.part("wishes"))),
+        *(_prefixed("Data", data)),
+        *(_prefixed("Output", run.part("outputs"))),
+        *(_prefixed("Computing", run.part("compute"))),
+        *(_prefixed("Version", run.part("versions"))),
+        ("Run made by", f"napari-segcam {plain(run.about.get('napari_segcam'))}"),
+    ]
+    again = Paragraph("To run it again, with the same weights and data in place:")
+    note = Paragraph(
+        "The figures are the same bit for bit on the same machine with the same versions; elsewhere they may differ in "
+        "the last digits.",
+        note=True,
+    )
+    blocks: list[Block] = [Facts(tuple(facts)), again, Code(repeat_command(run, anonymous)), note]
+    return Section("provenance", "Provenance", blocks)
+
+
+def repeat_command(run: Run, anonymous: bool = False) -> str:
+    """The ``napari-segcam batch`` command that makes such a run."""
+    data, wishes, model = run.part("data"), run.part("wishes"), run.part("model")
+    parts = ["napari-segcam", "batch", "DATA" if anonymous else str(data.get("source") or "DATA")]
+    options = {"model": model.get("checkpoint") or "CHECKPOINT", "truth": "TRUTH" if anonymous else data.get("truth")}
+    if data.get("truth_colours"):
+        options["truth_colours"] = "COLOURS.csv" if anonymous else data["truth_colours"]
+    if not data.get("truth"):
+        del options["truth"]
+    options |= {name: value for name, value in wishes.items() if name not in _FLAGS}
+    options |= {name: data.get(name) for name in ("num_samples", "seed")} | {"image_size": _image_size(model)}
+    for name, value in options.items():
+        text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        if value is not None and text:
+            parts += [f"--{name.replace('_', '-')}", text]
+    parts += [f"--{name}" for name in _FLAGS if wishes.get(name)]
+    parts += ["--overlays"] if run.part("outputs").get("overlays") else []
+    return shlex.join([*parts, "--out", "RUN"])
+
+
+def _image_size(model: Mapping[str, Any]) -> int | None:
+    """The side of the square that every frame was resized to; None for any other rule."""
+    card = model.get("model_card")
+    size = card.get("size") if isinstance(card, Mapping) else None
+    if not isinstance(size, Mapping) or size.get("rule") != "resize" or size.get("height") != size.get("width"):
+        return None
+    return size.get("height")
+
+
+def _truth(cases: Sequence[Case]) -> str:
+    count = sum(case.image.truth is not None for case in cases)
+    if not count:
+        return "none: no Dice, IoU or ratio of the truth"
+    return "for every image" if count == len(cases) else f"for {count} of {len(cases)} images"
+
+
+def _dice(cases: Sequence[Case], classes: Sequence[str]) -> list[tuple[str, str]]:
+    facts = []
+    for name in classes:
+        own = Distribution.of(case.found[name].dice for case in cases if name in case.found)
+        if own.count:
+            quartiles = f"{share(own.lower_quartile)}–{share(own.upper_quartile)}"
+            label = f"Dice of {name}" if len(classes) > 1 else "Dice"
+            facts.append((label, f"median {share(own.median)} (quartiles {quartiles}), {counted(own.count, 'image')}"))
+    return facts
+
+
+def _model(model: Mapping[str, object]) -> str:
+    network = " with ".join(str(model[key]) for key in ("architecture", "encoder") if model.get(key))
+    return ", ".join(filter(None, (network, str(model.get("checkpoint") or "")))) or plain(None)
+
+
+def _prefixed(prefix: str, part: Mapping[str, object]) -> list[tuple[str, str]]:
+    return [(f"{prefix}: {words(str(name))}", plain(value)) for name, value in part.items()]
+
+
+def _time(started: object) -> str:
+    try:
+        return datetime.fromisoformat(str(started)).isoformat(" ", "minutes")
+    except ValueError:
+        return plain(started)

@@ -1,0 +1,73 @@
+"""Sheets: the pictures of a run, made small enough that the report of many images can still be opened and sent."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image
+
+BUDGET = 20_000_000
+"""Bytes of all pictures together, before they are inlined as text, which adds a third."""
+_FLOOR = 12_000  # below it nothing can be made out
+_CARD_WIDTH = 560
+_STEPS = ((1.0, 80), (1.0, 65), (0.8, 65), (0.65, 60), (0.5, 55))
+
+
+class Sheets:
+    """The sheets of a run, each within its share of ``BUDGET``.
+
+    Args:
+        paths: of all sheets that are wanted.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        sizes = [path.stat().st_size for path in paths]
+        # A sheet within its share is taken as it is; what it leaves is not given to others: shares stay predictable.
+        self._share = float("inf") if sum(sizes) <= BUDGET else max(_FLOOR, BUDGET / len(sizes))
+
+    def whole(self, path: Path | None) -> bytes | None:
+        """A sheet as JPEG, re-encoded and, if that does not do, made smaller to fit its share; None if unreadable."""
+        if path is None:
+            return None
+        content = path.read_bytes()
+        picture = _opened(content)
+        if picture is None or len(content) <= self._share:
+            return content if picture is not None else None
+        for scale, quality in _STEPS:
+            smaller = _encoded(picture, round(picture.width * scale), quality)
+            if len(smaller) <= self._share:
+                break
+        return smaller
+
+    def card(self, path: Path | None) -> bytes | None:
+        """A sheet as a small JPEG; None where there is none or it is unreadable."""
+        picture = None if path is None else _opened(path.read_bytes())
+        return None if picture is None else _encoded(picture, min(picture.width, _CARD_WIDTH), 75)
+
+
+def size_of(content: bytes) -> tuple[int, int]:
+    """Width and height of a picture."""
+    with Image.open(io.BytesIO(content)) as picture:
+        return picture.size
+
+
+def _opened(content: bytes) -> Image.Image | None:
+    """The picture; None where it is no JPEG, or a damaged one."""
+    try:
+        picture = Image.open(io.BytesIO(content), formats=["JPEG"])
+        picture.load()
+    except OSError:
+        return None
+    return picture
+
+
+def _encoded(picture: Image.Image, width: int, quality: int) -> bytes:
+    height = max(1, round(picture.height * width / picture.width))
+    smaller = picture.convert("RGB")
+    if width != picture.width:
+        smaller = smaller.resize((width, height), Image.Resampling.LANCZOS)
+    content = io.BytesIO()
+    smaller.save(content, format="JPEG", quality=quality, optimize=True)
+    return content.getvalue()

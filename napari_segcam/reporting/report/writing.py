@@ -1,0 +1,52 @@
+"""Writing the report of a run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.optional import needed
+from napari_segcam.reporting.report.content import Choices, document_of
+from napari_segcam.reporting.report.html import write_html
+from napari_segcam.reporting.report.pdf import write_pdf
+from napari_segcam.reporting.report.run import read_run
+
+
+def write_report(
+    run_dir: Path,
+    out: Path | None = None,
+    *,
+    pdf: bool = True,
+    partial: bool = False,
+    choices: Choices | None = None,
+) -> list[Path]:
+    """Write the report of a run as one self-contained HTML page and, beside it, as PDF.
+
+    Args:
+        run_dir: the folder that ``napari-segcam batch`` wrote to.
+        out: the HTML file; ``report.html`` in the run's folder where None.
+        pdf: whether to write the PDF as well, under the same name.
+        partial: whether to report an unfinished run.
+        choices: what to show.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        SegcamError: if a package of the extra ``report`` is missing, the folder holds no run that can be reported, or
+            a file cannot be written.
+    """
+    needed("jinja2", "The report is made of a template")
+    needed("matplotlib", "The report has plots")
+    if pdf:
+        needed("reportlab", "The report is to be written as PDF too")
+    out = out or run_dir / "report.html"
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise SegcamError(f"The report is an HTML page, so {out} must end in .html; the PDF is written beside it.")
+    document = document_of(read_run(run_dir, partial), choices or Choices(), datetime.now().astimezone())
+    write_html(out, document)
+    if not pdf:
+        return [out]
+    write_pdf(out.with_suffix(".pdf"), document)
+    return [out, out.with_suffix(".pdf")]
