@@ -9,6 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_segcam.batch.run import Batch as Batch
+    from napari_segcam.batch.run import run_batch as run_batch
+    from napari_segcam.batch.wishes import Wishes as Wishes
     from napari_segcam.errors import SegcamError as SegcamError
     from napari_segcam.evidence.attention import attention as attention
     from napari_segcam.explanation.explainer import Explainer as Explainer
@@ -21,14 +24,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = {
+    "Batch": "batch.run",
     "Explainer": "explanation.explainer",
     "ModelCard": "network.model_card",
     "Network": "network.network",
     "SegcamError": "errors",
     "Target": "explanation.target",
+    "Wishes": "batch.wishes",
     "attention": "evidence.attention",
     "load_network": "network.loading",
     "open_cine": "imaging.opening",
+    "run_batch": "batch.run",
 }
 __all__ = [*_ROOMS, "__version__"]
 

@@ -1,21 +1,39 @@
-"""The command line: ``napari-segcam demo | inspect | explain``. It runs without Qt unless a window is asked for."""
+"""The command line: ``napari-segcam demo | inspect | explain | batch | report``. No Qt unless a window is asked for."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from napari_segcam import __version__
+from napari_segcam.commands.inspecting import named_values, print_network
+from napari_segcam.commands.options import (
+    Architecture,
+    Autocast,
+    Classes,
+    ColormapName,
+    CropWords,
+    Device,
+    Encoder,
+    Factory,
+    ImageSize,
+    Methods,
+    Model,
+    Opacity,
+    Overlay,
+    Preview,
+    Region,
+    ScoreKind,
+    Stages,
+    Threshold,
+    frame_numbers,
+    stage_names,
+)
 from napari_segcam.errors import SegcamError
-
-if TYPE_CHECKING:
-    from napari_segcam.network.network import Network
 
 app = typer.Typer(
     name="napari-segcam",
@@ -24,25 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _console = Console()
-_REGIONS = (
-    "What is explained: mask, image, component, component:X,Y, rim, rim:WIDTH, X,Y (a pixel), LEFT,TOP,RIGHT,BOTTOM "
-    "(a box), false-positive or false-negative (of a --truth)."
-)
 _INTERRUPTED = 130  # the exit code by which shells know Ctrl-C
-
-Device = Annotated[str, typer.Option(help="auto, cuda, cuda:N, mps or cpu.")]
-Architecture = Annotated[str | None, typer.Option(help="An SMP architecture, where the weights do not tell.")]
-Encoder = Annotated[str | None, typer.Option(help="An SMP encoder, where the weights do not tell.")]
-Methods = Annotated[str, typer.Option(help="CAM methods, separated by commas.")]
-Stages = Annotated[str, typer.Option(help="all, main, encoder, decoder, or names separated by commas.")]
-Factory = Annotated[
-    str | None,
-    typer.Option(
-        "--network-factory",
-        help="package.module:function that makes the network. This runs its code; the weights must fit.",
-    ),
-]
-ImageSize = Annotated[int | None, typer.Option(help="Resize every frame to this many pixels square.", min=8)]
 
 
 def main() -> None:
@@ -99,7 +99,7 @@ def inspect(
     fields = {
         "architecture": architecture,
         "encoder": encoder,
-        "options": _named_values(option),
+        "options": named_values(option),
         "class_names": class_name,
         "class_colours": class_colour,
         "normalisation": normalisation,
@@ -113,69 +113,44 @@ def inspect(
     with _console.status(f"Reading {checkpoint or network_factory} …"):
         card = card_of(given, find_card(checkpoint) if checkpoint else None) if given else None
         network = load_network(checkpoint, device, factory=network_factory, card=card)
-    _print_network(network)
+    print_network(network, _console)
     if write_card:
         if checkpoint is None:
             raise SegcamError("A model card lies beside a checkpoint, but none is given.")
         _console.print(f"Written: {save_card(network, checkpoint, force=force)}", soft_wrap=True)
 
 
-def _named_values(options: list[str] | None) -> dict[str, object]:
-    """``NAME=VALUE`` with values as YAML writes them: ``decoder_atrous_rates=[6, 12, 18]``."""
-    import yaml
-
-    values = {}
-    for option in options or []:
-        name, equals, value = option.partition("=")
-        if not equals:
-            raise SegcamError(f"--option {option} is not understood: write NAME=VALUE.")
-        try:
-            values[name] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise SegcamError(f"--option {option} is not understood: {' '.join(str(error).split())}.") from error
-    return values
-
-
-def _print_network(network: Network) -> None:
-    from napari_segcam.network.stages import main_stages
-
-    card = Table(show_header=False, box=None)
-    for label, value in _facts(network).items():
-        card.add_row(f"[bold]{label}", escape(value))
-    _console.print(card)
-    stages = Table("stage", "kind", "stride", "channels", "layer", caption="bold: what --stages main takes")
-    main = main_stages(network.stages)
-    for stage in network.stages:
-        layer = stage.layer if stage.output is None else f"{stage.layer}[{stage.output}]"
-        name = f"[bold]{stage.name}" if stage in main else stage.name
-        stages.add_row(name, stage.kind, str(stage.stride), str(stage.channels), escape(layer))
-    _console.print(stages)
-    for warning in network.warnings:
-        _console.print(f"[yellow]{escape(warning)}")
-
-
 @app.command()
 def explain(
+    context: typer.Context,
     image: Annotated[Path, typer.Argument(help="A still, a video, a DICOM file, or a folder of images.")],
-    model: Annotated[Path | None, typer.Option(help="The checkpoint; with a factory not needed.")] = None,
+    model: Model = None,
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("explanation"),
     methods: Methods = "gradcam",
     stages: Stages = "main",
-    classes: Annotated[str | None, typer.Option(help="Class names or numbers, separated by commas.")] = None,
-    region: Annotated[str, typer.Option(help=_REGIONS)] = "mask",
-    score: Annotated[str, typer.Option(help="logit, or probability, which asks where it doubts.")] = "logit",
+    classes: Classes = None,
+    region: Region = "mask",
+    score: ScoreKind = "logit",
     truth: Annotated[
         Path | None,
         typer.Option(help="The true mask, for its errors: one image, or as many as the cine."),
     ] = None,
     frames: Annotated[str, typer.Option(help="Of a cine: all, or numbers and ranges such as 0,10-20.")] = "all",
-    crop: Annotated[
-        str, typer.Option(help="What the network sees: none (all), auto (the scan), or LEFT,TOP,RIGHT,BOTTOM.")
-    ] = "none",
-    preview: Annotated[
-        bool, typer.Option("--preview", help="Of Score-CAM: run an eighth of the channels, predict the rest.")
-    ] = False,
-    autocast: Annotated[bool, typer.Option("--autocast", help="Compute in bfloat16, on an NVIDIA GPU.")] = False,
+    crop: CropWords = "none",
+    preview: Preview = False,
+    threshold: Threshold = None,
+    autocast: Autocast = False,
+    overlay: Overlay = "contour",
+    colormap: ColormapName = "turbo",
+    opacity: Opacity = 0.6,
+    movie: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STAGES",
+            help="Of a cine: these stages, separated by commas, also as MP4 movies of the first kind of --overlay, "
+            "coloured on one scale for all frames.",
+        ),
+    ] = None,
     device: Device = "auto",
     image_size: ImageSize = None,
     architecture: Architecture = None,
@@ -189,27 +164,171 @@ def explain(
     from napari_segcam.imaging.opening import open_cine
     from napari_segcam.imaging.scan_region import parse_crop
     from napari_segcam.network.loading import load_network
+    from napari_segcam.reporting.look import Look
 
+    look = Look(tuple(dict.fromkeys(overlay.split(","))), colormap, opacity)
     cine = open_cine(image)
     parse_crop(crop, cine)  # refused, if it must be, before the network is loaded
-    numbers = _frame_numbers(frames, len(cine))
+    numbers = frame_numbers(frames, len(cine))
+    if movie is not None:
+        _refuse_movie_of_one(numbers, image)
     wishes = Wishes(
         methods=[find_method(method).name for method in methods.split(",")],
-        stages=_names(stages),
+        stages=stage_names(stages),
         classes=(classes or "").split(","),
         region=region,
         score=score,
         crop=crop,
         preview=preview,
         autocast=autocast,
+        threshold=threshold,
     )
     with _console.status(f"Loading {model or network_factory} …"):
         network = load_network(model, device, architecture=architecture, encoder=encoder, factory=network_factory)
     if image_size is not None:
         network = network.with_image_size(image_size)
     true_masks = open_cine(truth) if truth else None
-    if not explain_cine(network, cine, numbers, wishes, out, _console, true_masks):
+    movies = movie.split(",") if movie is not None else []
+    options = _plain(context.params)
+    if not explain_cine(
+        network, cine, numbers, wishes, out, _console, true_masks, look=look, movies=movies, options=options
+    ):
         raise typer.Exit(_INTERRUPTED)
+
+
+def _refuse_movie_of_one(numbers: list[int], image: Path) -> None:
+    from napari_segcam.reporting.movie import check_movies
+
+    check_movies()
+    if len(numbers) < 2:
+        raise SegcamError(f"--movie needs several frames, but only one of {image.name} is explained.")
+
+
+def _plain(options: dict[str, object]) -> dict[str, object]:
+    """Options for the provenance: of files only the names, for the folders may tell of patients and of users."""
+    return {name: value.name if isinstance(value, Path) else value for name, value in options.items()}
+
+
+@app.command()
+def batch(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR|LIST.csv",
+            help="A folder of images, DICOM cines and videos, with all folders in it; or a list with the columns "
+            "image and, if wanted, truth, its paths starting from where it lies.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The folder of the run; the same command goes on with it.")],
+    model: Model = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="A folder of true masks named as their images, or with _mask, _seg, _GT, _Annotation added."),
+    ] = None,
+    truth_colours: Annotated[
+        Path | None,
+        typer.Option(help="Of masks that are painted: a CSV table name,r,g,b. By default the model card's colours."),
+    ] = None,
+    num_samples: Annotated[int | None, typer.Option(help="Draw so many of the images.", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="That decides the draw.")] = 0,
+    methods: Methods = "gradcam",
+    stages: Stages = "main",
+    classes: Classes = None,
+    region: Region = "mask",
+    score: ScoreKind = "logit",
+    crop: CropWords = "none",
+    preview: Preview = False,
+    threshold: Threshold = None,
+    autocast: Autocast = False,
+    overlays: Annotated[
+        bool, typer.Option("--overlays", help="Write the heat over each frame: gradcam/CLASS/NAME.jpg.")
+    ] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write the results as Parquet, too.")] = False,
+    pictures: Annotated[bool, typer.Option(help="Write a small sheet of each image for the report.")] = True,
+    workers: Annotated[int, typer.Option(help="Processes that share the work on this machine.", min=1)] = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tcp://HOST:PORT",
+            help="A Dask scheduler whose workers do the work. They read the images, the masks and the model at the "
+            "same paths as here, and need the same packages.",
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            help="Of each process; by default torch's choice, as for explain. With several workers 1 is fastest. They "
+            "decide the last digits: a run keeps those it was begun with.",
+            min=1,
+        ),
+    ] = None,
+    device: Device = "auto",
+    image_size: ImageSize = None,
+    architecture: Architecture = None,
+    encoder: Encoder = None,
+    network_factory: Factory = None,
+) -> None:
+    """Write the attention figures of many images, with their overlap with the truth; go on with what was begun.
+
+    Exit code 0: all is well; 1: some images failed; 2: a wrong argument; 130: stopped by Ctrl-C.
+    """
+    from napari_segcam.batch.cluster import Cluster
+    from napari_segcam.batch.examination import Outputs
+    from napari_segcam.batch.model import ModelSource
+    from napari_segcam.batch.run import Batch
+    from napari_segcam.batch.true_masks import read_colours
+    from napari_segcam.batch.wishes import Wishes
+    from napari_segcam.commands.batching import run_on
+
+    wishes = Wishes(
+        methods=methods.split(","),
+        stages=stage_names(stages),
+        classes=(classes or "").split(","),
+        region=region,
+        score=score,
+        crop=crop,
+        preview=preview,
+        autocast=autocast,
+        threshold=threshold,
+    )
+    checkpoint = str(model) if model is not None else None
+    colours = read_colours(truth_colours) if truth_colours is not None else None
+    code = run_on(
+        _console,
+        lambda cancelled: Batch(
+            source,
+            out,
+            ModelSource(checkpoint, device, architecture, encoder, network_factory, image_size),
+            wishes,
+            truth=truth,
+            truth_colours=colours,
+            num_samples=num_samples,
+            seed=seed,
+            outputs=Outputs(pictures, overlays),
+            parquet=parquet,
+            cluster=Cluster(workers, scheduler or "") if workers > 1 or scheduler else None,
+            threads=threads,
+            cancelled=cancelled,
+        ),
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def report(
+    run_dir: Annotated[Path, typer.Argument(help="The folder that batch wrote to.")],
+    out: Annotated[Path | None, typer.Option(help="The HTML file; report.html in the run's folder if absent.")] = None,
+    pdf: Annotated[bool, typer.Option(help="Write the PDF too, beside the HTML.")] = True,
+    per_image: Annotated[bool, typer.Option(help="Give every image a page of its own.")] = True,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="Numbers in the place of file names.")] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="Report a run that is unfinished.")] = False,
+    title: Annotated[str, typer.Option(help="On the first page.")] = "Where the network looked",
+) -> None:
+    """Write the report of a batch: one HTML page that works offline, and a PDF. It runs no network."""
+    from napari_segcam.commands.reporting import report_run
+    from napari_segcam.reporting.report.content import Choices
+
+    report_run(run_dir, out, pdf, partial, Choices(title, per_image, anonymous), _console)
 
 
 @app.command()
@@ -233,46 +352,3 @@ def demo(
         show_demo(out / "window.png" if screenshot else None)
     if not window or screenshot:
         explain_cine(load_network(demo_checkpoint()), open_cine(sample_cine()), [FRAME], Wishes(), out, _console)
-
-
-def _facts(network: Network) -> dict[str, str]:
-    card = network.card
-    size = f"{card.size.rule} to {card.size.height}×{card.size.width}" if card.size.height else card.size.rule
-    assumed = "; ".join(f"{name} {value}" for name, value in network.assumed.items())
-    return {
-        "checkpoint": network.name,
-        "architecture": network.architecture,
-        "encoder": network.encoder or "–",
-        "input": f"{card.input_channels} channels, multiples of {network.stride} ({size}), {card.normalisation}",
-        "classes": ", ".join(network.class_names),
-        "output": _output(network),
-        "assumed": assumed or "–",
-        "device": str(network.device),
-        "sha256": network.sha256 or "–",
-    }
-
-
-def _output(network: Network) -> str:
-    if not network.segments:
-        return "one score per class for the whole image, no mask"
-    return "a mask of the likeliest class" if network.has_background else f"a mask cut at {network.card.threshold:g}"
-
-
-def _names(stages: str) -> str | list[str]:
-    return stages if stages in ("all", "main", "encoder", "decoder") else stages.split(",")
-
-
-def _frame_numbers(wanted: str, count: int) -> list[int]:
-    if wanted == "all":
-        return list(range(count))
-    numbers: list[int] = []
-    for part in wanted.split(","):
-        first, _, last = part.partition("-")
-        if not first.isdigit() or (last and not last.isdigit()):
-            raise SegcamError(
-                f"--frames {wanted} is not understood: give 'all', or numbers and ranges such as 0,10-20."
-            )
-        numbers += range(int(first), int(last or first) + 1)
-    if not numbers or max(numbers) >= count:
-        raise SegcamError(f"--frames {wanted} goes beyond this image's {count} frames, numbered 0 to {count - 1}.")
-    return numbers

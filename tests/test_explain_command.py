@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import signal
@@ -17,12 +18,15 @@ import segmentation_models_pytorch as smp
 import tifffile
 import torch
 from PIL import Image
+from pydicom import dcmread
 
 import napari_segcam as sc
 from napari_segcam import cli
 from napari_segcam.commands.terminal import duration
+from napari_segcam.demo import sample_cine
 from napari_segcam.explanation.perturbation.scorecam import ScoreCam
 from napari_segcam.explanation.region import Boundary, FalseNegative
+from napari_segcam.reporting import movie
 
 SIDE = 64
 
@@ -55,8 +59,8 @@ def truth(tmp_path: Path) -> Path:
 def explain(monkeypatch: pytest.MonkeyPatch, checkpoint: Path, cine: Path, tmp_path: Path) -> Any:
     """``napari-segcam explain cine OPTIONS``: its exit code; it writes to ``out``."""
 
-    def run(*options: object) -> int:
-        usual = ("explain", cine, "--model", checkpoint, "--device", "cpu", "--out", tmp_path / "out")
+    def run(*options: object, image: Path = cine) -> int:
+        usual = ("explain", image, "--model", checkpoint, "--device", "cpu", "--out", tmp_path / "out")
         monkeypatch.setattr(sys, "argv", ["napari-segcam", *map(str, (*usual, *options))])
         with pytest.raises(SystemExit) as stopped:
             cli.main()
@@ -140,15 +144,89 @@ def test_ctrl_c_ends_after_this_run_and_leaves_nothing_half_written(
         (("--truth", "nothing.png"), "nothing.png"),
         (("--autocast",), "Autocast pays on NVIDIA GPUs only"),
         (("--region", "900,3"), "lies outside the frame"),
+        (("--overlay", "heat,halo"), "no overlay 'halo'. Choose from: heat, contour, side-by-side"),
+        (("--colormap", "virids"), "no colormap 'virids'. Did you mean viridis or"),
+        (("--opacity", "1.5"), "between 0 and 1"),
+        (("--movie", "encoder_last", "--frames", "1"), "--movie needs several frames, but only one of cine.tif"),
+        (("--movie", "encoder_1", "--stages", "encoder_5"), "no movie of encoder_1, which is not explained"),
+        (("--out", "/dev/null/out"), "/dev/null/out cannot be written to"),
     ],
 )
 def test_what_is_wrong_is_one_clear_line(
-    explain: Any, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], said: str
+    explain: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path, options: tuple[str, ...], said: str
 ) -> None:
     assert explain(*options) == 2
     error = capsys.readouterr().err.strip()
     assert said in error
     assert "\n" not in error
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()], "what is refused writes nothing"
+
+
+def test_several_methods_are_compared_and_overlays_are_as_wished(explain: Any, tmp_path: Path) -> None:
+    options = ("--methods", "gradcam,layercam", "--stages", "encoder_5", "--overlay", "heat,side-by-side")
+    assert explain("--frames", "0,2", *options, "--colormap", "magma", "--opacity", 0.3) == 0
+    folder = tmp_path / "out" / "frame_0002"
+    assert (folder / "comparison.png").exists()
+    pictures = {path.name for path in (folder / "gradcam").glob("encoder_5*.png")}
+    assert pictures == {"encoder_5_heat.png", "encoder_5_side-by-side.png"}
+    described = json.loads((folder / "gradcam" / "explanation.json").read_text())
+    assert described["look"] == {"overlays": ["heat", "side-by-side"], "colormap": "magma", "opacity": 0.3}
+    assert described["frame"] == 2
+    assert not (tmp_path / "out" / "movies").exists()
+
+
+def test_the_provenance_names_the_image_and_the_options_but_no_folder(explain: Any, cine: Path, tmp_path: Path) -> None:
+    assert explain("--frames", 1, "--stages", "encoder_5") == 0
+    text = (tmp_path / "out" / "explanation.json").read_text()
+    described = json.loads(text)
+    assert described["source"]["name"] == "cine.tif"
+    assert described["source"]["sha256"] == hashlib.sha256(cine.read_bytes()).hexdigest()
+    assert described["options"]["image"] == "cine.tif"
+    assert described["options"]["model"] == "unet.pth"
+    assert described["options"]["stages"] == "encoder_5"
+    assert str(tmp_path) not in text
+
+
+def test_nothing_of_what_a_dicom_file_says_of_a_patient_is_written(explain: Any, tmp_path: Path) -> None:
+    header = dcmread(sample_cine())
+    header.PatientName, header.PatientID, header.InstitutionName = "Grünspan^Testa", "QX-48-77", "Clinic Nowhere"
+    path = tmp_path / "clip.dcm"
+    header.save_as(path)
+    assert explain("--frames", 1, "--stages", "encoder_5", image=path) == 0
+    written = b"".join(one.read_bytes() for one in sorted((tmp_path / "out").rglob("*")) if one.is_file())
+    assert b"clip.dcm" in written
+    for secret in ("span^Testa", "QX-48-77", "Clinic Nowhere", str(header.SOPInstanceUID)):
+        assert secret.encode() not in written
+
+
+def test_a_cine_becomes_a_movie_for_each_method_and_stage(explain: Any, tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    options = ("--methods", "gradcam,gradcam_signed", "--stages", "encoder_last,decoder_last")
+    assert explain(*options, "--movie", "encoder_last,decoder_4") == 0
+    movies = sorted((tmp_path / "out" / "movies").iterdir())
+    class_name = json.loads((tmp_path / "out/frame_0000/gradcam/explanation.json").read_text())["mask_pixels"]
+    assert [path.name for path in movies] == [
+        f"{method}_{next(iter(class_name)).replace(' ', '_')}_{stage}.mp4"
+        for method in ("gradcam", "gradcam_signed")
+        for stage in ("decoder_4", "encoder_5")
+    ]
+    assert all(len(sc.open_cine(path)) == 3 for path in movies)
+
+
+def test_ctrl_c_in_a_movie_leaves_none_half_written(
+    explain: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("av")
+    drawn = movie._video_frame
+
+    def pressed(picture: np.ndarray) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return drawn(picture)
+
+    monkeypatch.setattr(movie, "_video_frame", pressed)
+    assert explain("--stages", "encoder_5", "--movie", "encoder_5") == 130
+    assert "3 of 3 explanations are whole" in " ".join(capsys.readouterr().out.split())
+    assert not list((tmp_path / "out" / "movies").iterdir())
 
 
 def test_durations_as_people_say_them() -> None:

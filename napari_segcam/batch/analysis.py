@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_segcam.batch.true_masks import true_mask
 from napari_segcam.batch.wishes import Wishes
-from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.perturbation import Cancelled
 from napari_segcam.explanation.region_words import parse_region
 from napari_segcam.explanation.stage_maps import Patience
 from napari_segcam.explanation.target import Score, Target
-from napari_segcam.imaging.cine import Cine
+from napari_segcam.imaging.cine import Cine, Frame
+from napari_segcam.imaging.geometry import Crop
 from napari_segcam.imaging.scan_region import parse_crop
 from napari_segcam.network.network import Network
+
+__all__ = ["Analysis", "true_mask"]
+
+TrueMasks = Mapping[int | None, NDArray[np.bool_] | None]
+"""The true mask ``(Y, X)`` of each class, None where it is not known."""
 
 
 class Analysis:
@@ -47,14 +53,14 @@ class Analysis:
     ) -> None:
         patience = Patience(wishes.preview, self._on_progress, cancelled)
         self.explainers = [
-            Explainer(network, method, wishes.stages, patience=patience, autocast=wishes.autocast)
+            Explainer(network, method, wishes.stages, wishes.threshold, patience, autocast=wishes.autocast)
             for method in wishes.methods
         ]
         self.classes = [_class_index(network, name) for name in wishes.classes]
         self.network, self.wishes = network, wishes
         self._on_runs, self._cancelled = on_runs, cancelled
         self._seen = 0
-        if wishes.region not in ("false-positive", "false-negative"):  # which need a truth to be understood
+        if not wishes.needs_truth:
             self.target(self.classes[0])
 
     def target(self, index: int | None, truth: NDArray[np.bool_] | None = None) -> Target:
@@ -81,40 +87,38 @@ class Analysis:
         """
         crop = parse_crop(self.wishes.crop, cine)
         for number in numbers:
-            frame = cine[number]
-            for explainer in self.explainers:
-                for index in self.classes:
-                    if self._cancelled():
-                        return
-                    target = self.target(index, true_mask(truth, number, index, self.network))
-                    try:
-                        explanation = explainer(frame, target, cine.value_range, crop)
-                    except Cancelled:
-                        return
-                    self._on_runs(1)
-                    yield number, explanation
+            masks = {index: true_mask(truth, number, index, self.network) for index in self.classes}
+            for explanation in self.of_frame(cine[number], cine.value_range, crop, masks):
+                yield number, explanation
+
+    def of_frame(
+        self, frame: Frame, value_range: tuple[float, float], crop: Crop | None, truth: TrueMasks
+    ) -> Iterator[Explanation]:
+        """Each method's explanation of each class of one frame; it ends early when cancelled.
+
+        Args:
+            frame: as for ``Explainer``.
+            value_range: as for ``Explainer``.
+            crop: as for ``Explainer``.
+            truth: for each of the classes.
+
+        Raises:
+            SegcamError: if the frame or its truth does not go with the network.
+        """
+        for explainer in self.explainers:
+            for index in self.classes:
+                if self._cancelled():
+                    return
+                try:
+                    explanation = explainer(frame, self.target(index, truth[index]), value_range, crop)
+                except Cancelled:
+                    return
+                self._on_runs(1)
+                yield explanation
 
     def _on_progress(self, _stage: str, done: int, total: int) -> None:
         self._on_runs(done - self._seen)
         self._seen = done % total  # the next stage begins at nought
-
-
-def true_mask(truth: Cine | None, number: int, index: int | None, network: Network) -> NDArray[np.bool_] | None:
-    """The true mask of a class; in a file for several classes pixels hold the class's number, for one anything.
-
-    Raises:
-        SegcamError: if there is none for this frame, or it cannot tell several classes apart.
-    """
-    if truth is None:
-        return None
-    if len(truth) > 1 and number >= len(truth):
-        raise SegcamError(f"The truth {truth.name} has {len(truth)} frames: there is none for frame {number}.")
-    mask: NDArray[Any] = truth[number if len(truth) > 1 else 0]
-    if network.classes > 1:
-        if mask.ndim == 3:
-            raise SegcamError(f"The truth {truth.name} is a colour image: its pixels must hold the classes' numbers.")
-        return np.asarray(mask == index)
-    return np.asarray((mask > 0).any(-1) if mask.ndim == 3 else mask > 0)
 
 
 def _class_index(network: Network, name: str) -> int | None:

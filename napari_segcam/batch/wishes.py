@@ -19,6 +19,7 @@ class Wishes:
         crop: as for ``parse_crop``; worked out for each cine.
         preview: of slow methods that have one.
         autocast: as for ``Explainer``.
+        threshold: likewise; None is the model card's.
     """
 
     methods: Sequence[str] = ("gradcam",)
@@ -29,3 +30,9 @@ class Wishes:
     crop: str = "none"
     preview: bool = False
     autocast: bool = False
+    threshold: float | None = None
+
+    @property
+    def needs_truth(self) -> bool:
+        """Whether the region is one of errors, which only a true mask tells."""
+        return self.region in ("false-positive", "false-negative")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
+from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explanation import Explanation, Heatmap
 
 
@@ -34,17 +39,70 @@ class Attention:
     undefined: str | None
 
 
-def attention(explanation: Explanation) -> dict[str, Attention]:
-    """The attention figures of every stage, by stage name."""
-    return {name: _attention(heatmap, explanation) for name, heatmap in explanation.heatmaps.items()}
+def attention(explanation: Explanation, region: NDArray[np.bool_] | None = None) -> dict[str, Attention]:
+    """The attention figures of every stage, by stage name.
+
+    Args:
+        explanation: of one frame.
+        region: ``(Y, X)`` bool, that inside and outside refer to, such as a true mask; by default the explained region.
+
+    Raises:
+        SegcamError: if the region is not of the frame's shape.
+    """
+    return attention_to(explanation, [explanation.region if region is None else region])[0]
 
 
-def _attention(heatmap: Heatmap, explanation: Explanation) -> Attention:
-    seen = heatmap.geometry.window  # what the network was not shown has no heat, and is no evidence
-    heat = heatmap.raw_on_frame()[seen].astype(np.float64)
-    region = explanation.region[seen]
-    inside = float(heat[region].mean()) if region.any() else None
-    outside = float(heat[~region].mean()) if not region.all() else None
+def attention_to(explanation: Explanation, regions: Sequence[NDArray[np.bool_]]) -> list[dict[str, Attention]]:
+    """The attention figures of every stage as of ``attention``, for each of several regions.
+
+    Raises:
+        SegcamError: if a region is not of the frame's shape.
+    """
+    for region in regions:
+        if region.shape != explanation.frame_shape:
+            raise SegcamError(f"The region has the shape {region.shape}, but the frame {explanation.frame_shape}.")
+    figures: list[dict[str, Attention]] = [{} for _ in regions]
+    seen = explanation.segmentation.geometry.window  # what the network was not shown has no heat, and is no evidence
+    parts = _Parts([region[seen] for region in regions])
+    for name, heatmap in explanation.heatmaps.items():
+        heat = heatmap.geometry.to_window(torch.from_numpy(heatmap.values)).numpy().astype(np.float64)
+        means = parts.means(heat)
+        mean = float(heat.mean())
+        heat -= mean  # in place: new memory for each step would take longer than the sums
+        std = math.sqrt(np.square(heat, out=heat).mean())
+        for of_region, (inside, outside) in zip(figures, means, strict=True):
+            of_region[name] = _attention(heatmap, mean, std, inside, outside)
+    return figures
+
+
+class _Parts:
+    """What several regions divide a frame into, found once for the maps of all stages.
+
+    Pixels that lie in the same ones of the regions make a part, whose heat is added up once for all regions. No sum is
+    a difference of two: where all heat lies inside, that outside is exactly 0.
+
+    Args:
+        regions: bool, of one shape.
+    """
+
+    def __init__(self, regions: Sequence[NDArray[np.bool_]]) -> None:
+        parts = sum((region.astype(np.intp) << bit for bit, region in enumerate(regions)), np.intp(0))
+        self._part_of = np.ravel(parts)
+        self._count = 1 << len(regions)
+        self._sizes = np.bincount(self._part_of, minlength=self._count)
+        self._is_inside = [(np.arange(self._count) >> bit & 1).astype(bool) for bit in range(len(regions))]
+
+    def means(self, heat: NDArray[np.float64]) -> list[tuple[float | None, float | None]]:
+        """For each region the mean heat in it and in the rest; None where that has no pixel."""
+        sums = np.bincount(self._part_of, heat.ravel(), self._count)
+        return [(self._mean(sums, inside), self._mean(sums, ~inside)) for inside in self._is_inside]
+
+    def _mean(self, sums: NDArray[np.float64], wanted: NDArray[np.bool_]) -> float | None:
+        size = int(self._sizes[wanted].sum())
+        return float(sums[wanted].sum()) / size if size else None
+
+
+def _attention(heatmap: Heatmap, mean: float, std: float, inside: float | None, outside: float | None) -> Attention:
     ratio, undefined = None, None
     if heatmap.reason is not None:
         undefined = heatmap.reason.value
@@ -54,6 +112,8 @@ def _attention(heatmap: Heatmap, explanation: Explanation) -> Attention:
         undefined = "the region is the whole frame"
     elif outside == 0:
         undefined = "there is no heat outside the region"
+    elif inside < 0 or outside < 0:  # of a signed map
+        undefined = "the evidence inside or outside of the region is negative on the whole"
     else:
         ratio = inside / outside
-    return Attention(float(heat.mean()), float(heat.std()), inside, outside, ratio, undefined)
+    return Attention(mean, std, inside, outside, ratio, undefined)

@@ -36,6 +36,11 @@ def finding(
     pixels = int(found.sum())
     return Finding(
         pixels,
-        None if spacing_mm is None else pixels * spacing_mm[0] * spacing_mm[1],
+        area_mm2(pixels, spacing_mm),
         float(probabilities[found].mean(dtype=np.float64)) if pixels else None,
     )
+
+
+def area_mm2(pixels: int, spacing_mm: tuple[float, float] | None) -> float | None:
+    """The area of so many pixels; None where their size is unknown."""
+    return None if spacing_mm is None else pixels * spacing_mm[0] * spacing_mm[1]

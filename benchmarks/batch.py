@@ -1,0 +1,76 @@
+"""How fast a batch is, with its figures, sheets and files, against the bare explainer on the same frames.
+
+    python benchmarks/batch.py [--images 6] [--side 256] [--rounds 3] [--encoder efficientnet-b5]
+
+The network is U-Net++ with fitted random weights; every image is a PNG file with a true mask. Bar: 0.95 of the bare
+loop, which explains frames that are decoded already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from measuring import interleaved, machine, median_ratio, reference_network, speckle
+from PIL import Image
+from rich.console import Console
+
+import napari_segcam as sc
+
+BAR = 0.95
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=6)
+    parser.add_argument("--side", type=int, default=256, help="of the square frames, pixels")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--encoder", default="efficientnet-b5")
+    options = parser.parse_args()
+
+    network = sc.Network.from_module(reference_network(options.encoder, options.side), device="cpu")
+    explainer = sc.Explainer(network, stages="main")
+    frames = speckle(options.side, options.images)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        write(folder, frames)
+
+        def bare() -> None:
+            for frame in frames:
+                explainer(frame)
+
+        # Made beforehand: listing the images and preparing the network do not grow with their number.
+        batches = iter(
+            [
+                sc.Batch(folder / "images", folder / f"run_{number}", network, truth=folder / "masks")
+                for number in range(options.rounds + 1)
+            ]
+        )
+
+        def batch() -> None:
+            assert not any(result.error for result in next(batches))
+
+        seconds = interleaved({"bare explainer": bare, "batch": batch}, options.rounds)
+    console = Console(width=120)
+    for name, times in seconds.items():
+        console.print(f"{name}: {statistics.median(times) / options.images * 1000:.0f} ms per image")
+    share = 1 / median_ratio(seconds["batch"], seconds["bare explainer"])
+    console.print(f"The batch has {share:.3f} of the bare explainer's throughput (bar {BAR}); {machine()}")
+
+
+def write(folder: Path, frames: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]) -> None:
+    """The frames as PNG files, each with a square for a true mask."""
+    for name in ("images", "masks"):
+        (folder / name).mkdir()
+    for number, frame in enumerate(frames):
+        Image.fromarray(frame).save(folder / "images" / f"{number}.png")
+        mask = np.zeros(frame.shape, np.uint8)
+        mask[frame.shape[0] // 4 : frame.shape[0] // 2, frame.shape[1] // 4 : frame.shape[1] // 2] = 255
+        Image.fromarray(mask).save(folder / "masks" / f"{number}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""The examination of one image: everything a batch writes of it, computed but not yet written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_segcam.batch.analysis import Analysis
+from napari_segcam.batch.images import BatchImage
+from napari_segcam.batch.pictures import overlay_jpeg, sheet_jpeg
+from napari_segcam.batch.rows import Row, rows_of
+from napari_segcam.batch.true_masks import Colour, open_truth, true_mask
+from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.explanation import Explanation
+from napari_segcam.files import safe_name
+from napari_segcam.imaging.cine import Cine, Frame
+from napari_segcam.imaging.opening import open_cine
+from napari_segcam.imaging.scan_region import parse_crop
+from napari_segcam.reporting.exports import class_folder
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is written of an image besides its figures.
+
+    Attributes:
+        pictures: a sheet for the report.
+        overlays: the heat over the frame, as a file for each frame, class, method and stage.
+    """
+
+    pictures: bool = True
+    overlays: bool = False
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What came of one image.
+
+    Attributes:
+        record: its result, fit for JSON; None where it failed.
+        files: pictures by their place in the run's folder.
+        error: why it failed, in one line.
+    """
+
+    record: dict[str, Any] | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    error: str = ""
+
+
+def examine(
+    image: BatchImage,
+    analysis: Analysis,
+    outputs: Outputs,
+    colours: Mapping[str, Colour] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Examined | None:
+    """Examine all frames of an image; None if it was cancelled before the last.
+
+    Whatever is wrong with the image becomes its error: others go on.
+
+    Args:
+        image: to be read.
+        analysis: whose ``cancelled`` is this one.
+        outputs: what is wanted besides figures.
+        colours: as for ``true_mask``.
+        cancelled: asked between frames.
+    """
+    try:
+        return _examined(image, analysis, outputs, colours, cancelled)
+    except SegcamError as error:
+        return Examined(error=_one_line(error))
+    except Exception as error:  # what a damaged file makes of its reader is beyond listing
+        return Examined(error=f"{type(error).__name__}: {_one_line(error)}")
+
+
+def sha256_of(path: Path) -> str:
+    """The checksum of a file, or of all files of a folder with their names.
+
+    Raises:
+        SegcamError: if it cannot be read.
+    """
+    try:
+        if path.is_dir():
+            files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+            return hashlib.sha256("".join(f"{file.name} {sha256_of(file)}\n" for file in files).encode()).hexdigest()
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise SegcamError(f"There is no file {path}.") from None
+    except OSError as error:
+        raise SegcamError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+@dataclass(frozen=True)
+class _FrameResult:
+    """A frame with all its explanations, each beside the true mask of its class."""
+
+    number: int
+    frame: Frame
+    explanations: list[Explanation]
+    truths: list[NDArray[np.bool_] | None]
+
+    @property
+    def pixels(self) -> int:
+        """How much was found in it."""
+        return sum(int(np.count_nonzero(one.mask == one.label)) for one in self.explanations)
+
+
+def _examined(
+    image: BatchImage,
+    analysis: Analysis,
+    outputs: Outputs,
+    colours: Mapping[str, Colour] | None,
+    cancelled: Callable[[], bool],
+) -> Examined | None:
+    checksum = sha256_of(image.path)
+    cine = open_cine(image.path)
+    rows: list[Row] = []
+    files: dict[str, bytes] = {}
+    shown: _FrameResult | None = None
+    for result in _frames(image, cine, analysis, colours):
+        if cancelled():
+            return None
+        for explanation, truth in zip(result.explanations, result.truths, strict=True):
+            rows += rows_of(image.printed, result.number, explanation, truth, cine.spacing_mm)
+            if outputs.overlays:
+                files |= _overlays(image, cine, result, explanation, analysis)
+        if shown is None or result.pixels > shown.pixels:
+            shown = result
+    if cancelled() or shown is None:
+        return None
+    sheet = None
+    if outputs.pictures and any(one.heatmaps for one in shown.explanations):
+        sheet = "sheet.jpg"
+        files[f"images/{image.key}/{sheet}"] = sheet_jpeg(shown.frame, cine.value_range, shown.explanations)
+    record = {
+        "image": image.printed,
+        "truth": image.truth_name or None,
+        "sha256": checksum,
+        "truth_sha256": sha256_of(image.truth) if image.truth else None,
+        "frames": len(cine),
+        "shape": list(cine.frame_shape[:2]),
+        "spacing_mm": list(cine.spacing_mm) if cine.spacing_mm else None,
+        "sheet": sheet,
+        "sheet_frame": shown.number if sheet else None,
+        "rows": rows,
+    }
+    return Examined(record, files)
+
+
+def _frames(
+    image: BatchImage, cine: Cine, analysis: Analysis, colours: Mapping[str, Colour] | None
+) -> Iterator[_FrameResult]:
+    truth = open_truth(image.truth, in_colours=colours is not None) if image.truth else None
+    if truth is not None and len(truth) not in (1, len(cine)):
+        raise SegcamError(f"The truth {truth.name} has {len(truth)} frames, but the image has {len(cine)}.")
+    if truth is not None and truth.frame_shape[:2] != cine.frame_shape[:2]:
+        (height, width), (true_height, true_width) = cine.frame_shape[:2], truth.frame_shape[:2]
+        raise SegcamError(
+            f"The truth {truth.name} has {true_width}×{true_height} pixels, but the image {width}×{height}."
+        )
+    crop = parse_crop(analysis.wishes.crop, cine)
+    network = analysis.network
+    for number, frame in enumerate(cine):
+        masks = {index: true_mask(truth, number, index, network, colours) for index in analysis.classes}
+        explanations = list(analysis.of_frame(frame, cine.value_range, crop, masks))
+        truths = [masks.get(one.target.class_index, masks.get(None)) for one in explanations]
+        yield _FrameResult(number, frame, explanations, truths)
+
+
+def _overlays(
+    image: BatchImage, cine: Cine, result: _FrameResult, explanation: Explanation, analysis: Analysis
+) -> dict[str, bytes]:
+    """``gradcam/CLASS/NAME.jpg``, with a folder for each method and each stage where there are several."""
+    folder = f"gradcam/{class_folder(explanation)}"
+    if len(analysis.explainers) > 1:
+        folder += f"/{safe_name(explanation.method)}"
+    name = image.picture if len(cine) == 1 else f"{image.picture}_frame_{result.number:04d}"
+    files = {}
+    for stage, heatmap in explanation.heatmaps.items():
+        place = f"{folder}/{safe_name(stage)}" if len(explanation.heatmaps) > 1 else folder
+        files[f"{place}/{name}.jpg"] = overlay_jpeg(result.frame, cine.value_range, explanation, heatmap)
+    return files
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or "it cannot be read"

@@ -1,0 +1,173 @@
+"""The images of a batch: those of a folder, or those that a list names, in a stable order."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import random
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
+
+_STILLS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
+_VIDEOS = (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".gif")
+IMAGE_SUFFIXES = frozenset(_STILLS + _VIDEOS)
+_DICOM_DIRECTORY = "DICOMDIR"
+
+
+@dataclass(frozen=True)
+class BatchImage:
+    """One image, cine or video of a batch.
+
+    Attributes:
+        name: its path within the folder, or as the list has it, with slashes.
+        path: where it is read.
+        truth: its true mask, None where there is none.
+        truth_name: the same as the results have it: its path within the folder of masks, or as the list has it.
+        picture: a relative path for pictures of it, without a suffix, which no other image of the batch has.
+    """
+
+    name: str
+    path: Path
+    truth: Path | None = None
+    truth_name: str = ""
+    picture: str = ""
+
+    @property
+    def key(self) -> str:
+        """A file name that stands for this image and no other, on any system."""
+        digest = hashlib.sha256(os.fsencode(self.name)).hexdigest()[:12]
+        return f"{ascii_name(self.name)[:60]}-{digest}"
+
+    @property
+    def printed(self) -> str:
+        """The name as text: file names on Linux may hold bytes that are none."""
+        return os.fsencode(self.name).decode("utf-8", "replace")
+
+
+def images_of(source: Path, *leave_out: Path) -> list[BatchImage]:
+    """The images of a folder and all folders in it, or of a CSV list, in a stable order.
+
+    Of a folder these are the files with the suffix of an image or video, whatever they hold, and DICOM files of any
+    name. Hidden files are left out. A list has the column ``image`` and may have ``truth``; its paths start from where
+    it lies.
+
+    Args:
+        source: the folder or the list.
+        leave_out: folders and files within it that are no images of the batch.
+
+    Raises:
+        SegcamError: if it is neither, or holds no image.
+    """
+    if source.is_dir():
+        images = _in_folder(source, {path.resolve() for path in leave_out})
+        if not images:
+            raise SegcamError(f"There is no image, DICOM file or video in {source}.")
+    elif source.suffix.lower() == ".csv":
+        images = _in_list(source)
+    elif source.exists():
+        raise SegcamError(f"{source} is neither a folder nor a CSV list: for a single image use explain.")
+    else:
+        raise SegcamError(f"There is no folder or list {source}.")
+    return _with_pictures(images)
+
+
+def sample(images: Sequence[BatchImage], count: int | None, seed: int) -> list[BatchImage]:
+    """As many of the images, drawn by chance that the seed decides, in their order; all where there are no more."""
+    if count is None or count >= len(images):
+        return list(images)
+    return [images[at] for at in sorted(random.Random(seed).sample(range(len(images)), count))]
+
+
+def ascii_name(text: str) -> str:
+    """A text as a part of a file name that every system takes, whatever it does to letters beyond ASCII."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "_", text).strip("._") or "_"
+
+
+def natural(name: str) -> tuple[list[str | int], str]:
+    """Sorts names as people do: frame2 before frame10."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [int(part) if at % 2 else part for at, part in enumerate(parts)], name
+
+
+def _in_folder(folder: Path, leave_out: set[Path]) -> list[BatchImage]:
+    def refuse(error: OSError) -> None:
+        raise SegcamError(f"{error.filename} cannot be read: {error.strerror}.") from error
+
+    images = []
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        here = Path(place)
+        folders[:] = [name for name in folders if not name.startswith(".") and (here / name).resolve() not in leave_out]
+        for file in files:
+            path = here / file
+            if not file.startswith(".") and path.resolve() not in leave_out and _is_image(path):
+                images.append(BatchImage(path.relative_to(folder).as_posix(), path))
+    return sorted(images, key=lambda image: natural(image.name))
+
+
+def _is_image(path: Path) -> bool:
+    # A damaged image is one still: that it cannot be read must be told.
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return True
+    try:
+        return path.name != _DICOM_DIRECTORY and kind_of(read_head(path)) is FileKind.DICOM
+    except SegcamError:
+        return False
+
+
+def _in_list(path: Path) -> list[BatchImage]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            first = file.readline()
+            file.seek(0)
+            table = csv.DictReader(file, delimiter=";" if ";" in first and "," not in first else ",")
+            columns = {(name or "").strip().lower(): name for name in table.fieldnames or ()}
+            rows = [(table.line_num, row) for row in table]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SegcamError(f"The list {path} cannot be read: {error}.") from error
+    if "image" not in columns:
+        raise SegcamError(f"The list {path} has no column named image in its first line.")
+    images: dict[str, BatchImage] = {}
+    for line, row in rows:
+        name = (row[columns["image"]] or "").strip()
+        truth = (row[columns["truth"]] or "").strip() if "truth" in columns else ""
+        if not name or name in images:
+            fault = f"names {name} once more" if name else "names no image"
+            raise SegcamError(f"The list {path}, line {line}, {fault}.")
+        images[name] = BatchImage(name, path.parent / name, path.parent / truth if truth else None, truth)
+    if not images:
+        raise SegcamError(f"The list {path} names no image.")
+    return list(images.values())
+
+
+def _with_pictures(images: Sequence[BatchImage]) -> list[BatchImage]:
+    """Give each image its picture path: without its suffix, unless another one differs by nothing else."""
+    short = [_picture(image, keep_suffix=False) for image in images]
+    counts = Counter(path.casefold() for path in short)
+    chosen = []
+    for image, path in zip(images, short, strict=True):
+        picture = path if counts[path.casefold()] == 1 else _picture(image, keep_suffix=True)
+        chosen.append(picture)
+    counts = Counter(path.casefold() for path in chosen)
+    return [
+        replace(image, picture=picture if counts[picture.casefold()] == 1 else f"{picture}-{image.key[-12:]}")
+        for image, picture in zip(images, chosen, strict=True)
+    ]
+
+
+def _picture(image: BatchImage, *, keep_suffix: bool) -> str:
+    path = PurePosixPath(image.name.replace("\\", "/"))
+    if path.suffix.lower() in IMAGE_SUFFIXES and not keep_suffix:
+        path = path.with_suffix("")
+    return "/".join(ascii_name(part) for part in _inner(path.parts))
+
+
+def _inner(parts: Iterable[str]) -> list[str]:
+    """The parts of a path that lead into a folder and never out of it."""
+    return [part for part in parts if part not in ("..", "/", ".")]

@@ -1,0 +1,139 @@
+"""Rows: the figures of an explanation as a tidy table has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_segcam.evidence.attention import Attention, attention_to
+from napari_segcam.evidence.finding import area_mm2, finding
+from napari_segcam.evidence.overlap import overlap
+from napari_segcam.explanation.emptiness import Reason
+from napari_segcam.explanation.explanation import Explanation, Heatmap
+
+COLUMNS: dict[str, type] = {
+    "image": str,
+    "frame": int,
+    "class": str,
+    "method": str,
+    "stage": str,
+    "mean": float,
+    "std": float,
+    "inside": float,
+    "outside": float,
+    "ratio": float,
+    "undefined": str,
+    "truth_inside": float,
+    "truth_outside": float,
+    "truth_ratio": float,
+    "truth_undefined": str,
+    "dice": float,
+    "iou": float,
+    "overlap_undefined": str,
+    "pixels": int,
+    "area_mm2": float,
+    "probability": float,
+    "truth_pixels": int,
+    "truth_area_mm2": float,
+    "empty": str,
+}
+"""The columns of a table of results, in order, each with the type of what is not undefined in it."""
+
+Row = dict[str, Any]
+
+_NO_TRUTH = "there is no true mask"
+
+
+def rows_of(
+    image: str,
+    frame: int,
+    explanation: Explanation,
+    truth: NDArray[np.bool_] | None,
+    spacing_mm: tuple[float, float] | None,
+) -> list[Row]:
+    """One row per stage, with the columns of ``COLUMNS``; None is undefined, and reasons are '' where there is none.
+
+    Args:
+        image: its name.
+        frame: its number.
+        explanation: of one class by one method.
+        truth: ``(Y, X)`` true mask of that class.
+        spacing_mm: of rows and of columns, None where unknown.
+
+    Raises:
+        SegcamError: if the true mask is not of the frame's shape.
+    """
+    figures, *of_truth = attention_to(explanation, [explanation.region, *([] if truth is None else [truth])])
+    against_truth = of_truth[0] if of_truth else {}
+    of_class = _of_class(explanation, truth, spacing_mm)
+    return [
+        {
+            "image": image,
+            "frame": frame,
+            "class": explanation.class_names[explanation.target.class_index or 0],
+            "method": explanation.method,
+            "stage": stage,
+            **_heat(figures[stage], heatmap),
+            **_against_truth(against_truth.get(stage), heatmap),
+            **of_class,
+            "empty": heatmap.reason.value if heatmap.reason else "",
+        }
+        for stage, heatmap in explanation.heatmaps.items()
+    ]
+
+
+def _heat(figures: Attention, heatmap: Heatmap) -> Row:
+    known = _has_heat(heatmap)
+    return {
+        "mean": figures.mean if known else None,
+        "std": figures.std if known else None,
+        "inside": figures.inside if known else None,
+        "outside": figures.outside if known else None,
+        "ratio": figures.ratio,
+        "undefined": figures.undefined or "",
+    }
+
+
+def _against_truth(figures: Attention | None, heatmap: Heatmap) -> Row:
+    known = figures is not None and _has_heat(heatmap)
+    return {
+        "truth_inside": figures.inside if figures and known else None,
+        "truth_outside": figures.outside if figures and known else None,
+        "truth_ratio": figures.ratio if figures else None,
+        "truth_undefined": (figures.undefined or "") if figures else _NO_TRUTH,
+    }
+
+
+def _has_heat(heatmap: Heatmap) -> bool:
+    """Whether there is a map, be it one of zeros: where none could be made its figures are undefined, not 0."""
+    return heatmap.reason in (None, Reason.NOTHING_POSITIVE)
+
+
+def _of_class(explanation: Explanation, truth: NDArray[np.bool_] | None, spacing_mm: tuple[float, float] | None) -> Row:
+    """What was found of the class, whatever the stage."""
+    probabilities = explanation.probabilities[explanation.target.class_index or 0]
+    true = int(np.count_nonzero(truth)) if truth is not None else None
+    of_truth = {"truth_pixels": true, "truth_area_mm2": area_mm2(true, spacing_mm) if true is not None else None}
+    if explanation.no_mask is not None:
+        return {
+            **dict.fromkeys(("dice", "iou")),
+            "overlap_undefined": explanation.no_mask,
+            **dict.fromkeys(("pixels", "area_mm2")),
+            "probability": float(probabilities[0, 0]),
+            **of_truth,
+        }
+    found = explanation.mask == explanation.label
+    agreement = overlap(found, truth) if truth is not None else None
+    if agreement is None:
+        undefined = _NO_TRUTH
+    else:
+        undefined = "" if agreement.dice is not None else "neither the prediction nor the truth has the class"
+    return {
+        "dice": agreement and agreement.dice,
+        "iou": agreement and agreement.iou,
+        "overlap_undefined": undefined,
+        **vars(finding(found, probabilities, spacing_mm)),
+        **of_truth,
+    }

@@ -1,0 +1,178 @@
+"""The folder of a run: what the run is, one record per image, and the tables made of them.
+
+Every file is written whole or not at all, and an image's record last of all its files, so that a run can be killed at
+any moment: an image that has a record is done.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from napari_segcam import __version__
+from napari_segcam.batch.examination import Examined, sha256_of
+from napari_segcam.batch.images import BatchImage
+from napari_segcam.batch.rows import Row
+from napari_segcam.batch.tables import write_errors, write_parquet, write_results
+from napari_segcam.errors import SegcamError
+from napari_segcam.files import whole_file
+
+FORMAT = 1
+
+# What describes a run without deciding its results: the same data may have been moved.
+_FREE = {"started", "data.source", "data.truth", "data.count", "data.found", "model.checkpoint"}
+
+
+class RunFolder:
+    """Where one run writes, and where it goes on when it is begun again.
+
+    Args:
+        path: of the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def settings(self) -> dict[str, Any] | None:
+        """What the run that was begun here is; None if there is none.
+
+        Raises:
+            SegcamError: if that cannot be read.
+        """
+        try:
+            text = (self.path / "run.json").read_text(encoding="utf-8")
+            return dict(json.loads(text))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            raise SegcamError(f"{self.path / 'run.json'} cannot be read: {error}. Choose another --out.") from error
+
+    def begin(self, settings: Mapping[str, Any]) -> None:
+        """Begin a run, or go on with the one that is here if it is the same.
+
+        Raises:
+            SegcamError: if another run is here, or the folder cannot be written to.
+        """
+        wanted = {"format": FORMAT, "napari_segcam": __version__, **settings}
+        there = self.settings()
+        if there is not None:
+            self._refuse_other(there, json.loads(json.dumps(wanted)))
+            self._tidy()
+            return
+        if self.path.exists() and not self.path.is_dir():
+            raise SegcamError(f"{self.path} is a file: the results need a folder.")
+        wanted["started"] = datetime.now(UTC).isoformat(timespec="seconds")
+        self._write("run.json", json.dumps(wanted, indent=2, ensure_ascii=False).encode())
+
+    def done(self, image: BatchImage) -> bool:
+        """Whether an image's result is here, and made from the files as they are now."""
+        record = self.record(image)
+        if record is None:
+            return False
+        truth = sha256_of(image.truth) if image.truth and image.truth.exists() else None
+        same = image.path.exists() and record["sha256"] == sha256_of(image.path) and record["truth_sha256"] == truth
+        sheet = record["sheet"]
+        return same and (sheet is None or (self._folder(image) / sheet).exists())
+
+    def record(self, image: BatchImage) -> dict[str, Any] | None:
+        """An image's result; None where there is none that can be read."""
+        with suppress(OSError, ValueError):
+            return dict(json.loads((self._folder(image) / "record.json").read_text(encoding="utf-8")))
+        return None
+
+    def forget(self, image: BatchImage) -> None:
+        """Remove what is here of an image, the record first.
+
+        Raises:
+            SegcamError: if it cannot be removed.
+        """
+        try:
+            (self._folder(image) / "record.json").unlink(missing_ok=True)
+            shutil.rmtree(self._folder(image), ignore_errors=True)
+        except OSError as error:
+            raise SegcamError(f"{self._folder(image)} cannot be removed: {error.strerror}.") from error
+
+    def keep(self, image: BatchImage, examined: Examined) -> None:
+        """Write an image's result.
+
+        Raises:
+            SegcamError: if the folder cannot be written to.
+        """
+        for place, data in examined.files.items():
+            self._write(place, data)
+        text = json.dumps(examined.record, indent=1, ensure_ascii=False, allow_nan=False)
+        self._write(f"images/{image.key}/record.json", text.encode())
+
+    def assemble(self, images: Sequence[BatchImage], errors: Mapping[str, str], *, parquet: bool) -> None:
+        """Write the tables of all results that are here, in the order of the images.
+
+        Args:
+            images: of the run.
+            errors: by image name.
+            parquet: whether the results are written as Parquet too.
+
+        Raises:
+            SegcamError: if the folder cannot be written to.
+        """
+        write_results(self.path / "results.csv", self._rows(images))
+        write_errors(
+            self.path / "errors.csv", [(image.printed, errors[image.name]) for image in images if image.name in errors]
+        )
+        if parquet:
+            write_parquet(self.path / "results.parquet", self._rows(images))
+
+    def _rows(self, images: Sequence[BatchImage]) -> Iterator[Row]:
+        for image in images:
+            record = self.record(image)
+            if record is not None:
+                yield from record["rows"]
+
+    def _refuse_other(self, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+        differences = list(_differences(there, wanted))
+        if differences:
+            raise SegcamError(
+                f"{self.path} holds another run: {'; '.join(differences[:3])}. Choose another --out, or delete that "
+                "folder to begin anew."
+            )
+
+    def _tidy(self) -> None:
+        """Remove what a killed process left half-written."""
+        for left in self.path.rglob(".*.part"):
+            with suppress(OSError):
+                left.unlink()
+
+    def _folder(self, image: BatchImage) -> Path:
+        return self.path / "images" / image.key
+
+    def _write(self, place: str, data: bytes) -> None:
+        with whole_file(self.path / place) as path:
+            path.write_bytes(data)
+
+
+def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any], within: str = "") -> Iterator[str]:
+    """What one run has otherwise than another, in words."""
+    for key in dict.fromkeys([*there, *wanted]):
+        name = f"{within}{key}"
+        old, new = there.get(key), wanted.get(key)
+        if name in _FREE or old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differences(old, new, f"{name}.")
+        elif name == "data.images_sha256":
+            yield "its images or their true masks are others, or more or fewer"
+        elif name == "model.sha256":
+            yield f"its model is another one (weights {str(old)[:12]}…, now {str(new)[:12]}…)"
+        else:
+            yield f"{name.rpartition('.')[2].replace('_', ' ')} was {_shown(old)}, now {_shown(new)}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
+    text = "none" if value in (None, "") else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,60 @@
+"""Tables of a run: results and errors as CSV, results as Parquet."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from napari_segcam.batch.rows import COLUMNS, Row
+from napari_segcam.files import whole_file
+from napari_segcam.optional import needed
+
+
+def write_results(path: Path, rows: Iterable[Row]) -> None:
+    """Write rows as CSV; what is undefined is an empty cell.
+
+    Raises:
+        SegcamError: if the file cannot be written.
+    """
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, COLUMNS)
+        table.writeheader()
+        table.writerows(rows)
+
+
+def write_errors(path: Path, errors: Iterable[tuple[str, str]]) -> None:
+    """Write images with what is wrong with them as CSV.
+
+    Raises:
+        SegcamError: if the file cannot be written.
+    """
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(("image", "error"))
+        table.writerows(errors)
+
+
+def need_parquet() -> None:
+    """Make sure that Parquet can be written.
+
+    Raises:
+        SegcamError: if the package for it is missing.
+    """
+    needed("pyarrow", "The results are wanted as Parquet")
+
+
+def write_parquet(path: Path, rows: Iterable[Row]) -> None:
+    """Write rows as Parquet; what is undefined is null.
+
+    Raises:
+        SegcamError: if the file cannot be written, or the package for it is missing.
+    """
+    need_parquet()
+    import pyarrow
+    import pyarrow.parquet
+
+    types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    schema = pyarrow.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+    with whole_file(path) as temporary:
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema=schema), temporary)

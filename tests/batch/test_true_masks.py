@@ -1,0 +1,111 @@
+"""True masks: numbers, palettes and colours, and what is refused because it cannot be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import napari_segcam as sc
+from napari_segcam.batch.true_masks import open_truth, read_colours, true_mask
+from napari_segcam.imaging.cine import ArrayCine
+from napari_segcam.network.model_card import ModelCard
+
+NUMBERS = np.array([[0, 1, 2], [2, 2, 0]], np.uint8)
+COLOURS = {"background": (9, 9, 9), "head": (255, 0, 0), "femur": (0, 255, 0)}
+PAINTED = np.array([COLOURS[name] for name in ("background", "head", "femur")], np.uint8)[NUMBERS]
+
+
+def network_of(classes: int, **card: object) -> sc.Network:
+    names = ("background", "head", "femur")[:classes] if classes > 1 else ("head",)
+    module = torch.nn.Conv2d(3, classes, 3, padding=1)
+    return sc.Network.from_module(module, ModelCard.model_validate({"class_names": names, **card}), "cpu")
+
+
+@pytest.fixture(scope="module")
+def network() -> sc.Network:
+    return network_of(3)
+
+
+def mask_of(values: np.ndarray, index: int, network: sc.Network, colours: dict | None = None) -> np.ndarray:
+    mask = true_mask(ArrayCine(values, name="t"), 0, index, network, colours)
+    assert mask is not None
+    assert mask.dtype == bool
+    return mask
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_numbers_palettes_and_colours_say_the_same(network: sc.Network, tmp_path: Path, index: int) -> None:
+    expected = np.isin(NUMBERS, index)
+    np.testing.assert_array_equal(mask_of(NUMBERS, index, network), expected)
+    np.testing.assert_array_equal(mask_of(np.repeat(NUMBERS[..., None], 3, 2), index, network), expected)
+    np.testing.assert_array_equal(mask_of(PAINTED, index, network, COLOURS), expected)
+    card_colours = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in COLOURS.values()]
+    np.testing.assert_array_equal(mask_of(PAINTED, index, network_of(3, class_colours=card_colours)), expected)
+    palette = Image.fromarray(NUMBERS, "P")
+    palette.putpalette([200, 0, 200, 255, 0, 0, 0, 255, 0])
+    palette.save(tmp_path / "p.png")
+    np.testing.assert_array_equal(mask_of(open_truth(tmp_path / "p.png")[0], index, network), expected)
+
+
+def test_grays_can_be_colours(network: sc.Network) -> None:
+    grays = {"head": (128, 128, 128), "femur": (255, 255, 255)}
+    np.testing.assert_array_equal(mask_of(NUMBERS * 127 + (NUMBERS > 0), 2, network, grays), NUMBERS == 2)
+
+
+def test_of_one_class_all_that_is_not_black_is_it() -> None:
+    for values in (NUMBERS, NUMBERS * 100, PAINTED * (NUMBERS > 0)[..., None]):
+        np.testing.assert_array_equal(mask_of(values, 0, network_of(1)), NUMBERS > 0)
+        gray = values if values.ndim == 2 else values.max(-1)
+        np.testing.assert_array_equal(mask_of(gray, 1, network_of(2)), NUMBERS > 0)
+        np.testing.assert_array_equal(mask_of(gray, 0, network_of(2)), NUMBERS == 0)
+
+
+def test_a_cine_has_a_mask_for_each_frame_or_one_for_all(network: sc.Network) -> None:
+    each = ArrayCine(np.stack([NUMBERS, NUMBERS.T.reshape(2, 3)]), rgb=False)
+    np.testing.assert_array_equal(true_mask(each, 1, 2, network), NUMBERS.T.reshape(2, 3) == 2)
+    np.testing.assert_array_equal(true_mask(ArrayCine(NUMBERS), 5, 2, network), NUMBERS == 2)
+    with pytest.raises(sc.SegcamError, match="there is none for frame 2"):
+        true_mask(each, 2, 2, network)
+    assert true_mask(None, 0, 1, network) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "colours", "said"),
+    [
+        (NUMBERS * 100, None, "holds the number 200, but the network's classes are 0 to 2"),
+        (PAINTED, None, "a table must say which colour is which class"),
+        (PAINTED, {"head": (255, 0, 0)}, r"has the colour #0\w+, which is no class's \(5 pixels"),
+        (PAINTED, {"femur": (0, 255, 0)}, "The colour table has no class 'head'"),
+        (NUMBERS / 2, COLOURS, "its values are float64"),
+    ],
+)
+def test_what_cannot_be_told_is_refused(
+    network: sc.Network, values: np.ndarray, colours: dict | None, said: str
+) -> None:
+    with pytest.raises(sc.SegcamError, match=said):
+        mask_of(values, 1, network, colours)
+
+
+def test_a_table_of_colours(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("Name, R ,g,b\nhead,255,0,0\n femur ,0, 255,0\n", encoding="utf-8-sig")
+    assert read_colours(tmp_path / "t.csv") == {"head": (255, 0, 0), "femur": (0, 255, 0)}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("name,r,g,b\nhead,1,2", "line 2: a class's name and its r, g and b"),
+        ("name,r,g,b\nhead,1,2,256", "line 2: a class's name"),
+        ("head,1,2,3\nfemur,1,2,4", "line 2: a class's name"),
+        ("name,r,g,b\nhead,1,2,3\nfemur,1,2,3", "line 3: the class or the colour is there already"),
+    ],
+)
+def test_a_table_that_is_none_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(sc.SegcamError, match=said):
+        read_colours(tmp_path / "t.csv")
