@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -91,8 +91,8 @@ class Geometry:
                 content.reshape(1, -1, *self.content_shape), window_shape, mode="bilinear", align_corners=False
             ).reshape(*lead, *window_shape)
         (scale_y, scale_x), (translate_y, translate_x) = self._placement_in_window(map_shape)
-        rows = _interpolation(window_shape[0], map_shape[0], scale_y, translate_y).to(maps.dtype).to(maps.device)
-        columns = _interpolation(window_shape[1], map_shape[1], scale_x, translate_x).to(maps.dtype).to(maps.device)
+        rows = _interpolation(window_shape[0], map_shape[0], scale_y, translate_y, maps.dtype).to(maps.device)
+        columns = _interpolation(window_shape[1], map_shape[1], scale_x, translate_x, maps.dtype).to(maps.device)
         return rows @ maps @ columns.T
 
     def paste(self, seen: torch.Tensor, outside: torch.Tensor | float = 0.0) -> torch.Tensor:
@@ -202,8 +202,10 @@ def _edges(crop: Crop, frame_shape: tuple[int, int]) -> tuple[int, int, int, int
     return int(top), int(bottom), int(left), int(right)
 
 
-def _interpolation(length: int, map_length: int, scale: float, translate: float) -> torch.Tensor:
-    """The ``(length, map_length)`` matrix of linear interpolation, float64, clamped at the ends."""
+@lru_cache(maxsize=16)  # five resolutions of stages, by rows and by columns, the same for frame after frame
+@torch.inference_mode(mode=False)  # what is kept must serve a later pass with a graph
+def _interpolation(length: int, map_length: int, scale: float, translate: float, dtype: torch.dtype) -> torch.Tensor:
+    """The ``(length, map_length)`` matrix of linear interpolation, clamped at the ends; not to be written to."""
     at = ((torch.arange(length, dtype=torch.float64) - translate) / scale).clamp(0, map_length - 1)
     below = at.floor().long().clamp_max(max(map_length - 2, 0))
     above = (below + 1).clamp_max(map_length - 1)
@@ -212,4 +214,4 @@ def _interpolation(length: int, map_length: int, scale: float, translate: float)
     matrix = torch.zeros(length, map_length, dtype=torch.float64)
     matrix[rows, below] += 1 - share
     matrix[rows, above] += share
-    return matrix
+    return matrix.to(dtype)

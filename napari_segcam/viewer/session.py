@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -13,10 +14,13 @@ from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QObject, Signal
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.viewer.background import Background
+from napari_segcam.viewer.exporting import Export, exporting
+from napari_segcam.viewer.folder_run import FolderRun, running_over, wishes_of
+from napari_segcam.viewer.jobs import finding_scan, loading, saving_card
 from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.layers import ExplanationLayers
 from napari_segcam.viewer.libraries import import_torch
-from napari_segcam.viewer.network_card import still_assumed
 from napari_segcam.viewer.placement import frame_count, is_ours
 from napari_segcam.viewer.playback import play_at
 from napari_segcam.viewer.recent_models import ModelSource
@@ -51,6 +55,7 @@ class ReviewSession(QObject):
         image: the chosen image layer, or None.
         threshold: that cuts the probability of a single class.
         job: what the worker does besides frames, or None.
+        background: what it does when there is nothing else to do.
         outcomes: how the last job or run of each kind (``"load"``, ``"segment"``, ``"explain"``) ended, in words.
         store: the results of all images.
     """
@@ -96,6 +101,7 @@ class ReviewSession(QObject):
         next_job = weakref.WeakMethod(self._next_job)
         self._worker.standing = lambda: method() if (method := next_job()) is not None else None
         weakref.finalize(self, self._worker.stop)
+        self.background = Background(self._worker, self)
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.reordered):
             event.connect(self._on_layers_changed)
         viewer.dims.events.current_step.connect(self._on_step)
@@ -143,7 +149,7 @@ class ReviewSession(QObject):
             made = Review(self.viewer, image, self.store, self._on_change, show_error)
             made.layers.masks.colour(self.class_colours)
             self._reviews[image.unique_id] = made
-            image.events.data.connect(lambda: self._on_data(image))
+            image.events.data.connect(self._on_data)  # once, however often
         return self._reviews[image.unique_id]
 
     @property
@@ -185,39 +191,12 @@ class ReviewSession(QObject):
     ) -> None:
         """Load a network, as ``load_network`` does it; if that fails, the earlier one stays."""
         source = ModelSource(path, architecture, encoder, factory)
-
-        def work() -> Iterator[Network]:
-            from napari_segcam.network.loading import load_network
-
-            yield load_network(path, device, architecture=architecture, encoder=encoder, factory=factory, card=card)
-
-        title = f"Loading {source.title}"
-        self._start(Job("load", title, work, on_result=lambda network: self.use(network, source)))
+        self._start(loading(source, device, card, lambda network: self.use(network, source)))
 
     def save_card(self, card: ModelCard, path: Path, then: Callable[[str | None], None]) -> None:
-        """Write a card of the loaded network, in the place of one that is there.
-
-        Args:
-            card: what to write; the checksum of the weights is added.
-            path: where to.
-            then: told at the end why it could not be written, or None.
-        """
-        network = self.network
-        if network is None:
-            return
-
-        def work() -> Iterator[str | None]:
-            from napari_segcam.network.model_card import card_of, write_card
-
-            fields = {"sha256": network.sha256} if network.sha256 else {}
-            try:
-                write_card(card_of(fields, card), path, force=True, assumed=still_assumed(network, card))
-            except SegcamError as fault:
-                yield str(fault)
-            else:
-                yield None
-
-        self._start(Job("card", f"Writing {path.name}", work, on_result=then))
+        """Write a card of the loaded network, in the place of one that is there; ``then`` is told why not, or None."""
+        if self.network is not None:
+            self._start(saving_card(self.network, card, path, then))
 
     def use(self, network: Network, source: ModelSource | None = None) -> None:
         """Review with this network from now on; what another has computed is forgotten.
@@ -274,24 +253,36 @@ class ReviewSession(QObject):
         image, source = review.image, Source.of(review.image)
         drawn = None if isinstance(part, str) else drawn_on(part, image)
 
-        def work() -> Iterator[ScanRegion]:
-            from napari_segcam.imaging.scan_region import ScanRegion, find_scan_region
-
-            shape = source.cine.frame_shape
-            yield find_scan_region(source.cine) if drawn is None else ScanRegion.drawn(drawn, (shape[0], shape[1]))
-
         def show(region: ScanRegion) -> None:
             name = f"{image.name} scan ({region.source})"
             review.outline.show(region.outline, name)
             review.set_crop(region.crop)
 
-        self._start(Job("scan", "Finding the scan", work, on_result=show))
+        self._start(finding_scan(source, drawn, show))
 
     def set_budget(self, budget: int) -> None:
         """Let results take so many bytes."""
         self.store.budget = budget
         if self.review is not None:
             self.review.limit()
+
+    def export(self, export: Export) -> None:
+        """Write frames of the chosen image as files, with the threshold as it stands now."""
+        plan = None if self.review is None else self.review.plan
+        if plan is None:
+            show_warning("Nothing has been computed of this image yet: run Segmentation or Grad-CAM first.")
+            return
+        current = replace(plan, threshold=self.threshold)
+        self.background.start(lambda cancelled: exporting(current, export, cancelled))
+
+    def run_over(self, run: FolderRun) -> None:
+        """Do what was asked for in this image to all images of a folder."""
+        network = self.network
+        if network is None:
+            show_warning("Load a checkpoint first: Plugins ▸ napari-segcam ▸ Checkpoint.")
+            return
+        plan, threshold = None if self.review is None else self.review.plan, self.threshold
+        self.background.start(lambda cancelled: running_over(run, network, wishes_of(plan, threshold), cancelled))
 
     def cancel(self) -> None:
         """Stop computing; what has come stays."""
@@ -401,8 +392,9 @@ class ReviewSession(QObject):
                 self.review.look_at(frame)
             self.frame_changed.emit(frame)
 
-    def _on_data(self, image: Image) -> None:
+    def _on_data(self, event: Any) -> None:
         """Other pixels: nothing of what was computed holds any more."""
+        image = event.source
         review = self._reviews.get(image.unique_id)
         if review is not None:
             review.clear()

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:  # torch comes with these: they are imported where the work is
     from napari_segcam.evidence.attention import Attention
     from napari_segcam.evidence.finding import Finding
     from napari_segcam.explanation.explainer import Explainer
-    from napari_segcam.explanation.explanation import Heatmap, Segmentation
+    from napari_segcam.explanation.explanation import Explanation, Heatmap, Segmentation
     from napari_segcam.explanation.target import Target
     from napari_segcam.imaging.cine import Cine
     from napari_segcam.network.network import Network
@@ -59,6 +60,8 @@ class Source:
         spacing_mm: of rows and columns, where known.
         region: rows and columns that hold the scan, where the file says so.
         crop: rows and columns that the network sees; None for all.
+        path: the file or folder, where there is one.
+        frame_rate: per second, where known.
     """
 
     name: str
@@ -68,13 +71,25 @@ class Source:
     spacing_mm: tuple[float, float] | None
     region: tuple[slice, slice] | None
     crop: tuple[slice, slice] | None = None
+    path: Path | None = None
+    frame_rate: float | None = None
 
     @classmethod
     def of(cls, image: Image, crop: tuple[slice, slice] | None = None) -> Source:
         """Of a layer."""
         known = image.metadata.get("segcam_source", {})
-        value_range, spacing_mm, region = (known.get(key) for key in ("value_range", "spacing_mm", "region"))
-        return cls(image.name, image.data, image.rgb, value_range, spacing_mm, region, crop)
+        path = known.get("path") or image.source.path
+        return cls(
+            image.name,
+            image.data,
+            image.rgb,
+            known.get("value_range"),
+            known.get("spacing_mm"),
+            known.get("region"),
+            crop,
+            Path(path) if path and Path(path).exists() else None,
+            known.get("frame_rate"),
+        )
 
     @cached_property
     def cine(self) -> Cine:
@@ -85,7 +100,15 @@ class Source:
         """
         from napari_segcam.imaging.cine import ArrayCine
 
-        cine = ArrayCine(self.data, name=self.name, rgb=self.rgb, value_range=self.value_range)
+        cine = ArrayCine(
+            self.data,
+            name=self.name,
+            path=self.path,
+            rgb=self.rgb,
+            value_range=self.value_range,
+            frame_rate=self.frame_rate,
+            spacing_mm=self.spacing_mm,
+        )
         cine.region = self.region
         return cine
 
@@ -129,9 +152,10 @@ class Plan:
     @property
     def is_slow(self) -> bool:
         """Whether a frame takes many runs of the network."""
-        from napari_segcam.explanation.perturbation import PERTURBATIONS
+        from napari_segcam.explanation.registry import SlowMethod
+        from napari_segcam.explanation.stage_maps import find_method
 
-        return bool(self.stages) and self.request.method in PERTURBATIONS
+        return bool(self.stages) and isinstance(find_method(self.request.method), SlowMethod)
 
 
 def label_explained(network: Network, request: Request) -> int:
@@ -209,10 +233,9 @@ class FrameComputer:
         from napari_segcam.evidence.attention import attention
         from napari_segcam.explanation.perturbation import Cancelled
 
-        source, region = self.plan.source, self.plan.painted(frame)
+        region = self.plan.painted(frame)
         try:
-            target, value_range = self._target(region), source.cine.value_range
-            explanation = self._explainer(stages)(source.cine[frame], target, value_range, source.crop)
+            explanation = self._explained(frame, stages, region)
         except Cancelled:
             return
         except SegcamError as fault:
@@ -231,6 +254,20 @@ class FrameComputer:
             class_names=explanation.class_names,
             painted=digest(region),
         )
+
+    def explain(self, frame: int, stages: tuple[str, ...]) -> Explanation:
+        """All that the network gives for a frame.
+
+        Raises:
+            Cancelled: if that was wished for meanwhile.
+            SegcamError: if the frame cannot be read, or does not go with the network.
+        """
+        return self._explained(frame, stages, self.plan.painted(frame))
+
+    def _explained(self, frame: int, stages: tuple[str, ...], region: NDArray[np.bool_] | None) -> Explanation:
+        source = self.plan.source
+        explainer = self._explainer(stages)
+        return explainer(source.cine[frame], self._target(region), source.cine.value_range, source.crop)
 
     def estimate(self, frame: int, stages: tuple[str, ...]) -> str:
         """What a frame will take, in words.

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QSettings
 
 from napari_segcam.network.network import Network
-from napari_segcam.viewer import recent_models
+from napari_segcam.viewer import background, recent_models
 from napari_segcam.viewer import session as session_module
 from napari_segcam.viewer.session import ReviewSession
 
@@ -47,8 +47,9 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The warnings and errors that the user was shown."""
     messages: list[str] = []
-    monkeypatch.setattr(session_module, "show_error", messages.append)
-    monkeypatch.setattr(session_module, "show_warning", messages.append)
+    for module in (session_module, background):
+        monkeypatch.setattr(module, "show_error", messages.append)
+        monkeypatch.setattr(module, "show_warning", messages.append)
     return messages
 
 

@@ -183,7 +183,7 @@ def test_the_workspace_docks_all_widgets_once(make_napari_viewer: Callable[..., 
         open_workspace(viewer)
         qtbot.wait(50)
     names = [name for name in viewer.window.dock_widgets if PLUGIN in name]
-    assert len(names) == 4
+    assert len(names) == 5
 
 
 def test_heat_is_drawn_where_the_map_says(

@@ -81,3 +81,49 @@ def test_work_runs_in_one_other_thread_and_callbacks_in_this_one(qtbot: QtBot) -
     assert told == {threading.get_ident()}
     assert len(worked) == 1
     assert worked != told
+
+
+def test_the_background_waits_for_all_else_between_two_steps(qtbot: QtBot) -> None:
+    order: list[str] = []
+    under_way = threading.Event()
+
+    def slowly() -> Iterator[int]:
+        for step in range(3):
+            order.append(f"step {step}")
+            under_way.set()
+            yield step
+            if step == 0:
+                submitted.wait(10)
+
+    submitted = threading.Event()
+    standing = [Job("frame", "Frame", lambda: iter([order.append("frame")]))]
+    worker = Worker()
+    ended: list[str | None] = []
+    worker.submit(Job("export", "Exporting", slowly, on_done=ended.append, in_background=True))
+    assert under_way.wait(10)
+    worker.standing = lambda: standing.pop() if standing else None
+    worker.submit(Job("load", "Loading", lambda: iter([order.append("load")])))
+    submitted.set()
+    qtbot.waitUntil(lambda: len(ended) == 1)
+    worker.stop()
+    assert ended == [None]
+    assert [word for word in order if word.startswith("step")] == ["step 0", "step 1", "step 2"]
+    assert order.index("load") < order.index("frame") < order.index("step 2")
+
+
+def test_a_job_in_the_background_that_is_given_up_tidies_up_in_the_worker(qtbot: QtBot) -> None:
+    tidied: list[int] = []
+    worked: list[int] = []
+
+    def work() -> Iterator[int]:
+        worked.append(threading.get_ident())
+        try:
+            while True:
+                yield 1
+        finally:
+            tidied.append(threading.get_ident())
+
+    worker = Worker()
+    worker.submit(Job("export", "Exporting", work, on_result=lambda _: worker.stop(), in_background=True))
+    qtbot.waitUntil(lambda: bool(tidied))
+    assert tidied == worked

@@ -1,0 +1,87 @@
+"""Jobs of the session: what the worker does for it besides computing frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from numpy.typing import ArrayLike
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.viewer.network_card import still_assumed
+from napari_segcam.viewer.recent_models import ModelSource
+from napari_segcam.viewer.work import Source
+from napari_segcam.viewer.worker import Job
+
+if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, where nobody waits for it
+    from napari_segcam.imaging.scan_region import ScanRegion
+    from napari_segcam.network.model_card import ModelCard
+    from napari_segcam.network.network import Network
+
+
+def loading(source: ModelSource, device: str, card: ModelCard | None, then: Callable[[Network], None]) -> Job:
+    """Load a network, as ``load_network`` does it.
+
+    Args:
+        source: what it is loaded from.
+        device: as for ``load_network``.
+        card: likewise.
+        then: given the network.
+    """
+
+    def work() -> Iterator[Network]:
+        from napari_segcam.network.loading import load_network
+
+        yield load_network(
+            source.path,
+            device,
+            architecture=source.architecture,
+            encoder=source.encoder,
+            factory=source.factory,
+            card=card,
+        )
+
+    return Job("load", f"Loading {source.title}", work, on_result=then)
+
+
+def saving_card(network: Network, card: ModelCard, path: Path, then: Callable[[str | None], None]) -> Job:
+    """Write a card of a network, in the place of one that is there.
+
+    Args:
+        network: whose card it is.
+        card: what to write; the checksum of the weights is added.
+        path: where to.
+        then: told why it could not be written, or None.
+    """
+
+    def work() -> Iterator[str | None]:
+        from napari_segcam.network.model_card import card_of, write_card
+
+        fields = {"sha256": network.sha256} if network.sha256 else {}
+        try:
+            write_card(card_of(fields, card), path, force=True, assumed=still_assumed(network, card))
+        except SegcamError as fault:
+            yield str(fault)
+        else:
+            yield None
+
+    return Job("card", f"Writing {path.name}", work, on_result=then)
+
+
+def finding_scan(source: Source, drawn: ArrayLike | None, then: Callable[[ScanRegion], None]) -> Job:
+    """Find the scan in an image, or take what the user has drawn around it.
+
+    Args:
+        source: the frames.
+        drawn: corners, as ``drawn_on`` gives them; None to look into the frames.
+        then: given the region.
+    """
+
+    def work() -> Iterator[ScanRegion]:
+        from napari_segcam.imaging.scan_region import ScanRegion, find_scan_region
+
+        shape = source.cine.frame_shape
+        yield find_scan_region(source.cine) if drawn is None else ScanRegion.drawn(drawn, (shape[0], shape[1]))
+
+    return Job("scan", "Finding the scan", work, on_result=then)

@@ -1,0 +1,230 @@
+"""Exports and runs over folders, from a session and from the Export widget."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QFileDialog
+
+from napari_segcam.batch.run import Batch
+from napari_segcam.batch.wishes import Wishes
+from napari_segcam.evidence.attention import attention
+from napari_segcam.explanation.explainer import Explainer
+from napari_segcam.imaging.opening import open_cine
+from napari_segcam.network.network import Network
+from napari_segcam.viewer.exporting import Export
+from napari_segcam.viewer.folder_run import FolderRun
+from napari_segcam.viewer.session import ReviewSession
+from napari_segcam.viewer.work import Request
+from napari_segcam.viewer.workspace import PLUGIN
+
+Finish = Callable[[ReviewSession], None]
+STAGES = ("encoder_4", "encoder_5")
+
+
+@pytest.fixture
+def explained(session: ReviewSession, finish: Finish, network: Network, frames: np.ndarray) -> ReviewSession:
+    """A session whose first frame has been explained."""
+    session.viewer.add_image(frames, name="sweep")
+    session.viewer.dims.set_current_step(0, 0)
+    session.use(network)
+    session.run(Request(stages=STAGES), "this")
+    finish(session)
+    return session
+
+
+def ended(qtbot: QtBot, session: ReviewSession) -> None:
+    qtbot.waitUntil(lambda: session.background.job is None, timeout=60_000)
+
+
+def test_a_frame_is_written_with_the_explainers_own_numbers(
+    explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, network: Network, tmp_path: Path
+) -> None:
+    explained.export(Export(tmp_path / "out", [2]))
+    ended(qtbot, explained)
+    expected = Explainer(network, stages=STAGES)(frames[2])
+    with np.load(tmp_path / "out" / "heatmaps.npz") as raw:
+        for name in STAGES:
+            np.testing.assert_array_equal(raw[name], expected.heatmaps[name].values)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "mask.png")), expected.mask)
+    with (tmp_path / "out" / "attention.csv").open(newline="") as file:
+        rows = {row["stage"]: float(row["mean"]) for row in csv.DictReader(file)}
+    assert rows == {name: figures.mean for name, figures in attention(expected).items()}
+    told = explained.background.told
+    assert told is not None
+    assert told.words == f"Written to {tmp_path / 'out'}"
+
+
+def test_the_threshold_as_it_stands_is_that_of_the_export(
+    explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, network: Network, tmp_path: Path
+) -> None:
+    cut = float(np.median(Explainer(network, stages=())(frames[1]).probabilities))
+    explained.set_threshold(cut)
+    explained.export(Export(tmp_path, [1]))
+    ended(qtbot, explained)
+    assert json.loads((tmp_path / "explanation.json").read_text())["threshold"] == cut
+    mask = np.asarray(Image.open(tmp_path / "mask.png"))
+    np.testing.assert_array_equal(mask, Explainer(network, stages=(), threshold=cut)(frames[1]).mask)
+
+
+def test_a_cine_has_a_folder_for_each_frame_and_a_movie(
+    explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, tmp_path: Path
+) -> None:
+    explained.export(Export(tmp_path, range(len(frames)), movies=("encoder_5",)))
+    ended(qtbot, explained)
+    assert all((tmp_path / f"frame_{number:04d}" / "encoder_5.png").exists() for number in range(len(frames)))
+    (movie,) = (tmp_path / "movies").glob("*encoder_5.mp4")
+    assert len(open_cine(movie)) == len(frames)
+    told = explained.background.told
+    assert told is not None
+    assert told.done == told.total
+
+
+def test_a_stopped_export_keeps_what_is_written(
+    explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, tmp_path: Path
+) -> None:
+    explained.background.changed.connect(
+        lambda: explained.background.cancel() if (tmp_path / "frame_0000").exists() else None
+    )
+    explained.export(Export(tmp_path, range(len(frames)), movies=("encoder_5",)))
+    ended(qtbot, explained)
+    assert (tmp_path / "attention.csv").exists()
+    assert not (tmp_path / f"frame_{len(frames) - 1:04d}").exists()
+    assert not (tmp_path / "movies").exists()
+    assert explained.background.told is not None
+    assert "stopped" in explained.background.told.words
+
+
+def test_a_review_goes_on_while_a_cine_is_exported(
+    explained: ReviewSession, qtbot: QtBot, finish: Finish, frames: np.ndarray, tmp_path: Path
+) -> None:
+    explained.export(Export(tmp_path, range(len(frames))))
+    explained.run(Request(stages=STAGES), "all")
+    finish(explained)
+    assert explained.progress == (0, 0)
+    assert explained.record is not None
+    assert set(explained.record.states) == {explained.record.states[0]}
+    ended(qtbot, explained)
+    assert (tmp_path / f"frame_{len(frames) - 1:04d}" / "explanation.json").exists()
+
+
+def test_nothing_to_export_and_a_second_job_are_refused_in_words(
+    session: ReviewSession, told: list[str], frames: np.ndarray, network: Network, tmp_path: Path
+) -> None:
+    session.viewer.add_image(frames)
+    session.export(Export(tmp_path, [0]))
+    assert "run Segmentation or Grad-CAM first" in told[-1]
+    session.run_over(FolderRun(tmp_path, tmp_path / "out"))
+    assert "Load a checkpoint first" in told[-1]
+    session.use(network)
+    session.run_over(FolderRun(tmp_path / "none", tmp_path / "out", with_report=False))
+    session.run_over(FolderRun(tmp_path / "none", tmp_path / "out", with_report=False))
+    assert "is still going on" in told[-1]
+
+
+def test_an_unwritable_folder_is_told_and_the_worker_lives(
+    explained: ReviewSession, qtbot: QtBot, told: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    explained.export(Export(tmp_path / "file" / "out", [0]))
+    ended(qtbot, explained)
+    assert "cannot be written" in told[-1]
+    explained.export(Export(tmp_path / "out", [0]))
+    ended(qtbot, explained)
+    assert (tmp_path / "out" / "explanation.json").exists()
+
+
+def test_a_run_over_a_folder_is_the_batch(
+    explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, network: Network, tmp_path: Path
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for number, frame in enumerate(frames[:2]):
+        Image.fromarray(frame).save(images / f"image_{number}.png")
+    (images / "broken.png").write_bytes(b"not a picture")
+    explained.run_over(FolderRun(images, tmp_path / "run", with_report=False))
+    ended(qtbot, explained)
+    told = explained.background.told
+    assert told is not None
+    assert told.words.startswith("2 of 3 images, 1 failed")
+    wishes = Wishes(stages=STAGES, threshold=explained.threshold)
+    for _ in Batch(images, tmp_path / "headless", network, wishes):
+        pass
+    assert (tmp_path / "run" / "results.csv").read_text() == (tmp_path / "headless" / "results.csv").read_text()
+
+
+def test_a_run_that_was_stopped_goes_on(
+    explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, tmp_path: Path
+) -> None:
+    images, out = tmp_path / "images", tmp_path / "run"
+    images.mkdir()
+    for number, frame in enumerate(frames):
+        Image.fromarray(frame).save(images / f"image_{number}.png")
+
+    def stop() -> None:
+        if explained.background.told is not None and explained.background.told.done == 1:
+            explained.background.cancel()
+
+    explained.background.changed.connect(stop)
+    explained.run_over(FolderRun(images, out, with_report=False))
+    ended(qtbot, explained)
+    explained.background.changed.disconnect(stop)
+    assert 0 < len(list(out.glob("images/*/record.json"))) < len(frames)
+    explained.run_over(FolderRun(images, out, with_report=False))
+    ended(qtbot, explained)
+    assert len(list(out.glob("images/*/record.json"))) == len(frames)
+
+
+def test_the_widget_exports_to_the_chosen_folder(
+    make_napari_viewer_proxy: Callable[[], Any],
+    told: list[str],
+    qtbot: QtBot,
+    finish: Finish,
+    network: Network,
+    frames: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Export")
+    session: ReviewSession = widget.session
+    assert not widget.frame.isEnabled()
+    assert "Load a checkpoint first" in widget.message.text()
+    viewer.add_image(frames, name="sweep (1)")
+    session.use(network)
+    assert "Run Segmentation or Grad-CAM first" in widget.message.text()
+    session.run(Request(stages=STAGES), "this")
+    finish(session)
+    assert widget.frame.isEnabled()
+    assert [widget.movie.itemData(i) for i in range(widget.movie.count())] == ["", *STAGES]
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    widget.colormap.setCurrentIndex(1)
+    widget.frame.click()
+    assert widget.stop.isVisibleTo(widget)
+    assert not widget.cine.isEnabled()
+    ended(qtbot, session)
+    at = session.current_frame()
+    written = json.loads((tmp_path / f"sweep__1__frame_{at:04d}" / "explanation.json").read_text())
+    assert written["look"]["colormap"] == "inferno"
+    assert widget.message.text().startswith("Written to")
+    assert not widget.stop.isVisibleTo(widget)
+    assert told == []
+
+
+def test_the_widget_gives_up_with_the_dialog(
+    make_napari_viewer_proxy: Callable[[], Any], network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Export")
+    widget.session.use(network)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
+    widget.run.click()
+    assert widget.session.background.job is None
