@@ -94,7 +94,7 @@ class _Parts:
 
     def means(self, heat: NDArray[np.float64]) -> list[tuple[float | None, float | None]]:
         """For each region the mean heat in it and in the rest; None where that has no pixel."""
-        sums = np.bincount(self._part_of, heat.ravel(), self._count)
+        sums = np.asarray(np.bincount(self._part_of, heat.ravel(), self._count), np.float64)
         return [(self._mean(sums, inside), self._mean(sums, ~inside)) for inside in self._is_inside]
 
     def _mean(self, sums: NDArray[np.float64], wanted: NDArray[np.bool_]) -> float | None:

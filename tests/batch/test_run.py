@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import segmentation_models_pytorch as smp
 import tifffile
 import torch
 from batches import SIDE, all_files, errors_in, records_in, rows_in, write_checkpoint, write_images
@@ -17,6 +18,7 @@ import napari_segcam as sc
 from napari_segcam.batch.examination import Outputs
 from napari_segcam.batch.rows import COLUMNS
 from napari_segcam.batch.true_masks import open_truth
+from napari_segcam.network.model_card import ModelCard
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +137,16 @@ def test_overlays_have_a_folder_for_what_there_is_several_of(network: sc.Network
         for stage in ("encoder_1", "encoder_5")
     }
     assert not list((tmp_path / "one").rglob("sheet.jpg"))
+
+
+def test_classes_whose_names_clash_have_folders_of_their_own(images: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = smp.Unet("resnet18", encoder_weights=None, classes=3).eval()
+    network = sc.Network.from_module(module, ModelCard(class_names=("none", "head/left", "head:left")), device="cpu")
+    wishes = sc.Wishes(stages=["encoder_5"], classes=("1", "2"))
+    outputs = Outputs(pictures=False, overlays=True)
+    list(sc.run_batch(images, tmp_path / "run", network, wishes, num_samples=1, outputs=outputs))
+    assert {path.name for path in (tmp_path / "run" / "gradcam").iterdir()} == {"head_left_1", "head_left_2"}
 
 
 def test_images_of_one_name_have_pictures_of_their_own(network: sc.Network, tmp_path: Path) -> None:
