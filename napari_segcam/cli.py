@@ -158,6 +158,7 @@ def explain(
     network_factory: Factory = None,
 ) -> None:
     """Write the masks, the heatmaps and the attention figures of an image or cine."""
+    from napari_segcam.batch.true_masks import open_truth
     from napari_segcam.batch.wishes import Wishes
     from napari_segcam.commands.explaining import explain_cine
     from napari_segcam.explanation.stage_maps import find_method
@@ -187,7 +188,7 @@ def explain(
         network = load_network(model, device, architecture=architecture, encoder=encoder, factory=network_factory)
     if image_size is not None:
         network = network.with_image_size(image_size)
-    true_masks = open_cine(truth) if truth else None
+    true_masks = open_truth(truth) if truth else None
     movies = movie.split(",") if movie is not None else []
     options = _plain(context.params)
     if not explain_cine(

@@ -1,7 +1,8 @@
-"""Writing files: none is ever left half-written, and their names go with every system."""
+"""Files: none is ever left half-written, their names go with every system, and sums tell what is in them."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,3 +33,22 @@ def whole_file(path: Path) -> Iterator[Path]:
 def safe_name(text: str) -> str:
     """A text as a file name that every system takes: letters and digits of any script, and ``. _ - +``."""
     return re.sub(r"[^\w.+-]", "_", text).strip(".") or "_"
+
+
+def sha256_of(path: Path) -> str:
+    """The checksum of a file, or of a folder's visible files and their names.
+
+    Raises:
+        SegcamError: if it cannot be read.
+    """
+    try:
+        if not path.is_dir():
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        files = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
+    except FileNotFoundError:
+        raise SegcamError(f"There is no file {path}.") from None
+    except OSError as error:
+        raise SegcamError(f"{path} cannot be read: {error.strerror or error}.") from error
+    sums = "".join(f"{sha256_of(one)}  {one.name}\n" for one in files)
+    return hashlib.sha256(sums.encode("utf-8", "surrogateescape")).hexdigest()

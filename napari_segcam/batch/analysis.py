@@ -21,8 +21,6 @@ from napari_segcam.imaging.geometry import Crop
 from napari_segcam.imaging.scan_region import parse_crop
 from napari_segcam.network.network import Network
 
-__all__ = ["Analysis", "true_mask"]
-
 TrueMasks = Mapping[int | None, NDArray[np.bool_] | None]
 """The true mask ``(Y, X)`` of each class, None where it is not known."""
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from napari_segcam.batch.rows import Row, rows_of
 from napari_segcam.batch.true_masks import Colour, open_truth, true_mask
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explanation import Explanation
-from napari_segcam.files import safe_name
+from napari_segcam.files import safe_name, sha256_of
 from napari_segcam.imaging.cine import Cine, Frame
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.imaging.scan_region import parse_crop
@@ -77,24 +75,6 @@ def examine(
         return Examined(error=_one_line(error))
     except Exception as error:  # what a damaged file makes of its reader is beyond listing
         return Examined(error=f"{type(error).__name__}: {_one_line(error)}")
-
-
-def sha256_of(path: Path) -> str:
-    """The checksum of a file, or of all files of a folder with their names.
-
-    Raises:
-        SegcamError: if it cannot be read.
-    """
-    try:
-        if path.is_dir():
-            files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
-            return hashlib.sha256("".join(f"{file.name} {sha256_of(file)}\n" for file in files).encode()).hexdigest()
-        with path.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise SegcamError(f"There is no file {path}.") from None
-    except OSError as error:
-        raise SegcamError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from napari_segcam.evidence.attention import Attention, attention_to
 from napari_segcam.evidence.finding import area_mm2, finding
 from napari_segcam.evidence.overlap import overlap
-from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explanation import Explanation, Heatmap
 
 COLUMNS: dict[str, type] = {
@@ -75,7 +74,7 @@ def rows_of(
             "class": explanation.class_names[explanation.target.class_index or 0],
             "method": explanation.method,
             "stage": stage,
-            **_heat(figures[stage], heatmap),
+            **figures[stage].of_map(heatmap),
             **_against_truth(against_truth.get(stage), heatmap),
             **of_class,
             "empty": heatmap.reason.value if heatmap.reason else "",
@@ -84,31 +83,9 @@ def rows_of(
     ]
 
 
-def _heat(figures: Attention, heatmap: Heatmap) -> Row:
-    known = _has_heat(heatmap)
-    return {
-        "mean": figures.mean if known else None,
-        "std": figures.std if known else None,
-        "inside": figures.inside if known else None,
-        "outside": figures.outside if known else None,
-        "ratio": figures.ratio,
-        "undefined": figures.undefined or "",
-    }
-
-
 def _against_truth(figures: Attention | None, heatmap: Heatmap) -> Row:
-    known = figures is not None and _has_heat(heatmap)
-    return {
-        "truth_inside": figures.inside if figures and known else None,
-        "truth_outside": figures.outside if figures and known else None,
-        "truth_ratio": figures.ratio if figures else None,
-        "truth_undefined": (figures.undefined or "") if figures else _NO_TRUTH,
-    }
-
-
-def _has_heat(heatmap: Heatmap) -> bool:
-    """Whether there is a map, be it one of zeros: where none could be made its figures are undefined, not 0."""
-    return heatmap.reason in (None, Reason.NOTHING_POSITIVE)
+    known = figures.of_map(heatmap) if figures else {"undefined": _NO_TRUTH}
+    return {f"truth_{name}": known.get(name) for name in ("inside", "outside", "ratio", "undefined")}
 
 
 def _of_class(explanation: Explanation, truth: NDArray[np.bool_] | None, spacing_mm: tuple[float, float] | None) -> Row:

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from napari_segcam import __version__
-from napari_segcam.batch.examination import Examined, sha256_of
+from napari_segcam.batch.examination import Examined
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.rows import Row
 from napari_segcam.batch.tables import write_errors, write_parquet, write_results
 from napari_segcam.errors import SegcamError
-from napari_segcam.files import whole_file
+from napari_segcam.files import sha256_of, whole_file
 
 FORMAT = 1
 

@@ -62,7 +62,8 @@ def explain_cine(
     Raises:
         SegcamError: if a wish does not go with the network or the cine, or the folder cannot be written to.
     """
-    from napari_segcam.batch.analysis import Analysis, true_mask
+    from napari_segcam.batch.analysis import Analysis
+    from napari_segcam.batch.true_masks import true_mask
     from napari_segcam.reporting.exports import attention_rows, write_attention, write_frame
     from napari_segcam.reporting.look import Look
     from napari_segcam.reporting.source import Source
@@ -195,7 +196,6 @@ def _print_attention(rows: Sequence[dict[str, Any]], console: Console) -> None:
     for row in rows:
         ratio = row["ratio"]
         in_out = f"{ratio:.2f}" if isinstance(ratio, float) else f"undefined: {row['undefined']}"
-        table.add_row(
-            *(str(row[key]) for key in ("class", "method", "stage")), f"{row['mean']:.3g}", f"{row['std']:.3g}", in_out
-        )
+        mean, std = (f"{row[key]:.3g}" if row[key] is not None else "–" for key in ("mean", "std"))
+        table.add_row(*(str(row[key]) for key in ("class", "method", "stage")), mean, std, in_out)
     console.print(table)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explanation import Explanation, Heatmap
 
 
@@ -37,6 +38,16 @@ class Attention:
     outside: float | None
     ratio: float | None
     undefined: str | None
+
+    def of_map(self, heatmap: Heatmap) -> dict[str, float | str | None]:
+        """The figures as tables have them: None where there was no map to take them of, rather than 0."""
+        there_is_one = heatmap.reason in (None, Reason.NOTHING_POSITIVE)  # a map of zeros is one
+        means = {"mean": self.mean, "std": self.std, "inside": self.inside, "outside": self.outside}
+        return {
+            **(means if there_is_one else dict.fromkeys(means)),
+            "ratio": self.ratio,
+            "undefined": self.undefined or "",
+        }
 
 
 def attention(explanation: Explanation, region: NDArray[np.bool_] | None = None) -> dict[str, Attention]:

@@ -132,7 +132,13 @@ def write_explanation(
 def attention_rows(frame: int, explanation: Explanation) -> list[dict[str, Any]]:
     """The attention figures of a frame, one row per stage, with the columns of ``ATTENTION_COLUMNS``."""
     return [
-        {"frame": frame, "class": class_of(explanation), "method": explanation.method, "stage": stage, **vars(figures)}
+        {
+            "frame": frame,
+            "class": class_of(explanation),
+            "method": explanation.method,
+            "stage": stage,
+            **figures.of_map(explanation.heatmaps[stage]),
+        }
         for stage, figures in attention(explanation).items()
     ]
 

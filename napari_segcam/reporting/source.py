@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.files import sha256_of
 from napari_segcam.imaging.cine import Cine
 
 
@@ -40,7 +38,7 @@ class Source:
         path = cine.path
         return cls(
             cine.name if path is None else path.name,
-            None if path is None else _sum_of(path),
+            None if path is None else sha256_of(path),
             len(cine),
             cine.frame_rate,
             cine.spacing_mm,
@@ -50,15 +48,3 @@ class Source:
     def title(self, number: int) -> str:
         """What to call a frame of it."""
         return self.name if self.frames == 1 else f"{self.name}, frame {number}"
-
-
-def _sum_of(path: Path) -> str:
-    try:
-        if not path.is_dir():
-            with path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        files = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
-        sums = "".join(f"{_sum_of(one)}  {one.name}\n" for one in files)
-    except OSError as error:
-        raise SegcamError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return hashlib.sha256(sums.encode("utf-8", "surrogateescape")).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QFileDialog
+from rich.console import Console
 
 from napari_segcam.batch.run import Batch
 from napari_segcam.batch.wishes import Wishes
+from napari_segcam.commands.explaining import explain_cine
 from napari_segcam.evidence.attention import attention
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.imaging.opening import open_cine
@@ -228,3 +231,27 @@ def test_the_widget_gives_up_with_the_dialog(
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
     widget.run.click()
     assert widget.session.background.job is None
+
+
+def test_the_numbers_of_an_image_are_the_same_however_they_are_asked_for(
+    explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, network: Network, tmp_path: Path
+) -> None:
+    (tmp_path / "images").mkdir()
+    Image.fromarray(frames[0]).save(tmp_path / "images" / "one.png")
+    shown = explained.figures()
+    explained.export(Export(tmp_path / "export", [0]))
+    ended(qtbot, explained)
+    wishes = Wishes(stages=STAGES)
+    cine = open_cine(tmp_path / "images" / "one.png")
+    explain_cine(network, cine, [0], wishes, tmp_path / "explain", Console(file=StringIO()))
+    for _ in Batch(tmp_path / "images", tmp_path / "run", network, wishes):
+        pass
+
+    def told(path: Path) -> list[tuple[str, ...]]:
+        names = ("class", "method", "stage", "mean", "std", "inside", "outside", "ratio", "undefined")
+        with path.open(newline="") as file:
+            return [tuple(row[name] for name in names) for row in csv.DictReader(file)]
+
+    exported = told(tmp_path / "export" / "attention.csv")
+    assert exported == told(tmp_path / "explain" / "attention.csv") == told(tmp_path / "run" / "results.csv")
+    assert [float(mean) for _, _, _, mean, *_ in exported] == [shown[stage].mean for stage in STAGES]
