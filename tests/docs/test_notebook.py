@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "explain.ipynb"
 
 # A path from the root, of a Unix or a Windows machine, but no web address.
-ABSOLUTE_PATH = re.compile(r"(?<![\w:/.])/(?:home|Users|root|tmp|work|usr|var|opt|mnt|private)\b|\b[A-Z]:\\")
+ABSOLUTE_PATH = re.compile(r"(?<![\w:/.])/(?:home|Users|root|tmp|work|usr|var|opt|mnt|private|srv)\b|\b[A-Z]:\\")
 
 
 def stored() -> nbformat.NotebookNode:
