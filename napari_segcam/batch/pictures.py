@@ -18,7 +18,7 @@ from napari_segcam.reporting.lettering import lettered, width_of
 
 _LARGEST = 45_000  # bytes: a report of 500 images holds a sheet of each
 _QUALITIES = (80, 60)
-_PIXELS = 260_000  # of all tiles of a sheet, about what fits
+_PIXELS = 180_000  # of all tiles of a sheet: of speckle, which fills a JPEG, more would be shrunk again
 _TILES = range(96, 225)
 _TINY = 1e-7  # lest nothing is divided by 0
 _GAP, _CAPTION, _LETTERS = 4, 15, 11
