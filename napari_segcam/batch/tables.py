@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
 
 from napari_segcam.batch.rows import COLUMNS, Row
-from napari_segcam.files import whole_file
+from napari_segcam.files import whole_file, write_table
 from napari_segcam.optional import needed
 
 
@@ -17,10 +16,7 @@ def write_results(path: Path, rows: Iterable[Row]) -> None:
     Raises:
         SegcamError: if the file cannot be written.
     """
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS)
-        table.writeheader()
-        table.writerows(rows)
+    write_table(path, COLUMNS, rows)
 
 
 def write_errors(path: Path, errors: Iterable[tuple[str, str]]) -> None:
@@ -29,10 +25,7 @@ def write_errors(path: Path, errors: Iterable[tuple[str, str]]) -> None:
     Raises:
         SegcamError: if the file cannot be written.
     """
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(("image", "error"))
-        table.writerows(errors)
+    write_table(path, ("image", "error"), ({"image": image, "error": error} for image, error in errors))
 
 
 def need_parquet() -> None:

@@ -9,19 +9,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
-from napari_segcam.commands.terminal import duration, stoppable
+from napari_segcam.commands.terminal import duration, progress_on, stoppable
 
 if TYPE_CHECKING:
     from napari_segcam.batch.run import Batch
@@ -29,6 +20,7 @@ if TYPE_CHECKING:
 DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes."""
 
+_REMEMBERED = 600  # seconds: a cine by a slow method takes minutes
 _SHOWN = 20  # errors; a folder of another kind of files would fill the terminal
 
 
@@ -52,7 +44,7 @@ def run_on(console: Console, made: Callable[[Callable[[], bool]], Batch]) -> int
             batch = made(stop.is_set)
         _announce(batch, console)
         start, failed, finished = time.monotonic(), 0, batch.earlier
-        with _progress_on(console) as progress, closing(iter(batch)) as results:
+        with progress_on(console, _Rate(), remembered=_REMEMBERED) as progress, closing(iter(batch)) as results:
             task = progress.add_task("Images", total=len(batch), completed=batch.earlier)
             for result in results:
                 if result.earlier:
@@ -95,17 +87,3 @@ class _Rate(ProgressColumn):
         if not speed:
             return Text("")
         return Text(f"{speed:.1f}/s" if speed >= 1 else f"{1 / speed:.1f} s each", style="progress.data.speed")
-
-
-def _progress_on(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        speed_estimate_period=600,  # seconds: a cine by a slow method takes minutes
-    )

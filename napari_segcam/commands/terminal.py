@@ -9,19 +9,35 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 
-def progress_on(console: Console) -> Progress:
-    """A bar with the count, the time passed and the time left."""
+def progress_on(console: Console, *columns: ProgressColumn, remembered: float = 30) -> Progress:
+    """A bar with the count, the time passed and the time left.
+
+    Args:
+        console: to show it on.
+        columns: to be shown after the count.
+        remembered: the seconds from which the speed is judged.
+    """
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        *columns,
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
         console=console,
+        speed_estimate_period=remembered,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from PIL import Image
 
 from napari_segcam.evidence.attention import attention
 from napari_segcam.explanation.explanation import Explanation
-from napari_segcam.files import safe_name, whole_file
+from napari_segcam.files import safe_name, whole_file, write_table
 from napari_segcam.reporting.described import described
 from napari_segcam.reporting.figures import Picture, display
 from napari_segcam.reporting.heatmap_files import write_npz, write_tiff
@@ -145,10 +144,7 @@ def attention_rows(frame: int, explanation: Explanation) -> list[dict[str, Any]]
 
 def write_attention(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write attention rows as CSV; what is undefined stays empty and has its reason in the last column."""
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, ATTENTION_COLUMNS)
-        table.writeheader()
-        table.writerows(rows)
+    write_table(path, ATTENTION_COLUMNS, rows)
 
 
 def write_png(path: Path, picture: Picture) -> None:

@@ -35,16 +35,6 @@ def check_movies() -> None:
     needed("av", "Movies are written through FFmpeg")
 
 
-def write_movie(path: Path, pictures: Iterable[Picture], frame_rate: float) -> None:
-    """Write pictures as an MP4 movie, as ``movie_written`` does, in one go.
-
-    Raises:
-        SegcamError: as ``movie_written``.
-    """
-    for _ in movie_written(path, pictures, frame_rate):
-        pass
-
-
 def movie_written(path: Path, pictures: Iterable[Picture], frame_rate: float) -> Generator[int, None, None]:
     """Write pictures as an MP4 movie: H.264, or MPEG-4 where that cannot be written; 4:2:0, BT.709.
 

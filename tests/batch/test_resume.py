@@ -24,21 +24,6 @@ from napari_segcam.network.model_card import ModelCard
 WISHES = sc.Wishes(stages=["encoder_5"])
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_checkpoint(tmp_path_factory.mktemp("checkpoint") / "unet.pth")
-
-
-@pytest.fixture(scope="module")
-def network(checkpoint: Path) -> sc.Network:
-    return sc.load_network(checkpoint, "cpu")
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    return write_images(tmp_path / "data", 3, tmp_path / "masks")
-
-
 def run(network: sc.Network, images: Path, out: Path) -> list[str]:
     """The images that were examined now, and not before."""
     outputs = Outputs(overlays=True)

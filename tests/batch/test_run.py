@@ -21,21 +21,6 @@ from napari_segcam.batch.true_masks import open_truth
 from napari_segcam.network.model_card import ModelCard
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_checkpoint(tmp_path_factory.mktemp("checkpoint") / "unet.pth")
-
-
-@pytest.fixture(scope="module")
-def network(checkpoint: Path) -> sc.Network:
-    return sc.load_network(checkpoint, "cpu")
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    return write_images(tmp_path / "data", 3, tmp_path / "masks")
-
-
 def test_the_figures_are_those_of_the_explainer(network: sc.Network, images: Path, tmp_path: Path) -> None:
     run, truth = tmp_path / "run", tmp_path / "masks"
     results = list(sc.run_batch(images, run, network, sc.Wishes(("gradcam", "layercam")), truth=truth))

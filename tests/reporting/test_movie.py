@@ -14,7 +14,7 @@ from napari_segcam.imaging.opening import open_cine
 from napari_segcam.reporting import movie
 from napari_segcam.reporting.clip import Clip
 from napari_segcam.reporting.look import Look
-from napari_segcam.reporting.movie import write_movie
+from napari_segcam.reporting.movie import movie_written
 
 pytest.importorskip("av")
 
@@ -29,7 +29,7 @@ def pictures(shape: tuple[int, int] = (64, 96)) -> Iterator[np.ndarray]:
 @pytest.mark.parametrize("encoder", ["libx264", "mpeg4"])
 def test_a_movie_reads_back_as_it_was_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: str) -> None:
     monkeypatch.setattr(movie, "_ENCODERS", {encoder: movie._ENCODERS[encoder]})
-    write_movie(tmp_path / "m.mp4", pictures(), 12.5)
+    list(movie_written(tmp_path / "m.mp4", pictures(), 12.5))
     read = open_cine(tmp_path / "m.mp4")
     assert (len(read), read.frame_rate, read.frame_shape) == (3, 12.5, (64, 96, 3))
     for frame, colour in zip(read, COLOURS, strict=True):
@@ -37,7 +37,7 @@ def test_a_movie_reads_back_as_it_was_drawn(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_odd_sizes_grow_by_a_pixel(tmp_path: Path) -> None:
-    write_movie(tmp_path / "m.mp4", pictures((63, 95)), 10)
+    list(movie_written(tmp_path / "m.mp4", pictures((63, 95)), 10))
     assert open_cine(tmp_path / "m.mp4").frame_shape == (64, 96, 3)
 
 
@@ -52,16 +52,16 @@ def test_pictures_are_drawn_as_they_are_needed(tmp_path: Path) -> None:
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_movie(tmp_path / "m.mp4", counted(), 10)
+        list(movie_written(tmp_path / "m.mp4", counted(), 10))
     assert len(drawn) == 6
     assert not list(tmp_path.iterdir()), "a stopped movie leaves nothing"
 
 
 def test_a_movie_that_is_stopped_leaves_the_one_before(tmp_path: Path) -> None:
-    write_movie(tmp_path / "m.mp4", pictures(), 10)
+    list(movie_written(tmp_path / "m.mp4", pictures(), 10))
     before = (tmp_path / "m.mp4").read_bytes()
     with pytest.raises(SegcamError, match="of one size"):
-        write_movie(tmp_path / "m.mp4", [*pictures(), *pictures((32, 32))], 10)
+        list(movie_written(tmp_path / "m.mp4", [*pictures(), *pictures((32, 32))], 10))
     assert (tmp_path / "m.mp4").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["m.mp4"]
 
@@ -74,7 +74,7 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
         (tmp_path / "file" / "m.mp4", pictures(), 10.0, "cannot be written"),
     ):
         with pytest.raises(SegcamError, match=said):
-            write_movie(path, shown, rate)
+            list(movie_written(path, shown, rate))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
