@@ -12,6 +12,7 @@ from measuring import reference_network, speckle
 from one_pass import run
 from torch import nn
 
+from napari_segcam.explanation.allocator import keep_freed_memory
 from napari_segcam.explanation.methods import METHODS
 from napari_segcam.explanation.recomputation import repeatable_blocks
 from napari_segcam.network.inference import inference_form
@@ -40,6 +41,7 @@ class Contest:
 
     @cached_property
     def own(self) -> nn.Module:
+        keep_freed_memory()  # as the explainer does; from here on for all contestants of this process
         return inference_form(self.plain).module
 
     @cached_property

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.aim import label_in, region_on_input, settled
+from napari_segcam.explanation.allocator import keep_freed_memory
 from napari_segcam.explanation.batching import paying_batch
 from napari_segcam.explanation.emptiness import why_empty
 from napari_segcam.explanation.engine import Forward
@@ -89,6 +90,7 @@ class Explainer:
         *,
         autocast: bool = False,
     ) -> None:
+        keep_freed_memory()
         self.network = network
         self.method = find_method(method)
         if self.method.package:

@@ -13,7 +13,7 @@ from one_pass import Pass, run
 from torch import nn
 
 from napari_segcam.explanation.engine import forward
-from napari_segcam.network.inference import InferenceForm, form, inference_form, upsampled_convolution
+from napari_segcam.network.inference import InferenceForm, form, inference_form, mbconv, upsampled_convolution
 from napari_segcam.network.inference.batch_norm import fold_batch_norms
 from napari_segcam.network.inference.frozen_convolution import FrozenConv2d
 from napari_segcam.network.inference.input_gradient import occupied_box, part_gradient
@@ -125,6 +125,17 @@ def test_one_graph_serves_several_scores() -> None:
     for name, gradient in first.items():
         assert gradient is not None
         assert torch.equal(gradient, again[name])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("largest", [0, 100_000])
+def test_wide_maps_that_are_computed_again_give_the_same_bits(largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = inference_form(built("UnetPlusPlus", "efficientnet-b0")).module
+    kept = run(own, inputs(batch=2), stages_of(own), lesion)
+    monkeypatch.setattr(mbconv, "_LARGEST_KEPT", largest)
+    again = run(own, inputs(batch=2), stages_of(own), lesion)
+    for name, gradient in kept.gradients.items():
+        assert gradient is not None
+        assert torch.equal(again.gradients[name], gradient)  # type: ignore[arg-type]
 
 
 def test_a_tap_may_hand_on_a_copy() -> None:
@@ -322,6 +333,7 @@ def test_the_box_holds_all_that_is_not_zero() -> None:
     gradient = torch.zeros(2, 3, 10, 12)
     gradient[0, 1, 2, 7], gradient[1, 2, 5, 3] = -1, torch.nan
     assert occupied_box(gradient) == (slice(2, 6), slice(3, 8))
+    assert occupied_box(gradient.contiguous(memory_format=torch.channels_last)) == (slice(2, 6), slice(3, 8))
     assert occupied_box(torch.ones(1, 1, 4, 4)) is None
     assert occupied_box(torch.zeros(1, 1, 4, 4)) == (slice(0, 1), slice(0, 1))
 

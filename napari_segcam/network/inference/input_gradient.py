@@ -42,10 +42,11 @@ def occupied_box(gradient: torch.Tensor) -> Box | None:
     """The rows and columns of ``(B, C, H, W)`` outside which it is zero; None where cropping to them does not pay."""
     if gradient.device.type != "cpu":
         return None  # to ask a GPU where costs more than to let it compute zeros
-    pixels = gradient.permute(0, 2, 3, 1)
-    rows = _occupied(pixels.amax((0, 2, 3)), pixels.amin((0, 2, 3)))
-    occupied_rows = pixels[:, rows]
-    columns = _occupied(occupied_rows.amax((0, 1)).amax(1), occupied_rows.amin((0, 1)).amin(1))
+    width = gradient.shape[3]
+    # Zero is told by its bytes, which is faster than comparing numbers, and NaN needs no care: it has bytes.
+    rows_of_bytes = gradient.permute(0, 2, 3, 1).contiguous().flatten(2).view(torch.uint8)
+    rows = _occupied(rows_of_bytes.amax((0, 2)))
+    columns = _occupied(rows_of_bytes[:, rows].unflatten(2, (width, -1)).amax((0, 1)).amax(1))
     covered = (rows.stop - rows.start) * (columns.stop - columns.start)
     return (rows, columns) if covered <= _WORTHWHILE_SHARE * gradient.shape[2] * gradient.shape[3] else None
 
@@ -58,8 +59,8 @@ def pasted(part: torch.Tensor, box: Box, height: int, width: int) -> torch.Tenso
     return whole
 
 
-def _occupied(largest: torch.Tensor, smallest: torch.Tensor) -> slice:
-    indices = (largest.ne(0) | smallest.ne(0)).nonzero()  # NaN is not zero
+def _occupied(largest: torch.Tensor) -> slice:
+    indices = largest.nonzero()
     return slice(int(indices[0]), int(indices[-1]) + 1) if len(indices) else slice(0, 1)
 
 

@@ -20,10 +20,10 @@ from napari_segcam.network.inference.input_gradient import dense_input_gradient
 from napari_segcam.network.inference.recognition import is_plain, is_pointwise, places_of
 from napari_segcam.network.inference.same_precision import remember_precision, same_precision
 
-# Blocks of so many input channels or more keep their wide maps for the way back. Deep in the network these are small
-# and dear to compute; early they are large, and computing them again takes no longer than fetching fresh memory.
-# Behind a stride the second wide map is a quarter as large, and is always kept.
-_CHANNELS_WORTH_KEEPING = 64
+# Wide maps of so many bytes or fewer are kept for the way back; larger ones are computed again, which takes no longer
+# than fetching fresh memory. These are the early ones, and cheap to compute. Behind a stride the second wide map is a
+# quarter as large, and is always kept.
+_LARGEST_KEPT = 16 * 2**20
 
 
 class MBConv(nn.Module):
@@ -65,7 +65,7 @@ class MBConv(nn.Module):
 
     def gate(self, active: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Squeeze-and-excite's weight of each wide channel ``(B, E)``, and its hidden layer ``(B, R)``."""
-        hidden = F.linear(active.mean((2, 3)), self.reduce_weight, self.reduce_bias)
+        hidden = F.linear(_sums(_pixels(active)) / active[0, 0].numel(), self.reduce_weight, self.reduce_bias)
         return F.linear(F.silu(hidden), self.excite_weight, self.excite_bias).sigmoid_(), hidden
 
     def projected(self, x: torch.Tensor, active: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
@@ -79,8 +79,8 @@ class _MBConvFunction(Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, block: MBConv) -> torch.Tensor:
         remember_precision(ctx, x)
-        keeps = x.shape[1] >= _CHANNELS_WORTH_KEEPING
         expanded = block.expanded(x)
+        keeps = expanded.nbytes <= _LARGEST_KEPT
         filtered = block.filtered(expanded, overwrite=not keeps)
         keeps_filtered = keeps or filtered.shape[2] < x.shape[2]
         active = F.silu(filtered, inplace=not keeps_filtered)
@@ -105,7 +105,7 @@ def _input_gradient(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
     gated = _pixels(gradient) @ block.project_weight
     # The gate's gradient is Σ over the pixels of this product.
     product = _pixels(F.silu(filtered)).mul_(gated)
-    of_hidden = _silu_backward((product.sum(1) * gate * (1 - gate)) @ block.excite_weight, hidden)
+    of_hidden = _silu_backward((_sums(product) * gate * (1 - gate)) @ block.excite_weight, hidden)
     of_mean = of_hidden @ block.reduce_weight / product.shape[1]
     of_active = torch.addcmul(of_mean[:, None], gated, gate[:, None], out=gated)
     of_filtered = _silu_backward(_map(of_active, filtered.shape), filtered)
@@ -155,6 +155,12 @@ def _pixels(x: torch.Tensor) -> torch.Tensor:
 def _map(pixels: torch.Tensor, shape: torch.Size) -> torch.Tensor:
     """Rows per pixel ``(B, H·W, C)`` as a map of the height and width in ``shape``."""
     return pixels.unflatten(1, tuple(shape[2:])).permute(0, 3, 1, 2)
+
+
+def _sums(pixels: torch.Tensor) -> torch.Tensor:
+    """The sum ``(B, C)`` over the rows of ``(B, P, C)``: as a matrix product, twice as fast as ``sum`` along them."""
+    ones = pixels.new_ones(1, 1, 1).expand(pixels.shape[0], 1, pixels.shape[1])
+    return (ones @ pixels).squeeze(1)
 
 
 def _silu_backward(gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
