@@ -41,7 +41,7 @@ class Contest:
 
     @cached_property
     def own(self) -> nn.Module:
-        keep_freed_memory()  # as the explainer does; from here on for all contestants of this process
+        keep_freed_memory()  # as the explainer does
         return inference_form(self.plain).module
 
     @cached_property

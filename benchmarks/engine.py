@@ -5,7 +5,8 @@
 The network is U-Net++ with fitted random weights. The target is the sum of the logits over a fixed rectangle, a
 sixteenth of the image. `--quick` takes one round at smaller sizes: a look, no measurement. Memory is that of a first
 run in a process of its own, and is measured on Linux only. Score-CAM is timed on a sample of the channels; its
-preview, as a whole.
+preview, as a whole. The plain network and the other libraries are timed in a process of their own, by turns with this
+one: what the explainer asks of the C library (to keep freed memory) would serve them, too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from functools import partial
 from unittest import mock
 
 import torch
+from apart import apart
 from contest import Contest, cams, correlation
 from measuring import interleaved, machine, median_ratio, peak_extra_memory
 from rich.console import Console
@@ -35,16 +37,19 @@ from napari_segcam.network.inference import inference_form, mbconv
 
 def time_against_forward(contest: Contest, rounds: int) -> Table:
     ten = contest.stages
-    seconds = interleaved(
-        {
-            "plain network, bare forward": contest.forward,
-            "inference form, bare forward": contest.own_forward,
-            "inference form, mask + 1 stage": lambda: contest.maps(contest.deepest),
-            f"inference form, mask + {len(ten)} stages": lambda: contest.maps(ten),
-            f"the same, whole image as region, mask + {len(ten)} stages": lambda: contest.maps(ten, torch.ones_like),
-        },
-        rounds,
-    )
+    with apart(contest) as others:
+        seconds = interleaved(
+            {
+                "plain network, bare forward": lambda: others.run("forward"),
+                "inference form, bare forward": contest.own_forward,
+                "inference form, mask + 1 stage": lambda: contest.maps(contest.deepest),
+                f"inference form, mask + {len(ten)} stages": lambda: contest.maps(ten),
+                f"the same, whole image as region, mask + {len(ten)} stages": lambda: contest.maps(
+                    ten, torch.ones_like
+                ),
+            },
+            rounds,
+        )
     plain, own, *_ = seconds.values()
     table = Table("", "median ms", "× plain forward", "× own forward", title=f"Cost, {contest.side} px")
     for name, times in seconds.items():
@@ -55,16 +60,17 @@ def time_against_forward(contest: Contest, rounds: int) -> Table:
 
 def time_against_peers(contest: Contest, rounds: int) -> Table:
     one, ten = contest.deepest, contest.stages
-    seconds = interleaved(
-        {
-            "1 stage": lambda: contest.maps(one),
-            "grad-cam, 1 stage": lambda: contest.grad_cam(one),
-            f"{len(ten)} stages": lambda: contest.maps(ten),
-            f"torch-cam, {len(ten)} stages in one pass": lambda: contest.torch_cam(ten),
-            f"grad-cam, {len(ten)} stages one by one": lambda: contest.grad_cam(ten),
-        },
-        rounds,
-    )
+    with apart(contest) as others:
+        seconds = interleaved(
+            {
+                "1 stage": lambda: contest.maps(one),
+                "grad-cam, 1 stage": lambda: others.run("grad_cam", one),
+                f"{len(ten)} stages": lambda: contest.maps(ten),
+                f"torch-cam, {len(ten)} stages in one pass": lambda: others.run("torch_cam", ten),
+                f"grad-cam, {len(ten)} stages one by one": lambda: others.run("grad_cam", ten),
+            },
+            rounds,
+        )
     own_one, _, own_ten, *_ = seconds.values()
     bars = ("", "≥ 7", "", "≥ 1.8", "≥ 25")
     table = Table("", "median ms", "own is faster by", "bar", title=f"Against other libraries, {contest.side} px")
