@@ -105,7 +105,7 @@ class RunFolder:
         """
         for place, data in examined.files.items():
             self._write(place, data)
-        text = json.dumps(examined.record, indent=1, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(examined.record, ensure_ascii=False, allow_nan=False)
         self._write(f"images/{image.key}/record.json", text.encode())
 
     def assemble(self, images: Sequence[BatchImage], errors: Mapping[str, str], *, parquet: bool) -> None:
