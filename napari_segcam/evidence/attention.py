@@ -77,8 +77,10 @@ def attention_to(explanation: Explanation, regions: Sequence[NDArray[np.bool_]])
     seen = explanation.segmentation.geometry.window  # what the network was not shown has no heat, and is no evidence
     parts = _Parts([region[seen] for region in regions])
     heat = np.empty(explanation.segmentation.geometry.window_shape)  # new memory would take longer than the sums
-    for name, heatmap in explanation.heatmaps.items():
-        heat[...] = heatmap.geometry.to_window(torch.from_numpy(heatmap.values)).numpy()
+    # All maps at once: between other work torch's threads would fall asleep and have to be woken for each.
+    maps = [one.geometry.to_window(torch.from_numpy(one.values)).numpy() for one in explanation.heatmaps.values()]
+    for (name, heatmap), window in zip(explanation.heatmaps.items(), maps, strict=True):
+        heat[...] = window
         means = parts.means(heat)
         mean = float(heat.mean())
         heat -= mean
