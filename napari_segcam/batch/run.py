@@ -18,7 +18,7 @@ from napari_segcam.batch.cluster import Cluster, examined_on
 from napari_segcam.batch.examination import Examined, Outputs, examine
 from napari_segcam.batch.images import BatchImage, images_of, sample
 from napari_segcam.batch.job import Job
-from napari_segcam.batch.model import ModelSource, described, versions
+from napari_segcam.batch.model import described, versions
 from napari_segcam.batch.pairing import with_truths, without_masks
 from napari_segcam.batch.rows import Row
 from napari_segcam.batch.run_folder import RunFolder
@@ -29,6 +29,7 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.imaging.scan_region import parse_crop
 from napari_segcam.network.network import Network
+from napari_segcam.network.source import ModelSource
 
 
 @dataclass(frozen=True)

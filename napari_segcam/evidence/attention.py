@@ -101,7 +101,9 @@ class _Parts:
     """
 
     def __init__(self, regions: Sequence[NDArray[np.bool_]]) -> None:
-        part_of = sum((np.ravel(region).astype(np.uint8) << bit for bit, region in enumerate(regions)), np.uint8(0))
+        part_of = np.zeros(regions[0].size, np.intp)
+        for bit, region in enumerate(regions):
+            part_of |= np.ravel(region).astype(np.intp) << bit
         pixels = [np.flatnonzero(part_of == part) for part in range(1 << len(regions))]
         self._sizes = [len(part) for part in pixels]
         starts = np.cumsum([0, *self._sizes])
