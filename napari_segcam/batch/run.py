@@ -133,7 +133,8 @@ class Batch:
             "truth_colours": dict(truth_colours) if truth_colours else None,
             "images_sha256": _names_sha256(self.images),
         }
-        self.folder.begin(self._settings(data))
+        with self.folder.locked():
+            self.folder.begin(self._settings(data))
         self._done = {image.name for image in self.images if self.folder.done(image)}
 
     @property
@@ -147,8 +148,13 @@ class Batch:
         """Each image's result as it comes.
 
         Raises:
-            SegcamError: if the folder cannot be written to, or the cluster does not work.
+            SegcamError: if the folder cannot be written to, another batch is at work in it, or the cluster does not
+                work.
         """
+        with self.folder.locked():
+            yield from self._results()
+
+    def _results(self) -> Iterator[ImageResult]:
         for image in self.images:
             if image.name in self._done:
                 record = self.folder.record(image) or {"rows": []}
