@@ -200,6 +200,7 @@ class Batch:
     def _settings(self, data: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "model": described(self.network),
+            "given": _given(self._model),
             "wishes": asdict(self.wishes),
             "data": dict(data),
             "outputs": asdict(self.outputs),
@@ -251,6 +252,18 @@ def _loaded(model: ModelSource | Network | str | Path, cluster: Cluster | None) 
         return model, None
     source = model if isinstance(model, ModelSource) else ModelSource(str(model))
     return source.load(), source
+
+
+def _given(source: ModelSource | None) -> dict[str, str | None]:
+    """What the user gave of the model, for the command that repeats the run; empty for a network that was loaded."""
+    if source is None:
+        return {}
+    return {
+        "model": Path(source.path).name if source.path is not None else None,
+        "architecture": source.architecture,
+        "encoder": source.encoder,
+        "network_factory": source.factory,
+    }
 
 
 def _check_colours(colours: Mapping[str, Colour] | None, analysis: Analysis) -> None:

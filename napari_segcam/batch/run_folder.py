@@ -27,7 +27,7 @@ from napari_segcam.files import sha256_of, whole_file
 FORMAT = 1
 
 # What describes a run without deciding its results: the same data may have been moved.
-_FREE = {"started", "data.source", "data.truth", "data.count", "data.found", "model.checkpoint"}
+_FREE = {"started", "given", "data.source", "data.truth", "data.count", "data.found", "model.checkpoint"}
 
 
 class RunFolder:

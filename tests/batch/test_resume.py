@@ -21,6 +21,7 @@ import napari_segcam as sc
 from napari_segcam.batch.examination import Outputs
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard
+from napari_segcam.network.source import ModelSource
 
 WISHES = sc.Wishes(stages=["encoder_5"])
 
@@ -94,6 +95,20 @@ def test_a_command_that_is_killed_goes_on_to_the_same_end(checkpoint: Path, tmp_
     for out in ("run", "unbroken"):
         list(sc.run_batch(images, tmp_path / out, sc.load_network(checkpoint, "cpu"), WISHES, threads=1))
     assert all_files(tmp_path / "run") == all_files(tmp_path / "unbroken")
+
+
+def test_what_was_given_of_the_model_is_kept_and_decides_nothing(
+    checkpoint: Path, images: Path, tmp_path: Path
+) -> None:
+    given = ModelSource(str(checkpoint), "Unet", "resnet18", device="cpu")
+    batch = sc.Batch(images, tmp_path / "run", given)
+    assert (batch.folder.settings() or {})["given"] == {
+        "model": "unet.pth",
+        "architecture": "Unet",
+        "encoder": "resnet18",
+        "network_factory": None,
+    }
+    sc.Batch(images, tmp_path / "run", ModelSource(str(checkpoint), device="cpu"))
 
 
 def test_two_at_once_in_one_folder_are_refused(network: sc.Network, images: Path, tmp_path: Path) -> None:
