@@ -164,7 +164,7 @@ def explain(
     from napari_segcam.explanation.stage_maps import find_method
     from napari_segcam.imaging.opening import open_cine
     from napari_segcam.imaging.scan_region import parse_crop
-    from napari_segcam.network.loading import load_network
+    from napari_segcam.network.source import ModelSource
     from napari_segcam.reporting.look import Look
 
     look = Look(tuple(dict.fromkeys(overlay.split(","))), colormap, opacity)
@@ -184,10 +184,10 @@ def explain(
         autocast=autocast,
         threshold=threshold,
     )
-    with _console.status(f"Loading {model or network_factory} …"):
-        network = load_network(model, device, architecture=architecture, encoder=encoder, factory=network_factory)
-    if image_size is not None:
-        network = network.with_image_size(image_size)
+    checkpoint = str(model) if model is not None else None
+    source = ModelSource(checkpoint, architecture, encoder, network_factory, device, image_size)
+    with _console.status(f"Loading {source.title} …"):
+        network = source.load()
     true_masks = open_truth(truth) if truth else None
     movies = movie.split(",") if movie is not None else []
     options = _plain(context.params)
@@ -275,11 +275,11 @@ def batch(
     """
     from napari_segcam.batch.cluster import Cluster
     from napari_segcam.batch.examination import Outputs
-    from napari_segcam.batch.model import ModelSource
     from napari_segcam.batch.run import Batch
     from napari_segcam.batch.true_masks import read_colours
     from napari_segcam.batch.wishes import Wishes
     from napari_segcam.commands.batching import run_on
+    from napari_segcam.network.source import ModelSource
 
     wishes = Wishes(
         methods=methods.split(","),
@@ -299,7 +299,7 @@ def batch(
         lambda cancelled: Batch(
             source,
             out,
-            ModelSource(checkpoint, device, architecture, encoder, network_factory, image_size),
+            ModelSource(checkpoint, architecture, encoder, network_factory, device, image_size),
             wishes,
             truth=truth,
             truth_colours=colours,

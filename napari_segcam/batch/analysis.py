@@ -14,6 +14,7 @@ from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.perturbation import Cancelled
 from napari_segcam.explanation.region_words import parse_region
+from napari_segcam.explanation.registry import SlowMethod
 from napari_segcam.explanation.stage_maps import Patience
 from napari_segcam.explanation.target import Score, Target
 from napari_segcam.imaging.cine import Cine, Frame
@@ -103,16 +104,20 @@ class Analysis:
         Raises:
             SegcamError: if the frame or its truth does not go with the network.
         """
+        targets = [self.target(index, truth[index]) for index in self.classes]
         for explainer in self.explainers:
-            for index in self.classes:
+            # Classes share a forward pass; beside the many of a slow method that is nothing, and one can stop between.
+            is_slow = isinstance(explainer.method, SlowMethod)
+            for together in [[target] for target in targets] if is_slow else [targets]:
                 if self._cancelled():
                     return
                 try:
-                    explanation = explainer(frame, self.target(index, truth[index]), value_range, crop)
+                    explanations = explainer.compare(frame, together, value_range, crop)
                 except Cancelled:
                     return
-                self._on_runs(1)
-                yield explanation
+                for explanation in explanations:
+                    self._on_runs(1)
+                    yield explanation
 
     def _on_progress(self, _stage: str, done: int, total: int) -> None:
         self._on_runs(done - self._seen)

@@ -1,50 +1,14 @@
-"""The model of a batch: where its network comes from, so that any process can load it, and by what it is known."""
+"""The model of a batch: by what its network and the packages are known, lest results of two are mixed."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-from napari_segcam.network.loading import load_network
 from napari_segcam.network.network import Network
 
 _PACKAGES = ("napari-segcam", "torch", "segmentation-models-pytorch", "numpy", "pillow")
-
-
-@dataclass(frozen=True)
-class ModelSource:
-    """Where a network comes from; the attributes are those of ``load_network``.
-
-    Attributes:
-        image_size: as for ``Network.with_image_size``; None leaves it to the card.
-    """
-
-    checkpoint: str | None = None
-    device: str = "auto"
-    architecture: str | None = None
-    encoder: str | None = None
-    factory: str | None = None
-    image_size: int | None = None
-
-    def load(self, device: str | None = None) -> Network:
-        """Load the network, on another device if one is given.
-
-        Raises:
-            SegcamError: as ``load_network``, or if the image size does not go with the network.
-        """
-        path = Path(self.checkpoint) if self.checkpoint is not None else None
-        network = load_network(
-            path, device or self.device, architecture=self.architecture, encoder=self.encoder, factory=self.factory
-        )
-        return network if self.image_size is None else network.with_image_size(self.image_size)
-
-    def anywhere(self) -> ModelSource:
-        """The same, with a path that means the same in every process."""
-        return replace(self, checkpoint=os.path.abspath(self.checkpoint)) if self.checkpoint is not None else self
 
 
 def described(network: Network) -> dict[str, Any]:

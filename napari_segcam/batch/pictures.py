@@ -13,13 +13,14 @@ from PIL import Image, ImageDraw
 
 from napari_segcam.explanation.explanation import Explanation, Heatmap
 from napari_segcam.imaging.cine import Frame
-from napari_segcam.reporting.figures import Picture, coloured, display, with_heat, with_outline
+from napari_segcam.reporting.figures import CLASS_COLOURS, coloured, display, rim, with_heat, with_outline
 from napari_segcam.reporting.lettering import lettered, width_of
 
 _LARGEST = 45_000  # bytes: a report of 500 images holds a sheet of each
+_JPEG_HEADER, _CAPTION_BYTES = 620, 800  # bytes of any JPEG, and of a tile's caption in one
 _QUALITIES = (80, 60)
 _PIXELS = 180_000  # of all tiles of a sheet: of speckle, which fills a JPEG, more would be shrunk again
-_TILES = range(96, 225)
+_TILES = range(84, 225)
 _TINY = 1e-7  # lest nothing is divided by 0
 _GAP, _CAPTION, _LETTERS = 4, 15, 11
 _BACKGROUND, _INK = "#101214", "#d8dde2"
@@ -28,7 +29,7 @@ _BACKGROUND, _INK = "#101214", "#d8dde2"
 def overlay_jpeg(frame: Frame, value_range: tuple[float, float], explanation: Explanation, heatmap: Heatmap) -> bytes:
     """One stage's heat over the whole frame, with the outline of the explained class."""
     heated = with_heat(display(frame, value_range), heatmap.on_frame(), signed=heatmap.signed)
-    return _jpeg(Image.fromarray(with_outline(heated, _found(explanation))), 90)
+    return _jpeg(Image.fromarray(with_outline(heated, _found(explanation).astype(np.uint8))), 90)
 
 
 def sheet_jpeg(frame: Frame, value_range: tuple[float, float], explanations: Sequence[Explanation]) -> bytes:
@@ -40,31 +41,56 @@ def sheet_jpeg(frame: Frame, value_range: tuple[float, float], explanations: Seq
         explanations: of this frame, with the same stages but for methods that have a stage of their own.
     """
     tiles = sum(2 + len(explanation.heatmaps) for explanation in explanations)
-    height, width = frame.shape[:2]
-    side = min(max(math.sqrt(_PIXELS / tiles), _TILES.start), _TILES.stop - 1)
-    scale = min(1.0, side / math.sqrt(height * width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    picture = _shrunk(display(frame, value_range), size)
+    shown = display(frame, value_range)
+    whole = Image.fromarray(shown[..., 0] if frame.ndim == 2 else shown)  # one channel is shrunk in a third of the time
+    picture, quality = _fit_for(tiles, whole, _found(explanations[0]))
     rows = [_row(picture, explanation, many=len(explanations) > 1) for explanation in explanations]
-    return _small_jpeg(_laid_out(rows, size))
+    return _small_jpeg(_laid_out(rows, picture.size), quality)
+
+
+def _fit_for(tiles: int, whole: Image.Image, found: NDArray[np.bool_]) -> tuple[Image.Image, int]:
+    """A frame at the size of a tile, and the JPEG quality, by which so many tiles make a sheet that is small enough.
+
+    A tile with heat takes about as many bytes as the mask's: one tile, tried alone, tells what takes far longer to find
+    out with whole sheets.
+    """
+    tile = _shrunk(whole, _PIXELS / tiles)
+    with_mask = _outlined(tile, _outline(found, tile.size))
+    room = _LARGEST / tiles - _CAPTION_BYTES
+    for quality in _QUALITIES:
+        size = len(_jpeg(with_mask, quality)) - _JPEG_HEADER
+        if size <= room:
+            return tile.convert("RGB"), quality
+    return _shrunk(whole, tile.width * tile.height * max(room, 0) / size).convert("RGB"), quality
 
 
 _Tile = tuple[str, Image.Image]
 
 
-def _row(picture: Picture, explanation: Explanation, *, many: bool) -> list[_Tile]:
-    size = (picture.shape[1], picture.shape[0])
+def _row(picture: Image.Image, explanation: Explanation, *, many: bool) -> list[_Tile]:
     name = explanation.class_names[explanation.target.class_index or 0]
-    mask = np.asarray(Image.fromarray(_found(explanation)).resize(size, Image.Resampling.NEAREST))
-    with_mask = with_outline(picture, mask)
-    outline = Image.fromarray((with_mask != picture).any(-1))  # searched for once, drawn on every tile
-    plain, outlined = Image.fromarray(picture), Image.fromarray(with_mask)
-    row = [(name if many else "frame", plain), (explanation.method if many else f"mask: {name}", outlined)]
+    outline = _outline(_found(explanation), picture.size)  # searched for once, drawn on every tile
+    row = [
+        (name if many else "frame", picture),
+        (explanation.method if many else f"mask: {name}", _outlined(picture, outline)),
+    ]
     for stage, heatmap in explanation.heatmaps.items():
-        heated = _heated(plain, _small_heat(heatmap, size), signed=heatmap.signed)
-        heated.paste(outlined, mask=outline)
+        heated = _heated(picture, _small_heat(heatmap, picture.size), signed=heatmap.signed)
+        heated.paste(CLASS_COLOURS[0], mask=outline)
         row.append((f"{stage} (empty)" if heatmap.reason else stage, heated))
     return row
+
+
+def _outline(found: NDArray[np.bool_], size: tuple[int, int]) -> Image.Image:
+    """The outline of what was found, in a tile of (columns, rows)."""
+    small = Image.fromarray(found.view(np.uint8)).resize(size, Image.Resampling.NEAREST)
+    return Image.fromarray(rim(np.asarray(small).view(np.bool_)))
+
+
+def _outlined(picture: Image.Image, outline: Image.Image) -> Image.Image:
+    drawn = picture.convert("RGB")
+    drawn.paste(CLASS_COLOURS[0], mask=outline)
+    return drawn
 
 
 def _heated(picture: Image.Image, heat: NDArray[np.float32], *, signed: bool) -> Image.Image:
@@ -74,7 +100,9 @@ def _heated(picture: Image.Image, heat: NDArray[np.float32], *, signed: bool) ->
     colours, opacities = _steps(signed=signed)
     painted = Image.fromarray(steps)
     painted.putpalette(colours)
-    return Image.composite(painted.convert("RGB"), picture, Image.fromarray(opacities[steps]))
+    heated = picture.copy()
+    heated.paste(painted.convert("RGB"), mask=Image.fromarray(opacities.take(steps)))
+    return heated
 
 
 @lru_cache
@@ -100,7 +128,8 @@ def _small_heat(heatmap: Heatmap, size: tuple[int, int]) -> NDArray[np.float32]:
     strides = [whole / length for whole, length in zip(geometry.input_shape, heatmap.values.shape, strict=True)]
     y, x = (at / stride for at, stride in zip(geometry.offset, strides, strict=True))
     height, width = (length / stride for length, stride in zip(geometry.content_shape, strides, strict=True))
-    values = heatmap.values if heatmap.signed else heatmap.values.clip(max=heatmap.peak)
+    has_cap = heatmap.has_outliers and not heatmap.signed
+    values = heatmap.values.clip(max=heatmap.peak) if has_cap else heatmap.values
     box = (x, y, min(x + width, values.shape[1]), min(y + height, values.shape[0]))  # lest rounding leads out of it
     drawn = np.asarray(Image.fromarray(values).resize((right - left, bottom - top), Image.Resampling.BILINEAR, box))
     whole = np.zeros((size[1], size[0]), np.float32)
@@ -157,12 +186,9 @@ def _cut(caption: str, width: int) -> str:
     return f"{caption}..."
 
 
-def _small_jpeg(sheet: Image.Image) -> bytes:
-    """A sheet in good quality where that is small, else in a lower one, and at last smaller itself."""
-    for quality in _QUALITIES:
-        data = _jpeg(sheet, quality)
-        if len(data) <= _LARGEST:
-            return data
+def _small_jpeg(sheet: Image.Image, quality: int) -> bytes:
+    """A sheet as a file that is small enough, if need be by being smaller itself."""
+    data = _jpeg(sheet, quality)
     while len(data) > _LARGEST:
         scale = 0.95 * math.sqrt(_LARGEST / len(data))
         sheet = sheet.resize((round(sheet.width * scale), round(sheet.height * scale)), Image.Resampling.BOX)
@@ -176,10 +202,15 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
     return file.getvalue()
 
 
-def _shrunk(picture: Picture, size: tuple[int, int]) -> Picture:
-    image = Image.fromarray(picture)
-    return picture if image.size == size else np.asarray(image.resize(size, Image.Resampling.BOX))
+def _shrunk(picture: Image.Image, pixels: float) -> Image.Image:
+    """A frame with about so many pixels, within the sizes of tiles, or as it is where it has no more."""
+    side = min(max(math.sqrt(pixels), _TILES.start), _TILES.stop - 1)
+    scale = side / math.sqrt(picture.width * picture.height)
+    if scale >= 1:
+        return picture
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size, Image.Resampling.BOX)
 
 
-def _found(explanation: Explanation) -> NDArray[np.uint8]:
-    return (explanation.mask == explanation.label).astype(np.uint8)
+def _found(explanation: Explanation) -> NDArray[np.bool_]:
+    return explanation.mask == explanation.label

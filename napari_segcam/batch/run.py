@@ -18,7 +18,7 @@ from napari_segcam.batch.cluster import Cluster, examined_on
 from napari_segcam.batch.examination import Examined, Outputs, examine
 from napari_segcam.batch.images import BatchImage, images_of, sample
 from napari_segcam.batch.job import Job
-from napari_segcam.batch.model import ModelSource, described, versions
+from napari_segcam.batch.model import described, versions
 from napari_segcam.batch.pairing import with_truths, without_masks
 from napari_segcam.batch.rows import Row
 from napari_segcam.batch.run_folder import RunFolder
@@ -29,6 +29,7 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.imaging.scan_region import parse_crop
 from napari_segcam.network.network import Network
+from napari_segcam.network.source import ModelSource
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,8 @@ class Batch:
             "truth_colours": dict(truth_colours) if truth_colours else None,
             "images_sha256": _names_sha256(self.images),
         }
-        self.folder.begin(self._settings(data))
+        with self.folder.locked():
+            self.folder.begin(self._settings(data))
         self._done = {image.name for image in self.images if self.folder.done(image)}
 
     @property
@@ -146,8 +148,13 @@ class Batch:
         """Each image's result as it comes.
 
         Raises:
-            SegcamError: if the folder cannot be written to, or the cluster does not work.
+            SegcamError: if the folder cannot be written to, another batch is at work in it, or the cluster does not
+                work.
         """
+        with self.folder.locked():
+            yield from self._results()
+
+    def _results(self) -> Iterator[ImageResult]:
         for image in self.images:
             if image.name in self._done:
                 record = self.folder.record(image) or {"rows": []}
@@ -193,6 +200,7 @@ class Batch:
     def _settings(self, data: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "model": described(self.network),
+            "given": _given(self._model),
             "wishes": asdict(self.wishes),
             "data": dict(data),
             "outputs": asdict(self.outputs),
@@ -244,6 +252,18 @@ def _loaded(model: ModelSource | Network | str | Path, cluster: Cluster | None) 
         return model, None
     source = model if isinstance(model, ModelSource) else ModelSource(str(model))
     return source.load(), source
+
+
+def _given(source: ModelSource | None) -> dict[str, str | None]:
+    """What the user gave of the model, for the command that repeats the run; empty for a network that was loaded."""
+    if source is None:
+        return {}
+    return {
+        "model": Path(source.path).name if source.path is not None else None,
+        "architecture": source.architecture,
+        "encoder": source.encoder,
+        "network_factory": source.factory,
+    }
 
 
 def _check_colours(colours: Mapping[str, Colour] | None, analysis: Analysis) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from napari_segcam import __version__
 from napari_segcam.batch.examination import Examined
@@ -25,7 +27,7 @@ from napari_segcam.files import sha256_of, whole_file
 FORMAT = 1
 
 # What describes a run without deciding its results: the same data may have been moved.
-_FREE = {"started", "data.source", "data.truth", "data.count", "data.found", "model.checkpoint"}
+_FREE = {"started", "given", "data.source", "data.truth", "data.count", "data.found", "model.checkpoint"}
 
 
 class RunFolder:
@@ -37,6 +39,31 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Meanwhile nobody else begins or goes on with a run here; a process that is killed leaves no lock.
+
+        Raises:
+            SegcamError: if somebody else is at it, or the folder cannot be written to.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise SegcamError(f"{self.path} is a file: the results need a folder.")
+        # The file stays: whoever waits for one that is removed would share the folder with the next.
+        lock = FileLock(self.path / ".lock", timeout=0, thread_local=False)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout:
+            raise SegcamError(
+                f"Another batch is at work in {self.path}: wait until it ends, or choose another --out."
+            ) from None
+        except OSError as error:
+            raise SegcamError(f"{self.path} cannot be written to: {error.strerror or error}.") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def settings(self) -> dict[str, Any] | None:
         """What the run that was begun here is; None if there is none.
@@ -53,7 +80,7 @@ class RunFolder:
             raise SegcamError(f"{self.path / 'run.json'} cannot be read: {error}. Choose another --out.") from error
 
     def begin(self, settings: Mapping[str, Any]) -> None:
-        """Begin a run, or go on with the one that is here if it is the same.
+        """Begin a run, or go on with the one that is here if it is the same; the folder must be locked.
 
         Raises:
             SegcamError: if another run is here, or the folder cannot be written to.
@@ -64,8 +91,6 @@ class RunFolder:
             self._refuse_other(there, json.loads(json.dumps(wanted)))
             self._tidy()
             return
-        if self.path.exists() and not self.path.is_dir():
-            raise SegcamError(f"{self.path} is a file: the results need a folder.")
         wanted["started"] = datetime.now(UTC).isoformat(timespec="seconds")
         self._write("run.json", json.dumps(wanted, indent=2, ensure_ascii=False).encode())
 
@@ -105,7 +130,7 @@ class RunFolder:
         """
         for place, data in examined.files.items():
             self._write(place, data)
-        text = json.dumps(examined.record, indent=1, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(examined.record, ensure_ascii=False, allow_nan=False)
         self._write(f"images/{image.key}/record.json", text.encode())
 
     def assemble(self, images: Sequence[BatchImage], errors: Mapping[str, str], *, parquet: bool) -> None:

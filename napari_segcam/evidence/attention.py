@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.emptiness import Reason
@@ -75,11 +76,14 @@ def attention_to(explanation: Explanation, regions: Sequence[NDArray[np.bool_]])
     figures: list[dict[str, Attention]] = [{} for _ in regions]
     seen = explanation.segmentation.geometry.window  # what the network was not shown has no heat, and is no evidence
     parts = _Parts([region[seen] for region in regions])
-    for name, heatmap in explanation.heatmaps.items():
-        heat = heatmap.geometry.to_window(torch.from_numpy(heatmap.values)).numpy().astype(np.float64)
+    heat = np.empty(explanation.segmentation.geometry.window_shape)  # new memory would take longer than the sums
+    # All maps at once: between other work torch's threads would fall asleep and have to be woken for each.
+    maps = [one.geometry.to_window(torch.from_numpy(one.values)).numpy() for one in explanation.heatmaps.values()]
+    for (name, heatmap), window in zip(explanation.heatmaps.items(), maps, strict=True):
+        heat[...] = window
         means = parts.means(heat)
         mean = float(heat.mean())
-        heat -= mean  # in place: new memory for each step would take longer than the sums
+        heat -= mean
         std = math.sqrt(np.square(heat, out=heat).mean())
         for of_region, (inside, outside) in zip(figures, means, strict=True):
             of_region[name] = _attention(heatmap, mean, std, inside, outside)
@@ -97,20 +101,30 @@ class _Parts:
     """
 
     def __init__(self, regions: Sequence[NDArray[np.bool_]]) -> None:
-        parts = sum((region.astype(np.intp) << bit for bit, region in enumerate(regions)), np.intp(0))
-        self._part_of = np.ravel(parts)
-        self._count = 1 << len(regions)
-        self._sizes = np.bincount(self._part_of, minlength=self._count)
-        self._is_inside = [(np.arange(self._count) >> bit & 1).astype(bool) for bit in range(len(regions))]
+        part_of = np.zeros(regions[0].size, np.intp)
+        for bit, region in enumerate(regions):
+            part_of |= np.ravel(region).astype(np.intp) << bit
+        pixels = [np.flatnonzero(part_of == part) for part in range(1 << len(regions))]
+        self._sizes = [len(part) for part in pixels]
+        starts = np.cumsum([0, *self._sizes])
+        # One row for each part: the product adds pixel by pixel, in half the time that counting into parts takes.
+        self._matrix = csr_array(
+            (np.ones(len(part_of)), np.concatenate(pixels), starts), shape=(len(pixels), len(part_of))
+        )
+        self._inside = [[part for part in range(len(pixels)) if part >> bit & 1] for bit in range(len(regions))]
+        self._outside = [[part for part in range(len(pixels)) if not part >> bit & 1] for bit in range(len(regions))]
 
     def means(self, heat: NDArray[np.float64]) -> list[tuple[float | None, float | None]]:
         """For each region the mean heat in it and in the rest; None where that has no pixel."""
-        sums = np.asarray(np.bincount(self._part_of, heat.ravel(), self._count), np.float64)
-        return [(self._mean(sums, inside), self._mean(sums, ~inside)) for inside in self._is_inside]
+        sums = (self._matrix @ heat.ravel()).tolist()
+        return [
+            (self._mean(sums, inside), self._mean(sums, outside))
+            for inside, outside in zip(self._inside, self._outside, strict=True)
+        ]
 
-    def _mean(self, sums: NDArray[np.float64], wanted: NDArray[np.bool_]) -> float | None:
-        size = int(self._sizes[wanted].sum())
-        return float(sums[wanted].sum()) / size if size else None
+    def _mean(self, sums: Sequence[float], parts: Sequence[int]) -> float | None:
+        size = sum(self._sizes[part] for part in parts)
+        return sum(sums[part] for part in parts) / size if size else None
 
 
 def _attention(heatmap: Heatmap, mean: float, std: float, inside: float | None, outside: float | None) -> Attention:

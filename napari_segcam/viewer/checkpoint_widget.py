@@ -15,12 +15,13 @@ from superqt import QCollapsible
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard, card_of
+from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.card_form import CardForm
 from napari_segcam.viewer.card_saving import save_card_beside
 from napari_segcam.viewer.given_by_hand import GivenByHand
 from napari_segcam.viewer.network_card import card_text
 from napari_segcam.viewer.parts import Choice, panel
-from napari_segcam.viewer.recent_models import ModelSource, recent_models, remember
+from napari_segcam.viewer.recent_models import recent_models, remember
 from napari_segcam.viewer.session import ReviewSession
 
 _NOTHING = "No network loaded. Drop a checkpoint here, or browse for one."

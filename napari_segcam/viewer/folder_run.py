@@ -63,7 +63,10 @@ def wishes_of(plan: Plan | None, threshold: float) -> Wishes:
 
 def _examined(run: FolderRun, network: Network, wishes: Wishes, cancelled: Callable[[], bool]) -> Iterator[Told]:
     from napari_segcam.batch.run import Batch
+    from napari_segcam.reporting.report.writing import need_report
 
+    if run.with_report:
+        need_report()
     yield Told(0, 0, "Listing the images")
     batch = Batch(run.images, run.out, network, wishes, truth=run.truth, cancelled=cancelled)
     total, done, failed = len(batch), 0, 0

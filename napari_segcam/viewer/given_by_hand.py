@@ -7,8 +7,8 @@ from pathlib import Path
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QLineEdit, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
+from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.parts import Choice, form
-from napari_segcam.viewer.recent_models import ModelSource
 
 _ARCHITECTURES = (
     *("Unet", "UnetPlusPlus", "MAnet", "Linknet", "FPN", "PSPNet"),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from numpy.typing import ArrayLike
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.network_card import still_assumed
-from napari_segcam.viewer.recent_models import ModelSource
 from napari_segcam.viewer.work import Source
 from napari_segcam.viewer.worker import Job
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, wh
 
 
 def loading(source: ModelSource, device: str, card: ModelCard | None, then: Callable[[Network], None]) -> Job:
-    """Load a network, as ``load_network`` does it.
+    """Load a network.
 
     Args:
         source: what it is loaded from.
@@ -31,16 +31,7 @@ def loading(source: ModelSource, device: str, card: ModelCard | None, then: Call
     """
 
     def work() -> Iterator[Network]:
-        from napari_segcam.network.loading import load_network
-
-        yield load_network(
-            source.path,
-            device,
-            architecture=source.architecture,
-            encoder=source.encoder,
-            factory=source.factory,
-            card=card,
-        )
+        yield source.load(device, card)
 
     return Job("load", f"Loading {source.title}", work, on_result=then)
 

@@ -3,39 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 
 from qtpy.QtCore import QSettings
 
+from napari_segcam.network.source import ModelSource
+
 _KEY = "recent_models"
 _MOST = 8
-
-
-@dataclass(frozen=True)
-class ModelSource:
-    """Where a network comes from, and what was given by hand to load it: as the arguments of ``load_network``."""
-
-    path: str | None
-    architecture: str | None = None
-    encoder: str | None = None
-    factory: str | None = None
-
-    @property
-    def title(self) -> str:
-        """Its name, for people."""
-        names = (self.factory, None if self.path is None else Path(self.path).name)
-        return " with ".join(name for name in names if name)
-
-    @property
-    def label(self) -> str:
-        """Its name and the folder that tells it from others of the same name."""
-        return self.title if self.path is None else f"{self.title} – {Path(self.path).parent.name}"
-
-    @property
-    def is_there(self) -> bool:
-        """Whether the checkpoint is where it was."""
-        return self.path is None or Path(self.path).exists()
 
 
 def settings() -> QSettings:

@@ -14,6 +14,7 @@ from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QObject, Signal
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.background import Background
 from napari_segcam.viewer.exporting import Export, exporting
 from napari_segcam.viewer.folder_run import FolderRun, running_over, wishes_of
@@ -23,7 +24,6 @@ from napari_segcam.viewer.layers import ExplanationLayers
 from napari_segcam.viewer.libraries import import_torch
 from napari_segcam.viewer.placement import frame_count, is_ours
 from napari_segcam.viewer.playback import play_at
-from napari_segcam.viewer.recent_models import ModelSource
 from napari_segcam.viewer.record import CineRecord
 from napari_segcam.viewer.results import ResultStore
 from napari_segcam.viewer.review import Review

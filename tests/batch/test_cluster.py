@@ -18,7 +18,8 @@ from napari_segcam.batch.cluster import Cluster
 from napari_segcam.batch.examination import Outputs
 from napari_segcam.batch.images import images_of
 from napari_segcam.batch.job import Job, do
-from napari_segcam.batch.model import ModelSource, described, versions
+from napari_segcam.batch.model import described, versions
+from napari_segcam.network.source import ModelSource
 
 distributed = pytest.importorskip("distributed")
 psutil = pytest.importorskip("psutil")  # which distributed needs
@@ -48,7 +49,7 @@ def alone(checkpoint: Path, images: Path) -> dict[str, bytes]:
 
 
 def source(checkpoint: Path) -> ModelSource:
-    return ModelSource(str(checkpoint), "cpu")
+    return ModelSource(str(checkpoint), device="cpu")
 
 
 def more(images: Path) -> dict[str, object]:
@@ -115,7 +116,7 @@ def test_a_scheduler_of_ones_own_gives_the_same_bits(
 ) -> None:
     monkeypatch.chdir(images)
     cluster = Cluster(scheduler=scheduler)
-    relative = ModelSource(os.path.relpath(checkpoint), "cpu")
+    relative = ModelSource(os.path.relpath(checkpoint), device="cpu")
     given = {"truth": Path("masks"), "outputs": Outputs(overlays=True)}
     list(sc.run_batch("data", tmp_path / "run", relative, WISHES, threads=3, cluster=cluster, **given))  # type: ignore[arg-type]
     assert all_files(tmp_path / "run") == alone

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from napari_segcam.batch.pictures import _heated, _small_heat
+import napari_segcam as sc
+from napari_segcam.batch.pictures import _heated, _small_heat, sheet_jpeg
 from napari_segcam.explanation.explanation import Heatmap
 from napari_segcam.imaging.geometry import Geometry, lay_out
 from napari_segcam.network.model_card import SizeRule
@@ -64,3 +66,13 @@ def test_the_colours_are_those_of_the_other_pictures(signed: bool) -> None:
     heat = np.linspace(-1 if signed else 0, 1, 96 * 128, dtype=np.float32).reshape(96, 128)
     drawn = np.asarray(_heated(Image.fromarray(picture), heat, signed=signed)).astype(int)
     assert np.abs(drawn - with_heat(picture, heat, signed=signed)).max() <= 3
+
+
+def test_a_sheet_is_small_whatever_the_frame_holds(network: sc.Network) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (256, 256), dtype=np.uint8)
+    sizes = {}
+    for name, frame in (("plain", np.full_like(noise, 90)), ("noise", noise)):
+        data = sheet_jpeg(frame, (0, 255), [sc.Explainer(network)(frame)])
+        assert len(data) <= 45_000
+        sizes[name] = Image.open(io.BytesIO(data)).width
+    assert sizes["plain"] > sizes["noise"], "what is plain need not be shrunk"

@@ -19,7 +19,9 @@ from PIL import Image
 
 import napari_segcam as sc
 from napari_segcam.batch.examination import Outputs
+from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard
+from napari_segcam.network.source import ModelSource
 
 WISHES = sc.Wishes(stages=["encoder_5"])
 
@@ -93,6 +95,46 @@ def test_a_command_that_is_killed_goes_on_to_the_same_end(checkpoint: Path, tmp_
     for out in ("run", "unbroken"):
         list(sc.run_batch(images, tmp_path / out, sc.load_network(checkpoint, "cpu"), WISHES, threads=1))
     assert all_files(tmp_path / "run") == all_files(tmp_path / "unbroken")
+
+
+def test_what_was_given_of_the_model_is_kept_and_decides_nothing(
+    checkpoint: Path, images: Path, tmp_path: Path
+) -> None:
+    given = ModelSource(str(checkpoint), "Unet", "resnet18", device="cpu")
+    batch = sc.Batch(images, tmp_path / "run", given)
+    assert (batch.folder.settings() or {})["given"] == {
+        "model": "unet.pth",
+        "architecture": "Unet",
+        "encoder": "resnet18",
+        "network_factory": None,
+    }
+    sc.Batch(images, tmp_path / "run", ModelSource(str(checkpoint), device="cpu"))
+
+
+def test_two_at_once_in_one_folder_are_refused(network: sc.Network, images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    first = iter(sc.Batch(images, out, network))
+    late = sc.Batch(images, out, network)
+    next(first)
+    with pytest.raises(SegcamError, match="Another batch is at work in"):
+        sc.Batch(images, out, network)
+    with pytest.raises(SegcamError, match="Another batch is at work in"):
+        next(iter(late))
+    first.close()
+    assert len(list(sc.Batch(images, out, network))) == 3
+
+
+def test_a_killed_process_leaves_no_lock(network: sc.Network, images: Path, tmp_path: Path) -> None:
+    holding = "import sys, pathlib\nfrom napari_segcam.batch.run_folder import RunFolder\n"
+    holding += "with RunFolder(pathlib.Path(sys.argv[1])).locked():\n    print('locked', flush=True)\n    input()"
+    command = [sys.executable, "-c", holding, str(tmp_path / "run")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline()
+        with pytest.raises(SegcamError, match="Another batch"):
+            sc.Batch(images, tmp_path / "run", network)
+        other.kill()
+    assert list(sc.Batch(images, tmp_path / "run", network))
 
 
 def test_what_is_done_is_given_again_and_not_done_again(network: sc.Network, images: Path, tmp_path: Path) -> None:

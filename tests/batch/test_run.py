@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import napari_segcam as sc
 from napari_segcam.batch.examination import Outputs
 from napari_segcam.batch.rows import COLUMNS
 from napari_segcam.batch.true_masks import open_truth
+from napari_segcam.explanation.runner import Runner
 from napari_segcam.network.model_card import ModelCard
 
 
@@ -42,6 +44,26 @@ def test_the_figures_are_those_of_the_explainer(network: sc.Network, images: Pat
         assert (row["pixels"], row["truth_pixels"], row["area_mm2"]) == (found.sum(), true.sum(), None)
 
 
+@pytest.mark.parametrize("region", ["mask", "image"])
+def test_classes_share_a_forward_pass_and_have_the_figures_of_each_alone(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, region: str
+) -> None:
+    network = sc.load_network(write_checkpoint(tmp_path / "three.pth", classes=3), "cpu")
+    passes = []
+    forward = Runner.forward
+    monkeypatch.setattr(Runner, "forward", lambda self, x: passes.append(1) or forward(self, x))
+    wishes = sc.Wishes(("gradcam", "hirescam"), classes=("1", "2"), region=region)
+    (together, *_), count = list(sc.run_batch(images, tmp_path / "both", network, wishes)), len(passes)
+    assert count == 2 * 3, "one for each method and image"
+    for index in ("1", "2"):
+        (alone, *_) = sc.run_batch(images, tmp_path / index, network, replace(wishes, classes=(index,)))
+        name = network.class_names[int(index)]
+        assert alone.rows == [row for row in together.rows if row["class"] == name]
+    assert list(dict.fromkeys((row["method"], row["class"]) for row in together.rows)) == [
+        (method, network.class_names[index]) for method in ("gradcam", "hirescam") for index in (1, 2)
+    ]
+
+
 def test_the_table_holds_the_rows_exactly_and_in_order(network: sc.Network, images: Path, tmp_path: Path) -> None:
     results = list(sc.run_batch(images, tmp_path / "run", network, parquet=True))
     given = [row for result in results for row in result.rows]
@@ -63,6 +85,7 @@ def test_a_record_and_the_run_say_what_they_are(network: sc.Network, images: Pat
     assert (run["format"], run["napari_segcam"]) == (1, sc.__version__)
     assert run["model"]["sha256"] == network.sha256
     assert (run["data"]["count"], run["data"]["found"], run["data"]["seed"]) == (2, 3, 5)
+    assert run["given"] == {}
     assert run["versions"]["torch"] == torch.__version__.partition("+")[0]
 
 

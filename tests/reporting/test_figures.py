@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from napari_segcam.reporting.figures import coloured, display, fitted, with_heat, with_mask, with_outline
+from napari_segcam.reporting.figures import coloured, display, fitted, rim, with_heat, with_mask, with_outline
 
 
 def test_gray_and_colour_frames_are_shown_as_they_are() -> None:
@@ -43,6 +44,12 @@ def test_the_outline_is_the_masks_rim_and_nothing_else() -> None:
     assert drawn[4, 4:16].all()
     assert not drawn[8:12, 8:12].any()
     assert not drawn[mask == 0].any()
+
+
+@pytest.mark.parametrize("shape", [(30, 40), (2, 9), (9, 1)])
+def test_the_rim_is_what_erosion_takes_away(shape: tuple[int, int]) -> None:
+    inside = ndimage.binary_dilation(np.random.default_rng(0).random(shape) < 0.1, iterations=3)
+    np.testing.assert_array_equal(rim(inside), inside & ~ndimage.binary_erosion(inside, iterations=2))
 
 
 def test_an_empty_mask_has_no_outline() -> None:

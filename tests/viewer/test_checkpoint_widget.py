@@ -18,10 +18,11 @@ from torch import nn
 
 from napari_segcam.network.model_card import ModelCard, read_card
 from napari_segcam.network.network import Network
+from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer import card_saving, checkpoint_widget, recent_models
 from napari_segcam.viewer.checkpoint_widget import CheckpointWidget
 from napari_segcam.viewer.network_card import card_text
-from napari_segcam.viewer.recent_models import ModelSource, remember
+from napari_segcam.viewer.recent_models import remember
 from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.work import Request
 

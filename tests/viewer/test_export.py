@@ -164,6 +164,17 @@ def test_a_run_over_a_folder_is_the_batch(
     assert (tmp_path / "run" / "results.csv").read_text() == (tmp_path / "headless" / "results.csv").read_text()
 
 
+def test_a_report_that_cannot_be_written_is_refused_before_the_run(
+    explained: ReviewSession, qtbot: QtBot, told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("L", (64, 64)).save(tmp_path / "image.png")
+    monkeypatch.setattr("napari_segcam.optional.find_spec", lambda name: None if name == "reportlab" else name)
+    explained.run_over(FolderRun(tmp_path, tmp_path / "run"))
+    ended(qtbot, explained)
+    assert "pip install reportlab" in told[-1]
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_that_was_stopped_goes_on(
     explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, tmp_path: Path
 ) -> None:

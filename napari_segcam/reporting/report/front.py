@@ -78,11 +78,9 @@ def repeat_command(run: Run, anonymous: bool = False) -> str:
     """The ``napari-segcam batch`` command that makes such a run."""
     data, wishes, model = run.part("data"), run.part("wishes"), run.part("model")
     parts = ["napari-segcam", "batch", "DATA" if anonymous else str(data.get("source") or "DATA")]
-    options = {"model": model.get("checkpoint") or "CHECKPOINT", "truth": "TRUTH" if anonymous else data.get("truth")}
-    if data.get("truth_colours"):
-        options["truth_colours"] = "COLOURS.csv" if anonymous else data["truth_colours"]
-    if not data.get("truth"):
-        del options["truth"]
+    given = dict(run.part("given")) or {"model": model.get("checkpoint") or "CHECKPOINT"}
+    options = {**given, "truth": "TRUTH" if anonymous and data.get("truth") else data.get("truth")}
+    options["truth_colours"] = "COLOURS.csv" if data.get("truth_colours") else None
     options |= {name: value for name, value in wishes.items() if name not in _FLAGS}
     options |= {name: data.get(name) for name in ("num_samples", "seed")} | {"image_size": _image_size(model)}
     for name, value in options.items():

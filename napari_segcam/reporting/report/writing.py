@@ -13,6 +13,18 @@ from napari_segcam.reporting.report.pdf import write_pdf
 from napari_segcam.reporting.report.run import read_run
 
 
+def need_report(*, pdf: bool = True) -> None:
+    """Make sure that reports can be written: to be asked before the run that takes hours, not after it.
+
+    Raises:
+        SegcamError: if a package of the extra ``report`` is missing.
+    """
+    needed("jinja2", "The report is made of a template")
+    needed("matplotlib", "The report has plots")
+    if pdf:
+        needed("reportlab", "The report is to be written as PDF too")
+
+
 def write_report(
     run_dir: Path,
     out: Path | None = None,
@@ -37,10 +49,7 @@ def write_report(
         SegcamError: if a package of the extra ``report`` is missing, the folder holds no run that can be reported, or
             a file cannot be written.
     """
-    needed("jinja2", "The report is made of a template")
-    needed("matplotlib", "The report has plots")
-    if pdf:
-        needed("reportlab", "The report is to be written as PDF too")
+    need_report(pdf=pdf)
     out = out or run_dir / "report.html"
     if out.suffix.lower() not in (".html", ".htm"):
         raise SegcamError(f"The report is an HTML page, so {out} must end in .html; the PDF is written beside it.")

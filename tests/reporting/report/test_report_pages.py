@@ -15,7 +15,8 @@ from made_run import HOSTILE, WriteRun, run_writer
 from napari_segcam.errors import SegcamError
 from napari_segcam.reporting.report.content import Choices, document_of
 from napari_segcam.reporting.report.document import RESEARCH_ONLY, Document, ImagePage, Table
-from napari_segcam.reporting.report.run import read_run
+from napari_segcam.reporting.report.front import repeat_command
+from napari_segcam.reporting.report.run import Run, read_run
 from napari_segcam.reporting.report.sheets import Sheets
 from napari_segcam.reporting.report.text import printable
 from napari_segcam.reporting.report.writing import write_report
@@ -224,3 +225,24 @@ def test_a_missing_package_is_asked_for_before_anything_is_written(
         write_report(folder)
     assert not (folder / "report.html").exists()
     write_report(folder, pdf=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"model": "best.pth", "architecture": "Unet", "encoder": "resnet18"}, "--model best.pth --architecture Unet"),
+        ({"model": None, "architecture": None, "network_factory": "mine:make"}, "mine:make"),
+    ],
+)
+def test_the_command_says_what_was_given_of_the_model(given: dict[str, str | None], said: str) -> None:
+    command = repeat_command(Run({"given": given, "model": {"checkpoint": "other"}}, (), (), 0))
+    assert said in command
+    assert ("--model" in command) == bool(given["model"])
+    assert "other" not in command
+    assert "None" not in command
+
+
+def test_the_command_names_no_colour_table_by_its_content() -> None:
+    data = {"source": "scans", "truth": "masks", "truth_colours": {"cyst": [1, 2, 3]}}
+    command = repeat_command(Run({"data": data}, (), (), 0))
+    assert "--truth masks --truth-colours COLOURS.csv" in command

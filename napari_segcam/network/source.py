@@ -1,0 +1,70 @@
+"""The source of a network: what it is loaded from, in plain values that can be kept, and told to any process."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # torch comes with these: a source is named long before it is loaded
+    from napari_segcam.network.model_card import ModelCard
+    from napari_segcam.network.network import Network
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a network comes from; the attributes are those of ``load_network``.
+
+    Attributes:
+        image_size: as for ``Network.with_image_size``; None leaves it to the card.
+    """
+
+    path: str | None = None
+    architecture: str | None = None
+    encoder: str | None = None
+    factory: str | None = None
+    device: str = "auto"
+    image_size: int | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name, for people."""
+        names = (self.factory, None if self.path is None else Path(self.path).name)
+        return " with ".join(name for name in names if name)
+
+    @property
+    def label(self) -> str:
+        """Its name and the folder that tells it from others of the same name."""
+        return self.title if self.path is None else f"{self.title} – {Path(self.path).parent.name}"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the checkpoint is where it was."""
+        return self.path is None or Path(self.path).exists()
+
+    def load(self, device: str | None = None, card: ModelCard | None = None) -> Network:
+        """Load the network.
+
+        Args:
+            device: another one than the source's.
+            card: used instead of the card beside the checkpoint.
+
+        Raises:
+            SegcamError: as ``load_network``, or if the image size does not go with the network.
+        """
+        from napari_segcam.network.loading import load_network
+
+        network = load_network(
+            self.path,
+            device or self.device,
+            architecture=self.architecture,
+            encoder=self.encoder,
+            factory=self.factory,
+            card=card,
+        )
+        return network if self.image_size is None else network.with_image_size(self.image_size)
+
+    def anywhere(self) -> ModelSource:
+        """The same, with a path that means the same in every process."""
+        return self if self.path is None else replace(self, path=os.path.abspath(self.path))
