@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.viewer.colormaps import COLORMAPS, heat_colormap, signed_colormap
 from napari_segcam.viewer.frame_stack import FrameStack
+from napari_segcam.viewer.garbage import made_to_stay
 from napari_segcam.viewer.placement import OURS, Placement
 
 if TYPE_CHECKING:  # torch comes with it, and is imported in the worker first
@@ -143,7 +144,8 @@ class HeatmapLayers:
             encoder = [name for name, heatmap in self._waiting.items() if heatmap.stage.kind == "encoder"]
             is_seen = any(layer.visible for layer in self.layers.values())
             name = next(iter(self._waiting)) if is_seen else (encoder or list(self._waiting))[-1]
-            self._make(self._waiting.pop(name), visible=not is_seen)
+            with made_to_stay():
+                self._make(self._waiting.pop(name), visible=not is_seen)
         self._is_making = bool(self._waiting)
         if self._is_making:
             self._later(self._make_next)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from numpy.typing import ArrayLike
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.viewer.garbage import made_to_stay
 from napari_segcam.viewer.network_card import still_assumed
 from napari_segcam.viewer.recent_models import ModelSource
 from napari_segcam.viewer.work import Source
@@ -31,16 +32,18 @@ def loading(source: ModelSource, device: str, card: ModelCard | None, then: Call
     """
 
     def work() -> Iterator[Network]:
-        from napari_segcam.network.loading import load_network
+        with made_to_stay():
+            from napari_segcam.network.loading import load_network
 
-        yield load_network(
-            source.path,
-            device,
-            architecture=source.architecture,
-            encoder=source.encoder,
-            factory=source.factory,
-            card=card,
-        )
+            network = load_network(
+                source.path,
+                device,
+                architecture=source.architecture,
+                encoder=source.encoder,
+                factory=source.factory,
+                card=card,
+            )
+        yield network
 
     return Job("load", f"Loading {source.title}", work, on_result=then)
 
