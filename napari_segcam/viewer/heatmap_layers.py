@@ -51,6 +51,7 @@ class HeatmapLayers:
         self._read: ReadHeatmap = lambda _stage, _frame: None
         self._stages: tuple[str, ...] = ()
         self._frame = 0
+        self._is_behind = False
         self.colormap = COLORMAPS[0]
         self.opacity = 0.6
         self.floor = 0.0
@@ -85,6 +86,7 @@ class HeatmapLayers:
     def enter(self, frame: int, heatmaps: Mapping[str, Heatmap]) -> None:
         """Take note of a frame's heatmaps; their layers are made if these are the first, but one deleted stays so."""
         frames = (self._placement.lead() or (1,))[0]
+        self._is_behind = True
         for name, heatmap in heatmaps.items():
             self._peaks.setdefault(name, np.full(frames, np.nan))[frame] = heatmap.peak
             layer = self._layers.get(name)
@@ -126,8 +128,14 @@ class HeatmapLayers:
             return None
         return (-(peak or 1.0) if self._layers[stage].metadata[OURS]["signed"] else 0.0, peak or 1.0)
 
+    def catch_up(self) -> None:
+        """Fit the clip's scale to what has been entered since it was last fitted; each change costs a redraw."""
+        if self.scale == "clip" and self._is_behind:
+            self.rescale()
+
     def rescale(self) -> None:
         """Fit the contrast limits of what is seen to the scale."""
+        self._is_behind = False
         for name, layer in self.layers.items():
             if layer.visible:  # a hidden layer waits until it is shown, since each change costs a redraw
                 self._apply_limits(name, layer)
