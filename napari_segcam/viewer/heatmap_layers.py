@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.viewer.colormaps import COLORMAPS, heat_colormap, signed_colormap
 from napari_segcam.viewer.frame_stack import FrameStack
+from napari_segcam.viewer.garbage import made_to_stay
 from napari_segcam.viewer.placement import OURS, Placement
 
 if TYPE_CHECKING:  # torch comes with it, and is imported in the worker first
@@ -50,6 +51,7 @@ class HeatmapLayers:
         self._read: ReadHeatmap = lambda _stage, _frame: None
         self._stages: tuple[str, ...] = ()
         self._frame = 0
+        self._is_behind = False
         self.colormap = COLORMAPS[0]
         self.opacity = 0.6
         self.floor = 0.0
@@ -84,6 +86,7 @@ class HeatmapLayers:
     def enter(self, frame: int, heatmaps: Mapping[str, Heatmap]) -> None:
         """Take note of a frame's heatmaps; their layers are made if these are the first, but one deleted stays so."""
         frames = (self._placement.lead() or (1,))[0]
+        self._is_behind = True
         for name, heatmap in heatmaps.items():
             self._peaks.setdefault(name, np.full(frames, np.nan))[frame] = heatmap.peak
             layer = self._layers.get(name)
@@ -125,8 +128,14 @@ class HeatmapLayers:
             return None
         return (-(peak or 1.0) if self._layers[stage].metadata[OURS]["signed"] else 0.0, peak or 1.0)
 
+    def catch_up(self) -> None:
+        """Fit the clip's scale to what has been entered since it was last fitted; each change costs a redraw."""
+        if self.scale == "clip" and self._is_behind:
+            self.rescale()
+
     def rescale(self) -> None:
         """Fit the contrast limits of what is seen to the scale."""
+        self._is_behind = False
         for name, layer in self.layers.items():
             if layer.visible:  # a hidden layer waits until it is shown, since each change costs a redraw
                 self._apply_limits(name, layer)
@@ -143,7 +152,8 @@ class HeatmapLayers:
             encoder = [name for name, heatmap in self._waiting.items() if heatmap.stage.kind == "encoder"]
             is_seen = any(layer.visible for layer in self.layers.values())
             name = next(iter(self._waiting)) if is_seen else (encoder or list(self._waiting))[-1]
-            self._make(self._waiting.pop(name), visible=not is_seen)
+            with made_to_stay():
+                self._make(self._waiting.pop(name), visible=not is_seen)
         self._is_making = bool(self._waiting)
         if self._is_making:
             self._later(self._make_next)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
+from napari_segcam.viewer.garbage import made_to_stay
 from napari_segcam.viewer.network_card import still_assumed
 from napari_segcam.viewer.work import Source
 from napari_segcam.viewer.worker import Job
@@ -31,7 +32,9 @@ def loading(source: ModelSource, device: str, card: ModelCard | None, then: Call
     """
 
     def work() -> Iterator[Network]:
-        yield source.load(device, card)
+        with made_to_stay():
+            network = source.load(device, card)
+        yield network
 
     return Job("load", f"Loading {source.title}", work, on_result=then)
 

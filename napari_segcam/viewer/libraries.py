@@ -7,6 +7,8 @@ import os
 import sys
 from contextlib import suppress
 
+from napari_segcam.viewer.garbage import made_to_stay
+
 
 def import_torch() -> None:
     """Import torch, which takes seconds and so happens in the worker, and is made safe beside Mesa's drivers.
@@ -24,4 +26,5 @@ def import_torch() -> None:
                 importlib.import_module("triton._C.libtriton")
         finally:
             sys.setdlopenflags(flags)
-    importlib.import_module("torch")
+    with made_to_stay():
+        importlib.import_module("torch")

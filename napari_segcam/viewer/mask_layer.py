@@ -9,6 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_segcam.viewer.colormaps import class_colormap
+from napari_segcam.viewer.garbage import made_to_stay
 from napari_segcam.viewer.placement import OURS, Placement
 from napari_segcam.viewer.sparse_mask import SparseMask
 
@@ -53,7 +54,8 @@ class MaskLayer:
     def show(self, frame: int, mask: SparseMask, frame_shape: tuple[int, int], classes: int) -> None:
         """Show what was predicted for a frame; one that the user has edited is kept as it is."""
         if self._layer is None:
-            self._layer = self._make(frame_shape)
+            with made_to_stay():
+                self._layer = self._make(frame_shape)
         if classes != self._classes:
             self._classes = classes
             self.colour(self._colours)

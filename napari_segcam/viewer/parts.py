@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -69,6 +70,27 @@ class ImageChoice(Choice):
         self.offer([(layer.name, layer) for layer in self._session.images()], self._session.image)
 
 
+class Pane(QWidget):
+    """Holds a label of one line; whatever that says, nothing around it is laid out anew, as the whole window would be.
+
+    Args:
+        label: that is held.
+        sample: rich text as high as any that it will say.
+    """
+
+    def __init__(self, label: QLabel, sample: str = "<b>0</b>") -> None:
+        super().__init__()
+        self._label = label
+        label.setParent(self)
+        label.setText(sample)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(label.sizeHint().height())
+        label.clear()
+
+    def resizeEvent(self, _event: QResizeEvent) -> None:  # noqa: N802
+        self._label.resize(self.size())
+
+
 class RunBar(QWidget):
     """What to run, and of which frames; while it runs its progress and Stop instead; and what is missing, in words."""
 
@@ -87,6 +109,7 @@ class RunBar(QWidget):
         self.scope.offer([("the whole cine", "all"), ("frames as I go", "follow"), ("this frame", "this")])
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
+        self.progress.setFormat("%v of %m")
         self.cancel = QPushButton("Stop")
         self.message = QLabel()
         self.message.setWordWrap(True)
@@ -128,16 +151,20 @@ class RunBar(QWidget):
         self.run.setEnabled(missing is None)
         self.scope.setVisible(session.image is None or session.image.ndim > 2)
         if session.busy:
-            done, total = session.progress
-            self.progress.setUpdatesEnabled(False)  # it would repaint the window at once, each time
-            self.progress.setRange(0, total)
-            self.progress.setValue(done)
-            self.progress.setFormat("%v of %m")
-            self.progress.setUpdatesEnabled(True)
+            self._show_progress(*session.progress)
             self._say(f"{session.title} …")
         else:
             self._say(missing or session.outcomes.get(self._kind, ""))
         self.refreshed.emit()
+
+    def _show_progress(self, done: int, total: int) -> None:
+        bar = self.progress
+        if (done, total) == (bar.value(), bar.maximum()):
+            return
+        bar.setUpdatesEnabled(False)  # it would repaint the window at once, each time
+        bar.setRange(0, total)
+        bar.setValue(done)
+        bar.setUpdatesEnabled(True)
 
     def _say(self, words: str) -> None:
         if self.message.text() != words:

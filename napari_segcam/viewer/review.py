@@ -168,6 +168,10 @@ class Review:
         """Whether the likeliest of several classes is found, rather than one cut at a threshold."""
         return self.plan is not None and self.plan.network.has_background
 
+    def awaits(self, frame: int) -> bool:
+        """Whether a frame is being computed, or still to be."""
+        return self._schedule.awaits(frame)
+
     def progress(self) -> tuple[int, int]:
         """How many frames are done, and of how many that are wanted."""
         done = int(np.count_nonzero(self.record.states == State.DONE))
@@ -258,8 +262,6 @@ class Review:
         """Draw what has come for a frame, as far as it is seen."""
         if frame == self._schedule.at:
             self.layers.refresh()
-        elif self.layers.heat.scale == "clip":
-            self.layers.heat.rescale()
 
     def _enter_dice(self, frame: int) -> None:
         before, after = self._kept.segmented(frame - 1), self._kept.segmented(frame)

@@ -87,6 +87,11 @@ class Schedule:
         with self._lock:
             return self.at in self._wanted()[:1]
 
+    def awaits(self, frame: int) -> bool:
+        """Whether a frame is still to be taken, or to come to an end."""
+        with self._lock:
+            return frame in self._taken or frame in self._wanted()
+
     def remaining(self) -> int:
         """How many frames are still to be taken, or to come to an end."""
         with self._lock:

@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 from superqt import QLabeledDoubleSlider
 
-from napari_segcam.viewer.parts import Choice, ImageChoice, RunBar, form, panel
+from napari_segcam.viewer.parts import Choice, ImageChoice, Pane, RunBar, form, panel
 from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.work import Request
 
@@ -48,7 +48,7 @@ class SegmentationWidget(QWidget):
         memory = QHBoxLayout()
         memory.setContentsMargins(0, 0, 0, 0)
         memory.addWidget(self.budget)
-        memory.addWidget(self.used)
+        memory.addWidget(Pane(self.used))
         held = QWidget()
         held.setLayout(memory)
         panel(
@@ -73,6 +73,7 @@ class SegmentationWidget(QWidget):
         self.session.network_changed.connect(self._on_network)
         self.session.layers_changed.connect(self._offer_parts)
         self.run_bar.refreshed.connect(self._refresh)
+        self.session.frame_changed.connect(self._show_discard)
         self._on_network()
         self._offer_parts()
         self._refresh()
@@ -90,9 +91,12 @@ class SegmentationWidget(QWidget):
             layers.masks.discard_edits(self.session.current_frame())
 
     def _refresh(self) -> None:
+        self._show_discard()
+        self.used.setText(f"{self.session.used / _MB:.0f} MB used")
+
+    def _show_discard(self) -> None:
         record = self.session.record
         self.discard.setVisible(record is not None and self.session.current_frame() in record.edited)
-        self.used.setText(f"{self.session.used / _MB:.0f} MB used")
 
     def _offer_parts(self) -> None:
         drawings = [(f"drawn in {layer.name}", layer) for layer in self.session.drawings()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -24,7 +24,7 @@ from napari_segcam.viewer.layers import ExplanationLayers
 from napari_segcam.viewer.libraries import import_torch
 from napari_segcam.viewer.placement import frame_count, is_ours
 from napari_segcam.viewer.playback import play_at
-from napari_segcam.viewer.record import CineRecord
+from napari_segcam.viewer.record import CineRecord, State
 from napari_segcam.viewer.results import ResultStore
 from napari_segcam.viewer.review import Review
 from napari_segcam.viewer.run import Run
@@ -43,6 +43,25 @@ if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, wh
 
 _BUDGET = 1 << 30  # bytes
 _OUT_OF_VIEW_MS = 1000  # any change in a window with a canvas has the whole window composed anew
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the window shows of a review at once; all else it shows within a moment."""
+
+    record: CineRecord
+    is_busy: bool
+    frame: int
+    state: int
+
+    @classmethod
+    def of(cls, review: Review, frame: int, is_busy: bool) -> _Seen:
+        state = int(review.record.states[frame])
+        return cls(review.record, is_busy, frame, State.MISSING if state == State.COMPUTING else state)
+
+    def has_but_moved(self, before: _Seen) -> bool:
+        """Whether nothing but the frame in view is another one, of which the record knew already."""
+        return self.frame != before.frame and self.record is before.record and self.is_busy == before.is_busy
 
 
 class ReviewSession(QObject):
@@ -95,7 +114,7 @@ class ReviewSession(QObject):
         self._figures: Mapping[str, Attention] = {}
         self._frame = 0
         self._status = StatusOverlay(viewer)
-        self._seen: object = None
+        self._seen: _Seen | None = None
         self._later = Throttle(self._tell, self, _OUT_OF_VIEW_MS)
         self._worker = Worker(import_torch)
         next_job = weakref.WeakMethod(self._next_job)
@@ -366,23 +385,32 @@ class ReviewSession(QObject):
         if review is not None and run is not None and not review.running:
             self.outcomes[run.kind] = run.outcome(review.record)
             self._run = None
-        seen = None if review is None else (self.busy, self._frame, review.record, review.record.states[self._frame])
-        figures = self.figures()
-        if figures != self._figures or seen != self._seen:
+        seen = None if review is None else _Seen.of(review, self._frame, self.busy)
+        if seen == self._seen and self.figures() == self._figures:
+            self._later.ask()
+        elif seen is not None and self._seen is not None and seen.has_but_moved(self._seen):
+            self._seen = seen
+            self._tell_of_view()
+            self._later.ask()
+        else:
             self._seen = seen
             self._tell()
-        else:
-            self._later.ask()
 
     def _tell(self) -> None:
         """Have the widgets and the canvas follow."""
+        if self.review is not None:
+            self.review.layers.heat.catch_up()
+        self._tell_of_view()
+        self.record_changed.emit()
+        self.job_changed.emit()
+
+    def _tell_of_view(self) -> None:
+        """Have them follow the frame in view."""
         review, figures = self.review, self.figures()
         self._status.say("" if review is None else status(review, self._frame))
         if figures != self._figures:
             self._figures = figures
             self.figures_changed.emit()
-        self.record_changed.emit()
-        self.job_changed.emit()
 
     def _on_step(self) -> None:
         frame = self.current_frame()

@@ -48,17 +48,14 @@ def status(review: Review, frame: int) -> str:
 
 
 def _of_frame(review: Review, frame: int) -> str:
-    name = "" if len(review.record) == 1 else f"frame {frame}: "
-    state = review.record.states[frame]
-    if state == State.FAILED:
-        return f"{name}failed"
-    if state == State.COMPUTING:
-        return f"{name}computing …"
+    # No number in it, which the slider tells, nor which frame is at work: other words take napari as long as a layer.
+    if review.record.states[frame] == State.FAILED:
+        return "failed"
     finding = review.finding()
     if finding is None:
-        return f"{name}waiting …" if review.running else f"{name}not computed"
+        return "computing …" if review.awaits(frame) else "not computed"
     if not finding.pixels:
-        return f"{name}nothing found" + ("" if review.has_classes else f" above {review.computation.cut:.2f}")
+        return "nothing found" + ("" if review.has_classes else f" above {review.computation.cut:.2f}")
     return ""
 
 

@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QPointF, QRect, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
+from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QRegion
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_segcam.viewer.finding_stepper import runs
@@ -73,8 +73,9 @@ class StripPlot(QWidget):
 
     def look_at(self, frame: int) -> None:
         """Mark this frame."""
-        self._frame = frame
-        self.update()
+        before, self._frame = self._line(), frame
+        if self._line() != before:
+            self.update(QRegion(before) | QRegion(self._line()))
 
     def frame_at(self, x: float) -> int:
         """The frame at a place from left to right, in pixels; beyond the ends the first or last one."""
@@ -93,14 +94,14 @@ class StripPlot(QWidget):
         return QSize(600, 72)
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
-        painter = QPainter(self)
+        painter = QPainter(self)  # which draws no more than what is to be drawn anew
         if self._drawn is None or self._drawn.deviceIndependentSize().toSize() != self.size():
             self._drawn = self._draw()
         painter.drawPixmap(0, 0, self._drawn)
         if self.picture.record is not None:
-            at = round(self.x_of(min(self._frame, len(self.picture.record) - 1)))
-            painter.fillRect(QRect(at - 1, 0, 3, self.height()), QColor(0, 0, 0, 160))
-            painter.fillRect(QRect(at, 0, 1, self.height()), _PLAYHEAD)
+            line = self._line()
+            painter.fillRect(line, QColor(0, 0, 0, 160))
+            painter.fillRect(line.adjusted(1, 0, -1, 0), _PLAYHEAD)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         self._pick(event)
@@ -134,6 +135,13 @@ class StripPlot(QWidget):
         return f'<span style="color: {curve.colour}">■</span> {escape(curve.name)} <b>{number}</b>'
 
     # Drawing
+
+    def _line(self) -> QRect:
+        """Where the frame in view is marked; nowhere where there is no record."""
+        if self.picture.record is None:
+            return QRect()
+        at = round(self.x_of(min(self._frame, len(self.picture.record) - 1)))
+        return QRect(at - 1, 0, 3, self.height())
 
     def _width(self) -> int:
         return max(1, self.width() - 2 * _MARGIN)

@@ -11,10 +11,11 @@ from napari.components import ViewerModel
 from napari.settings import get_settings
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from napari_segcam.viewer.finding_stepper import step_finding
 from napari_segcam.viewer.keys import key_rows, show_help
+from napari_segcam.viewer.parts import Pane
 from napari_segcam.viewer.record import CineRecord, State
 from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.strip_plot import Curve, StripPicture, StripPlot
@@ -42,7 +43,6 @@ class StripWidget(QWidget):
         self.plot = StripPlot()
         self.readouts = QLabel()
         self.readouts.setTextFormat(Qt.TextFormat.RichText)
-        self.readouts.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # a long one widens nothing
         self.menu = QMenu(self)
         curves = QToolButton()
         curves.setText("Curves  ")  # room for the arrow
@@ -56,7 +56,7 @@ class StripWidget(QWidget):
         for button in (curves, before, after, keys):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard stays with the canvas
             row.addWidget(button)
-        row.addWidget(self.readouts, 1)
+        row.addWidget(Pane(self.readouts), 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)

@@ -18,7 +18,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_segcam.errors import SegcamError
 
 _log = logging.getLogger(__name__)
-_NICENESS = 5  # of 19: the window's thread comes first where both want a core
+_NICENESS = 10  # of 19: the window's thread comes first where both want a core
 
 
 def _ignore(*_: Any) -> None:

@@ -285,12 +285,22 @@ def test_what_is_not_computed_is_told_from_what_is_not_found(reviewed: ReviewSes
     reviewed.set_threshold(0.99)
     reviewed.run(EXPLAIN, "this")
     finish(reviewed)
-    assert status(review, 0).startswith("frame 0: nothing found above 0.99")
+    assert status(review, 0).startswith("nothing found above 0.99")
     assert "encoder_5: no heat" in status(review, 0).replace("\n", " ")
     reviewed.go_to(5)
-    assert status(review, 5).startswith("frame 5: not computed")
+    assert status(review, 5).startswith("not computed")
     assert np.isnan(heat_of(reviewed, "encoder_5").data[5]).all()
     assert not np.isnan(heat_of(reviewed, "encoder_5").data[0]).any()
+
+
+def test_moving_on_has_nothing_drawn_anew_that_did_not_change(
+    reviewed: ReviewSession, finish: Finish, qtbot: QtBot
+) -> None:
+    reviewed.run(EXPLAIN, "all")
+    finish(reviewed)
+    qtbot.wait(1100)  # what the run left to be told has been told
+    with qtbot.assertNotEmitted(reviewed.record_changed), qtbot.waitSignal(reviewed.figures_changed):
+        reviewed.viewer.dims.set_current_step(0, 4)
 
 
 def test_the_scale_of_the_clip_says_so_far_until_all_frames_are_in(reviewed: ReviewSession, finish: Finish) -> None:

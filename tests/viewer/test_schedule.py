@@ -99,3 +99,15 @@ def test_nothing_comes_after_a_stop() -> None:
     schedule.stop()
     assert schedule.take() is None
     assert schedule.remaining() == 0
+
+
+def test_only_what_the_scope_asks_for_is_awaited() -> None:
+    schedule = Schedule(6)
+    schedule.look_at(2)
+    schedule.start("this", range(6))
+    schedule.look_at(3)
+    assert [schedule.awaits(frame) for frame in (2, 3)] == [True, False]
+    assert schedule.take() == 2
+    assert schedule.awaits(2)
+    schedule.end(2)
+    assert not schedule.awaits(2)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, Qt
 from qtpy.QtGui import QColor
 from skimage.color import deltaE_ciede2000, rgb2lab
 
@@ -260,6 +260,26 @@ def test_many_changes_are_drawn_at_most_twenty_times_a_second(
         qtbot.wait(4)
     qtbot.wait(100)
     assert 2 <= len(drawn) <= 20 * (perf_counter() - started) + 1
+
+
+def test_readouts_of_any_length_have_nothing_laid_out_anew(strip: StripWidget, qtbot: QtBot) -> None:
+    strip.show()
+    qtbot.wait(50)
+    asked: list[QEvent] = []
+
+    class Listener(QObject):
+        def eventFilter(self, _watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+            if event is not None and event.type() == QEvent.Type.LayoutRequest:
+                asked.append(event)
+            return False
+
+    listener = Listener()
+    strip.installEventFilter(listener)
+    for words in ("short", "<b>long</b> " * 30):
+        strip.readouts.setText(words)
+        qtbot.wait(20)
+    assert not asked
+    assert strip.readouts.width() == strip.readouts.parentWidget().width()
 
 
 def test_it_docks_below_the_canvas_and_leaves_nothing_behind(
