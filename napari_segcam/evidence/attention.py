@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explanation import Explanation, Heatmap
+from napari_segcam.imaging.geometry import Geometry
+
+_ROUNDING = 1e-11  # of the largest weight
 
 
 @dataclass(frozen=True)
@@ -74,57 +77,131 @@ def attention_to(explanation: Explanation, regions: Sequence[NDArray[np.bool_]])
         if region.shape != explanation.frame_shape:
             raise SegcamError(f"The region has the shape {region.shape}, but the frame {explanation.frame_shape}.")
     figures: list[dict[str, Attention]] = [{} for _ in regions]
-    seen = explanation.segmentation.geometry.window  # what the network was not shown has no heat, and is no evidence
-    parts = _Parts([region[seen] for region in regions])
-    heat = np.empty(explanation.segmentation.geometry.window_shape)  # new memory would take longer than the sums
-    # All maps at once: between other work torch's threads would fall asleep and have to be woken for each.
-    maps = [one.geometry.to_window(torch.from_numpy(one.values)).numpy() for one in explanation.heatmaps.values()]
-    for (name, heatmap), window in zip(explanation.heatmaps.items(), maps, strict=True):
-        heat[...] = window
-        means = parts.means(heat)
-        mean = float(heat.mean())
-        heat -= mean
-        std = math.sqrt(np.square(heat, out=heat).mean())
-        for of_region, (inside, outside) in zip(figures, means, strict=True):
-            of_region[name] = _attention(heatmap, mean, std, inside, outside)
-    return figures
+    geometry = explanation.segmentation.geometry
+    shown = [_Region(region[geometry.window]) for region in regions]  # where the network did not look there is no heat
+    alike: dict[tuple[int, int], list[str]] = {}
+    for name, heatmap in explanation.heatmaps.items():
+        alike.setdefault(heatmap.values.shape, []).append(name)
+    for map_shape, names in alike.items():
+        maps = torch.from_numpy(np.stack([explanation.heatmaps[name].values for name in names]))
+        if map_shape == geometry.input_shape and geometry.content_shape == geometry.window_shape:
+            maps, frame = geometry.to_window(maps).double(), _Grid.of(geometry.window_shape)
+        else:
+            maps, frame = maps.double(), _Grid.interpolated(geometry, map_shape)
+        means, stds = frame.means(maps, shown), frame.stds(maps)
+        for name, (mean, *of_parts), std in zip(names, means, stds, strict=True):
+            assert mean is not None  # no frame is empty
+            pairs = zip(of_parts[::2], of_parts[1::2], strict=True)
+            for of_region, (inside, outside) in zip(figures, pairs, strict=True):
+                of_region[name] = _attention(explanation.heatmaps[name], mean, std, inside, outside)
+    return [{name: of_region[name] for name in explanation.heatmaps} for of_region in figures]
 
 
-class _Parts:
-    """What several regions divide a frame into, found once for the maps of all stages.
+class _Region:
+    """A region of what the network saw.
 
-    Pixels that lie in the same ones of the regions make a part, whose heat is added up once for all regions. No sum is
-    a difference of two: where all heat lies inside, that outside is exactly 0.
-
-    Args:
-        regions: bool, of one shape.
+    Attributes:
+        size: its pixels.
+        box: the rows and columns that it reaches; empty where it is.
+        pixels: 1 where it is and 0 elsewhere, within the box.
     """
 
-    def __init__(self, regions: Sequence[NDArray[np.bool_]]) -> None:
-        part_of = np.zeros(regions[0].size, np.intp)
-        for bit, region in enumerate(regions):
-            part_of |= np.ravel(region).astype(np.intp) << bit
-        pixels = [np.flatnonzero(part_of == part) for part in range(1 << len(regions))]
-        self._sizes = [len(part) for part in pixels]
-        starts = np.cumsum([0, *self._sizes])
-        # One row for each part: the product adds pixel by pixel, in half the time that counting into parts takes.
-        self._matrix = csr_array(
-            (np.ones(len(part_of)), np.concatenate(pixels), starts), shape=(len(pixels), len(part_of))
-        )
-        self._inside = [[part for part in range(len(pixels)) if part >> bit & 1] for bit in range(len(regions))]
-        self._outside = [[part for part in range(len(pixels)) if not part >> bit & 1] for bit in range(len(regions))]
+    def __init__(self, region: NDArray[np.bool_]) -> None:
+        self.size = int(np.count_nonzero(region))
+        self.box = _extent(np.any(region, axis=1)), _extent(np.any(region, axis=0))
+        self.pixels = torch.from_numpy(region[self.box].astype(np.float64))
 
-    def means(self, heat: NDArray[np.float64]) -> list[tuple[float | None, float | None]]:
-        """For each region the mean heat in it and in the rest; None where that has no pixel."""
-        sums = (self._matrix @ heat.ravel()).tolist()
-        return [
-            (self._mean(sums, inside), self._mean(sums, outside))
-            for inside, outside in zip(self._inside, self._outside, strict=True)
-        ]
 
-    def _mean(self, sums: Sequence[float], parts: Sequence[int]) -> float | None:
-        size = sum(self._sizes[part] for part in parts)
-        return sum(sums[part] for part in parts) / size if size else None
+class _Grid:
+    """Figures of maps of one shape, as they are once they are interpolated to what the network saw of the frame.
+
+    The interpolation of a map m is linear, R m Cᵀ, and so none of them needs it done: the sum over pixels with the
+    weights p is the sum over the map with the weights Rᵀ p C, and the sum of squares is that of RᵀR m ⊙ m CᵀC.
+    All is in float64, and the products in torch: NumPy's threads and torch's would wait for each other.
+
+    Args:
+        size: pixels of what the network saw.
+        everywhere: ``(h, w)``, how much each pixel of a map counts in the sum over these.
+        matrices: R, ``(Y, h)``, and C, ``(X, w)``; None where the maps lie on the frame's grid already.
+    """
+
+    def __init__(
+        self, size: int, everywhere: torch.Tensor, matrices: tuple[torch.Tensor, torch.Tensor] | None = None
+    ) -> None:
+        self._size, self._everywhere, self._matrices = size, everywhere, matrices
+        self._rounding = _ROUNDING * float(everywhere.max())
+        self._blending = None if matrices is None else (_blending(matrices[0]), _blending(matrices[1]))
+
+    @classmethod
+    @lru_cache(maxsize=2)
+    def of(cls, shape: tuple[int, int]) -> _Grid:
+        """Of maps on the frame's grid."""
+        return cls(shape[0] * shape[1], torch.ones(shape, dtype=torch.float64))
+
+    @classmethod
+    @lru_cache(maxsize=16)  # the same six for frame after frame
+    def interpolated(cls, geometry: Geometry, map_shape: tuple[int, int]) -> _Grid:
+        """Of maps of this shape of the whole input."""
+        rows, columns = geometry.interpolation(map_shape, torch.float64)
+        return cls(len(rows) * len(columns), torch.outer(rows.sum(0), columns.sum(0)), (rows, columns))
+
+    def means(self, maps: torch.Tensor, regions: Sequence[_Region]) -> list[list[float | None]]:
+        """For each of ``(N, h, w)`` maps the mean everywhere, then for each region that inside and that outside.
+
+        It is None where there is no pixel.
+        """
+        weights, sizes = [self._everywhere], [self._size]
+        for region in regions:
+            inside = self._inside(region)
+            weights += [inside, self._everywhere - inside]
+            sizes += [region.size, self._size - region.size]
+        # What is left by rounding is none: where all heat lies inside, that outside is exactly 0, and the other way.
+        shares = F.hardshrink(torch.stack(weights), self._rounding)
+        sums = (maps.flatten(1) @ shares.flatten(1).T).tolist()
+        return [[one / size if size else None for one, size in zip(row, sizes, strict=True)] for row in sums]
+
+    def stds(self, maps: torch.Tensor) -> list[float]:
+        """The standard deviation everywhere of each of ``(N, h, w)`` maps."""
+        means = maps.flatten(1) @ self._everywhere.flatten() / self._size
+        centred = maps - means[:, None, None]  # before squaring, or close values would lose their digits
+        if self._blending is None:
+            squares = centred.square_()
+        else:
+            by_rows, by_columns = self._blending
+            squares = _blended(centred.mT, by_rows).mT * _blended(centred, by_columns)
+        return (squares.sum((1, 2)).clamp_(min=0) / self._size).sqrt().tolist()
+
+    def _inside(self, region: _Region) -> torch.Tensor:
+        """``(h, w)``: how much each pixel of a map counts in the sum over a region."""
+        if self._matrices is None:
+            inside = torch.zeros_like(self._everywhere)
+            inside[region.box] = region.pixels
+            return inside
+        rows, columns = self._matrices
+        return rows[region.box[0]].T @ region.pixels @ columns[region.box[1]]
+
+
+def _blending(matrix: torch.Tensor) -> torch.Tensor:
+    """``(2, h)`` of a matrix of interpolation M: the diagonal of MᵀM, and what stands beside it; all else is 0.
+
+    A pixel of the frame blends no more than two pixels of the map, which lie beside each other.
+    """
+    return torch.stack([matrix.square().sum(0), F.pad((matrix[:, :-1] * matrix[:, 1:]).sum(0), (0, 1))])
+
+
+def _blended(maps: torch.Tensor, blending: torch.Tensor) -> torch.Tensor:
+    """The products of the rows of ``(N, h, w)`` maps with MᵀM."""
+    own, beside = blending[0], blending[1, :-1]
+    product = maps * own
+    product[..., 1:] += beside * maps[..., :-1]
+    product[..., :-1] += beside * maps[..., 1:]
+    return product
+
+
+def _extent(row: NDArray[np.bool_]) -> slice:
+    """From the first to the last of a row that is set; empty if none is."""
+    places = np.flatnonzero(row)
+    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
 
 
 def _attention(heatmap: Heatmap, mean: float, std: float, inside: float | None, outside: float | None) -> Attention:

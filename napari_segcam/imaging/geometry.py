@@ -90,10 +90,25 @@ class Geometry:
             return F.interpolate(
                 content.reshape(1, -1, *self.content_shape), window_shape, mode="bilinear", align_corners=False
             ).reshape(*lead, *window_shape)
-        (scale_y, scale_x), (translate_y, translate_x) = self._placement_in_window(map_shape)
-        rows = _interpolation(window_shape[0], map_shape[0], scale_y, translate_y, maps.dtype).to(maps.device)
-        columns = _interpolation(window_shape[1], map_shape[1], scale_x, translate_x, maps.dtype).to(maps.device)
+        rows, columns = (matrix.to(maps.device) for matrix in self.interpolation(map_shape, maps.dtype))
         return rows @ maps @ columns.T
+
+    def interpolation(self, map_shape: tuple[int, int], dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+        """The matrices R, ``(Y, h)``, and C, ``(X, w)``, by which ``to_window`` of a map m is R m Cᵀ.
+
+        They are shared: they must not be written to.
+        """
+        scale, translate = self._placement_in_window(map_shape)
+        matrices = []
+        for axis, (length, seen) in enumerate(zip(map_shape, self.window_shape, strict=True)):
+            if map_shape == self.input_shape:  # the padding has no part in the frame's edge
+                start, stop = self._content[axis].start, self._content[axis].stop
+                at = translate[axis] + start * scale[axis]
+                matrix = F.pad(_interpolation(seen, stop - start, scale[axis], at, dtype), (start, length - stop))
+            else:
+                matrix = _interpolation(seen, length, scale[axis], translate[axis], dtype)
+            matrices.append(matrix)
+        return matrices[0], matrices[1]
 
     def paste(self, seen: torch.Tensor, outside: torch.Tensor | float = 0.0) -> torch.Tensor:
         """Lay what stands on the crop's grid on the frame's ``(..., Y, X)``, with ``outside`` around it."""
@@ -202,7 +217,7 @@ def _edges(crop: Crop, frame_shape: tuple[int, int]) -> tuple[int, int, int, int
     return int(top), int(bottom), int(left), int(right)
 
 
-@lru_cache(maxsize=16)  # five resolutions of stages, by rows and by columns, the same for frame after frame
+@lru_cache(maxsize=32)  # six resolutions, by rows and by columns, in two precisions, the same for frame after frame
 @torch.inference_mode(mode=False)  # what is kept must serve a later pass with a graph
 def _interpolation(length: int, map_length: int, scale: float, translate: float, dtype: torch.dtype) -> torch.Tensor:
     """The ``(length, map_length)`` matrix of linear interpolation, clamped at the ends; not to be written to."""

@@ -16,11 +16,16 @@ from napari_segcam.imaging.preprocessing import Geometry
 from napari_segcam.network.stages import Stage
 
 FRAME = (6, 8)
+UNCHANGED = Geometry(FRAME, FRAME, FRAME)
 
 
-def figures(values: NDArray[np.float32], region: NDArray[np.bool_], reason: Reason | None = None) -> Attention:
+def figures(
+    values: NDArray[np.float32],
+    region: NDArray[np.bool_],
+    reason: Reason | None = None,
+    geometry: Geometry = UNCHANGED,
+) -> Attention:
     """The figures of one stage called "deep", whose map has these raw values."""
-    geometry = Geometry(FRAME, FRAME, FRAME)
     heatmap = Heatmap(Stage("deep", "layer", 1, 1, "deep"), values, geometry, reason)
     probabilities = region[None].astype(np.float32)
     explanation = Explanation(
@@ -80,6 +85,39 @@ def test_a_small_map_is_interpolated_to_the_frame(region: NDArray[np.bool_]) -> 
     found = figures(small, region)
     assert found.mean == pytest.approx(heat.mean(), rel=1e-5)
     assert found.ratio == pytest.approx(heat[region].mean() / heat[~region].mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        Geometry(FRAME, (12, 12), (9, 12), (1, 0)),  # enlarged, between bars
+        Geometry(FRAME, (4, 4), (3, 4), (1, 0)),  # reduced
+        Geometry(FRAME, (8, 8), FRAME),  # padded
+        Geometry(FRAME, (8, 8), (8, 8), crop=(1, 5, 2, 8)),
+    ],
+)
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_the_figures_are_those_of_the_map_on_the_frame(
+    region: NDArray[np.bool_], geometry: Geometry, stride: int
+) -> None:
+    shape = geometry.input_shape[0] // stride, geometry.input_shape[1] // stride
+    values = np.random.default_rng(stride).random(shape, dtype=np.float32)
+    heat = geometry.to_window(torch.from_numpy(values).double()).numpy()
+    seen = region[geometry.window]
+    found = figures(values, region, geometry=geometry)
+    assert found.mean == pytest.approx(heat.mean(), rel=1e-9)
+    assert found.std == pytest.approx(heat.std(), rel=1e-9)
+    assert found.inside == pytest.approx(heat[seen].mean(), rel=1e-9)
+    assert found.outside == pytest.approx(heat[~seen].mean(), rel=1e-9)
+
+
+def test_heat_that_reaches_no_pixel_outside_is_none_there() -> None:
+    small = np.array([[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]], dtype=np.float32)
+    heat = F.interpolate(torch.from_numpy(small)[None, None], FRAME, mode="bilinear", align_corners=False)[0, 0].numpy()
+    found = figures(small, heat > 0)
+    assert found.outside == 0
+    assert found.undefined == "there is no heat outside the region"
+    assert figures(small, heat == 0).ratio == 0
 
 
 def test_heat_outside_alone_is_a_ratio_of_zero_and_not_undefined(region: NDArray[np.bool_]) -> None:

@@ -463,3 +463,14 @@ def test_a_frame_that_cannot_be_fed_is_refused_in_words(frame: NDArray[np.generi
 def test_colour_does_not_go_into_two_channels() -> None:
     with pytest.raises(SegcamError, match="in colour, but the network takes 2 channels"):
         prepare(np.zeros((32, 32, 3), np.uint8), ModelCard(input_channels=2), stride=32)
+
+
+@always_the_same
+@given(frames_with_crops(), rules, strides)
+def test_two_matrices_interpolate_a_map(cropped: tuple[tuple[int, int], Crop], rule: SizeRule, stride: int) -> None:
+    shape, crop = cropped
+    geometry = lay_out(shape, rule, 32, crop)
+    for map_shape in {(geometry.input_shape[0] // stride, geometry.input_shape[1] // stride), geometry.input_shape}:
+        maps = torch.rand(map_shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        rows, columns = geometry.interpolation(map_shape, torch.float64)
+        torch.testing.assert_close(rows @ maps @ columns.T, geometry.to_window(maps), atol=1e-9, rtol=1e-9)
