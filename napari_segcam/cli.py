@@ -34,6 +34,7 @@ from napari_segcam.commands.options import (
     stage_names,
 )
 from napari_segcam.errors import SegcamError
+from napari_segcam.openmp import keep_threads_awake
 
 app = typer.Typer(
     name="napari-segcam",
@@ -47,6 +48,7 @@ _INTERRUPTED = 130  # the exit code by which shells know Ctrl-C
 
 def main() -> None:
     """Run the command line; a user's fault is one line and exit code 2."""
+    keep_threads_awake()
     try:
         app()
     except SegcamError as error:
