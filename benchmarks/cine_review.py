@@ -10,16 +10,17 @@ down and speed up.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import random
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import napari
 import numpy as np
-import torch
 from measuring import machine, reference_network, speckle
 from rich.console import Console
 from rich.table import Table
@@ -31,6 +32,8 @@ from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.work import FrameComputer, Request
 from napari_segcam.viewer.worker import Job
 from napari_segcam.viewer.workspace import open_workspace
+
+T = TypeVar("T")
 
 
 def scrub(viewer: napari.Viewer, frames: Iterable[int]) -> list[float]:
@@ -54,12 +57,13 @@ def time_steps(viewer: napari.Viewer, frames: Iterable[int]) -> list[float]:
     return times
 
 
-def time_explainer(explainer: sc.Explainer, frames: np.ndarray) -> Iterator[float]:
-    """How long the explainer alone takes for a frame, in seconds."""
+def time_explainer(explainer: sc.Explainer, frames: np.ndarray) -> float:
+    """How long the explainer alone takes for a frame, in seconds, after one that does not count."""
+    explainer(frames[0])
     started = time.perf_counter()
     for frame in frames:
         explainer(frame)
-    yield (time.perf_counter() - started) / len(frames)
+    return (time.perf_counter() - started) / len(frames)
 
 
 def fill(session: ReviewSession, request: Request, frames: int, ended_at: list[float]) -> float:
@@ -79,13 +83,24 @@ def stop(session: ReviewSession) -> None:
         wait(20)
 
 
-def in_worker(session: ReviewSession, work: Callable[[], Iterator[float]]) -> float:
+def in_worker(session: ReviewSession, work: Callable[[], T]) -> T:
     """What something gives in the worker's thread: OpenMP slows down once two threads of a process have used it."""
-    given: list[float] = []
-    session._worker.submit(Job("own", "", work, on_result=given.append))
+    given: list[T] = []
+
+    def steps() -> Iterator[T]:
+        yield work()
+
+    session._worker.submit(Job("own", "", steps, on_result=given.append))
     while not given:
         wait(20)
     return given[0]
+
+
+def save_network(encoder: str, checkpoint: Path) -> None:
+    """Write the reference network with this encoder, as a user finds it."""
+    import torch
+
+    torch.save(reference_network(encoder).state_dict(), checkpoint)
 
 
 def main() -> None:
@@ -114,7 +129,8 @@ def main() -> None:
     session = ReviewSession.of(viewer)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "network.pth"
-        torch.save(reference_network(options.encoder).state_dict(), checkpoint)
+        with multiprocessing.get_context("spawn").Pool(1) as elsewhere:  # for the same reason as in_worker
+            elsewhere.apply(save_network, (options.encoder, checkpoint))
         session.load(str(checkpoint), "cpu")
         while session.network is None:
             wait(50)
@@ -156,7 +172,7 @@ def main() -> None:
     longest_frame = max(took)
     stop(session)
 
-    explainer = sc.Explainer(session.network, "hirescam", stages)
+    explainer = in_worker(session, lambda: sc.Explainer(session.network, "hirescam", stages))
     request = Request("hirescam", stages=stages)  # of which nothing is there yet
     fill(session, request, 1, ended_at)
     own, filling = [], []
@@ -188,14 +204,21 @@ def main() -> None:
             wait(500)
             time_steps(window, jumps[-3:])
             times += time_steps(window, jumps[first : first + 10])
+    plain.window._qt_window.raise_()
+    wait(500)
+    same_layers = scrub(plain, jumps)
     plain.close()
 
     table = Table("", "measured", "compared with", "bar", title=f"Cine review, {count} frames of {options.side} px")
-    over = max(computing) - max(alone)
-    table.add_row("longest stall, computing and scrubbing", f"{max(computing):.0f} ms", f"{max(alone):.0f} ms", "")
-    table.add_row("  beyond that of napari alone", f"{over:.0f} ms", "", "< 50 ms")
-    p99 = np.percentile(computing, 99) - np.percentile(alone, 99)
-    table.add_row("  the same, 99th percentile", f"{p99:.0f} ms", "", "")
+    for held, gaps in (("the image alone", alone), ("the same layers", same_layers)):
+        table.add_row(
+            "longest stall, computing and scrubbing",
+            f"{max(computing):.0f} ms",
+            f"{max(gaps):.0f} ms in napari with {held}",
+            f"{max(computing) - max(gaps):.0f} of < 50 ms",
+        )
+        p99 = np.percentile(computing, 99), np.percentile(gaps, 99)
+        table.add_row("  99th percentile", f"{p99[0]:.0f} ms", f"{p99[1]:.0f} ms", f"{p99[0] - p99[1]:.0f} ms")
     ratio = statistics.median(steps) / statistics.median(plain_steps)
     table.add_row(
         "step to a computed frame",

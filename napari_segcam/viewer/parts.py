@@ -70,25 +70,34 @@ class ImageChoice(Choice):
         self.offer([(layer.name, layer) for layer in self._session.images()], self._session.image)
 
 
-class Pane(QWidget):
-    """Holds a label of one line; whatever that says, nothing around it is laid out anew, as the whole window would be.
+class Line(QWidget):
+    """One line of text; whatever it says, nothing around it is laid out anew, as the whole window would be.
 
     Args:
-        label: that is held.
-        sample: rich text as high as any that it will say.
+        sample: as high as anything that it will say; rich text if that will be.
     """
 
-    def __init__(self, label: QLabel, sample: str = "<b>0</b>") -> None:
+    def __init__(self, sample: str = "0") -> None:
         super().__init__()
-        self._label = label
-        label.setParent(self)
-        label.setText(sample)
+        self._label = QLabel(sample, self)
+        rich = Qt.mightBeRichText(sample)
+        self._label.setTextFormat(Qt.TextFormat.RichText if rich else Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(label.sizeHint().height())
-        label.clear()
+        self.setFixedHeight(self._label.sizeHint().height())
+        self._label.clear()
 
     def resizeEvent(self, _event: QResizeEvent) -> None:  # noqa: N802
         self._label.resize(self.size())
+
+    def text(self) -> str:
+        """What it says."""
+        return self._label.text()
+
+    def say(self, words: str) -> None:
+        """Say something else."""
+        if words != self.text():
+            self._label.setText(words)
+            self._label.sizeHint()  # lays rich text out, which while it is painted would have it painted once more
 
 
 class RunBar(QWidget):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QWidget
 from superqt import QLabeledDoubleSlider
 
-from napari_segcam.viewer.parts import Choice, ImageChoice, Pane, RunBar, form, panel
+from napari_segcam.viewer.parts import Choice, ImageChoice, Line, RunBar, form, panel
 from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.work import Request
 
@@ -41,14 +41,14 @@ class SegmentationWidget(QWidget):
         self.budget.setValue(self.session.store.budget // _MB)
         self.budget.setKeyboardTracking(False)
         self.budget.setToolTip("How much memory results may take; the frames farthest from the one in view go first")
-        self.used = QLabel()
+        self.used = Line()
         self.discard = QPushButton("Discard my edits of this frame")
         self.discard.setToolTip("Frames in which you have painted are kept as they are, until you discard that here")
         self.run_bar = RunBar(self.session, "segment", "Segment")
         memory = QHBoxLayout()
         memory.setContentsMargins(0, 0, 0, 0)
         memory.addWidget(self.budget)
-        memory.addWidget(Pane(self.used))
+        memory.addWidget(self.used)
         held = QWidget()
         held.setLayout(memory)
         panel(
@@ -92,7 +92,7 @@ class SegmentationWidget(QWidget):
 
     def _refresh(self) -> None:
         self._show_discard()
-        self.used.setText(f"{self.session.used / _MB:.0f} MB used")
+        self.used.say(f"{self.session.used / _MB:.0f} MB used")
 
     def _show_discard(self) -> None:
         record = self.session.record

@@ -11,11 +11,11 @@ from napari.components import ViewerModel
 from napari.settings import get_settings
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from napari_segcam.viewer.finding_stepper import step_finding
 from napari_segcam.viewer.keys import key_rows, show_help
-from napari_segcam.viewer.parts import Pane
+from napari_segcam.viewer.parts import Line
 from napari_segcam.viewer.record import CineRecord, State
 from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.strip_plot import Curve, StripPicture, StripPlot
@@ -41,8 +41,7 @@ class StripWidget(QWidget):
         self.session = ReviewSession.of(napari_viewer)
         self.chosen: list[str] | None = None
         self.plot = StripPlot()
-        self.readouts = QLabel()
-        self.readouts.setTextFormat(Qt.TextFormat.RichText)
+        self.readouts = Line("<b>0</b>")
         self.menu = QMenu(self)
         curves = QToolButton()
         curves.setText("Curves  ")  # room for the arrow
@@ -56,7 +55,7 @@ class StripWidget(QWidget):
         for button in (curves, before, after, keys):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard stays with the canvas
             row.addWidget(button)
-        row.addWidget(Pane(self.readouts), 1)
+        row.addWidget(self.readouts, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
@@ -85,10 +84,10 @@ class StripWidget(QWidget):
         self.plot.look_at(frame)
         picture = self.plot.picture
         if picture.record is None:
-            self.readouts.clear()
+            self.readouts.say("")
             return
         lines = [summary_of(picture.record), *(self.plot.readout(curve, frame) for curve in picture.curves)]
-        self.readouts.setText("&nbsp;&nbsp; ".join(lines))
+        self.readouts.say("&nbsp;&nbsp; ".join(lines))
 
     def curves(self) -> list[str]:
         """Names of the curves that are shown."""

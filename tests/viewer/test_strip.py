@@ -262,24 +262,27 @@ def test_many_changes_are_drawn_at_most_twenty_times_a_second(
     assert 2 <= len(drawn) <= 20 * (perf_counter() - started) + 1
 
 
-def test_readouts_of_any_length_have_nothing_laid_out_anew(strip: StripWidget, qtbot: QtBot) -> None:
+def test_readouts_of_any_length_are_painted_once_and_nothing_is_laid_out_anew(strip: StripWidget, qtbot: QtBot) -> None:
     strip.show()
     qtbot.wait(50)
-    asked: list[QEvent] = []
+    heard: list[tuple[QObject | None, QEvent.Type]] = []
 
     class Listener(QObject):
-        def eventFilter(self, _watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-            if event is not None and event.type() == QEvent.Type.LayoutRequest:
-                asked.append(event)
+        def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+            if event is not None:
+                heard.append((watched, event.type()))
             return False
 
     listener = Listener()
     strip.installEventFilter(listener)
+    strip.readouts.installEventFilter(listener)
     for words in ("short", "<b>long</b> " * 30):
-        strip.readouts.setText(words)
-        qtbot.wait(20)
-    assert not asked
-    assert strip.readouts.width() == strip.readouts.parentWidget().width()
+        heard.clear()
+        strip.readouts.say(words)
+        qtbot.wait(50)
+        assert strip.readouts.text() == words
+        assert (strip, QEvent.Type.LayoutRequest) not in heard
+        assert heard.count((strip.readouts, QEvent.Type.Paint)) == 1
 
 
 def test_it_docks_below_the_canvas_and_leaves_nothing_behind(
