@@ -144,7 +144,8 @@ class RunBar(QWidget):
         layout.addWidget(self.message)
         session.job_changed.connect(Throttle(self.refresh, self).ask)
         self._slowly = QTimer(self)  # what a frame that takes minutes has to tell
-        self._slowly.setInterval(1000)
+        self._slowly.setSingleShot(True)
+        self._slowly.setInterval(1500)  # later than frames of a second tell it: each time the window is composed anew
         self._slowly.timeout.connect(self.refresh)
         for changed in (session.network_changed, session.image_changed, session.layers_changed):
             changed.connect(self.refresh)
@@ -155,8 +156,7 @@ class RunBar(QWidget):
         session = self._session
         missing = session.missing()
         self._pages.setCurrentIndex(int(session.busy))
-        if session.busy != self._slowly.isActive():
-            (self._slowly.start if session.busy else self._slowly.stop)()
+        (self._slowly.start if session.busy else self._slowly.stop)()
         self.run.setEnabled(missing is None)
         self.scope.setVisible(session.image is None or session.image.ndim > 2)
         if session.busy:
