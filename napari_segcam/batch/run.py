@@ -65,6 +65,7 @@ class Batch:
         out: the folder of the run.
         model: the checkpoint, or where else the network comes from. A network that is loaded already serves only
             without a cluster.
+        loaded: the network that has been loaded from ``model``, which then is not loaded again.
         wishes: what is wanted of every frame.
         truth: a folder of true masks, named as their images.
         truth_colours: red, green and blue by class name, of true masks that are painted.
@@ -93,6 +94,7 @@ class Batch:
         model: ModelSource | Network | str | Path,
         wishes: Wishes | None = None,
         *,
+        loaded: Network | None = None,
         truth: str | Path | None = None,
         truth_colours: Mapping[str, Colour] | None = None,
         num_samples: int | None = None,
@@ -118,7 +120,7 @@ class Batch:
         self._threads = threads or begun or torch.get_num_threads()
         self._colours, self._parquet, self._cluster, self._cancelled = truth_colours, parquet, cluster, cancelled
         with _torch_threads(self._threads):
-            self.network, self._model = _loaded(model, cluster)
+            self.network, self._model = _loaded(model, cluster, loaded)
             self._analysis = Analysis(self.network, self.wishes, cancelled=cancelled)
         if self.wishes.crop != "auto":
             parse_crop(self.wishes.crop, ArrayCine(np.zeros((1, 1), np.uint8)))  # refused once, not for every image
@@ -245,13 +247,15 @@ def _listed(source: Path, out: Path, truth: Path | None) -> list[BatchImage]:
     return with_truths(images, truth)
 
 
-def _loaded(model: ModelSource | Network | str | Path, cluster: Cluster | None) -> tuple[Network, ModelSource | None]:
+def _loaded(
+    model: ModelSource | Network | str | Path, cluster: Cluster | None, loaded: Network | None
+) -> tuple[Network, ModelSource | None]:
     if isinstance(model, Network):
         if cluster is not None:
             raise SegcamError("Other processes cannot share a network that is loaded: give the checkpoint's path.")
         return model, None
     source = model if isinstance(model, ModelSource) else ModelSource(str(model))
-    return source.load(), source
+    return loaded or source.load(), source
 
 
 def _given(source: ModelSource | None) -> dict[str, str | None]:

@@ -16,6 +16,7 @@ from napari_segcam.viewer.worker import Job
 if TYPE_CHECKING:
     from napari_segcam.batch.wishes import Wishes
     from napari_segcam.network.network import Network
+    from napari_segcam.network.source import ModelSource
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,12 @@ class FolderRun:
     with_report: bool = True
 
 
-def running_over(run: FolderRun, network: Network, wishes: Wishes, cancelled: Callable[[], bool]) -> Job:
-    """Examine every image of a folder."""
-    return Job("batch", f"Running over {run.images.name}", lambda: _examined(run, network, wishes, cancelled), 0)
+def running_over(
+    run: FolderRun, network: Network, source: ModelSource | None, wishes: Wishes, cancelled: Callable[[], bool]
+) -> Job:
+    """Examine every image of a folder, with a network and what it was loaded from, where that is known."""
+    title = f"Running over {run.images.name}"
+    return Job("batch", title, lambda: _examined(run, network, source, wishes, cancelled), 0)
 
 
 def wishes_of(plan: Plan | None, threshold: float) -> Wishes:
@@ -61,14 +65,16 @@ def wishes_of(plan: Plan | None, threshold: float) -> Wishes:
     )
 
 
-def _examined(run: FolderRun, network: Network, wishes: Wishes, cancelled: Callable[[], bool]) -> Iterator[Told]:
+def _examined(
+    run: FolderRun, network: Network, source: ModelSource | None, wishes: Wishes, cancelled: Callable[[], bool]
+) -> Iterator[Told]:
     from napari_segcam.batch.run import Batch
     from napari_segcam.reporting.report.writing import need_report
 
     if run.with_report:
         need_report()
     yield Told(0, 0, "Listing the images")
-    batch = Batch(run.images, run.out, network, wishes, truth=run.truth, cancelled=cancelled)
+    batch = Batch(run.images, run.out, source or network, wishes, loaded=network, truth=run.truth, cancelled=cancelled)
     total, done, failed = len(batch), 0, 0
     with closing(iter(batch)) as results:
         for result in results:

@@ -296,12 +296,14 @@ class ReviewSession(QObject):
 
     def run_over(self, run: FolderRun) -> None:
         """Do what was asked for in this image to all images of a folder."""
-        network = self.network
+        network, source = self.network, self.source
         if network is None:
             show_warning("Load a checkpoint first: Plugins ▸ napari-segcam ▸ Checkpoint.")
             return
         plan, threshold = None if self.review is None else self.review.plan, self.threshold
-        self.background.start(lambda cancelled: running_over(run, network, wishes_of(plan, threshold), cancelled))
+        self.background.start(
+            lambda cancelled: running_over(run, network, source, wishes_of(plan, threshold), cancelled)
+        )
 
     def cancel(self) -> None:
         """Stop computing; what has come stays."""

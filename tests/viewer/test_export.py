@@ -17,12 +17,14 @@ from qtpy.QtWidgets import QFileDialog
 from rich.console import Console
 
 from napari_segcam.batch.run import Batch
+from napari_segcam.batch.run_folder import RunFolder
 from napari_segcam.batch.wishes import Wishes
 from napari_segcam.commands.explaining import explain_cine
 from napari_segcam.evidence.attention import attention
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.network.network import Network
+from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.exporting import Export
 from napari_segcam.viewer.folder_run import FolderRun
 from napari_segcam.viewer.session import ReviewSession
@@ -153,6 +155,7 @@ def test_a_run_over_a_folder_is_the_batch(
     for number, frame in enumerate(frames[:2]):
         Image.fromarray(frame).save(images / f"image_{number}.png")
     (images / "broken.png").write_bytes(b"not a picture")
+    explained.source = ModelSource("somewhere/network.pth", "Unet", "resnet18")
     explained.run_over(FolderRun(images, tmp_path / "run", with_report=False))
     ended(qtbot, explained)
     told = explained.background.told
@@ -162,6 +165,8 @@ def test_a_run_over_a_folder_is_the_batch(
     for _ in Batch(images, tmp_path / "headless", network, wishes):
         pass
     assert (tmp_path / "run" / "results.csv").read_text() == (tmp_path / "headless" / "results.csv").read_text()
+    given = (RunFolder(tmp_path / "run").settings() or {})["given"]
+    assert (given["model"], given["architecture"], given["encoder"]) == ("network.pth", "Unet", "resnet18")
 
 
 def test_a_report_that_cannot_be_written_is_refused_before_the_run(
