@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # Spins, of which libgomp counts 100,000 to a millisecond: 200 ms, which is what LLVM's OpenMP, that of torch elsewhere,
 # waits by itself.
-_SPINS = 20_000_000
+_SPINS = "20000000"
 
 
 def keep_threads_awake() -> None:
@@ -17,4 +19,17 @@ def keep_threads_awake() -> None:
     imported, and leaves alone what the user has set. Processes that this one starts are told too.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", str(_SPINS))
+        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
+
+
+@contextmanager
+def unasked() -> Iterator[None]:
+    """Meanwhile have the environment as if nothing had been asked of it, for processes that share the processor."""
+    asked = os.environ.get("GOMP_SPINCOUNT") == _SPINS
+    if asked:
+        del os.environ["GOMP_SPINCOUNT"]
+    try:
+        yield
+    finally:
+        if asked:
+            os.environ["GOMP_SPINCOUNT"] = _SPINS

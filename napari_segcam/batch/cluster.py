@@ -17,6 +17,7 @@ from napari_segcam.batch.examination import Examined
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.job import Job, do
 from napari_segcam.errors import SegcamError
+from napari_segcam.openmp import unasked
 from napari_segcam.optional import needed
 
 if TYPE_CHECKING:
@@ -148,8 +149,9 @@ def _environment(threads: int) -> Iterator[None]:
         "MKL_NUM_THREADS": count,
         "OPENBLAS_NUM_THREADS": count,
         "OMP_WAIT_POLICY": "PASSIVE",
+        "GOMP_SPINCOUNT": "0",  # goes before the policy, and a lost worker's successor would have this process's
     }
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": environment}):
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": environment}), unasked():
         yield
 
 

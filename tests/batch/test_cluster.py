@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,17 @@ def test_two_workers_one_of_them_killed_give_the_same_bits(
     assert [result.image for result in results if result.error] == ["image_3.png"]
     assert all_files(tmp_path / "run") == alone
     assert not worker_processes()
+
+
+def test_workers_leave_the_processor_to_each_other_while_they_wait(
+    checkpoint: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOMP_SPINCOUNT", "20000000")  # as the command has it for its own threads
+    run = sc.run_batch(images / "data", tmp_path / "run", source(checkpoint), WISHES, num_samples=2, cluster=Cluster(1))
+    with closing(run):
+        next(run)
+        environments = [worker.environ() for worker in worker_processes()]
+    assert {environment["GOMP_SPINCOUNT"] for environment in environments} == {"0"}
 
 
 @pytest.fixture(autouse=True)
