@@ -10,7 +10,6 @@ down and speed up.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import random
 import statistics
 import tempfile
@@ -21,7 +20,7 @@ from typing import TypeVar
 
 import napari
 import numpy as np
-from measuring import machine, reference_network, speckle
+from measuring import machine, save_reference_network, speckle
 from rich.console import Console
 from rich.table import Table
 from ui import Gaps, wait
@@ -96,13 +95,6 @@ def in_worker(session: ReviewSession, work: Callable[[], T]) -> T:
     return given[0]
 
 
-def save_network(encoder: str, checkpoint: Path) -> None:
-    """Write the reference network with this encoder, as a user finds it."""
-    import torch
-
-    torch.save(reference_network(encoder).state_dict(), checkpoint)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=256)
@@ -129,8 +121,7 @@ def main() -> None:
     session = ReviewSession.of(viewer)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "network.pth"
-        with multiprocessing.get_context("spawn").Pool(1) as elsewhere:  # for the same reason as in_worker
-            elsewhere.apply(save_network, (options.encoder, checkpoint))
+        save_reference_network(checkpoint, options.encoder)
         session.load(str(checkpoint), "cpu")
         while session.network is None:
             wait(50)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import multiprocessing
 import statistics
 import sys
 import time
@@ -30,6 +31,19 @@ def reference_network(encoder: str = "efficientnet-b5", side: int = 256) -> nn.M
     torch.manual_seed(0)
     module = smp.UnetPlusPlus(encoder, encoder_weights=None, classes=1)
     return with_fitted_norms(module, side, images=4).eval()
+
+
+def save_reference_network(checkpoint: Path, encoder: str, side: int = 256) -> None:
+    """Write the reference network's weights, made in another process.
+
+    OpenMP slows down for good once two threads of a process have used it, and a viewer's worker is to be the only one.
+    """
+    with multiprocessing.get_context("spawn").Pool(1) as elsewhere:
+        elsewhere.apply(_save_reference_network, (checkpoint, encoder, side))
+
+
+def _save_reference_network(checkpoint: Path, encoder: str, side: int) -> None:
+    torch.save(reference_network(encoder, side).state_dict(), checkpoint)
 
 
 def speckle(side: int, frames: int | None = None, seed: int = 0) -> NDArray[np.uint8]:

@@ -37,11 +37,7 @@ Frames = list[NDArray[np.uint8]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=850)
-    parser.add_argument("--width", type=int, default=1024)
-    parser.add_argument("--height", type=int, default=768)
-    options = parser.parse_args()
+    options = long_cine_options(__doc__)
 
     table = Table(
         "",
@@ -64,6 +60,15 @@ def main() -> None:
     console = Console(width=120)
     console.print(table)
     console.print(machine())
+
+
+def long_cine_options(description: str | None) -> argparse.Namespace:
+    """The size of the long cine, as given on the command line: frames, width and height."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=850)
+    parser.add_argument("--width", type=int, default=1024)
+    parser.add_argument("--height", type=int, default=768)
+    return parser.parse_args()
 
 
 def measure(path: Path) -> tuple[float, float, float, float, float]:

@@ -8,15 +8,13 @@ small one at 128 × 128 pixels, so that this takes minutes; heatmaps of any netw
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
 
 import napari
-import torch
-from measuring import machine, peak_extra_memory, reference_network
-from opening import different_frames, jpeg_dicom
+from measuring import machine, peak_extra_memory, save_reference_network
+from opening import different_frames, jpeg_dicom, long_cine_options
 from rich.console import Console
 from rich.table import Table
 from ui import wait
@@ -31,11 +29,7 @@ _SIDE = 128
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=850)
-    parser.add_argument("--width", type=int, default=1024)
-    parser.add_argument("--height", type=int, default=768)
-    options = parser.parse_args()
+    options = long_cine_options(__doc__)
 
     viewer = napari.Viewer()
     viewer.window.resize(1366, 768)
@@ -44,7 +38,7 @@ def main() -> None:
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        torch.save(reference_network("efficientnet-b0", _SIDE).state_dict(), folder / "network.pth")
+        save_reference_network(folder / "network.pth", "efficientnet-b0", _SIDE)
         card = ModelCard(
             architecture="UnetPlusPlus",
             encoder="efficientnet-b0",

@@ -88,9 +88,8 @@ def attention_to(explanation: Explanation, regions: Sequence[NDArray[np.bool_]])
             maps, frame = geometry.to_window(maps).double(), _Grid.of(geometry.window_shape)
         else:
             maps, frame = maps.double(), _Grid.interpolated(geometry, map_shape)
-        means, stds = frame.means(maps, shown), frame.stds(maps)
-        for name, (mean, *of_parts), std in zip(names, means, stds, strict=True):
-            assert mean is not None  # no frame is empty
+        means, of_regions = frame.means(maps, shown)
+        for name, mean, of_parts, std in zip(names, means, of_regions, frame.stds(maps, means), strict=True):
             pairs = zip(of_parts[::2], of_parts[1::2], strict=True)
             for of_region, (inside, outside) in zip(figures, pairs, strict=True):
                 of_region[name] = _attention(explanation.heatmaps[name], mean, std, inside, outside)
@@ -145,12 +144,12 @@ class _Grid:
         rows, columns = geometry.interpolation(map_shape, torch.float64)
         return cls(len(rows) * len(columns), torch.outer(rows.sum(0), columns.sum(0)), (rows, columns))
 
-    def means(self, maps: torch.Tensor, regions: Sequence[_Region]) -> list[list[float | None]]:
-        """For each of ``(N, h, w)`` maps the mean everywhere, then for each region that inside and that outside.
+    def means(self, maps: torch.Tensor, regions: Sequence[_Region]) -> tuple[list[float], list[list[float | None]]]:
+        """For each of ``(N, h, w)`` maps the mean everywhere, and for each region that inside and that outside.
 
-        It is None where there is no pixel.
+        The latter are None where there is no pixel.
         """
-        weights, sizes = [self._everywhere], [self._size]
+        weights, sizes = [self._everywhere], []
         for region in regions:
             inside = self._inside(region)
             weights += [inside, self._everywhere - inside]
@@ -158,12 +157,15 @@ class _Grid:
         # What is left by rounding is none: where all heat lies inside, that outside is exactly 0, and the other way.
         shares = F.hardshrink(torch.stack(weights), self._rounding)
         sums = (maps.flatten(1) @ shares.flatten(1).T).tolist()
-        return [[one / size if size else None for one, size in zip(row, sizes, strict=True)] for row in sums]
+        return [row[0] / self._size for row in sums], [
+            [one / size if size else None for one, size in zip(row[1:], sizes, strict=True)] for row in sums
+        ]
 
-    def stds(self, maps: torch.Tensor) -> list[float]:
-        """The standard deviation everywhere of each of ``(N, h, w)`` maps."""
-        means = maps.flatten(1) @ self._everywhere.flatten() / self._size
-        centred = maps - means[:, None, None]  # before squaring, or close values would lose their digits
+    def stds(self, maps: torch.Tensor, means: Sequence[float]) -> list[float]:
+        """The standard deviation everywhere of each of ``(N, h, w)`` maps, whose means are these."""
+        centred = (
+            maps - maps.new_tensor(means)[:, None, None]
+        )  # before squaring, or close values would lose their digits
         if self._blending is None:
             squares = centred.square_()
         else:
