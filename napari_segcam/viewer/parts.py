@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
-from qtpy.QtGui import QResizeEvent
+from qtpy.QtCore import QEvent, QSignalBlocker, Qt, QTimer, Signal
+from qtpy.QtGui import QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -79,12 +79,29 @@ class Line(QWidget):
 
     def __init__(self, sample: str = "0") -> None:
         super().__init__()
-        self._label = QLabel(sample, self)
+        self._sample = sample
+        self._label = QLabel(self)
         rich = Qt.mightBeRichText(sample)
         self._label.setTextFormat(Qt.TextFormat.RichText if rich else Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._fit()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        super().showEvent(event)
+        self._fit()  # a style gives a widget its font when it is shown first
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit()
+
+    def _fit(self) -> None:
+        """Be as high as the sample is in the font as it is now."""
+        words = self._label.text()
+        self._label.ensurePolished()
+        self._label.setText(self._sample)
         self.setFixedHeight(self._label.sizeHint().height())
-        self._label.clear()
+        self._label.setText(words)
 
     def resizeEvent(self, _event: QResizeEvent) -> None:  # noqa: N802
         self._label.resize(self.size())

@@ -41,7 +41,7 @@ class StripWidget(QWidget):
         self.session = ReviewSession.of(napari_viewer)
         self.chosen: list[str] | None = None
         self.plot = StripPlot()
-        self.readouts = Line("<b>0</b>")
+        self.readouts = Line("■ <b>0</b>")
         self.menu = QMenu(self)
         curves = QToolButton()
         curves.setText("Curves  ")  # room for the arrow

@@ -12,6 +12,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QObject, QPoint, Qt
 from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QLabel
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from napari_segcam.viewer.finding_stepper import next_finding, runs, step_finding
@@ -283,6 +284,15 @@ def test_readouts_of_any_length_are_painted_once_and_nothing_is_laid_out_anew(st
         assert strip.readouts.text() == words
         assert (strip, QEvent.Type.LayoutRequest) not in heard
         assert heard.count((strip.readouts, QEvent.Type.Paint)) == 1
+
+
+def test_readouts_are_not_cut_off_in_a_larger_font(strip: StripWidget, qtbot: QtBot) -> None:
+    strip.setStyleSheet("QWidget { font-size: 20pt; }")
+    strip.readouts.say("area <b>1,046 mm²</b>, encoder_5")
+    strip.show()
+    qtbot.wait(50)
+    label = strip.readouts.findChild(QLabel)
+    assert label.height() >= label.sizeHint().height()
 
 
 def test_it_docks_below_the_canvas_and_leaves_nothing_behind(
