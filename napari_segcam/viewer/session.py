@@ -30,7 +30,7 @@ from napari_segcam.viewer.review import Review
 from napari_segcam.viewer.run import Run
 from napari_segcam.viewer.scan_outline import drawn_on
 from napari_segcam.viewer.schedule import Scope
-from napari_segcam.viewer.status_overlay import StatusOverlay, status
+from napari_segcam.viewer.status_overlay import StatusOverlay, frame_status, scale_status
 from napari_segcam.viewer.throttle import Throttle
 from napari_segcam.viewer.work import Request, Source
 from napari_segcam.viewer.worker import Job, Worker
@@ -409,7 +409,10 @@ class ReviewSession(QObject):
     def _tell_of_view(self) -> None:
         """Have them follow the frame in view."""
         review, figures = self.review, self.figures()
-        self._status.say("" if review is None else status(review, self._frame))
+        self._status.say(
+            "" if review is None else frame_status(review, self._frame),
+            "" if review is None else scale_status(review),
+        )
         if figures != self._figures:
             self._figures = figures
             self.figures_changed.emit()

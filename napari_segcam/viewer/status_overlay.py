@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textwrap import fill
+from typing import Any
 
 from napari.components import ViewerModel
 from napari.components.overlays import TextOverlay
@@ -10,29 +11,42 @@ from napari.components.overlays import TextOverlay
 from napari_segcam.viewer.record import State
 from napari_segcam.viewer.review import Review
 
-_NAME = "segcam_status"
 _WIDTH = 60  # characters
+_COLOUR = "#ffb000"
 
 
 class StatusOverlay:
-    """A few words in the corner of a viewer's canvas."""
+    """A few words in the corner of a viewer's canvas: one line on the colours, and above it some on the frame.
+
+    Words that change take napari as long to draw as several layers, and a box behind them twice as long. So what
+    comes and goes while the user scrubs has no box, and is hidden by its opacity alone.
+    """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._overlays = viewer.canvas.overlays
-        self._overlay = TextOverlay(position="bottom_left", font_size=9, box=True)
-        self._overlays[_NAME] = self._overlay
+        self._of_scale = self._added("segcam_scale", TextOverlay(position="bottom_left", font_size=9, box=True))
+        self._of_frame = self._added(
+            "segcam_status", TextOverlay(position="bottom_left", font_size=10, color=_COLOUR, opacity=0)
+        )
 
-    def say(self, words: str) -> None:
-        """Show these words, or nothing."""
-        if self._overlays.get(_NAME) is not self._overlay:  # the user has taken it out
-            return
-        if self._overlay.text != words:
-            self._overlay.text = words
-        if self._overlay.visible != bool(words):
-            self._overlay.visible = bool(words)
+    def say(self, of_frame: str, of_scale: str) -> None:
+        """Show these words on the frame in view and on what its heat is scaled to, or nothing."""
+        if self._is_there("segcam_scale", self._of_scale):
+            _set(self._of_scale, text=of_scale, visible=bool(of_scale))
+        if self._is_there("segcam_status", self._of_frame):
+            if of_frame:
+                _set(self._of_frame, text=of_frame, visible=True)
+            _set(self._of_frame, opacity=float(bool(of_frame)))
+
+    def _added(self, name: str, overlay: TextOverlay) -> TextOverlay:
+        self._overlays[name] = overlay
+        return overlay
+
+    def _is_there(self, name: str, overlay: TextOverlay) -> bool:
+        return self._overlays.get(name) is overlay  # the user may have taken it out
 
 
-def status(review: Review, frame: int) -> str:
+def frame_status(review: Review, frame: int) -> str:
     """What is to be said of a frame in view."""
     if review.plan is None:
         return ""
@@ -42,9 +56,19 @@ def status(review: Review, frame: int) -> str:
     for name, layer in review.layers.heatmaps.items():
         if layer.visible and (reason := review.why_empty(name)) is not None:
             lines.append(fill(f"{name}: no heat, since {reason}", _WIDTH))
-    if any(layer.visible for layer in review.layers.heatmaps.values()):
-        lines.append(_of_scale(review))
     return "\n".join(line for line in lines if line)
+
+
+def scale_status(review: Review) -> str:
+    """What is to be said of the colours of a review's heat."""
+    if review.plan is None or not any(layer.visible for layer in review.layers.heatmaps.values()):
+        return ""
+    frames = len(review.record)
+    if frames == 1 or review.layers.heat.scale == "frame":
+        return "heat scaled to this frame"
+    seen = review.layers.heat.seen()
+    # How many they are, the strip tells: here each change would draw the whole canvas anew.
+    return "heat scaled to the clip" + ("" if seen == frames else " so far")
 
 
 def _of_frame(review: Review, frame: int) -> str:
@@ -59,10 +83,8 @@ def _of_frame(review: Review, frame: int) -> str:
     return ""
 
 
-def _of_scale(review: Review) -> str:
-    frames = len(review.record)
-    if frames == 1 or review.layers.heat.scale == "frame":
-        return "heat scaled to this frame"
-    seen = review.layers.heat.seen()
-    # How many they are, the strip tells: here each change would draw the whole canvas anew.
-    return "heat scaled to the clip" + ("" if seen == frames else " so far")
+def _set(overlay: TextOverlay, **values: Any) -> None:
+    """Set what is not so already, since each setting has the canvas drawn."""
+    for name, value in values.items():
+        if getattr(overlay, name) != value:
+            setattr(overlay, name, value)

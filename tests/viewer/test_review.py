@@ -15,7 +15,7 @@ from napari_segcam.explanation.target import Target
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.record import CineRecord, State
 from napari_segcam.viewer.session import ReviewSession
-from napari_segcam.viewer.status_overlay import status
+from napari_segcam.viewer.status_overlay import frame_status, scale_status
 from napari_segcam.viewer.work import CORRECTED, FrameComputer, Request
 
 Finish = Callable[[ReviewSession], None]
@@ -281,14 +281,14 @@ def test_a_frame_that_fails_is_told_once_and_the_others_are_computed(
 def test_what_is_not_computed_is_told_from_what_is_not_found(reviewed: ReviewSession, finish: Finish) -> None:
     review = reviewed.review
     assert review is not None
-    assert status(review, 0) == ""
+    assert frame_status(review, 0) == ""
     reviewed.set_threshold(0.99)
     reviewed.run(EXPLAIN, "this")
     finish(reviewed)
-    assert status(review, 0).startswith("nothing found above 0.99")
-    assert "encoder_5: no heat" in status(review, 0).replace("\n", " ")
+    assert frame_status(review, 0).startswith("nothing found above 0.99")
+    assert "encoder_5: no heat" in frame_status(review, 0).replace("\n", " ")
     reviewed.go_to(5)
-    assert status(review, 5).startswith("not computed")
+    assert frame_status(review, 5).startswith("not computed")
     assert np.isnan(heat_of(reviewed, "encoder_5").data[5]).all()
     assert not np.isnan(heat_of(reviewed, "encoder_5").data[0]).any()
 
@@ -309,12 +309,12 @@ def test_the_scale_of_the_clip_says_so_far_until_all_frames_are_in(reviewed: Rev
     assert layers is not None
     reviewed.run(EXPLAIN, "this")
     finish(reviewed)
-    assert status(review, 0) == "heat scaled to the clip so far"
+    assert scale_status(review) == "heat scaled to the clip so far"
     reviewed.run(EXPLAIN, "all")
     finish(reviewed)
-    assert status(review, 0) == "heat scaled to the clip"
+    assert scale_status(review) == "heat scaled to the clip"
     layers.set_scale("frame")
-    assert status(review, 0) == "heat scaled to this frame"
+    assert scale_status(review) == "heat scaled to this frame"
     shown = heat_of(reviewed, "encoder_5")
     reviewed.go_to(4)
     assert shown.contrast_limits[1] == pytest.approx(np.max(shown.data[4]))

@@ -206,7 +206,8 @@ def test_heat_is_drawn_where_the_map_says(
     assert layers is not None
     (heatmap,) = layers.heatmaps.values()
     heatmap.colorbar.visible = False
-    viewer.canvas.overlays["segcam_status"].visible = False
+    for name in ("segcam_status", "segcam_scale"):
+        viewer.canvas.overlays[name].visible = False
     assert layers.mask is not None
     layers.mask.visible = False
     values = np.zeros_like(heatmap.data)
