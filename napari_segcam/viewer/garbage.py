@@ -6,6 +6,12 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtWidgets import QApplication
+
+_MANY_STEPS = 300
+_RESTING_MS = 2000
+
 
 @contextmanager
 def made_to_stay() -> Iterator[None]:
@@ -25,3 +31,35 @@ def made_to_stay() -> Iterator[None]:
             gc.unfreeze()
         if was_enabled:
             gc.enable()
+
+
+class Tidying:
+    """Has the collector look through all objects while the user rests, so that it need not while they scrub.
+
+    Napari leaves some hundred objects to it with every step: after about 1,500 of them it would stop the window for
+    half a second.
+
+    Args:
+        parent: in the UI thread, with which this ends.
+    """
+
+    def __init__(self, parent: QObject) -> None:
+        self._steps = 0
+        self._rest = QTimer(parent)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_RESTING_MS)
+        self._rest.timeout.connect(self._tidy)
+
+    def note_step(self) -> None:
+        """The user has come to another frame."""
+        self._steps += 1
+        self._rest.start()
+
+    def _tidy(self) -> None:
+        if self._steps < _MANY_STEPS or not gc.isenabled():
+            return
+        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:  # in the midst of a stroke, or of a drag
+            self._rest.start()
+            return
+        gc.collect()
+        self._steps = 0

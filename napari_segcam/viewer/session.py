@@ -18,6 +18,7 @@ from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.background import Background
 from napari_segcam.viewer.exporting import Export, exporting
 from napari_segcam.viewer.folder_run import FolderRun, running_over, wishes_of
+from napari_segcam.viewer.garbage import Tidying
 from napari_segcam.viewer.jobs import finding_scan, loading, saving_card
 from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.layers import ExplanationLayers
@@ -116,6 +117,7 @@ class ReviewSession(QObject):
         self._status = StatusOverlay(viewer)
         self._seen: _Seen | None = None
         self._later = Throttle(self._tell, self, _OUT_OF_VIEW_MS)
+        self._tidying = Tidying(self)
         self._worker = Worker(import_torch)
         next_job = weakref.WeakMethod(self._next_job)
         self._worker.standing = lambda: method() if (method := next_job()) is not None else None
@@ -421,6 +423,7 @@ class ReviewSession(QObject):
         frame = self.current_frame()
         if frame != self._frame:
             self._frame = frame
+            self._tidying.note_step()
             if self.review is not None:
                 self.review.look_at(frame)
             self.frame_changed.emit(frame)

@@ -16,17 +16,17 @@ _COLOUR = "#ffb000"
 
 
 class StatusOverlay:
-    """A few words in the corner of a viewer's canvas: one line on the colours, and above it some on the frame.
+    """A few words in the corners of a viewer's canvas: on the frame in view above, on the colours below.
 
-    Words that change take napari as long to draw as several layers, and a box behind them twice as long. So what
-    comes and goes while the user scrubs has no box, and is hidden by its opacity alone.
+    Words that change take napari as long to draw as several layers, and have it draw twice, since they may need another
+    place. So what comes and goes while the user scrubs keeps its words and place, and is only seen through.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._overlays = viewer.canvas.overlays
         self._of_scale = self._added("segcam_scale", TextOverlay(position="bottom_left", font_size=9, box=True))
         self._of_frame = self._added(
-            "segcam_status", TextOverlay(position="bottom_left", font_size=10, color=_COLOUR, opacity=0)
+            "segcam_status", TextOverlay(position="top_left", font_size=11, color=_COLOUR, box=False, opacity=0)
         )
 
     def say(self, of_frame: str, of_scale: str) -> None:
@@ -36,7 +36,7 @@ class StatusOverlay:
         if self._is_there("segcam_status", self._of_frame):
             if of_frame:
                 _set(self._of_frame, text=of_frame, visible=True)
-            _set(self._of_frame, opacity=float(bool(of_frame)))
+            _set(self._of_frame, opacity=float(bool(of_frame)), box=bool(of_frame))
 
     def _added(self, name: str, overlay: TextOverlay) -> TextOverlay:
         self._overlays[name] = overlay
