@@ -163,9 +163,8 @@ class _Grid:
 
     def stds(self, maps: torch.Tensor, means: Sequence[float]) -> list[float]:
         """The standard deviation everywhere of each of ``(N, h, w)`` maps, whose means are these."""
-        centred = (
-            maps - maps.new_tensor(means)[:, None, None]
-        )  # before squaring, or close values would lose their digits
+        # Before squaring, or close values would lose their digits.
+        centred = maps - maps.new_tensor(means)[:, None, None]
         if self._blending is None:
             squares = centred.square_()
         else:

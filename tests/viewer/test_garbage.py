@@ -48,9 +48,16 @@ def test_the_collector_is_left_as_it_was() -> None:
         gc.enable()
 
 
-@pytest.mark.parametrize(("steps", "is_tidied"), [(5, True), (4, False)])
+@pytest.mark.parametrize(
+    ("steps", "is_wanted", "is_tidied"),
+    [
+        pytest.param(5, True, True, id="many steps"),
+        pytest.param(4, True, False, id="few steps"),
+        pytest.param(5, False, False, id="the user wants no collector"),
+    ],
+)
 def test_after_many_steps_all_is_collected_once_the_user_rests(
-    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, steps: int, is_tidied: bool
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, steps: int, is_wanted: bool, is_tidied: bool
 ) -> None:
     monkeypatch.setattr(garbage, "_MANY_STEPS", 5)
     monkeypatch.setattr(garbage, "_RESTING_MS", 20)
@@ -58,24 +65,13 @@ def test_after_many_steps_all_is_collected_once_the_user_rests(
         gone = weakref.ref(Knot())
     parent = QObject()
     tidying = Tidying(parent)
-    for _ in range(steps):
-        tidying.note_step()
-    assert gone() is not None
-    qtbot.wait(100)
-    assert (gone() is None) == is_tidied
-
-
-def test_nothing_is_collected_for_a_user_who_wants_no_collector(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(garbage, "_MANY_STEPS", 1)
-    monkeypatch.setattr(garbage, "_RESTING_MS", 20)
-    with made_to_stay():
-        stays = weakref.ref(Knot())
-    parent = QObject()
-    tidying = Tidying(parent)
-    gc.disable()
+    if not is_wanted:
+        gc.disable()
     try:
-        tidying.note_step()
+        for _ in range(steps):
+            tidying.note_step()
+        assert gone() is not None
         qtbot.wait(100)
-        assert stays() is not None
+        assert (gone() is None) == is_tidied
     finally:
         gc.enable()
