@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
+from unittest import mock
 
 import torch
 from contest import Contest
+
+PAUSE = 0.3  # seconds after which the threads of either process are asleep
+
+_LIBGOMP_S_OWN = {"GOMP_SPINCOUNT": "300000"}  # which this library raises where nothing has been asked for
 
 
 class Apart:
@@ -32,7 +38,8 @@ def apart(contest: Contest) -> Iterator[Apart]:
     process = multiprocessing.get_context("spawn").Process(
         target=_serve, args=(theirs, contest.encoder, contest.side, torch.get_num_threads()), daemon=True
     )
-    process.start()
+    with mock.patch.dict(os.environ, _LIBGOMP_S_OWN):
+        process.start()
     theirs.close()
     try:
         yield Apart(ours)

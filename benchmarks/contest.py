@@ -12,6 +12,7 @@ from measuring import reference_network, speckle
 from one_pass import run
 from torch import nn
 
+from napari_segcam.explanation.allocator import keep_freed_memory
 from napari_segcam.explanation.methods import METHODS
 from napari_segcam.explanation.recomputation import repeatable_blocks
 from napari_segcam.network.inference import inference_form
@@ -40,6 +41,7 @@ class Contest:
 
     @cached_property
     def own(self) -> nn.Module:
+        keep_freed_memory()  # as the explainer does
         return inference_form(self.plain).module
 
     @cached_property
@@ -56,12 +58,15 @@ class Contest:
 
     @cached_property
     def x(self) -> torch.Tensor:
-        frame = torch.from_numpy(speckle(self.side)).float() / 255
-        return ((frame - 0.45) / 0.225).expand(1, 3, -1, -1).contiguous()
+        return self.input_of(seed=0)
 
     @cached_property
     def channels_last(self) -> torch.Tensor:
         return self.x.contiguous(memory_format=torch.channels_last)
+
+    def input_of(self, seed: int) -> torch.Tensor:
+        frame = torch.from_numpy(speckle(self.side, seed=seed)).float() / 255
+        return ((frame - 0.45) / 0.225).expand(1, 3, -1, -1).contiguous()
 
     def region(self, logits: torch.Tensor) -> torch.Tensor:
         region = torch.zeros_like(logits)

@@ -52,14 +52,18 @@ def speckle(side: int, frames: int | None = None, seed: int = 0) -> NDArray[np.u
     return np.clip(np.random.default_rng(seed).gamma(2.0, 40.0, shape), 0, 255).astype(np.uint8)
 
 
-def interleaved(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def interleaved(
+    contestants: Mapping[str, Callable[[], object]], rounds: int, pause: float = 0
+) -> dict[str, list[float]]:
     """Seconds of each contestant in each round, after one round that does not count.
 
-    They take turns, so that a machine that slows down or speeds up does so for all of them.
+    They take turns, so that a machine that slows down or speeds up does so for all of them. The pause before each turn,
+    in seconds, is for contestants in processes of their own: threads of the one before may be awake for a while.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(rounds + 1):
         for name, run in contestants.items():
+            time.sleep(pause)
             start = time.perf_counter()
             run()
             if number:

@@ -25,6 +25,9 @@ from napari_segcam.network.inference.same_precision import remember_precision, s
 # quarter as large, and is always kept.
 _LARGEST_KEPT = 16 * 2**20
 
+# From so many pixels on, a convolution is faster than a matrix product, though it lays out its weights anew each time.
+_MANY_PIXELS = 1024
+
 
 class MBConv(nn.Module):
     """A 1×1 expansion, a depthwise convolution, squeeze-and-excite and a 1×1 projection; E channels inside.
@@ -56,8 +59,7 @@ class MBConv(nn.Module):
         """The wide map ``(B, E, H, W)`` before its activation; the input itself in a block that does not expand."""
         if not self.expands:
             return x
-        # The bias is added after: a product that begins with the bias copies it to every pixel first.
-        return _map((_pixels(x) @ self.expand_weight.mT).add_(self.expand_bias), x.shape)
+        return F.conv2d(x, self.expand_weight[..., None, None], self.expand_bias)
 
     def filtered(self, expanded: torch.Tensor, overwrite: bool = False) -> torch.Tensor:
         """The depthwise convolution's output ``(B, E, h, w)`` before its activation."""
@@ -65,13 +67,12 @@ class MBConv(nn.Module):
 
     def gate(self, active: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Squeeze-and-excite's weight of each wide channel ``(B, E)``, and its hidden layer ``(B, R)``."""
-        hidden = F.linear(_sums(_pixels(active)) / active[0, 0].numel(), self.reduce_weight, self.reduce_bias)
+        hidden = F.linear(_pixels(active).mean(1), self.reduce_weight, self.reduce_bias)
         return F.linear(F.silu(hidden), self.excite_weight, self.excite_bias).sigmoid_(), hidden
 
     def projected(self, x: torch.Tensor, active: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
         """The block's output from its input and its active wide map."""
-        weight = (self.project_weight * gate[:, None]).mT  # (B, E, D)
-        output = _map(torch.baddbmm(self.project_bias, _pixels(active), weight), active.shape)
+        output = _pointwise(active, self.project_weight * gate[:, None], self.project_bias)
         return output.add_(x) if self.adds_input else output
 
 
@@ -102,16 +103,16 @@ def _input_gradient(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
     expanded = kept if ctx.keeps_expanded else block.expanded(kept)
     if filtered is None:
         filtered = block.filtered(expanded)
-    gated = _pixels(gradient) @ block.project_weight
+    gated = _pixels(_pointwise(gradient, block.project_weight.mT))
     # The gate's gradient is Σ over the pixels of this product.
     product = _pixels(F.silu(filtered)).mul_(gated)
-    of_hidden = _silu_backward((_sums(product) * gate * (1 - gate)) @ block.excite_weight, hidden)
+    of_hidden = _silu_backward((product.sum(1) * gate * (1 - gate)) @ block.excite_weight, hidden)
     of_mean = of_hidden @ block.reduce_weight / product.shape[1]
     of_active = torch.addcmul(of_mean[:, None], gated, gate[:, None], out=gated)
     of_filtered = _silu_backward(_map(of_active, filtered.shape), filtered)
     wide = dense_input_gradient(of_filtered, block.depthwise, *expanded.shape[2:])
     if block.expands:
-        wide = _map(_pixels(_silu_backward(wide, expanded)) @ block.expand_weight, expanded.shape)
+        wide = _pointwise(_silu_backward(wide, expanded), block.expand_weight.mT)
     return wide.add_(gradient) if block.adds_input else wide
 
 
@@ -147,6 +148,14 @@ def _matrix(convolution: nn.Conv2d) -> tuple[nn.Parameter, nn.Parameter]:
     return nn.Parameter(weight, requires_grad=False), nn.Parameter(bias, requires_grad=False)
 
 
+def _pointwise(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    """The 1×1 convolution of maps ``(B, C, H, W)`` with a matrix ``(out, C)``, or with one for each ``(B, out, C)``."""
+    if x.numel() // x.shape[1] >= _MANY_PIXELS and (weight.ndim == 2 or len(weight) == 1):
+        return F.conv2d(x, weight.reshape(*weight.shape[-2:], 1, 1), bias)
+    product = _pixels(x) @ weight.mT
+    return _map(product if bias is None else product.add_(bias), x.shape)
+
+
 def _pixels(x: torch.Tensor) -> torch.Tensor:
     """A map ``(B, C, H, W)`` as one row per pixel ``(B, H·W, C)``: a view, where its memory is channels-last."""
     return x.permute(0, 2, 3, 1).flatten(1, 2)
@@ -155,12 +164,6 @@ def _pixels(x: torch.Tensor) -> torch.Tensor:
 def _map(pixels: torch.Tensor, shape: torch.Size) -> torch.Tensor:
     """Rows per pixel ``(B, H·W, C)`` as a map of the height and width in ``shape``."""
     return pixels.unflatten(1, tuple(shape[2:])).permute(0, 3, 1, 2)
-
-
-def _sums(pixels: torch.Tensor) -> torch.Tensor:
-    """The sum ``(B, C)`` over the rows of ``(B, P, C)``: as a matrix product, twice as fast as ``sum`` along them."""
-    ones = pixels.new_ones(1, 1, 1).expand(pixels.shape[0], 1, pixels.shape[1])
-    return (ones @ pixels).squeeze(1)
 
 
 def _silu_backward(gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
