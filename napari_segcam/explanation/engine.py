@@ -64,7 +64,7 @@ def forward(module: nn.Module, x: torch.Tensor, stages: Sequence[Stage], *, grap
         # no_grad and not inference_mode: what a module caches in the latter cannot serve a later pass with a graph.
         with torch.no_grad():
             return Forward(_logits(module, x), {})
-    with torch.set_grad_enabled(graph), _taps(module, stages) as taps:
+    with torch.set_grad_enabled(graph), _taps(module, stages, (x.shape[-2], x.shape[-1])) as taps:
         logits = _logits(module, x)
     return Forward(logits, {stage.name: taps[stage.name] for stage in stages if stage.name in taps})
 
@@ -81,16 +81,18 @@ def _logits(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 @contextmanager
-def _taps(module: nn.Module, stages: Sequence[Stage]) -> Iterator[dict[str, torch.Tensor]]:
-    """Collect the stages' outputs by name while the module runs; no hook is left behind."""
+def _taps(module: nn.Module, stages: Sequence[Stage], size: tuple[int, int]) -> Iterator[dict[str, torch.Tensor]]:
+    """Collect the stages' maps by name while the module runs on an input of this size; no hook is left behind."""
     taps: dict[str, torch.Tensor] = {}
 
     def tap(stage: Stage, output: torch.Tensor) -> torch.Tensor:
         # Where nothing selected lies before it, the graph begins here.
         begins = torch.is_grad_enabled() and not output.requires_grad
-        taps[stage.name] = output.detach().requires_grad_() if begins else output
+        held = stage.layout.map_of(output, size, stage.stride)
+        taps[stage.name] = held.detach().requires_grad_() if begins else held
+        given = stage.layout.restored(taps[stage.name], output)
         # An in-place layer that follows must change a copy, or it would change what is explained.
-        return taps[stage.name].clone() if stage.overwritten else taps[stage.name]
+        return given.clone() if stage.overwritten else given
 
     def watch(stage: Stage) -> Callable[[nn.Module, Any, Any], Any]:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from segmentation_models_pytorch.encoders.timm_vit import TimmViTEncoder
 from torch import nn
 
+from napari_segcam.network.layout import MAP, Layout, map_shape
 from napari_segcam.network.survey import Output, Survey
 
 StageKind = Literal["encoder", "decoder", "head", "layer"]
@@ -25,6 +27,7 @@ class Stage:
         layer: dotted name of the module whose output is tapped.
         output: which output, where the module returns several; else None.
         overwritten: whether the network later changes this output in place, so that a tap must keep a copy.
+        layout: how the output holds the map.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Stage:
     layer: str
     output: int | None = None
     overwritten: bool = False
+    layout: Layout = MAP
 
 
 # The network's input itself, for what is explained without looking into the network; its stride is that of the map.
@@ -41,16 +45,19 @@ INPUT = Stage(name="input", kind="layer", stride=16, channels=1, layer="")
 
 
 def stage_at(seen: Survey, name: str, kind: StageKind, layer: str, output: int | None = None) -> Stage:
-    """The stage at a place that the survey saw."""
+    """The stage at a place where the survey saw a map."""
     given = seen.outputs[layer, output]
+    found = map_shape(given.shape, seen.side)
+    assert found is not None
     return Stage(
         name=name,
         kind=kind,
-        stride=max(1, round(seen.side / given.shape[-1])),
-        channels=given.shape[1],
+        stride=max(1, round(seen.side / found.width)),
+        channels=found.channels,
         layer=layer,
         output=output,
         overwritten=given.overwritten,
+        layout=found.layout,
     )
 
 
@@ -63,13 +70,18 @@ def find_stages(module: nn.Module, seen: Survey) -> tuple[Stage, ...]:
     if ("segmentation_head", None) not in seen.outputs:
         return ()
     return (
-        *_encoder_stages(seen),
+        *_encoder_stages(module, seen),
         *_decoder_stages(module, seen),
         stage_at(seen, "seg_head", "head", "segmentation_head"),
     )
 
 
-def _encoder_stages(seen: Survey) -> Iterator[Stage]:
+def _encoder_stages(module: nn.Module, seen: Survey) -> Iterator[Stage]:
+    if isinstance(module.encoder, TimmViTEncoder):  # gives its maps in lists, copied from the tokens of its blocks
+        known, taken = module.encoder.model.feature_info, module.encoder._output_indices
+        for index, block in enumerate(taken, start=1):
+            yield stage_at(seen, f"encoder_{index}", "encoder", f"encoder.model.{known[block]['module']}")
+        return
     features = [(index, output) for (layer, index), output in seen.outputs.items() if layer == "encoder" and index]
     for index, feature in features:
         if feature.is_map:  # some transformers give an empty map at stride 2

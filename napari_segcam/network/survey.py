@@ -13,6 +13,7 @@ from torch import nn
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.graph_network import GraphNetwork
 from napari_segcam.network.keras_network import KerasNetwork
+from napari_segcam.network.layout import map_shape
 
 # Sides of the dry run's square input, tried in turn: the first that the network accepts is enough.
 _DRY_RUN_SIDES = (64, 128, 224, 256, 384, 512)
@@ -61,8 +62,12 @@ class Survey:
     outputs: Mapping[tuple[str, int | None], Output]
 
     def layers(self) -> list[str]:
-        """Dotted names of the layers that give one spatial map, in order of execution."""
-        maps = [(seen.order, layer) for (layer, index), seen in self.outputs.items() if index is None and seen.is_map]
+        """Dotted names of the layers that give one spatial map, in whatever layout, in order of execution."""
+        maps = [
+            (seen.order, layer)
+            for (layer, index), seen in self.outputs.items()
+            if index is None and map_shape(seen.shape, self.side) is not None
+        ]
         return [layer for _, layer in sorted(maps) if layer]
 
 

@@ -177,16 +177,19 @@ def region_score(logits: torch.Tensor, region: torch.Tensor) -> torch.Tensor:
     return (logits * region).sum((1, 2, 3))
 
 
-def feature_map(stage: Stage, output: object) -> torch.Tensor:
-    """The one image's map ``(K, h, w)`` in what a stage gave.
+def feature_map(stage: Stage, output: object, x: torch.Tensor) -> torch.Tensor:
+    """The one image's map ``(K, h, w)`` in what a stage gave for the input ``(1, C, H, W)``.
 
     Raises:
         SegcamError: if there is none.
     """
-    if not isinstance(output, torch.Tensor) or output.ndim != 4:
-        given = tuple(output.shape) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
-        raise SegcamError(f"The layer {stage.layer} gives no feature map, but {given}. Choose another stage.")
-    return output[0]
+    given = f"a {type(output).__name__}"
+    if isinstance(output, torch.Tensor):
+        maps = stage.layout.map_of(output, (x.shape[-2], x.shape[-1]), stage.stride)
+        if maps.ndim == 4:
+            return maps[0]
+        given = str(tuple(maps.shape))
+    raise SegcamError(f"The layer {stage.layer} gives no feature map, but {given}. Choose another stage.")
 
 
 def never_runs(stage: Stage) -> SegcamError:

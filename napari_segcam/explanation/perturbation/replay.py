@@ -49,13 +49,14 @@ class Replay:
     def __init__(self, module: nn.Module, x: torch.Tensor, stage: Stage) -> None:
         if len(x) != 1:
             raise ValueError(f"a replay is of one image, not {len(x)}")
-        self._module, self._x = module, x
+        self._module, self._x, self._layout = module, x, stage.layout
         self._plan = _plan(module, x, stage)
         recorder = _Recorder(self._plan)
         # The graph only tells what depends on the stage: nothing is stored for a backward pass.
         with torch.enable_grad(), saved_tensors_hooks(_emptied, _emptied), intercepted(module, recorder):
             self.logits = logits_of(module(x)).detach()
-        self.activations = feature_map(stage, recorder.value)
+        self._output = recorder.value
+        self.activations = feature_map(stage, self._output, x)
         self._kept = recorder.kept if recorder.calls == len(self._plan.ends) else {}
         self.whole = not self._kept or not self._agrees()
         if self.whole:
@@ -69,7 +70,8 @@ class Replay:
         return self._run(activations, self._kept)
 
     def _run(self, activations: torch.Tensor, kept: Mapping[int, Any]) -> torch.Tensor:
-        with intercepted(self._module, _Player(self._plan, kept, activations)):
+        values = self._layout.restored(activations, self._output)
+        with intercepted(self._module, _Player(self._plan, kept, values)):
             return logits_of(self._module(self._x.expand(len(activations), -1, -1, -1)))
 
     @torch.no_grad()

@@ -122,4 +122,4 @@ def _activations(module: nn.Module, x: torch.Tensor, stage: Stage) -> torch.Tens
         handle.remove()
     if not given:
         raise never_runs(stage)
-    return feature_map(stage, given[0])
+    return feature_map(stage, given[0], x)
