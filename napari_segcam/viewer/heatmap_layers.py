@@ -11,6 +11,7 @@ from napari.layers import Image
 from numpy.typing import NDArray
 
 from napari_segcam.viewer.colormaps import COLORMAPS, heat_colormap, signed_colormap
+from napari_segcam.viewer.deferred_slicing import defer_slicing
 from napari_segcam.viewer.frame_stack import FrameStack
 from napari_segcam.viewer.garbage import made_to_stay
 from napari_segcam.viewer.placement import OURS, Placement
@@ -185,6 +186,7 @@ class HeatmapLayers:
             **place.names(),
         )
         place.lay(layer, heatmap.scale, heatmap.translate)
+        defer_slicing(layer)
         layer.events.visible.connect(self._on_visible)
         self._layers[stage.name] = layer
         self._insert(stage.name, layer)
