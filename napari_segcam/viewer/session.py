@@ -414,6 +414,7 @@ class ReviewSession(QObject):
         self._status.say(
             "" if review is None else frame_status(review, self._frame),
             "" if review is None else scale_status(review),
+            over_heat=review is not None and review.finding() is not None,
         )
         if figures != self._figures:
             self._figures = figures

@@ -19,7 +19,8 @@ class StatusOverlay:
     """A few words in the corners of a viewer's canvas: on the frame in view above, on the colours below.
 
     Words that change take napari as long to draw as several layers, and have it draw twice, since they may need another
-    place. So what comes and goes while the user scrubs keeps its words and place, and is only seen through.
+    place. So what comes and goes while the user scrubs keeps its words and place, and is only seen through. The box
+    behind it, which costs about as much, is there where there may be heat, over which nobody could read the words.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -29,14 +30,14 @@ class StatusOverlay:
             "segcam_status", TextOverlay(position="top_left", font_size=11, color=_COLOUR, box=False, opacity=0)
         )
 
-    def say(self, of_frame: str, of_scale: str) -> None:
-        """Show these words on the frame in view and on what its heat is scaled to, or nothing."""
+    def say(self, of_frame: str, of_scale: str, *, over_heat: bool = True) -> None:
+        """Show these words on the frame in view, where there may be heat or not, and on what that is scaled to."""
         if self._is_there("segcam_scale", self._of_scale):
             _set(self._of_scale, text=of_scale, visible=bool(of_scale))
         if self._is_there("segcam_status", self._of_frame):
             if of_frame:
                 _set(self._of_frame, text=of_frame, visible=True)
-            _set(self._of_frame, opacity=float(bool(of_frame)), box=bool(of_frame))
+            _set(self._of_frame, opacity=float(bool(of_frame)), box=bool(of_frame) and over_heat)
 
     def _added(self, name: str, overlay: TextOverlay) -> TextOverlay:
         self._overlays[name] = overlay
