@@ -13,6 +13,7 @@ from napari_segcam.viewer.review import Review
 
 _WIDTH = 60  # characters
 _COLOUR = "#ffb000"
+_FIRST_WORDS = "computing … not computed failed nothing found above 0.50 heat scaled to this frame, the clip so far"
 
 
 class StatusOverlay:
@@ -21,13 +22,25 @@ class StatusOverlay:
     Words that change take napari as long to draw as several layers, and have it draw twice, since they may need another
     place. So what comes and goes while the user scrubs keeps its words and place, and is only seen through. The box
     behind it, which costs about as much, is there where there may be heat, over which nobody could read the words.
+
+    A letter that is drawn for the first time takes a hundredth of a second, the first words together a seventh: so all
+    are drawn at once, unseen, when the viewer has just begun to be used.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._overlays = viewer.canvas.overlays
         self._of_scale = self._added("segcam_scale", TextOverlay(position="bottom_left", font_size=9, box=True))
         self._of_frame = self._added(
-            "segcam_status", TextOverlay(position="top_left", font_size=11, color=_COLOUR, box=False, opacity=0)
+            "segcam_status",
+            TextOverlay(
+                position="top_left",
+                font_size=11,
+                color=_COLOUR,
+                box=False,
+                text=_FIRST_WORDS,
+                visible=True,
+                opacity=0,
+            ),
         )
 
     def say(self, of_frame: str, of_scale: str, *, over_heat: bool = True) -> None:
@@ -36,7 +49,7 @@ class StatusOverlay:
             _set(self._of_scale, text=of_scale, visible=bool(of_scale))
         if self._is_there("segcam_status", self._of_frame):
             if of_frame:
-                _set(self._of_frame, text=of_frame, visible=True)
+                _set(self._of_frame, text=of_frame)
             _set(self._of_frame, opacity=float(bool(of_frame)), box=bool(of_frame) and over_heat)
 
     def _added(self, name: str, overlay: TextOverlay) -> TextOverlay:

@@ -11,10 +11,12 @@ def test_words_are_seen_as_long_as_there_are_any() -> None:
     viewer = ViewerModel()
     status = StatusOverlay(viewer)
     on_frame, on_scale = (viewer.canvas.overlays[name] for name in ("segcam_status", "segcam_scale"))
-    assert not on_frame.visible
+    assert on_frame.opacity == 0
     assert not on_scale.visible
     status.say("not computed", "heat scaled to the clip")
     assert (on_frame.text, on_frame.visible, on_frame.opacity, on_frame.box) == ("not computed", True, 1, True)
+    status.say("not computed", "heat scaled to the clip", over_heat=False)
+    assert (on_frame.opacity, on_frame.box) == (1, False)
     assert (on_scale.text, on_scale.visible) == ("heat scaled to the clip", True)
     status.say("", "")
     assert (on_frame.opacity, on_frame.box, on_scale.visible) == (0, False, False)
