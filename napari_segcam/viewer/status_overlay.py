@@ -13,7 +13,8 @@ from napari_segcam.viewer.review import Review
 
 _WIDTH = 60  # characters
 _COLOUR = "#ffb000"
-_FIRST_WORDS = "computing … not computed failed nothing found above 0.50 heat scaled to this frame, the clip so far"
+# All letters of these words, and the digits of the colour bar, which has its letters from the same place.
+_FIRST_WORDS = "computing … not computed failed nothing found heat scaled to this frame, the clip so far 0123456789.-"
 
 
 class StatusOverlay:
