@@ -14,8 +14,8 @@ import torch
 
 from napari_segcam.errors import SegcamError
 
-# None; a class token; that and one of distillation; that and four registers; the registers alone.
-_EXTRA_TOKENS = (0, 1, 2, 5, 4)
+# None; a class token; that and one of distillation; that and four or eight registers; these registers alone.
+_EXTRA_TOKENS = (0, 1, 2, 5, 9, 4, 8)
 
 
 @dataclass(frozen=True)

@@ -77,10 +77,13 @@ def find_stages(module: nn.Module, seen: Survey) -> tuple[Stage, ...]:
 
 
 def _encoder_stages(module: nn.Module, seen: Survey) -> Iterator[Stage]:
-    if isinstance(module.encoder, TimmViTEncoder):  # gives its maps in lists, copied from the tokens of its blocks
-        known, taken = module.encoder.model.feature_info, module.encoder._output_indices
-        for index, block in enumerate(taken, start=1):
-            yield stage_at(seen, f"encoder_{index}", "encoder", f"encoder.model.{known[block]['module']}")
+    encoder = getattr(module, "encoder", None)
+    if isinstance(encoder, TimmViTEncoder):  # gives its maps in lists, copied from the tokens of its blocks
+        layers = set(seen.layers())
+        for index, block in enumerate(encoder._output_indices, start=1):
+            layer = f"encoder.model.{encoder.model.feature_info[block]['module']}"
+            if layer in layers:
+                yield stage_at(seen, f"encoder_{index}", "encoder", layer)
         return
     features = [(index, output) for (layer, index), output in seen.outputs.items() if layer == "encoder" and index]
     for index, feature in features:

@@ -142,6 +142,13 @@ def test_tokens_that_do_not_cover_the_input_are_refused() -> None:
         Layout("tokens", 1).map_of(torch.zeros(1, 10, 3), (64, 64), 16)
 
 
+def test_an_encoder_with_tokens_of_no_known_kind_has_no_stages_but_runs() -> None:
+    slim = {"decoder_intermediate_channels": (8, 8, 8, 8), "decoder_fusion_channels": 8, "img_size": 64}
+    module = smp.DPT("tu-vit_tiny_patch16_224", encoder_weights=None, reg_tokens=6, **slim)
+    kinds = {stage.kind for stage in Network.from_module(module, device="cpu").stages}
+    assert kinds == {"decoder", "head"}
+
+
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
@@ -151,6 +158,7 @@ def test_tokens_that_do_not_cover_the_input_are_refused() -> None:
         ((1, 16, 24), (Layout("tokens"), 24, 4)),
         ((1, 17, 24), (Layout("tokens", 1), 24, 4)),
         ((1, 21, 24), (Layout("tokens", 5), 24, 4)),
+        ((1, 25, 24), (Layout("tokens", 9), 24, 4)),
         ((4, 16, 24), None),  # windows
         ((1, 24), None),
         ((1, 0, 16, 16), None),

@@ -240,3 +240,18 @@ def test_the_dry_run_finds_a_size_the_network_takes() -> None:
 def test_a_network_that_takes_no_such_channels_is_refused() -> None:
     with pytest.raises(SegcamError, match="does not run on images with 2 channels of any size from 64 to 512 pixels"):
         survey(Chain().eval(), 2)
+
+
+class HeadAlone(nn.Module):
+    """Has the part that SMP's networks have, and no encoder."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.segmentation_head = nn.Conv2d(3, 1, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.segmentation_head(x)
+
+
+def test_a_network_with_a_head_and_no_encoder_has_the_head_as_its_stage() -> None:
+    assert [stage.name for stage in network_of(HeadAlone()).stages] == ["seg_head"]

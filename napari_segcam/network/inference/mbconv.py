@@ -1,8 +1,8 @@
 """EfficientNet's MBConv block as one differentiable operation.
 
-The block widens a map sixfold, so that almost all its memory lies inside. Here its 1×1 convolutions are matrix
-products over the pixels, squeeze-and-excite scales the weights of the last one instead of the wide map, and of the five
-wide maps that the single operations would keep for the way back, the graph keeps at most two: the small ones.
+The block widens a map sixfold, so that almost all its memory lies inside. Here squeeze-and-excite scales the weights of
+the last 1×1 convolution instead of the wide map, and of the five wide maps that the single operations would keep for
+the way back, the graph keeps at most two: the small ones.
 """
 
 from __future__ import annotations
