@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from numpy.typing import NDArray
 
+from napari_segcam.viewer.blank_frames import leave_out_blank_frames
 from napari_segcam.viewer.colormaps import COLORMAPS, heat_colormap, signed_colormap
 from napari_segcam.viewer.deferred_slicing import defer_slicing
 from napari_segcam.viewer.frame_stack import FrameStack
@@ -187,6 +188,7 @@ class HeatmapLayers:
         )
         place.lay(layer, heatmap.scale, heatmap.translate)
         defer_slicing(layer)
+        leave_out_blank_frames(layer, lambda values: bool(np.isnan(values).all()))
         layer.events.visible.connect(self._on_visible)
         self._layers[stage.name] = layer
         self._insert(stage.name, layer)

@@ -8,8 +8,11 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels
 
+from napari_segcam.viewer.blank_frames import leave_out_blank_frames
 from napari_segcam.viewer.colormaps import class_colormap
+from napari_segcam.viewer.deferred_slicing import defer_slicing
 from napari_segcam.viewer.garbage import made_to_stay
+from napari_segcam.viewer.outline import outline_quickly
 from napari_segcam.viewer.placement import OURS, Placement
 from napari_segcam.viewer.sparse_mask import SparseMask
 
@@ -123,7 +126,7 @@ class MaskLayer:
     def _make(self, frame_shape: tuple[int, int]) -> Labels:
         place = self._placement
         selected = set(self._viewer.layers.selection)
-        layer = self._viewer.add_labels(
+        layer = Labels(
             np.zeros((*place.lead(), *frame_shape), np.uint8),
             name=f"{place.image.name} mask",
             colormap=class_colormap(self._classes, self._colours),
@@ -132,6 +135,10 @@ class MaskLayer:
             **place.names(),
         )
         place.lay(layer, (1, 1), (0, 0))
+        defer_slicing(layer)
+        leave_out_blank_frames(layer, lambda pixels: not pixels.any())
+        outline_quickly(layer)
+        self._viewer.add_layer(layer)
         layer.contour = 2  # the outline alone, so that heat and speckle stay visible
         self._viewer.layers.selection = selected  # adding a layer selects it
         return layer

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
+from napari.components import Dims, ViewerModel
 from napari.layers import Image
 
 from napari_segcam.viewer.deferred_slicing import defer_slicing
@@ -71,3 +71,29 @@ def test_a_layer_that_goes_to_another_viewer_follows_that_one(viewer: ViewerMode
     other.dims.set_current_step(0, 2)
     layer.visible = True
     assert in_view(layer) == 2
+
+
+def test_a_layer_is_sliced_once_for_each_place(viewer: ViewerModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    sliced: list[tuple[Image, float]] = []
+
+    def note(layer: Image, dims: Dims, force: bool = False) -> None:
+        assert not force
+        sliced.append((layer, dims.point[0]))
+
+    monkeypatch.setattr(Image, "_slice_dims", note)
+    layer = added(viewer)
+    sliced.clear()
+    for frame in (3, 3, 4, 3):
+        viewer.dims.set_current_step(0, frame)
+    assert [at for which, at in sliced if which is layer] == [3, 4, 3]
+
+
+def test_a_hidden_layer_is_told_where_the_camera_looks_once_it_is_shown(viewer: ViewerModel) -> None:
+    layer = added(viewer, visible=False)
+    part = {"scale_factor": 0.5, "corner_pixels_displayed": np.array([[1, 1], [2, 3]]), "shape_threshold": (8, 8)}
+    before = layer.corner_pixels.copy()
+    layer._update_draw(**part)
+    np.testing.assert_array_equal(layer.corner_pixels, before)
+    layer.visible = True
+    layer._update_draw(**part)
+    np.testing.assert_array_equal(layer.corner_pixels[:, 1:], [[1, 1], [2, 3]])
