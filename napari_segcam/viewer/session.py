@@ -16,6 +16,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.background import Background
+from napari_segcam.viewer.canvas_letters import keep_filter_on_the_card
 from napari_segcam.viewer.exporting import Export, exporting
 from napari_segcam.viewer.folder_run import FolderRun, running_over, wishes_of
 from napari_segcam.viewer.garbage import Tidying
@@ -115,6 +116,7 @@ class ReviewSession(QObject):
         self._figures: Mapping[str, Attention] = {}
         self._frame = 0
         self._status = StatusOverlay(viewer)
+        keep_filter_on_the_card(viewer)
         self._seen: _Seen | None = None
         self._later = Throttle(self._tell, self, _OUT_OF_VIEW_MS)
         self._tidying = Tidying(self)
