@@ -13,6 +13,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
+import awake  # noqa: F401
 import numpy as np
 from measuring import interleaved, machine, median_ratio, reference_network, speckle
 from PIL import Image

@@ -12,6 +12,7 @@ import copy
 import statistics
 import time
 
+import awake  # noqa: F401
 import numpy as np
 import torch
 from measuring import interleaved, machine, median_ratio, reference_network, speckle

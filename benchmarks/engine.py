@@ -20,6 +20,7 @@ from collections.abc import Callable
 from functools import partial
 from unittest import mock
 
+import awake  # noqa: F401
 import torch
 from apart import PAUSE, apart
 from contest import Contest, cams, correlation

@@ -12,18 +12,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+import segmentation_models_pytorch as smp
+import torch
 from numpy.typing import NDArray
-
-from napari_segcam.openmp import keep_threads_awake
-
-keep_threads_awake()  # as the commands and the viewer do, before torch is imported
-
-import segmentation_models_pytorch as smp  # noqa: E402
-import torch  # noqa: E402
-from torch import nn  # noqa: E402
+from torch import nn
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # what tests and benchmarks share lies there
-from networks import with_fitted_norms  # noqa: E402
+from networks import with_fitted_norms
 
 
 def reference_network(encoder: str = "efficientnet-b5", side: int = 256) -> nn.Module:

@@ -17,6 +17,9 @@ def keep_threads_awake() -> None:
     On Linux they fall asleep after 3 ms, less than what is done between two frames, and what is woken computes more
     slowly at first: a pause of 12 ms made the following frame take a tenth longer. It is to be called before torch is
     imported, and leaves alone what the user has set. Processes that this one starts are told too.
+
+    Not for the viewer: while its window is drawn the worker waits for Python's lock, and threads that spin meanwhile
+    take the processor from the drawing.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
@@ -24,7 +27,7 @@ def keep_threads_awake() -> None:
 
 @contextmanager
 def unasked() -> Iterator[None]:
-    """Meanwhile have the environment as if nothing had been asked of it, for processes that share the processor."""
+    """Meanwhile have the environment as if nothing had been asked of it, for what shares the processor."""
     asked = os.environ.get("GOMP_SPINCOUNT") == _SPINS
     if asked:
         del os.environ["GOMP_SPINCOUNT"]

@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import suppress
 
-from napari_segcam.openmp import keep_threads_awake
+from napari_segcam.openmp import unasked
 from napari_segcam.viewer.garbage import made_to_stay
 
 
@@ -18,7 +18,6 @@ def import_torch() -> None:
     brought another LLVM into the process first, as its software renderer does, triton would be bound to that one and
     the process would crash. ``RTLD_DEEPBIND`` lets triton see its own first.
     """
-    keep_threads_awake()
     deep_bind = getattr(os, "RTLD_DEEPBIND", None)
     if deep_bind is not None and "triton" not in sys.modules and importlib.util.find_spec("triton") is not None:
         flags = sys.getdlopenflags()
@@ -28,5 +27,5 @@ def import_torch() -> None:
                 importlib.import_module("triton._C.libtriton")
         finally:
             sys.setdlopenflags(flags)
-    with made_to_stay():
+    with made_to_stay(), unasked():  # threads that spin while the worker waits slow down the window
         importlib.import_module("torch")
