@@ -27,7 +27,7 @@ from napari_segcam.explanation.explanation import (
     probabilities_of,
 )
 from napari_segcam.explanation.memory import TooLittleMemory
-from napari_segcam.explanation.perturbation import Cost, Perturbation
+from napari_segcam.explanation.perturbation import Cancelled, Cost, Perturbation
 from napari_segcam.explanation.provenance import provenance_of
 from napari_segcam.explanation.registry import SlowMethod
 from napari_segcam.explanation.runner import Runner
@@ -132,6 +132,7 @@ class Explainer:
 
         Raises:
             SegcamError: if the frame does not go with the network, or the target or the crop not with the frame.
+            Cancelled: once ``patience`` says so.
         """
         return self.compare(frame, [target or Target()], value_range, crop)[0]
 
@@ -229,6 +230,8 @@ class Explainer:
         with self.network.lock, self._thrift.context():
             columns = list(zip(*targets, strict=True))
             batch = self._begin(frames, value_range, crop)
+            if self.patience.cancelled is not None and self.patience.cancelled():
+                raise Cancelled
             explained = [
                 self._explain_column(batch, column, keep=number < len(columns))
                 for number, column in enumerate(columns, start=1)

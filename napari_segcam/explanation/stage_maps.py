@@ -41,12 +41,12 @@ class StageMap:
 
 @dataclass(frozen=True)
 class Patience:
-    """How a slow method is watched.
+    """How an explanation is watched.
 
     Attributes:
         preview: run a part of what the whole map takes and predict the rest, where the method can.
         progress: told of each stage how many runs of the network are done, and of how many.
-        cancelled: asked between runs of the network.
+        cancelled: asked between runs of the network, and before the backward pass of the methods that have one.
     """
 
     preview: bool = False

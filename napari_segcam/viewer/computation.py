@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, wh
     from napari_segcam.explanation.explanation import Segmentation
 
 _CUTS = 8  # masks that are cut again in one go
+_RESTING = 0.1  # seconds in view, after which the user is taken to have stopped at a frame
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Computation:
         self._on_end = on_end
         self._computer: FrameComputer | None = None
         self._to_cut: deque[tuple[int, Segmentation]] = deque()
+        self._has_put_off = False
 
     def cut_again(self, segmentations: Sequence[tuple[int, Segmentation]]) -> None:
         """Have these masks cut at the threshold, in this order; what was asked before and not yet done is dropped."""
@@ -111,7 +113,9 @@ class Computation:
     def _frame(self, job: Job, computer: FrameComputer, frame: int, cut: float) -> Iterator[Given]:
         yield Started(frame)
         stages = self._missing(computer.plan, frame)
-        computer.cancelled = lambda: job.cancelled
+        may_put_off = not (self._has_put_off or computer.plan.is_slow)
+        self._has_put_off = False
+        computer.cancelled = lambda: job.cancelled or (may_put_off and self._puts_off())
         computer.progress = self._on_progress
         self.told = ""
         if computer.plan.is_slow and stages:
@@ -119,6 +123,14 @@ class Computation:
                 self.told = computer.estimate(frame, stages)
         yield from computer.compute(frame, stages, cut)
         self.told = ""
+
+    def _puts_off(self) -> bool:
+        """Whether to leave a frame half done, since the user has stopped at another that is missing.
+
+        Never two in a row, so that something comes of it however often they stop.
+        """
+        self._has_put_off = self._schedule.is_resting(_RESTING) and self._schedule.is_view_missing()
+        return self._has_put_off
 
     def _on_progress(self, stage: str, done: int, total: int) -> None:
         self.told = f"{stage}: {done} of {total} runs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 from typing import Literal
 
@@ -28,6 +29,7 @@ class Schedule:
     def __init__(self, frames: int) -> None:
         self.at = 0
         self._lock = threading.Lock()
+        self._since = -np.inf
         self._direction = 1
         self._missing = np.zeros(frames, bool)
         self._taken: set[int] = set()
@@ -54,6 +56,8 @@ class Schedule:
                 self._direction = 1 if frame == 0 else -1
             elif frame != self.at:
                 self._direction = 1 if frame > self.at else -1
+            if frame != self.at:
+                self._since = time.monotonic()
             self.at = frame
 
     def limit(self, room: int) -> None:
@@ -86,6 +90,11 @@ class Schedule:
         """Whether the frame in view is the next to be taken."""
         with self._lock:
             return self.at in self._wanted()[:1]
+
+    def is_resting(self, seconds: float) -> bool:
+        """Whether the frame in view has been so for this long."""
+        with self._lock:
+            return time.monotonic() - self._since >= seconds
 
     def awaits(self, frame: int) -> bool:
         """Whether a frame is still to be taken, or to come to an end."""

@@ -22,6 +22,7 @@ from napari_segcam.explanation import precision
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
+from napari_segcam.explanation.perturbation import Cancelled
 from napari_segcam.explanation.region import Box, Pixel
 from napari_segcam.explanation.stage_maps import Patience
 from napari_segcam.explanation.target import Target
@@ -616,3 +617,15 @@ def test_slow_methods_run_under_autocast_too(monkeypatch: pytest.MonkeyPatch) ->
         )
         assert exact.any()
         np.testing.assert_allclose(quick, exact, atol=0.02 * exact.max())
+
+
+def test_a_quick_method_is_left_before_its_backward_pass_and_runs_again() -> None:
+    given_up = [True]
+    explainer = Explainer(BRIGHT, stages=["stem"], patience=Patience(cancelled=lambda: given_up[0]))
+    frame = np.linspace(0, 255, 64, dtype=np.uint8).reshape(8, 8)
+    with pytest.raises(Cancelled):
+        explainer(frame)
+    given_up[0] = False
+    np.testing.assert_array_equal(
+        explainer(frame).heatmaps["stem"].values, Explainer(BRIGHT, stages=["stem"])(frame).heatmaps["stem"].values
+    )
