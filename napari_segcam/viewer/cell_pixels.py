@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from napari.utils import Colormap
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter, minimum_filter
 from scipy.sparse import csr_matrix
 
 
@@ -101,9 +100,3 @@ def coloured(
     table = np.concatenate([table, np.zeros((1, 4), np.uint8)])
     at = np.where(np.isnan(share), 256, share * 255).astype(np.intp)
     return table[at]
-
-
-def outlined(labels: NDArray[np.integer], thickness: int) -> NDArray[np.integer]:
-    """Labels ``(n, m)`` of the pixels within ``thickness`` of another label; background elsewhere."""
-    size = 2 * thickness + 1
-    return np.where(maximum_filter(labels, size) != minimum_filter(labels, size), labels, 0)

@@ -10,9 +10,9 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from numpy.typing import NDArray
 
-from napari_segcam.viewer.blank_frames import leave_out_blank_frames
 from napari_segcam.viewer.colormaps import COLORMAPS, heat_colormap, signed_colormap
-from napari_segcam.viewer.deferred_slicing import defer_slicing
+from napari_segcam.viewer.economy.blank_frames import leave_out_blank_frames
+from napari_segcam.viewer.economy.deferred_slicing import defer_slicing
 from napari_segcam.viewer.frame_stack import FrameStack
 from napari_segcam.viewer.garbage import made_to_stay
 from napari_segcam.viewer.placement import OURS, Placement

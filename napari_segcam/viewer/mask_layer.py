@@ -8,11 +8,11 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels
 
-from napari_segcam.viewer.blank_frames import leave_out_blank_frames
 from napari_segcam.viewer.colormaps import class_colormap
-from napari_segcam.viewer.deferred_slicing import defer_slicing
+from napari_segcam.viewer.economy.blank_frames import leave_out_blank_frames
+from napari_segcam.viewer.economy.deferred_slicing import defer_slicing
+from napari_segcam.viewer.economy.outline import outline_quickly
 from napari_segcam.viewer.garbage import made_to_stay
-from napari_segcam.viewer.outline import outline_quickly
 from napari_segcam.viewer.placement import OURS, Placement
 from napari_segcam.viewer.sparse_mask import SparseMask
 

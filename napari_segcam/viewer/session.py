@@ -16,7 +16,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.background import Background
-from napari_segcam.viewer.canvas_letters import keep_filter_on_the_card
+from napari_segcam.viewer.economy.canvas_letters import keep_filter_on_the_card
 from napari_segcam.viewer.exporting import Export, exporting
 from napari_segcam.viewer.folder_run import FolderRun, running_over, wishes_of
 from napari_segcam.viewer.garbage import Tidying

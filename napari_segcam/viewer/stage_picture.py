@@ -9,7 +9,8 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 
-from napari_segcam.viewer.cell_pixels import Window, coloured, outlined
+from napari_segcam.viewer.cell_pixels import Window, coloured
+from napari_segcam.viewer.economy.outline import outline
 from napari_segcam.viewer.record import CineRecord
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _heat(layer: Image, frame: int, limits: Pair | None, seen: Window) -> Overla
 
 def _outline(mask: Labels, frame: int, seen: Window) -> Overlay:
     labels = seen.nearest(_slice(mask, frame))
-    drawn = outlined(labels, mask.contour) if mask.contour else labels
+    drawn = outline(labels, mask.contour) if mask.contour else labels
     return Overlay(np.round(255 * np.asarray(mask.colormap.map(drawn))).astype(np.uint8), mask.opacity)
 
 

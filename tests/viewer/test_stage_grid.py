@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 
-from napari_segcam.viewer.cell_pixels import Window, coloured, outlined, window
+from napari_segcam.viewer.cell_pixels import Window, coloured, window
 from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.sparse_mask import SparseMask
 from napari_segcam.viewer.stage_grid import StageGrid
@@ -113,15 +113,6 @@ def test_colours_span_the_limits_and_nothing_is_transparent() -> None:
     np.testing.assert_array_equal(
         colours[0], [[255, 0, 0, 255], [255, 0, 0, 255], [0, 0, 255, 255], [0, 0, 255, 255], [0, 0, 0, 0]]
     )
-
-
-def test_an_outline_lies_inside_its_label() -> None:
-    labels = np.zeros((9, 9), np.uint8)
-    labels[1:8, 1:8] = 3
-    drawn = outlined(labels, 2)
-    assert not drawn[3:6, 3:6].any()
-    assert drawn[1:8, 1:8].sum() == 3 * (49 - 9)
-    assert not drawn[0].any()
 
 
 def test_as_many_stages_as_can_be_read_from_the_first_to_the_last() -> None:

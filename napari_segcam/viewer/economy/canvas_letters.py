@@ -11,11 +11,10 @@ def keep_filter_on_the_card(viewer: ViewerModel) -> None:
     """Have the canvas's fonts send the filter that letters are drawn with to the graphics card once.
 
     vispy sends its 64 kB anew with every text that it draws, and Mesa's software renderer waits each time until all
-    that was drawn before is done: 3 ms of a step. There is no public way around it. Nothing is changed in a viewer
-    without a window, nor where napari keeps its fonts elsewhere.
+    that was drawn before is done: 3 ms of a step.
 
     Args:
-        viewer: that has drawn, or is about to draw, its first words.
+        viewer: that has been given its first words; one without a window is left alone.
     """
     from vispy.gloo import Texture2D
 

@@ -5,7 +5,7 @@ import pytest
 from napari.components import Dims, ViewerModel
 from napari.layers import Image
 
-from napari_segcam.viewer.deferred_slicing import defer_slicing
+from napari_segcam.viewer.economy.deferred_slicing import defer_slicing
 
 COUNTED = np.arange(6, dtype=np.float32)[:, None, None] * np.ones((1, 4, 5), np.float32)
 

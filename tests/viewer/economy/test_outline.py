@@ -6,7 +6,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from scipy.ndimage import gaussian_filter
 
-from napari_segcam.viewer.outline import outline, outline_quickly
+from napari_segcam.viewer.economy.outline import outline, outline_quickly
 
 
 def blobs(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
@@ -26,6 +26,15 @@ def test_it_is_the_outline_that_napari_draws(shape: tuple[int, int], thickness: 
     theirs = Labels(pixels)
     theirs.contour = thickness
     np.testing.assert_array_equal(outline(pixels, thickness), drawn(theirs))
+
+
+def test_it_lies_inside_the_label() -> None:
+    labels = np.zeros((9, 9), np.uint8)
+    labels[1:8, 1:8] = 3
+    found = outline(labels, 2)
+    assert not found[3:6, 3:6].any()
+    assert found.sum() == 3 * (49 - 9)
+    assert not found[0].any()
 
 
 def test_a_layer_draws_it_and_follows_strokes_and_thickness() -> None:

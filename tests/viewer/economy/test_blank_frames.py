@@ -8,7 +8,7 @@ import pytest
 from napari import Viewer
 from napari.layers import Image, Labels
 
-from napari_segcam.viewer.blank_frames import leave_out_blank_frames
+from napari_segcam.viewer.economy.blank_frames import leave_out_blank_frames
 
 
 @pytest.fixture

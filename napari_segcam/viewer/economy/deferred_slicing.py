@@ -12,8 +12,7 @@ def defer_slicing(layer: Layer) -> None:
     """Have a layer take no part in steps of the slider while it is hidden, and be sliced once a step while it is shown.
 
     napari finds out for each layer what of it lies in view, hidden or not, twice a step, and once more as it draws; for
-    a dozen stages that takes as long as all else that a step does. There is no public way around it. Where napari has
-    no such methods any more, nothing is changed.
+    a dozen stages that takes as long as all else that a step does.
 
     Args:
         layer: not yet in a viewer.

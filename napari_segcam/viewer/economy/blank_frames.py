@@ -15,8 +15,8 @@ def leave_out_blank_frames(layer: Image | Labels, is_blank: Callable[[NDArray[An
     """Have napari draw nothing of a layer in frames of which there is nothing to be seen.
 
     A transparent layer costs as much to draw as any other, which is a tenth of a step where there is no graphics card,
-    and most frames of a cine that is just being computed are blank. napari has a mark for what lies outside of a layer,
-    which it does not draw; there is no public way to set it. Where it has none any more, nothing is changed.
+    and most frames of a cine that is just being computed are blank. They are given the mark that napari gives what lies
+    outside of a layer, which it does not draw.
 
     Args:
         layer: that is made by this plugin.

@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from vispy.gloo import Texture2D
 
-from napari_segcam.viewer.canvas_letters import keep_filter_on_the_card
+from napari_segcam.viewer.economy.canvas_letters import keep_filter_on_the_card
 from napari_segcam.viewer.session import ReviewSession
 
 
