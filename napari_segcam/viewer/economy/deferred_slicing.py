@@ -28,9 +28,7 @@ def defer_slicing(layer: Layer) -> None:
         nonlocal latest, layout, place
         latest = dims
         is_laid_out_anew = layout != (layout := (dims.ndim, dims.ndisplay, dims.order, dims.units))
-        if not (layer.visible or force or is_laid_out_anew):
-            return
-        if force or is_laid_out_anew or place != _place(dims):
+        if force or is_laid_out_anew or (layer.visible and place != _place(dims)):
             place = _place(dims)
             slice_now(dims, force)
 
