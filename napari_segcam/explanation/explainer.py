@@ -27,6 +27,7 @@ from napari_segcam.explanation.explanation import (
     probabilities_of,
 )
 from napari_segcam.explanation.memory import TooLittleMemory
+from napari_segcam.explanation.objective import Objective
 from napari_segcam.explanation.perturbation import Cancelled, Cost, Perturbation
 from napari_segcam.explanation.provenance import provenance_of
 from napari_segcam.explanation.registry import SlowMethod
@@ -292,10 +293,11 @@ class Explainer:
     ) -> list[dict[str, Heatmap]]:
         """One target of each frame: the heatmaps by stage name, for each frame."""
         x, run = batch.x, batch.run
-        weights = torch.cat(
-            [target.weights(run.logits[i : i + 1], regions[i : i + 1]) for i, target in enumerate(targets)]
-        )
-        maps = self._runner.maps(x, run, weights, keep=keep)
+        objectives = [
+            Objective(target.class_index or 0, region, target.score)
+            for target, region in zip(targets, regions.to(run.logits.device), strict=True)
+        ]
+        maps = self._runner.maps(x, run, objectives, keep=keep)
         heatmaps: list[dict[str, Heatmap]] = [{} for _ in targets]
         for stage in self.stages:
             found = maps.get(stage.name)

@@ -12,6 +12,7 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.engine import Forward, forward
 from napari_segcam.explanation.memory import Thrift, TooLittleMemory
 from napari_segcam.explanation.methods import GradientMethod
+from napari_segcam.explanation.objective import Objective
 from napari_segcam.explanation.perturbation import Cost
 from napari_segcam.explanation.precision import autocast_on, refuse_autocast_without_gain
 from napari_segcam.explanation.registry import Method, SlowMethod
@@ -73,16 +74,20 @@ class Runner:
         graph = self._method.needs_gradient
         return self._guarded(x, lambda: forward(self.thrift.module, x, self._tapped, graph=graph))
 
-    def maps(self, x: torch.Tensor, run: Forward, weights: torch.Tensor, *, keep: bool) -> dict[str, StageMap]:
-        """The stages' maps for ∂y/∂logits ``(B, C, H, W)``; ``keep`` where another target of the pass follows."""
+    def maps(
+        self, x: torch.Tensor, run: Forward, objectives: Sequence[Objective], *, keep: bool
+    ) -> dict[str, StageMap]:
+        """The stages' maps, for one objective a frame; ``keep`` where another target of the pass follows."""
         if not self.stages:
             return {}
         if isinstance(self._method, GradientMethod):
             method = self._method
-            return self._guarded(x, lambda: gradient_maps(method, run, self.stages, weights, keep=keep), backward=True)
+            return self._guarded(
+                x, lambda: gradient_maps(method, run, self.stages, objectives, keep=keep), backward=True
+            )
         assert isinstance(self._method, SlowMethod)
         slow, module, patience = self._method, self.thrift.module, self._patience
-        return self._guarded(x, lambda: slow_maps(slow, module, x, self.stages, weights, patience))
+        return self._guarded(x, lambda: slow_maps(slow, module, x, self.stages, objectives, patience))
 
     def cost(self, x: torch.Tensor, run: Forward) -> Cost:
         """What the maps of a slow method would cost for one frame ``(1, C, H, W)``."""

@@ -19,6 +19,7 @@ from napari_segcam.explanation.attribution import (
 )
 from napari_segcam.explanation.engine import Forward
 from napari_segcam.explanation.methods import METHODS, GradientMethod
+from napari_segcam.explanation.objective import Objective
 from napari_segcam.explanation.perturbation import PERTURBATIONS, Cost, Perturbation, Probe, estimate, perturb
 from napari_segcam.explanation.registry import Method, SlowMethod
 from napari_segcam.network.stages import Stage
@@ -67,7 +68,7 @@ def find_method(name: str) -> Method:
 
 
 def gradient_maps(
-    method: GradientMethod, run: Forward, stages: Sequence[Stage], weights: torch.Tensor, *, keep: bool
+    method: GradientMethod, run: Forward, stages: Sequence[Stage], objectives: Sequence[Objective], *, keep: bool
 ) -> dict[str, StageMap]:
     """The maps of all stages from one backward pass; a stage that the score does not depend on is missing.
 
@@ -75,13 +76,17 @@ def gradient_maps(
         method: of the CAM family.
         run: the forward pass.
         stages: which were tapped in it.
-        weights: ∂y/∂logits ``(B, C, H, W)``.
+        objectives: one a frame.
         keep: whether another target of this forward pass follows.
 
     Raises:
         SegcamError: if a stage gives no feature map.
     """
-    gradients = run.gradients(weights, keep=keep) if method.needs_gradient else dict(run.activations)
+    gradients: dict[str, torch.Tensor | None] = dict(run.activations)
+    if method.needs_gradient:
+        one_by_one = zip(objectives, run.logits.split(1), strict=True)
+        weights = torch.cat([objective.gradient(logits) for objective, logits in one_by_one])
+        gradients = run.gradients(weights, keep=keep)
     maps = {}
     for stage in stages:
         activations, gradient = run.activations.get(stage.name), gradients.get(stage.name)
@@ -101,7 +106,7 @@ def slow_maps(
     module: nn.Module,
     x: torch.Tensor,
     stages: Sequence[Stage],
-    weights: torch.Tensor,
+    objectives: Sequence[Objective],
     patience: Patience,
 ) -> dict[str, StageMap]:
     """The maps of all stages from many runs of the network, stage by stage and frame by frame.
@@ -111,7 +116,7 @@ def slow_maps(
         module: frozen and in eval mode.
         x: the input ``(B, C, H, W)``.
         stages: to be explained.
-        weights: ∂y/∂logits ``(B, C, H, W)``.
+        objectives: one a frame.
         patience: how it is watched.
 
     Raises:
@@ -126,7 +131,8 @@ def slow_maps(
                 patience.progress(stage.name, done, total)
 
         given = [
-            _slow_map(method, module, x[i : i + 1], stage, weights[i : i + 1], patience, tell) for i in range(len(x))
+            _slow_map(method, module, x[i : i + 1], stage, objective, patience, tell)
+            for i, objective in enumerate(objectives)
         ]
         values = torch.stack([of_frame.values for of_frame in given])
         maps[stage.name] = StageMap(
@@ -146,11 +152,11 @@ def slow_cost(
     patience: Patience,
 ) -> Cost:
     """What ``slow_maps`` would cost for one frame ``(1, C, H, W)`` whose logits are given."""
-    weights = torch.zeros_like(logits)
+    objective = Objective(0, torch.zeros(logits.shape[-2:], dtype=torch.bool))
     costs = (
-        estimate_attribution(method, score_at(module, x, stage, weights))
+        estimate_attribution(method, score_at(module, x, stage, objective))
         if isinstance(method, Attribution)
-        else estimate(_probe(method, module, x, stage, weights, patience))
+        else estimate(_probe(method, module, x, stage, objective, patience))
         for stage in stages
     )
     return sum(costs, Cost(0, 0.0))
@@ -161,22 +167,22 @@ def _slow_map(
     module: nn.Module,
     x: torch.Tensor,
     stage: Stage,
-    weights: torch.Tensor,
+    objective: Objective,
     patience: Patience,
     progress: Callable[[int, int], None],
 ) -> Attributed:
     """The map of one stage of one frame, from either family."""
     if isinstance(method, Attribution):
-        score = score_at(module, x, stage, weights)
+        score = score_at(module, x, stage, objective)
         return attribute(method, score, progress=progress, cancelled=patience.cancelled)
-    probe = _probe(method, module, x, stage, weights, patience)
+    probe = _probe(method, module, x, stage, objective, patience)
     given = perturb(probe, progress=progress, cancelled=patience.cancelled)
     return Attributed(given.values, reacts=bool(given.weights.any()))
 
 
 def _probe(
-    method: SlowMethod, module: nn.Module, x: torch.Tensor, stage: Stage, weights: torch.Tensor, patience: Patience
+    method: SlowMethod, module: nn.Module, x: torch.Tensor, stage: Stage, objective: Objective, patience: Patience
 ) -> Probe:
     assert isinstance(method, Perturbation)
     options = {"preview": patience.preview} if method.has_preview else {}
-    return method.probe(module, x, stage, weights, **options)
+    return method.probe(module, x, stage, objective, **options)

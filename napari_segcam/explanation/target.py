@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
@@ -57,19 +56,6 @@ class Target:
         if isinstance(self.region, Region):
             return self.region.pixels(found)
         return found if self.region == "mask" else np.ones_like(found)
-
-    def weights(self, logits: torch.Tensor, region: torch.Tensor) -> torch.Tensor:
-        """∂y/∂logits ``(B, C, H, W)`` for M ``(B, H, W)``, which is constant."""
-        weights = torch.zeros_like(logits)
-        weights[:, self.class_index or 0] = region.to(logits)
-        if self.score == "logit":
-            return weights
-        if logits.shape[1] == 1:
-            probabilities = logits.sigmoid()
-            return weights * probabilities * (1 - probabilities)
-        probabilities = logits.softmax(1)
-        explained = probabilities[:, self.class_index or 0].unsqueeze(1)
-        return explained * (weights - probabilities * region.to(logits).unsqueeze(1))
 
     def described(self) -> dict[str, Any]:
         """The target in plain values, for provenance."""

@@ -14,6 +14,7 @@ from torch import nn
 
 import napari_segcam as sc
 from napari_segcam.explanation.emptiness import Reason
+from napari_segcam.explanation.objective import Objective
 from napari_segcam.explanation.perturbation import PERTURBATIONS, perturb
 from napari_segcam.network.stages import INPUT, Stage
 
@@ -30,24 +31,24 @@ class _Looking(nn.Module):
         return (self.weight * corner).expand(-1, 1, *image.shape[-2:])
 
 
-def _map(network: nn.Module, x: torch.Tensor, region: torch.Tensor, stride: int = 16) -> torch.Tensor:
+def _map(network: nn.Module, x: torch.Tensor, region: torch.Tensor, stride: int = 16, index: int = 0) -> torch.Tensor:
     stage = Stage("input", "layer", stride, 1, "")
-    return perturb(PERTURBATIONS["occlusion"].probe(network, x, stage, region)).values
+    return perturb(PERTURBATIONS["occlusion"].probe(network, x, stage, Objective(index, region > 0))).values
 
 
 def test_it_is_the_loss_of_score_when_a_window_is_hidden():
     """Against the definition, written out."""
     network = nn.Conv2d(2, 3, 5, padding=2).eval().requires_grad_(False)
     x = torch.randn(1, 2, 24, 32, generator=torch.Generator().manual_seed(0))
-    region = (torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(1)) > 0.5).float()
+    region = (torch.rand(24, 32, generator=torch.Generator().manual_seed(1)) > 0.5).float()
     expected = torch.zeros(3, 4)
     for row in range(3):
         for column in range(4):
             hidden = x.clone()
             top, left = max(0, 8 * row - 4), max(0, 8 * column - 4)
             hidden[:, :, top : 8 * row + 12, left : 8 * column + 12] = x.mean((2, 3), keepdim=True)
-            expected[row, column] = ((network(x) - network(hidden)) * region).sum() / region.sum()
-    torch.testing.assert_close(_map(network, x, region, stride=8), expected, rtol=1e-4, atol=1e-6)
+            expected[row, column] = ((network(x) - network(hidden))[:, 2] * region).sum() / region.sum()
+    torch.testing.assert_close(_map(network, x, region, stride=8, index=2), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_it_is_captums():
@@ -59,7 +60,7 @@ def test_it_is_captums():
     network = nn.Sequential(nn.Conv2d(2, 3, 5, padding=2), nn.Tanh(), nn.Conv2d(3, 1, 3, padding=1))
     network = network.double().eval().requires_grad_(False)
     x = torch.randn(1, 2, 24, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    region = (torch.rand(1, 1, 24, 32, generator=torch.Generator().manual_seed(1)) > 0.5).double()
+    region = (torch.rand(24, 32, generator=torch.Generator().manual_seed(1)) > 0.5).double()
 
     def score(padded: torch.Tensor) -> torch.Tensor:
         return (network(F.pad(padded, [-margin] * 4)) * region).sum((1, 2, 3)) / region.sum()
@@ -84,7 +85,7 @@ def test_it_is_captums():
 def test_heat_is_where_the_network_looks():
     x = torch.zeros(1, 3, 64, 96)
     x[:, :, :16, 32:48] = 1
-    values = _map(_Looking().requires_grad_(False), x, torch.ones(1, 1, 64, 96))
+    values = _map(_Looking().requires_grad_(False), x, torch.ones(64, 96))
     assert values.shape == (4, 6)
     assert values.argmax() == 2  # the first row, the third column
     assert (values[2:] == 0).all()
@@ -97,9 +98,9 @@ def test_windows_cover_the_whole_input(size, shape):
             return image - image.mean((2, 3), keepdim=True)
 
     x = torch.arange(size[0] * size[1]).float().reshape(1, 1, *size)
-    weights = torch.zeros(1, 1, *size)
-    weights[..., -1, -1] = 1  # the last pixel is hidden by the last window
-    values = _map(Sum(), x, weights)
+    region = torch.zeros(*size)
+    region[-1, -1] = 1  # the last pixel is hidden by the last window
+    values = _map(Sum(), x, region)
     assert values.shape == shape
     assert values[-1, -1] > 0
 

@@ -35,6 +35,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_segcam.explanation.methods import METHODS
+from napari_segcam.explanation.objective import Objective
 from napari_segcam.explanation.perturbation import perturb
 from napari_segcam.explanation.perturbation.ablationcam import AblationCam
 from napari_segcam.explanation.perturbation.scorecam import ScoreCam
@@ -242,6 +243,13 @@ def small_region(logits: torch.Tensor) -> torch.Tensor:
     return region_of(logits) / 100
 
 
+class SmallObjective(Objective):
+    """The score of that."""
+
+    def __call__(self, logits: torch.Tensor) -> torch.Tensor:
+        return super().__call__(logits) / 100
+
+
 def small_target(output: torch.Tensor) -> torch.Tensor:
     return (output * small_region(output[None])[0]).sum()
 
@@ -271,13 +279,13 @@ def test_score_cam_equals_grad_cam_and_torch_cam_in_their_conventions(network: N
         lowest, highest = upsampled.amin((1, 2), keepdim=True), upsampled.amax((1, 2), keepdim=True)
         return ((upsampled - lowest) / (highest - lowest + 1e-8))[:, None]
 
-    region = small_region(module(x))
-    ours = perturb(ScoreCam(module, x, stage, region, weighting="softmax", masks=by_corners))
+    objective = SmallObjective(0, small_region(module(x))[0, 0] > 0)
+    ours = perturb(ScoreCam(module, x, stage, objective, weighting="softmax", masks=by_corners))
     assert ours.weights.max() < 0.9
     with ScoreCAM(module, [module.get_submodule(marked(stage))]) as cam:
         assert np.abs(min_max(ours.values) - cam(x, [small_target])[0]).max() <= 1e-8
 
-    ours = perturb(ScoreCam(module, x, stage, region, weighting="softmax"))
+    ours = perturb(ScoreCam(module, x, stage, objective, weighting="softmax"))
     with torchcam.methods.ScoreCAM(module, marked(stage)) as cam, torch.no_grad():
         module(x)
         reference = cam(targets=small_target)[0]
@@ -299,7 +307,8 @@ def test_ablation_cam_equals_grad_cam_in_its_convention(network: Network, exact:
     given = run(module, x, stages, small_region)
     rectified = [stage for stage in stages if given.activations[stage.name].min() == 0]
     stage = min(rectified, key=lambda stage: stage.channels)
-    ours = perturb(AblationCam(module, x, stage, small_region(module(x)), weighting="relative"))
+    objective = SmallObjective(0, small_region(module(x))[0, 0] > 0)
+    ours = perturb(AblationCam(module, x, stage, objective, weighting="relative"))
     replaced = copy.deepcopy(module)
     with AblationCAM(replaced, [replaced.get_submodule(stage.layer)], ablation_layer=AnyArguments()) as cam:
         assert np.abs(min_max(ours.values) - cam(x, [small_target])[0]).max() <= 1e-8

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.objective import Objective
 from napari_segcam.explanation.perturbation import (
     PERTURBATIONS,
     Cancelled,
@@ -44,6 +45,14 @@ def left_half(logits: torch.Tensor) -> torch.Tensor:
     region = torch.zeros_like(logits)
     region[:, :1, :, : logits.shape[-1] // 2] = 1
     return region
+
+
+def of_left_half(logits: torch.Tensor) -> Objective:
+    return Objective(0, left_half(logits)[0, 0] > 0)
+
+
+def everywhere(size: tuple[int, int] = SIZE, *, nowhere: bool = False) -> Objective:
+    return Objective(0, torch.full(size, not nowhere))
 
 
 def ablated(activations: torch.Tensor) -> torch.Tensor:
@@ -276,7 +285,7 @@ def test_nothing_is_left_on_the_module_whatever_happens() -> None:
     with pytest.raises(ValueError, match="on the way"):
         replay(ablated(replay.activations))
     with pytest.raises(ValueError, match="on the way"):
-        ScoreCam(network, x, layer("deep"), torch.ones(1, 2, *SIZE))
+        ScoreCam(network, x, layer("deep"), everywhere())
     assert [part for part in network.modules() if "forward" in vars(part)] == [network.norm]
     assert network.norm.forward is theirs
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in network.modules())
@@ -297,9 +306,9 @@ class Pooled(nn.Module):
 def test_a_layer_without_a_map_is_refused_in_words(probe: Callable[..., Probe]) -> None:
     network, x = frozen(Pooled()), image()
     with pytest.raises(SegcamError, match=r"layer pool gives no feature map, but \(1, 96\)"):
-        probe(network, x, layer("pool"), torch.ones(1, 1, *SIZE))
+        probe(network, x, layer("pool"), everywhere())
     with pytest.raises(SegcamError, match="layer unused does not run in this network"):
-        probe(network, x, layer("unused"), torch.ones(1, 1, *SIZE))
+        probe(network, x, layer("unused"), everywhere())
 
 
 def test_several_images_are_refused() -> None:
@@ -327,7 +336,7 @@ def losses_by_hand(network: Skipping, x: torch.Tensor) -> tuple[torch.Tensor, to
 @pytest.mark.parametrize("batch", [1, 4, 100])
 def test_ablation_cam_weighs_by_the_loss_of_the_regions_mean_logit(batch: int) -> None:
     network, x = frozen(Skipping()), image()
-    given = perturb(AblationCam(network, x, layer("deep"), left_half(network(x))), batch=batch)
+    given = perturb(AblationCam(network, x, layer("deep"), of_left_half(network(x))), batch=batch)
     deep, _, lost = losses_by_hand(network, x)
     torch.testing.assert_close(given.weights, lost / (8 * 6))
     torch.testing.assert_close(given.values, (lost[:, None, None] / (8 * 6) * deep).sum(0))
@@ -337,12 +346,12 @@ def test_ablation_cam_as_in_the_paper_turns_its_sign_with_the_score() -> None:
     """Why it is not the default."""
     network, x = frozen(Skipping()), image()
     network.head.bias -= 10
-    region = left_half(network(x))
+    objective = of_left_half(network(x))
     _, score, lost = losses_by_hand(network, x)
     assert score < 0
-    relative = perturb(AblationCam(network, x, layer("deep"), region, weighting="relative")).weights
+    relative = perturb(AblationCam(network, x, layer("deep"), objective, weighting="relative")).weights
     torch.testing.assert_close(relative, lost / score)
-    ours = perturb(AblationCam(network, x, layer("deep"), region)).weights
+    ours = perturb(AblationCam(network, x, layer("deep"), objective)).weights
     assert torch.equal(ours.sign(), lost.sign())
     assert torch.equal(ours.sign(), -relative.sign())
 
@@ -362,25 +371,27 @@ def scores_by_hand(network: nn.Module, x: torch.Tensor, activations: torch.Tenso
 @pytest.mark.parametrize("batch", [1, 4, 100])
 def test_score_cam_weighs_by_the_standardised_scores_of_the_masked_input(batch: int) -> None:
     network, x = frozen(Skipping()), image()
-    region = left_half(network(x))
+    objective = of_left_half(network(x))
     deep, _, _ = losses_by_hand(network, x)
     scores = scores_by_hand(network, x, deep)
     z = (scores - scores.mean()) / scores.var(unbiased=False).sqrt()
     weights = z.exp() / z.exp().sum()
-    given = perturb(ScoreCam(network, x, layer("deep"), region), batch=batch)
+    given = perturb(ScoreCam(network, x, layer("deep"), objective), batch=batch)
     torch.testing.assert_close(given.weights, weights)
     torch.testing.assert_close(given.values, (weights[:, None, None] * deep).sum(0))
-    plain = perturb(ScoreCam(network, x, layer("deep"), region, weighting="softmax"))
+    plain = perturb(ScoreCam(network, x, layer("deep"), objective, weighting="softmax"))
     torch.testing.assert_close(plain.weights, scores.softmax(0))
 
 
 def test_score_cam_does_not_depend_on_the_size_of_the_score() -> None:
     """A softmax of sums is all on one channel and a softmax of means is flat: the standardised one is neither."""
-    network, x = frozen(Skipping()), image()
-    region = left_half(network(x))
 
     def weights(factor: float, weighting: str) -> torch.Tensor:
-        return perturb(ScoreCam(network, x, layer("deep"), region * factor, weighting=weighting)).weights  # type: ignore[arg-type]
+        torch.manual_seed(0)
+        network, x = frozen(Skipping()), image()
+        network.head.weight *= factor
+        probe = ScoreCam(network, x, layer("deep"), of_left_half(network(x)), weighting=weighting)  # type: ignore[arg-type]
+        return perturb(probe).weights
 
     assert weights(1e5, "softmax").max() > 0.999
     assert weights(1e-3, "softmax").max() < 0.17, "each of the six weighs a sixth"
@@ -390,7 +401,7 @@ def test_score_cam_does_not_depend_on_the_size_of_the_score() -> None:
 
 def test_score_cam_knows_nothing_where_all_scores_are_equal() -> None:
     network, x = frozen(Skipping()), image()
-    given = perturb(ScoreCam(network, x, layer("deep"), torch.zeros_like(network(x))))
+    given = perturb(ScoreCam(network, x, layer("deep"), everywhere(nowhere=True)))
     assert not given.weights.any()
     assert not given.values.any()
 
@@ -426,9 +437,9 @@ def wide_scene() -> tuple[Wide, torch.Tensor]:
 
 def test_a_preview_runs_a_part_of_the_channels_and_comes_close_to_the_whole_map() -> None:
     network, x = wide_scene()
-    region = left_half(network(x))
-    full = perturb(ScoreCam(network, x, layer("stem"), region))
-    probe = ScoreCam(network, x, layer("stem"), region, preview=True)
+    objective = of_left_half(network(x))
+    full = perturb(ScoreCam(network, x, layer("stem"), objective))
+    probe = ScoreCam(network, x, layer("stem"), objective, preview=True)
     before = network.stem.runs
     told: list[tuple[int, int]] = []
     preview = perturb(probe, batch=1, progress=lambda done, of: told.append((done, of)))
@@ -444,21 +455,21 @@ def correlation(one: torch.Tensor, other: torch.Tensor) -> float:
 
 def test_a_preview_of_a_stage_of_few_channels_is_the_whole_map() -> None:
     network, x = frozen(Skipping()), image()
-    region = left_half(network(x))
-    full, preview = (perturb(ScoreCam(network, x, layer("deep"), region, preview=on)) for on in (False, True))
+    objective = of_left_half(network(x))
+    full, preview = (perturb(ScoreCam(network, x, layer("deep"), objective, preview=on)) for on in (False, True))
     assert torch.equal(full.values, preview.values)
 
 
 def test_a_preview_that_learns_nothing_shows_nothing() -> None:
     network, x = wide_scene()
-    probe = ScoreCam(network, x, layer("stem"), torch.zeros_like(network(x)), preview=True)
+    probe = ScoreCam(network, x, layer("stem"), everywhere((32, 32), nowhere=True), preview=True)
     assert not perturb(probe).values.any()
 
 
 def test_a_preview_of_scores_that_are_not_numbers_is_not_a_number() -> None:
     network, x = wide_scene()
     network.body[2].bias += torch.nan  # type: ignore[operator]
-    probe = ScoreCam(network, x, layer("stem"), torch.ones_like(x), preview=True)
+    probe = ScoreCam(network, x, layer("stem"), everywhere((32, 32)), preview=True)
     assert perturb(probe).values.isnan().all()
 
 
@@ -486,7 +497,7 @@ def test_prediction_keeps_what_is_known_and_learns_a_smooth_score() -> None:
 
 def probe_of(name: str) -> Probe:
     network, x = frozen(Skipping()), image()
-    return PERTURBATIONS[name].probe(network, x, layer("deep"), left_half(network(x)))
+    return PERTURBATIONS[name].probe(network, x, layer("deep"), of_left_half(network(x)))
 
 
 BY_CHANNEL = [name for name, method in PERTURBATIONS.items() if method.stage is None]

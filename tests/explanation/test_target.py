@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.region import Box, Component, Painted
@@ -54,15 +53,3 @@ def test_described_is_plain() -> None:
     assert Target(1, Painted(np.ones((2, 3)))).described() == words | {"region": "drawn"}
     assert Target(1, Component((2, 3))).described() == words | {"region": "Component at=(2, 3)"}
     assert Target(score="probability").described()["score"] == "sum of probabilities over the region"
-
-
-@pytest.mark.parametrize("classes", [1, 3])
-@pytest.mark.parametrize("score", ["logit", "probability"])
-def test_weights_are_the_scores_derivative(classes: int, score: str) -> None:
-    logits = torch.randn(2, classes, 4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    region = torch.rand(2, 4, 5, generator=torch.Generator().manual_seed(1)) > 0.5
-    target = Target(classes - 1, score=score)  # type: ignore[arg-type]
-    leaf = logits.clone().requires_grad_()
-    values = leaf if score == "logit" else leaf.sigmoid() if classes == 1 else leaf.softmax(1)
-    (values[:, classes - 1] * region).sum().backward()
-    torch.testing.assert_close(target.weights(logits, region), leaf.grad)

@@ -5,7 +5,7 @@ library captum does that. Every method is a small function of a ``Score``, which
 by a stage's map ``(1, K, h, w)``, and returns a map ``(h, w)``. A new method is a new file in this folder. How they are
 used::
 
-    score = score_at(module, x, stage, weights)
+    score = score_at(module, x, stage, objective)
     estimate_attribution(ATTRIBUTIONS["smoothgrad"], score)     # what it will cost
     attribute(ATTRIBUTIONS["smoothgrad"], score, progress=..., cancelled=...)   # the map, or Cancelled
 """

@@ -10,7 +10,8 @@ from torch import nn
 
 from napari_segcam.explanation.batching import paying_batch
 from napari_segcam.explanation.engine import forward
-from napari_segcam.explanation.perturbation.probe import Cancelled, region_score
+from napari_segcam.explanation.objective import Objective
+from napari_segcam.explanation.perturbation.probe import Cancelled
 from napari_segcam.explanation.perturbation.replay import Replay
 from napari_segcam.network.stages import INPUT, Stage
 from napari_segcam.network.survey import logits_of
@@ -27,12 +28,12 @@ class Unconnected(Exception):  # noqa: N818 - it is an answer, and no error
 
 
 class Score:
-    """y = Σ weights · logits as a function of a map, to be differentiated as often as a method likes.
+    """y as a function of a map, to be differentiated as often as a method likes.
 
     Attributes:
         at: the map of the frame itself ``(1, K, h, w)``.
         baseline: the same of a black frame.
-        is_constant: whether no weight is other than zero.
+        is_constant: whether the region is empty.
         batch: how many maps are worth one pass.
         done: how many maps it was taken at.
         progress: told after each pass how many these are.
@@ -42,7 +43,7 @@ class Score:
         logits: of maps ``(B, K, h, w)``, which it may overwrite: ``(B, C, H, W)``.
         at: as above.
         baseline: as above.
-        weights: ∂y/∂logits ``(1, C, H, W)``, frozen from the original prediction.
+        objective: y of logits, with its region frozen from the original prediction.
         batch: as above.
     """
 
@@ -51,15 +52,15 @@ class Score:
         logits: Callable[[torch.Tensor], torch.Tensor],
         at: torch.Tensor,
         baseline: torch.Tensor,
-        weights: torch.Tensor,
+        objective: Objective,
         batch: int = 1,
     ) -> None:
         self.at, self.baseline, self.batch = at, baseline, batch
-        self.is_constant = not bool(weights.any())
+        self.is_constant = not bool(objective.region.any())
         self.done = 0
         self.progress: Callable[[int], None] = lambda _done: None
         self.cancelled: Callable[[], bool] = lambda: False
-        self._logits, self._weights = logits, weights
+        self._logits, self._objective = logits, objective
 
     def __call__(self, maps: torch.Tensor) -> torch.Tensor:
         """y of each map ``(B, K, h, w)``: ``(B,)``.
@@ -70,7 +71,7 @@ class Score:
         """
         if self.cancelled():
             raise Cancelled
-        score = region_score(self._logits(maps.clone()), self._weights)
+        score = self._objective(self._logits(maps.clone()))
         # The network is frozen: a graph can only come from the maps.
         if torch.is_grad_enabled() and maps.requires_grad and not score.requires_grad:
             raise Unconnected
@@ -79,7 +80,7 @@ class Score:
         return score
 
 
-def score_at(module: nn.Module, x: torch.Tensor, stage: Stage, weights: torch.Tensor) -> Score:
+def score_at(module: nn.Module, x: torch.Tensor, stage: Stage, objective: Objective) -> Score:
     """The score as a function of the network's input, where that is the stage, or of what a stage gives.
 
     While it is used the module must run nowhere else. A stage is replaced in the run of the frame itself: what goes
@@ -92,7 +93,7 @@ def score_at(module: nn.Module, x: torch.Tensor, stage: Stage, weights: torch.Te
         module: frozen and in eval mode.
         x: the input ``(1, C, H, W)``.
         stage: ``PIXELS`` or one of the network's.
-        weights: ∂y/∂logits ``(1, C, H, W)``, frozen from the original prediction.
+        objective: y of logits, with its region frozen from the original prediction.
 
     Raises:
         SegcamError: if the stage never runs or gives no feature map.
@@ -100,7 +101,7 @@ def score_at(module: nn.Module, x: torch.Tensor, stage: Stage, weights: torch.Te
     black = x.amin((2, 3), keepdim=True).expand_as(x)
     batch = min(_LARGEST_BATCH, paying_batch((x.shape[-2], x.shape[-1]), x.device))
     if not stage.layer:
-        return Score(lambda images: logits_of(module(images)), x, black, weights, batch)
+        return Score(lambda images: logits_of(module(images)), x, black, objective, batch)
     replay = Replay(module, x, stage)
     of_black = forward(module, black, [stage], graph=False).activations[stage.name]
-    return Score(replay, replay.activations[None], of_black, weights, batch)
+    return Score(replay, replay.activations[None], of_black, objective, batch)

@@ -3,7 +3,7 @@
 They need no gradient, but one run of the network, or of a part of it, per channel of the stage. A new method is a new
 file in this folder. How they are used::
 
-    probe = PERTURBATIONS["scorecam"].probe(module, x, stage, region)
+    probe = PERTURBATIONS["scorecam"].probe(module, x, stage, objective)
     estimate(probe)                                 # what it will cost
     perturb(probe, progress=..., cancelled=...)     # the map, or Cancelled
 """

@@ -8,7 +8,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from napari_segcam.explanation.perturbation.probe import Probe, perturbation, region_score
+from napari_segcam.explanation.objective import Objective
+from napari_segcam.explanation.perturbation.probe import Probe, perturbation
 from napari_segcam.explanation.perturbation.replay import Replay
 from napari_segcam.network.stages import Stage
 
@@ -19,12 +20,12 @@ class AblationCam(Probe):
 
     The paper divides that by y, which is a class score above zero. The score of a region can be near zero or below,
     and would then blow the weights up or turn their sign. So the loss is divided by the size of the region instead:
-    w_k is the mean loss of the region's logits, and positive where the channel speaks for the target.
+    w_k is the mean loss of the region's scores, and positive where the channel speaks for the target.
 
     Of the module only what follows the stage runs for each batch of channels.
 
     Args:
-        module, x, stage, region: as for ``Probe``.
+        module, x, stage, objective: as for ``Probe``.
         weighting: ``"relative"`` divides by y, as the paper and the package grad-cam do.
 
     Raises:
@@ -36,22 +37,22 @@ class AblationCam(Probe):
         module: nn.Module,
         x: torch.Tensor,
         stage: Stage,
-        region: torch.Tensor,
+        objective: Objective,
         *,
         weighting: Literal["mean", "relative"] = "mean",
     ) -> None:
-        super().__init__(module, x, stage, region)
+        super().__init__(module, x, stage, objective)
         self._replay = Replay(module, x, stage)
         self.activations = self._replay.activations
-        self._score = region_score(self._replay.logits, region)
-        self._unit = self._score if weighting == "relative" else region.sum()
+        self._score = objective(self._replay.logits).cpu()
+        self._unit = self._score if weighting == "relative" else objective.pixels
 
     @torch.no_grad()
     def scores(self, perturbations: Sequence[int]) -> torch.Tensor:
         ablated = torch.cat([self.activations[None]] * len(perturbations))
         for image, channel in enumerate(perturbations):
             ablated[image, channel] = 0
-        return region_score(self._replay(ablated), self.region)
+        return self.objective(self._replay(ablated))
 
     def weights(self, scores: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         del known  # all are

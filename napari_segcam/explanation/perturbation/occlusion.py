@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from napari_segcam.explanation.perturbation.probe import Probe, perturbation, region_score
+from napari_segcam.explanation.objective import Objective
+from napari_segcam.explanation.perturbation.probe import Probe, perturbation
 from napari_segcam.network.stages import INPUT, Stage
 from napari_segcam.network.survey import logits_of
 
@@ -21,21 +22,21 @@ class Occlusion(Probe):
 
     The window's positions are the pixels of the map, as many to each side as the stage's stride says. The window is
     twice as wide as its step, and what it hides is replaced by the input's mean. The loss is that of the region's mean
-    logit: y(x) − y(x without the window), over |M|.
+    score: y(x) − y(x without the window), over |M|.
 
     It looks at the input alone and needs nothing of the network but its output: of all methods it is the one for
     networks whose layers are closed. It takes one run of the network for each position.
 
     Args:
-        module, x, stage, region: as for ``Probe``; of the stage only the stride counts.
+        module, x, stage, objective: as for ``Probe``; of the stage only the stride counts.
     """
 
-    def __init__(self, module: nn.Module, x: torch.Tensor, stage: Stage, region: torch.Tensor) -> None:
-        super().__init__(module, x, stage, region)
+    def __init__(self, module: nn.Module, x: torch.Tensor, stage: Stage, objective: Objective) -> None:
+        super().__init__(module, x, stage, objective)
         self._rows, self._columns = (_spans(side, stage.stride) for side in x.shape[-2:])
         self._filling = x.mean((-2, -1), keepdim=True)[0]
         with torch.no_grad():
-            self._score = region_score(logits_of(module(x)), region)
+            self._score = objective(logits_of(module(x))).cpu()
 
     @property
     def count(self) -> int:
@@ -48,15 +49,15 @@ class Occlusion(Probe):
         for image, window in enumerate(perturbations):
             row, column = divmod(window, len(self._columns))
             occluded[image, :, self._rows[row], self._columns[column]] = self._filling
-        return region_score(logits_of(self.module(occluded)), self.region)
+        return self.objective(logits_of(self.module(occluded)))
 
     def weights(self, scores: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         del known  # all are
-        return (self._score - scores) / self.region.sum().clamp_min(1)
+        return (self._score - scores) / self.objective.pixels
 
     def heat(self, weights: torch.Tensor) -> torch.Tensor:
         """The map ``(h, w)`` with one pixel for each window."""
-        return weights.reshape(len(self._rows), len(self._columns))
+        return weights.to(self.x).reshape(len(self._rows), len(self._columns))
 
 
 def _spans(side: int, step: int) -> list[slice]:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.objective import Objective
 from napari_segcam.explanation.registry import SlowMethod, register
 from napari_segcam.network.stages import Stage
 
@@ -60,16 +61,16 @@ class Probe(ABC):
         module: frozen and in eval mode.
         x: the input ``(1, C, H, W)``.
         stage: whose channels are perturbed.
-        region: M ``(1, C, H, W)``, frozen from the original prediction.
+        objective: the score, with its region frozen from the original prediction.
     """
 
     activations: torch.Tensor
 
-    def __init__(self, module: nn.Module, x: torch.Tensor, stage: Stage, region: torch.Tensor) -> None:
+    def __init__(self, module: nn.Module, x: torch.Tensor, stage: Stage, objective: Objective) -> None:
         self.module = module
         self.x = x
         self.stage = stage
-        self.region = region
+        self.objective = objective
 
     @property
     def count(self) -> int:
@@ -88,15 +89,15 @@ class Probe(ABC):
 
     @abstractmethod
     def scores(self, perturbations: Sequence[int]) -> torch.Tensor:
-        """The score under each of these perturbations, in one batch."""
+        """The score under each of these perturbations, in one batch, as the objective gives it."""
 
     @abstractmethod
     def weights(self, scores: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-        """What the scores ``(K,)``, where known ``(K,)``, say: a weight for each perturbation ``(K,)``."""
+        """What the scores ``(K,)`` on the CPU, where known ``(K,)``, say: a weight for each perturbation ``(K,)``."""
 
     def heat(self, weights: torch.Tensor) -> torch.Tensor:
         """The map ``(h, w)`` that the weights make: Σ_k w_k A_k."""
-        return torch.einsum("khw,k->hw", self.activations, weights)
+        return torch.einsum("khw,k->hw", self.activations, weights.to(self.activations))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,24 +158,19 @@ def perturb(
     Raises:
         Cancelled: once ``cancelled`` says so.
     """
-    scores = probe.region.new_zeros(probe.count)
+    scores = torch.zeros(probe.count, dtype=torch.float64)
     known = torch.zeros_like(scores, dtype=torch.bool)
     while waiting := probe.to_run(scores, known):
         for start in range(0, len(waiting), batch):
             if cancelled is not None and cancelled():
                 raise Cancelled
             chunk = waiting[start : start + batch]
-            scores[chunk] = probe.scores(chunk)
+            scores[chunk] = probe.scores(chunk).cpu()
             known[chunk] = True
             if progress is not None:
                 progress(int(known.sum()), probe.runs)
     weights = probe.weights(scores, known)
     return PerturbedMap(probe.heat(weights), weights)
-
-
-def region_score(logits: torch.Tensor, region: torch.Tensor) -> torch.Tensor:
-    """y = Σ logits · M of each image ``(B,)``, for logits ``(B, C, H, W)`` and M ``(1, C, H, W)``."""
-    return (logits * region).sum((1, 2, 3))
 
 
 def feature_map(stage: Stage, output: object, x: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from napari_segcam.explanation.perturbation.probe import Probe, feature_map, never_runs, perturbation, region_score
+from napari_segcam.explanation.objective import Objective
+from napari_segcam.explanation.perturbation.probe import Probe, feature_map, never_runs, perturbation
 from napari_segcam.explanation.perturbation.sampling import predicted, spread_sample
 from napari_segcam.network.stages import Stage
 from napari_segcam.network.survey import logits_of
@@ -36,7 +37,7 @@ class ScoreCam(Probe):
     preview: all are run.
 
     Args:
-        module, x, stage, region: as for ``Probe``; the module runs once here, and once per batch of channels later.
+        module, x, stage, objective: as for ``Probe``; the module runs once here, and once per batch of channels later.
         preview: run a sample of the channels.
         weighting: ``"softmax"`` leaves the standardising out, as the packages grad-cam and torch-cam do.
         masks: how maps ``(K, h, w)`` become masks ``(K, 1, H, W)`` in [0, 1].
@@ -50,13 +51,13 @@ class ScoreCam(Probe):
         module: nn.Module,
         x: torch.Tensor,
         stage: Stage,
-        region: torch.Tensor,
+        objective: Objective,
         *,
         preview: bool = False,
         weighting: Literal["standardised", "softmax"] = "standardised",
         masks: Masks | None = None,
     ) -> None:
-        super().__init__(module, x, stage, region)
+        super().__init__(module, x, stage, objective)
         self.activations = _activations(module, x, stage)
         self._weighting, self._masks = weighting, masks or channel_masks
         self._sample = min(self.count, max(_LEAST_SAMPLE, self.count // 8)) if preview else self.count
@@ -77,7 +78,7 @@ class ScoreCam(Probe):
     def scores(self, perturbations: Sequence[int]) -> torch.Tensor:
         masks = self._masks(self.activations[list(perturbations)], (self.x.shape[-2], self.x.shape[-1]))
         seen = (self.x * masks).contiguous(memory_format=torch.channels_last)
-        return region_score(logits_of(self.module(seen)), self.region)
+        return self.objective(logits_of(self.module(seen)))
 
     def weights(self, scores: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         if not known.all():

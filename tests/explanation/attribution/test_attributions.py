@@ -21,6 +21,7 @@ from napari_segcam.explanation.attribution import ATTRIBUTIONS, Attribution, att
 from napari_segcam.explanation.attribution.score import PIXELS
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explanation import Explanation
+from napari_segcam.explanation.objective import Objective
 from napari_segcam.explanation.perturbation import Cancelled
 from napari_segcam.explanation.stage_maps import Patience, find_method
 from napari_segcam.imaging.preprocessing import prepare
@@ -170,7 +171,7 @@ def watched(name: str) -> tuple[Attribution, list[tuple[int, int]], Callable[...
     module = nn.Conv2d(1, 1, 3, padding=1).requires_grad_(False)
     stage = PIXELS if method.stage else Stage("whole", "layer", 1, 1, "0")
     x = torch.randn(1, 1, 8, 8)
-    score = score_at(nn.Sequential(module), x, stage, torch.ones(1, 1, 8, 8))
+    score = score_at(nn.Sequential(module), x, stage, Objective(0, torch.ones(8, 8, dtype=torch.bool)))
 
     def run(cancelled: Callable[[], bool] | None = None) -> object:
         return attribute(method, score, progress=lambda done, of: told.append((done, of)), cancelled=cancelled)
