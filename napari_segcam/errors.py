@@ -2,10 +2,65 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
+LONGEST = 800
+"""Characters of a message. Whoever needs more looks into the file."""
+
+_LONGEST_WORD = 240  # a path or a name may be of any length; its ends say which it is
+_SHOWN_END = 200
+_LOOKED_AT = 100_000
+
+_REPLACEMENT = "�"
+
+# Control characters, what a terminal obeys among them; halves of pairs; ends of lines and paragraphs.
+_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# Marks that turn the direction of the text that follows.
+_TURNS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
 
 class SegcamError(Exception):
     """Something the user can put right.
 
     The message says what is wrong, where, and what to do, in the user's words. The command line prints it as one
     line and exits with code 2; the viewer shows it as a notification. Any other exception is a defect of ours.
+
+    Whatever a file has put into it, the message is one line of printable text and of bounded length.
     """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(one_line(message))
+
+
+def printable(text: str, keep: str = "") -> str:
+    """A text without characters that a terminal or a window obeys instead of showing them.
+
+    Args:
+        text: from a file: a name, a note, a reader's error.
+        keep: control characters that may stay, such as the end of a line.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_REPLACEMENT if is_unprintable(letter) and letter not in keep else letter for letter in text)
+
+
+def is_unprintable(letter: str) -> bool:
+    """Whether a character is obeyed instead of shown."""
+    return letter in _TURNS or unicodedata.category(letter) in _UNPRINTABLE
+
+
+def one_line(message: object, longest: int = LONGEST) -> str:
+    """A message as one printable line of bounded length: long names keep their ends, long messages their beginning."""
+    text = str(message)
+    if len(text) > _LOOKED_AT:
+        text = f"{text[: _LOOKED_AT // 2]} … {text[-_LOOKED_AT // 2 :]}"
+    text = printable(" ".join(text.split()))
+    text = re.sub(rf"\S{{{_LONGEST_WORD + 1},}}", lambda word: _ends(word[0]), text)
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest - _SHOWN_END - 3].rstrip()} … {text[-_SHOWN_END:].lstrip()}"
+
+
+def _ends(word: str) -> str:
+    return f"{word[: _LONGEST_WORD // 2]}…{word[-_LONGEST_WORD // 2 + 1 :]}"

@@ -17,11 +17,12 @@ import napari_segcam
 PACKAGE = Path(napari_segcam.__file__).parent
 
 WINDOW_SYSTEMS = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
-GROUND = ["errors", "files", "openmp", "optional", "__version__"]
+GROUND = ["budget", "errors", "files", "openmp", "optional", "__version__"]
 CORE = ["network", "imaging", "explanation", "evidence", "reporting", "batch", "demo"]
 
 # What each room may import, besides itself and the ground they all stand on.
 MAY_IMPORT = {
+    "budget": ["errors"],
     "errors": [],
     "files": [],
     "openmp": [],

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from napari_segcam.budget import refuse_large_frame
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import ArrayCine, Cine, name_of
 from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
@@ -31,6 +32,7 @@ def open_truth(path: Path, *, in_colours: bool = False) -> Cine:
         try:
             with Image.open(path) as image:
                 if image.mode == "P":
+                    refuse_large_frame(path.name, (image.height, image.width))
                     return ArrayCine(np.asarray(image), name=name_of(path), path=path)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise SegcamError(f"The truth {path.name} is damaged and cannot be decoded: {error}.") from error

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
 
+from napari_segcam.budget import refuse_large_frame
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine, Frame, name_of
 from napari_segcam.imaging.dicom_decoder import PALETTE_KEYWORDS, FrameDecoder, refuse_undecodable
@@ -81,6 +82,12 @@ class DicomCine(Cine):
             refuse_undecodable(header, path.name)
             vr, pixels = pixel_element(file, header)
             _refuse_unusual(header)
+            refuse_large_frame(
+                path.name,
+                (header.Rows, header.Columns, header.SamplesPerPixel),
+                header.BitsAllocated // 8,
+                header.NumberOfFrames,
+            )
             self._spans, photometric = _locate_frames(file, header, pixels)
             self._decoder = FrameDecoder(header, photometric, vr)
             self.frame_rate = frame_rate_of(header)

@@ -11,10 +11,13 @@ from PIL import Image
 from pydicom import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_color_lut, as_pixel_options, get_decoder
-from pydicom.uid import JPEGBaseline8Bit
+from pydicom.uid import JPEGBaseline8Bit, RLELossless
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Frame
+from napari_segcam.imaging.coded_size import refuse_large_picture
+
+_MOST_COLOURS = 2**16
 
 PALETTE_KEYWORDS = tuple(
     f"{kind}{colour}PaletteColorLookupTable{part}"
@@ -68,6 +71,7 @@ class FrameDecoder:
         self._inverted = photometric == "MONOCHROME1"
         self._palette = _palette(header) if photometric == "PALETTE COLOR" else None
         self._is_rgb = self._palette is not None or header.SamplesPerPixel == 3
+        self._frame_bytes = header.Rows * header.Columns * header.SamplesPerPixel * header.BitsAllocated // 8
         self.frame_shape: tuple[int, ...] = (header.Rows, header.Columns, *((3,) if self._is_rgb else ()))
         signed, bits = bool(header.PixelRepresentation), header.BitsStored
         lowest = -(2 ** (bits - 1)) if signed else 0
@@ -77,7 +81,12 @@ class FrameDecoder:
             self.dtype, self.value_range = np.dtype(np.uint8), (0.0, 255.0)
 
     def __call__(self, stored: bytes) -> Frame:
-        """The frame, ``(Y, X)`` or ``(Y, X, 3)``. Raises what the codec raises."""
+        """The frame, ``(Y, X)`` or ``(Y, X, 3)``. Raises what the codec raises.
+
+        Raises:
+            SegcamError: if the stream would become a larger picture than the header says, or a too large one.
+        """
+        self._refuse_bomb(stored)
         if self._is_jpeg_ybr:
             return self._from_jpeg(stored)
         pixels = self._decoded(stored)
@@ -86,6 +95,15 @@ class FrameDecoder:
         if self._inverted:
             pixels = int(sum(self.value_range)) - pixels.astype(np.int32)
         return pixels.astype(self.dtype, copy=False)
+
+    def _refuse_bomb(self, stored: bytes) -> None:
+        """What a codec makes of a stream is the stream's to say, so it is looked at beforehand."""
+        if not self._decoder.is_encapsulated:
+            return
+        refuse_large_picture("the stream", stored)
+        # Run-length encoding adds one byte to 128 at worst, and a header of 64 bytes.
+        if RLELossless == self._decoder.UID and len(stored) > 2 * self._frame_bytes + 1024:
+            raise ValueError("its runs would fill more than the frame")
 
     def _from_jpeg(self, stored: bytes) -> Frame:
         """RGB from Pillow, whose conversion is several times faster than pydicom's and heeds an Adobe marker."""
@@ -127,7 +145,28 @@ def refuse_undecodable(header: Dataset, name: str) -> None:
 
 def _palette(header: Dataset) -> NDArray[np.uint8]:
     """The colours of all stored values, ``(values, 3)``."""
+    _refuse_palette_bomb(header)
     values = np.arange(2**header.BitsStored, dtype=np.uint16)
     colours = apply_color_lut(values, header)
     # 16-bit entries use the whole range by the standard, but some scanners write 8-bit values into them.
     return (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8)
+
+
+def _refuse_palette_bomb(header: Dataset) -> None:
+    """Refuse a segmented palette whose segments, six bytes each, would become more colours than there can be.
+
+    Raises:
+        ValueError: if so.
+    """
+    for colour in ("Red", "Green", "Blue"):
+        data = header.get(f"Segmented{colour}PaletteColorLookupTableData") or b""
+        wide = header.get("RedPaletteColorLookupTableDescriptor", [0, 0, 16])[2] == 16
+        numbers = np.frombuffer(data[: len(data) // 2 * 2], "<u2" if wide else "u1").tolist()
+        place, colours = 0, 0
+        while place + 1 < len(numbers) and colours <= _MOST_COLOURS:
+            kind, length = numbers[place : place + 2]
+            # Discrete, linear, and indirect, which does so many of the earlier ones again (PS3.3, section C.7.9.2).
+            colours += length if kind < 2 else length * _MOST_COLOURS // 16
+            place += 2 + {0: length, 1: 1}.get(kind, 2 if wide else 4)
+        if colours > _MOST_COLOURS:
+            raise ValueError("its palette would have more colours than its pixels can")

@@ -11,8 +11,11 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
+from napari_segcam.budget import refuse_large_frame
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine, Frame, name_of, usual_value_range
+from napari_segcam.imaging.coded_size import refuse_large_picture
+from napari_segcam.imaging.tiff_budget import refuse_growing
 from napari_segcam.imaging.tiff_timing import frame_rate_of
 
 # EXIF orientations that turn the picture by a quarter, so that rows become columns.
@@ -36,6 +39,7 @@ class StillCine(Cine):
         self.path = path
         with self._opened() as image:
             width, height = image.size
+            refuse_large_frame(path.name, (height, width, len(image.getbands())), 2 if _is_deep(image) else 1)
             # The general method only reads the header; that of PNG decodes the whole image.
             if Image.Image.getexif(image).get(ExifTags.Base.Orientation) in _QUARTER_TURNS:
                 width, height = height, width
@@ -48,6 +52,7 @@ class StillCine(Cine):
 
     def _read(self, index: int) -> Frame:  # noqa: ARG002 -- there is only one
         with self._opened() as image:
+            self._refuse_scans(image)
             try:
                 upright = ImageOps.exif_transpose(image)
                 if _is_deep(upright):  # some versions of Pillow open it as 32-bit integers
@@ -56,11 +61,17 @@ class StillCine(Cine):
             except (OSError, ValueError, SyntaxError) as error:
                 raise SegcamError(f"{self.path.name} is damaged and cannot be decoded: {error}.") from error
 
+    def _refuse_scans(self, image: Image.Image) -> None:
+        """Refuse a JPEG that would take too long: its size is that of the header, but it may be drawn many times."""
+        if image.format == "JPEG" and image.info.get("progressive"):
+            refuse_large_picture(self.path.name, self.path.read_bytes())
+
     def _opened(self) -> Image.Image:
         try:
             return Image.open(self.path, formats=("PNG", "JPEG", "BMP"))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise SegcamError(f"{self.path.name} cannot be read as a PNG, JPEG or BMP image: {error}.") from error
+            reason = str(error).rstrip(".")
+            raise SegcamError(f"{self.path.name} cannot be read as a PNG, JPEG or BMP image: {reason}.") from error
 
 
 def _is_deep(image: Image.Image) -> bool:
@@ -87,7 +98,8 @@ class TiffCine(Cine):
         try:
             with tifffile.TiffFile(path) as self._file:
                 self._pages = list(self._file.pages)
-                self._first = cast(tifffile.TiffPage, self._pages[0])
+                self._first = first = cast(tifffile.TiffPage, self._pages[0])
+                refuse_large_frame(path.name, first.shape, first.dtype.itemsize if first.dtype else 1, len(self._pages))
                 self._refuse_other_layouts()
                 blank = self._as_frame(np.zeros(self._first.shape, self._first.dtype))
                 self.frame_rate = frame_rate_of(self._file) if len(self._pages) > 1 else None
@@ -108,7 +120,11 @@ class TiffCine(Cine):
         with self._lock:
             try:
                 self._file.filehandle.open()
-                return self._as_frame(self._pages[index].asarray())
+                page = cast(tifffile.TiffPage, self._pages[index])
+                refuse_growing(self.name, self._file.filehandle, page)
+                return self._as_frame(page.asarray())
+            except SegcamError:
+                raise
             except Exception as error:
                 advice = " Install it with: pip install imagecodecs" if "imagecodecs" in str(error) else ""
                 raise SegcamError(f"Page {index} of {self._file.filename} cannot be read: {error}.{advice}") from error

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
+from napari_segcam.budget import FRAME_PIXELS, refuse_large_frame
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine, Frame, name_of
 from napari_segcam.imaging.file_kind import read_head, video_format
@@ -45,6 +47,7 @@ class VideoCine(Cine):
     def __init__(self, path: Path, open_container: OpenContainer) -> None:
         self.name = name_of(path)
         self.path = path
+        open_container = partial(_within_budget, path.name, open_container)
         try:
             index = index_frames(open_container)
             first = VideoReader(open_container, index)
@@ -98,6 +101,19 @@ def open_video(path: Path) -> VideoCine:
     """
     # The format is given, not guessed: formats that fetch their parts from elsewhere stay out.
     return VideoCine(path, partial(av.open, f"file:{path}", "r", format=video_format(read_head(path))))
+
+
+def _within_budget(name: str, open_container: OpenContainer) -> InputContainer:
+    """Open a video whose decoder refuses frames that are too large, also where a later one is larger than the first.
+
+    Raises:
+        SegcamError: if the file says beforehand that they are.
+    """
+    container = open_container()
+    for stream in container.streams.video:
+        refuse_large_frame(name, (stream.codec_context.height, stream.codec_context.width), frames=stream.frames)
+        stream.codec_context.options = {"max_pixels": str(FRAME_PIXELS)}
+    return container
 
 
 def _is_gray(frame: VideoFrame) -> bool:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import NamedTuple
 
 from av.container import InputContainer
@@ -14,6 +15,8 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+
+from napari_segcam.budget import FRAMES
 
 _ROUNDING = 0.05
 
@@ -114,8 +117,10 @@ def index_frames(open_container: OpenContainer) -> FrameIndex:
         stream = video_stream(container)
         packets = [
             _Stored(Place.of(packet), packet.is_keyframe, packet.is_discard, packet.is_corrupt)
-            for packet in stored_packets(container)
+            for packet in islice(stored_packets(container), FRAMES + 1)
         ]
+        if len(packets) > FRAMES:
+            raise ValueError(f"it holds more than the {FRAMES:,} frames that are read")
         says_when = _says_when(container, stream, packets)
         stated_rate, time_base = stream.average_rate, stream.time_base
     if packets and packets[-1].is_cut_short:

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, one_line
 from napari_segcam.network.archive import Archive
 from napari_segcam.network.graph_arguments import DTYPES
 from napari_segcam.network.graph_network import GraphNetwork
@@ -42,7 +42,7 @@ def read_exported(archive: Archive) -> GraphNetwork:
         program = json.loads(archive.read(_program(archive)))
         return _network(program["graph_module"], _tensors(archive))
     except SegcamError as error:
-        if str(error).startswith(str(archive.path)):
+        if str(error).startswith(one_line(archive.path)):
             raise
         raise SegcamError(f"{archive.path} is a program written by torch.export that {error}.") from error
     except Exception as error:  # JSON that does not keep to the schema raises several kinds

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, one_line
 from napari_segcam.network.archive import Archive
 from napari_segcam.network.keras_config import cleaned
 from napari_segcam.network.keras_network import KerasNetwork
@@ -71,7 +71,7 @@ def _read(path: Path, clean: Callable[[], bytes], name: str) -> KerasNetwork:
                     model = keras.saving.load_model(file, compile=False, safe_mode=True)
         return KerasNetwork(model)
     except SegcamError as error:
-        if str(error).startswith(str(path)):
+        if str(error).startswith(one_line(path)):
             raise
         raise SegcamError(f"{path} is a file of Keras that {error}.") from error
     except Exception as error:  # Keras raises nearly anything for what it does not understand

@@ -1,0 +1,53 @@
+"""Messages: one printable line of bounded length, whatever a file has put into them."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from napari_segcam.errors import LONGEST, SegcamError, one_line, printable
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x1b[2J\x1b]0;title\x07",
+        "name\u202egnp.exe",
+        "two\nlines\r\nand\u2028more",
+        "a bell \x07, a delete \x7f, a control \x9b31m",
+        "half a pair \udce9",
+        "tab\there",
+    ],
+)
+def test_nothing_that_a_terminal_obeys_is_left(text: str) -> None:
+    assert str(SegcamError(text)).isprintable()
+
+
+def test_a_long_message_keeps_its_beginning_and_its_end() -> None:
+    message = str(SegcamError("The file " + "is bad and " * 10_000 + "is refused."))
+    assert len(message) <= LONGEST
+    assert message.startswith("The file is bad")
+    assert message.endswith("is refused.")
+    assert "…" in message
+
+
+def test_a_long_name_does_not_hide_what_is_wrong_with_it() -> None:
+    message = str(SegcamError("/" + "folder/" * 600 + "image.png cannot be read."))
+    assert message.endswith("image.png cannot be read.")
+    assert len(message) < 300
+
+
+def test_names_of_any_script_stay_as_they_are() -> None:
+    for text in ("Schilddrüse – 甲状腺 ½ µm", "می‌خواهم", "👩‍⚕️", "1 < 2 & [bold]"):
+        assert str(SegcamError(text)) == text
+
+
+def test_a_message_survives_another_process_and_being_wrapped() -> None:
+    error = SegcamError("bad \x1b[31m " + "x" * 5000 + " and so on" * 500)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    assert one_line(str(error)) == str(error)
+
+
+def test_ends_of_lines_stay_where_they_may() -> None:
+    assert printable("one\ntwo\x1b[0m", keep="\n") == "one\ntwo�[0m"
