@@ -15,6 +15,7 @@ from napari_segcam.commands.options import (
     Architecture,
     Autocast,
     Classes,
+    ClassesOverlap,
     ColormapName,
     CropWords,
     Device,
@@ -91,7 +92,14 @@ def inspect(
     mean: Annotated[str | None, typer.Option(help="For custom: numbers separated by commas.")] = None,
     std: Annotated[str | None, typer.Option(help="For custom: numbers separated by commas.")] = None,
     image_size: ImageSize = None,
-    threshold: Annotated[float | None, typer.Option(help="That cuts the probability of a single class.")] = None,
+    classes_overlap: ClassesOverlap = None,
+    class_values: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="One for each class, in order: the numbers that its pixels have in true masks, with commas between."
+        ),
+    ] = None,
+    threshold: Threshold = None,
     notes: Annotated[str | None, typer.Option(help="What users should know.")] = None,
 ) -> None:
     """Show what a checkpoint is: architecture, encoder, classes, input, stages. Write its model card."""
@@ -104,6 +112,8 @@ def inspect(
         "options": named_values(option),
         "class_names": class_name,
         "class_colours": class_colour,
+        "class_values": [[part.strip() for part in values.split(",")] for values in class_values or []],
+        "classes_overlap": classes_overlap,
         "normalisation": normalisation,
         "mean": mean.split(",") if mean else None,
         "std": std.split(",") if std else None,
@@ -111,7 +121,7 @@ def inspect(
         "threshold": threshold,
         "notes": notes,
     }
-    given = {name: value for name, value in fields.items() if value}
+    given = {name: value for name, value in fields.items() if value or value is False}
     with _console.status(f"Reading {checkpoint or network_factory} …"):
         card = card_of(given, find_card(checkpoint) if checkpoint else None) if given else None
         network = load_network(checkpoint, device, factory=network_factory, card=card)
@@ -158,6 +168,7 @@ def explain(
     architecture: Architecture = None,
     encoder: Encoder = None,
     network_factory: Factory = None,
+    classes_overlap: ClassesOverlap = None,
 ) -> None:
     """Write the masks, the heatmaps and the attention figures of an image or cine."""
     from napari_segcam.batch.true_masks import open_truth
@@ -187,7 +198,7 @@ def explain(
         threshold=threshold,
     )
     checkpoint = str(model) if model is not None else None
-    source = ModelSource(checkpoint, architecture, encoder, network_factory, device, image_size)
+    source = ModelSource(checkpoint, architecture, encoder, network_factory, device, image_size, classes_overlap)
     with _console.status(f"Loading {source.title} …"):
         network = source.load()
     true_masks = open_truth(truth) if truth else None
@@ -270,6 +281,7 @@ def batch(
     architecture: Architecture = None,
     encoder: Encoder = None,
     network_factory: Factory = None,
+    classes_overlap: ClassesOverlap = None,
 ) -> None:
     """Write the attention figures of many images, with their overlap with the truth; go on with what was begun.
 
@@ -301,7 +313,7 @@ def batch(
         lambda cancelled: Batch(
             source,
             out,
-            ModelSource(checkpoint, architecture, encoder, network_factory, device, image_size),
+            ModelSource(checkpoint, architecture, encoder, network_factory, device, image_size, classes_overlap),
             wishes,
             truth=truth,
             truth_colours=colours,

@@ -43,7 +43,7 @@ def test_what_is_assumed_is_shown(
 ) -> None:
     assert run(monkeypatch, checkpoint) == 0
     shown = capsys.readouterr().out
-    assert "decoder_atrous_rates (12, 24, 36); normalisation imagenet; classes 2 that exclude each other" in shown
+    assert "decoder_atrous_rates (12, 24, 36); normalisation imagenet; classes_overlap no (the 2 " in shown
 
 
 def test_a_card_is_written_and_read_back(

@@ -13,7 +13,7 @@ from napari_segcam.batch.analysis import Analysis
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.pictures import overlay_jpeg, sheet_jpeg
 from napari_segcam.batch.rows import Row, rows_of
-from napari_segcam.batch.true_masks import Colour, open_truth, true_mask
+from napari_segcam.batch.true_masks import Colour, check_truth, open_truth, true_mask
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.files import safe_name, sha256_of
@@ -89,7 +89,7 @@ class _FrameResult:
     @property
     def pixels(self) -> int:
         """How much was found in it."""
-        return sum(int(np.count_nonzero(one.mask == one.label)) for one in self.explanations)
+        return sum(int(np.count_nonzero(one.found)) for one in self.explanations)
 
 
 def _examined(
@@ -138,13 +138,8 @@ def _frames(
     image: BatchImage, cine: Cine, analysis: Analysis, colours: Mapping[str, Colour] | None
 ) -> Iterator[_FrameResult]:
     truth = open_truth(image.truth, in_colours=colours is not None) if image.truth else None
-    if truth is not None and len(truth) not in (1, len(cine)):
-        raise SegcamError(f"The truth {truth.name} has {len(truth)} frames, but the image has {len(cine)}.")
-    if truth is not None and truth.frame_shape[:2] != cine.frame_shape[:2]:
-        (height, width), (true_height, true_width) = cine.frame_shape[:2], truth.frame_shape[:2]
-        raise SegcamError(
-            f"The truth {truth.name} has {true_width}×{true_height} pixels, but the image {width}×{height}."
-        )
+    if truth is not None:
+        check_truth(truth, cine, analysis.network)
     crop = parse_crop(analysis.wishes.crop, cine)
     network = analysis.network
     for number, frame in enumerate(cine):

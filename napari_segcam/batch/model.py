@@ -19,6 +19,7 @@ def described(network: Network) -> dict[str, Any]:
         "architecture": network.architecture,
         "encoder": network.encoder,
         "classes": list(network.class_names),
+        "classes_overlap": network.classes_overlap,
         "segments": network.segments,
         "model_card": network.card.model_dump(mode="json"),
         "device": network.device.type,

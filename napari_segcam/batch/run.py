@@ -258,7 +258,7 @@ def _loaded(
     return loaded or source.load(), source
 
 
-def _given(source: ModelSource | None) -> dict[str, str | None]:
+def _given(source: ModelSource | None) -> dict[str, str | bool | None]:
     """What the user gave of the model, for the command that repeats the run; empty for a network that was loaded."""
     if source is None:
         return {}
@@ -267,6 +267,7 @@ def _given(source: ModelSource | None) -> dict[str, str | None]:
         "architecture": source.architecture,
         "encoder": source.encoder,
         "network_factory": source.factory,
+        "classes_overlap": source.classes_overlap,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,11 @@ from napari_segcam.network.network import Network
 
 Colour = tuple[int, int, int]
 """Red, green and blue, 0–255."""
+
+_OF_OVERLAPPING = (
+    "Give a stack (TIFF, DICOM) with one mask for each class in this order, or say in the model card which numbers "
+    "in the true masks each class has (class_values)."
+)
 
 
 def open_truth(path: Path, *, in_colours: bool = False) -> Cine:
@@ -49,10 +54,12 @@ def true_mask(
     """The true mask ``(Y, X)`` of a class in a frame; None where there is no truth.
 
     For a network with one class, or one that classifies the whole frame, anything that is not black belongs to it; for
-    one that tells a single class from the background likewise. Else a pixel holds the class's number, or its colour.
+    one that tells a single class from the background likewise. Else a pixel holds the class's number, or its colour; or
+    one of the numbers that the model card gives the class as its ``class_values``. Of classes that overlap, a number
+    tells nothing without these: the truth then is a stack of one mask for each class.
 
     Args:
-        truth: one mask per frame, or one for all.
+        truth: one mask per frame, or one for all; see ``check_truth``.
         number: of the frame.
         index: of the class.
         network: whose classes these are.
@@ -63,15 +70,27 @@ def true_mask(
     """
     if truth is None:
         return None
+    overlap = network.classes_overlap and network.segments
+    if overlap and colours is not None:
+        raise SegcamError(
+            f"The truth {truth.name} is painted, so that a pixel has one class, but those of the network overlap. "
+            f"{_OF_OVERLAPPING}"
+        )
+    if overlap and not network.card.class_values:
+        _refuse_no_stack(truth, network)
+        return _not_black(truth[index or 0])
     if len(truth) > 1 and number >= len(truth):
         raise SegcamError(f"The truth {truth.name} has {len(truth)} frames: there is none for frame {number}.")
     mask: NDArray[Any] = truth[number if len(truth) > 1 else 0]
     if colours is not None:
         return _painted(mask, colours, network.class_names[index or 0], truth.name)
-    if network.classes == 1 or not network.segments:
-        return np.asarray((mask > 0).any(-1) if mask.ndim == 3 else mask > 0)
+    has_values = network.segments and network.card.class_values
+    if not has_values and (network.classes == 1 or not network.segments):
+        return _not_black(mask)
     if mask.ndim == 3 and (mask == mask[..., :1]).all():  # numbers, saved as an image in colour
         mask = mask[..., 0]
+    if has_values:
+        return _valued(mask, network.card.class_values, index or 0, truth.name)
     if mask.ndim == 3:
         if not network.card.class_colours:
             raise SegcamError(
@@ -89,6 +108,29 @@ def true_mask(
             f"{network.classes - 1}."
         )
     return np.asarray(mask == index)
+
+
+def check_truth(truth: Cine, cine: Cine, network: Network) -> None:
+    """Refuse a truth that does not go with the frames of an image.
+
+    Raises:
+        SegcamError: if it has another size, or masks neither for all frames nor for each; or if, of classes that
+            overlap, it cannot be told whether its masks are of the frames or of the classes.
+    """
+    if truth.frame_shape[:2] != cine.frame_shape[:2]:
+        (height, width), (true_height, true_width) = cine.frame_shape[:2], truth.frame_shape[:2]
+        raise SegcamError(
+            f"The truth {truth.name} has {true_width}×{true_height} pixels, but the image {width}×{height}."
+        )
+    if network.classes_overlap and network.segments and not network.card.class_values:
+        _refuse_no_stack(truth, network)
+        if len(cine) == len(truth):
+            raise SegcamError(
+                f"The truth {truth.name} has {len(truth)} masks, as many as the image has frames and the network "
+                f"classes: which they are of cannot be told. {_OF_OVERLAPPING}"
+            )
+    elif len(truth) not in (1, len(cine)):
+        raise SegcamError(f"The truth {truth.name} has {len(truth)} frames, but the image has {len(cine)}.")
 
 
 def read_colours(path: Path) -> dict[str, Colour]:
@@ -124,6 +166,32 @@ def hex_colour(text: str) -> Colour:
     """The colour written ``#rrggbb``."""
     red, green, blue = bytes.fromhex(text.removeprefix("#"))
     return red, green, blue
+
+
+def _refuse_no_stack(truth: Cine, network: Network) -> None:
+    if len(truth) != network.classes:
+        raise SegcamError(
+            f"The truth {truth.name} has {'one mask' if len(truth) == 1 else f'{len(truth)} masks'}, but the network "
+            f"has {network.classes} classes that overlap ({', '.join(network.class_names)}). {_OF_OVERLAPPING}"
+        )
+
+
+def _not_black(mask: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray((mask > 0).any(-1) if mask.ndim == 3 else mask > 0)
+
+
+def _valued(mask: NDArray[Any], values: Sequence[Sequence[int]], index: int, name: str) -> NDArray[np.bool_]:
+    """Where one of a class's numbers stands; any number but 0 that is no class's makes the whole mask doubtful."""
+    if mask.ndim == 3:
+        raise SegcamError(f"The truth {name} is a colour image, but the model card's class_values are of numbers.")
+    known = np.array([0, *(number for of_class in values for number in of_class)])
+    strange = ~np.isin(mask, known)
+    if strange.any():
+        raise SegcamError(
+            f"The truth {name} holds the number {mask[strange][0]}, which is no class's in the model card's "
+            f"class_values ({np.count_nonzero(strange)} pixels hold such numbers)."
+        )
+    return np.isin(mask, values[index])
 
 
 def _painted(mask: NDArray[Any], colours: Mapping[str, Colour], wanted: str, name: str) -> NDArray[np.bool_]:

@@ -63,7 +63,7 @@ def explain_cine(
         SegcamError: if a wish does not go with the network or the cine, or the folder cannot be written to.
     """
     from napari_segcam.batch.analysis import Analysis
-    from napari_segcam.batch.true_masks import true_mask
+    from napari_segcam.batch.true_masks import check_truth, true_mask
     from napari_segcam.reporting.exports import attention_rows, write_attention, write_frame
     from napari_segcam.reporting.look import Look
     from napari_segcam.reporting.source import Source
@@ -75,6 +75,8 @@ def explain_cine(
         task = progress.add_task("Estimating", total=None)
         analysis = Analysis(network, wishes, lambda runs: progress.advance(task, runs), stop.is_set)
         # The first target is refused, if it must be, before anything takes long; so are stages and the folder.
+        if truth is not None:
+            check_truth(truth, cine, network)
         analysis.target(analysis.classes[0], true_mask(truth, numbers[0], analysis.classes[0], network))
         clips = _Clips(analysis, movies)
         _refuse_unwritable(out)

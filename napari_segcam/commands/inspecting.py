@@ -73,4 +73,6 @@ def _facts(network: Network) -> dict[str, str]:
 def _output(network: Network) -> str:
     if not network.segments:
         return "one score per class for the whole image, no mask"
+    if network.classes_overlap:
+        return f"a mask for each class, cut at {network.card.threshold:g}; they may overlap"
     return "a mask of the likeliest class" if network.has_background else f"a mask cut at {network.card.threshold:g}"

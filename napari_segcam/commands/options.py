@@ -41,7 +41,19 @@ Preview = Annotated[
 ]
 Autocast = Annotated[bool, typer.Option("--autocast", help="Compute in bfloat16, on an NVIDIA GPU.")]
 Threshold = Annotated[
-    float | None, typer.Option(help="That cuts the probability of a single class; by default the model card's.")
+    float | None,
+    typer.Option(
+        help="That cuts the probability of a single class, or of each of several that overlap; by default the model "
+        "card's."
+    ),
+]
+ClassesOverlap = Annotated[
+    bool | None,
+    typer.Option(
+        "--classes-overlap/--classes-exclusive",
+        help="Whether a pixel can have several classes (a sigmoid each) or has one (a softmax, the first is the "
+        "background); by default as the network or its model card tells.",
+    ),
 ]
 ImageSize = Annotated[int | None, typer.Option(help="Resize every frame to this many pixels square.", min=8)]
 Model = Annotated[Path | None, typer.Option(help="The checkpoint; with a factory not needed.")]

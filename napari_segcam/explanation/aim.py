@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.explanation.explanation import label_mask, label_of
+from napari_segcam.explanation.classes import class_mask
 from napari_segcam.explanation.region import WORDS
 from napari_segcam.explanation.target import Target
 from napari_segcam.imaging.geometry import Geometry
@@ -37,11 +37,6 @@ def settled(target: Target, network: Network, probabilities: torch.Tensor) -> Ta
     return replace(target, class_index=index, region="image")
 
 
-def label_in(network: Network, target: Target) -> int:
-    """The label of a settled target's class in a mask."""
-    return label_of(target.class_index or 0, network.classes)
-
-
 def region_on_input(
     target: Target,
     drawn: NDArray[np.bool_],
@@ -57,7 +52,7 @@ def region_on_input(
         drawn: M on the frame's grid ``(Y, X)``.
         network: that is explained.
         probabilities: on the grid of the logits ``(C, H, W)``.
-        threshold: that cuts the probability of a single class.
+        threshold: that cuts the probability of a single class, and of each of several that overlap.
         geometry: how the frame lies in the input.
     """
     if not network.segments:
@@ -65,5 +60,5 @@ def region_on_input(
     if target.region != "mask":
         return torch.from_numpy(geometry.to_input(drawn))
     # The network's own grid has the mask as it was predicted, not as it was resized.
-    labels = label_mask(probabilities.cpu().numpy(), threshold)
-    return torch.from_numpy((labels == label_in(network, target)) & geometry.content)
+    found = class_mask(probabilities.cpu().numpy(), target.class_index or 0, threshold, overlap=network.classes_overlap)
+    return torch.from_numpy(found & geometry.content)

@@ -13,19 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.explanation.aim import label_in, region_on_input, settled
+from napari_segcam.explanation.aim import region_on_input, settled
 from napari_segcam.explanation.allocator import keep_freed_memory
 from napari_segcam.explanation.batching import paying_batch
+from napari_segcam.explanation.classes import class_mask, label_mask, probabilities_of
 from napari_segcam.explanation.emptiness import why_empty
 from napari_segcam.explanation.engine import Forward
-from napari_segcam.explanation.explanation import (
-    Explanation,
-    Heatmap,
-    Heatmaps,
-    Segmentation,
-    label_mask,
-    probabilities_of,
-)
+from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps, Segmentation
 from napari_segcam.explanation.memory import TooLittleMemory
 from napari_segcam.explanation.objective import Objective
 from napari_segcam.explanation.perturbation import Cancelled, Cost, Perturbation
@@ -72,7 +66,8 @@ class Explainer:
             name. An empty choice gives the mask alone, at the cost of a forward pass. The methods
             ``"occlusion"``, ``"integrated_gradients"`` and ``"smoothgrad"`` have one map, of the stage ``"input"``,
             whatever is chosen.
-        threshold: cuts the probability of a single class; by default the model card's.
+        threshold: cuts the probability of a single class, and of each of several that overlap; by default the model
+            card's.
         patience: how slow methods, as ``"scorecam"`` and ``"ablationcam"``, are watched, previewed and cancelled.
         autocast: multiply in bfloat16, on an NVIDIA GPU: faster, and maps that differ in the third digit.
 
@@ -248,11 +243,14 @@ class Explainer:
             raise SegcamError("The frames of one sequence must have one shape, but these have several.")
         x = self._runner.on_device(inputs)
         run = self._runner.forward(x)
-        probabilities = probabilities_of(run.logits.float())
-        segmentations = [Segmentation(of_frame, geometries[0]) for of_frame in probabilities.cpu().numpy()]
+        overlap = self.network.classes_overlap
+        probabilities = probabilities_of(run.logits.float(), overlap=overlap)
+        segmentations = [Segmentation(of_frame, geometries[0], overlap) for of_frame in probabilities.cpu().numpy()]
         on_frame = [segmentation.on_frame() for segmentation in segmentations]
         masks = [
-            label_mask(of_frame, self.threshold) if segmentation.is_map else segmentation.mask(self.threshold)
+            label_mask(of_frame, self.threshold, overlap=overlap)
+            if segmentation.is_map
+            else segmentation.mask(self.threshold)
             for of_frame, segmentation in zip(on_frame, segmentations, strict=True)
         ]
         return _Batch(x, geometries[0], run, probabilities, segmentations, on_frame, masks)
@@ -262,8 +260,8 @@ class Explainer:
         network, geometry = self.network, batch.geometry
         targets = [settled(target, network, found) for target, found in zip(column, batch.probabilities, strict=True)]
         drawn = [
-            geometry.seen(target.pixels(mask == label_in(network, target)))
-            for target, mask in zip(targets, batch.masks, strict=True)
+            geometry.seen(target.pixels(self._found(target, of_frame, mask)))
+            for target, of_frame, mask in zip(targets, batch.on_frame, batch.masks, strict=True)
         ]
         regions = torch.stack(
             [
@@ -288,13 +286,20 @@ class Explainer:
             for i, target in enumerate(targets)
         ]
 
+    def _found(self, target: Target, probabilities: NDArray[np.float32], mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Where the class of a settled target is on the frame's grid ``(Y, X)``; nowhere in a frame without a mask."""
+        if not self.network.segments:
+            return np.zeros(mask.shape, np.bool_)
+        overlap, index = self.network.classes_overlap, target.class_index or 0
+        return class_mask(probabilities, index, self.threshold, overlap=overlap, labels=mask)
+
     def _heatmaps(
         self, batch: _Batch, targets: Sequence[Target], regions: torch.Tensor, *, keep: bool
     ) -> list[dict[str, Heatmap]]:
         """One target of each frame: the heatmaps by stage name, for each frame."""
         x, run = batch.x, batch.run
         objectives = [
-            Objective(target.class_index or 0, region, target.score)
+            Objective(target.class_index or 0, region, target.score, self.network.classes_overlap)
             for target, region in zip(targets, regions.to(run.logits.device), strict=True)
         ]
         maps = self._runner.maps(x, run, objectives, keep=keep)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_segcam.explanation.classes import class_mask, label_mask
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.target import Target
 from napari_segcam.imaging.geometry import Geometry
@@ -108,10 +110,12 @@ class Segmentation:
         probabilities: ``(C, H, W)`` float32 on the grid of the network's input; ``(C, 1, 1)`` of a network that
             classifies the whole frame.
         geometry: how the frame lies in that.
+        classes_overlap: whether each of several classes has a sigmoid of its own; else they exclude each other.
     """
 
     probabilities: NDArray[np.float32]
     geometry: Geometry = field(repr=False)
+    classes_overlap: bool = False
 
     @property
     def is_map(self) -> bool:
@@ -121,13 +125,13 @@ class Segmentation:
     def on_frame(self) -> NDArray[np.float32]:
         """The probabilities ``(C, Y, X)`` on the frame's grid; where the network did not look, nothing was found.
 
-        That is 0, and of several classes, whose probabilities add up to 1, it is 1 for the first, the background.
-        Those of the whole frame stay ``(C, 1, 1)``.
+        That is 0, and of several that exclude each other, whose probabilities add up to 1, it is 1 for the first, the
+        background. Those of the whole frame stay ``(C, 1, 1)``.
         """
         if not self.is_map:
             return self.probabilities
         nothing = torch.zeros(len(self.probabilities), 1, 1)
-        if len(nothing) > 1:
+        if len(nothing) > 1 and not self.classes_overlap:
             nothing[0] = 1
         return self.geometry.to_frame(torch.from_numpy(self.probabilities), outside=nothing).numpy()
 
@@ -135,7 +139,13 @@ class Segmentation:
         """The labels ``(Y, X)`` on the frame's grid, as ``Explanation.mask`` has them for this threshold."""
         if not self.is_map:
             return np.zeros(self.geometry.frame_shape, np.uint8)
-        return label_mask(self.on_frame(), threshold)
+        return label_mask(self.on_frame(), threshold, overlap=self.classes_overlap)
+
+    def class_mask(self, index: int, threshold: float) -> NDArray[np.bool_]:
+        """Where a class is on the frame's grid ``(Y, X)``, as ``Explanation.class_mask`` has it for this threshold."""
+        if not self.is_map:
+            return np.zeros(self.geometry.frame_shape, np.bool_)
+        return class_mask(self.on_frame(), index, threshold, overlap=self.classes_overlap)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,16 +154,18 @@ class Explanation:
 
     Attributes:
         segmentation: the probabilities as the network gave them.
-        probabilities: ``(C, Y, X)`` float32 on the frame's grid: a sigmoid for one class, a softmax for several;
-            ``(C, 1, 1)`` where the network classifies the whole frame.
+        probabilities: ``(C, Y, X)`` float32 on the frame's grid: a sigmoid for one class and for each of several that
+            overlap, a softmax for several that exclude each other; ``(C, 1, 1)`` where the network classifies the whole
+            frame.
         mask: ``(Y, X)`` uint8 labels, 0 = background; with one class 1 is that class, else the class's index. Empty
-            where ``no_mask`` says why.
+            where ``no_mask`` says why. Of classes that overlap it has only the likeliest of those that a pixel has, as
+            the class's index + 1: use ``masks``.
         region: ``(Y, X)`` bool, M on the frame's grid.
         heatmaps: one per selected stage.
         method: name of the CAM method.
         target: what was explained, its class settled.
         class_names: one per probability channel.
-        threshold: that cut the probability of a single class.
+        threshold: that cut the probability of a single class, and of each of several that overlap.
         provenance: what this was computed from, in plain values.
     """
 
@@ -185,26 +197,36 @@ class Explanation:
         return dict(zip(self.class_names, self.probabilities.ravel().tolist(), strict=True))
 
     @property
-    def label(self) -> int:
-        """The label of the explained class in ``mask``."""
-        return label_of(self.target.class_index or 0, len(self.probabilities))
+    def classes_overlap(self) -> bool:
+        """Whether a pixel can have several classes, or none of them; else each pixel has one."""
+        return self.segmentation.classes_overlap
 
+    @property
+    def has_background(self) -> bool:
+        """Whether the first class is the background, as it is of several that exclude each other in a mask."""
+        return self.no_mask is None and len(self.class_names) > 1 and not self.classes_overlap
 
-def probabilities_of(logits: torch.Tensor) -> torch.Tensor:
-    """``(..., C, H, W)`` logits → probabilities: a sigmoid for one class, a softmax for several."""
-    return logits.sigmoid() if logits.shape[-3] == 1 else logits.softmax(-3)
+    def class_mask(self, index: int) -> NDArray[np.bool_]:
+        """Where a class is, ``(Y, X)`` bool."""
+        if self.no_mask is not None:
+            return np.zeros(self.frame_shape, np.bool_)
+        overlap = self.classes_overlap
+        return class_mask(self.probabilities, index, self.threshold, overlap=overlap, labels=self.mask)
 
+    @cached_property
+    def masks(self) -> NDArray[np.bool_]:
+        """Where each class is, ``(C, Y, X)`` bool; of classes that exclude each other, the first is the background."""
+        return np.stack([self.class_mask(index) for index in range(len(self.class_names))])
 
-def label_mask(probabilities: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:
-    """``(C, ...)`` probabilities → uint8 labels: one class is cut at the threshold, of several the likeliest wins."""
-    if len(probabilities) == 1:
-        return (probabilities[0] > threshold).astype(np.uint8)
-    return probabilities.argmax(0).astype(np.uint8)
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """Where the explained class is, ``(Y, X)`` bool."""
+        return self.class_mask(self.target.class_index or 0)
 
-
-def label_of(class_index: int, classes: int) -> int:
-    """The label that stands for a class in a mask."""
-    return class_index if classes > 1 else 1
+    @property
+    def drawn(self) -> NDArray[np.uint8] | NDArray[np.bool_]:
+        """What pictures draw: the labels ``(Y, X)``, or of classes that overlap the mask of each, ``(C, Y, X)``."""
+        return self.masks if self.classes_overlap else self.mask
 
 
 def _min_max(values: NDArray[np.float32]) -> NDArray[np.float32]:

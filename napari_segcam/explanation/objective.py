@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from napari_segcam.explanation.explanation import probabilities_of
+from napari_segcam.explanation.classes import probabilities_of
 from napari_segcam.explanation.target import Score
 
 
@@ -21,11 +21,13 @@ class Objective:
         class_index: the explained output channel.
         region: M ``(H, W)`` bool on the grid of the logits, frozen from the original prediction.
         score: what is summed over M.
+        classes_overlap: whether each class has a probability of its own, as ``Network.classes_overlap``.
     """
 
     class_index: int
     region: torch.Tensor
     score: Score = "logit"
+    classes_overlap: bool = False
 
     @property
     def pixels(self) -> int:
@@ -38,7 +40,7 @@ class Objective:
         Probabilities near 1 and sums of many pixels leave single precision too few digits for small differences.
         """
         precise = _precise(logits)
-        scores = precise if self.score == "logit" else probabilities_of(precise)
+        scores = precise if self.score == "logit" else probabilities_of(precise, overlap=self.classes_overlap)
         return (scores[:, self.class_index] * self.region.to(scores)).sum((1, 2))
 
     def gradient(self, logits: torch.Tensor) -> torch.Tensor:

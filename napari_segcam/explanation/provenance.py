@@ -42,6 +42,7 @@ def provenance_of(
         "stages": [stage.name for stage in stages],
         "target": target.described(),
         "threshold": threshold,
+        "classes_overlap": network.classes_overlap,
         "frame_shape": list(geometry.frame_shape),
         "crop": list(geometry.crop) if geometry.crop else None,
         "input_shape": list(geometry.input_shape),

@@ -24,8 +24,8 @@ class Target:
 
     The two scores answer different questions. The *logit* of a class rises with the evidence for it, however sure the
     network is already. Its *probability* hardly moves where the network is sure, so that its gradient
-    p (1 − p) comes from the doubtful pixels, mostly the rim; and of several classes it also falls with the evidence for
-    the others. Tutorials that take the mean of the softmax explain the probability.
+    p (1 − p) comes from the doubtful pixels, mostly the rim; and of several classes that exclude each other it
+    also falls with the evidence for the others. Tutorials that take the mean of the softmax explain the probability.
 
     Attributes:
         class_index: the output channel; by default the first that is not the background.

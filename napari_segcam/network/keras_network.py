@@ -54,12 +54,6 @@ class KerasNetwork(KerasGraph):
 
     def drop_final(self, *names: str) -> str | None:
         dropped = super().drop_final(*names)
-        classes = self._function.of.outputs[0].shape[1 if self._layout == "channels_first" else -1]
-        if dropped == "sigmoid" and classes != 1:
-            self.doubts = (
-                f"Each of its {classes} classes has a sigmoid of its own, so that they may overlap. Here they exclude "
-                "each other: every pixel gets the class with the highest logit.",
-            )
         if self.unclear:
             self.doubts = (f"The network ends in {self.unclear}: its output is taken for logits, which it may not be.",)
         return dropped

@@ -21,6 +21,7 @@ from napari_segcam.network.graph_network import GraphNetwork
 from napari_segcam.network.keras_network import KerasNetwork
 from napari_segcam.network.model_card import ModelCard, card_of, card_path, find_card, write_card
 from napari_segcam.network.network import Network
+from napari_segcam.network.overlap import told_by_activation
 from napari_segcam.network.recognise import build, recognise
 from napari_segcam.network.saved_preprocessing import saved_preprocessing
 from napari_segcam.network.state_dict import listed
@@ -41,6 +42,7 @@ def load_network(
     options: Mapping[str, Any] | None = None,
     factory: str | None = None,
     card: ModelCard | None = None,
+    classes_overlap: bool | None = None,
     rewrite: bool = True,
 ) -> Network:
     """Load a checkpoint: its architecture is recognised from the weights, its model card read from beside it.
@@ -57,6 +59,7 @@ def load_network(
         factory: ``"package.module:function"``, which makes a network of one's own. It is imported and called: this
             runs code, and nothing is recognised.
         card: used instead of the card beside the checkpoint.
+        classes_overlap: used instead of what the card says of it.
         rewrite: whether to run the network in its inference form, rewritten exactly to save time and memory.
 
     Raises:
@@ -68,6 +71,8 @@ def load_network(
     checkpoint = None if path is None else read_checkpoint(path)
     if card is None and checkpoint is not None:
         card = find_card(checkpoint.path)
+    if classes_overlap is not None:
+        card = card_of({"classes_overlap": classes_overlap}, card)
     if factory is not None:
         made = _made_by_factory(factory, checkpoint, card)
     else:
@@ -89,6 +94,7 @@ def load_network(
         sha256=sha256,
         warnings=(*made.warnings, *_doubts(card, sha256, name)),
         assumed=made.assumed,
+        final_activation=made.final_activation,
     )
 
 
@@ -114,6 +120,7 @@ class _Made:
         module: in eval mode, frozen, on the CPU.
         in_channels: of the image.
         told: what files beside the weights say of feeding and reading it.
+        final_activation: that it ended in, and that was left out.
     """
 
     module: nn.Module
@@ -123,6 +130,7 @@ class _Made:
     assumed: Mapping[str, str] = field(default_factory=dict)
     told: ModelCard | None = None
     warnings: tuple[str, ...] = ()
+    final_activation: str | None = None
 
 
 def _recognised(
@@ -139,6 +147,7 @@ def _recognised(
     told = blueprint.card
     if told is None and "_model_class" in checkpoint.settings:  # as SMP's folders say
         told = saved_preprocessing(checkpoint.path, blueprint.in_channels)
+        told = card_of(told_by_activation(checkpoint.settings.get("activation"), blueprint.classes), told)
     return _Made(
         module,
         blueprint.in_channels,
@@ -177,6 +186,7 @@ def _whole(checkpoint: Checkpoint, module: nn.Module, card: ModelCard | None) ->
         assumed,
         told,
         warnings=(*checkpoint.warnings, *notes),
+        final_activation=dropped,
     )
 
 
@@ -227,7 +237,7 @@ def _made_by_factory(factory: str, checkpoint: Checkpoint | None, card: ModelCar
     dropped = drop_final_activation(module)
     notes = (_ACTIVATION_LEFT_OUT.format(dropped),) if dropped else ()
     in_channels = _told_channels(card) or _taken_channels(module)
-    return _Made(module, in_channels, architecture, warnings=(*warnings, *notes))
+    return _Made(module, in_channels, architecture, warnings=(*warnings, *notes), final_activation=dropped)
 
 
 def _settled(card: ModelCard | None, made: _Made, name: str) -> ModelCard:

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.files import whole_file
@@ -20,6 +28,11 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
+Values = Annotated[
+    tuple[Annotated[int, Field(ge=0)], ...],
+    Field(min_length=1),
+    BeforeValidator(lambda given: (given,) if isinstance(given, int) else given),
+]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -54,14 +67,19 @@ class ModelCard(_CardPart):
     """What the weights alone do not say.
 
     With one class the output is a sigmoid cut at ``threshold``; with several it is a softmax whose first class is the
-    background. ``architecture``, ``encoder`` and ``options`` (further arguments of the architecture) need to be given
-    only where they cannot be recognised from the weights.
+    background, or where ``classes_overlap`` a sigmoid for each, all cut at ``threshold``, and no background: an organ
+    and the lesion in it.
+
+    ``architecture``, ``encoder`` and ``options`` (further arguments of the architecture) need to be given only where
+    they cannot be recognised from the weights.
 
     The normalisation works on pixels from 0 (black) to 1 (white): ``unit`` leaves them so, ``imagenet`` and ``custom``
     subtract a mean and divide by a standard deviation, ``zscore`` takes these from the image itself; ``none`` passes
     the stored values on. The numbers of ``custom`` are one for all channels or one for each.
 
-    ``class_colours``, such as ``"#00e5ff"``, go with ``class_names``. ``sha256`` is that of the weights file.
+    ``class_colours``, such as ``"#00e5ff"``, go with ``class_names``, and so do ``class_values``: of each class the
+    numbers that its pixels have in true masks, as in ``[[1, 2], 2]`` for an organ and the lesion in it. ``sha256`` is
+    that of the weights file.
     """
 
     architecture: str | None = None
@@ -74,6 +92,8 @@ class ModelCard(_CardPart):
     std: tuple[Annotated[float, Field(gt=0)], ...] = ()
     class_names: tuple[str, ...] = ()
     class_colours: tuple[Colour, ...] = ()
+    class_values: tuple[Values, ...] = ()
+    classes_overlap: bool = False
     threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
     notes: str = ""
     sha256: Sha256 | None = None
@@ -89,10 +109,9 @@ class ModelCard(_CardPart):
                 )
         elif numbers != {0}:
             raise ValueError(f"mean and std go with normalisation custom, not {self.normalisation}")
-        if self.class_colours and len(self.class_colours) != len(self.class_names):
-            raise ValueError(
-                f"there are {len(self.class_colours)} class_colours for {len(self.class_names)} class_names"
-            )
+        for name, of_each in (("class_colours", self.class_colours), ("class_values", self.class_values)):
+            if of_each and len(of_each) != len(self.class_names):
+                raise ValueError(f"there are {len(of_each)} {name} for {len(self.class_names)} class_names")
         return self
 
 

@@ -17,6 +17,7 @@ from napari_segcam.network.automatic_stages import automatic_stages
 from napari_segcam.network.device import choose_device
 from napari_segcam.network.inference import InferenceForm, inference_form
 from napari_segcam.network.model_card import ModelCard, SizeRule
+from napari_segcam.network.overlap import WHEN_ASSUMED, overlap_assumed, overlap_settled
 from napari_segcam.network.rewritten_stages import rewritten_stages
 from napari_segcam.network.stages import Stage, aliases, find_stages, main_stages, stage_at
 from napari_segcam.network.survey import Survey, survey
@@ -33,8 +34,8 @@ class Network:
         card: how it is fed and read.
         stages: its named stages, in order of execution: SMP's own, else those found by the sizes of the maps.
         rewritten: those of the stages that the rewritten form has too, by name, as they are found there.
-        classes: channels of its output; one means a sigmoid, several a softmax. Of a segmentation the first of several
-            is the background.
+        classes: channels of its output; one means a sigmoid, several a softmax, or a sigmoid each where the classes
+            overlap. Of a segmentation the first of several that exclude each other is the background.
         stride: its input's height and width must be multiples of this, pixels.
         name: of the checkpoint, for people.
         architecture: for example ``"UnetPlusPlus"``.
@@ -94,8 +95,12 @@ class Network:
         sha256: str = "",
         warnings: tuple[str, ...] = (),
         assumed: Mapping[str, str] | None = None,
+        final_activation: str | None = None,
     ) -> Network:
         """A network from a module that is handed over; the arguments are this class's attributes.
+
+        Args:
+            final_activation: ``"sigmoid"`` or ``"softmax"``, which the module ended in and which was left out.
 
         Raises:
             SegcamError: if the module does not run, or the card does not go with it.
@@ -111,6 +116,8 @@ class Network:
                 f"The model card names {len(card.class_names)} classes, but {name} has {seen.classes}. "
                 "Correct class_names in the card."
             )
+        card = overlap_settled(card, seen, final_activation, name)
+        unsure = overlap_assumed(card, seen)
         stages = find_stages(module, seen)
         if not stages and not isinstance(module, ScriptedNetwork):
             stages = automatic_stages(module, card.input_channels)
@@ -127,8 +134,8 @@ class Network:
             architecture=architecture or type(module).__name__,
             encoder=encoder,
             sha256=sha256,
-            warnings=warnings,
-            assumed=dict(assumed or {}) | _assumed(card, seen),
+            warnings=(*warnings, WHEN_ASSUMED.format(seen.classes)) if unsure and seen.segments else warnings,
+            assumed=dict(assumed or {}) | _assumed(card) | unsure,
             seen=seen,
         )
 
@@ -148,9 +155,16 @@ class Network:
         return self.seen.segments
 
     @property
+    def classes_overlap(self) -> bool:
+        """Whether each of several classes has a sigmoid of its own, so that a pixel can have several of them or none;
+        else they exclude each other."""
+        return self.classes > 1 and self.card.classes_overlap
+
+    @property
     def has_background(self) -> bool:
-        """Whether the first output channel is the background, as it is in a segmentation with several."""
-        return self.segments and self.classes > 1
+        """Whether the first output channel is the background, as it is in a segmentation with several classes that
+        exclude each other."""
+        return self.segments and self.classes > 1 and not self.classes_overlap
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -159,7 +173,7 @@ class Network:
             return self.card.class_names
         if self.has_background:
             return ("background", *(f"class {index}" for index in range(1, self.classes)))
-        if self.segments:
+        if self.segments and self.classes == 1:
             return ("foreground",)
         return tuple(f"class {index}" for index in range(self.classes))
 
@@ -242,12 +256,6 @@ class Network:
         return tuple(dict.fromkeys(self.stage(name) for name in names))
 
 
-def _assumed(card: ModelCard, seen: Survey) -> dict[str, str]:
-    """What the card leaves open."""
-    assumed: dict[str, str] = {}
-    if "normalisation" not in card.model_fields_set:
-        assumed["normalisation"] = card.normalisation
-    if not card.class_names and seen.classes > 1:
-        background = ", the first of which is the background" if seen.segments else ""
-        assumed["classes"] = f"{seen.classes} that exclude each other{background}"
-    return assumed
+def _assumed(card: ModelCard) -> dict[str, str]:
+    """What the card leaves open of feeding the network."""
+    return {} if "normalisation" in card.model_fields_set else {"normalisation": card.normalisation}

@@ -188,13 +188,21 @@ def _card(
     schemes = {_NORMALISATIONS.get(scheme) for scheme in planned.get("normalization_schemes", ())}
     if len(schemes) == 1 and (scheme := schemes.pop()) is not None:
         told["normalisation"] = scheme
-    if dataset.get("regions_class_order"):
-        raise SegcamError(
-            f"{what} that finds overlapping regions. Only networks with one class per pixel are supported."
-        )
-    names = tuple(_class_names(dataset))
+    labels = _labels(dataset)
+    regions = {name: numbers for name, numbers in labels.items() if set(numbers) != {0}}
+    overlap = any(len(numbers) > 1 for numbers in regions.values())  # nnU-Net's own rule for a sigmoid each
+    names = tuple(regions if overlap else sorted(labels, key=labels.__getitem__))
     if len(names) == classes:
         told["class_names"] = names
+        if overlap:
+            told["class_values"] = tuple(regions.values())
+    elif overlap:
+        raise SegcamError(
+            f"{what} with {classes} outputs, but its dataset.json names {len(regions)} overlapping regions "
+            f"({', '.join(regions)}). Put the dataset.json beside it that it was trained with."
+        )
+    if labels and classes > 1:
+        told["classes_overlap"] = overlap
     patch = "×".join(map(str, planned.get("patch_size", ())))
     spacing = "×".join(f"{float(length):g}" for length in planned.get("spacing", ()))
     if patch and spacing:
@@ -202,7 +210,10 @@ def _card(
     return ModelCard(**told)
 
 
-def _class_names(dataset: Mapping[str, Any]) -> Iterator[str]:
+def _labels(dataset: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The numbers in true masks that each class or region stands for, in the order of the file."""
     labels = {name: label for name, label in dataset.get("labels", {}).items() if name != "ignore"}
-    if all(isinstance(label, int) for label in labels.values()):
-        yield from sorted(labels, key=labels.__getitem__)
+    numbers = {name: tuple(label) if isinstance(label, list) else (label,) for name, label in labels.items()}
+    if not all(type(number) is int for several in numbers.values() for number in several):
+        return {}
+    return numbers

@@ -26,6 +26,7 @@ class ModelSource:
     factory: str | None = None
     device: str = "auto"
     image_size: int | None = None
+    classes_overlap: bool | None = None
 
     @property
     def title(self) -> str:
@@ -62,6 +63,7 @@ class ModelSource:
             encoder=self.encoder,
             factory=self.factory,
             card=card,
+            classes_overlap=self.classes_overlap,
         )
         return network if self.image_size is None else network.with_image_size(self.image_size)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from napari_segcam.explanation.stage_maps import find_method
 from napari_segcam.files import safe_name
 from napari_segcam.imaging.cine import Cine
 from napari_segcam.reporting.exports import class_folder
-from napari_segcam.reporting.figures import Picture, display
+from napari_segcam.reporting.figures import Mask, Picture, display
 from napari_segcam.reporting.layout import with_strip
 from napari_segcam.reporting.look import Look
 from napari_segcam.reporting.movie import movie_written
@@ -23,6 +24,22 @@ from napari_segcam.reporting.sheets import class_colours_of, class_of
 
 USUAL_FRAME_RATE = 10.0
 """Of a movie whose cine does not say its own, in frames per second."""
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """A mask as it is kept until the movie is drawn."""
+
+    data: bytes
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, mask: Mask) -> _Packed:
+        return cls(zlib.compress(mask.tobytes(), 1), mask.dtype, mask.shape)
+
+    def unpacked(self) -> Mask:
+        return np.frombuffer(zlib.decompress(self.data), self.dtype).reshape(self.shape)
 
 
 class Clip:
@@ -37,7 +54,7 @@ class Clip:
 
     def __init__(self, stage: str) -> None:
         self.stage = stage
-        self._kept: dict[int, tuple[Heatmap, bytes]] = {}
+        self._kept: dict[int, tuple[Heatmap, _Packed]] = {}
         self._colours: tuple[str, ...] = ()
         self._words: tuple[str, ...] = ()
         self.name = ""
@@ -48,7 +65,7 @@ class Clip:
     def enter(self, number: int, explanation: Explanation) -> None:
         """Take a frame's explanation in; all must be of one method, class and cine."""
         heatmap = explanation.heatmaps[self.stage]
-        self._kept[number] = heatmap, zlib.compress(explanation.mask.tobytes(), 1)
+        self._kept[number] = heatmap, _Packed.of(explanation.drawn)
         if not self.name:
             title = find_method(explanation.method).title
             self._colours, self._words = class_colours_of(explanation), (title, class_of(explanation))
@@ -77,7 +94,7 @@ class Clip:
 
     def _picture(self, number: int, cine: Cine, look: Look, scale: Scale) -> Picture:
         heatmap, packed = self._kept[number]
-        mask = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(heatmap.geometry.frame_shape)
+        mask = packed.unpacked()
         picture = display(cine[number], cine.value_range)
         drawn = overlay(look.overlays[0], picture, heatmap, mask, look, scale=scale, colours=self._colours)
         if look.overlays[0] == "side-by-side":  # which says all this itself

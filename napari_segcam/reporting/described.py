@@ -79,10 +79,11 @@ def _found(explanation: Explanation) -> dict[str, Any]:
     """What the network found: how large each class is, or how likely for the whole frame."""
     if explanation.no_mask is not None:
         return {"no_mask_because": explanation.no_mask, "class_probabilities": explanation.class_probabilities}
-    names = explanation.class_names
-    labels = {1: names[0]} if len(names) == 1 else dict(enumerate(names))
     return {
-        "mask_pixels": {name: int(np.count_nonzero(explanation.mask == label)) for label, name in labels.items()},
+        "mask_pixels": {
+            name: int(np.count_nonzero(explanation.class_mask(index)))
+            for index, name in enumerate(explanation.class_names)
+        },
         "region_pixels": int(np.count_nonzero(explanation.region)),
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,8 @@ def write_explanation(
 ) -> None:
     """Write one frame's explanation into a folder.
 
-    ``frame.png``, ``mask.png`` (labels, where the network gives a mask), ``sheet.png`` (everything at a glance),
+    ``frame.png``, ``mask.png`` (labels, where the network gives a mask; of classes that overlap there is a
+    ``mask_CLASS.png`` for each, with 1 where the class is), ``sheet.png`` (everything at a glance),
     ``STAGE.png`` (heat over frame, with the mask's contour; other kinds of overlay are ``STAGE_KIND.png``),
     ``STAGE.tif`` and ``heatmaps.npz`` (raw float32 at the stage's own resolution) and, last, ``explanation.json``.
 
@@ -109,14 +111,14 @@ def write_explanation(
     """
     picture = display(frame, source.value_range if source else None)
     write_png(folder / "frame.png", picture)
-    if explanation.no_mask is None:
-        write_png(folder / "mask.png", explanation.mask)
+    for name, mask in _masks(explanation):
+        write_png(folder / name, mask)
     colours = class_colours_of(explanation)
     for name, heatmap in explanation.heatmaps.items():
         stem = safe_name(name)
         for kind in look.overlays:
             suffix = "" if kind == _USUAL_OVERLAY else f"_{kind}"
-            drawn = overlay(kind, picture, heatmap, explanation.mask, look, colours=colours)
+            drawn = overlay(kind, picture, heatmap, explanation.drawn, look, colours=colours)
             write_png(folder / f"{stem}{suffix}.png", drawn)
         facts = {"method": explanation.method, "class": class_of(explanation), "frame": number}
         write_tiff(folder / f"{stem}.tif", heatmap, source.spacing_mm if source else None, facts)
@@ -159,10 +161,24 @@ def write_png(path: Path, picture: Picture) -> None:
 
 def class_folder(explanation: Explanation) -> str:
     """The explained class's name as a file name; with its number where another class's would be the same."""
-    index = explanation.target.class_index or 0
-    names = [safe_name(name).casefold() for name in explanation.class_names]
-    own = safe_name(explanation.class_names[index])
-    return own if names.count(own.casefold()) == 1 else f"{own}_{index}"
+    return _file_names(explanation.class_names)[explanation.target.class_index or 0]
+
+
+def _file_names(class_names: Sequence[str]) -> list[str]:
+    safe = [safe_name(name) for name in class_names]
+    alike = Counter(name.casefold() for name in safe)
+    return [name if alike[name.casefold()] == 1 else f"{name}_{index}" for index, name in enumerate(safe)]
+
+
+def _masks(explanation: Explanation) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """The masks of a frame by the names of their files; none where the network gives none."""
+    if explanation.no_mask is not None:
+        return
+    if not explanation.classes_overlap:
+        yield "mask.png", explanation.mask
+        return
+    for name, mask in zip(_file_names(explanation.class_names), explanation.masks, strict=True):
+        yield f"mask_{name}.png", mask.view(np.uint8)
 
 
 def _by_class(explanations: Sequence[Explanation]) -> dict[str, list[Explanation]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -15,6 +15,9 @@ from napari_segcam.imaging.value_range import value_range_of
 
 Picture = NDArray[np.uint8]
 """``(Y, X, 3)``, RGB."""
+
+Mask = NDArray[np.uint8] | NDArray[np.bool_]
+"""Labels ``(Y, X)`` uint8, 0 being the background; or the mask of each class, ``(C, Y, X)`` bool, which may overlap."""
 
 CLASS_COLOURS = ("#00e5ff", "#ffd500", "#ff4fd8", "#7dff5a", "#ff7a33", "#9d8cff")
 """Of the labels 1, 2, … of a mask, where the model card gives none; they begin again after the last."""
@@ -58,17 +61,16 @@ def coloured(heat: NDArray[np.float32], colormap: str = "turbo", *, signed: bool
     return _lookup(colormap)[np.round(np.clip(heat, 0, 1) * 255).astype(np.uint8)]
 
 
-def with_outline(picture: Picture, mask: NDArray[np.uint8], colours: Sequence[str] = ()) -> Picture:
-    """Draw the outline of each label of a mask ``(Y, X)`` on a picture.
+def with_outline(picture: Picture, mask: Mask, colours: Sequence[str] = ()) -> Picture:
+    """Draw the outline of each label of a mask on a picture.
 
     Args:
         picture: of the mask's size.
-        mask: 0 is the background.
+        mask: of labels, or of classes that may overlap, which are the labels 1, 2, …
         colours: ``#rrggbb`` of the labels 1, 2, …; by default ``CLASS_COLOURS``.
     """
     outlined = picture.copy()
-    for label, place in _labels(mask):
-        inside = mask[place] == label
+    for label, place, inside in _labels(mask):
         outlined[place][rim(inside)] = _colour(label, colours)
     return outlined
 
@@ -83,11 +85,10 @@ def rim(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return inside & ~core
 
 
-def with_mask(picture: Picture, mask: NDArray[np.uint8], colours: Sequence[str] = ()) -> Picture:
+def with_mask(picture: Picture, mask: Mask, colours: Sequence[str] = ()) -> Picture:
     """Lay the labels of a mask over a picture, transparent, with their outlines; arguments as ``with_outline``."""
     filled = picture.astype(np.float32)
-    for label, place in _labels(mask):
-        inside = mask[place] == label
+    for label, place, inside in _labels(mask):
         filled[place][inside] += _MASK_OPACITY * (np.array(_colour(label, colours)) - filled[place][inside])
     return with_outline(np.round(filled).astype(np.uint8), mask, colours)
 
@@ -105,9 +106,16 @@ def fitted(picture: Picture, smallest: int = 260, largest: int = 420) -> Picture
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 
-def _labels(mask: NDArray[np.uint8]) -> list[tuple[int, tuple[slice, slice]]]:
-    """Each label of a mask with the box that holds it."""
-    return [(label, place) for label, place in enumerate(find_objects(mask), start=1) if place is not None]
+def _labels(mask: Mask) -> Iterator[tuple[int, tuple[slice, slice], NDArray[np.bool_]]]:
+    """Each label of a mask, the box that holds it, and where in the box it is."""
+    if mask.ndim == 3:
+        for label, of_class in enumerate(mask, start=1):
+            for place in find_objects(of_class.view(np.uint8)):
+                yield label, place, of_class[place]
+        return
+    for label, place in enumerate(find_objects(mask), start=1):
+        if place is not None:
+            yield label, place, mask[place] == label
 
 
 def _colour(label: int, colours: Sequence[str]) -> tuple[int, ...]:

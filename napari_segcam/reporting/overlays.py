@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explanation import Heatmap
-from napari_segcam.reporting.figures import Picture, coloured, fitted, with_heat, with_mask, with_outline
+from napari_segcam.reporting.figures import Mask, Picture, coloured, fitted, with_heat, with_mask, with_outline
 from napari_segcam.reporting.layout import Bar, Tile, lay_out, with_words
 from napari_segcam.reporting.look import Look
 from napari_segcam.reporting.scale import Scale, in_short, own_scale, scaled
@@ -26,7 +25,7 @@ def overlay(
     kind: str,
     picture: Picture,
     heatmap: Heatmap,
-    mask: NDArray[np.uint8],
+    mask: Mask,
     look: Look,
     *,
     scale: Scale | None = None,
@@ -38,7 +37,7 @@ def overlay(
         kind: one of ``OVERLAYS``. The first two give a picture of the frame's size.
         picture: the frame ``(Y, X, 3)``, as ``display`` gives it.
         heatmap: of one stage.
-        mask: labels ``(Y, X)``.
+        mask: as ``Explanation.drawn``.
         look: its colormap and opacity.
         scale: that several maps share; by default the map's own.
         colours: ``#rrggbb`` of the labels 1, 2, …
@@ -52,7 +51,7 @@ def overlay(
 def _side_by_side(
     picture: Picture,
     heatmap: Heatmap,
-    mask: NDArray[np.uint8],
+    mask: Mask,
     look: Look,
     scale: Scale | None,
     colours: Sequence[str],

@@ -80,16 +80,16 @@ def class_of(explanation: Explanation) -> str:
 
 
 def class_colours_of(explanation: Explanation) -> tuple[str, ...]:
-    """``#rrggbb`` for the labels 1, 2, … of the mask, as the model card gives them; empty where it gives none."""
+    """``#rrggbb`` for the labels 1, 2, … of what is drawn, as the model card gives them; empty where it gives none."""
     given = tuple(explanation.provenance.get("model_card", {}).get("class_colours") or ())
-    return given if len(explanation.class_names) == 1 else given[1:]  # the background is not drawn
+    return given[1:] if explanation.has_background else given  # the background is not drawn
 
 
 def _input_tiles(picture: Picture, explanation: Explanation) -> list[Tile]:
     tiles = [Tile("frame", fitted(picture))]
     if explanation.no_mask is None:
-        found = with_mask(picture, explanation.mask, class_colours_of(explanation))
-        share = np.count_nonzero(explanation.mask == explanation.label) / explanation.mask.size
+        found = with_mask(picture, explanation.drawn, class_colours_of(explanation))
+        share = np.count_nonzero(explanation.found) / explanation.mask.size
         extent = f"{share:.1%} of the frame" if share else "not found"
         tiles.append(Tile("mask", fitted(found), f"{class_of(explanation)}: {extent}"))
     return tiles
@@ -98,10 +98,10 @@ def _input_tiles(picture: Picture, explanation: Explanation) -> list[Tile]:
 def _stage_tile(caption: str, picture: Picture, explanation: Explanation, heatmap: Heatmap, look: Look) -> Tile:
     colours = class_colours_of(explanation)
     if heatmap.reason is not None:
-        shown = fitted(with_outline(picture, explanation.mask, colours))
+        shown = fitted(with_outline(picture, explanation.drawn, colours))
         return Tile(caption, with_words(shown, empty_words(heatmap.reason)), "empty")
     heated = with_heat(picture, heatmap.on_frame(), look.colormap, look.opacity, signed=heatmap.signed)
-    return Tile(caption, fitted(with_outline(heated, explanation.mask, colours)), str(own_scale(heatmap)))
+    return Tile(caption, fitted(with_outline(heated, explanation.drawn, colours)), str(own_scale(heatmap)))
 
 
 def _bars(explanations: Iterable[Explanation], look: Look) -> list[Bar]:

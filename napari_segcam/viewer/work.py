@@ -164,9 +164,9 @@ def label_explained(network: Network, request: Request) -> int:
     Raises:
         SegcamError: if the network has no such class.
     """
-    from napari_segcam.explanation.explanation import label_of
+    from napari_segcam.explanation.classes import label_of
 
-    return label_of(network.class_index(request.class_index), network.classes)
+    return label_of(network.class_index(request.class_index), network.classes, overlap=network.classes_overlap)
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,7 +248,7 @@ class FrameComputer:
             segmentation=explanation.segmentation,
             mask=mask,
             cut=cut,
-            finding=self._finding(mask, explanation.probabilities),
+            finding=self._finding(mask, explanation.probabilities, cut),
             heatmaps=dict(explanation.heatmaps),
             figures=attention(explanation),
             class_names=explanation.class_names,
@@ -281,17 +281,22 @@ class FrameComputer:
 
     def recut(self, segmentation: Segmentation, cut: float) -> tuple[NDArray[np.uint8], Finding]:
         """The mask of a frame at another threshold, and its figures."""
-        from napari_segcam.explanation.explanation import label_mask
+        from napari_segcam.explanation.classes import label_mask
 
         probabilities = segmentation.on_frame()
-        mask = label_mask(probabilities, cut)
-        return mask, self._finding(mask, probabilities)
+        mask = label_mask(probabilities, cut, overlap=segmentation.classes_overlap)
+        return mask, self._finding(mask, probabilities, cut)
 
-    def _finding(self, mask: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Finding:
+    def _finding(self, mask: NDArray[np.uint8], probabilities: NDArray[np.float32], cut: float) -> Finding:
         from napari_segcam.evidence.finding import finding
+        from napari_segcam.explanation.classes import class_mask
 
-        class_index = self.plan.network.class_index(self.plan.request.class_index)
-        return finding(mask == self.plan.label, probabilities[class_index], self.plan.source.spacing_mm)
+        network = self.plan.network
+        index = network.class_index(self.plan.request.class_index)
+        found = mask == self.plan.label
+        if network.classes_overlap and network.segments:
+            found = class_mask(probabilities, index, cut, overlap=True)
+        return finding(found, probabilities[index], self.plan.source.spacing_mm)
 
     def _explainer(self, stages: tuple[str, ...]) -> Explainer:
         from napari_segcam.explanation.explainer import Explainer

@@ -107,6 +107,7 @@ def test_what_was_given_of_the_model_is_kept_and_decides_nothing(
         "architecture": "Unet",
         "encoder": "resnet18",
         "network_factory": None,
+        "classes_overlap": None,
     }
     sc.Batch(images, tmp_path / "run", ModelSource(str(checkpoint), device="cpu"))
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
 import napari_segcam as sc
-from napari_segcam.batch.true_masks import open_truth, read_colours, true_mask
+from napari_segcam.batch.true_masks import check_truth, open_truth, read_colours, true_mask
 from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.network.model_card import ModelCard
 
@@ -109,3 +110,69 @@ def test_a_table_that_is_none_is_refused(tmp_path: Path, text: str, said: str) -
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(sc.SegcamError, match=said):
         read_colours(tmp_path / "t.csv")
+
+
+# ── classes that overlap ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def overlapping(**card: object) -> sc.Network:
+    card = {"class_names": ("whole", "core", "cyst"), "classes_overlap": True, **card}
+    return sc.Network.from_module(torch.nn.Conv2d(3, 3, 3, padding=1), ModelCard.model_validate(card), "cpu")
+
+
+REGIONS = np.array([[0, 1, 2, 3], [3, 2, 1, 0]], np.uint8)
+
+
+@pytest.mark.parametrize(("index", "numbers"), [(0, {1, 2, 3}), (1, {2, 3}), (2, {3})])
+def test_a_number_may_stand_for_several_classes(index: int, numbers: set[int]) -> None:
+    network = overlapping(class_values=[[1, 2, 3], [2, 3], 3])
+    expected = [[int(value) in numbers for value in row] for row in REGIONS]
+    np.testing.assert_array_equal(mask_of(REGIONS, index, network), expected)
+    in_colour = np.repeat(REGIONS[..., None], 3, 2)
+    np.testing.assert_array_equal(mask_of(in_colour, index, network), expected)
+    check_truth(ArrayCine(REGIONS), ArrayCine(np.zeros((2, 4))), network)
+
+
+def test_a_stack_has_a_mask_for_each_class(tmp_path: Path) -> None:
+    stack = np.stack([REGIONS > 0, REGIONS > 1, REGIONS == 3]).astype(np.uint8) * 255
+    tifffile.imwrite(tmp_path / "t.tif", stack, photometric="minisblack")
+    truth = open_truth(tmp_path / "t.tif")
+    for image in (np.zeros((2, 4)), np.zeros((5, 2, 4))):
+        check_truth(truth, ArrayCine(image, rgb=False), overlapping())
+    for index in range(3):
+        np.testing.assert_array_equal(true_mask(truth, 0, index, overlapping()), stack[index] > 0)
+
+
+def test_numbers_of_classes_that_exclude_each_other_may_be_given_too() -> None:
+    given = network_of(3, class_values=[0, [7, 8], 255])
+    values = np.array([[0, 7], [8, 255]], np.uint8)
+    np.testing.assert_array_equal(mask_of(values, 1, given), [[False, True], [True, False]])
+    np.testing.assert_array_equal(mask_of(values, 0, given), [[True, False], [False, False]])
+
+
+@pytest.mark.parametrize(
+    ("values", "frames", "card", "said"),
+    [
+        (REGIONS, 1, {}, r"has one mask, but the network has 3 classes that overlap \(whole, core, cyst\)"),
+        (np.stack([REGIONS] * 2), 1, {}, "has 2 masks, but the network has 3 classes that overlap"),
+        (np.stack([REGIONS] * 3), 3, {}, "as many as the image has frames and the network classes"),
+        (REGIONS[:, :3], 1, {}, "has 3×2 pixels, but the image 4×2"),
+        (np.stack([REGIONS] * 3), 1, {"class_values": [1, 2, 3]}, "has 3 frames, but the image has 1"),
+    ],
+)
+def test_what_cannot_be_told_of_overlapping_classes_is_refused(
+    values: np.ndarray, frames: int, card: dict[str, object], said: str
+) -> None:
+    with pytest.raises(sc.SegcamError, match=said):
+        check_truth(
+            ArrayCine(values, name="t", rgb=False), ArrayCine(np.zeros((frames, 2, 4)), rgb=False), overlapping(**card)
+        )
+
+
+def test_colours_and_unknown_numbers_tell_no_overlapping_classes() -> None:
+    with pytest.raises(sc.SegcamError, match="is painted, so that a pixel has one class"):
+        mask_of(PAINTED, 0, overlapping(), {"whole": (255, 0, 0)})
+    with pytest.raises(sc.SegcamError, match="holds the number 3, which is no class's"):
+        mask_of(REGIONS, 0, overlapping(class_values=[[1, 2], 2, 2]))
+    with pytest.raises(sc.SegcamError, match="is a colour image, but the model card's class_values"):
+        mask_of(PAINTED, 0, overlapping(class_values=[[1, 2], 2, 2]))

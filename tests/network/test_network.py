@@ -86,7 +86,7 @@ def test_a_classifier_is_a_network_without_background() -> None:
     network = Network.from_module(Classifier(3), device="cpu")
     assert (network.segments, network.has_background) == (False, False)
     assert network.class_names == ("class 0", "class 1", "class 2")
-    assert network.assumed["classes"] == "3 that exclude each other"
+    assert network.assumed["classes_overlap"] == "no (the 3 classes exclude each other)"
     assert tiny(3).segments
 
 
@@ -211,7 +211,7 @@ def test_a_checkpoint_becomes_the_network_it_was_saved_from(saved: tuple[Path, n
     assert network.assumed == {
         "decoder_interpolation": "nearest",
         "normalisation": "imagenet",
-        "classes": "2 that exclude each other, the first of which is the background",
+        "classes_overlap": "no (the 2 classes exclude each other, the first is the background)",
     }
     assert network.classes == 2
     x = torch.rand(1, 1, 64, 64)
@@ -257,8 +257,9 @@ def test_options_come_from_the_caller_and_from_the_card(saved: tuple[Path, nn.Mo
 
 def test_a_card_for_other_weights_is_doubted(saved: tuple[Path, nn.Module]) -> None:
     right = hashlib.sha256(saved[0].read_bytes()).hexdigest()
-    assert load_network(saved[0], device="cpu", card=ModelCard(sha256=right)).warnings == ()
-    (warning,) = load_network(saved[0], device="cpu", card=ModelCard(sha256="0" * 64)).warnings
+    right_card, wrong_card = (ModelCard(sha256=one, classes_overlap=False) for one in (right, "0" * 64))
+    assert load_network(saved[0], device="cpu", card=right_card).warnings == ()
+    (warning,) = load_network(saved[0], device="cpu", card=wrong_card).warnings
     assert warning.startswith("The model card was written for other weights than those in unet.pth")
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+import napari_segcam as sc
 from napari_segcam import optional
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoint import read_checkpoint
@@ -50,10 +51,10 @@ EARLIER = {
 }
 
 
-def network(name: str = "PlainConvUNet", arguments: dict[str, Any] = PLAIN) -> nn.Module:
+def network(name: str = "PlainConvUNet", arguments: dict[str, Any] = PLAIN, classes: int = 2) -> nn.Module:
     torch.manual_seed(0)
     parts = {"conv_op": nn.Conv2d, "norm_op": nn.InstanceNorm2d, "nonlin": nn.LeakyReLU}
-    return getattr(unet, name)(input_channels=1, num_classes=2, deep_supervision=True, **arguments | parts)
+    return getattr(unet, name)(input_channels=1, num_classes=classes, deep_supervision=True, **arguments | parts)
 
 
 def plans(name: str = "PlainConvUNet", arguments: dict[str, Any] = PLAIN, **configuration: Any) -> dict[str, Any]:
@@ -169,9 +170,25 @@ def test_plans_that_are_not_right_are_refused(planned: dict[str, Any], reason: s
         load_network(path, "cpu")
 
 
-def test_overlapping_regions_are_refused(tmp_path: Path) -> None:
-    dataset = {"labels": {"background": 0, "whole": [1, 2], "core": 2}, "regions_class_order": [1, 2]}
-    with pytest.raises(SegcamError, match="overlapping regions"):
+def test_regions_overlap(tmp_path: Path) -> None:
+    labels = {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "cyst": 3, "ignore": 4}
+    dataset = {"labels": labels, "regions_class_order": [1, 2, 3]}
+    module = network(classes=3)
+    loaded = load_network(save(tmp_path / "x.pth", module, plans(), dataset), "cpu")
+    assert loaded.classes_overlap
+    assert loaded.class_names == ("whole", "core", "cyst")
+    assert loaded.card.class_values == ((1, 2, 3), (2, 3), (3,))
+    assert "classes_overlap" not in loaded.assumed
+    frame = np.random.default_rng(0).random((32, 32), dtype=np.float32)
+    with torch.no_grad():
+        logits = loaded.module(torch.from_numpy((frame - frame.mean()) / frame.std())[None, None])
+    result = sc.Explainer(loaded, stages=())(frame)
+    np.testing.assert_array_equal(result.masks, (1 / (1 + np.exp(-logits[0].double().numpy()))) > 0.5)
+
+
+def test_regions_that_are_not_those_of_the_weights_are_refused(tmp_path: Path) -> None:
+    dataset = {"labels": {"background": 0, "whole": [1, 2], "core": 2, "cyst": 3}, "regions_class_order": [1, 2, 3]}
+    with pytest.raises(SegcamError, match=r"2 outputs, but its dataset\.json names 3 overlapping regions"):
         load_network(save(tmp_path / "x.pth", network(), plans(), dataset), "cpu")
 
 

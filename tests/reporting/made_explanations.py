@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -70,4 +71,27 @@ def explanation(
             "model_card": {"class_colours": list(class_colours)},
             "versions": {"torch": "2"},
         },
+    )
+
+
+def overlapping(
+    heatmaps: Mapping[str, Heatmap] | None = None, *, class_index: int = 0, class_colours: tuple[str, ...] = ()
+) -> Explanation:
+    """An organ of 20 × 30 pixels with a lesion of 10 × 20 in it, of a network whose classes overlap."""
+    made = explanation(
+        heatmaps if heatmaps is not None else {"encoder_5": heatmap(np.zeros((3, 4)))},
+        class_index=class_index,
+        class_names=("organ", "lesion"),
+        class_colours=class_colours,
+    )
+    probabilities = np.full((2, *SHAPE), 0.1, np.float32)
+    probabilities[0, 20:40, 40:70] = 0.9
+    probabilities[1, 25:35, 45:65] = 0.8
+    segmentation = replace(made.segmentation, probabilities=probabilities, classes_overlap=True)
+    return replace(
+        made,
+        segmentation=segmentation,
+        probabilities=probabilities,
+        mask=segmentation.mask(0.5),
+        region=probabilities[class_index] > 0.5,
     )

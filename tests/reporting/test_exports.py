@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from made_explanations import SHAPE, explanation, heatmap, ramp
+from made_explanations import SHAPE, explanation, heatmap, overlapping, ramp
 from PIL import Image
 
 from napari_segcam.explanation.emptiness import Reason
@@ -118,3 +118,21 @@ def test_what_came_before_a_fault_is_whole(tmp_path: Path) -> None:
 )
 def test_names_are_safe_for_every_file_system(text: str, name: str) -> None:
     assert safe_name(text) == name
+
+
+def test_classes_that_overlap_have_a_mask_file_each(tmp_path: Path) -> None:
+    found = overlapping()
+    write_explanation(tmp_path, np.zeros(SHAPE, np.uint8), found)
+    assert not (tmp_path / "mask.png").exists()
+    for index, name in enumerate(("mask_organ.png", "mask_lesion.png")):
+        np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / name)), found.masks[index])
+    told = json.loads((tmp_path / "explanation.json").read_text())
+    assert told["mask_pixels"] == {"organ": 600, "lesion": 200}
+
+
+def test_of_classes_that_overlap_each_is_outlined_in_its_own_colour(tmp_path: Path) -> None:
+    found = overlapping(class_colours=("#0000ff", "#00ff00"))
+    write_explanation(tmp_path, np.zeros(SHAPE, np.uint8), found)
+    drawn = np.asarray(Image.open(tmp_path / "encoder_5.png"))
+    assert tuple(drawn[20, 50]) == (0, 0, 255), "the organ's upper edge"
+    assert tuple(drawn[25, 50]) == (0, 255, 0), "the lesion's upper edge, within the organ"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_explanations import SHAPE, explanation, heatmap, ramp
+from made_explanations import SHAPE, explanation, heatmap, overlapping, ramp
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.emptiness import Reason
@@ -115,3 +115,12 @@ def test_a_movie_that_is_given_up_leaves_no_file(tmp_path: Path, cine: ArrayCine
     assert next(writing) == 1
     writing.close()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_clip_keeps_classes_that_overlap_apart() -> None:
+    colours = ("#0000ff", "#00ff00")
+    clip = Clip("encoder_5")
+    clip.enter(0, overlapping(class_colours=colours))
+    (picture,) = clip.pictures(ArrayCine(np.zeros(SHAPE, np.uint8)), Look())
+    for colour in ((0, 0, 255), (0, 255, 0)):
+        assert (picture == colour).all(-1).sum() > 60, "an outline of two pixels"

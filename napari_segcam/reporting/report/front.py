@@ -83,10 +83,13 @@ def repeat_command(run: Run, anonymous: bool = False) -> str:
     options["truth_colours"] = "COLOURS.csv" if data.get("truth_colours") else None
     options |= {name: value for name, value in wishes.items() if name not in _FLAGS}
     options |= {name: data.get(name) for name in ("num_samples", "seed")} | {"image_size": _image_size(model)}
+    overlap = options.pop("classes_overlap", None)
     for name, value in options.items():
         text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         if value is not None and text:
             parts += [f"--{name.replace('_', '-')}", text]
+    if overlap is not None:
+        parts.append("--classes-overlap" if overlap else "--classes-exclusive")
     parts += [f"--{name}" for name in _FLAGS if wishes.get(name)]
     parts += ["--overlays"] if run.part("outputs").get("overlays") else []
     return shlex.join([*parts, "--out", "RUN"])
