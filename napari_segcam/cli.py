@@ -135,7 +135,12 @@ def inspect(
 @app.command()
 def explain(
     context: typer.Context,
-    image: Annotated[Path, typer.Argument(help="A still, a video, a DICOM file, or a folder of images.")],
+    image: Annotated[
+        Path,
+        typer.Argument(
+            help="A still, video, DICOM or research file, or a folder of images; FILE::NAME for one of several in it."
+        ),
+    ],
     model: Model = None,
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("explanation"),
     methods: Methods = "gradcam",

@@ -99,7 +99,7 @@ def _examined(
     colours: Mapping[str, Colour] | None,
     cancelled: Callable[[], bool],
 ) -> Examined | None:
-    checksum = sha256_of(image.path)
+    checksum = sha256_of(image.file)
     cine = open_cine(image.path)
     rows: list[Row] = []
     files: dict[str, bytes] = {}
@@ -123,7 +123,7 @@ def _examined(
         "image": image.printed,
         "truth": image.truth_name or None,
         "sha256": checksum,
-        "truth_sha256": sha256_of(image.truth) if image.truth else None,
+        "truth_sha256": sha256_of(image.truth_file) if image.truth_file else None,
         "frames": len(cine),
         "shape": list(cine.frame_shape[:2]),
         "spacing_mm": list(cine.spacing_mm) if cine.spacing_mm else None,

@@ -8,17 +8,19 @@ import os
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
+from napari_segcam.imaging.cine import without_suffix
+from napari_segcam.imaging.file_kind import DICOM_DIRECTORY, STACKS, FileKind, kind_of, read_head
+from napari_segcam.imaging.file_part import file_part
+from napari_segcam.imaging.stacks.suffixes import ARRAY_SUFFIXES, MEDICAL_SUFFIXES
 
 _STILLS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
 _VIDEOS = (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".gif")
-IMAGE_SUFFIXES = frozenset(_STILLS + _VIDEOS)
-_DICOM_DIRECTORY = "DICOMDIR"
+IMAGE_SUFFIXES = frozenset(_STILLS + _VIDEOS + MEDICAL_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,16 @@ class BatchImage:
         return f"{ascii_name(self.name)[:60]}-{digest}"
 
     @property
+    def file(self) -> Path:
+        """The file or folder of the image, without what follows ``::`` in its path."""
+        return file_part(self.path).path
+
+    @property
+    def truth_file(self) -> Path | None:
+        """The same of the true mask."""
+        return file_part(self.truth).path if self.truth else None
+
+    @property
     def printed(self) -> str:
         """The name as text: file names on Linux may hold bytes that are none."""
         return os.fsencode(self.name).decode("utf-8", "replace")
@@ -55,8 +67,9 @@ def images_of(source: Path, *leave_out: Path) -> list[BatchImage]:
     """The images of a folder and all folders in it, or of a CSV list, in a stable order.
 
     Of a folder these are the files with the suffix of an image or video, whatever they hold, and DICOM files of any
-    name. Hidden files are left out. A list has the column ``image`` and may have ``truth``; its paths start from where
-    it lies.
+    name; NumPy, MATLAB and HDF5 files too, unless an image of the same name lies beside them. Hidden files are left
+    out. A list has the column ``image`` and may have ``truth``; its paths start from where it lies, and what
+    ``open_cine`` takes after a file, such as ``::NAME``, may follow them.
 
     Args:
         source: the folder or the list.
@@ -104,21 +117,27 @@ def _in_folder(folder: Path, leave_out: set[Path]) -> list[BatchImage]:
     for place, folders, files in os.walk(folder, onerror=refuse):
         here = Path(place)
         folders[:] = [name for name in folders if not name.startswith(".") and (here / name).resolve() not in leave_out]
+        pictures = {without_suffix(file).casefold() for file in files if file.lower().endswith(tuple(IMAGE_SUFFIXES))}
         for file in files:
             path = here / file
-            if not file.startswith(".") and path.resolve() not in leave_out and _is_image(path):
+            if not file.startswith(".") and path.resolve() not in leave_out and _is_image(path, pictures):
                 images.append(BatchImage(path.relative_to(folder).as_posix(), path))
     return sorted(images, key=lambda image: natural(image.name))
 
 
-def _is_image(path: Path) -> bool:
+def _is_image(path: Path, pictures: Collection[str]) -> bool:
+    """Whether a file is an image of the batch; ``pictures`` are the names of those that surely are."""
     # A damaged image is one still: that it cannot be read must be told.
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if path.name.lower().endswith(tuple(IMAGE_SUFFIXES)):
         return True
+    holds_arrays = path.name.lower().endswith(ARRAY_SUFFIXES)
     try:
-        return path.name != _DICOM_DIRECTORY and kind_of(read_head(path)) is FileKind.DICOM
+        if path.name.upper() == DICOM_DIRECTORY or (holds_arrays and without_suffix(path.name).casefold() in pictures):
+            return False
+        kind = kind_of(read_head(path))
     except SegcamError:
         return False
+    return kind is FileKind.DICOM or (holds_arrays and kind in STACKS)
 
 
 def _in_list(path: Path) -> list[BatchImage]:
@@ -162,9 +181,9 @@ def _with_pictures(images: Sequence[BatchImage]) -> list[BatchImage]:
 
 
 def _picture(image: BatchImage, *, keep_suffix: bool) -> str:
-    path = PurePosixPath(image.name.replace("\\", "/"))
-    if path.suffix.lower() in IMAGE_SUFFIXES and not keep_suffix:
-        path = path.with_suffix("")
+    path = PurePosixPath(image.name.replace("\\", "/").replace("::", "_"))
+    if path.name.lower().endswith((*IMAGE_SUFFIXES, *ARRAY_SUFFIXES)) and not keep_suffix:
+        path = path.with_name(without_suffix(path.name))
     return "/".join(ascii_name(part) for part in _inner(path.parts))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from napari_segcam.batch.images import BatchImage, images_of
 from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.cine import without_suffix
 
 _MASK_ENDING = re.compile(r"[ _.-](masks?|seg|segmentation|gt|groundtruth|ground_truth|annotation|labels?)$", re.I)
 
@@ -68,7 +69,8 @@ def _paired(
 
 
 def _stem(name: str) -> str:
-    return str(PurePosixPath(name).with_suffix("")).casefold()
+    path = PurePosixPath(name)
+    return str(path.with_name(without_suffix(path.name))).casefold()
 
 
 def _image_stem(name: str) -> str:

@@ -99,8 +99,8 @@ class RunFolder:
         record = self.record(image)
         if record is None:
             return False
-        truth = sha256_of(image.truth) if image.truth and image.truth.exists() else None
-        same = image.path.exists() and record["sha256"] == sha256_of(image.path) and record["truth_sha256"] == truth
+        truth = sha256_of(image.truth_file) if image.truth_file and image.truth_file.exists() else None
+        same = image.file.exists() and record["sha256"] == sha256_of(image.file) and record["truth_sha256"] == truth
         sheet = record["sheet"]
         return same and (sheet is None or (self._folder(image) / sheet).exists())
 

@@ -15,6 +15,7 @@ from napari_segcam.budget import refuse_large_frame
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import ArrayCine, Cine, name_of
 from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
+from napari_segcam.imaging.file_part import file_part
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.network.network import Network
 
@@ -33,7 +34,8 @@ def open_truth(path: Path, *, in_colours: bool = False) -> Cine:
     Raises:
         SegcamError: if the file cannot be read.
     """
-    if not in_colours and not path.is_dir() and kind_of(read_head(path)) is FileKind.STILL:
+    file = file_part(path).path
+    if not in_colours and not file.is_dir() and kind_of(read_head(file)) is FileKind.STILL:
         try:
             with Image.open(path) as image:
                 if image.mode == "P":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,4 +142,12 @@ def usual_value_range(cine: Cine) -> tuple[float, float]:
 
 def name_of(path: Path) -> str:
     """A file's name without its suffix; the last number of a name such as ``1.2.840.10008`` is not a suffix."""
-    return path.name if path.suffix[1:].isdigit() else path.stem
+    return without_suffix(path.name)
+
+
+def without_suffix(name: str) -> str:
+    """A path or name without its suffix, which may be a double one such as ``.nii.gz``."""
+    if name.lower().endswith(".nii.gz"):
+        return name[: -len(".nii.gz")]
+    stem, _ = os.path.splitext(name)
+    return name if name[len(stem) + 1 :].isdigit() else stem

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
 
 from napari_segcam.budget import refuse_large_frame
@@ -18,6 +18,7 @@ from napari_segcam.imaging.cine import Cine, Frame, name_of
 from napari_segcam.imaging.dicom_decoder import PALETTE_KEYWORDS, FrameDecoder, refuse_undecodable
 from napari_segcam.imaging.dicom_frames import FrameSpans, Span, locate_encapsulated, locate_native, read_spans
 from napari_segcam.imaging.dicom_header import CALIBRATION_KEYWORDS, frame_rate_of, spacing_of, tissue_region_of
+from napari_segcam.imaging.dicom_reading import read_header
 
 _PHOTOMETRIC_INTERPRETATIONS = {
     "MONOCHROME1": 1,
@@ -76,7 +77,7 @@ class DicomCine(Cine):
         self.name = name_of(path)
         self.path = path
         with dicom_errors(path), path.open("rb") as file:
-            header = dcmread(file, stop_before_pixels=True, specific_tags=list(HEADER_KEYWORDS))
+            header = read_header(file, HEADER_KEYWORDS)
             if header.get("NumberOfFrames") is None:
                 header.NumberOfFrames = 1
             refuse_undecodable(header, path.name)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydicom.filereader import read_file_meta_info
-from pydicom.uid import DeflatedExplicitVRLittleEndian, MPEGTransferSyntaxes
+from pydicom.uid import MPEGTransferSyntaxes
 
-from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine
 from napari_segcam.imaging.dicom import DicomCine, dicom_errors
+from napari_segcam.imaging.dicom_reading import transfer_syntax_of
 from napari_segcam.optional import needed
 
 
@@ -20,12 +19,7 @@ def open_dicom(path: Path) -> Cine:
         SegcamError: if the file holds no image that can be read.
     """
     with dicom_errors(path):
-        # Of the meta information alone: to read more of a deflated file, all of it would be inflated.
-        syntax = read_file_meta_info(path).get("TransferSyntaxUID")
-        if syntax == DeflatedExplicitVRLittleEndian:
-            raise SegcamError(
-                f"{path.name} is stored as {syntax.name}, which is not read. Export it as uncompressed DICOM."
-            )
+        syntax = transfer_syntax_of(path)
     if syntax not in MPEGTransferSyntaxes:
         return DicomCine(path)
     needed("av", f"{path.name} holds a video")

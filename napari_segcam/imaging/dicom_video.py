@@ -11,12 +11,12 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
-from pydicom import dcmread
 from pydicom.uid import UID
 
 from napari_segcam.imaging.dicom import HEADER_KEYWORDS, dicom_errors, pixel_element
 from napari_segcam.imaging.dicom_frames import FrameSpans, locate_stream
 from napari_segcam.imaging.dicom_header import frame_rate_of, spacing_of, tissue_region_of
+from napari_segcam.imaging.dicom_reading import read_header
 from napari_segcam.imaging.file_kind import HEAD_LENGTH, video_format
 from napari_segcam.imaging.video import VideoCine
 
@@ -33,7 +33,7 @@ class DicomVideoCine(VideoCine):
 
     def __init__(self, path: Path) -> None:
         with dicom_errors(path), path.open("rb") as file:
-            header = dcmread(file, stop_before_pixels=True, specific_tags=list(HEADER_KEYWORDS))
+            header = read_header(file, HEADER_KEYWORDS)
             _, pixels = pixel_element(file, header)
             spans = locate_stream(file, pixels.offset, os.fstat(file.fileno()).st_size)
             syntax = header.file_meta.TransferSyntaxUID

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine
-from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
+from napari_segcam.imaging.file_kind import DICOM_DIRECTORY, STACKS, FileKind, kind_of, read_head
+from napari_segcam.imaging.file_part import file_part
 from napari_segcam.optional import needed
 
 
@@ -15,23 +15,41 @@ def open_cine(path: str | os.PathLike[str]) -> Cine:
     """Open an image file or a folder of stills as a cine; what kind a file is, its content decides, not its name.
 
     Reads DICOM (single frame, multi-frame, video), PNG, JPEG, BMP, TIFF (several pages are several frames), video
-    files (AVI, MP4, MOV, Matroska, WebM, MPEG, Windows Media, GIF), and folders whose images have one shape.
+    files (AVI, MP4, MOV, Matroska, WebM, MPEG, Windows Media, GIF), research files (NIfTI, MetaImage, NRRD, NumPy,
+    MATLAB, HDF5), and folders whose images have one shape.
+
+    Args:
+        path: of the file or folder. After a research file may come ``::NAME`` of one array in it, ``::AXES`` such as
+            ``::YXT`` for what its axes are, and ``::displayed`` to turn the frames as its header asks viewers to.
 
     Raises:
-        SegcamError: if the file is missing, damaged, or of another kind.
+        SegcamError: if the file is missing, damaged, or of another kind; or if it holds several images, or a folder
+            several cines, and it is not said which is meant.
     """
     # Imported here so that the reading libraries load when first needed.
-    path = Path(path)
+    part = file_part(path)
+    path = part.path
     if path.is_dir():
-        from napari_segcam.imaging.image_folder import FolderCine
+        from napari_segcam.imaging.image_folder import open_folder
 
-        return FolderCine(path)
-    match kind_of(read_head(path)):
+        return open_folder(path)
+    kind = kind_of(read_head(path))
+    if kind in STACKS:
+        from napari_segcam.imaging.stacks.opening import open_stack
+
+        return open_stack(kind, part)
+    if not part.is_plain:
+        raise SegcamError(f"{path.name} holds one image in a known order: open it without what follows ::.")
+    match kind:
         case FileKind.VIDEO:
             needed("av", f"{path.name} is a video")
             from napari_segcam.imaging.video import open_video
 
             return open_video(path)
+        case FileKind.DICOM if path.name.upper() == DICOM_DIRECTORY:
+            from napari_segcam.imaging.image_folder import open_folder
+
+            return open_folder(path.parent)
         case FileKind.DICOM:
             from napari_segcam.imaging.dicom_file import open_dicom
 
@@ -45,5 +63,6 @@ def open_cine(path: str | os.PathLike[str]) -> Cine:
 
             return StillCine(path)
     raise SegcamError(
-        f"{path.name} is not an image that can be read: DICOM, PNG, JPEG, BMP or TIFF, or a video such as AVI or MP4."
+        f"{path.name} is not an image that can be read: DICOM, PNG, JPEG, BMP, TIFF, a video such as AVI or MP4, or a "
+        "research file such as NIfTI, NRRD or MATLAB."
     )

@@ -126,7 +126,7 @@ class TiffCine(Cine):
             except SegcamError:
                 raise
             except Exception as error:
-                advice = " Install it with: pip install imagecodecs" if "imagecodecs" in str(error) else ""
+                advice = ' Install it: pip install "napari-segcam[tiff]"' if "imagecodecs" in str(error) else ""
                 raise SegcamError(f"Page {index} of {self._file.filename} cannot be read: {error}.{advice}") from error
             finally:
                 self._file.filehandle.close()

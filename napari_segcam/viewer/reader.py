@@ -1,4 +1,4 @@
-"""The napari reader: DICOM files, videos and folders of images as layers, a cine's frames read when looked at."""
+"""The napari reader: DICOM, videos, research files and folders of images as layers, frames read when looked at."""
 
 from __future__ import annotations
 
@@ -10,35 +10,52 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+from napari.utils.notifications import show_warning
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine
-from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
-from napari_segcam.imaging.image_folder import images_in
+from napari_segcam.imaging.file_kind import STACKS, FileKind, kind_of, read_head
+from napari_segcam.imaging.image_folder import cines_of, images_in
 from napari_segcam.imaging.opening import open_cine
+from napari_segcam.imaging.stacks.choice import SeveralImagesError
+from napari_segcam.viewer.checkpoint_reader import LayerData, is_checkpoint, load_checkpoint
+from napari_segcam.viewer.image_choice import chosen_image
 
-LayerData = tuple[Any, dict[str, Any], str]
+_MOST_LAYERS = 60  # more would bury the window
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
-    """The reader for a DICOM file, a video or a folder of images, known by its content.
+    """The reader for a DICOM file, a video, a research file, a folder of images or a checkpoint, known by its content.
 
-    None for all else, single PNG, JPEG, BMP and TIFF files too, which napari's own readers take. Called by napari as
-    the manifest's ``readers`` command, with several paths if the user asks for a stack.
+    None for all else, and for single PNG, JPEG, BMP, TIFF and .npy files, which napari's own readers take. Called by
+    napari as the manifest's ``readers`` command, with several paths if the user asks for a stack.
     """
     if not isinstance(path, str | os.PathLike):
         return None
+    if is_checkpoint(Path(path)):
+        return load_checkpoint
     return read_layers if _is_ours(Path(path)) else None
 
 
 def read_layers(path: str) -> list[LayerData]:
-    """Open a file or folder as one image layer.
+    """Open a file as one image layer, and a folder as one for each cine in it; ask which image of a file is meant.
 
     Raises:
         SegcamError: if it cannot be read.
     """
-    return [layer_data(open_cine(path))]
+    if Path(path).is_dir():
+        contents = cines_of(Path(path))
+        if len(contents.cines) > _MOST_LAYERS:
+            open_cine(path)  # refuses, and lists them
+        for reason in contents.unread:
+            show_warning(reason)
+        return [layer_data(cine) for cine in contents.cines]
+    try:
+        return [layer_data(open_cine(path))]
+    except SeveralImagesError as several:
+        name = chosen_image(several)
+        return [(None,)] if name is None else [layer_data(open_cine(f"{path}::{name}"))]
 
 
 def _is_ours(path: Path) -> bool:
@@ -48,10 +65,11 @@ def _is_ours(path: Path) -> bool:
         kind = kind_of(read_head(path))
     except SegcamError:
         return False
-    return kind in (FileKind.DICOM, FileKind.VIDEO) or path.suffix.lower() == ".dcm"
+    ours = kind in (FileKind.DICOM, FileKind.VIDEO) or (kind in STACKS and kind is not FileKind.NPY)
+    return ours or path.suffix.lower() == ".dcm"
 
 
-def layer_data(cine: Cine) -> LayerData:
+def layer_data(cine: Cine) -> tuple[Any, dict[str, Any], str]:
     """A cine as napari layer data: ``(Y, X[, 3])`` numpy for one frame, ``(T, Y, X[, 3])`` dask for several.
 
     Where the spacing is known the layer lies in millimetres, with a step of 1 from frame to frame; otherwise napari's

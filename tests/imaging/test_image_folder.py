@@ -4,16 +4,36 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
+from pydicom.filebase import DicomFileLike
+from pydicom.fileset import FileSet
+from pydicom.filewriter import write_dataset, write_file_meta_info
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    UltrasoundImageStorage,
+    generate_uid,
+)
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.image_folder import cines_of
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.imaging.stills import StillCine
 
 Y, X = 12, 20
 FRAMES = np.random.default_rng(0).integers(0, 256, (12, Y, X), dtype=np.uint8)
 SERIES = generate_uid()
+PATIENT = {
+    "PatientID": "1",
+    "StudyInstanceUID": SERIES,
+    "StudyID": "1",
+    "StudyDate": "20260101",
+    "StudyTime": "120000",
+    "SeriesNumber": 1,
+}
+PATIENT |= {"Modality": "US", "AccessionNumber": "", "PatientName": "A"}
 
 
 def write_dicom(path, frame, *, number, series=SERIES, **elements):
@@ -23,7 +43,9 @@ def write_dicom(path, frame, *, number, series=SERIES, **elements):
     header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID = UltrasoundImageStorage
     header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID = generate_uid()
     header.SeriesInstanceUID, header.InstanceNumber = series, number
-    header.Rows, header.Columns = frame.shape
+    header.Rows, header.Columns = frame.shape[-2:]
+    if frame.ndim == 3:
+        header.NumberOfFrames = len(frame)
     header.SamplesPerPixel, header.PhotometricInterpretation, header.PixelRepresentation = 1, "MONOCHROME2", 0
     header.BitsAllocated, header.BitsStored, header.HighBit = 8, 8, 7
     header.PixelSpacing = ["0.3", "0.2"]
@@ -32,6 +54,7 @@ def write_dicom(path, frame, *, number, series=SERIES, **elements):
     header.PixelData = frame.tobytes()
     header["PixelData"].VR = "OB"
     header.save_as(path, enforce_file_format=True)
+    return path
 
 
 @pytest.fixture
@@ -121,10 +144,6 @@ def test_the_first_image_that_does_not_belong_is_named(folder):
 
 
 def test_what_no_cine_can_be_made_of_is_refused_in_words(tmp_path):
-    tifffile.imwrite(tmp_path / "pages.tif", FRAMES, photometric="minisblack")
-    with pytest.raises(SegcamError, match=r"pages\.tif holds 12 frames"):
-        open_cine(tmp_path)
-
     (tmp_path / "pages.tif").write_bytes(b"no image")
     with pytest.raises(SegcamError, match=r"pages\.tif is not the image"):
         open_cine(tmp_path)
@@ -134,13 +153,100 @@ def test_what_no_cine_can_be_made_of_is_refused_in_words(tmp_path):
         open_cine(tmp_path)
 
 
-def test_series_and_kinds_are_not_mixed(tmp_path):
+def test_series_and_kinds_are_cines_of_their_own(tmp_path):
     write_dicom(tmp_path / "a.dcm", FRAMES[0], number=1)
     write_dicom(tmp_path / "b.dcm", FRAMES[1], number=2, series=generate_uid())
-    with pytest.raises(SegcamError, match=r"b\.dcm and a\.dcm belong to different series"):
+    Image.fromarray(FRAMES[1]).save(tmp_path / "preview.png")
+    listed = r"holds 3 cines .*a\.dcm \(a still of 20 × 12\), b\.dcm \(a still.*preview\.png \(a still"
+    with pytest.raises(SegcamError, match=listed):
+        open_cine(tmp_path)
+    contents = cines_of(tmp_path)
+    assert [(len(cine), cine.name) for cine in contents.cines] == [(1, "a"), (1, "b"), (1, "preview")]
+    for cine, frame in zip(contents.cines, FRAMES[[0, 1, 1]], strict=True):
+        np.testing.assert_array_equal(cine[0], frame)
+
+
+def test_an_exam_of_cines_and_stills_is_listed(tmp_path):
+    write_dicom(tmp_path / "IM000001", FRAMES[:4], number=1)
+    write_dicom(tmp_path / "1.2.840.7.12", FRAMES[4:], number=2)
+    write_dicom(tmp_path / "IM000003", FRAMES[0], number=3)
+    write_dicom(tmp_path / "IM000004", FRAMES[1], number=4)
+    (tmp_path / "IM000005").write_bytes((tmp_path / "IM000004").read_bytes()[:-30])
+    with pytest.raises(SegcamError, match=r"1\.2\.840\.7\.12 \(8 frames .*IM000001 \(4 frames of 20 × 12\)"):
+        open_cine(tmp_path)
+    contents = cines_of(tmp_path)
+    assert [(cine.name, len(cine)) for cine in contents.cines] == [
+        ("1.2.840.7.12", 8),
+        ("IM000001", 4),
+        ("IM000003 and 1 more", 2),
+    ]
+    assert len(contents.unread) == 1
+    assert "IM000005" in contents.unread[0]
+    np.testing.assert_array_equal(contents.cines[2][1], FRAMES[1])
+
+
+def test_the_only_cine_of_a_folder_is_opened(tmp_path):
+    tifffile.imwrite(tmp_path / "pages.tif", FRAMES, photometric="minisblack")
+    (tmp_path / "notes.txt").write_text("about them")
+    assert len(open_cine(tmp_path)) == 12
+    (tmp_path / "pages.tif").unlink()
+    np.save(tmp_path / "stack.npy", FRAMES)
+    assert len(open_cine(tmp_path)) == 12
+
+
+def test_a_missing_frame_of_a_dicom_folder_is_told(tmp_path):
+    write_dicom(tmp_path / "a.dcm", FRAMES[0], number=1)
+    write_dicom(tmp_path / "b.dcm", FRAMES[1], number=2)
+    (tmp_path / "b.dcm").write_bytes((tmp_path / "b.dcm").read_bytes()[:-30])
+    with pytest.raises(SegcamError, match=r"b\.dcm"):
         open_cine(tmp_path)
 
-    (tmp_path / "b.dcm").unlink()
-    Image.fromarray(FRAMES[1]).save(tmp_path / "preview.png")
-    with pytest.raises(SegcamError, match=r"preview\.png is a gray image .*a\.dcm is a gray DICOM"):
-        open_cine(tmp_path)
+
+@pytest.mark.parametrize("names", ["upper", "lower"])
+def test_a_dicomdir_tells_where_the_images_are(tmp_path, names):
+    medium = tmp_path / "medium"
+    write_dicom(tmp_path / "a", FRAMES[:3], number=1, **PATIENT)
+    write_dicom(tmp_path / "b", FRAMES[3:8], number=2, **PATIENT)
+    files = FileSet()
+    for name in ("a", "b"):
+        files.add(tmp_path / name)
+    files.write(medium)
+    if names == "lower":  # as copied from a disc
+        for path in sorted(medium.rglob("*"), reverse=True):
+            path.rename(path.with_name(path.name.lower()))
+    directory = medium / ("DICOMDIR" if names == "upper" else "dicomdir")
+    assert sorted(len(cine) for cine in cines_of(medium).cines) == [3, 5]
+    for path in (medium, directory):
+        with pytest.raises(
+            SegcamError, match=r"holds 2 cines .*3 frames .*5 frames|holds 2 cines .*5 frames .*3 frames"
+        ):
+            open_cine(path)
+
+
+# ── DICOM as it is found ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize("meta", [True, False])
+def test_dicom_without_preamble(tmp_path, syntax, meta):
+    header = dcmread(write_dicom(tmp_path / "whole", FRAMES[:3], number=1))
+    header.file_meta.TransferSyntaxUID = syntax
+    path = tmp_path / "IM000001"
+    with path.open("wb") as file:
+        if meta:
+            write_file_meta_info(file, header.file_meta)
+        fp = DicomFileLike(file)
+        fp.is_little_endian, fp.is_implicit_VR = syntax.is_little_endian, syntax.is_implicit_VR
+        write_dataset(fp, header)
+    cine = open_cine(path)
+    assert (len(cine), cine.name) == (3, "IM000001")
+    np.testing.assert_array_equal(cine[2], FRAMES[2])
+
+
+@pytest.mark.parametrize(
+    "text", [b"\x08\0 not DICOM at all, but long enough", b"\x02\0\0\0UX......", b"\0\x08" + bytes(300)]
+)
+def test_what_only_begins_like_elements_is_no_dicom(tmp_path, text):
+    (tmp_path / "a").write_bytes(text)
+    with pytest.raises(SegcamError, match="not an image that can be read"):
+        open_cine(tmp_path / "a")

@@ -7,10 +7,13 @@ import dask.array as da
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from npe2 import PluginManager, PluginManifest
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
+from scipy.io import savemat
 
+import napari_segcam
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import ArrayCine, Cine
 from napari_segcam.viewer.reader import get_reader, layer_data
@@ -143,6 +146,77 @@ def test_videos_and_folders_of_images_are_read(tmp_path):
         assert meta["metadata"]["segcam_source"]["frame_rate"] == frame_rate
         frame = np.asarray(data[3])
         np.testing.assert_array_equal(frame[..., 0] if colours else frame, FRAMES[3])
+
+
+def test_a_folder_of_cines_opens_as_one_layer_each(clip, tmp_path):
+    exam = tmp_path / "exam"
+    exam.mkdir()
+    for name in ("IM000001", "1.2.840.7"):
+        shutil.copy(clip, exam / name)
+    layers = get_reader(str(exam))(str(exam))
+    assert [meta["name"] for _, meta, _ in layers] == ["1.2.840.7", "IM000001"]
+    for data, _, _ in layers:
+        np.testing.assert_array_equal(np.asarray(data[3]), FRAMES[3])
+
+
+def test_research_files_are_read_and_npy_is_left_to_napari(tmp_path):
+    np.savez(tmp_path / "a.npz", frames=FRAMES)
+    savemat(tmp_path / "a.mat", {"frames": FRAMES.transpose(1, 2, 0)})
+    (tmp_path / "a.mha").write_bytes(
+        f"ObjectType = Image\nDimSize = {X} {Y} {T}\nElementSpacing = 0.2 0.3 1\nElementType = MET_UCHAR\n"
+        "ElementDataFile = LOCAL\n".encode()
+        + FRAMES.tobytes()
+    )
+    for name, spacing in (("a.npz", None), ("a.mat", None), ("a.mha", (0.3, 0.2))):
+        path = str(tmp_path / name)
+        ((data, meta, _),) = get_reader(path)(path)
+        np.testing.assert_array_equal(np.asarray(data[3]), FRAMES[3])
+        assert meta["metadata"]["segcam_source"]["spacing_mm"] == spacing
+    np.save(tmp_path / "a.npy", FRAMES)
+    assert get_reader(str(tmp_path / "a.npy")) is None
+
+
+@pytest.mark.usefixtures("qapp")
+def test_which_of_several_images_is_asked(tmp_path, monkeypatch):
+    np.savez(tmp_path / "a.npz", images=FRAMES, masks=FRAMES > 100)
+    path = str(tmp_path / "a.npz")
+    asked = []
+
+    def choose(_parent, _title, _text, labels, *_):
+        asked.append(labels)
+        return labels[1], answer
+
+    monkeypatch.setattr("qtpy.QtWidgets.QInputDialog.getItem", choose)
+    answer = True
+    ((data, meta, _),) = get_reader(path)(path)
+    assert asked == [[f"images   ({T} × {Y} × {X})", f"masks   ({T} × {Y} × {X})"]]
+    assert meta["name"] == "a masks"
+    np.testing.assert_array_equal(np.asarray(data[2]), FRAMES[2] > 100)
+    answer = False
+    assert get_reader(path)(path) == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_ours"),
+    [
+        *(
+            (name, True)
+            for name in ("IM000001", "I1", "J1JG3O0A", "1.2.840.113619.2.5", "1.2.840.10008.33", "scan.nii.gz")
+        ),
+        *((name, True) for name in ("DICOMDIR", "A.MHD", "b.nrrd", "c.mat", "d.npz", "net.pth", "net.safetensors")),
+        *((name, False) for name in ("a.tif", "a.png", "a.nd2", "a.jp2", "a.npy", "a.csv", "a.czi", "a.zarr")),
+    ],
+)
+def test_the_manifest_asks_for_the_files_that_we_may_read(name, is_ours):
+    plugins = PluginManager()
+    plugins.register(PluginManifest.from_file(Path(napari_segcam.__file__).with_name("napari.yaml")))
+    assert bool(list(plugins.iter_compatible_readers([f"/data/some.folder/{name}"]))) == is_ours
+
+
+def test_other_files_without_a_suffix_are_declined(tmp_path):
+    for name, content in (("README", b"Read me. " * 50), ("20240101", b"\x7fELF" + bytes(600)), ("empty", b"")):
+        (tmp_path / name).write_bytes(content)
+        assert get_reader(str(tmp_path / name)) is None
 
 
 def test_a_file_that_only_claims_to_be_dicom_is_refused_in_words(tmp_path):

@@ -1,0 +1,121 @@
+"""What the axes of a stored array are: rows, columns, time and colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_segcam.errors import SegcamError
+
+Convention = Literal["TYX", "YXT", "XYT"]
+"""The usual order of axes: NumPy and HDF5, MATLAB, and the medical formats whose first axis runs along a row."""
+
+_WORDS = {"T": "frames", "Y": "rows", "X": "columns", "C": "colours"}
+_COLOURS = (3, 4)
+_LONGEST = 4.0  # times as long as wide: a frame that is longer is rather a cut through time
+
+
+@dataclass(frozen=True)
+class Axes:
+    """One letter for each stored axis: T, Y, X, C, or 1 for an axis of length 1 that means nothing.
+
+    Attributes:
+        letters: as many as the array has axes.
+        turned: of Y and X, those that run the other way on the screen.
+    """
+
+    letters: str
+    turned: frozenset[str] = frozenset()
+
+    def frames_in(self, shape: Sequence[int]) -> int:
+        return int(shape[self.letters.index("T")]) if "T" in self.letters else 1
+
+    def frame_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """``(Y, X)`` or ``(Y, X, 3)``; a fourth colour is alpha and dropped."""
+        length = dict(zip(self.letters, shape, strict=True))
+        return (length["Y"], length["X"], 3) if "C" in length else (length["Y"], length["X"])
+
+    def frame(self, array: Any, index: int) -> NDArray[Any]:
+        """Frame ``index`` of a stored array, ``(Y, X)`` or ``(Y, X, 3)``."""
+        key = tuple(index if letter == "T" else 0 if letter == "1" else slice(None) for letter in self.letters)
+        left = [letter for letter in self.letters if letter in "YXC"]
+        pixels = np.asarray(array[key]).transpose([left.index(letter) for letter in "YXC" if letter in left])
+        if "Y" in self.turned:
+            pixels = pixels[::-1]
+        if "X" in self.turned:
+            pixels = pixels[:, ::-1]
+        return pixels[..., :3] if "C" in left else pixels
+
+    def described(self) -> str:
+        return ", ".join(_WORDS.get(letter, "nothing") for letter in self.letters)
+
+
+def said_axes(letters: str, shape: Sequence[int], name: str) -> Axes:
+    """The axes that the user named, with or without those of length 1.
+
+    Raises:
+        SegcamError: if they do not go with the array.
+    """
+    long = [length for length in shape if length > 1]
+    if len(letters) == len(long) != len(shape):
+        given = iter(letters)
+        letters = "".join(next(given) if length > 1 else "1" for length in shape)
+    if len(letters) != len(shape):
+        raise SegcamError(f"{name} has the shape {tuple(shape)}: {letters} does not name each of its axes.")
+    if "C" in letters and shape[letters.index("C")] not in _COLOURS:
+        raise SegcamError(f"{name} has the shape {tuple(shape)}: an axis of colours has 3 or 4 of them.")
+    return Axes(letters)
+
+
+def guessed_axes(shape: Sequence[int], convention: Convention, name: str) -> Axes:
+    """The axes of an array whose file does not say, in the usual order unless that makes no sensible frames.
+
+    Raises:
+        SegcamError: if the array is no frame or sequence of frames.
+    """
+    long = [at for at, length in enumerate(shape) if length > 1]
+    lengths = [shape[at] for at in long]
+    if not 2 <= len(long) <= 4 or 0 in shape:
+        raise SegcamError(f"{name} has the shape {tuple(shape)}, which is neither a frame nor a sequence of frames.")
+    colour = None if convention == "XYT" else _colour_axis(lengths)
+    others = [length for at, length in enumerate(lengths) if at != colour]
+    if len(others) == 4:
+        raise SegcamError(
+            f"{name} has the shape {tuple(shape)}: volumes in time are not frames. Save one plane of them, or add the "
+            "axes to its name if one of them is of colours, for instance ::TYXC."
+        )
+    order = _order(others, convention)
+    if colour is not None:
+        order = order[:colour] + "C" + order[colour:]
+    letters = ["1"] * len(shape)
+    for at, letter in zip(long, order, strict=True):
+        letters[at] = letter
+    return Axes("".join(letters))
+
+
+def _colour_axis(lengths: Sequence[int]) -> int | None:
+    """The axis that holds colours, if one must: the last of three or of four whose length is 3 or 4."""
+    if len(lengths) == 3 and lengths[-1] in _COLOURS and min(lengths[:2]) > 4:
+        return 2
+    if len(lengths) == 4:
+        return next((at for at in (3, 2, 1, 0) if lengths[at] in _COLOURS), None)
+    return None
+
+
+def _order(lengths: Sequence[int], convention: Convention) -> str:
+    if len(lengths) == 2:
+        return convention.replace("T", "")
+    others: dict[Convention, Convention] = {"TYX": "YXT", "YXT": "TYX"}
+    other = others.get(convention)
+    if other is not None and not _are_sensible(lengths, convention) and _are_sensible(lengths, other):
+        return other
+    return convention
+
+
+def _are_sensible(lengths: Sequence[int], order: str) -> bool:
+    sides = [length for letter, length in zip(order, lengths, strict=True) if letter in "YX"]
+    return max(sides) <= _LONGEST * min(sides)

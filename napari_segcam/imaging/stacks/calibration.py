@@ -1,0 +1,43 @@
+"""Calibration: what the units and numbers of a header say about millimetres and seconds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+_MM = {"m": 1000.0, "cm": 10.0, "mm": 1.0, "um": 1e-3, "µm": 1e-3, "micron": 1e-3, "nm": 1e-6}
+_SECONDS = {"s": 1.0, "sec": 1.0, "ms": 1e-3, "msec": 1e-3, "us": 1e-6, "usec": 1e-6, "µs": 1e-6}
+# A pixel of ultrasound: from acoustic microscopy to a picture that was shrunk.
+_SPACINGS_MM = (1e-3, 20.0)
+_FRAME_RATES = (0.1, 50_000.0)
+
+
+def spacing_in_mm(steps: Sequence[float], unit: str | None) -> tuple[tuple[float, float] | None, str]:
+    """Spacing of rows and columns in mm, None where it is not known, and a note where something was assumed.
+
+    Args:
+        steps: from row to row and from column to column.
+        unit: of both, None where the file does not say; millimetres are then assumed.
+    """
+    if any(not math.isfinite(step) or step == 0 for step in steps):
+        return None, ""
+    if all(abs(step) == 1 for step in steps) and unit in (None, "mm"):
+        return (
+            None,
+            "The header's spacing of 1 is what is written where none is known: the pixels count as uncalibrated.",
+        )
+    if unit is not None and unit not in _MM:
+        return None, f"The header gives the spacing in {unit}, which is no length: the pixels count as uncalibrated."
+    rows, columns = (abs(step) * _MM[unit or "mm"] for step in steps)
+    if not all(_SPACINGS_MM[0] <= step <= _SPACINGS_MM[1] for step in (rows, columns)):
+        return None, f"The header's spacing of {rows:g} × {columns:g} mm cannot be: the pixels count as uncalibrated."
+    note = "" if unit else f"The header gives the spacing without a unit: {rows:.4g} × {columns:.4g} mm is assumed."
+    return (rows, columns), note
+
+
+def rate_of(step: float, unit: str | None) -> float | None:
+    """Frames per second, None where the step from frame to frame is no time or cannot be one."""
+    if unit not in _SECONDS or not math.isfinite(step) or step <= 0:
+        return None
+    rate = 1 / (step * _SECONDS[unit])
+    return rate if _FRAME_RATES[0] <= rate <= _FRAME_RATES[1] else None

@@ -1,0 +1,111 @@
+"""MetaImage files (.mha, and .mhd with its raw file), as ITK and many public data sets use them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.file_part import FilePart
+from napari_segcam.imaging.stacks.axes import Axes, guessed_axes, said_axes
+from napari_segcam.imaging.stacks.calibration import spacing_in_mm
+from napari_segcam.imaging.stacks.orientation import oriented
+from napari_segcam.imaging.stacks.samples import Layout, Packing, refuse_special, samples
+from napari_segcam.imaging.stacks.stack import StackCine
+
+_TYPES = {
+    "CHAR": "i1", "UCHAR": "u1", "SHORT": "i2", "USHORT": "u2", "INT": "i4", "UINT": "u4", "LONG": "i4", "ULONG": "u4",
+    "LONG_LONG": "i8", "ULONG_LONG": "u8", "FLOAT": "f4", "DOUBLE": "f8",
+}  # fmt: skip
+_LONGEST_HEADER = 1 << 16
+_LAST = "elementdatafile"
+_HERE = "LOCAL"
+
+
+def open_metaimage(part: FilePart) -> StackCine:
+    """Open a MetaImage file as a cine: the first axis runs along the rows, the second down, the third in time.
+
+    Raises:
+        SegcamError: if the header is damaged, the pixels are missing, or it is no frame or sequence of frames.
+    """
+    path = part.path
+    header, end = _read_header(path)
+    try:
+        shape = tuple(int(length) for length in header["dimsize"].split())
+        channels = int(header.get("elementnumberofchannels", "1"))
+        is_big = header.get("elementbyteordermsb", header.get("binarydatabyteordermsb", "false")).lower() == "true"
+        dtype = np.dtype(
+            (">" if is_big else "<") + _TYPES[header["elementtype"].removeprefix("MET_").removesuffix("_ARRAY")]
+        )
+        numbers = header.get("elementspacing", header.get("elementsize", ""))
+        steps = [float(step) for step in numbers.split()] or [0.0] * len(shape)
+        matrix = np.array(
+            header.get("transformmatrix", header.get("rotation", header.get("orientation", ""))).split(), float
+        )
+        skipped = int(header.get("headersize", "0"))
+        if len(steps) != len(shape) or min(shape) < 1 or channels < 1:
+            raise ValueError("its sizes do not go together")
+    except (KeyError, ValueError) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise SegcamError(f"{path.name} is a MetaImage file, but a damaged one: {what}.") from error
+    if header.get("binarydata", "true").lower() == "false":
+        raise SegcamError(f"{path.name} holds its pixels as text. Save it again as binary data.")
+    axes = said_axes(part.axes, shape, path.name) if part.axes else guessed_axes(shape, "XYT", path.name)
+    note = ""
+    if not part.axes and matrix.size == len(shape) ** 2:
+        directions = [_in_patient(vector) for vector in matrix.reshape(len(shape), -1)]
+        axes, note = oriented(axes, directions, part.displayed, path.name)
+    spacing, unsure = spacing_in_mm([steps[axes.letters.index(letter)] for letter in "YX"], "mm")
+    if channels > 1:
+        if channels not in (3, 4):
+            raise SegcamError(f"{path.name} holds {channels} values a pixel: gray has 1, and colours have 3 or 4.")
+        shape, axes = (channels, *shape), Axes("C" + axes.letters, axes.turned)
+    layout = Layout(shape, dtype)
+    packing: Packing = "zlib" if header.get("compresseddata", "false").lower() == "true" else "none"
+    data, offset = _pixels(path, header[_LAST], end, skipped, layout)
+    return StackCine(
+        path,
+        samples(data, offset, layout, packing),
+        axes,
+        spacing_mm=spacing,
+        notes=tuple(filter(None, (unsure, note))),
+    )
+
+
+def _read_header(path: Path) -> tuple[Mapping[str, str], int]:
+    """The header's fields by their names in small letters, and where it ends."""
+    with path.open("rb") as file:
+        text = file.read(_LONGEST_HEADER)
+    header: dict[str, str] = {}
+    end = 0
+    while _LAST not in header:
+        line, newline, _ = text[end:].partition(b"\n")
+        name, equals, value = line.decode("utf-8", "replace").partition("=")
+        if not equals or not (newline or name.strip().lower() == _LAST):
+            raise SegcamError(f"{path.name} is a MetaImage file, but a damaged one: its header has no end.")
+        header[name.strip().lower()] = value.strip()
+        end += len(line) + len(newline)
+    return header, end
+
+
+def _pixels(path: Path, named: str, end: int, skipped: int, layout: Layout) -> tuple[Path, int]:
+    """The file that holds the pixels, and where in it they begin."""
+    if named.upper() == _HERE:
+        data, offset = path, end
+    elif named.upper().startswith("LIST") or "%" in named:
+        raise SegcamError(f"{path.name} lists its slices as many files. Save it as one .mha file.")
+    else:
+        data, offset = path.parent / named.replace("\\", "/"), 0
+        refuse_special(data)
+    if skipped == -1:
+        return data, data.stat().st_size - layout.nbytes
+    return data, offset + max(skipped, 0)
+
+
+def _in_patient(vector: np.ndarray) -> np.ndarray:
+    """A direction of two or more dimensions as left, posterior, superior."""
+    direction = np.zeros(3)
+    direction[: min(len(vector), 3)] = vector[:3]
+    return direction

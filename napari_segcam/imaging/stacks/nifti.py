@@ -1,0 +1,83 @@
+"""NIfTI files, such as those of CAMUS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.file_part import FilePart
+from napari_segcam.imaging.stacks.axes import Axes, guessed_axes, said_axes
+from napari_segcam.imaging.stacks.calibration import rate_of, spacing_in_mm
+from napari_segcam.imaging.stacks.orientation import oriented
+from napari_segcam.imaging.stacks.samples import Layout, samples
+from napari_segcam.imaging.stacks.stack import StackCine
+
+_LENGTHS = {"meter": "m", "mm": "mm", "micron": "um"}
+_TIMES = {"sec": "s", "msec": "ms", "usec": "us"}
+
+
+def open_nifti(part: FilePart) -> StackCine:
+    """Open a NIfTI file, packed or not, as a cine.
+
+    The first axis runs along the rows of a frame and the second down its columns, as ITK reads it and CAMUS stores it;
+    the third, or the fourth, goes from frame to frame. ``part.displayed`` turns the frames as the header says.
+
+    Raises:
+        SegcamError: if the file is damaged, or is no frame or sequence of frames.
+    """
+    import nibabel
+
+    path = part.path
+    try:
+        image: Any = nibabel.load(path)
+        header: Any = image.header
+        shape = tuple(int(length) for length in header.get_data_shape())
+        dtype, offset = header.get_data_dtype(), int(image.dataobj.offset)
+        slope, intercept = float(image.dataobj.slope), float(image.dataobj.inter)
+        steps = [float(f"{step:.7g}") for step in header["pixdim"][1 : len(shape) + 1]]
+        lengths, times = header.get_xyzt_units()
+        directions = _directions(image.affine, len(shape))
+        data = Path(image.file_map["image"].filename)
+    except Exception as error:  # a damaged header makes nibabel raise errors of many types
+        raise SegcamError(f"{path.name} is a NIfTI file, but a damaged one: {' '.join(str(error).split())}.") from error
+    axes = said_axes(part.axes, shape, path.name) if part.axes else guessed_axes(shape, "XYT", path.name)
+    note = ""
+    if not part.axes:
+        axes, note = oriented(axes, directions, part.displayed, path.name)
+    if dtype.names:  # colours, as a record of bytes
+        shape, dtype = (len(dtype.names), *shape), np.dtype(np.uint8)
+        axes, steps = Axes("C" + axes.letters, axes.turned), [1.0, *steps]
+    spacing, unsure = spacing_in_mm([steps[axes.letters.index(letter)] for letter in "YX"], _LENGTHS.get(lengths))
+    frame_rate = None
+    if "T" in axes.letters[3:]:
+        frame_rate = rate_of(steps[axes.letters.index("T")], _TIMES.get(times))
+    return StackCine(
+        path,
+        _stored(data, offset, Layout(shape, dtype)),
+        axes,
+        slope=slope,
+        intercept=intercept,
+        frame_rate=frame_rate,
+        spacing_mm=spacing,
+        notes=tuple(filter(None, (unsure, note))),
+    )
+
+
+def _stored(path: Path, offset: int, layout: Layout) -> Any:
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    if not packed:
+        return samples(path, offset, layout)
+    from napari_segcam.imaging.stacks.samples import UnpackedSamples, unpacking
+
+    return UnpackedSamples(path.name, lambda: unpacking(path, 0, "gzip"), offset, layout)
+
+
+def _directions(affine: NDArray[np.float64], dimensions: int) -> list[NDArray[np.float64]]:
+    """Of each axis in the patient: left, posterior, superior."""
+    to_lps = np.diag([-1.0, -1.0, 1.0]) @ np.asarray(affine, float)[:3, :3]  # NIfTI counts to the right and anterior
+    return [to_lps[:, at] if at < 3 else np.zeros(3) for at in range(dimensions)]

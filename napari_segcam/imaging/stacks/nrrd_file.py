@@ -1,0 +1,149 @@
+"""NRRD files (.nrrd, and .nhdr with its data file), as 3D Slicer writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.file_part import FilePart
+from napari_segcam.imaging.stacks.axes import Axes, guessed_axes, said_axes
+from napari_segcam.imaging.stacks.calibration import rate_of, spacing_in_mm
+from napari_segcam.imaging.stacks.orientation import oriented
+from napari_segcam.imaging.stacks.samples import Layout, Packing, refuse_special, samples
+from napari_segcam.imaging.stacks.stack import StackCine
+
+_TYPES = {
+    "i1": ("signed char", "int8", "int8_t"),
+    "u1": ("uchar", "unsigned char", "uint8", "uint8_t"),
+    "i2": ("short", "short int", "signed short", "signed short int", "int16", "int16_t"),
+    "u2": ("ushort", "unsigned short", "unsigned short int", "uint16", "uint16_t"),
+    "i4": ("int", "signed int", "int32", "int32_t"),
+    "u4": ("uint", "unsigned int", "uint32", "uint32_t"),
+    "i8": ("longlong", "long long", "long long int", "signed long long", "signed long long int", "int64", "int64_t"),
+    "u8": ("ulonglong", "unsigned long long", "unsigned long long int", "uint64", "uint64_t"),
+    "f4": ("float",),
+    "f8": ("double",),
+}
+_PACKINGS: dict[str, Packing] = {"raw": "none", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"}
+_IN_TIME = ("time", "list")
+_COLOURS = ("rgb-color", "rgba-color", "3-color", "4-color", "rgba")
+
+
+def open_nrrd(part: FilePart) -> StackCine:
+    """Open an NRRD file as a cine: an axis of kind *time* or *list* goes from frame to frame, or else the last one.
+
+    Of the others the first runs along the rows of a frame and the second down its columns.
+
+    Raises:
+        SegcamError: if the header is damaged, the pixels are missing, or it is no frame or sequence of frames.
+    """
+    import nrrd
+
+    path = part.path
+    try:
+        with path.open("rb") as file:
+            header: Mapping[str, Any] = nrrd.read_header(file)
+            end = file.tell()
+        shape = tuple(int(length) for length in header["sizes"])
+        known = {alias: code for code, aliases in _TYPES.items() for alias in aliases}
+        order = ">" if header.get("endian", "little") == "big" else "<"
+        dtype = np.dtype(order + known[str(header["type"]).lower()])
+        encoding = str(header["encoding"]).lower()
+        kinds = [str(kind).lower() for kind in header.get("kinds", ["domain"] * len(shape))]
+        vectors = _vectors(header, len(shape))
+        units = [str(unit) for unit in header.get("units", [])] or [""] * len(shape)
+        spaces = [str(unit) for unit in header.get("space units", [])]
+        if not len(kinds) == len(vectors) == len(units) == len(shape) or min(shape) < 1:
+            raise ValueError("its axes do not go together")
+    except Exception as error:  # a damaged header makes the library raise errors of many types
+        what = f"it lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise SegcamError(f"{path.name} is an NRRD file, but a damaged one: {what}.") from error
+    if encoding not in _PACKINGS:
+        raise SegcamError(f"{path.name} holds its pixels as {encoding}. Save it again with the encoding raw or gzip.")
+    axes = said_axes(part.axes, shape, path.name) if part.axes else _axes(shape, kinds, path.name)
+    note = ""
+    if not part.axes and "space" in header and all(np.isfinite(vectors[axes.letters.index(c)]).all() for c in "YX"):
+        directions = [_to_lps(vector, str(header["space"])) for vector in vectors]
+        axes, note = oriented(axes, directions, part.displayed, path.name)
+    row, column = (axes.letters.index(letter) for letter in "YX")
+    unit = (spaces[0] if spaces else "mm") if "space" in header else (units[row] or None)
+    spacing, unsure = spacing_in_mm([float(np.linalg.norm(vectors[at])) for at in (row, column)], unit)
+    frame_rate = None
+    if "T" in axes.letters:
+        at = axes.letters.index("T")
+        frame_rate = rate_of(float(np.linalg.norm(vectors[at])), units[at])
+    layout = Layout(shape, dtype)
+    data, offset = _pixels(path, header, end, layout)
+    return StackCine(
+        path,
+        samples(data, offset, layout, _PACKINGS[encoding]),
+        axes,
+        frame_rate=frame_rate,
+        spacing_mm=spacing,
+        notes=tuple(filter(None, (unsure, note))),
+    )
+
+
+def _vectors(header: Mapping[str, Any], dimensions: int) -> list[NDArray[np.float64]]:
+    """Of each axis the step in space, or along itself where the header has no space; not a number if unknown."""
+    if header.get("space directions") is not None:
+        unknown = np.full(3, np.nan)
+        vectors = [unknown if vector is None else np.asarray(vector, float) for vector in header["space directions"]]
+        spacings = header.get("spacings", [np.nan] * dimensions)
+        return [
+            np.array([float(step), 0.0, 0.0]) if np.isnan(vector).any() else vector
+            for vector, step in zip(vectors, spacings, strict=True)
+        ]
+    return [np.array([float(step), 0.0, 0.0]) for step in header.get("spacings", [np.nan] * dimensions)]
+
+
+def _axes(shape: tuple[int, ...], kinds: list[str], name: str) -> Axes:
+    letters = ["C" if kind in _COLOURS else "T" if kind in _IN_TIME else "" for kind in kinds]
+    left = [at for at, letter in enumerate(letters) if not letter]
+    others = [at for at in left if shape[at] > 1]
+    if letters.count("C") > 1 or letters.count("T") > 1 or len(others) > 3 - letters.count("T"):
+        raise SegcamError(f"{name} has the shape {shape}, its axes being {', '.join(kinds)}: these are no frames.")
+    rest = guessed_axes([shape[at] for at in left], "XYT", name)
+    for at, letter in zip(left, rest.letters, strict=True):
+        letters[at] = letter
+    return Axes("".join(letters))
+
+
+def _to_lps(vector: NDArray[np.float64], space: str) -> NDArray[np.float64]:
+    """A step in a named space as left, posterior, superior."""
+    names = space.lower().split("-")
+    if len(names) == 1:
+        names = [
+            {"l": "left", "r": "right", "p": "posterior", "a": "anterior", "s": "superior"}.get(c, "") for c in names[0]
+        ]
+    direction = np.zeros(3)
+    direction[: min(len(vector), 3)] = np.nan_to_num(vector[:3])
+    if names[0] == "right":
+        direction[0] *= -1
+    if len(names) > 1 and names[1] == "anterior":
+        direction[1] *= -1
+    return direction
+
+
+def _pixels(path: Path, header: Mapping[str, Any], end: int, layout: Layout) -> tuple[Path, int]:
+    """The file that holds the pixels, and where in it they begin."""
+    named = header.get("data file", header.get("datafile"))
+    skip = int(header.get("byte skip", header.get("byteskip", 0)))
+    if int(header.get("line skip", header.get("lineskip", 0))):
+        raise SegcamError(f"{path.name} has its pixels after lines of text. Save it as one .nrrd file.")
+    if named is None:
+        data = path
+    else:
+        if re.match(r"LIST\b", str(named)) or "%" in str(named):
+            raise SegcamError(f"{path.name} lists its slices as many files. Save it as one .nrrd file.")
+        data, end = path.parent / str(named), 0
+        refuse_special(data)
+    if skip == -1:
+        return data, data.stat().st_size - layout.nbytes
+    return data, end + max(skip, 0)

@@ -1,0 +1,61 @@
+"""Opening a research file, by its kind; the libraries that read some of them are an extra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
+from napari_segcam.imaging.file_part import FilePart
+from napari_segcam.imaging.stacks.array_files import open_hdf5, open_matlab, open_npy, open_npz
+from napari_segcam.imaging.stacks.metaimage import open_metaimage
+from napari_segcam.imaging.stacks.nifti import open_nifti
+from napari_segcam.imaging.stacks.nrrd_file import open_nrrd
+from napari_segcam.imaging.stacks.stack import StackCine
+from napari_segcam.optional import needed
+
+_OPENERS: dict[FileKind, Callable[[FilePart], StackCine]] = {
+    FileKind.NIFTI: open_nifti,
+    FileKind.METAIMAGE: open_metaimage,
+    FileKind.NRRD: open_nrrd,
+    FileKind.NPY: open_npy,
+    FileKind.NPZ: open_npz,
+    FileKind.MATLAB: open_matlab,
+    FileKind.HDF5: open_hdf5,
+}
+_WITH_NAMES = (FileKind.NPZ, FileKind.MATLAB, FileKind.HDF5)
+_WITH_ORIENTATION = (FileKind.NIFTI, FileKind.METAIMAGE, FileKind.NRRD)
+
+
+def open_stack(kind: FileKind, part: FilePart) -> StackCine:
+    """Open a research file as a cine.
+
+    Raises:
+        SegcamError: if the library for it is missing, the file is damaged, or it holds no frames; or if what is said
+            of it does not go with its kind.
+    """
+    file = part.path.name
+    if part.name is not None and kind not in _WITH_NAMES:
+        raise SegcamError(f"{file} holds one image: there is no {part.name} in it.")
+    if part.displayed and kind not in _WITH_ORIENTATION:
+        raise SegcamError(f"{file} says nothing of an orientation: open it without ::displayed.")
+    match kind:
+        case FileKind.NIFTI:
+            needed("nibabel", f"{file} is a NIfTI file", extra="formats")
+        case FileKind.NRRD:
+            needed("nrrd", f"{file} is an NRRD file", extra="formats", pip_name="pynrrd")
+        case FileKind.HDF5:
+            needed("h5py", f"{file} is an HDF5 file", extra="formats")
+    return _OPENERS[kind](part)
+
+
+def open_file(path: Path) -> StackCine:
+    """Open a research file of which nothing more is said.
+
+    Raises:
+        SegcamError: as ``open_stack``.
+    """
+    kind = kind_of(read_head(path))
+    assert kind in _OPENERS
+    return open_stack(kind, FilePart(path))

@@ -1,0 +1,88 @@
+"""A stored array as a cine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_segcam.budget import refuse_large_frame
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.cine import Cine, Frame, name_of, usual_value_range
+from napari_segcam.imaging.stacks.axes import Axes
+
+
+class StackCine(Cine):
+    """The frames of a stored array, each read when it is asked for.
+
+    Args:
+        path: of the file.
+        stored: gives the array, in the file's own order of axes.
+        axes: of the array.
+        name: what to call it; by default the file's name.
+        slope: what a stored value is multiplied with, 1 if it counts as it is.
+        intercept: what is then added.
+        frame_rate: per second, where known.
+        spacing_mm: of rows and of columns, where known.
+        notes: what was assumed of it.
+
+    Raises:
+        SegcamError: if the values are no real numbers, or it is unclear which are black and white.
+    """
+
+    path: Path
+    found: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        path: Path,
+        stored: Callable[[], Any],
+        axes: Axes,
+        *,
+        name: str = "",
+        slope: float = 1.0,
+        intercept: float = 0.0,
+        frame_rate: float | None = None,
+        spacing_mm: tuple[float, float] | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self.path, self.name = path, name or name_of(path)
+        self._stored, self._axes, self._slope, self._intercept = stored, axes, slope, intercept
+        array = stored()
+        dtype = np.dtype(array.dtype)
+        if dtype.kind not in "buif":
+            raise SegcamError(f"The values of an image must be real numbers, but those of {path.name} are {dtype}.")
+        self._shape = tuple(array.shape)
+        self._frames = axes.frames_in(self._shape)
+        self.frame_shape = axes.frame_shape(self._shape)
+        if 0 in self._shape:
+            raise SegcamError(f"{path.name} holds no pixels: its shape is {self._shape}.")
+        refuse_large_frame(path.name, self.frame_shape, dtype.itemsize, self._frames)
+        self.dtype = self._scaled(np.empty(0, dtype.newbyteorder("="))).dtype
+        self.frame_rate, self.spacing_mm = frame_rate, spacing_mm
+        self.found = notes
+        self.value_range = usual_value_range(self)
+
+    def __len__(self) -> int:
+        return self._frames
+
+    def _read(self, index: int) -> Frame:
+        try:
+            array = self._stored()
+            if tuple(array.shape) != self._shape:
+                raise SegcamError(f"{self.path.name} has changed since it was opened. Open it again.")
+            pixels = self._axes.frame(array, index)
+            return self._scaled(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("=")))
+        except (OSError, ValueError, KeyError) as error:
+            raise SegcamError(f"Frame {index} of {self.path.name} cannot be read: {error}.") from error
+
+    def _scaled(self, pixels: NDArray[Any]) -> Frame:
+        if self._slope == 1 and self._intercept == 0:
+            return pixels
+        scaled: NDArray[Any] = pixels.astype(np.float32 if pixels.dtype.itemsize <= 2 else np.float64)
+        scaled *= self._slope
+        scaled += self._intercept
+        return scaled

@@ -1,0 +1,63 @@
+"""Checkpoints that are dropped on the canvas or opened by the File menu: the Checkpoint widget loads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import napari
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
+
+LayerData = tuple[Any, ...]
+"""What napari takes from a reader: data, attributes and kind of a layer; ``(None,)`` adds no layer."""
+
+_SUFFIXES = (".pth", ".pt", ".pt2", ".ckpt", ".safetensors", ".keras")
+_NAMES = ("pytorch_model.bin", "model.weights.h5")
+_KERAS_ATTRIBUTES = {"keras_version", "model_config", "layer_names", "weight_names"}
+_SMP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a path is named as a checkpoint, is one of Keras' HDF5 files, or a folder saved by SMP."""
+    if path.is_dir():
+        return (path / "config.json").is_file() and any((path / name).is_file() for name in _SMP_WEIGHTS)
+    name = path.name.lower()
+    if not path.is_file():
+        return False
+    if name.endswith(_SUFFIXES) or name in _NAMES:
+        return True
+    return name.endswith((".h5", ".hdf5")) and _is_keras(path)
+
+
+def load_checkpoint(path: str) -> list[LayerData]:
+    """Hand a checkpoint to the Checkpoint widget of the window in front, which it opens if need be; adds no layer.
+
+    Raises:
+        SegcamError: if there is no window.
+    """
+    viewer = napari.current_viewer()
+    if viewer is None:
+        raise SegcamError(f"{Path(path).name} is a checkpoint: open it in a napari window.")
+    # Imported here so that a reader, which napari asks for any file, loads no widgets.
+    from napari_segcam.viewer.checkpoint_widget import CheckpointWidget
+    from napari_segcam.viewer.workspace import PLUGIN, open_workspace
+
+    open_workspace(viewer)
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Checkpoint")
+    assert isinstance(widget, CheckpointWidget)
+    widget.load(path)
+    return [(None,)]
+
+
+def _is_keras(path: Path) -> bool:
+    try:
+        if kind_of(read_head(path)) is not FileKind.HDF5:
+            return False
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            return bool(_KERAS_ATTRIBUTES & set(file.attrs)) or {"layers", "vars"} <= set(file)
+    except (SegcamError, ImportError, OSError):
+        return False

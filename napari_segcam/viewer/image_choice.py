@@ -1,0 +1,25 @@
+"""Asking which of several images in a file is meant."""
+
+from __future__ import annotations
+
+from napari_segcam.imaging.stacks.choice import SeveralImagesError
+
+
+def chosen_image(several: SeveralImagesError) -> str | None:
+    """The name of the image that the user chooses in a dialog; None if they cancel it.
+
+    Raises:
+        SeveralImagesError: where there is no window to ask in.
+    """
+    # Imported here so that the reader works without Qt's widgets, as in a script.
+    from qtpy.QtWidgets import QApplication, QInputDialog
+
+    if QApplication.instance() is None:
+        raise several
+    names = list(several.shapes)
+    labels = [f"{name}   ({' × '.join(map(str, several.shapes[name]))})" for name in names]
+    title = f"Open {several.path.name}"
+    label, is_chosen = QInputDialog.getItem(
+        QApplication.activeWindow(), title, f"{several.path.name} holds several images. Open:", labels, 0, False
+    )
+    return names[labels.index(label)] if is_chosen else None

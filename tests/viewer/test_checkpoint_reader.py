@@ -1,0 +1,64 @@
+"""Checkpoints that are dropped on the canvas are loaded and become no layer."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from napari_segcam.demo import demo_checkpoint
+from napari_segcam.errors import SegcamError
+from napari_segcam.viewer.checkpoint_reader import is_checkpoint, load_checkpoint
+from napari_segcam.viewer.reader import get_reader
+from napari_segcam.viewer.session import ReviewSession
+
+Finish = Callable[[ReviewSession], None]
+
+
+def test_a_checkpoint_dropped_on_the_canvas_is_loaded(
+    make_napari_viewer: Callable[..., Any], finish: Finish, told: list[str], tmp_path: Path
+) -> None:
+    viewer = make_napari_viewer()
+    path = shutil.copy(demo_checkpoint(), tmp_path / "network.pth")
+    for _ in range(2):  # without the workspace, and with it
+        viewer.open(str(path), plugin=None)  # as the File menu and the canvas do
+        session = ReviewSession.of(viewer)
+        finish(session)
+        assert session.network is not None
+        assert session.source is not None
+        assert session.source.path == str(path)
+        assert len(viewer.layers) == 0
+    assert any("Checkpoint" in name for name in viewer.window.dock_widgets)
+    assert told == []
+
+
+def test_checkpoints_are_known_by_name_and_keras_files_by_content(tmp_path: Path) -> None:
+    torch.save({}, tmp_path / "a.pt")
+    save_file({"a": torch.zeros(1)}, tmp_path / "b.safetensors")
+    with h5py.File(tmp_path / "keras.h5", "w") as file:
+        file.attrs["keras_version"] = "3.12"
+    for name in ("a.pt", "b.safetensors", "keras.h5"):
+        assert get_reader(str(tmp_path / name)) is load_checkpoint
+    with h5py.File(tmp_path / "images.h5", "w") as file:
+        file["frames"] = np.zeros((3, 20, 20), np.uint8)
+    assert not is_checkpoint(tmp_path / "images.h5")
+    assert not is_checkpoint(tmp_path / "gone.pth")
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    shutil.copy(tmp_path / "b.safetensors", saved / "model.safetensors")
+    assert not is_checkpoint(saved)
+    (saved / "config.json").write_text("{}")
+    assert get_reader(str(saved)) is load_checkpoint
+
+
+def test_without_a_window_it_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari.current_viewer", lambda: None)
+    with pytest.raises(SegcamError, match=r"a\.pth is a checkpoint: open it in a napari window"):
+        load_checkpoint(str(tmp_path / "a.pth"))
