@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, is_unprintable
+
+# Spreadsheets take such cells for formulas, also where the letter is of full width.
+_FORMULA_BEGINS = ("=", "+", "-", "@", "'", "＝", "＋", "－", "＠")
+
+_LONGEST_NAME = 160  # bytes; most systems take 255, of which a suffix and a frame's number need some
 
 
 @contextmanager
@@ -33,7 +41,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_table(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows as CSV; None becomes an empty cell.
+    """Write rows as CSV; None becomes an empty cell, and texts are written as ``as_cell`` has them.
 
     Raises:
         SegcamError: if the file cannot be written.
@@ -41,12 +49,75 @@ def write_table(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, 
     with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, list(columns))
         table.writeheader()
-        table.writerows(rows)
+        for row in rows:
+            table.writerow({name: as_cell(value) if isinstance(value, str) else value for name, value in row.items()})
+
+
+def as_cell(text: str) -> str:
+    """A text as a cell of a table that a spreadsheet shows and never computes.
+
+    A text that begins with ``= + - @`` or an apostrophe, or holds characters that cannot be printed, gets an apostrophe
+    before it; in such a text these characters are written as in Python (``\\n``, ``\\x1b``), and a backslash twice.
+    ``from_cell`` gives the text back.
+    """
+    if not text.startswith(_FORMULA_BEGINS) and not any(map(is_unprintable, text)):
+        return text
+    escaped = text.replace("\\", r"\\")
+    return "'" + "".join(
+        letter.encode("unicode_escape").decode() if is_unprintable(letter) else letter for letter in escaped
+    )
+
+
+def from_cell(cell: str) -> str:
+    """The text that ``as_cell`` made a cell of."""
+    if not cell.startswith("'"):
+        return cell
+    return re.sub(
+        r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[\\nrt])",
+        lambda found: found[0].encode().decode("unicode_escape"),
+        cell[1:],
+    )
+
+
+def json_bytes(value: Any, indent: int | None = None) -> bytes:
+    """A value as JSON: letters of any script as they are, where they can be, so that people can read it.
+
+    Raises:
+        ValueError: if it holds NaN or an infinity, which JSON cannot.
+    """
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:  # bytes of a file name that are no text
+        return json.dumps(value, indent=indent, allow_nan=False).encode()
 
 
 def safe_name(text: str) -> str:
-    """A text as a file name that every system takes: letters and digits of any script, and ``. _ - +``."""
-    return re.sub(r"[^\w.+-]", "_", text).strip(".") or "_"
+    """A text as a file name that every system takes: letters and digits of any script, and ``. _ - +``.
+
+    A long one ends in a checksum of what was left out.
+    """
+    name = re.sub(r"[^\w.+-]", "_", text).strip(".") or "_"
+    if len(name.encode("utf-8", "replace")) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    return f"{name[: _LONGEST_NAME // 4]}-{digest}"
+
+
+def refuse_no_file(path: Path) -> None:
+    """Refuse what is neither a file nor a folder: a pipe or a socket would be waited for without end.
+
+    Raises:
+        SegcamError: if so, or if there is nothing.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        where = "The link leads to no file:" if os.path.islink(path) else "There is no file"
+        raise SegcamError(f"{where} {path}.") from None
+    except (OSError, ValueError) as error:
+        raise SegcamError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise SegcamError(f"{path} is neither a file nor a folder, but a pipe, a socket or a device.")
 
 
 def sha256_of(path: Path) -> str:
@@ -55,6 +126,7 @@ def sha256_of(path: Path) -> str:
     Raises:
         SegcamError: if it cannot be read.
     """
+    refuse_no_file(path)
     try:
         if not path.is_dir():
             with path.open("rb") as file:

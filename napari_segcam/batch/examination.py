@@ -14,12 +14,13 @@ from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.pictures import overlay_jpeg, sheet_jpeg
 from napari_segcam.batch.rows import Row, rows_of
 from napari_segcam.batch.true_masks import Colour, check_truth, open_truth, true_mask
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, one_line
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.files import safe_name, sha256_of
 from napari_segcam.imaging.cine import Cine, Frame
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.imaging.scan_region import parse_crop
+from napari_segcam.reporting.described import finite
 from napari_segcam.reporting.exports import class_folder
 
 
@@ -99,7 +100,7 @@ def _examined(
     colours: Mapping[str, Colour] | None,
     cancelled: Callable[[], bool],
 ) -> Examined | None:
-    checksum = sha256_of(image.file)
+    checksums = _checksums(image)
     cine = open_cine(image.path)
     rows: list[Row] = []
     files: dict[str, bytes] = {}
@@ -115,6 +116,8 @@ def _examined(
             shown = result
     if cancelled() or shown is None:
         return None
+    if _checksums(image) != checksums:
+        return Examined(error="It or its true mask was changed while it was read. The same command tries it again.")
     sheet = None
     if outputs.pictures and any(one.heatmaps for one in shown.explanations):
         sheet = "sheet.jpg"
@@ -122,16 +125,23 @@ def _examined(
     record = {
         "image": image.printed,
         "truth": image.truth_name or None,
-        "sha256": checksum,
-        "truth_sha256": sha256_of(image.truth_file) if image.truth_file else None,
+        **checksums,
         "frames": len(cine),
         "shape": list(cine.frame_shape[:2]),
-        "spacing_mm": list(cine.spacing_mm) if cine.spacing_mm else None,
+        "spacing_mm": finite(cine.spacing_mm),
         "sheet": sheet,
         "sheet_frame": shown.number if sheet else None,
         "rows": rows,
     }
     return Examined(record, files)
+
+
+def _checksums(image: BatchImage) -> dict[str, str | None]:
+    """Of the image and its true mask as they are now."""
+    return {
+        "sha256": sha256_of(image.file),
+        "truth_sha256": sha256_of(image.truth_file) if image.truth_file else None,
+    }
 
 
 def _frames(
@@ -165,4 +175,4 @@ def _overlays(
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or "it cannot be read"
+    return one_line(error) or "it cannot be read"

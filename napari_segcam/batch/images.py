@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.files import refuse_no_file, safe_name
 from napari_segcam.imaging.cine import without_suffix
 from napari_segcam.imaging.file_kind import DICOM_DIRECTORY, STACKS, FileKind, kind_of, read_head
 from napari_segcam.imaging.file_part import file_part
@@ -79,7 +80,7 @@ def images_of(source: Path, *leave_out: Path) -> list[BatchImage]:
         SegcamError: if it is neither, or holds no image.
     """
     if source.is_dir():
-        images = _in_folder(source, {path.resolve() for path in leave_out})
+        images = _in_folder(source, {os.path.realpath(path) for path in leave_out})
         if not images:
             raise SegcamError(f"There is no image, DICOM file or video in {source}.")
     elif source.suffix.lower() == ".csv":
@@ -109,19 +110,28 @@ def natural(name: str) -> tuple[list[str | int], str]:
     return [int(part) if at % 2 else part for at, part in enumerate(parts)], name
 
 
-def _in_folder(folder: Path, leave_out: set[Path]) -> list[BatchImage]:
-    def refuse(error: OSError) -> None:
-        raise SegcamError(f"{error.filename} cannot be read: {error.strerror}.") from error
-
+def _in_folder(folder: Path, leave_out: set[str]) -> list[BatchImage]:
     images = []
-    for place, folders, files in os.walk(folder, onerror=refuse):
+
+    def enter(path: Path) -> None:
+        images.append(BatchImage(path.relative_to(folder).as_posix(), path))
+
+    def on_error(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise SegcamError(f"{error.filename} cannot be read: {error.strerror}.") from error
+        enter(Path(error.filename))  # a folder that cannot be read is told of as an image that cannot
+
+    for place, folders, files in os.walk(folder, onerror=on_error):
         here = Path(place)
-        folders[:] = [name for name in folders if not name.startswith(".") and (here / name).resolve() not in leave_out]
+
+        def is_wanted(name: str, here: Path = here) -> bool:
+            return not name.startswith(".") and os.path.realpath(here / name) not in leave_out
+
+        folders[:] = filter(is_wanted, folders)
         pictures = {without_suffix(file).casefold() for file in files if file.lower().endswith(tuple(IMAGE_SUFFIXES))}
-        for file in files:
-            path = here / file
-            if not file.startswith(".") and path.resolve() not in leave_out and _is_image(path, pictures):
-                images.append(BatchImage(path.relative_to(folder).as_posix(), path))
+        for file in filter(is_wanted, files):
+            if _is_image(here / file, pictures):
+                enter(here / file)
     return sorted(images, key=lambda image: natural(image.name))
 
 
@@ -141,6 +151,7 @@ def _is_image(path: Path, pictures: Collection[str]) -> bool:
 
 
 def _in_list(path: Path) -> list[BatchImage]:
+    refuse_no_file(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             first = file.readline()
@@ -184,7 +195,7 @@ def _picture(image: BatchImage, *, keep_suffix: bool) -> str:
     path = PurePosixPath(image.name.replace("\\", "/").replace("::", "_"))
     if path.name.lower().endswith((*IMAGE_SUFFIXES, *ARRAY_SUFFIXES)) and not keep_suffix:
         path = path.with_name(without_suffix(path.name))
-    return "/".join(ascii_name(part) for part in _inner(path.parts))
+    return "/".join(safe_name(ascii_name(part)) for part in _inner(path.parts))
 
 
 def _inner(parts: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_segcam.evidence.attention import Attention, attention_to
+from napari_segcam.evidence.attention import Attention, attention_to, finite_row
 from napari_segcam.evidence.finding import area_mm2, finding
 from napari_segcam.evidence.overlap import overlap
 from napari_segcam.explanation.explanation import Explanation, Heatmap
@@ -67,7 +67,7 @@ def rows_of(
     figures, *of_truth = attention_to(explanation, [explanation.region, *([] if truth is None else [truth])])
     against_truth = of_truth[0] if of_truth else {}
     of_class = _of_class(explanation, truth, spacing_mm)
-    return [
+    rows = [
         {
             "image": image,
             "frame": frame,
@@ -81,6 +81,7 @@ def rows_of(
         }
         for stage, heatmap in explanation.heatmaps.items()
     ]
+    return [finite_row(row) for row in rows]
 
 
 def _against_truth(figures: Attention | None, heatmap: Heatmap) -> Row:

@@ -163,6 +163,7 @@ class Batch:
                 yield ImageResult(image.printed, record["rows"], "", self.folder.path / "images" / image.key, True)
         waiting = [image for image in self.images if image.name not in self._done]
         errors: dict[str, str] = {}
+        kept = set(self._done)
         results = self._examined(waiting)
         try:
             for image, examined in results:
@@ -170,11 +171,12 @@ class Batch:
                     errors[image.name] = examined.error
                 else:
                     self.folder.keep(image, examined)
+                    kept.add(image.name)
                 rows = examined.record["rows"] if examined.record else []
                 yield ImageResult(image.printed, rows, examined.error, self.folder.path / "images" / image.key)
         finally:
             results.close()  # and with it the processes that share the work
-            self.folder.assemble(self.images, errors, parquet=self._parquet)
+            self.folder.assemble(self.images, errors, done=kept, parquet=self._parquet)
 
     def _examined(self, images: Sequence[BatchImage]) -> Generator[tuple[BatchImage, Examined], None, None]:
         for image in images:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.rows import Row
 from napari_segcam.batch.tables import write_errors, write_parquet, write_results
 from napari_segcam.errors import SegcamError
-from napari_segcam.files import sha256_of, whole_file
+from napari_segcam.files import json_bytes, sha256_of, whole_file
 
 FORMAT = 1
 
@@ -92,22 +92,27 @@ class RunFolder:
             self._tidy()
             return
         wanted["started"] = datetime.now(UTC).isoformat(timespec="seconds")
-        self._write("run.json", json.dumps(wanted, indent=2, ensure_ascii=False).encode())
+        self._write("run.json", json_bytes(wanted, indent=2))
 
     def done(self, image: BatchImage) -> bool:
         """Whether an image's result is here, and made from the files as they are now."""
         record = self.record(image)
         if record is None:
             return False
-        truth = sha256_of(image.truth_file) if image.truth_file and image.truth_file.exists() else None
-        same = image.file.exists() and record["sha256"] == sha256_of(image.file) and record["truth_sha256"] == truth
-        sheet = record["sheet"]
-        return same and (sheet is None or (self._folder(image) / sheet).exists())
+        try:
+            truth = sha256_of(image.truth_file) if image.truth_file else None
+            same = record.get("sha256") == sha256_of(image.file) and record.get("truth_sha256") == truth
+        except SegcamError:  # it has gone, or can no longer be read: its turn will tell
+            return False
+        sheet = record.get("sheet")
+        return same and (sheet is None or (self._folder(image) / str(sheet)).is_file())
 
     def record(self, image: BatchImage) -> dict[str, Any] | None:
         """An image's result; None where there is none that can be read."""
-        with suppress(OSError, ValueError):
-            return dict(json.loads((self._folder(image) / "record.json").read_text(encoding="utf-8")))
+        with suppress(OSError, ValueError, RecursionError):
+            record = json.loads((self._folder(image) / "record.json").read_text(encoding="utf-8"))
+            if isinstance(record, dict) and isinstance(record.get("rows"), list):
+                return record
         return None
 
     def forget(self, image: BatchImage) -> None:
@@ -126,30 +131,53 @@ class RunFolder:
         """Write an image's result.
 
         Raises:
-            SegcamError: if the folder cannot be written to.
+            SegcamError: if the folder cannot be written to, or is no longer that of the run.
         """
+        self.refuse_gone()
         for place, data in examined.files.items():
             self._write(place, data)
-        text = json.dumps(examined.record, ensure_ascii=False, allow_nan=False)
-        self._write(f"images/{image.key}/record.json", text.encode())
+        self._write(f"images/{image.key}/record.json", json_bytes(examined.record))
 
-    def assemble(self, images: Sequence[BatchImage], errors: Mapping[str, str], *, parquet: bool) -> None:
+    def refuse_gone(self) -> None:
+        """Refuse to go on in a folder that somebody has removed: what was done is lost.
+
+        Raises:
+            SegcamError: if so.
+        """
+        if not (self.path / "run.json").is_file():
+            raise SegcamError(
+                f"{self.path} was removed while the batch was at work in it, and what was done with it. Give the same "
+                "command again to begin anew."
+            )
+
+    def assemble(
+        self, images: Sequence[BatchImage], errors: Mapping[str, str], *, done: Container[str] = (), parquet: bool
+    ) -> None:
         """Write the tables of all results that are here, in the order of the images.
 
         Args:
             images: of the run.
+            done: names of those whose results must be here.
             errors: by image name.
             parquet: whether the results are written as Parquet too.
 
         Raises:
-            SegcamError: if the folder cannot be written to.
+            SegcamError: if the folder cannot be written to, or results have gone from it; the tables are then of those
+                that are left.
         """
+        self.refuse_gone()
         write_results(self.path / "results.csv", self._rows(images))
         write_errors(
             self.path / "errors.csv", [(image.printed, errors[image.name]) for image in images if image.name in errors]
         )
         if parquet:
             write_parquet(self.path / "results.parquet", self._rows(images))
+        gone = [image.printed for image in images if image.name in done and self.record(image) is None]
+        if gone:
+            raise SegcamError(
+                f"{len(gone)} results were removed from {self.path} while the batch was at work in it, that of "
+                f"{gone[0]} among them. The same command makes them again."
+            )
 
     def _rows(self, images: Sequence[BatchImage]) -> Iterator[Row]:
         for image in images:

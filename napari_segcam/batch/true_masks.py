@@ -13,6 +13,7 @@ from PIL import Image
 
 from napari_segcam.budget import refuse_large_frame
 from napari_segcam.errors import SegcamError
+from napari_segcam.files import refuse_no_file
 from napari_segcam.imaging.cine import ArrayCine, Cine, name_of
 from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
 from napari_segcam.imaging.file_part import file_part
@@ -141,6 +142,8 @@ def read_colours(path: Path) -> dict[str, Colour]:
     Raises:
         SegcamError: if it is no such file, or two classes have one colour.
     """
+    if path.exists():
+        refuse_no_file(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = [{(key or "").strip().lower(): value for key, value in row.items()} for row in csv.DictReader(file)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,6 +54,15 @@ class Attention:
             "ratio": self.ratio,
             "undefined": self.undefined or "",
         }
+
+
+def finite_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of figures without NaN and infinity, which are undefined (None) and stop no table or record."""
+    bad = [name for name, value in row.items() if isinstance(value, float) and not math.isfinite(value)]
+    finite = {name: None if name in bad else value for name, value in row.items()}
+    if bad and not finite.get("undefined"):
+        finite["undefined"] = f"no finite number: {', '.join(bad)}"
+    return finite
 
 
 def attention(explanation: Explanation, region: NDArray[np.bool_] | None = None) -> dict[str, Attention]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.files import refuse_no_file
 
 # Enough for NIfTI's magic word, the last thing looked at.
 HEAD_LENGTH = 352
@@ -55,11 +56,10 @@ def read_head(path: Path) -> bytes:
     Raises:
         SegcamError: if the file is missing, unreadable or empty.
     """
+    refuse_no_file(path)
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_LENGTH)
-    except FileNotFoundError:
-        raise SegcamError(f"There is no file {path}.") from None
     except OSError as error:
         raise SegcamError(f"{path} cannot be read: {error.strerror}.") from error
     if not head:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_segcam.evidence.attention import attention
+from napari_segcam.evidence.attention import attention, finite_row
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.files import safe_name, whole_file, write_table
 from napari_segcam.reporting.described import described
@@ -133,13 +133,15 @@ def write_explanation(
 def attention_rows(frame: int, explanation: Explanation) -> list[dict[str, Any]]:
     """The attention figures of a frame, one row per stage, with the columns of ``ATTENTION_COLUMNS``."""
     return [
-        {
-            "frame": frame,
-            "class": class_of(explanation),
-            "method": explanation.method,
-            "stage": stage,
-            **figures.of_map(explanation.heatmaps[stage]),
-        }
+        finite_row(
+            {
+                "frame": frame,
+                "class": class_of(explanation),
+                "method": explanation.method,
+                "stage": stage,
+                **figures.of_map(explanation.heatmaps[stage]),
+            }
+        )
         for stage, figures in attention(explanation).items()
     ]
 

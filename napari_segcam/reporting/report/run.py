@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.files import from_cell
 
 FORMAT = 1
 _ROW_KEYS = ("frame", "class", "method", "stage")
@@ -134,7 +135,10 @@ def _failures(path: Path) -> list[Failure]:
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        return [Failure(row.get("image") or "", row.get("error") or "") for row in csv.DictReader(file)]
+        return [
+            Failure(from_cell(row.get("image") or ""), from_cell(row.get("error") or ""))
+            for row in csv.DictReader(file)
+        ]
 
 
 def _read_json(path: Path) -> dict[str, Any]:
