@@ -31,6 +31,7 @@ from napari_segcam.commands.options import (
     ScoreKind,
     Stages,
     Threshold,
+    ValueRange,
     frame_numbers,
     stage_names,
 )
@@ -75,7 +76,11 @@ def _root(
 @app.command()
 def inspect(
     checkpoint: Annotated[
-        Path | None, typer.Argument(help="A checkpoint file or save_pretrained folder; with a factory not needed.")
+        Path | None,
+        typer.Argument(
+            metavar="CHECKPOINT|IMAGE",
+            help="A checkpoint file or save_pretrained folder, with a factory not needed; or an image file.",
+        ),
     ] = None,
     device: Device = "cpu",
     architecture: Architecture = None,
@@ -102,10 +107,18 @@ def inspect(
     threshold: Threshold = None,
     notes: Annotated[str | None, typer.Option(help="What users should know.")] = None,
 ) -> None:
-    """Show what a checkpoint is: architecture, encoder, classes, input, stages. Write its model card."""
+    """Show what a checkpoint is: architecture, encoder, classes, input, stages. Write its model card.
+
+    Of an image it shows frames, size, frame rate, pixel spacing, and what is taken for black and white.
+    """
+    from napari_segcam.commands.images import is_image, print_cine
+    from napari_segcam.imaging.opening import open_cine
     from napari_segcam.network.loading import load_network, save_card
     from napari_segcam.network.model_card import card_of, find_card
 
+    if checkpoint is not None and is_image(checkpoint):
+        print_cine(open_cine(checkpoint), _console)
+        return
     fields = {
         "architecture": architecture,
         "encoder": encoder,
@@ -154,6 +167,7 @@ def explain(
     ] = None,
     frames: Annotated[str, typer.Option(help="Of a cine: all, or numbers and ranges such as 0,10-20.")] = "all",
     crop: CropWords = "none",
+    value_range: ValueRange = None,
     preview: Preview = False,
     threshold: Threshold = None,
     autocast: Autocast = False,
@@ -179,6 +193,7 @@ def explain(
     from napari_segcam.batch.true_masks import open_truth
     from napari_segcam.batch.wishes import Wishes
     from napari_segcam.commands.explaining import explain_cine
+    from napari_segcam.commands.images import print_notes
     from napari_segcam.explanation.stage_maps import find_method
     from napari_segcam.imaging.opening import open_cine
     from napari_segcam.imaging.scan_region import parse_crop
@@ -187,6 +202,9 @@ def explain(
 
     look = Look(tuple(dict.fromkeys(overlay.split(","))), colormap, opacity)
     cine = open_cine(image)
+    if value_range is not None:
+        cine.set_value_range(*value_range)
+    print_notes(cine, _console)
     parse_crop(crop, cine)  # refused, if it must be, before the network is loaded
     numbers = frame_numbers(frames, len(cine))
     if movie is not None:
@@ -201,6 +219,7 @@ def explain(
         preview=preview,
         autocast=autocast,
         threshold=threshold,
+        value_range=value_range,
     )
     checkpoint = str(model) if model is not None else None
     source = ModelSource(checkpoint, architecture, encoder, network_factory, device, image_size, classes_overlap)
@@ -256,6 +275,7 @@ def batch(
     region: Region = "mask",
     score: ScoreKind = "logit",
     crop: CropWords = "none",
+    value_range: ValueRange = None,
     preview: Preview = False,
     threshold: Threshold = None,
     autocast: Autocast = False,
@@ -310,6 +330,7 @@ def batch(
         preview=preview,
         autocast=autocast,
         threshold=threshold,
+        value_range=value_range,
     )
     checkpoint = str(model) if model is not None else None
     colours = read_colours(truth_colours) if truth_colours is not None else None

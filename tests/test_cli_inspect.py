@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import segmentation_models_pytorch as smp
 import torch
 import torchvision
+from PIL import Image
 
 from napari_segcam import cli
 from napari_segcam.network.model_card import ModelCard, SizeRule, read_card
@@ -44,6 +46,19 @@ def test_what_is_assumed_is_shown(
     assert run(monkeypatch, checkpoint) == 0
     shown = capsys.readouterr().out
     assert "decoder_atrous_rates (12, 24, 36); normalisation imagenet; classes_overlap no (the 2 " in shown
+
+
+def test_an_image_is_shown_with_its_black_and_white(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    values = np.linspace(0, 3000, 200).reshape(10, 20).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "scan.png")
+    assert run(monkeypatch, tmp_path / "scan.png") == 0
+    shown = capsys.readouterr().out
+    assert "20 × 10 pixels, gray (uint16)" in shown
+    assert "0 and 4095, from the values, which run from 0 to 3000" in shown
+    assert "If that is wrong, set the value range." in shown
 
 
 def test_a_card_is_written_and_read_back(

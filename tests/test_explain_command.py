@@ -74,6 +74,26 @@ def heat(folder: Path, stage: str) -> np.ndarray:
         return raw[stage]
 
 
+def test_black_and_white_are_written_and_can_be_set(
+    explain: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = np.random.default_rng(0).integers(0, 3000, (SIDE, SIDE), dtype=np.int16)
+    tifffile.imwrite(tmp_path / "deep.tif", values)
+    options = ("--stages", "encoder_last")
+    assert explain(*options, image=tmp_path / "deep.tif") == 0
+    source = json.loads((tmp_path / "out" / "explanation.json").read_text())["source"]
+    assert source["value_range"] == [0, 4095]
+    assert source["value_range_from"].startswith("the values, which run from 0")
+    assert "Black is taken to be 0 and white 4095" in " ".join(capsys.readouterr().out.split())
+
+    assert explain(*options, "--value-range", -60, 3000, image=tmp_path / "deep.tif") == 0
+    source = json.loads((tmp_path / "out" / "explanation.json").read_text())["source"]
+    assert (source["value_range"], source["value_range_from"], source["notes"]) == ([-60, 3000], "what was set", [])
+    assert np.asarray(Image.open(tmp_path / "out" / "frame.png"))[..., 0].max() == 255
+    assert explain(*options, "--value-range", 9, 9, image=tmp_path / "deep.tif") == 2
+    assert "white must be more than black" in capsys.readouterr().err
+
+
 def test_a_region_and_a_score_are_those_of_the_explainer(
     explain: Any, checkpoint: Path, cine: Path, truth: Path, tmp_path: Path
 ) -> None:

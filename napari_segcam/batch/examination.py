@@ -102,6 +102,8 @@ def _examined(
 ) -> Examined | None:
     checksums = _checksums(image)
     cine = open_cine(image.path)
+    if analysis.wishes.value_range is not None:
+        cine.set_value_range(*analysis.wishes.value_range)
     rows: list[Row] = []
     files: dict[str, bytes] = {}
     shown: _FrameResult | None = None
@@ -129,6 +131,9 @@ def _examined(
         "frames": len(cine),
         "shape": list(cine.frame_shape[:2]),
         "spacing_mm": finite(cine.spacing_mm),
+        "value_range": list(cine.value_range),
+        "value_range_from": cine.black_and_white.reason,
+        "notes": list(cine.notes),
         "sheet": sheet,
         "sheet_frame": shown.number if sheet else None,
         "rows": rows,

@@ -42,6 +42,7 @@ class ImageResult:
         error: why it failed; empty where it did not.
         folder: where its record and its sheet are.
         earlier: whether an earlier start of this run made it.
+        notes: what was amiss or had to be assumed when it was read, in sentences.
     """
 
     image: str
@@ -49,6 +50,7 @@ class ImageResult:
     error: str
     folder: Path
     earlier: bool = False
+    notes: Sequence[str] = ()
 
 
 class Batch:
@@ -122,8 +124,11 @@ class Batch:
         with _torch_threads(self._threads):
             self.network, self._model = _loaded(model, cluster, loaded)
             self._analysis = Analysis(self.network, self.wishes, cancelled=cancelled)
+        any_cine = ArrayCine(np.zeros((1, 1), np.uint8))  # what is wrong is refused once, not for every image
         if self.wishes.crop != "auto":
-            parse_crop(self.wishes.crop, ArrayCine(np.zeros((1, 1), np.uint8)))  # refused once, not for every image
+            parse_crop(self.wishes.crop, any_cine)
+        if self.wishes.value_range is not None:
+            any_cine.set_value_range(*self.wishes.value_range)
         _check_colours(truth_colours, self._analysis)
         data = {
             "source": str(source),
@@ -172,8 +177,10 @@ class Batch:
                 else:
                     self.folder.keep(image, examined)
                     kept.add(image.name)
-                rows = examined.record["rows"] if examined.record else []
-                yield ImageResult(image.printed, rows, examined.error, self.folder.path / "images" / image.key)
+                record = examined.record or {"rows": []}
+                folder = self.folder.path / "images" / image.key
+                notes = record.get("notes", ())
+                yield ImageResult(image.printed, record["rows"], examined.error, folder, notes=notes)
         finally:
             results.close()  # and with it the processes that share the work
             self.folder.assemble(self.images, errors, done=kept, parquet=self._parquet)

@@ -20,6 +20,7 @@ class Wishes:
         preview: of slow methods that have one.
         autocast: as for ``Explainer``.
         threshold: likewise; None is the model card's.
+        value_range: the values that mean black and white in every image; None for what each file says or shows.
     """
 
     methods: Sequence[str] = ("gradcam",)
@@ -31,6 +32,7 @@ class Wishes:
     preview: bool = False
     autocast: bool = False
     threshold: float | None = None
+    value_range: tuple[float, float] | None = None
 
     @property
     def needs_truth(self) -> bool:

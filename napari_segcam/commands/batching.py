@@ -43,7 +43,7 @@ def run_on(console: Console, made: Callable[[Callable[[], bool]], Batch]) -> int
         with console.status("Listing the images and loading the network …"):
             batch = made(stop.is_set)
         _announce(batch, console)
-        start, failed, finished = time.monotonic(), 0, batch.earlier
+        start, failed, noted, finished = time.monotonic(), 0, 0, batch.earlier
         with progress_on(console, _Rate(), remembered=_REMEMBERED) as progress, closing(iter(batch)) as results:
             task = progress.add_task("Images", total=len(batch), completed=batch.earlier)
             for result in results:
@@ -51,6 +51,9 @@ def run_on(console: Console, made: Callable[[Callable[[], bool]], Batch]) -> int
                     continue
                 finished += 1
                 progress.advance(task)
+                if result.notes and noted < _SHOWN:
+                    noted += 1
+                    console.print(f"{escape(result.image)}: [yellow]{escape(' '.join(result.notes))}", soft_wrap=True)
                 if result.error:
                     failed += 1
                     if failed <= _SHOWN:

@@ -63,6 +63,13 @@ ScoreKind = Annotated[str, typer.Option(help="logit, or probability, which asks 
 CropWords = Annotated[
     str, typer.Option(help="What the network sees: none (all), auto (the scan), or LEFT,TOP,RIGHT,BOTTOM.")
 ]
+ValueRange = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        metavar="BLACK WHITE",
+        help="The pixel values that mean black and white; by default what the file says, else what the values show.",
+    ),
+]
 
 
 def stage_names(stages: str) -> str | list[str]:

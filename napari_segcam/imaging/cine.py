@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.value_range import depends_on_dtype_alone, value_range_of
+from napari_segcam.imaging.value_range import (
+    SMALLEST_SHARE,
+    Spread,
+    ValueRange,
+    range_of_type,
+    range_of_values,
+)
 
 Frame = NDArray[np.generic]
+
+_SAMPLED_FRAMES = 5
+_SET_IT = "If that is wrong, set the value range."
 
 
 class Cine(ABC):
@@ -29,20 +42,108 @@ class Cine(ABC):
         path: the file, where there is one.
         frame_shape: ``(Y, X)`` or ``(Y, X, 3)``.
         dtype: of the frames.
-        value_range: the values that mean black and white.
         frame_rate: frames per second, None where unknown.
         spacing_mm: distance between neighbouring rows and between neighbouring columns in mm, None where unknown.
         region: rows and columns that hold the scan rather than the screen around it, None where unknown.
+        stated_range: what the file or the user says that black and white are; None where nobody does.
+        stored_range: the range of the bits that the file says it uses; None where these are all of the type's.
+        stated_extent: the smallest and the largest value stored, by the file; None where it does not say.
+        turned_about: the sum of a stored value and the frames' value, where the file stores white as its smallest;
+            None elsewhere.
     """
 
     name: str
     path: Path | None = None
     frame_shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    value_range: tuple[float, float]
     frame_rate: float | None = None
     spacing_mm: tuple[float, float] | None = None
     region: tuple[slice, slice] | None = None
+    stated_range: ValueRange | None = None
+    stored_range: tuple[float, float] | None = None
+    stated_extent: tuple[float, float] | None = None
+    turned_about: float | None = None
+    _notes: tuple[str, ...] = ()
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """The values that mean black and white; the same for all frames."""
+        return self.black_and_white.limits
+
+    @cached_property
+    def black_and_white(self) -> ValueRange:
+        """The values that mean black and white, and who says so: the user, the file, the type, or the values."""
+        stated = self.stated_range
+        if stated is not None and (self._spread is None or self._spread.is_within(*stated.limits)):
+            return stated
+        if (fixed := self._fixed_range) is not None:
+            return ValueRange(*fixed, "the data type")
+        spread, about = self._spread, self.turned_about
+        if spread is not None and about is not None:  # the values are judged as they are stored
+            spread = Spread(about - spread.high, about - spread.low, about - spread.bright, about - spread.dark)
+        found = range_of_values(spread, self.dtype, self.stored_range, self.stated_extent)
+        return found if about is None else replace(found, black=about - found.white, white=about - found.black)
+
+    def set_value_range(self, black: float, white: float) -> None:
+        """Say what black and white are, whatever the file says.
+
+        Raises:
+            SegcamError: unless both are finite numbers and white is more than black.
+        """
+        if not (math.isfinite(black) and math.isfinite(white) and black < white):
+            raise SegcamError(
+                f"The value range {black:g} to {white:g} cannot be used: white must be more than black, both finite."
+            )
+        self.__dict__["black_and_white"] = self.stated_range = ValueRange(float(black), float(white), "what was set")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of how the frames were read: what is amiss and what is assumed, in sentences."""
+        return *self._notes, *self._notes_on_range()
+
+    @notes.setter
+    def notes(self, of_reader: Iterable[str]) -> None:
+        """Set what the reader has to say; what is to be said of black and white comes after it."""
+        self._notes = tuple(of_reader)
+
+    def _notes_on_range(self) -> Iterator[str]:
+        used, spread = self.black_and_white, self._spread
+        if self.stated_range is not None and used is not self.stated_range:
+            black, white = self.stated_range.limits
+            yield (
+                f"{self.stated_range.reason.capitalize()} says that black is {black:g} and white {white:g}, which "
+                "leaves nothing of the picture: it is not used."
+            )
+        black, white = used.limits
+        if used.is_assumed:
+            yield f"Black is taken to be {black:g} and white {white:g}, from {used.reason}. {_SET_IT}"
+        if spread is not None and not spread.is_flat and (share := spread.share_of(black, white)) < SMALLEST_SHARE:
+            yield (
+                f"The picture uses only {100 * share:.0f} % of the range from black ({black:g}) to white ({white:g}), "
+                f"which is from {used.reason}: the network sees hardly any contrast. {_SET_IT}"
+            )
+
+    @property
+    def _fixed_range(self) -> tuple[float, float] | None:
+        """The range of a type that tells black and white by itself, None for others."""
+        fixed = range_of_type(self.dtype)
+        return fixed if fixed is None else self.stored_range or fixed
+
+    @cached_property
+    def _spread(self) -> Spread | None:
+        """Of the values of some frames from the first to the last; of no more than it takes to see that a range fits.
+
+        A frame that cannot be decoded is passed over.
+        """
+        known = self.stated_range.limits if self.stated_range is not None else self._fixed_range
+        whole: Spread | None = None
+        for index in np.unique(np.linspace(0, len(self) - 1, _SAMPLED_FRAMES).round().astype(int)):
+            with suppress(SegcamError):
+                spread = Spread.of(self._read(int(index)))
+                whole = whole.joined(spread) if whole is not None and spread is not None else whole or spread
+                if known is not None and whole is not None and whole.share_of(*known) >= SMALLEST_SHARE:
+                    break
+        return whole
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -83,11 +184,11 @@ class ArrayCine(Cine):
             an alpha channel is dropped.
         rgb: whether the last axis holds colours. By default it does where its length is 3 or 4 and there are at
             least two others; give False for a cine whose frames are 3 or 4 columns wide.
-        value_range: the values that mean black and white. By default those of the dtype for whole numbers; for
-            fractions 0–1 or 0–255, whichever holds the first, middle and last frame.
+        value_range: the values that mean black and white. By default those of the dtype for 8-bit frames and masks, and
+            for others what the values of some frames show.
 
     Raises:
-        SegcamError: if the array is not a frame or a sequence of frames, or its black and white are unclear.
+        SegcamError: if the array is not a frame or a sequence of frames.
     """
 
     def __init__(
@@ -120,24 +221,14 @@ class ArrayCine(Cine):
         self.dtype = array.dtype
         self.frame_rate = frame_rate
         self.spacing_mm = spacing_mm
-        self.value_range = value_range or usual_value_range(self)
+        if value_range is not None:
+            self.set_value_range(*value_range)
 
     def __len__(self) -> int:
         return int(self._frames.shape[0])
 
     def _read(self, index: int) -> Frame:
         return np.asarray(self._frames[index])
-
-
-def usual_value_range(cine: Cine) -> tuple[float, float]:
-    """The values that mean black and white where the file does not say, from as few frames as will do.
-
-    Raises:
-        SegcamError: if the values are fractions outside 0–255, which have no usual meaning.
-    """
-    if depends_on_dtype_alone(cine.dtype):
-        return value_range_of(np.empty(0, cine.dtype))
-    return value_range_of(*(cine[index] for index in sorted({0, len(cine) // 2, len(cine) - 1})), name=cine.name)
 
 
 def name_of(path: Path) -> str:

@@ -6,6 +6,7 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +20,7 @@ from napari_segcam.imaging.dicom_decoder import PALETTE_KEYWORDS, FrameDecoder, 
 from napari_segcam.imaging.dicom_frames import FrameSpans, Span, locate_encapsulated, locate_native, read_spans
 from napari_segcam.imaging.dicom_header import CALIBRATION_KEYWORDS, frame_rate_of, spacing_of, tissue_region_of
 from napari_segcam.imaging.dicom_reading import read_header
+from napari_segcam.imaging.dicom_values import VALUE_KEYWORDS
 
 _PHOTOMETRIC_INTERPRETATIONS = {
     "MONOCHROME1": 1,
@@ -43,6 +45,7 @@ HEADER_KEYWORDS = (
     *_REQUIRED_KEYWORDS,
     *PALETTE_KEYWORDS,
     *CALIBRATION_KEYWORDS,
+    *VALUE_KEYWORDS,
     "InstanceNumber",
     "NumberOfFrames",
     "PlanarConfiguration",
@@ -55,9 +58,9 @@ _UNDEFINED_LENGTH = 0xFFFFFFFF
 class DicomCine(Cine):
     """An ultrasound DICOM file.
 
-    Gray frames keep their stored values, with MONOCHROME1 turned so that large is white; the rescale and window of
-    other modalities do not apply to ultrasound. Colour frames come as RGB however they are stored, those with a
-    palette as uint8.
+    Gray frames keep their stored values, turned where small means white, as in MONOCHROME1; a window in the header says
+    which are black and white. Where the header has them mapped by a table or another curve, they are what it makes of
+    them. Colour frames come as RGB however they are stored, those with a palette as uint8.
 
     Opening reads the header and finds where each frame lies; reading a frame opens the file, reads its bytes and
     decodes them. So memory does not grow with the number of frames, no file stays open, and threads share nothing.
@@ -98,10 +101,22 @@ class DicomCine(Cine):
             self.instance_number: int | None = header.get("InstanceNumber")
         self.frame_shape = self._decoder.frame_shape
         self.dtype = self._decoder.dtype
-        self.value_range = self._decoder.value_range
+        self._take_gray_scale()
 
     def __len__(self) -> int:
         return len(self._spans)
+
+    def _take_gray_scale(self) -> None:
+        """Take over what the header says of black and white."""
+        self.stored_range, self.turned_about = self._decoder.stored_range, self._decoder.turned_about
+        scale, about = self._decoder.gray_scale, self._decoder.turned_about
+        if scale is None:
+            return
+        self.stated_range, self.stated_extent = scale.stated, scale.extent
+        self.notes = (*self._notes, *scale.notes)
+        if about is not None and scale.stated is not None:
+            black, white = scale.stated.limits
+            self.stated_range = replace(scale.stated, black=about - white, white=about - black)
 
     def _read(self, index: int) -> Frame:
         try:

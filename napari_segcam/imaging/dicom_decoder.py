@@ -16,6 +16,8 @@ from pydicom.uid import JPEGBaseline8Bit, RLELossless
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Frame
 from napari_segcam.imaging.coded_size import refuse_large_picture
+from napari_segcam.imaging.dicom_values import gray_scale_of
+from napari_segcam.imaging.value_range import range_of_bits
 
 _MOST_COLOURS = 2**16
 
@@ -40,9 +42,9 @@ _DECODING_PACKAGES = {
 class FrameDecoder:
     """Turns the stored bytes of a frame into pixels; holds nothing that changes, so threads may share it.
 
-    Gray frames keep their stored values, with MONOCHROME1 turned so that large is white; the rescale and window of
-    other modalities do not apply to ultrasound. Colour frames come as RGB however they are stored, those with a
-    palette as uint8.
+    Gray frames keep their stored values, turned where small means white, as in MONOCHROME1; where the header has them
+    mapped by a table or another curve, they are what it makes of them. Colour frames come as RGB however they are
+    stored, those with a palette as uint8.
 
     Args:
         header: the image pixel module, and the transfer syntax in its file meta information.
@@ -52,7 +54,9 @@ class FrameDecoder:
     Attributes:
         frame_shape: ``(Y, X)`` or ``(Y, X, 3)``.
         dtype: of the frames.
-        value_range: the values that mean black and white.
+        gray_scale: how gray values are meant, None for frames in colour.
+        stored_range: of the bits that are used, None where a table or palette takes their place.
+        turned_about: the sum of a stored value and the frame's value, where small means white; None elsewhere.
     """
 
     def __init__(self, header: Dataset, photometric: str, vr: str) -> None:
@@ -68,17 +72,25 @@ class FrameDecoder:
         # GDCM ends the whole process over some damaged frames, so it decodes only what nothing else does.
         self._codecs = [codec for codec in self._decoder.available_plugins if codec != "gdcm"] or ["gdcm"]
         self._is_jpeg_ybr = syntax == JPEGBaseline8Bit and photometric in ("YBR_FULL", "YBR_FULL_422")
-        self._inverted = photometric == "MONOCHROME1"
         self._palette = _palette(header) if photometric == "PALETTE COLOR" else None
         self._is_rgb = self._palette is not None or header.SamplesPerPixel == 3
         self._frame_bytes = header.Rows * header.Columns * header.SamplesPerPixel * header.BitsAllocated // 8
         self.frame_shape: tuple[int, ...] = (header.Rows, header.Columns, *((3,) if self._is_rgb else ()))
         signed, bits = bool(header.PixelRepresentation), header.BitsStored
-        lowest = -(2 ** (bits - 1)) if signed else 0
         self.dtype = np.dtype(f"{'i' if signed else 'u'}{header.BitsAllocated // 8}")
-        self.value_range = (float(lowest), float(lowest + 2**bits - 1))
+        self.stored_range: tuple[float, float] | None = range_of_bits(bits, signed=signed)
+        self._lowest = int(self.stored_range[0])
+        self.gray_scale = None if self._is_rgb else gray_scale_of(header, bits, signed=signed)
+        self._table = None
+        is_turned = photometric == "MONOCHROME1"
+        self.turned_about: float | None = None
+        if self.gray_scale is not None and self.gray_scale.table is not None:
+            self._table = ~self.gray_scale.table if is_turned else self.gray_scale.table
+            self.dtype, self.stored_range = self._table.dtype, None
+        elif self.gray_scale is not None and is_turned != self.gray_scale.is_turned:
+            self.turned_about = sum(self.stored_range)
         if self._palette is not None:
-            self.dtype, self.value_range = np.dtype(np.uint8), (0.0, 255.0)
+            self.dtype, self.stored_range = np.dtype(np.uint8), None
 
     def __call__(self, stored: bytes) -> Frame:
         """The frame, ``(Y, X)`` or ``(Y, X, 3)``. Raises what the codec raises.
@@ -92,8 +104,10 @@ class FrameDecoder:
         pixels = self._decoded(stored)
         if self._palette is not None:
             return self._palette[pixels]
-        if self._inverted:
-            pixels = int(sum(self.value_range)) - pixels.astype(np.int32)
+        if self._table is not None:
+            return self._table[np.clip(pixels.astype(np.int32) - self._lowest, 0, len(self._table) - 1)]
+        if self.turned_about is not None:
+            pixels = int(self.turned_about) - pixels.astype(np.int32)
         return pixels.astype(self.dtype, copy=False)
 
     def _refuse_bomb(self, stored: bytes) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.cine import Cine, Frame, usual_value_range
+from napari_segcam.imaging.cine import Cine, Frame
 from napari_segcam.imaging.dicom import DicomCine
 from napari_segcam.imaging.dicom_directory import files_of_directory
 from napari_segcam.imaging.dicom_file import open_dicom
@@ -58,7 +58,8 @@ class FolderCine(Cine):
         for still in self._stills:
             _refuse_odd(still, first)
         self.frame_shape, self.dtype = first.frame_shape, first.dtype
-        self.value_range = usual_value_range(self) if self.dtype.kind == "f" else first.value_range
+        self.stated_range = _agreed([still.stated_range for still in self._stills])
+        self.stored_range, self.turned_about = first.stored_range, first.turned_about
         self.frame_rate = _agreed([still.frame_rate for still in self._stills])
         self.spacing_mm = _agreed([still.spacing_mm for still in self._stills])
         self.region = _agreed([still.region for still in self._stills])

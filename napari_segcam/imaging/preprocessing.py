@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.geometry import Crop, Geometry, lay_out
-from napari_segcam.imaging.value_range import value_range_of
+from napari_segcam.imaging.value_range import to_unit, value_range_of
 from napari_segcam.network.model_card import IMAGENET_MEAN, IMAGENET_STD, ModelCard
 
 # ITU-R BT.601 weights of red, green and blue in luminance.
@@ -29,8 +29,8 @@ def prepare(
         frame: ``(Y, X)`` or ``(Y, X, 3 or 4)``, any real dtype; alpha is ignored.
         card: channels, size rule and normalisation.
         stride: the input's height and width become multiples of this.
-        value_range: the values that mean black and white; by default the dtype's own for whole numbers, and 0–1 or
-            0–255 for fractions, whichever holds the whole frame.
+        value_range: the values that mean black and white, beyond which all is black or white; by default what this
+            frame by itself shows, so give that of the cine for one of its frames.
         crop: rows and columns that the network sees; all else takes no part, not even in a z-score. By default all.
 
     Returns:
@@ -54,8 +54,9 @@ def prepare(
         raise SegcamError(f"The value range runs from {black:g} to {white:g}: white must be more than black.")
     geometry = lay_out((image.shape[0], image.shape[1]), card.size, stride, crop)
     image = image[geometry.window]
-    pixels = torch.from_numpy(np.array(image[..., :3] if image.ndim == 3 else image, dtype=np.float32))
-    pixels = _with_channels((pixels - black) / (white - black), card.input_channels)
+    image = image[..., :3] if image.ndim == 3 else image
+    values = np.array(image, np.float32) if card.normalisation == "none" else to_unit(image, black, white)
+    pixels = _with_channels(torch.from_numpy(values), card.input_channels)
     if geometry.content_shape != geometry.window_shape:
         pixels = F.interpolate(pixels[None], geometry.content_shape, mode="bilinear", align_corners=False)[0]
     mean, std = _statistics(pixels, card)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
+from napari_segcam.imaging.value_range import to_unit
+
 Mask = NDArray[np.bool_]
 Clue = Literal["motion", "fan"]
 
@@ -82,11 +84,8 @@ def find_tissue(frames: Iterable[NDArray[np.generic]], value_range: tuple[float,
 
 def _gray(frame: NDArray[np.generic], value_range: tuple[float, float]) -> NDArray[np.float32]:
     """``(Y, X)``, black 0 and white 1; every colour counts alike, since Doppler overlays come in all of them."""
-    black, white = value_range
-    pixels: NDArray[np.float32] = frame.astype(np.float32)
-    if pixels.ndim == 3:
-        pixels = (pixels[..., 0] + pixels[..., 1] + pixels[..., 2]) / np.float32(3)
-    return (pixels - np.float32(black)) / np.float32(white - black)
+    pixels = to_unit(frame, *value_range)
+    return (pixels[..., 0] + pixels[..., 1] + pixels[..., 2]) / np.float32(3) if pixels.ndim == 3 else pixels
 
 
 def _blocks(image: NDArray[np.float32], step: int) -> NDArray[np.float32]:

@@ -13,10 +13,11 @@ from PIL import ExifTags, Image, ImageOps
 
 from napari_segcam.budget import refuse_large_frame
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.cine import Cine, Frame, name_of, usual_value_range
+from napari_segcam.imaging.cine import Cine, Frame, name_of
 from napari_segcam.imaging.coded_size import refuse_large_picture
 from napari_segcam.imaging.tiff_budget import refuse_growing
 from napari_segcam.imaging.tiff_timing import frame_rate_of
+from napari_segcam.imaging.value_range import range_of_bits
 
 # EXIF orientations that turn the picture by a quarter, so that rows become columns.
 _QUARTER_TURNS = range(5, 9)
@@ -45,7 +46,6 @@ class StillCine(Cine):
                 width, height = height, width
             self.frame_shape = (height, width) if _is_gray(image) else (height, width, 3)
             self.dtype = np.dtype(np.uint16 if _is_deep(image) else np.uint8)
-        self.value_range = usual_value_range(self)
 
     def __len__(self) -> int:
         return 1
@@ -109,8 +109,11 @@ class TiffCine(Cine):
             raise SegcamError(f"{path.name} is a TIFF file, but a damaged one: {error}.") from error
         self.frame_shape = blank.shape
         self.dtype = blank.dtype
-        unsigned = self.dtype.kind == "u" and not self.is_rgb
-        self.value_range = (0.0, 2.0**self._first.bitspersample - 1) if unsigned else usual_value_range(self)
+        bits = self._first.bitspersample
+        if self.dtype.kind == "u" and not self.is_rgb and bits < 8 * self.dtype.itemsize:
+            self.stored_range = range_of_bits(bits)
+        if self._is_turned:
+            self.turned_about = 2.0**bits - 1
 
     def __len__(self) -> int:
         return len(self._pages)
@@ -132,13 +135,19 @@ class TiffCine(Cine):
                 self._file.filehandle.close()
 
     def _as_frame(self, page: NDArray[Any]) -> Frame:
-        if self._first.photometric == tifffile.PHOTOMETRIC.MINISWHITE and page.dtype.kind in "bu":
+        if self._is_turned:
             return ~page if page.dtype == bool else page.dtype.type(2**self._first.bitspersample - 1) - page
         if self._first.photometric == tifffile.PHOTOMETRIC.PALETTE and self._first.colormap is not None:
             return (self._first.colormap.T >> 8).astype(np.uint8)[page]
         if page.ndim == 2:
             return page
         return page.transpose(1, 2, 0)[..., :3] if self._first.axes == "SYX" else page[..., :3]
+
+    @property
+    def _is_turned(self) -> bool:
+        """Whether white is stored as 0."""
+        is_whole = self._first.dtype is not None and self._first.dtype.kind in "bu"
+        return is_whole and self._first.photometric == tifffile.PHOTOMETRIC.MINISWHITE
 
     def _refuse_other_layouts(self) -> None:
         """Raise a SegcamError unless every page is one frame, and the pages follow one another along one axis."""

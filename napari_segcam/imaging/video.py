@@ -60,7 +60,6 @@ class VideoCine(Cine):
         self._returned = threading.Condition()
         self.frame_shape = first.pixels(frame, self._pixel_format).shape
         self.dtype = np.dtype(np.uint8)
-        self.value_range = (0.0, 255.0)
         self.frame_rate = index.frame_rate
 
     def __len__(self) -> int:

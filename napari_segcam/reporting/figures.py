@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor
 from scipy.ndimage import find_objects
 
-from napari_segcam.imaging.value_range import value_range_of
+from napari_segcam.imaging.value_range import to_unit, value_range_of
 
 Picture = NDArray[np.uint8]
 """``(Y, X, 3)``, RGB."""
@@ -33,8 +33,7 @@ def display(frame: NDArray[np.generic], value_range: tuple[float, float] | None 
     if frame.dtype == np.uint8 and (black, white) == (0, 255):
         shown = np.asarray(frame)
     else:
-        shown = np.clip((np.asarray(frame, dtype=np.float32) - black) / (white - black), 0, 1) * 255
-        shown = np.round(shown).astype(np.uint8)
+        shown = np.round(to_unit(np.asarray(frame), black, white) * 255).astype(np.uint8)
     return np.repeat(shown[..., None], 3, axis=2) if shown.ndim == 2 else shown[..., :3]
 
 

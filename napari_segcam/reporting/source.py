@@ -19,6 +19,8 @@ class Source:
         frame_rate: per second, None where unknown.
         spacing_mm: of rows and of columns, None where unknown.
         value_range: what black and white are, None where unknown.
+        value_range_from: who says so, None where unknown.
+        notes: what was amiss or had to be assumed when the frames were read.
     """
 
     name: str
@@ -27,6 +29,8 @@ class Source:
     frame_rate: float | None = None
     spacing_mm: tuple[float, float] | None = None
     value_range: tuple[float, float] | None = None
+    value_range_from: str | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, cine: Cine) -> Source:
@@ -43,6 +47,8 @@ class Source:
             cine.frame_rate,
             cine.spacing_mm,
             cine.value_range,
+            cine.black_and_white.reason,
+            cine.notes,
         )
 
     def title(self, number: int) -> str:

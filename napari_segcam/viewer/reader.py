@@ -41,6 +41,8 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
 def read_layers(path: str) -> list[LayerData]:
     """Open a file as one image layer, and a folder as one for each cine in it; ask which image of a file is meant.
 
+    A notification says what is to be known of how the frames were read.
+
     Raises:
         SegcamError: if it cannot be read.
     """
@@ -50,12 +52,21 @@ def read_layers(path: str) -> list[LayerData]:
             open_cine(path)  # refuses, and lists them
         for reason in contents.unread:
             show_warning(reason)
-        return [layer_data(cine) for cine in contents.cines]
+        return [_told(cine) for cine in contents.cines]
     try:
-        return [layer_data(open_cine(path))]
+        return [_told(open_cine(path))]
     except SeveralImagesError as several:
         name = chosen_image(several)
-        return [(None,)] if name is None else [layer_data(open_cine(f"{path}::{name}"))]
+        return [(None,)] if name is None else [_told(open_cine(f"{path}::{name}"))]
+
+
+def _told(cine: Cine) -> LayerData:
+    """A cine as layer data, with what is to be known of how it was read, which is notified too."""
+    if cine.notes:
+        show_warning(f"{cine.name}: {' '.join(cine.notes)}")
+    data, meta, kind = layer_data(cine)
+    meta["metadata"]["segcam_source"] |= {"value_range_from": cine.black_and_white.reason, "notes": cine.notes}
+    return data, meta, kind
 
 
 def _is_ours(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -188,6 +189,18 @@ def test_a_damaged_or_missing_result_is_made_again(network: sc.Network, images: 
     (second / "sheet.jpg").unlink()
     assert run(network, images, tmp_path / "run") == ["image_0.png", "image_1.png"]
     assert all_files(tmp_path / "run") == expected
+
+
+def test_a_value_range_is_kept_for_the_run(network: sc.Network, images: Path, tmp_path: Path) -> None:
+    wishes = sc.Wishes(stages=["encoder_5"], value_range=(0.0, 100.0))
+    first = list(sc.run_batch(images, tmp_path / "run", network, wishes))
+    record = json.loads((first[0].folder / "record.json").read_text())
+    assert (record["value_range"], record["value_range_from"]) == ([0, 100], "what was set")
+    assert all(result.earlier for result in sc.run_batch(images, tmp_path / "run", network, wishes))
+    with pytest.raises(sc.SegcamError, match="value range was"):
+        sc.run_batch(images, tmp_path / "run", network, WISHES)
+    with pytest.raises(sc.SegcamError, match="white must be more than black"):
+        sc.run_batch(images, tmp_path / "other", network, sc.Wishes(value_range=(5.0, 5.0)))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,13 +67,29 @@ def test_only_the_frame_that_is_asked_for_is_computed():
     ("values", "value_range"),
     [
         (np.uint8([[0, 9]]), (0, 255)),
-        (np.uint16([[0, 9]]), (0, 65535)),
-        # Signed and wide integers hold images of fewer bits than they could.
+        # Wide integers often hold pictures of fewer bits than they could.
+        (np.uint16([[0, 9]]), (0, 255)),
+        (np.uint16([[0, 800]]), (0, 1023)),
+        (np.uint16([[0, 3184]]), (0, 4095)),
+        (np.uint16([[0, 40000]]), (0, 65535)),
+        (np.uint16([[60000, 60400]]), (60000, 60400)),
         (np.int16([[0, 9]]), (0, 255)),
-        (np.int64([[0, 4000]]), (0, 65535)),
+        (np.int16([[0, 30000]]), (0, 32767)),
+        (np.int16([[-30000, 30000]]), (-32768, 32767)),
+        (np.int16([[-120, 100]]), (-128, 127)),
+        (np.int16([[-120, 10]]), (-128, 127)),
+        (np.int16([[-1000, 3000]]), (-1000, 3000)),
+        (np.int64([[0, 4000]]), (0, 4095)),
+        (np.uint32([[0, 170000]]), (0, 170000)),
+        (np.uint32([[2**31, 2**31 + 255]]), (2**31, 2**31 + 255)),
+        (np.uint32([[0, 2**32 - 9]]), (0, 2**32 - 1)),
         (np.array([[True, False]]), (0, 1)),
         (np.float32([[0, 0.5]]), (0, 1)),
         (np.float64([[0, 200.5]]), (0, 255)),
+        (np.float32([[0, 0.01]]), (0, np.float32(0.01))),
+        (np.float32([[-1, 0.9]]), (-1, 1)),
+        (np.float32([[-60, 0]]), (-60, 0)),
+        (np.float32([[np.nan, 0, 0.9]]), (0, 1)),
         # The first frame alone would say 0–1.
         (np.float32([[[0, 0]], [[0, 1]], [[90, 200]]]), (0, 255)),
     ],
@@ -80,11 +98,44 @@ def test_black_and_white_of_each_dtype(values, value_range):
     assert ArrayCine(values).value_range == value_range
 
 
-def test_unclear_black_and_white_is_asked_for():
-    values = np.float32([[-3.5, 2]])
-    with pytest.raises(SegcamError, match=r"clip run from -3\.5 to 2.*value range"):
-        ArrayCine(values, name="clip")
-    assert ArrayCine(values, value_range=(-4, 4)).value_range == (-4, 4)
+def test_an_assumed_black_and_white_is_told_and_can_be_set():
+    cine = ArrayCine(np.float32([[-3.5, 2]]), name="clip")
+    assert cine.value_range == (-3.5, 2)
+    assert re.search(r"Black is taken to be -3\.5 and white 2, from the values.*set the value range", cine.notes[0])
+    cine.set_value_range(-4, 4)
+    assert (cine.value_range, cine.notes) == ((-4, 4), ())
+    assert ArrayCine(np.float32([[-3.5, 2]]), value_range=(-4, 4)).value_range == (-4, 4)
+    for black, white in ((1, 1), (2, 1), (0, math.inf), (math.nan, 1)):
+        with pytest.raises(SegcamError, match="white must be more than black"):
+            cine.set_value_range(black, white)
+
+
+@pytest.mark.parametrize(
+    ("values", "value_range"),
+    [(np.uint8([[0, 20]]), None), (np.uint16([[0, 20]]), (0, 255)), (np.float32([[0, 1]]), (0, 100))],
+)
+def test_a_picture_that_uses_little_of_its_range_is_told_of(values, value_range):
+    assert any("uses only" in note for note in ArrayCine(values, value_range=value_range).notes)
+
+
+@pytest.mark.parametrize(
+    "values", [np.uint8([[0, 200]]), np.uint16([[0, 60000]]), np.float32([[0, 1]]), np.uint8([[7]])]
+)
+def test_there_is_nothing_to_tell_of_the_usual_picture(values):
+    assert ArrayCine(values).notes == ()
+
+
+def test_hot_pixels_decide_nothing():
+    values = np.random.default_rng(0).integers(0, 256, (100, 100)).astype(np.uint16)
+    values[3, 3] = 65535
+    assert ArrayCine(values).value_range == (0, 255)
+
+
+def test_all_frames_have_one_black_and_white():
+    frames = np.zeros((9, 4, 5), np.uint16)
+    frames[4] = 3000  # in the middle, the others being dark
+    frames[4, 0] = 0
+    assert ArrayCine(frames).value_range == (0, 4095)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+import tifffile
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, fragment_frame, itemize_frame
@@ -28,6 +29,7 @@ from pydicom.uid import (
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.opening import open_cine
+from napari_segcam.imaging.value_range import to_unit
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="the real ultrasound files are not here")
@@ -169,10 +171,127 @@ def test_monochrome1_is_turned_and_bits_stored_set_black_and_white(tmp_path):
     np.testing.assert_array_equal(turned[1], 4095 - frames[1])
     assert turned[1].dtype == np.uint16
 
-    signed = noise(T, Y, X, dtype=np.int16)
+    signed = noise(T, Y, X, dtype=np.uint16).view(np.int16)
     cine = open_cine(write_dicom(tmp_path / "s.dcm", signed, PhotometricInterpretation="MONOCHROME1"))
     assert cine.value_range == (-32768, 32767)
     np.testing.assert_array_equal(cine[3], ~signed[3])
+
+
+def voi(frames, path, **elements):
+    """Black and white of a file, and its first frame from 0 to 1."""
+    cine = open_cine(write_dicom(path / "voi.dcm", frames, **elements))
+    return cine, to_unit(cine[0], *cine.value_range)
+
+
+BYTES_IN_WORDS = np.arange(240, dtype=np.uint16).reshape(1, 12, 20)
+
+
+@pytest.mark.parametrize(
+    ("elements", "value_range"),
+    [
+        ({}, (0, 255)),
+        ({"WindowCenter": 128, "WindowWidth": 256}, (0, 255)),
+        ({"WindowCenter": 100, "WindowWidth": 101}, (49.5, 149.5)),
+        ({"WindowCenter": 128, "WindowWidth": 256, "VOILUTFunction": "LINEAR_EXACT"}, (0, 256)),
+        ({"WindowCenter": [128, 40], "WindowWidth": [256, 80]}, (0, 255)),
+        ({"WindowCenter": 90, "WindowWidth": 101, "RescaleSlope": 0.5, "RescaleIntercept": -10}, (99, 299)),
+        # What makes no sense, or leaves nothing of the picture, does not count.
+        ({"WindowCenter": 128, "WindowWidth": 0}, (0, 255)),
+        ({"WindowCenter": 128, "WindowWidth": -5}, (0, 255)),
+        ({"WindowCenter": 40000, "WindowWidth": 1000}, (0, 255)),
+        ({"BitsStored": 12, "HighBit": 11, "WindowCenter": "", "WindowWidth": ""}, (0, 255)),
+        ({"SmallestImagePixelValue": 0, "LargestImagePixelValue": 900}, (0, 1023)),
+        ({"SmallestImagePixelValue": 0, "LargestImagePixelValue": 65535}, (0, 255)),
+    ],
+)
+def test_black_and_white_are_what_the_header_says_else_what_the_values_show(tmp_path, elements, value_range):
+    cine, _ = voi(BYTES_IN_WORDS, tmp_path, **elements)
+    assert cine.value_range == pytest.approx(value_range)
+    np.testing.assert_array_equal(cine[0], BYTES_IN_WORDS[0])
+
+
+@pytest.mark.parametrize("depth", [8, 12])
+def test_one_picture_looks_the_same_in_every_depth_and_type(tmp_path, depth):
+    picture = noise(1, Y, X)
+    expected = picture[0] / 255
+    scaled = picture.astype(np.uint16) << (depth - 8)
+    tifffile.imwrite(tmp_path / "signed.tif", scaled[0].astype(np.int16))
+    tifffile.imwrite(tmp_path / "plain.tif", scaled[0])
+    Image.fromarray(scaled[0]).save(tmp_path / "deep.png")
+    write_dicom(tmp_path / "plain.dcm", scaled)
+    write_dicom(tmp_path / "signed.dcm", scaled.astype(np.int16))
+    write_dicom(tmp_path / "turned.dcm", 65535 - scaled, PhotometricInterpretation="MONOCHROME1")
+    for path in sorted(tmp_path.iterdir()):
+        cine = open_cine(path)
+        np.testing.assert_allclose(to_unit(cine[0], *cine.value_range), expected, atol=0.005, err_msg=path.name)
+
+
+def test_what_the_header_says_of_gray_is_told_where_it_is_not_used(tmp_path):
+    cine, _ = voi(BYTES_IN_WORDS, tmp_path, WindowCenter=[128, 40], WindowWidth=[256, 80])
+    assert cine.notes == ("The file has 2 windows: the first is used.",)
+    assert cine.black_and_white.reason == "the file's window (center 128, width 256)"
+    cine, _ = voi(BYTES_IN_WORDS, tmp_path, WindowCenter=128, WindowWidth=0)
+    assert "makes no sense" in cine.notes[0]
+    cine, _ = voi(BYTES_IN_WORDS, tmp_path, WindowCenter=40000, WindowWidth=1000)
+    assert "leaves nothing of the picture" in cine.notes[0]
+    cine, _ = voi(BYTES_IN_WORDS, tmp_path, WindowCenter=2048, WindowWidth=4096)
+    assert "uses only 6 % of the range" in cine.notes[0]
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_curves_become_what_they_make_of_the_values(tmp_path, photometric):
+    words = BYTES_IN_WORDS[0].astype(float)
+
+    def seen(**elements):
+        gray = voi(BYTES_IN_WORDS, tmp_path, PhotometricInterpretation=photometric, **elements)[1]
+        return 1 - gray if photometric == "MONOCHROME1" else gray
+
+    sigmoid = 1 / (1 + np.exp(-4 * (words - 100) / 80))
+    elements = {"WindowCenter": 100, "WindowWidth": 80}
+    np.testing.assert_allclose(seen(VOILUTFunction="SIGMOID", **elements), sigmoid, atol=1e-4)
+    linear = np.clip((words - 60) / 79, 0, 1)
+    np.testing.assert_allclose(seen(**elements), linear, atol=1e-4)
+    # A slope below zero makes large stored values dark.
+    np.testing.assert_allclose(
+        seen(WindowCenter=-100, WindowWidth=80, RescaleSlope=-1, RescaleIntercept=0),
+        np.clip((-words + 100.5) / 79 + 0.5, 0, 1),
+        atol=1e-4,
+    )
+    table = (np.arange(200) ** 2 // 157).astype(np.uint16)
+    np.testing.assert_allclose(
+        seen(VOILUTSequence=[lookup(20, table, 8)]), table[np.clip(words - 20, 0, 199).astype(int)] / 255, atol=1e-4
+    )
+    np.testing.assert_allclose(
+        seen(ModalityLUTSequence=[lookup(0, table, 16)], WindowCenter=128, WindowWidth=256),
+        table[np.clip(words, 0, 199).astype(int)] / 255,
+        atol=1e-4,
+    )
+
+
+def lookup(first, entries, bits):
+    item = Dataset()
+    item.LUTDescriptor = [len(entries), first, bits]
+    item["LUTDescriptor"].VR = "US"
+    item.LUTData = entries.astype("<u2").tobytes()
+    item["LUTData"].VR = "OW"
+    item.ModalityLUTType = "US"
+    return item
+
+
+def test_the_window_of_the_functional_groups_counts(tmp_path):
+    def group(center):
+        item, window = Dataset(), Dataset()
+        window.WindowCenter, window.WindowWidth = center, 256
+        item.FrameVOILUTSequence = [window]
+        return item
+
+    frames = BYTES_IN_WORDS.repeat(2, 0)
+    path = write_dicom(tmp_path / "shared.dcm", frames, SharedFunctionalGroupsSequence=[group(128)])
+    assert open_cine(path).value_range == (0, 255)
+    path = write_dicom(tmp_path / "each.dcm", frames, PerFrameFunctionalGroupsSequence=[group(128), group(128)])
+    assert open_cine(path).black_and_white.reason.startswith("the file's window")
+    path = write_dicom(tmp_path / "differ.dcm", frames, PerFrameFunctionalGroupsSequence=[group(128), group(50)])
+    assert "differs from frame to frame" in open_cine(path).notes[0]
 
 
 @pytest.mark.parametrize("scale", [1, 256])

@@ -383,6 +383,18 @@ def test_black_is_zero_and_white_is_one(frame: NDArray[np.generic], value_range:
     assert torch.equal(x[0, :, 0, ::16], torch.tensor([0.0, 1.0]).expand(3, 2))
 
 
+def test_what_lies_beyond_black_and_white_is_black_or_white() -> None:
+    frame = np.array([[-50, 300]], np.int16).repeat(32, 0).repeat(16, 1)
+    x, _ = prepare(frame, ModelCard(normalisation="unit"), 32, (0.0, 255.0))
+    assert torch.equal(x[0, :, 0, ::16], torch.tensor([0.0, 1.0]).expand(3, 2))
+
+
+def test_wide_values_keep_their_precision_until_black_is_subtracted() -> None:
+    frame = np.array([[0, 51, 204, 255]], np.uint32).repeat(32, 0).repeat(8, 1) + np.uint32(2**31)
+    x, _ = prepare(frame, ModelCard(normalisation="unit"), 32, (2.0**31, 2.0**31 + 255))
+    assert torch.allclose(x[0, 0, 0, ::8], torch.tensor([0, 0.2, 0.8, 1.0]))
+
+
 def test_padding_is_black_before_normalisation() -> None:
     x, _ = prepare(np.full((16, 16), 255, np.uint8), ModelCard(), stride=32)
     black, _ = prepare(np.zeros((32, 32), np.uint8), ModelCard(), stride=32)

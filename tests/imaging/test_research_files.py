@@ -45,7 +45,7 @@ def test_nifti_frames_lie_along_the_last_axis(tmp_path, suffix):
     cine = open_cine(write_nifti(tmp_path / f"patient_2CH{suffix}", STORED, (0.2, 0.3, 1)))
     assert_is_frames(cine)
     assert (cine.name, cine.spacing_mm, cine.frame_rate) == ("patient_2CH", (0.3, 0.2), None)
-    assert cine.found == ()
+    assert cine.notes == ()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_nifti_is_shown_as_stored_and_turned_on_request(tmp_path):
     path = write_nifti(tmp_path / "a.nii.gz", STORED, affine=np.diag([0.2, 0.3, 1, 1]))
     cine = open_cine(path)
     assert_is_frames(cine)
-    assert any("a.nii.gz::displayed" in note for note in cine.found)
+    assert any("a.nii.gz::displayed" in note for note in cine.notes)
     np.testing.assert_array_equal(open_cine(f"{path}::displayed")[3], FRAMES[3, ::-1, ::-1])
     # The first stored axis goes down: a sagittal plane has inferior below, and posterior to the right.
     sagittal = np.array([[0, 0, 1, 0], [0, -1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 1.0]])
@@ -238,7 +238,7 @@ def test_arrays_have_time_first_unless_that_makes_no_frames(tmp_path, write):
     np.testing.assert_array_equal(open_cine(write(tmp_path / "d", colours[0]))[0], colours[0])
     last = open_cine(write(tmp_path / "e", FRAMES.transpose(1, 2, 0)))
     assert_is_frames(last)
-    assert "rows, columns, frames" in last.found[0]
+    assert "rows, columns, frames" in last.notes[0]
     path = write(tmp_path / "f", FRAMES.transpose(2, 0, 1))
     assert_is_frames(open_cine(f"{path}::XTY"))
 

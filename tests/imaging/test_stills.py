@@ -142,7 +142,8 @@ def test_colour_pages_interleaved_planar_and_with_alpha(tmp_path, colour_cine):
 def test_one_page_of_each_depth(tmp_path, gray):
     for values, value_range in [
         (gray, (0, 255)),
-        (gray.astype(np.uint16) * 3, (0, 65535)),
+        (gray.astype(np.uint16) * 3, (0, 1023)),
+        (gray.astype(np.uint16) * 257, (0, 65535)),
         (gray.astype(np.float32) / 255, (0, 1)),
     ]:
         still = open_cine(written(tmp_path / "one.tif", values))

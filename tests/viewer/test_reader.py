@@ -6,6 +6,7 @@ from pathlib import Path
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
 from npe2 import PluginManager, PluginManifest
 from PIL import Image
@@ -16,7 +17,7 @@ from scipy.io import savemat
 import napari_segcam
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import ArrayCine, Cine
-from napari_segcam.viewer.reader import get_reader, layer_data
+from napari_segcam.viewer.reader import get_reader, layer_data, read_layers
 
 T, Y, X = 5, 12, 20
 DATA = Path(__file__).parents[2] / "../shared/data"
@@ -85,10 +86,26 @@ def test_a_cine_opens_as_a_calibrated_layer(clip):
         "spacing_mm": (0.3, 0.2),
         "value_range": (0, 255),
         "region": None,
+        "value_range_from": "the data type",
+        "notes": (),
     }
     for step in (0, 3, 1, 4):
         viewer.dims.set_current_step(0, step)
         np.testing.assert_array_equal(shown(layer), FRAMES[step])
+
+
+def test_what_is_assumed_of_an_image_is_notified(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr("napari_segcam.viewer.reader.show_warning", said.append)
+    folder = tmp_path / "words"
+    folder.mkdir()
+    for number in range(2):
+        tifffile.imwrite(folder / f"{number}.tif", np.linspace(0, 3000, Y * X).reshape(Y, X).astype(np.uint16))
+    ((_, meta, _),) = read_layers(str(folder))
+    assert meta["contrast_limits"] == (0, 4095)
+    assert meta["metadata"]["segcam_source"]["notes"]
+    assert len(said) == 1
+    assert "words: Black is taken to be 0 and white 4095" in said[0]
 
 
 def test_only_the_frames_that_are_looked_at_are_read():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.budget import refuse_large_frame
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.cine import Cine, Frame, name_of, usual_value_range
+from napari_segcam.imaging.cine import Cine, Frame, name_of
 from napari_segcam.imaging.stacks.axes import Axes
 
 
@@ -30,11 +30,10 @@ class StackCine(Cine):
         notes: what was assumed of it.
 
     Raises:
-        SegcamError: if the values are no real numbers, or it is unclear which are black and white.
+        SegcamError: if the values are no real numbers.
     """
 
     path: Path
-    found: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -63,8 +62,7 @@ class StackCine(Cine):
         refuse_large_frame(path.name, self.frame_shape, dtype.itemsize, self._frames)
         self.dtype = self._scaled(np.empty(0, dtype.newbyteorder("="))).dtype
         self.frame_rate, self.spacing_mm = frame_rate, spacing_mm
-        self.found = notes
-        self.value_range = usual_value_range(self)
+        self.notes = notes
 
     def __len__(self) -> int:
         return self._frames

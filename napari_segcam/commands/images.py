@@ -1,0 +1,51 @@
+"""An image on the command line: what it is, and what is to be known of how it was read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
+
+if TYPE_CHECKING:
+    from napari_segcam.imaging.cine import Cine
+
+_IMAGES = (FileKind.DICOM, FileKind.TIFF, FileKind.STILL, FileKind.VIDEO)
+
+
+def is_image(path: Path) -> bool:
+    """Whether a path is an image file rather than a checkpoint."""
+    try:
+        return path.is_file() and kind_of(read_head(path)) in _IMAGES
+    except SegcamError:
+        return False
+
+
+def print_cine(cine: Cine, console: Console) -> None:
+    """Frames, size, time, space, black and white, and the notes."""
+    height, width, *colours = cine.frame_shape
+    used = cine.black_and_white
+    facts = {
+        "image": cine.name,
+        "frames": str(len(cine)),
+        "size": f"{width} × {height} pixels, {'colour' if colours else 'gray'} ({cine.dtype})",
+        "frame rate": f"{cine.frame_rate:.4g} per second" if cine.frame_rate else "unknown",
+        "spacing": "{:.4g} × {:.4g} mm (rows × columns)".format(*cine.spacing_mm) if cine.spacing_mm else "unknown",
+        "black and white": f"{used.black:g} and {used.white:g}, from {used.reason}",
+    }
+    table = Table(show_header=False, box=None)
+    for label, value in facts.items():
+        table.add_row(f"[bold]{label}", escape(value))
+    console.print(table)
+    print_notes(cine, console)
+
+
+def print_notes(cine: Cine, console: Console) -> None:
+    """What was amiss or had to be assumed when the image was read."""
+    for note in cine.notes:
+        console.print(f"[yellow]{escape(note)}", soft_wrap=True)
