@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_segcam.batch.wishes import Wishes as Wishes
     from napari_segcam.errors import SegcamError as SegcamError
     from napari_segcam.evidence.attention import attention as attention
+    from napari_segcam.evidence.measuring import measure_evidence as measure_evidence
     from napari_segcam.explanation.explainer import Explainer as Explainer
     from napari_segcam.explanation.target import Target as Target
     from napari_segcam.imaging.opening import open_cine as open_cine
@@ -33,6 +34,7 @@ _ROOMS = {
     "Wishes": "batch.wishes",
     "attention": "evidence.attention",
     "load_network": "network.loading",
+    "measure_evidence": "evidence.measuring",
     "open_cine": "imaging.opening",
     "run_batch": "batch.run",
 }

@@ -1,0 +1,15 @@
+"""Spearman's rank correlation of two maps."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+
+def spearman(first: NDArray[np.generic], second: NDArray[np.generic]) -> float | None:
+    """Spearman's rank correlation over all places, ties at their mean rank (Spearman 1904); None where one is flat."""
+    ranks = [rankdata(values, axis=None).astype(np.float64) for values in (first, second)]
+    ranks = [each - each.mean() for each in ranks]
+    norm = float(np.sqrt((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum()))
+    return float((ranks[0] * ranks[1]).sum()) / norm if norm else None

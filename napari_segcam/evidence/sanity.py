@@ -1,0 +1,98 @@
+"""Sanity: whether a heatmap shows what the network has learned, or what the picture and the padding give."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from statistics import fmean
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from napari_segcam.evidence.ranks import spearman
+from napari_segcam.explanation.explainer import Explainer
+from napari_segcam.explanation.explanation import Explanation
+from napari_segcam.explanation.target import Target
+from napari_segcam.network.network import Network
+
+SANITY = 0.5
+DRAWS = 3
+
+
+def sanity(
+    explanation: Explanation,
+    explainer: Explainer,
+    frame: NDArray[np.generic],
+    value_range: tuple[float, float] | None = None,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, float | None]:
+    """Spearman's correlation of each stage's map with that of the same network with its weights in random order.
+
+    The mean over the draws (Adebayo et al. 2018, arXiv:1810.03292; its limits: Binder et al. 2022). From 0.5 on
+    a map is said to be much the same in a network that has learned nothing. The region stays the explained one.
+
+    Args:
+        explanation: of the frame.
+        explainer: that made it.
+        frame: ``(Y, X)`` or ``(Y, X, 3)``.
+        value_range: the same as the explainer was given.
+        draws: how many random networks.
+        seed: of the random orders.
+        progress: told how many are done, and of how many.
+
+    Returns:
+        By stage name; None where the map is empty or flat, or was in every draw.
+
+    Raises:
+        Cancelled: once the user has stopped it.
+        SegcamError: if a random network does not run.
+    """
+    geometry = explanation.segmentation.geometry
+    crop = geometry.window if geometry.crop else None
+    target = explanation.target
+    if explainer.network.segments:
+        target = Target(target.class_index, explanation.region, target.score)
+    correlations: dict[str, list[float]] = {name: [] for name in explanation.heatmaps}
+    for draw in range(draws):
+        network = with_shuffled_weights(explainer.network, seed + draw)
+        shuffled = Explainer(
+            network, explainer.method.name, tuple(explanation.heatmaps), explanation.threshold, explainer.patience
+        )
+        heatmaps = shuffled(frame, target, value_range, crop).heatmaps
+        for name, heatmap in explanation.heatmaps.items():
+            if heatmap.reason is None and heatmaps[name].reason is None:
+                correlation = spearman(heatmap.values, heatmaps[name].values)
+                if correlation is not None:
+                    correlations[name].append(correlation)
+        if progress is not None:
+            progress(draw + 1, draws)
+    return {name: fmean(each) if each else None for name, each in correlations.items()}
+
+
+def with_shuffled_weights(network: Network, seed: int) -> Network:
+    """The same network with the values of every weight tensor in random order; the network itself stays as it is."""
+    module = copy.deepcopy(network.module)
+    shuffle(list(module.parameters()), seed)
+    return Network.of(
+        module,
+        network.card,
+        network.device,
+        rewrite=False,
+        name=network.name,
+        architecture=network.architecture,
+        encoder=network.encoder,
+    )
+
+
+@torch.no_grad()
+def shuffle(parameters: Sequence[nn.Parameter], seed: int) -> None:
+    """Put the values of each parameter in a random order, in place."""
+    randomness = torch.Generator().manual_seed(seed)
+    for parameter in parameters:
+        order = torch.randperm(parameter.numel(), generator=randomness).to(parameter.device)
+        parameter.copy_(parameter.flatten()[order].reshape(parameter.shape))

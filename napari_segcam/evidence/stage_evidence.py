@@ -1,0 +1,140 @@
+"""Stage evidence: what the heatmap of one stage is worth, in numbers and in a line of words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from napari_segcam.evidence.echo import ECHO
+from napari_segcam.evidence.in_out import InOut
+from napari_segcam.evidence.influence import Influence
+from napari_segcam.evidence.null import Measurement
+from napari_segcam.evidence.off_scan import OffScan
+from napari_segcam.evidence.sanity import SANITY
+from napari_segcam.network.stages import Stage
+
+MATTERS = 0.05  # p
+_MUCH_OFF_SCAN = 0.5
+
+NO_ENCODER_STAGE = "no encoder stage takes part in this mask"
+
+
+@dataclass(frozen=True)
+class StageEvidence:
+    """Of one stage in one frame. What was not asked for, or is undefined, is None.
+
+    Attributes:
+        stage: which one.
+        influence: whether it takes part.
+        faithfulness: whether its hot places matter more than others, beside its null.
+        in_out: how much of the heat is inside the region, beside its null.
+        echo: Spearman's correlation with the probability.
+        sanity: Spearman's correlation with the map of networks that have learned nothing.
+        stability: the same with that of views a hair's breadth away.
+        off_scan: heat where there is no tissue.
+    """
+
+    stage: Stage
+    influence: Influence | None = None
+    faithfulness: Measurement | None = None
+    in_out: InOut | None = None
+    echo: float | None = None
+    sanity: float | None = None
+    stability: float | None = None
+    off_scan: OffScan | None = None
+
+    @property
+    def takes_part(self) -> bool | None:
+        """Whether the mask changes when the stage is hidden; None where that is not known."""
+        return None if self.influence is None else self.influence.takes_part
+
+    @property
+    def hot_places_matter(self) -> bool | None:
+        """Whether hiding the hot cells costs more than hiding others, p ≤ 0.05; None where that is not known."""
+        p = None if self.faithfulness is None else self.faithfulness.p
+        return None if p is None else p <= MATTERS
+
+    @property
+    def repeats_the_mask(self) -> bool:
+        """Whether the map is an echo of the mask."""
+        return self.echo is not None and self.echo >= ECHO
+
+    @property
+    def statement(self) -> str:
+        """What the map is worth, in one line; empty where nothing is known.
+
+        Example:
+            ``"hiding it costs the mask 83 %; its hot places matter more than others (0.83 against 0.08)"``
+        """
+        return "; ".join(part for part in (self._part_taken(), self._places(), *self._flags()) if part)
+
+    def _part_taken(self) -> str:
+        influence = self.influence
+        if influence is None or influence.value is None:
+            return ""
+        what = "mask" if influence.of_mask else "score"
+        if not influence.takes_part:
+            return f"takes no part in this {what}"
+        if influence.value < 0:
+            return f"hiding it raises the {what} by {-influence.value:.0%}".replace("%", " %")
+        return f"hiding it costs the {what} {influence.value:.0%}".replace("%", " %")
+
+    def _places(self) -> str:
+        if self.takes_part is False or self.hot_places_matter is None:
+            return ""  # of a stage that takes no part, no place matters
+        if not self.hot_places_matter:
+            return "its hot places matter no more than others"
+        assert self.faithfulness is not None
+        value, expected = self.faithfulness.value, self.faithfulness.expected
+        return f"its hot places matter more than others ({value:.2f} against {expected:.2f})"
+
+    def _flags(self) -> list[str]:
+        flags = []
+        if self.repeats_the_mask:
+            flags.append("repeats the mask")
+        if self.off_scan is not None and (self.off_scan.outside or 0) >= _MUCH_OFF_SCAN:
+            flags.append(f"{self.off_scan.outside:.0%} of the heat is off the scan".replace("%", " %"))
+        if self.sanity is not None and self.sanity >= SANITY:
+            flags.append("much the same in a network that has learned nothing")
+        return flags
+
+
+@dataclass(frozen=True)
+class FirstStage:
+    """The stage to show first.
+
+    Attributes:
+        name: of the stage; None where no stage is known to take part.
+        why: in words.
+    """
+
+    name: str | None
+    why: str
+
+
+def first_stage(evidence: Sequence[StageEvidence] | Mapping[str, StageEvidence]) -> FirstStage:
+    """The stage to show first: not the deepest one, but one that takes part.
+
+    That is the deepest encoder stage that takes part and whose hot places matter; else the deepest encoder stage that
+    takes part; else the earliest decoder stage that does.
+
+    Args:
+        evidence: of the stages, in the network's order.
+    """
+    stages = list(evidence.values()) if isinstance(evidence, Mapping) else list(evidence)
+    part = [each for each in stages if each.takes_part]
+    encoders = [each for each in part if each.stage.kind == "encoder"]
+    matter = [each for each in encoders if each.hot_places_matter]
+    if matter:
+        return FirstStage(_deepest(matter), "the deepest encoder stage that takes part and whose hot places matter")
+    if encoders:
+        return FirstStage(_deepest(encoders), "the deepest encoder stage that takes part")
+    others = [each for each in part if each.stage.kind != "encoder"]
+    if others:
+        return FirstStage(others[0].stage.name, NO_ENCODER_STAGE)
+    return FirstStage(None, "no stage is known to take part in this mask")
+
+
+def _deepest(stages: Sequence[StageEvidence]) -> str:
+    """The name of the coarsest stage; of several the last."""
+    return max(enumerate(stages), key=lambda each: (each[1].stage.stride, each[0]))[1].stage.name

@@ -1,0 +1,86 @@
+"""What if: the network of an explanation, ready to be run again on its frame with one stage's map replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.aim import region_on_input
+from napari_segcam.explanation.batching import paying_batch
+from napari_segcam.explanation.classes import class_mask, probabilities_of
+from napari_segcam.explanation.explanation import Explanation
+from napari_segcam.explanation.objective import Objective
+from napari_segcam.explanation.stage_replay import StageReplay
+from napari_segcam.explanation.transfer import to_device
+from napari_segcam.imaging.preprocessing import prepare
+from napari_segcam.network.network import Network
+
+
+class WhatIf:
+    """The network of an explanation on its frame.
+
+    Args:
+        network: that gave the explanation.
+        explanation: of the frame; its target, region and threshold stay as they are.
+        frame: the same frame, ``(Y, X)`` or ``(Y, X, 3)``.
+        value_range: the same as the explainer was given.
+        cancelled: asked before each run.
+
+    Raises:
+        SegcamError: if the frame is not the explained one, as far as its shape tells.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        explanation: Explanation,
+        frame: NDArray[np.generic],
+        value_range: tuple[float, float] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        if frame.shape[:2] != explanation.frame_shape:
+            raise SegcamError(
+                f"The frame has {frame.shape[0]}×{frame.shape[1]} pixels, but the explained one has "
+                f"{explanation.frame_shape[0]}×{explanation.frame_shape[1]}. Give the frame that was explained."
+            )
+        geometry = explanation.segmentation.geometry
+        crop = geometry.window if geometry.crop else None
+        x, prepared = prepare(frame, network.card, network.stride, value_range, crop)
+        if prepared != geometry:
+            raise SegcamError("The frame does not lie in the network's input as it did when it was explained.")
+        self.network, self.explanation, self._cancelled = network, explanation, cancelled
+        self._x = to_device(x, network.device, network.dtype)
+        self._geometry = geometry
+        target = explanation.target
+        probabilities = torch.from_numpy(explanation.segmentation.probabilities)
+        region = region_on_input(target, explanation.region, network, probabilities, explanation.threshold, geometry)
+        overlap = network.classes_overlap
+        self._objective = Objective(target.class_index or 0, region.to(network.device), target.score, overlap)
+
+    @contextmanager
+    def at(self, stage: str) -> Iterator[StageReplay]:
+        """The network, with the map of this stage to be replaced. Nothing else may run it meanwhile.
+
+        Raises:
+            SegcamError: if the stage is unknown, never runs, or gives no feature map.
+        """
+        module, (place,) = self.network.running([self.network.stage(stage)])
+        batch = max(paying_batch((self._x.shape[-2], self._x.shape[-1]), self._x.device), 4)
+        with self.network.lock:
+            yield StageReplay(module, self._x, place, self._objective, self._found, batch, self._cancelled)
+
+    def _found(self, logits: torch.Tensor) -> torch.Tensor | None:
+        """Where the explained class is, ``(B, H, W)``, for logits ``(B, C, H, W)``."""
+        if not self.network.segments:
+            return None
+        index, overlap = self.explanation.target.class_index or 0, self.network.classes_overlap
+        masks = [
+            class_mask(probabilities, index, self.explanation.threshold, overlap=overlap) & self._geometry.content
+            for probabilities in probabilities_of(logits, overlap=overlap).cpu().numpy()
+        ]
+        return torch.from_numpy(np.stack(masks))

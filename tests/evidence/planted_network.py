@@ -1,0 +1,51 @@
+"""A network of which every answer is known: what each stage does to the mask, and where."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import napari_segcam as sc
+
+SIDE = 64
+
+
+class Planted(nn.Module):
+    """The mask is the bright part of the picture, but only while the deep stage is bright in its top left quadrant.
+
+    ``shallow`` (stride 2) is the picture itself; ``deep`` (stride 8) holds the switch in its top left quadrant;
+    ``idle`` (stride 4) is computed and then multiplied by zero.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shallow = nn.Conv2d(1, 1, 1, stride=2, bias=False)
+        self.idle = nn.AvgPool2d(2)
+        self.deep = nn.AvgPool2d(4)
+        self.head = nn.Identity()
+        nn.init.ones_(self.shallow.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        shallow = self.shallow(x)
+        idle = self.idle(shallow)
+        deep = self.deep(shallow)
+        rows, columns = deep.shape[-2] // 2, deep.shape[-1] // 2
+        switch = deep[..., :rows, :columns].amax((2, 3), keepdim=True)
+        logits = 20 * (shallow - 0.5) + 40 * (switch - 0.9).clamp(max=0)
+        whole = F.interpolate(logits, size=x.shape[-2:], mode="nearest")
+        return self.head(whole + 0 * F.interpolate(idle, size=x.shape[-2:]))
+
+
+def planted() -> sc.Network:
+    card = sc.ModelCard(input_channels=1, normalisation="unit", class_names=("finding",))
+    return sc.Network.from_module(Planted(), card, device="cpu")
+
+
+def frame(seed: int = 0) -> np.ndarray:
+    """Dark speckle with a bright finding at the right and the bright switch at the top left, of another size."""
+    values = np.random.default_rng(seed).integers(0, 60, (SIDE, SIDE)).astype(np.uint8)
+    values[8:16, 8:16] = 255
+    values[30:50, 36:56] = 250
+    return values
