@@ -16,6 +16,8 @@ from napari_segcam.reporting.figures import CLASS_COLOURS
 COLORMAPS = ("turbo", "inferno", "magma", "viridis", "hot", "gray")
 _OPAQUE = 0.5  # the share of the scale above which heat is as opaque as its layer
 
+_LIGHTER = 0.6  # the share of white in a correction's colours
+
 
 @lru_cache(maxsize=256)
 def heat_colormap(name: str, floor: float) -> Colormap:
@@ -59,6 +61,18 @@ def class_colormap(classes: int, given: Sequence[str] = ()) -> DirectLabelColorm
     drawn = class_colours(classes, given)
     colours: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
     colours.update(enumerate(drawn if classes == 1 else drawn[1:], start=1))
+    return DirectLabelColormap(color_dict=colours)
+
+
+def correction_colormap(classes: int, given: Sequence[str] = ()) -> DirectLabelColormap:
+    """Each class's colour made much lighter, a single class's white: told from the prediction, whose colour is full."""
+    of_mask = class_colormap(classes, given).color_dict
+    share = 1.0 if classes <= 2 else _LIGHTER
+    colours: dict[int | None, Any] = {None: "white", 0: "transparent"}
+    for label, colour in of_mask.items():
+        if label:
+            lighter = share + (1 - share) * np.asarray(colour)[:3]
+            colours[label] = np.append(lighter, 1.0)
     return DirectLabelColormap(color_dict=colours)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakSet
 
 import numpy as np
 from napari.components import ViewerModel
@@ -39,7 +40,8 @@ class HeatmapLayers:
         opacity: of all stages, 0–1.
         floor: the share of the scale, 0–1, below which no stage draws anything.
         scale: whether each frame has its own scale, or all frames of a stage share one.
-        on_change: called when a layer is shown or hidden, and when all are made.
+        by_hand: the stages whose contrast limits the user has set, which stay so until a scale is chosen.
+        on_change: called when anything that is drawn has changed, and when all layers are made.
     """
 
     def __init__(self, viewer: ViewerModel, placement: Placement, later: Later) -> None:
@@ -58,6 +60,9 @@ class HeatmapLayers:
         self.opacity = 0.6
         self.floor = 0.0
         self.scale: Scale = "clip"
+        self.by_hand: set[str] = set()
+        self._is_scaling = False
+        self._with_bar: WeakSet[Image] = WeakSet()
         self.on_change: Callable[[], None] = lambda: None
 
     @property
@@ -82,6 +87,7 @@ class HeatmapLayers:
         present = self.layers
         self._layers = {name: present[name] for name in stages if name in present}
         self._stages, self._read, self._peaks, self._waiting = tuple(stages), read, {}, {}
+        self.by_hand &= present.keys()
         for name, layer in self._layers.items():
             layer.data = self._data(name, layer.data.shape[-2:])
 
@@ -102,6 +108,13 @@ class HeatmapLayers:
         if self._waiting and not self._is_making:
             self._is_making = True
             self._later(self._make_next)
+
+    def set_scale(self, scale: Scale) -> None:
+        """Give each frame a scale of its own, or all frames of a stage one; limits set by hand are given up."""
+        self.scale = scale
+        self.by_hand.clear()
+        self.rescale()
+        self.on_change()
 
     def look_at(self, frame: int) -> None:
         """The user has come to this frame."""
@@ -125,10 +138,31 @@ class HeatmapLayers:
         peaks = self._peaks.get(stage)
         if peaks is None or np.isnan(peaks).all():
             return None
+        if stage in self.by_hand:
+            low, high = self._layers[stage].contrast_limits
+            return float(low), float(high)
         peak = float(peaks[self._frame] if self.scale == "frame" else np.nanmax(peaks))
         if np.isnan(peak):
             return None
         return (-(peak or 1.0) if self._layers[stage].metadata[OURS]["signed"] else 0.0, peak or 1.0)
+
+    def reach(self, stage: str) -> float | None:
+        """The share of its scale that a stage's heat reaches in the frame in view; None where there is no heat."""
+        layer, peaks = self._layers.get(stage), self._peaks.get(stage)
+        if layer is None or peaks is None or not np.nan_to_num(peaks[self._frame]) > 0:
+            return None
+        return float(peaks[self._frame] / max(layer.contrast_limits[1], np.finfo(np.float32).tiny))
+
+    def show_bars(self, stages: Collection[str]) -> None:
+        """Have a colour bar for these stages alone, but for those that the user has taken away."""
+        for name, layer in self.layers.items():
+            is_wanted = name in stages
+            if is_wanted and layer not in self._with_bar:
+                self._with_bar.add(layer)
+                layer.colorbar.visible = True
+            elif not is_wanted and layer in self._with_bar and layer.colorbar.visible:
+                self._with_bar.discard(layer)
+                layer.colorbar.visible = False
 
     def catch_up(self) -> None:
         """Fit the clip's scale to what has been entered since it was last fitted; each change costs a redraw."""
@@ -190,6 +224,8 @@ class HeatmapLayers:
         defer_slicing(layer)
         leave_out_blank_frames(layer, lambda values: bool(np.isnan(values).all()))
         layer.events.visible.connect(self._on_visible)
+        layer.events.opacity.connect(lambda _event: self.on_change())
+        layer.events.contrast_limits.connect(lambda _event: self._on_limits(stage.name))
         self._layers[stage.name] = layer
         self._insert(stage.name, layer)
         self._on_visible()
@@ -202,12 +238,9 @@ class HeatmapLayers:
         below = below or [self._placement.image]
         selected = set(layers.selection)
         layers.insert(layers.index(below[-1]) + 1 if below[-1] in layers else len(layers), layer)
-        layers.selection = selected  # adding a layer selects it
+        layers.selection = selected & set(layers)  # adding a layer selects it
 
     def _on_visible(self) -> None:
-        for layer in self.layers.values():
-            if layer.visible and not layer.colorbar.visible:
-                layer.colorbar.visible = True  # not before, since each costs napari some time
         self.rescale()
         self.on_change()
 
@@ -227,8 +260,15 @@ class HeatmapLayers:
     def _apply_limits(self, stage: str, layer: Image) -> None:
         limits = self.limits(stage)
         if limits is not None and tuple(layer.contrast_limits) != limits:
+            self._is_scaling = True
             layer.contrast_limits_range = limits
             layer.contrast_limits = limits
+            self._is_scaling = False
+
+    def _on_limits(self, stage: str) -> None:
+        if not self._is_scaling:
+            self.by_hand.add(stage)
+            self.on_change()
 
 
 def _goes_with(layer: Image, heatmap: Heatmap) -> bool:

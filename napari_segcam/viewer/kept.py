@@ -38,16 +38,18 @@ class Segmented:
 
 @dataclass(frozen=True, eq=False)
 class Explained:
-    """What is kept of a frame's heatmaps, by stage name."""
+    """What is kept of a frame's heatmaps, by stage name, and of the region that they explain (None for the frame)."""
 
     heatmaps: Mapping[str, Heatmap]
     figures: Mapping[str, Attention]
     painted: bytes | None
+    region: SparseMask | None
 
     @property
     def size(self) -> int:
         """In bytes."""
-        return sum(heatmap.values.nbytes for heatmap in self.heatmaps.values())
+        region = 0 if self.region is None else self.region.labels.nbytes
+        return region + sum(heatmap.values.nbytes for heatmap in self.heatmaps.values())
 
 
 class Kept:
@@ -113,7 +115,8 @@ class Kept:
             heatmaps, figures = dict(result.heatmaps), dict(result.figures)
             if before is not None and before.painted == result.painted:
                 heatmaps, figures = {**before.heatmaps, **heatmaps}, {**before.figures, **figures}
-            explained = Explained(heatmaps, figures, result.painted)
+            region = None if result.region is None else SparseMask.of(result.region.astype(np.uint8))
+            explained = Explained(heatmaps, figures, result.painted, region)
             self._store.put(plan.heat_key, frame, explained, explained.size)
         return True
 

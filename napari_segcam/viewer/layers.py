@@ -1,13 +1,17 @@
-"""Layers: explanations laid on the image they explain, as one Labels layer and one Image layer per stage."""
+"""Layers: explanations laid on the image they explain, as Labels layers and one Image layer per stage."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from numpy.typing import NDArray
 
+from napari_segcam.viewer.brush import hand_over_brush
+from napari_segcam.viewer.correction_layer import CorrectionLayer
 from napari_segcam.viewer.heatmap_layers import HeatmapLayers, Later, ReadHeatmap, Scale
 from napari_segcam.viewer.mask_layer import MaskLayer
 from napari_segcam.viewer.placement import Placement
@@ -32,8 +36,13 @@ class ExplanationLayers:
     def __init__(self, viewer: ViewerModel, image: Image, later: Later = lambda act: act()) -> None:
         self.image = image
         placement = Placement(image)
-        self.masks = MaskLayer(viewer, placement)
+        self.corrections = CorrectionLayer(viewer, placement)
+        self.masks = MaskLayer(viewer, placement, self._take_stroke)
+        self.corrections.predicted = self.masks.predicted
         self.heat = HeatmapLayers(viewer, placement, later)
+        self._viewer = viewer
+        self._later = later
+        self._frame = 0
 
     @property
     def mask(self) -> Labels | None:
@@ -41,9 +50,27 @@ class ExplanationLayers:
         return self.masks.layer
 
     @property
+    def size(self) -> int:
+        """In bytes, what the Labels layers take when every frame has been drawn in."""
+        return self.masks.size + self.corrections.size
+
+    @property
     def heatmaps(self) -> dict[str, Image]:
         """The heatmaps' layers that are in the viewer, by stage name, in the network's order."""
         return self.heat.layers
+
+    def colour(self, colours: Sequence[str]) -> None:
+        """Draw the classes in these colours, one per output channel; none for the usual ones."""
+        self.masks.colour(colours)
+        self.corrections.colour(self.masks.classes, colours)
+
+    def look_at(self, frame: int) -> None:
+        """The user has come to this frame."""
+        self._frame = frame
+        self.heat.look_at(frame)
+        self.masks.look_at(frame)
+        self.corrections.look_at(frame)
+        self._follow_brush()
 
     def begin(self, stages: Sequence[str] | None, read: ReadHeatmap) -> None:
         """Make ready for a run.
@@ -81,5 +108,19 @@ class ExplanationLayers:
 
     def set_scale(self, scale: Scale) -> None:
         """Give each frame a scale of its own, or all frames of a stage one."""
-        self.heat.scale = scale
-        self.heat.rescale()
+        self.heat.set_scale(scale)
+
+    def _take_stroke(
+        self, frame: int, predicted: SparseMask, is_painted: NDArray[np.bool_], labels: NDArray[np.uint8]
+    ) -> None:
+        self.corrections.colour(self.masks.classes, self.masks.colours)
+        self.corrections.take_stroke(frame, predicted, is_painted, labels)
+        self._later(self._follow_brush)  # the mask's layer is still at work on the stroke
+
+    def _follow_brush(self) -> None:
+        """Paint where the reader's mask of the frame in view is: in the correction, or where one can be begun."""
+        mask, correction = self.masks.layer, self.corrections.layer
+        if self._frame in self.corrections.frames:
+            hand_over_brush(self._viewer, of=mask, to=correction)
+        else:
+            hand_over_brush(self._viewer, of=correction, to=mask)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from napari.utils.transforms import Affine
 
 OURS = "segcam"  # the metadata key by which our layers are known, whatever they are named
+
+# The events of a layer that lies elsewhere from then on.
+MOVING_EVENTS = ("scale", "translate", "rotate", "shear", "affine")
 
 
 def is_ours(layer: Layer) -> bool:
@@ -21,6 +25,12 @@ def frame_count(image: Image) -> int | None:
     return int(image.data.shape[0]) if image.ndim == 3 else None
 
 
+def shows_frames(viewer: ViewerModel) -> bool:
+    """Whether what is drawn is one frame, and not a plane across frames or a volume of them."""
+    dims = viewer.dims
+    return sorted(dims.displayed) == [dims.ndim - 2, dims.ndim - 1]
+
+
 class Placement:
     """Lays layers on an image, and keeps them there when the image is moved.
 
@@ -31,7 +41,7 @@ class Placement:
     def __init__(self, image: Image) -> None:
         self.image = image
         self._laid: dict[Layer, tuple[tuple[float, float], tuple[float, float]]] = {}
-        for event in ("scale", "translate", "rotate", "shear", "affine"):
+        for event in MOVING_EVENTS:
             getattr(image.events, event).connect(self._follow)
 
     def lead(self) -> tuple[int, ...]:

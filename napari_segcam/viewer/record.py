@@ -29,13 +29,14 @@ class CineRecord:
     Attributes:
         states: ``(T,)`` of ``State``.
         failures: why the failed frames did, by number.
-        edited: the frames whose mask the user has painted in.
+        edited: the frames that the reader has corrected.
         area_unit: ``"mm²"`` where the image is calibrated, else ``"pixels"``.
         curves: ``(T,)`` float64 by name, in the order in which they are offered; not a number where a frame is missing
             or the figure is undefined.
     """
 
     AREA, PROBABILITY, DICE = "area", "mean probability", "Dice with the frame before"
+    CORRECTED_AREA = "corrected area"
 
     def __init__(self, frames: int, area_unit: str) -> None:
         self.states = np.zeros(frames, np.uint8)
@@ -75,9 +76,16 @@ class CineRecord:
         found = {self.AREA: float(area), self.PROBABILITY: finding.probability, **ratios}
         self.enter(frame, {name: np.nan if value is None else value for name, value in found.items()})
 
+    def enter_corrections(self, areas: Mapping[int, float]) -> None:
+        """Take in which frames are corrected now, and the area of the explained class in each correction."""
+        self.edited = set(areas)
+        self.curves.pop(self.CORRECTED_AREA, None)
+        for frame, area in areas.items():
+            self.enter(frame, {self.CORRECTED_AREA: area})
+
     def forget_ratios(self) -> None:
         """Take out the curves of the heatmaps, whose settings have changed."""
-        kept = (self.AREA, self.PROBABILITY, self.DICE)
+        kept = (self.AREA, self.PROBABILITY, self.DICE, self.CORRECTED_AREA)
         self.curves = {name: curve for name, curve in self.curves.items() if name in kept}
 
     def findings(self) -> NDArray[np.bool_]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import numpy as np
 from napari.components import ViewerModel
@@ -11,10 +12,11 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
 
 from napari_segcam.viewer.computation import Computation, FrameCut, Given, Started
-from napari_segcam.viewer.kept import Kept
+from napari_segcam.viewer.kept import Explained, Kept
+from napari_segcam.viewer.labels_on_image import on_painted
 from napari_segcam.viewer.layers import ExplanationLayers
 from napari_segcam.viewer.painting import painted_by
-from napari_segcam.viewer.placement import frame_count
+from napari_segcam.viewer.placement import MOVING_EVENTS, frame_count
 from napari_segcam.viewer.record import CineRecord, State
 from napari_segcam.viewer.results import ResultStore
 from napari_segcam.viewer.scan_outline import ScanOutline
@@ -57,8 +59,12 @@ class Review:
         tell: Callable[[str], None],
     ) -> None:
         self.image = image
+        self._viewer = viewer
         self.layers = ExplanationLayers(viewer, image, lambda act: QTimer.singleShot(0, act))
         self.layers.heat.on_change = on_change
+        self.layers.masks.on_shown = on_change
+        self.layers.corrections.on_change = self._on_corrected
+        self.layers.corrections.names = self._label_names
         self.outline = ScanOutline(viewer, image)
         self.running = False
         self._frames = frame_count(image) or 1
@@ -70,7 +76,8 @@ class Review:
         self._source = Source.of(image)
         self._told: set[str] = set()
         self._failed_in_a_row = 0
-        self._painted_on: list[Labels] = []
+        self._painted_in: Labels | None = None
+        self._watched: WeakSet[Labels] = WeakSet()
         self.record = self._blank_record()
 
     # What is wanted
@@ -83,9 +90,10 @@ class Review:
     def begin(self, network: Network, request: Request, threshold: float, scope: Scope) -> None:
         """Have frames computed, as far as they have not been, or were with other settings."""
         label = label_explained(network, request)
-        painted = painted_by(request.region, self.layers.masks, label)
+        painted = painted_by(self._viewer, self.image, request.region, self.layers.corrections, label)
         self.running = True
         self._adopt(Plan(network, self._source, request, threshold, label, painted))
+        self._watch(request.region if isinstance(request.region, Labels) else None)
         self.computation.cut = threshold
         if scope == "this":  # asked for once more: its pixels may have been changed in place
             self._kept.drop(self._schedule.at)
@@ -105,8 +113,8 @@ class Review:
     def look_at(self, frame: int) -> None:
         """The user has come to this frame."""
         self._schedule.look_at(frame)
-        self.layers.heat.look_at(frame)
-        self._check_painted()
+        self.layers.look_at(frame)
+        self._drop_if_painted_over([frame])
         job = self.computation.job
         if self._is_slow and job is not None and self.record.states[frame] == State.MISSING:
             job.cancel()  # a frame takes minutes: the one in view goes before
@@ -134,7 +142,7 @@ class Review:
         self._on_change()
 
     def clear(self) -> None:
-        """Forget all results and show nothing; what the user has edited stays."""
+        """Forget all results and show nothing; the reader's corrections stay."""
         self._schedule.stop()
         self.computation.cancel()
         self._kept.forget()
@@ -144,6 +152,7 @@ class Review:
         self.layers.begin((), lambda _stage, _frame: None)
         self.layers.refresh()
         self.record = self._blank_record()
+        self._enter_corrections()
         self.running = False
         self._on_change()
 
@@ -157,6 +166,15 @@ class Review:
         """Figures of the mask that was predicted for the frame in view."""
         segmented = self._kept.segmented(self._schedule.at)
         return None if segmented is None else segmented.finding
+
+    def explained(self, frame: int) -> Explained | None:
+        """What is kept of a frame's heatmaps, and of the region that they explain."""
+        return self._kept.explained(frame)
+
+    def has_heat(self, stage: str) -> bool:
+        """Whether a stage has heat in the frame in view."""
+        heatmap = self._kept.heatmaps(self._schedule.at).get(stage)
+        return heatmap is not None and heatmap.reason is None
 
     def why_empty(self, stage: str) -> str | None:
         """Why a stage has no heat in the frame in view, in words; None where it has, or is not computed."""
@@ -239,6 +257,7 @@ class Review:
         """Take all that is kept into the layers and the record."""
         self.record.failures.clear()
         self.record.states[:] = State.MISSING
+        self._enter_corrections()
         for frame in self._kept.frames():
             self._show(frame)
         self._cut_again()
@@ -251,7 +270,6 @@ class Review:
             return
         shape, classes = segmented.segmentation.geometry.frame_shape, segmented.classes
         self.layers.enter(frame, segmented.mask, shape, classes, self._kept.heatmaps(frame))
-        self._watch(self.layers.mask)
         self.record.enter_results(frame, segmented.finding, self._kept.figures(frame))
         for later in range(max(frame, 1), min(frame + 2, self._frames)):
             self._enter_dice(later)
@@ -277,31 +295,68 @@ class Review:
         self._on_change()
 
     def _limit(self) -> None:
-        room = self._kept.room(self.layers.masks.size)
+        room = self._kept.room(self.layers.size)
         self._schedule.limit(self._frames if room is None else room)
 
     def _shrink(self) -> None:
-        for frame in self._kept.shrink(self._schedule.distances(), self.layers.masks.size):
+        for frame in self._kept.shrink(self._schedule.distances(), self.layers.size):
             self.layers.masks.erase(frame)
             self.record.set_state(frame, State.MISSING)
             self._schedule.want(frame)
         self._limit()
 
-    # What the user does to the layers
+    # What the reader paints
 
     def _watch(self, labels: Labels | None) -> None:
-        if labels is not None and labels not in self._painted_on:
-            self._painted_on.append(labels)
-            for event in (labels.events.paint, labels.events.labels_update, labels.events.set_data):
-                event.connect(self._check_painted)  # no one of them tells of every stroke, fill and undo
+        """Follow what is painted in the Labels layer whose painted pixels are the region, and where it is moved."""
+        if labels is not None and labels not in self._watched:
+            self._watched.add(labels)
+            on_painted(labels, lambda frames: self._on_region_painted(labels, frames))
+            for event in MOVING_EVENTS:
+                getattr(labels.events, event).connect(lambda _event: self._on_region_painted(labels, None))
+        self._painted_in = labels
 
-    def _check_painted(self) -> None:
-        """Note whether the user has edited the frame in view; heatmaps of an edited region are made anew."""
-        frame = self._schedule.at
-        (self.record.edited.add if self.layers.masks.is_edited(frame) else self.record.edited.discard)(frame)
-        if self._kept.drop_if_painted_over(frame):
+    def _on_region_painted(self, labels: Labels, frames: set[int] | None) -> None:
+        if frames is None or labels.ndim < 3:
+            frames = set(range(self._frames))
+        if labels is self._painted_in:
+            self._drop_if_painted_over({self._schedule.at, *frames} & set(range(self._frames)))
+
+    def _on_corrected(self, frames: Collection[int]) -> None:
+        self._enter_corrections()
+        self._drop_if_painted_over(frames)
+        self._on_change()
+
+    def _enter_corrections(self) -> None:
+        corrections = self.layers.corrections
+        self.record.enter_corrections({frame: self._corrected_area(frame) for frame in sorted(corrections.frames)})
+
+    def _corrected_area(self, frame: int) -> float:
+        """Of the explained class in a correction; of all that is painted as long as nothing is explained."""
+        correction = self.layers.corrections.seen(frame)
+        assert correction is not None
+        spacing = self._source.spacing_mm
+        label = None if self.plan is None else self.layers.corrections.label_of(frame, self.plan.label)
+        if self.plan is not None and label is None:
+            return float("nan")  # it says nothing of this class
+        labels = correction.labels
+        pixels = np.count_nonzero(labels if label is None else labels == label)
+        return float(pixels * (1 if spacing is None else spacing[0] * spacing[1]))
+
+    def _label_names(self) -> dict[int, str]:
+        """What the network at hand calls the labels of its masks."""
+        if self.plan is None:
+            return {}
+        names = self.plan.network.class_names
+        return dict(enumerate(names[1:], start=1)) if self.has_classes else {1: names[0]}
+
+    def _drop_if_painted_over(self, frames: Iterable[int]) -> None:
+        """Heatmaps of a region that was painted in since are made anew."""
+        dropped = [frame for frame in frames if self._kept.drop_if_painted_over(frame)]
+        for frame in dropped:
             self.record.set_state(frame, State.MISSING)
             self._schedule.want(frame)
+        if dropped:
             self.layers.heat.refresh()
             self._check_running()
 

@@ -42,8 +42,8 @@ class SegmentationWidget(QWidget):
         self.budget.setKeyboardTracking(False)
         self.budget.setToolTip("How much memory results may take; the frames farthest from the one in view go first")
         self.used = Line()
-        self.discard = QPushButton("Discard my edits of this frame")
-        self.discard.setToolTip("Frames in which you have painted are kept as they are, until you discard that here")
+        self.discard = QPushButton("Discard my correction of this frame")
+        self.discard.setToolTip("What you paint over a mask is your own correction, kept until you discard it here")
         self.run_bar = RunBar(self.session, "segment", "Segment")
         memory = QHBoxLayout()
         memory.setContentsMargins(0, 0, 0, 0)
@@ -73,7 +73,7 @@ class SegmentationWidget(QWidget):
         self.session.network_changed.connect(self._on_network)
         self.session.layers_changed.connect(self._offer_parts)
         self.run_bar.refreshed.connect(self._refresh)
-        self.session.frame_changed.connect(self._show_discard)
+        self.session.view_changed.connect(self._show_discard)
         self._on_network()
         self._offer_parts()
         self._refresh()
@@ -88,15 +88,14 @@ class SegmentationWidget(QWidget):
 
     def _discard(self) -> None:
         if (layers := self.session.layers()) is not None:
-            layers.masks.discard_edits(self.session.current_frame())
+            layers.corrections.discard(self.session.current_frame())
 
     def _refresh(self) -> None:
         self._show_discard()
         self.used.say(f"{self.session.used / _MB:.0f} MB used")
 
     def _show_discard(self) -> None:
-        record = self.session.record
-        self.discard.setVisible(record is not None and self.session.current_frame() in record.edited)
+        self.discard.setVisible(self.session.view.is_corrected)
 
     def _offer_parts(self) -> None:
         drawings = [(f"drawn in {layer.name}", layer) for layer in self.session.drawings()]

@@ -32,8 +32,9 @@ from napari_segcam.viewer.review import Review
 from napari_segcam.viewer.run import Run
 from napari_segcam.viewer.scan_outline import drawn_on
 from napari_segcam.viewer.schedule import Scope
-from napari_segcam.viewer.status_overlay import StatusOverlay, frame_status, scale_status
+from napari_segcam.viewer.status_overlay import StatusOverlay
 from napari_segcam.viewer.throttle import Throttle
+from napari_segcam.viewer.view_state import View, view_of
 from napari_segcam.viewer.work import Request, Source
 from napari_segcam.viewer.worker import Job, Worker
 
@@ -55,11 +56,12 @@ class _Seen:
     is_busy: bool
     frame: int
     state: int
+    view: View
 
     @classmethod
-    def of(cls, review: Review, frame: int, is_busy: bool) -> _Seen:
+    def of(cls, review: Review, frame: int, is_busy: bool, view: View) -> _Seen:
         state = int(review.record.states[frame])
-        return cls(review.record, is_busy, frame, State.MISSING if state == State.COMPUTING else state)
+        return cls(review.record, is_busy, frame, State.MISSING if state == State.COMPUTING else state, view)
 
     def has_but_moved(self, before: _Seen) -> bool:
         """Whether nothing but the frame in view is another one, of which the record knew already."""
@@ -79,6 +81,7 @@ class ReviewSession(QObject):
         background: what it does when there is nothing else to do.
         outcomes: how the last job or run of each kind (``"load"``, ``"segment"``, ``"explain"``) ended, in words.
         store: the results of all images.
+        view: what the window draws of the frame in view, and what is said of it.
     """
 
     network_changed = Signal()
@@ -87,6 +90,7 @@ class ReviewSession(QObject):
     job_changed = Signal()
     record_changed = Signal()
     figures_changed = Signal()
+    view_changed = Signal()
     frame_changed = Signal(int)
 
     _sessions: ClassVar[weakref.WeakValueDictionary[int, ReviewSession]] = weakref.WeakValueDictionary()
@@ -115,6 +119,7 @@ class ReviewSession(QObject):
         self._run: Run | None = None
         self._figures: Mapping[str, Attention] = {}
         self._frame = 0
+        self.view = View()
         self._status = StatusOverlay(viewer)
         keep_filter_on_the_card(viewer)
         self._seen: _Seen | None = None
@@ -128,6 +133,8 @@ class ReviewSession(QObject):
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.reordered):
             event.connect(self._on_layers_changed)
         viewer.dims.events.current_step.connect(self._on_step)
+        for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
+            event.connect(self._on_drawn)
         self._on_layers_changed()
         bind_keys(self)
 
@@ -138,12 +145,8 @@ class ReviewSession(QObject):
         return [layer for layer in self.viewer.layers if isinstance(layer, Image) and not is_ours(layer)]
 
     def regions(self) -> list[Labels]:
-        """The Labels layers whose painted pixels can be the region: those that lie on the image's own grid."""
-        if self.image is None:
-            return []
-        shape = self.image.data.shape[: self.image.ndim]
-        labels = [layer for layer in self.viewer.layers if isinstance(layer, Labels) and not is_ours(layer)]
-        return [layer for layer in labels if layer.data.shape == shape]
+        """The Labels layers whose painted pixels can be the region, wherever they lie."""
+        return [layer for layer in self.viewer.layers if isinstance(layer, Labels) and not is_ours(layer)]
 
     def drawings(self) -> list[Shapes]:
         """The Shapes layers in which the user can have drawn around the scan."""
@@ -170,7 +173,7 @@ class ReviewSession(QObject):
         image = self.image
         if image.unique_id not in self._reviews:
             made = Review(self.viewer, image, self.store, self._on_change, show_error)
-            made.layers.masks.colour(self.class_colours)
+            made.layers.colour(self.class_colours)
             self._reviews[image.unique_id] = made
             image.events.data.connect(self._on_data)  # once, however often
         return self._reviews[image.unique_id]
@@ -250,13 +253,14 @@ class ReviewSession(QObject):
         try:
             review.begin(network, request, self.threshold, scope)
         except SegcamError as fault:
+            self._run = None  # it has not begun
             show_error(str(fault))
 
     def set_class_colours(self, colours: Sequence[str]) -> None:
         """Draw the classes in these colours, one per output channel, in masks that are there and those to come."""
         self.class_colours = tuple(colours)
         for review in self._reviews.values():
-            review.layers.masks.colour(self.class_colours)
+            review.layers.colour(self.class_colours)
 
     def set_threshold(self, threshold: float) -> None:
         """Cut the masks at another threshold: those that are there, and those to come."""
@@ -340,7 +344,7 @@ class ReviewSession(QObject):
     @property
     def used(self) -> int:
         """The bytes that all results take, the masks' layers with them."""
-        return self.store.used + sum(review.layers.masks.size for review in self._reviews.values())
+        return self.store.used + sum(review.layers.size for review in self._reviews.values())
 
     @property
     def title(self) -> str:
@@ -391,7 +395,8 @@ class ReviewSession(QObject):
         if review is not None and run is not None and not review.running:
             self.outcomes[run.kind] = run.outcome(review.record)
             self._run = None
-        seen = None if review is None else _Seen.of(review, self._frame, self.busy)
+        view = view_of(self.viewer, review, self._frame)
+        seen = None if review is None else _Seen.of(review, self._frame, self.busy, view)
         if seen == self._seen and self.figures() == self._figures:
             self._later.ask()
         elif seen is not None and self._seen is not None and seen.has_but_moved(self._seen):
@@ -412,15 +417,26 @@ class ReviewSession(QObject):
 
     def _tell_of_view(self) -> None:
         """Have them follow the frame in view."""
-        review, figures = self.review, self.figures()
-        self._status.say(
-            "" if review is None else frame_status(review, self._frame),
-            "" if review is None else scale_status(review),
-            over_heat=review is not None and review.finding() is not None,
-        )
+        self._follow_view()
+        figures = self.figures()
         if figures != self._figures:
             self._figures = figures
             self.figures_changed.emit()
+
+    def _follow_view(self) -> None:
+        """Say what is drawn: on the canvas, and to whoever shows it in words."""
+        review = self.review
+        view = view_of(self.viewer, review, self._frame)
+        self._status.say(view.of_frame, view.of_scale, over_heat=view.has_mask)
+        if review is not None:
+            review.layers.heat.show_bars(view.heated)
+        if view != self.view:
+            self.view = view
+            self.view_changed.emit()
+
+    def _on_drawn(self, _event: Any = None) -> None:
+        """What is drawn has changed, and so has what is said of it."""
+        self._on_change()
 
     def _on_step(self) -> None:
         frame = self.current_frame()
@@ -447,3 +463,4 @@ class ReviewSession(QObject):
         if self.image not in images:
             self.choose_image(images[-1] if images else None)
         self.layers_changed.emit()
+        self._follow_view()

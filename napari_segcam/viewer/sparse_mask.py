@@ -55,6 +55,19 @@ class SparseMask:
             and np.count_nonzero(frame) == np.count_nonzero(self.labels)
         )
 
+    def is_all_of(self, mask: SparseMask, label: int | None) -> bool:
+        """Whether another mask shows exactly this region with one label, and no other label besides."""
+        shown = mask.labels == label
+        count = np.count_nonzero(shown)
+        if not count == np.count_nonzero(mask.labels) == np.count_nonzero(self.labels):
+            return False
+        if not count:
+            return True
+        rows = slice(min(self.rows.start, mask.rows.start), max(self.rows.stop, mask.rows.stop))
+        columns = slice(min(self.columns.start, mask.columns.start), max(self.columns.stop, mask.columns.stop))
+        assert label is not None
+        return bool(np.array_equal(self.region(1, rows, columns), mask.region(label, rows, columns)))
+
     def region(self, label: int, rows: slice, columns: slice) -> NDArray[np.bool_]:
         """Where a label is within a part of the frame that holds the bounding box."""
         region = np.zeros((rows.stop - rows.start, columns.stop - columns.start), bool)

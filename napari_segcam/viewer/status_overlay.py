@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from textwrap import fill
 from typing import Any
 
 from napari.components import ViewerModel
 from napari.components.overlays import TextOverlay
 
-from napari_segcam.viewer.record import State
-from napari_segcam.viewer.review import Review
-
-_WIDTH = 60  # characters
 _COLOUR = "#ffb000"
 # All letters of these words, and the digits of the colour bar, which has its letters from the same place.
 _FIRST_WORDS = "computing … not computed failed nothing found heat scaled to this frame, the clip so far 0123456789.-"
@@ -59,43 +54,6 @@ class StatusOverlay:
 
     def _is_there(self, name: str, overlay: TextOverlay) -> bool:
         return self._overlays.get(name) is overlay  # the user may have taken it out
-
-
-def frame_status(review: Review, frame: int) -> str:
-    """What is to be said of a frame in view."""
-    if review.plan is None:
-        return ""
-    lines = [_of_frame(review, frame)]
-    if frame in review.record.edited:
-        lines.append("mask edited by hand")
-    for name, layer in review.layers.heatmaps.items():
-        if layer.visible and (reason := review.why_empty(name)) is not None:
-            lines.append(fill(f"{name}: no heat, since {reason}", _WIDTH))
-    return "\n".join(line for line in lines if line)
-
-
-def scale_status(review: Review) -> str:
-    """What is to be said of the colours of a review's heat."""
-    if review.plan is None or not any(layer.visible for layer in review.layers.heatmaps.values()):
-        return ""
-    frames = len(review.record)
-    if frames == 1 or review.layers.heat.scale == "frame":
-        return "heat scaled to this frame"
-    seen = review.layers.heat.seen()
-    # How many they are, the strip tells: here each change would draw the whole canvas anew.
-    return "heat scaled to the clip" + ("" if seen == frames else " so far")
-
-
-def _of_frame(review: Review, frame: int) -> str:
-    # No number in it, which the slider tells, nor which frame is at work: other words take napari as long as a layer.
-    if review.record.states[frame] == State.FAILED:
-        return "failed"
-    finding = review.finding()
-    if finding is None:
-        return "computing …" if review.awaits(frame) else "not computed"
-    if not finding.pixels:
-        return "nothing found" + ("" if review.has_classes else f" above {review.computation.cut:.2f}")
-    return ""
 
 
 def _set(overlay: TextOverlay, **values: Any) -> None:

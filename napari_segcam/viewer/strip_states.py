@@ -35,7 +35,7 @@ STYLES = {
     Look.MISSING: Style("not computed", (70, 76, 84), 0.25),
     Look.NOTHING: Style("nothing found", (225, 228, 232), 0.5),
     Look.FOUND: Style("found", (86, 180, 233), 1.0),
-    Look.EDITED: Style("mask edited", (160, 60, 190), 1.0),
+    Look.EDITED: Style("corrected by you", (160, 60, 190), 1.0),
     Look.COMPUTING: Style("computing", (240, 228, 66), 0.5),
     Look.FAILED: Style("failed", (220, 80, 0), 1.0),
 }

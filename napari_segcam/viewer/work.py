@@ -184,6 +184,7 @@ class FrameResult:
         figures: of the heatmaps, by stage name.
         class_names: one per channel of the probabilities.
         painted: a digest of what was painted as its region; None where nothing was.
+        region: ``(Y, X)`` that the heatmaps explain; None for the whole frame.
     """
 
     plan: Plan
@@ -196,6 +197,7 @@ class FrameResult:
     figures: Mapping[str, Attention]
     class_names: tuple[str, ...]
     painted: bytes | None
+    region: NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True)
@@ -253,6 +255,7 @@ class FrameComputer:
             figures=attention(explanation),
             class_names=explanation.class_names,
             painted=digest(region),
+            region=None if explanation.region.all() else explanation.region,
         )
 
     def explain(self, frame: int, stages: tuple[str, ...]) -> Explanation:

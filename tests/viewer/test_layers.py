@@ -142,23 +142,32 @@ def test_other_settings_show_other_results_or_none(viewer: ViewerModel, network:
     assert np.isnan(np.asarray(layers.heatmaps["encoder_5"].data)).all()
 
 
-def test_a_mask_is_taken_back_but_not_the_users_edits(
+def test_what_the_reader_paints_is_a_layer_of_their_own_and_outlives_the_mask(
     viewer: ViewerModel, network: Network, frames: np.ndarray
 ) -> None:
-    layers = shown(viewer, network, viewer.add_image(frames), 0)
+    layers = shown(viewer, network, viewer.add_image(frames, name="sweep"), 0)
     layers.show(explained(network, frames[1]), 1)
-    assert layers.mask is not None
-    assert not layers.masks.is_edited(1)
-    layers.mask.data_setitem((np.array([1]), np.array([5]), np.array([7])), 3)
-    edited = layers.mask.data[1].copy()
-    assert layers.masks.is_edited(1)
+    mask, predicted = layers.mask, explained(network, frames[1]).mask
+    assert mask is not None
+    assert layers.corrections.layer is None
+    mask.data_setitem((np.array([1]), np.array([5]), np.array([7])), 3)
+    expected = predicted.copy()
+    expected[5, 7] = 3
+    correction = layers.corrections.layer
+    assert correction is not None
+    assert correction.name == "sweep correction"
+    assert layers.corrections.frames == {1}
+    np.testing.assert_array_equal(mask.data[1], predicted)
+    np.testing.assert_array_equal(correction.data[1], expected)
     layers.masks.erase(0)
     layers.masks.erase(1)
+    assert not mask.data.any()
     layers.show(explained(network, frames[2]), 1)
-    assert not layers.mask.data[0].any()
-    np.testing.assert_array_equal(layers.mask.data[1], edited)
-    layers.masks.discard_edits(1)
-    np.testing.assert_array_equal(layers.mask.data[1], explained(network, frames[2]).mask)
+    np.testing.assert_array_equal(mask.data[1], explained(network, frames[2]).mask)
+    np.testing.assert_array_equal(correction.data[1], expected)
+    layers.corrections.discard(1)
+    assert not correction.data.any()
+    assert layers.corrections.frames == set()
 
 
 def test_layers_follow_an_image_that_is_moved(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:

@@ -15,7 +15,6 @@ from napari_segcam.explanation.target import Target
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.record import CineRecord, State
 from napari_segcam.viewer.session import ReviewSession
-from napari_segcam.viewer.status_overlay import frame_status, scale_status
 from napari_segcam.viewer.work import CORRECTED, FrameComputer, Request
 
 Finish = Callable[[ReviewSession], None]
@@ -57,6 +56,13 @@ def mask_of(session: ReviewSession) -> Labels:
     assert layers is not None
     assert layers.mask is not None
     return layers.mask
+
+
+def correction_of(session: ReviewSession) -> Labels:
+    layers = session.layers()
+    assert layers is not None
+    assert layers.corrections.layer is not None
+    return layers.corrections.layer
 
 
 def heat_of(session: ReviewSession, stage: str) -> Image:
@@ -190,7 +196,7 @@ def test_results_keep_to_the_memory_they_are_given(
     must_show(reviewed, 0, Explainer(network, stages=STAGES)(cine[0]))
 
 
-def test_edited_frames_are_kept_until_the_edit_is_discarded(
+def test_a_correction_is_kept_until_it_is_discarded(
     reviewed: ReviewSession, finish: Finish, network: Network, cine: np.ndarray
 ) -> None:
     reviewed.run(EXPLAIN, "all")
@@ -200,16 +206,18 @@ def test_edited_frames_are_kept_until_the_edit_is_discarded(
     assert layers is not None
     mask = mask_of(reviewed)
     mask.paint((0, 30, 30), 1)
-    mask.data[0, 0:5, 0:5] = 1
+    mask.data[0, 0:5, 0:5] = 1  # by a script, of which no event tells
     mask.refresh()
-    edited = mask.data[0].copy()
     assert record.edited == {0}
+    correction = correction_of(reviewed).data[0].copy()
+    assert correction[0:5, 0:5].all()
     reviewed.set_threshold(0.6)
     reviewed.run(EXPLAIN, "this")
     finish(reviewed)
-    np.testing.assert_array_equal(mask.data[0], edited)
-    layers.masks.discard_edits(0)
+    np.testing.assert_array_equal(correction_of(reviewed).data[0], correction)
     np.testing.assert_array_equal(mask.data[0], Explainer(network, stages=(), threshold=0.6)(cine[0]).mask)
+    layers.corrections.discard(0)
+    assert not correction_of(reviewed).data.any()
     assert record.edited == set()
 
 
@@ -223,10 +231,12 @@ def test_a_correction_is_explained_as_it_is_painted(
     must_show(reviewed, 0, predicted(cine[0]))
     mask = mask_of(reviewed)
     mask.data_setitem(tuple(np.array([[0, 10, 10], [0, 11, 10], [0, 12, 13]]).T), 1)
-    mask.data_setitem(tuple(np.argwhere(mask.data[:1, 20:])[:9].T + np.array([[0], [20], [0]])), 0)
+    correction = correction_of(reviewed)
+    correction.data_setitem(tuple(np.argwhere(correction.data[:1, 20:])[:9].T + np.array([[0], [20], [0]])), 0)
     finish(reviewed)
-    expected = predicted(cine[0], Target(region=mask.data[0] > 0))
+    expected = predicted(cine[0], Target(region=correction.data[0] > 0))
     np.testing.assert_array_equal(heat_of(reviewed, "encoder_5").data[0], expected.heatmaps["encoder_5"].values)
+    assert "heat explains your correction" in reviewed.view.of_frame
     must_show(reviewed, 1, predicted(cine[1]))
 
 
@@ -279,16 +289,17 @@ def test_a_frame_that_fails_is_told_once_and_the_others_are_computed(
 
 
 def test_what_is_not_computed_is_told_from_what_is_not_found(reviewed: ReviewSession, finish: Finish) -> None:
-    review = reviewed.review
-    assert review is not None
-    assert frame_status(review, 0) == ""
+    assert reviewed.view.of_frame == ""
     reviewed.set_threshold(0.99)
     reviewed.run(EXPLAIN, "this")
     finish(reviewed)
-    assert frame_status(review, 0).startswith("nothing found above 0.99")
-    assert "encoder_5: no heat" in frame_status(review, 0).replace("\n", " ")
+    assert reviewed.view.of_frame.startswith("nothing found above 0.99")
+    assert "encoder_5: no heat" in reviewed.view.of_frame.replace("\n", " ")
+    assert reviewed.view.heated == ()
+    assert reviewed.view.of_scale == ""
+    assert not heat_of(reviewed, "encoder_5").colorbar.visible
     reviewed.go_to(5)
-    assert frame_status(review, 5).startswith("not computed")
+    assert reviewed.view.of_frame.startswith("not computed")
     assert np.isnan(heat_of(reviewed, "encoder_5").data[5]).all()
     assert not np.isnan(heat_of(reviewed, "encoder_5").data[0]).any()
 
@@ -304,17 +315,16 @@ def test_moving_on_has_nothing_drawn_anew_that_did_not_change(
 
 
 def test_the_scale_of_the_clip_says_so_far_until_all_frames_are_in(reviewed: ReviewSession, finish: Finish) -> None:
-    review, layers = reviewed.review, reviewed.layers()
-    assert review is not None
+    layers = reviewed.layers()
     assert layers is not None
     reviewed.run(EXPLAIN, "this")
     finish(reviewed)
-    assert scale_status(review) == "heat scaled to the clip so far"
+    assert reviewed.view.of_scale == "heat scaled to the clip so far"
     reviewed.run(EXPLAIN, "all")
     finish(reviewed)
-    assert scale_status(review) == "heat scaled to the clip"
+    assert reviewed.view.of_scale == "heat scaled to the clip"
     layers.set_scale("frame")
-    assert scale_status(review) == "heat scaled to this frame"
+    assert reviewed.view.of_scale == "heat scaled to this frame"
     shown = heat_of(reviewed, "encoder_5")
     reviewed.go_to(4)
     assert shown.contrast_limits[1] == pytest.approx(np.max(shown.data[4]))

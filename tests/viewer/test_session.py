@@ -103,7 +103,6 @@ def test_a_painted_region_is_the_target(
     painted = np.zeros(frames.shape, np.uint8)
     painted[1, 20:40, 10:30] = 3
     labels = session.viewer.add_labels(painted)
-    session.viewer.add_labels(np.zeros((5, 5), np.uint8))
     assert session.regions() == [labels]
     session.viewer.dims.set_current_step(0, 1)
     session.use(network)
