@@ -21,6 +21,7 @@ def described(network: Network) -> dict[str, Any]:
         "classes": list(network.class_names),
         "classes_overlap": network.classes_overlap,
         "segments": network.segments,
+        "output": network.output.described(),
         "model_card": network.card.model_dump(mode="json"),
         "device": network.device.type,
         "precision": str(network.dtype).removeprefix("torch."),

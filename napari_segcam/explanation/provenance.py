@@ -36,6 +36,7 @@ def provenance_of(
         "sha256": network.sha256,
         "architecture": network.architecture,
         "encoder": network.encoder,
+        "output": network.output.described(),
         "model_card": network.card.model_dump(mode="json"),
         "method": method,
         "preview": preview,

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.graph_arguments import Result, filled, names_given, names_taken, operation_named, value_of
+from napari_segcam.network.graph_arguments import filled, names_given, names_taken, operation_named, value_of
 
 _LARGEST_NUMBER = 2**62
 
@@ -119,20 +119,6 @@ class GraphNetwork(nn.Module):
         self.add_module(layer, Operation(operation, own))
         self._homes |= dict.fromkeys(own, layer)
         return _Step(layer, tuple(args), kwargs, names, bool(gives) and gives != list(names), done_with)
-
-    def drop_final(self, *names: str) -> str | None:
-        """Leave the last operation out if it gives the network's only output and has one of these names.
-
-        Returns:
-            Its name; None where nothing was left out.
-        """
-        step = self._steps[-1] if self._steps else None
-        name = str(self.get_submodule(step.layer).operation).split(".")[1] if step else ""
-        if step is None or self._outputs != step.gives or name not in names or not isinstance(step.args[0], Result):
-            return None
-        del self._steps[-1]
-        self._outputs = (step.args[0].name,)
-        return name
 
     def forward(self, image: torch.Tensor) -> Any:
         """Run the graph.

@@ -16,22 +16,16 @@ from torch.utils._pytree import tree_map
 
 Layout = Literal["channels_last", "channels_first"]
 
-# By class: layers that only act in training, that move values or make new ones between them, and so on.
+# By class: layers that only act in training, and those that make no map of their own.
 _ACTS_IN_TRAINING = (
     *("ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "Identity"),
     *("RandomBrightness", "RandomContrast", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"),
     "SpatialDropout2D",
 )
-_MOVES_VALUES = ("CenterCrop", "Cropping2D", "Permute", "Reshape", "Resizing", "UpSampling2D")
-_HANDS_ON = (*_ACTS_IN_TRAINING, *_MOVES_VALUES, "Activation")
 _ONLY_PREPARES = (
     *("AdaptiveAveragePooling2D", "AdaptiveMaxPooling2D", "CenterCrop", "Cropping2D", "Normalization", "Permute"),
     *("Rescaling", "Reshape", "ZeroPadding2D"),
 )
-_IS_ACTIVATION = ("Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Sigmoid", "Softmax")
-
-# Below the smallest step of float32 under 1, so that no logit becomes infinite.
-_SMALLEST = 1e-7
 
 
 class _Shared:
@@ -82,6 +76,15 @@ class KerasLayer(nn.Module):
             given = operation(*args, **kwargs)
         return tree_map(channels_first, given) if self._layout == "channels_last" else given
 
+    def without_activation(self) -> Callable[[], None]:
+        """Leave out the activation that ends this layer, in all its copies too; what is returned puts it back."""
+        holder = getattr(self._operation.of, "layer", self._operation.of)  # the layer itself, or the one that it wraps
+        own = getattr(holder, "activation", None)
+        if own is None:
+            return lambda: None
+        holder.activation = importlib.import_module("keras").activations.linear
+        return lambda: setattr(holder, "activation", own)
+
     def extra_repr(self) -> str:
         return type(self._operation.of).__name__
 
@@ -101,24 +104,14 @@ class KerasGraph(nn.Module):
     """A graph of Keras layers, each a submodule by its name; a network within a network is a graph of its own.
 
     It takes what Keras gives it, and gives maps as ``(B, C, H, W)``.
-
-    Attributes:
-        unclear: the layer that gives the output, where ``drop_final`` could not tell whether that is a logit; else
-            empty.
     """
 
     def __init__(self, inputs: Any, outputs: Any, layout: Layout) -> None:
         super().__init__()
         self._layout = layout
-        self._undone: str | None = None
-        self.unclear = ""
-        self._run_from_to(inputs, outputs)
-
-    def _run_from_to(self, inputs: Any, outputs: Any) -> None:
         function = importlib.import_module("keras").Function(list(inputs), list(outputs))
         self._function = _Shared(function)
         self._places: dict[str, str] = {}
-        self._modules.clear()
         for operation in function.operations:
             if type(operation).__name__ != "InputLayer":
                 name = operation.name
@@ -130,52 +123,12 @@ class KerasGraph(nn.Module):
     def has_one_output(self) -> bool:
         return len(self._function.of.outputs) == 1
 
-    def drop_final(self, *names: str) -> str | None:
-        """Leave the last activation out if it is one of these (``"sigmoid"``, ``"softmax"``).
-
-        Where the probabilities are moved or resized afterwards, it is undone at the end instead.
-
-        Returns:
-            Its name; None where nothing was left out. See ``unclear`` for what is none of these and no logit either.
-        """
-        function = self._function.of
-        tensor, at_the_end = function.outputs[0], True
-        while True:
-            operation, call, _ = tensor._keras_history
-            inner = self._modules.get(self._places.get(operation.name, ""))
-            if isinstance(inner, KerasGraph) and inner.has_one_output and at_the_end:
-                dropped = inner.drop_final(*names)
-                self.unclear = inner.unclear
-                return dropped
-            before = operation._inbound_nodes[call].input_tensors
-            kind, activation = type(operation).__name__, _activation_of(operation)
-            if activation in names:
-                break
-            if activation != "linear" or kind not in _HANDS_ON or not before:
-                if activation != "linear" or not getattr(operation, "weights", ()):
-                    self.unclear = f"{operation.name} ({kind})"
-                return None
-            at_the_end = at_the_end and kind not in _MOVES_VALUES
-            tensor = before[0]
-        if not at_the_end:
-            self._undone = activation
-        elif kind in _IS_ACTIVATION:
-            self._run_from_to(function.inputs, before[:1])
-        else:
-            _holder_of_activation(operation).activation = importlib.import_module("keras").activations.linear
-            self._run_from_to(function.inputs, [tensor])
-        return activation
-
     def forward(self, given: Any, **_kwargs: Any) -> Any:
         # Keras has no public way to run a graph with other things in the place of its layers.
         outputs = self._function.of._run_through_graph(given, operation_fn=self._runner)
         if self._layout == "channels_last":
             outputs = tree_map(channels_first, outputs)
-        if not self.has_one_output:
-            return outputs
-        if self._undone == "sigmoid":
-            return torch.logit(outputs[0], _SMALLEST)
-        return outputs[0] if self._undone is None else outputs[0].clamp_min(_SMALLEST).log()
+        return outputs[0] if self.has_one_output else outputs
 
     def _runner(self, operation: Any) -> Callable[..., Any]:
         module = self.get_submodule(self._places[operation.name])
@@ -193,20 +146,6 @@ def _module_of(operation: Any, layout: Layout) -> nn.Module:
     if type(operation).__name__ in _ACTS_IN_TRAINING:
         return ActsInTraining(layout)
     return KerasLayer(operation, layout)
-
-
-def _holder_of_activation(operation: Any) -> Any:
-    """The layer itself, or the one that it wraps."""
-    return getattr(operation, "layer", operation)
-
-
-def _activation_of(operation: Any) -> str:
-    """The name of what a layer does to its output in the end, in lower case."""
-    kind = type(operation).__name__
-    if kind in _IS_ACTIVATION and kind != "Activation":
-        return kind.lower()
-    activation = getattr(_holder_of_activation(operation), "activation", None)
-    return "linear" if activation is None else str(getattr(activation, "__name__", type(activation).__name__)).lower()
 
 
 def channels_first(given: Any) -> Any:

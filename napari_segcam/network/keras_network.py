@@ -18,8 +18,7 @@ class KerasNetwork(KerasGraph):
     Attributes:
         channels: of the images it takes.
         image_size: height and width of these in pixels, where it takes no other.
-        doubts: what is not certain of its output, for people; known after ``drop_final``.
-        outputs: names of the layers that give its outputs; the first is the one that is used.
+        output_names: of the layers that give its outputs.
         normalisation: as model cards name it, that goes with the network: a layer of its own that scales pixels takes
             them as they are stored; else they run from 0 to 1, as is usual with Keras.
 
@@ -43,20 +42,13 @@ class KerasNetwork(KerasGraph):
         channels = sides.pop(0 if layout == "channels_first" else -1)
         if channels is None:
             raise SegcamError("does not say how many channels its images have. Save it with a fixed number")
-        super().__init__(model.inputs, model.outputs[:1], layout)
+        super().__init__(model.inputs, model.outputs, layout)
         self.channels = int(channels)
         self.image_size: tuple[int, int] | None = None if None in sides else (sides[0], sides[1])
-        self.doubts: tuple[str, ...] = ()
-        self.outputs = tuple(tensor._keras_history.operation.name for tensor in model.outputs)
+        self.output_names = tuple(tensor._keras_history.operation.name for tensor in model.outputs)
         axis = 1 if layout == "channels_first" else -1
         scales = any(_scales_an_image(operation, channels, axis) for operation in operations)
         self.normalisation: Literal["none", "unit"] = "none" if scales else "unit"
-
-    def drop_final(self, *names: str) -> str | None:
-        dropped = super().drop_final(*names)
-        if self.unclear:
-            self.doubts = (f"The network ends in {self.unclear}: its output is taken for logits, which it may not be.",)
-        return dropped
 
     def forward(self, given: torch.Tensor, **_kwargs: Any) -> Any:
         """Run the network.

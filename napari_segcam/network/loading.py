@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoint import Checkpoint, read_checkpoint
 from napari_segcam.network.device import choose_device
-from napari_segcam.network.encoders import one_line
 from napari_segcam.network.factory import made_by
-from napari_segcam.network.final_activation import drop_final_activation
 from napari_segcam.network.fitting import left_out, put_in
 from napari_segcam.network.graph_network import GraphNetwork
 from napari_segcam.network.keras_network import KerasNetwork
@@ -25,12 +22,9 @@ from napari_segcam.network.overlap import told_by_activation
 from napari_segcam.network.recognise import build, recognise
 from napari_segcam.network.saved_preprocessing import saved_preprocessing
 from napari_segcam.network.state_dict import listed
-from napari_segcam.network.survey import survey
 from napari_segcam.network.torchscript import WHY_CLOSED, ScriptedNetwork
 
 _TITLES = {"torchscript": "TorchScript network", "exported": "exported program", "keras": "Keras network"}
-
-_ACTIVATION_LEFT_OUT = "The network ends in a {}, which is left out: logits are wanted."
 
 
 def load_network(
@@ -94,7 +88,6 @@ def load_network(
         sha256=sha256,
         warnings=(*made.warnings, *_doubts(card, sha256, name)),
         assumed=made.assumed,
-        final_activation=made.final_activation,
     )
 
 
@@ -120,7 +113,6 @@ class _Made:
         module: in eval mode, frozen, on the CPU.
         in_channels: of the image.
         told: what files beside the weights say of feeding and reading it.
-        final_activation: that it ended in, and that was left out.
     """
 
     module: nn.Module
@@ -130,7 +122,6 @@ class _Made:
     assumed: Mapping[str, str] = field(default_factory=dict)
     told: ModelCard | None = None
     warnings: tuple[str, ...] = ()
-    final_activation: str | None = None
 
 
 def _recognised(
@@ -162,21 +153,9 @@ def _recognised(
 def _whole(checkpoint: Checkpoint, module: nn.Module, card: ModelCard | None) -> _Made:
     """A network that the file holds whole: nothing needs to be recognised, but it must run."""
     module = module.requires_grad_(False).float()
-    dropped = drop_final_activation(module)
     in_channels = _told_channels(card) or _taken_channels(module)
     told, assumed = _feeding(module, card)
-    try:
-        with torch.no_grad():
-            survey(module, in_channels)
-    except SegcamError:
-        raise
-    except Exception as error:  # attributes that were not taken over, or made no sense from the beginning
-        raise SegcamError(f"{checkpoint.path}: the network does not run: {one_line(error)}") from error
-    notes = (_ACTIVATION_LEFT_OUT.format(dropped),) if dropped else ()
-    if isinstance(module, ScriptedNetwork):
-        notes = (*notes, WHY_CLOSED)
-    if isinstance(module, KerasNetwork):
-        notes = (*notes, *module.doubts)
+    notes = (WHY_CLOSED,) if isinstance(module, ScriptedNetwork) else ()
     architecture, encoder = _names(module, checkpoint.form)
     return _Made(
         module,
@@ -186,7 +165,6 @@ def _whole(checkpoint: Checkpoint, module: nn.Module, card: ModelCard | None) ->
         assumed,
         told,
         warnings=(*checkpoint.warnings, *notes),
-        final_activation=dropped,
     )
 
 
@@ -201,8 +179,6 @@ def _feeding(module: nn.Module, card: ModelCard | None) -> tuple[ModelCard, dict
         fields["normalisation"] = module.normalisation
         if card is None or "normalisation" not in card.model_fields_set:
             assumed["normalisation"] = module.normalisation
-        if len(module.outputs) > 1:
-            assumed["output"] = f"{module.outputs[0]}, the first of {len(module.outputs)}"
     return card_of(fields), assumed
 
 
@@ -234,10 +210,8 @@ def _made_by_factory(factory: str, checkpoint: Checkpoint | None, card: ModelCar
         put_in(module, checkpoint.weights, f"{checkpoint.path}: the weights do not fit what {factory} made")
         warnings = (*checkpoint.warnings, *_left_out(module, checkpoint))
     architecture = type(module).__name__
-    dropped = drop_final_activation(module)
-    notes = (_ACTIVATION_LEFT_OUT.format(dropped),) if dropped else ()
     in_channels = _told_channels(card) or _taken_channels(module)
-    return _Made(module, in_channels, architecture, warnings=(*warnings, *notes), final_activation=dropped)
+    return _Made(module, in_channels, architecture, warnings=warnings)
 
 
 def _settled(card: ModelCard | None, made: _Made, name: str) -> ModelCard:

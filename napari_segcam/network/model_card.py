@@ -77,6 +77,10 @@ class ModelCard(_CardPart):
     subtract a mean and divide by a standard deviation, ``zscore`` takes these from the image itself; ``none`` passes
     the stored values on. The numbers of ``custom`` are one for all channels or one for each.
 
+    ``output`` names the output that is read, of a network that returns several: a key, a number, or several of these
+    with dots between. ``output_activation`` is what the network's own forward ends in, which is undone: ``sigmoid``,
+    ``softmax``, their logarithms, ``tanh`` (from -1 to 1), or ``none`` for logits. Both are found out where absent.
+
     ``class_colours``, such as ``"#00e5ff"``, go with ``class_names``, and so do ``class_values``: of each class the
     numbers that its pixels have in true masks, as in ``[[1, 2], 2]`` for an organ and the lesion in it. ``sha256`` is
     that of the weights file.
@@ -95,6 +99,8 @@ class ModelCard(_CardPart):
     class_values: tuple[Values, ...] = ()
     classes_overlap: bool = False
     threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
+    output: Annotated[str, StringConstraints(max_length=200)] | None = None
+    output_activation: Literal["none", "sigmoid", "softmax", "log_sigmoid", "log_softmax", "tanh"] | None = None
     notes: str = ""
     sha256: Sha256 | None = None
 

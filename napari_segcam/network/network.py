@@ -17,6 +17,7 @@ from napari_segcam.network.automatic_stages import automatic_stages
 from napari_segcam.network.device import choose_device
 from napari_segcam.network.inference import InferenceForm, inference_form
 from napari_segcam.network.model_card import ModelCard, SizeRule
+from napari_segcam.network.output import OutputReading, read_output
 from napari_segcam.network.overlap import WHEN_ASSUMED, overlap_assumed, overlap_settled
 from napari_segcam.network.rewritten_stages import rewritten_stages
 from napari_segcam.network.stages import Stage, aliases, find_stages, main_stages, stage_at
@@ -29,7 +30,8 @@ class Network:
     """An eval-mode module with frozen weights, its model card, its stages, and where it runs.
 
     Attributes:
-        module: the plain ``torch.nn.Module``. It is for looking at: what runs may be its rewritten copy.
+        module: the plain ``torch.nn.Module``, made to return logits. It is for looking at: what runs may be its
+            rewritten copy.
         form: the same network, rewritten exactly to save time and memory.
         card: how it is fed and read.
         stages: its named stages, in order of execution: SMP's own, else those found by the sizes of the maps.
@@ -43,6 +45,7 @@ class Network:
         sha256: of the weights file; empty for a module that came without one.
         warnings: what the user should know of these weights.
         assumed: what nothing tells of how the network is built, fed or read → what stands in for it, in plain text.
+        output: which of the module's outputs is read, and what it ends in.
         lock: held while the module runs, since taps on a module are not thread-safe.
     """
 
@@ -60,6 +63,7 @@ class Network:
     warnings: tuple[str, ...]
     assumed: Mapping[str, str]
     seen: Survey = field(repr=False)
+    output: OutputReading
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
@@ -69,7 +73,8 @@ class Network:
         """A network from any module that segments or classifies; it is copied and not changed for its owner.
 
         Args:
-            module: takes ``(B, card.input_channels, H, W)`` and returns logits, ``(B, C, H, W)`` or ``(B, C)``.
+            module: takes ``(B, card.input_channels, H, W)`` and returns ``(B, C, H, W)`` or ``(B, C)``: logits, or
+                what a sigmoid or softmax made of them; or several tensors, one of which is that.
             card: how it is fed and read; by default as the card's defaults say.
             device: as for ``load_network``.
             rewrite: as for ``load_network``.
@@ -95,18 +100,15 @@ class Network:
         sha256: str = "",
         warnings: tuple[str, ...] = (),
         assumed: Mapping[str, str] | None = None,
-        final_activation: str | None = None,
     ) -> Network:
         """A network from a module that is handed over; the arguments are this class's attributes.
-
-        Args:
-            final_activation: ``"sigmoid"`` or ``"softmax"``, which the module ended in and which was left out.
 
         Raises:
             SegcamError: if the module does not run, or the card does not go with it.
         """
         # Channels-last halves the time of convolutions on CPU; it changes no value.
         module = module.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        output = read_output(module, card)
         form = inference_form(module, card.input_channels) if rewrite else InferenceForm(module, 0.0, ())
         module.to(device)
         form.module.to(device)
@@ -116,8 +118,9 @@ class Network:
                 f"The model card names {len(card.class_names)} classes, but {name} has {seen.classes}. "
                 "Correct class_names in the card."
             )
-        card = overlap_settled(card, seen, final_activation, name)
+        card = overlap_settled(card, seen, output.final_activation, name)
         unsure = overlap_assumed(card, seen)
+        doubts = (WHEN_ASSUMED.format(seen.classes),) if unsure and seen.segments else ()
         stages = find_stages(module, seen)
         if not stages and not isinstance(module, ScriptedNetwork):
             stages = automatic_stages(module, card.input_channels)
@@ -134,9 +137,10 @@ class Network:
             architecture=architecture or type(module).__name__,
             encoder=encoder,
             sha256=sha256,
-            warnings=(*warnings, WHEN_ASSUMED.format(seen.classes)) if unsure and seen.segments else warnings,
-            assumed=dict(assumed or {}) | _assumed(card) | unsure,
+            warnings=(*warnings, *output.warnings, *doubts),
+            assumed=dict(assumed or {}) | output.assumed | _assumed(card) | unsure,
             seen=seen,
+            output=output,
         )
 
     @property

@@ -40,7 +40,7 @@ def overlap_settled(card: ModelCard, seen: Survey, final_activation: str | None,
     Args:
         card: as given.
         seen: of the network.
-        final_activation: what the network ended in, and what was left out.
+        final_activation: what the network ends in, which is undone.
         name: of the network, for people.
 
     Raises:

@@ -11,12 +11,9 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.graph_network import GraphNetwork
-from napari_segcam.network.keras_network import KerasNetwork
+from napari_segcam.network.dry_run import dry_run
 from napari_segcam.network.layout import map_shape
-
-# Sides of the dry run's square input, tried in turn: the first that the network accepts is enough.
-_DRY_RUN_SIDES = (64, 128, 224, 256, 384, 512)
+from napari_segcam.network.output.graph import ancestors
 
 
 @dataclass(frozen=True)
@@ -71,26 +68,19 @@ class Survey:
         return [layer for _, layer in sorted(maps) if layer]
 
 
-def logits_of(output: object) -> torch.Tensor:
-    """The logits in whatever a network returns: a tensor, the first of several, or ``"out"`` of a dict.
+def logits_of(output: torch.Tensor) -> torch.Tensor:
+    """The logits ``(B, C, H, W)`` that a network gave; the scores ``(B, C)`` of classes as maps of a single pixel.
 
-    Returns:
-        ``(B, C, H, W)``; the scores ``(B, C)`` of a classification network as maps of a single pixel.
+    Args:
+        output: of a module that returns one of these, as each does for which ``read_output`` has been called.
 
     Raises:
-        SegcamError: if there is no such tensor in it.
+        SegcamError: if it is something else.
     """
-    if isinstance(output, Mapping):
-        output = output.get("out", next(iter(output.values()), None))
-    elif isinstance(output, tuple | list) and output:
-        output = output[0]
     if isinstance(output, torch.Tensor) and output.ndim == 2:
         return output[:, :, None, None]
     if not isinstance(output, torch.Tensor) or output.ndim != 4:
-        raise SegcamError(
-            "This network returns neither a segmentation nor class scores: a tensor of (batch, classes, height, width) "
-            f"or of (batch, classes) was expected, but it gave {_described(output)}."
-        )
+        raise SegcamError("This network's output is not read yet: make a Network of it (Network.from_module).")
     return output
 
 
@@ -107,20 +97,7 @@ def survey(module: nn.Module, input_channels: int, *, begin: int = 64, trace: bo
     Raises:
         SegcamError: if the network accepts no input of a usual size.
     """
-    parameter = next(module.parameters(), torch.zeros(()))
-    only = module.image_size if isinstance(module, GraphNetwork | KerasNetwork) else None
-    failure: Exception | None = None
-    sides = sorted(_DRY_RUN_SIDES, key=lambda side: (side < begin, side))
-    for size in [only] if only else [(side, side) for side in sides]:
-        x = torch.randn(1, input_channels, *size, generator=torch.Generator().manual_seed(0)).to(parameter)
-        try:
-            return _watched_run(module, x.requires_grad_(trace))
-        except (RuntimeError, ValueError, AssertionError, IndexError) as error:
-            failure = error
-    raise SegcamError(
-        f"The network does not run on images with {input_channels} channels of any size from {_DRY_RUN_SIDES[0]} "
-        f"to {_DRY_RUN_SIDES[-1]} pixels: {' '.join(str(failure).split())}"
-    )
+    return dry_run(module, input_channels, lambda x: _watched_run(module, x.requires_grad_(trace)), begin=begin)
 
 
 def _watched_run(module: nn.Module, x: torch.Tensor) -> Survey:
@@ -148,7 +125,7 @@ def _watched_run(module: nn.Module, x: torch.Tensor) -> Survey:
     finally:
         for handle in handles:
             handle.remove()
-    used = _ancestors(logits.grad_fn)
+    used = ancestors([logits.grad_fn])
     outputs = {
         place: Output(
             order=one.order,
@@ -173,21 +150,3 @@ class _Given:
     version: int
     magnitude: float
     step: Any
-
-
-def _ancestors(step: Any) -> set[Any]:
-    """All steps of an autograd graph that a step depends on, and itself; none where there is no graph."""
-    found: set[Any] = set()
-    waiting = [step]
-    while waiting:
-        step = waiting.pop()
-        if step is not None and step not in found:
-            found.add(step)
-            waiting.extend(earlier for earlier, _ in step.next_functions)
-    return found
-
-
-def _described(output: object) -> str:
-    if isinstance(output, torch.Tensor):
-        return f"a tensor of shape {tuple(output.shape)}"
-    return f"a {type(output).__name__}"

@@ -31,9 +31,6 @@ _INSTRUCTIONS = re.compile(
 )
 _TOUCHES_FILES = frozenset({"aten::save", "aten::from_file", "aten::_print"})
 
-# Below the smallest step of float32 under 1, so that no probability becomes infinite.
-_SMALLEST = 1e-7
-
 # Records that only say how the others are to be read.
 _PLAIN = ("version", ".data/version", "byteorder")
 
@@ -49,27 +46,12 @@ WHY_CLOSED = (
 class ScriptedNetwork(nn.Module):
     """A TorchScript network inside a module that can be handled as any other."""
 
-    def __init__(self, script: torch.jit.ScriptModule, final_operation: str) -> None:
+    def __init__(self, script: torch.jit.ScriptModule) -> None:
         super().__init__()
         self.script = script
-        self._final_operation = final_operation
-        self._undone: str | None = None
-
-    def undo_final(self, *names: str) -> str | None:
-        """From now on, undo the last operation if it has one of these names (``"sigmoid"``, ``"softmax"``).
-
-        Returns:
-            Its name; None where there is nothing to undo.
-        """
-        name = self._final_operation.removeprefix("aten::")
-        self._undone = name if name in names else None
-        return self._undone
 
     def forward(self, image: torch.Tensor) -> Any:
-        output = self.script(image)
-        if self._undone == "sigmoid":
-            return torch.logit(output, _SMALLEST)
-        return output if self._undone is None else output.clamp_min(_SMALLEST).log()
+        return self.script(image)
 
 
 def is_torchscript(archive: Archive) -> bool:
@@ -90,7 +72,6 @@ def read_torchscript(archive: Archive) -> ScriptedNetwork:
             script = torch.jit.load(clean, map_location="cpu")
             graph = script.inlined_graph
             operations = set(_operations(graph))
-            final_operation = next(graph.outputs()).node().kind()
     except Exception as error:  # the loader raises many kinds, with many lines
         reason = " ".join(str(error).split())[:200]
         raise SegcamError(
@@ -100,7 +81,7 @@ def read_torchscript(archive: Archive) -> ScriptedNetwork:
         computes = operation.startswith("aten::") and operation not in _TOUCHES_FILES
         if not computes and not _INSTRUCTIONS.fullmatch(operation):
             raise _refused(archive, f"the operation {operation}, which does more than compute")
-    return ScriptedNetwork(script.eval(), final_operation)
+    return ScriptedNetwork(script.eval())
 
 
 def _clean_copy(archive: Archive) -> io.BytesIO:

@@ -11,7 +11,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_segcam.network.automatic_stages import automatic_stages
+from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
+from napari_segcam.network.output import read_output
 from napari_segcam.network.stages import Stage, aliases
 
 
@@ -56,7 +58,9 @@ class UNet(nn.Module):
 
 
 def stages_of(module: nn.Module, channels: int = 3) -> list[Stage]:
-    return list(automatic_stages(module.eval().requires_grad_(False), channels))
+    module = module.eval().requires_grad_(False)
+    read_output(module, ModelCard(input_channels=channels))
+    return list(automatic_stages(module, channels))
 
 
 def listed(stages: list[Stage]) -> list[tuple[str, int, int, str]]:

@@ -58,7 +58,7 @@ def test_a_final_activation_is_undone_and_said(activation, tmp_path):
     with torch.no_grad():
         again = activation(network.module(image))
         assert torch.allclose(again, activation(small_network()(image)), atol=1e-5)
-    assert any("which is left out" in warning for warning in network.warnings)
+    assert any("undone by its inverse" in warning for warning in network.warnings)
 
 
 def test_only_what_is_needed_is_read(tmp_path):

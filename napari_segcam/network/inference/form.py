@@ -97,6 +97,8 @@ def _logits_and_gradient(module: nn.Module, x: torch.Tensor) -> tuple[torch.Tens
     x = x.clone().requires_grad_()
     with torch.enable_grad():
         logits = logits_of(module(x))
+        if not logits.requires_grad:  # a mask that was cut, for example
+            return logits, torch.zeros_like(x)
         weights = torch.linspace(-1, 1, logits.numel(), dtype=x.dtype, device=x.device).view_as(logits)
         (gradient,) = torch.autograd.grad(logits, x, weights)
     return logits.detach(), gradient

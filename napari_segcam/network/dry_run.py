@@ -1,0 +1,50 @@
+"""Dry runs: a network run once on a small image, of the first usual size that it accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.network.graph_network import GraphNetwork
+from napari_segcam.network.keras_network import KerasNetwork
+
+Given = TypeVar("Given")
+
+# Sides of the dry run's square input, tried in turn: the first that the network accepts is enough.
+_SIDES = (64, 128, 224, 256, 384, 512)
+
+
+def dry_run(
+    module: nn.Module, input_channels: int, run: Callable[[torch.Tensor], Given], *, begin: int = _SIDES[0]
+) -> Given:
+    """Call ``run`` with a small image of noise, always the same, of the first size that the network accepts.
+
+    Args:
+        module: in eval mode.
+        input_channels: of the image.
+        run: given the image ``(1, C, H, W)``; runs the network on it.
+        begin: side of the image that is tried first, pixels; then larger ones, then smaller ones.
+
+    Raises:
+        SegcamError: if the network accepts no input of a usual size, or ``run`` raises it.
+    """
+    parameter = next(module.parameters(), torch.zeros(()))
+    only = module.image_size if isinstance(module, GraphNetwork | KerasNetwork) else None
+    failure: Exception | None = None
+    sides = sorted(_SIDES, key=lambda side: (side < begin, side))
+    for size in [only] if only else [(side, side) for side in sides]:
+        x = torch.randn(1, input_channels, *size, generator=torch.Generator().manual_seed(0)).to(parameter)
+        try:
+            return run(x)
+        except SegcamError:
+            raise
+        except Exception as error:  # a network's own code may raise anything
+            failure = error
+    raise SegcamError(
+        f"The network does not run on images with {input_channels} channels of any size from {_SIDES[0]} "
+        f"to {_SIDES[-1]} pixels: {' '.join(str(failure).split())}"
+    )

@@ -1,0 +1,224 @@
+"""Final activations: networks whose output is probabilities, where logits are wanted.
+
+Masks are cut from the sigmoid or softmax of a network's output. Of an output that is one already, that would be another
+one: every pixel above one half. What a network ends in is seen in a dry run: first in the calls and in the graph, and
+where these do not tell, in the values that it gives for several quite different images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.network.output.graph import Ending, ending
+from napari_segcam.network.output.undoing import Activation, activated
+
+_CLOSE = 1e-4
+_BENDS_WORDS = """
+    Relu LeakyRelu Elu Prelu PreluKernel RreluWithNoise Silu Gelu Softplus Mish Hardswish Threshold
+    Hardtanh Celu Tanh
+"""
+_BENDS = frozenset(_BENDS_WORDS.split())
+_TITLES: dict[Activation, str] = {
+    "sigmoid": "sigmoid",
+    "softmax": "softmax",
+    "log_sigmoid": "log-sigmoid",
+    "log_softmax": "log-softmax",
+    "tanh": "tanh",
+}
+_SET_IT = "Say in the card what it is: output_activation: none, sigmoid, softmax, log_sigmoid, log_softmax or tanh."
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an output ends in.
+
+    Attributes:
+        activation: that it ends in, ``"none"`` where it is logits.
+        exact: whether what the activation was given is known.
+        assumed: what stands for it where only the values tell, for people; else empty.
+        doubt: what the user should know of it, in a sentence; else empty.
+    """
+
+    activation: Activation
+    exact: bool = False
+    assumed: str = ""
+    doubt: str = ""
+
+    @property
+    def title(self) -> str:
+        return _TITLES[self.activation]
+
+
+def find_activation(
+    output: torch.Tensor,
+    before: tuple[Activation, torch.Tensor] | None,
+    varied: Callable[[], Sequence[torch.Tensor]],
+) -> Finding:
+    """What an output ends in.
+
+    Args:
+        output: ``(1, C, H, W)``, with its graph.
+        before: the activation that was seen to give it, and what that was given.
+        varied: makes outputs for quite different images; asked only where the graph does not tell.
+
+    Raises:
+        SegcamError: if it ends in an activation, but its values are no probabilities.
+    """
+    seen = before is not None and _gives(before[1], before[0], output)
+    if before is not None and seen and not (before[0] in ("softmax", "log_softmax") and output.shape[1] == 1):
+        return Finding(before[0], exact=True)
+    end = ending(output)
+    if end.makes_logits and end.clamped != (0.0, 1.0):
+        return Finding("none")
+    values = Values.of([output.detach(), *varied()])
+    by_name = _by_name(end, values)
+    if by_name is not None:
+        return by_name
+    return _by_values(end, values)
+
+
+def given_activation(
+    activation: Activation,
+    output: torch.Tensor,
+    before: tuple[Activation, torch.Tensor] | None,
+    varied: Callable[[], Sequence[torch.Tensor]],
+) -> Finding:
+    """What the user says that an output ends in; the arguments are as above.
+
+    Raises:
+        SegcamError: if its values cannot come from that.
+    """
+    if activation == "none":
+        return Finding("none")
+    if before is not None and before[0] == activation and _gives(before[1], activation, output):
+        return Finding(activation, exact=True)
+    values = Values.of([output.detach(), *varied()])
+    fits = {
+        "sigmoid": values.within(0, 1),
+        "softmax": values.within(0, 1) and values.add_up,
+        "log_sigmoid": values.high <= _CLOSE,
+        "log_softmax": values.high <= _CLOSE,
+        "tanh": values.within(-1, 1),
+    }
+    if not fits[activation]:
+        raise SegcamError(
+            f"The model card says output_activation: {activation}, but the network's output, {values.described()}, "
+            "does not come from that. Correct output_activation in the card."
+        )
+    return Finding(activation)
+
+
+@dataclass(frozen=True)
+class Values:
+    """The values of an output for several images.
+
+    Attributes:
+        low: the least.
+        high: the greatest.
+        channels: of the output.
+        add_up: whether the channels of each pixel add up to 1.
+        logs_add_up: whether their exponentials do.
+        spread_out: whether the pixels of each channel add up to 1.
+        vary: whether they are not all the same.
+    """
+
+    low: float
+    high: float
+    channels: int
+    add_up: bool
+    logs_add_up: bool
+    spread_out: bool
+    vary: bool
+
+    @classmethod
+    def of(cls, outputs: Sequence[torch.Tensor]) -> Values:
+        every = [output.double() for output in outputs if output.isfinite().all()] or [outputs[0].double()]
+        several = every[0].shape[1] > 1
+        low, high = min(float(one.min()) for one in every), max(float(one.max()) for one in every)
+        return cls(
+            low,
+            high,
+            every[0].shape[1],
+            several and all(_is_one(one.sum(1)) for one in every),
+            several and high < _CLOSE and all(_is_one(one.exp().sum(1)) for one in every),
+            every[0][0, 0].numel() > 1 and all(_is_one(one.sum((2, 3))) for one in every),
+            high - low > _CLOSE,
+        )
+
+    def within(self, low: float, high: float) -> bool:
+        return self.low >= low - _CLOSE and self.high <= high + _CLOSE
+
+    def described(self) -> str:
+        return f"from {self.low:.3g} to {self.high:.3g}"
+
+
+def _by_name(end: Ending, values: Values) -> Finding | None:
+    """What it is where the last operation has a name; None where that does not tell."""
+    if end.operations <= {"Softmax"} and end.operations:
+        if values.within(0, 1) and values.spread_out and not values.add_up:
+            raise SegcamError(
+                "The network ends in a softmax over the pixels, not over the classes: that is no segmentation. "
+                f"{_SET_IT}"
+            )
+        if values.within(0, 1) and values.channels == 1:
+            if not values.vary:
+                raise SegcamError(
+                    "The network ends in a softmax over a single channel, which is 1 everywhere. It should be a "
+                    "sigmoid, or two channels. To read what it was given, put the network together without it."
+                )
+            return Finding("sigmoid")
+        if values.within(0, 1):
+            note = "sigmoid: of a softmax not all classes are returned, so each is read by itself"
+            return Finding("softmax") if values.add_up else Finding("sigmoid", assumed=note)
+        raise _changed("softmax", values)
+    if end.operations <= {"Sigmoid", "Hardsigmoid"} and end.operations:
+        if values.within(0, 1):
+            return Finding("sigmoid")
+        raise _changed("sigmoid", values)
+    if end.operations <= {"LogSoftmax", "LogSigmoid"} and end.operations and values.high <= _CLOSE:
+        return Finding("log_softmax" if values.logs_add_up else "log_sigmoid")
+    if end.operations == {"Tanh"} and end.scaled and values.within(0, 1):
+        return Finding("sigmoid")
+    if end.operations <= {"Tanh", "Hardtanh"} and end.operations and values.within(-1, 1) and values.low < 0:
+        return Finding("tanh", assumed="tanh, 0 of which is a probability of one half")
+    return None
+
+
+def _by_values(end: Ending, values: Values) -> Finding:
+    """What it is where only the values tell, if they do."""
+    is_bound = not end.operations <= {"Relu"} or not end.operations or end.clamped == (0.0, 1.0)
+    if values.within(0, 1) and values.vary and is_bound:
+        activation: Activation = "softmax" if values.add_up else "sigmoid"
+        reason = "its values add up to 1" if values.add_up else "its values stay between 0 and 1"
+        return Finding(activation, assumed=f"{activation}, since {reason}")
+    if values.logs_add_up:
+        return Finding("log_softmax", assumed="log_softmax, since its exponentials add up to 1")
+    bent = sorted(end.operations & _BENDS)
+    if bent:
+        doubt = f"The network ends in {bent[0].lower()}: its output is taken for logits, which it may not be."
+        return Finding("none", doubt=doubt)
+    return Finding("none")
+
+
+def _changed(title: str, values: Values) -> SegcamError:
+    return SegcamError(
+        f"The network ends in a {title}, but its output is no probability: it runs {values.described()}. {_SET_IT}"
+    )
+
+
+def _gives(before: torch.Tensor, activation: Activation, output: torch.Tensor) -> bool:
+    if before.shape != output.shape:
+        return False
+    return bool(
+        torch.allclose(
+            activated(before.detach().float(), activation), output.detach().float(), atol=_CLOSE, equal_nan=True
+        )
+    )
+
+
+def _is_one(values: torch.Tensor) -> bool:
+    return bool((values - 1).abs().max() <= 1e-3)
