@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
 
@@ -17,7 +18,7 @@ from napari_segcam.budget import refuse_large_frame
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine, Frame, name_of
 from napari_segcam.imaging.dicom_decoder import PALETTE_KEYWORDS, FrameDecoder, refuse_undecodable
-from napari_segcam.imaging.dicom_frames import FrameSpans, Span, locate_encapsulated, locate_native, read_spans
+from napari_segcam.imaging.dicom_frames import Located, Span, locate_encapsulated, locate_native, read_spans
 from napari_segcam.imaging.dicom_header import CALIBRATION_KEYWORDS, frame_rate_of, spacing_of, tissue_region_of
 from napari_segcam.imaging.dicom_reading import read_header
 from napari_segcam.imaging.dicom_values import VALUE_KEYWORDS
@@ -53,6 +54,7 @@ HEADER_KEYWORDS = (
 )
 _PIXEL_DATA = (0x7FE0, 0x0010)
 _UNDEFINED_LENGTH = 0xFFFFFFFF
+_PADDING = 16  # bytes at most behind the last frame
 
 
 class DicomCine(Cine):
@@ -81,8 +83,6 @@ class DicomCine(Cine):
         self.path = path
         with dicom_errors(path), path.open("rb") as file:
             header = read_header(file, HEADER_KEYWORDS)
-            if header.get("NumberOfFrames") is None:
-                header.NumberOfFrames = 1
             refuse_undecodable(header, path.name)
             vr, pixels = pixel_element(file, header)
             _refuse_unusual(header)
@@ -90,9 +90,12 @@ class DicomCine(Cine):
                 path.name,
                 (header.Rows, header.Columns, header.SamplesPerPixel),
                 header.BitsAllocated // 8,
-                header.NumberOfFrames,
+                header.get("NumberOfFrames") or 1,
             )
-            self._spans, photometric = _locate_frames(file, header, pixels)
+            located, photometric = _locate_frames(file, header, pixels)
+            self._spans = located.spans
+            header.NumberOfFrames = 1  # they are decoded one by one
+            self.notes = filter(None, (located.note, _settle_planes(file, header, located)))
             self._decoder = FrameDecoder(header, photometric, vr)
             self.frame_rate = frame_rate_of(header)
             self.spacing_mm = spacing_of(header)
@@ -171,31 +174,48 @@ def _refuse_unusual(header: Dataset) -> None:
         raise ValueError(f"{header.BitsStored} bits stored in {header.BitsAllocated} per pixel are not supported")
     if not header.Rows or not header.Columns:
         raise ValueError(f"its frames have the size {header.Rows}×{header.Columns}")
-    if header.NumberOfFrames < 1:
-        raise ValueError(f"it holds {header.NumberOfFrames} frames")
 
 
-def _locate_frames(file: BinaryIO, header: Dataset, pixels: Span) -> tuple[list[FrameSpans], str]:
+def _locate_frames(file: BinaryIO, header: Dataset, pixels: Span) -> tuple[Located, str]:
     """Where each frame lies, and the photometric interpretation that the frames really have.
 
     Raises:
-        ValueError: if frames are missing.
+        ValueError: if there is no whole frame.
     """
     file_length = os.fstat(file.fileno()).st_size
-    frames, photometric = int(header.NumberOfFrames), str(header.PhotometricInterpretation)
+    stated, photometric = int(header.get("NumberOfFrames") or 0), str(header.PhotometricInterpretation)
+    frames = stated if stated > 0 else None
     if header.file_meta.TransferSyntaxUID.is_encapsulated:
         return locate_encapsulated(file, pixels.offset, file_length, frames), photometric
     if pixels.length == _UNDEFINED_LENGTH:
         raise ValueError("its pixel data have no length, but are not compressed")
-    available = Span(pixels.offset, min(pixels.length, file_length - pixels.offset))
     frame_length = header.Rows * header.Columns * header.SamplesPerPixel * header.BitsAllocated // 8
     if photometric == "YBR_FULL_422":
         # Two pixels share their colour and so need 4 bytes instead of 6; some files say so and store all 6.
-        if available.length >= frames * frame_length:
+        packed = frame_length * 2 // 3
+        if 0 <= pixels.length - (frames or 1) * frame_length < min(packed, _PADDING):
             photometric = "YBR_FULL"
         else:
-            frame_length = frame_length * 2 // 3
-    return locate_native(available, frames, frame_length), photometric
+            frame_length = packed
+    return locate_native(pixels, frames, frame_length, file_length), photometric
+
+
+def _settle_planes(file: BinaryIO, header: Dataset, located: Located) -> str | None:
+    """Say in the header whether colours follow one another by pixel or by plane, where it lacks that; a note on it.
+
+    Most of an ultrasound picture is gray: its three colours are alike where they are taken for what they are.
+    """
+    if header.SamplesPerPixel == 1 or header.get("PlanarConfiguration") in (0, 1):
+        return None
+    header.PlanarConfiguration = 0
+    if header.file_meta.TransferSyntaxUID.is_encapsulated or header.PhotometricInterpretation != "RGB":
+        return None
+    stored = np.frombuffer(read_spans(file, located.spans[0]), f"u{header.BitsAllocated // 8}").astype(np.int32)
+    by_pixel, by_plane = stored.reshape(-1, 3), stored.reshape(3, -1).T
+    if np.ptp(by_plane, axis=1).mean() < np.ptp(by_pixel, axis=1).mean():
+        header.PlanarConfiguration = 1
+    order = "plane by plane" if header.PlanarConfiguration else "pixel by pixel"
+    return f"The header does not say in which order its colours are stored: they are taken {order}."
 
 
 def _one_line(error: Exception) -> str:

@@ -45,9 +45,14 @@ def frame_rate_of(header: Dataset) -> float | None:
 
 
 def tissue_region_of(header: Dataset) -> tuple[slice, slice] | None:
-    """Rows and columns of the (largest) 2-D tissue region, None where there is none that can be trusted."""
+    """Rows and columns that hold all 2-D tissue regions, as of two displays; None where none can be trusted."""
     boxes = [_box(region, header) for region in _tissue_regions(header)]
-    return max(boxes, key=lambda box: (box[0].stop - box[0].start) * (box[1].stop - box[1].start), default=None)
+    if not boxes:
+        return None
+    rows, columns = (
+        slice(min(side.start for side in sides), max(side.stop for side in sides)) for sides in zip(*boxes, strict=True)
+    )
+    return rows, columns
 
 
 def spacing_of(header: Dataset) -> tuple[float, float] | None:
