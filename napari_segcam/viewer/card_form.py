@@ -27,7 +27,8 @@ _NORMALISATIONS = (
 )
 _RULES = (("padded", "pad"), ("resized", "resize"), ("letterboxed", "letterbox"))
 _LARGEST = 8192
-_WITH_A_FIELD = ("normalisation", "classes", "encoder")  # what else is assumed are options of the architecture
+_OVERLAP = (("exclude each other", False), ("may overlap", True))
+_WITH_A_FIELD = ("normalisation", "classes_overlap", "encoder")  # what else is assumed are options of the architecture
 
 
 class CardForm(QWidget):
@@ -56,6 +57,10 @@ class CardForm(QWidget):
             side.setRange(0, _LARGEST)
             side.setSpecialValueText(f"{what.lower()}: auto")
             side.setToolTip(f"{what} in pixels; auto: the frame's own, to the nearest that the network can take")
+        self.overlap = Choice(
+            "Exclude each other: every pixel has one class, the likeliest, and the first is the background (softmax). "
+            "May overlap: each class is cut at the threshold by itself, as an organ and the lesion in it (sigmoid)"
+        )
         self.threshold = QDoubleSpinBox()
         self.threshold.setRange(0.01, 0.99)
         self.threshold.setSingleStep(0.05)
@@ -66,6 +71,7 @@ class CardForm(QWidget):
         self._rows = form(
             ("normalisation", self.normalisation),
             ("size", self.rule),
+            ("classes", self.overlap),
             ("threshold", self.threshold),
             ("notes", self.notes),
         )
@@ -87,6 +93,7 @@ class CardForm(QWidget):
         self.rule.chosen.connect(self._touches("size"))
         self.size_y.valueChanged.connect(self._touches("size"))
         self.size_x.valueChanged.connect(self._touches("size"))
+        self.overlap.chosen.connect(self._touches("classes_overlap"))
         self.threshold.valueChanged.connect(self._touches("threshold"))
         self.notes.textEdited.connect(self._touches("notes"))
         self.classes.renamed.connect(self._touches("class_names"))
@@ -113,8 +120,10 @@ class CardForm(QWidget):
         self.threshold.setEnabled(network.segments and not network.has_background)
         self.notes.setText(card.notes)
         self._offer_options({name: value for name, value in assumed.items() if name not in _WITH_A_FIELD})
+        self._offer_overlap(network)
         first_drawn = int(network.has_background) if network.segments else network.classes
-        self.classes.offer(network.class_names, class_colours(network.classes, colours), first_drawn)
+        drawn = class_colours(network.classes, colours, overlap=network.classes_overlap)
+        self.classes.offer(network.class_names, drawn, first_drawn)
         self._touched.clear()
         self._refresh()
 
@@ -139,6 +148,8 @@ class CardForm(QWidget):
             sides = {"height": self.size_y.value(), "width": self.size_x.value()}
             is_padded = self.rule.value == "pad"
             fields["size"] = {"rule": self.rule.value} | {k: v for k, v in sides.items() if v and not is_padded}
+        if "classes_overlap" in self._touched and self.overlap.value is not None:
+            fields["classes_overlap"] = self.overlap.value
         if "threshold" in self._touched:
             fields["threshold"] = self.threshold.value()
         if "notes" in self._touched:
@@ -154,6 +165,15 @@ class CardForm(QWidget):
 
     def _statistics(self) -> tuple[tuple[str, QLineEdit], tuple[str, QLineEdit]]:
         return ("mean", self.mean), ("std", self.std)
+
+    def _offer_overlap(self, network: Network) -> None:
+        """Whether the classes overlap, of several."""
+        self._rows.setRowVisible(self.overlap, network.classes > 1)
+        if "classes_overlap" in network.assumed:  # the same again, once chosen, is no longer assumed
+            self.overlap.offer([(f"assumed: {_OVERLAP[0][0]}", None), *_OVERLAP])
+            self.overlap.setCurrentIndex(0)
+        else:
+            self.overlap.offer(_OVERLAP, network.classes_overlap)
 
     def _offer_options(self, assumed: dict[str, str]) -> None:
         """One row for each option of the architecture that the weights leave open."""

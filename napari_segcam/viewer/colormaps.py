@@ -43,17 +43,20 @@ def signed_colormap(floor: float) -> Colormap:
     return Colormap(colours, name=f"segcam signed {floor:g}", display_name="against – for")
 
 
-def class_colours(classes: int, given: Sequence[str] = ()) -> tuple[str, ...]:
-    """A colour ``#rrggbb`` for each output channel; of several the first is the background's, which is not drawn.
+def class_colours(classes: int, given: Sequence[str] = (), *, overlap: bool = False) -> tuple[str, ...]:
+    """A colour ``#rrggbb`` for each output channel; of several that exclude each other the first is the background's,
+    which is not drawn.
 
     Args:
         classes: how many channels there are.
         given: one for each; where there are more or fewer, the usual ones are taken.
+        overlap: whether the classes do.
     """
     if given and len(given) == classes:
         return tuple(given)
-    usual = tuple(islice(cycle(CLASS_COLOURS), max(1, classes - 1)))
-    return usual if classes == 1 else ("#000000", *usual)
+    has_background = classes > 1 and not overlap
+    usual = tuple(islice(cycle(CLASS_COLOURS), classes - has_background))
+    return ("#000000", *usual) if has_background else usual
 
 
 def class_colormap(classes: int, given: Sequence[str] = ()) -> DirectLabelColormap:

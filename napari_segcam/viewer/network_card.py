@@ -34,9 +34,11 @@ def card_text(network: Network, colours: Sequence[str] = ()) -> str:
 
 def still_assumed(network: Network, card: ModelCard) -> dict[str, str]:
     """What is assumed of a network once another card goes with it; as ``Network.assumed``."""
+    from napari_segcam.network.overlap import overlap_assumed
+
     given = {*card.options, *card.model_fields_set}
-    if card.class_names:
-        given.add("classes")
+    if not overlap_assumed(card, network.seen):
+        given.add("classes_overlap")
     return {name: value for name, value in network.assumed.items() if name not in given}
 
 
@@ -48,8 +50,8 @@ def _facts(network: Network, colours: Sequence[str]) -> Iterator[tuple[str, str]
     if values == "custom":
         values += f": mean {_numbers(card.mean)}, std {_numbers(card.std)}"
     yield "normalisation", values + _assumed(assumed.pop("normalisation", None) is not None)
-    yield "classes", _classes(network, colours) + _assumed(assumed.pop("classes", None) is not None)
-    yield "gives", _output(network)
+    yield "classes", _classes(network, colours)
+    yield "gives", _output(network) + _assumed(assumed.pop("classes_overlap", None) is not None)
     counts = {kind: sum(stage.kind == kind for stage in network.stages) for kind in ("encoder", "decoder")}
     yield "stages", f"{counts['encoder']} encoder, {counts['decoder']} decoder"
     yield "weights", f"{_count(sum(weights.numel() for weights in network.module.parameters()))} parameters"
@@ -70,7 +72,7 @@ def _size(network: Network) -> str:
 def _classes(network: Network, colours: Sequence[str]) -> str:
     names = [escape(name) for name in network.class_names[:_CLASSES_SHOWN]]
     if network.segments:
-        drawn = class_colours(network.classes, colours)
+        drawn = class_colours(network.classes, colours, overlap=network.classes_overlap)
         first = int(network.has_background)  # is not drawn
         names = [
             name if index < first else f"<span style='color: {drawn[index]}'>■</span>&nbsp;{name}"
@@ -82,7 +84,10 @@ def _classes(network: Network, colours: Sequence[str]) -> str:
 
 def _output(network: Network) -> str:
     if not network.segments:
-        return "<b>classifies whole frames: no mask</b>"
+        each = ", each by itself" if network.classes_overlap else ""
+        return f"<b>classifies whole frames{each}: no mask</b>"
+    if network.classes_overlap:
+        return f"a mask for each class, cut at {network.card.threshold:g}; they may overlap"
     if network.has_background:
         return "a mask of the likeliest class"
     return f"a mask cut at {network.card.threshold:g}"

@@ -99,7 +99,7 @@ def test_what_is_assumed_stands_out_and_can_be_set(widget: CheckpointWidget, fin
     card = widget.session.network.card
     assert (card.normalisation, card.size.height, card.size.width) == ("imagenet", 64, 96)
     assert card.class_names == ("background", "<cyst>", "class 2")
-    assert not {"normalisation", "classes"} & widget.session.network.assumed.keys()
+    assert not {"normalisation", "classes_overlap"} & widget.session.network.assumed.keys()
     assert "resized to 64×96" in widget.card.text()
     assert "&lt;cyst&gt;" in widget.card.text()
     assert list(checkpoint.parent.glob("*.yaml")) == []
@@ -107,6 +107,31 @@ def test_what_is_assumed_stands_out_and_can_be_set(widget: CheckpointWidget, fin
     choose(widget.device, "cpu")  # what was set by hand stays
     finish(widget.session)
     assert widget.session.network.card == card
+
+
+def test_whether_classes_overlap_is_assumed_and_can_be_set(
+    widget: CheckpointWidget, finish: Finish, checkpoint: Path
+) -> None:
+    widget.load(str(checkpoint))
+    finish(widget.session)
+    assert widget.form.overlap.currentText() == "assumed: exclude each other"
+    assert "Nothing tells whether the 3 classes exclude each other or overlap" in widget.card.text()
+    choose(widget.form.overlap, True)
+    widget.apply.click()
+    finish(widget.session)
+    assert widget.session.network.classes_overlap
+    assert widget.form.classes.names() == ("class 0", "class 1", "class 2")
+    assert widget.form.threshold.isEnabled()
+    assert "a mask for each class, cut at 0.5; they may overlap" in widget.card.text()
+    assert widget.card.text().count("■") == 3, "none is the background"
+    assert "Nothing tells" not in widget.card.text()
+    widget.save.click()
+    finish(widget.session)
+    assert read_card(checkpoint.with_name("best_model.segcam.yaml")).classes_overlap
+    choose(widget.form.overlap, False)
+    widget.apply.click()
+    finish(widget.session)
+    assert widget.session.network.has_background
 
 
 def test_what_was_not_touched_stays_assumed(widget: CheckpointWidget, finish: Finish, checkpoint: Path) -> None:
@@ -140,6 +165,7 @@ def test_a_custom_normalisation_is_asked_for_its_numbers(
 ) -> None:
     widget.load(str(checkpoint))
     finish(widget.session)
+    told.clear()
     choose(widget.form.normalisation, "custom")
     widget.apply.click()
     widget.form.mean.setText("0.5, 0.4")
@@ -196,7 +222,7 @@ def test_the_card_is_saved_and_found_again(
     assert card.sha256 == widget.session.network.sha256
     comments = path.read_text(encoding="utf-8").partition("#   ")[2]
     assert "decoder_interpolation" in comments
-    assert not {name for name in ("normalisation", "classes") if name in comments}
+    assert not {name for name in ("normalisation", "classes_overlap") if name in comments}
     assert widget.session.network.card.normalisation == "unit"  # what is saved is what runs
     assert widget.session.class_colours[1] == "#00ff00"
     assert answers.asked == []
