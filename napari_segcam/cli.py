@@ -190,7 +190,7 @@ def explain(
     classes_overlap: ClassesOverlap = None,
 ) -> None:
     """Write the masks, the heatmaps and the attention figures of an image or cine."""
-    from napari_segcam.batch.true_masks import open_truth
+    from napari_segcam.batch.truth import Truth
     from napari_segcam.batch.wishes import Wishes
     from napari_segcam.commands.explaining import explain_cine
     from napari_segcam.commands.images import print_notes
@@ -225,7 +225,7 @@ def explain(
     source = ModelSource(checkpoint, architecture, encoder, network_factory, device, image_size, classes_overlap)
     with _console.status(f"Loading {source.title} …"):
         network = source.load()
-    true_masks = open_truth(truth) if truth else None
+    true_masks = Truth.of_file(truth, network) if truth else None
     movies = movie.split(",") if movie is not None else []
     options = _plain(context.params)
     if not explain_cine(

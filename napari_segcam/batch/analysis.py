@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_segcam.batch.true_masks import true_mask
+from napari_segcam.batch.truth import Truth
 from napari_segcam.batch.wishes import Wishes
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
@@ -72,21 +72,21 @@ class Analysis:
         return Target(index, region, cast("Score", self.wishes.score))  # which refuses others
 
     def explanations(
-        self, cine: Cine, numbers: Sequence[int], truth: Cine | None = None
+        self, cine: Cine, numbers: Sequence[int], truth: Truth | None = None
     ) -> Iterator[tuple[int, Explanation]]:
         """Frame number and explanation, for each frame, method and class; it ends early when cancelled.
 
         Args:
             cine: whose frames are explained.
             numbers: of the frames.
-            truth: true masks, one per frame of the cine, or one for all.
+            truth: that goes with the cine.
 
         Raises:
             SegcamError: if a frame or its truth does not go with the network.
         """
         crop = parse_crop(self.wishes.crop, cine)
         for number in numbers:
-            masks = {index: true_mask(truth, number, index, self.network) for index in self.classes}
+            masks = {index: truth.mask(number, index) if truth else None for index in self.classes}
             for explanation in self.of_frame(cine[number], cine.value_range, crop, masks):
                 yield number, explanation
 

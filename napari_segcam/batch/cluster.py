@@ -170,5 +170,5 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 def _anywhere(image: BatchImage) -> BatchImage:
     """The image with paths that mean the same in every process."""
-    truth = image.truth and Path(os.path.abspath(image.truth))
-    return replace(image, path=Path(os.path.abspath(image.path)), truth=truth)
+    truth, *class_truths = (path and Path(os.path.abspath(path)) for path in (image.truth, *image.class_truths))
+    return replace(image, path=Path(os.path.abspath(image.path)), truth=truth, class_truths=tuple(class_truths))

@@ -13,7 +13,8 @@ from napari_segcam.batch.analysis import Analysis
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.pictures import overlay_jpeg, sheet_jpeg
 from napari_segcam.batch.rows import Row, rows_of
-from napari_segcam.batch.true_masks import Colour, check_truth, open_truth, true_mask
+from napari_segcam.batch.true_masks import Colour
+from napari_segcam.batch.truth import Truth
 from napari_segcam.errors import SegcamError, one_line
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.files import safe_name, sha256_of
@@ -145,20 +146,19 @@ def _checksums(image: BatchImage) -> dict[str, str | None]:
     """Of the image and its true mask as they are now."""
     return {
         "sha256": sha256_of(image.file),
-        "truth_sha256": sha256_of(image.truth_file) if image.truth_file else None,
+        "truth_sha256": image.truth_sha256(),
     }
 
 
 def _frames(
     image: BatchImage, cine: Cine, analysis: Analysis, colours: Mapping[str, Colour] | None
 ) -> Iterator[_FrameResult]:
-    truth = open_truth(image.truth, in_colours=colours is not None) if image.truth else None
+    truth = Truth.of_image(image, analysis.network, colours)
     if truth is not None:
-        check_truth(truth, cine, analysis.network)
+        truth.check(cine)
     crop = parse_crop(analysis.wishes.crop, cine)
-    network = analysis.network
     for number, frame in enumerate(cine):
-        masks = {index: true_mask(truth, number, index, network, colours) for index in analysis.classes}
+        masks = {index: truth.mask(number, index) if truth else None for index in analysis.classes}
         explanations = list(analysis.of_frame(frame, cine.value_range, crop, masks))
         truths = [masks.get(one.target.class_index, masks.get(None)) for one in explanations]
         yield _FrameResult(number, frame, explanations, truths)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.files import refuse_no_file, safe_name
+from napari_segcam.files import refuse_no_file, safe_name, sha256_of
 from napari_segcam.imaging.cine import without_suffix
 from napari_segcam.imaging.file_kind import DICOM_DIRECTORY, STACKS, FileKind, kind_of, read_head
 from napari_segcam.imaging.file_part import file_part
@@ -32,6 +32,7 @@ class BatchImage:
         name: its path within the folder, or as the list has it, with slashes.
         path: where it is read.
         truth: its true mask, None where there is none.
+        class_truths: instead of that, of a network whose classes overlap, the true mask of each class, or None.
         truth_name: the same as the results have it: its path within the folder of masks, or as the list has it.
         picture: a relative path for pictures of it, without a suffix, which no other image of the batch has.
     """
@@ -40,6 +41,7 @@ class BatchImage:
     path: Path
     truth: Path | None = None
     truth_name: str = ""
+    class_truths: tuple[Path | None, ...] = ()
     picture: str = ""
 
     @property
@@ -54,9 +56,18 @@ class BatchImage:
         return file_part(self.path).path
 
     @property
-    def truth_file(self) -> Path | None:
-        """The same of the true mask."""
-        return file_part(self.truth).path if self.truth else None
+    def truth_files(self) -> tuple[Path, ...]:
+        """The same of its true masks."""
+        return tuple(file_part(path).path for path in (self.truth, *self.class_truths) if path is not None)
+
+    def truth_sha256(self) -> str | None:
+        """Of its true masks as they are now; None where it has none.
+
+        Raises:
+            SegcamError: if they cannot be read.
+        """
+        digests = [sha256_of(path) for path in self.truth_files]
+        return hashlib.sha256("".join(digests).encode()).hexdigest() if len(digests) > 1 else next(iter(digests), None)
 
     @property
     def printed(self) -> str:

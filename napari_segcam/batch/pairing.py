@@ -16,22 +16,59 @@ from napari_segcam.imaging.cine import without_suffix
 _MASK_ENDING = re.compile(r"[ _.-](masks?|seg|segmentation|gt|groundtruth|ground_truth|annotation|labels?)$", re.I)
 
 
-def without_masks(images: Sequence[BatchImage]) -> list[BatchImage]:
-    """The images that are not masks of others: NAME_Annotation.png beside NAME.png is one."""
+def without_masks(images: Sequence[BatchImage], class_names: Sequence[str] = ()) -> list[BatchImage]:
+    """The images that are not masks of others: NAME_Annotation.png beside NAME.png is one.
+
+    Args:
+        images: as they were listed.
+        class_names: of classes that overlap, of which NAME_CLASS.png is a mask too.
+    """
     stems = {_stem(image.name) for image in images}
-    return [
-        image
-        for image in images
-        if _stem(image.name) == _image_stem(image.name) or _image_stem(image.name) not in stems
-    ]
+
+    def is_mask(image: BatchImage) -> bool:
+        told = class_of(image.name, "", class_names)
+        given_away = {_image_stem(image.name), *([told[1]] if told else [])} - {_stem(image.name)}
+        return bool(given_away & stems)
+
+    return [image for image in images if not is_mask(image)]
 
 
-def with_truths(images: Sequence[BatchImage], folder: Path) -> list[BatchImage]:
+def class_of(name: str, folder: str, class_names: Sequence[str]) -> tuple[int, str] | None:
+    """Which of several classes a true mask is of, and the stem that its name gives away of its image; None if it tells
+    none.
+
+    A name ends in the class's (NAME_CLASS, NAME_CLASS_mask, NAME_mask_CLASS, or the class alone), or it lies in a
+    folder that is called as the class.
+
+    Args:
+        name: the mask's path within the folder of masks.
+        folder: that folder's own name.
+        class_names: of all classes; the longest that fits is meant.
+    """
+    stem = _image_stem(name)
+    for index, key in sorted(enumerate(map(_key, class_names)), key=lambda item: -len(item[1])):
+        ending = re.search(rf"(^|[ _./-]){re.escape(key)}$", _key(stem))
+        if ending:
+            return index, _MASK_ENDING.sub("", stem[: ending.start()]) if ending.start() else ""
+        parts = stem.split("/")
+        if key in map(_key, parts[:-1]):
+            at = list(map(_key, parts)).index(key)
+            return index, "/".join(parts[:at] + parts[at + 1 :])
+    own = next((index for index, key in enumerate(map(_key, class_names)) if key == _key(folder)), None)
+    return None if own is None else (own, stem)
+
+
+def with_truths(images: Sequence[BatchImage], folder: Path, class_names: Sequence[str] = ()) -> list[BatchImage]:
     """The images, each with its true mask from a folder where there is one.
 
     A mask has its image's path within the folder, or at least its name; with another suffix if need be, and with an
     ending such as _mask, _seg, _GT, _label or _Annotation if it has one. A file that is itself one of the images is no
-    mask.
+    mask. Of classes that overlap there may be a file for each, as ``class_of`` tells them.
+
+    Args:
+        images: of the batch.
+        folder: of the true masks.
+        class_names: of classes that overlap.
 
     Raises:
         SegcamError: if the folder holds no mask of any of the images, or two of one.
@@ -41,18 +78,49 @@ def with_truths(images: Sequence[BatchImage], folder: Path) -> list[BatchImage]:
     own = {_absolute(image.path) for image in images}
     by_path: dict[str, list[BatchImage]] = defaultdict(list)
     by_name: dict[str, list[BatchImage]] = defaultdict(list)
+    of_class: dict[tuple[int, str], list[BatchImage]] = defaultdict(list)
     for mask in images_of(folder):
-        if _absolute(mask.path) not in own:
+        if _absolute(mask.path) in own:
+            continue
+        told = class_of(mask.name, folder.resolve().name, class_names)
+        if told is not None:
+            of_class[told].append(mask)
+            if "/" in told[1]:
+                of_class[told[0], PurePosixPath(told[1]).name].append(mask)
+        else:
             stem = _image_stem(mask.name)
             by_path[stem].append(mask)
             by_name[PurePosixPath(stem).name].append(mask)
-    paired = [_paired(image, by_path, by_name) for image in images]
-    if not any(image.truth for image in paired):
+    paired = [
+        _paired_by_class(image, of_class, len(class_names)) or _paired(image, by_path, by_name) for image in images
+    ]
+    if not any(image.truth_files for image in paired):
         raise SegcamError(
             f"{folder} holds no true mask of any image: a mask is named as its image ({images[0].name}), or with an "
             "ending such as _mask, _seg, _GT or _Annotation."
+            + (" Of classes that overlap there may be one for each: NAME_CLASS." if class_names else "")
         )
     return paired
+
+
+def _paired_by_class(
+    image: BatchImage, of_class: dict[tuple[int, str], list[BatchImage]], classes: int
+) -> BatchImage | None:
+    """The image with a true mask for each class of which there is one; None where there is none of any."""
+    stem = _stem(image.name)
+    masks: list[BatchImage | None] = []
+    for index in range(classes):
+        found = of_class.get((index, stem)) or of_class.get((index, PurePosixPath(stem).name)) or []
+        if len(found) > 1:
+            raise SegcamError(
+                f"Two true masks of one class go with the image {image.name}: {found[0].path} and {found[1].path}. "
+                "Remove one."
+            )
+        masks.append(found[0] if found else None)
+    if not any(masks):
+        return None
+    names = ", ".join(mask.printed for mask in masks if mask)
+    return replace(image, class_truths=tuple(mask.path if mask else None for mask in masks), truth_name=names)
 
 
 def _paired(
@@ -76,6 +144,11 @@ def _stem(name: str) -> str:
 def _image_stem(name: str) -> str:
     """The stem that a mask of this name gives away of its image."""
     return _MASK_ENDING.sub("", _stem(name))
+
+
+def _key(name: str) -> str:
+    """A name as it is compared: file names seldom hold blanks."""
+    return re.sub(r"[ _-]", "_", name.casefold())
 
 
 def _absolute(path: Path) -> str:

@@ -114,9 +114,6 @@ class Batch:
         source, out, truth = Path(source), Path(out), Path(truth) if truth is not None else None
         self.wishes, self.outputs = wishes or Wishes(), outputs or Outputs()
         found = _listed(source, out, truth)
-        self.images = sample(found, num_samples, seed)
-        if self.wishes.needs_truth and not any(image.truth for image in self.images):
-            raise SegcamError(f"The region {self.wishes.region} needs true masks: give their folder with --truth.")
         self.folder = RunFolder(out)
         begun = (self.folder.settings() or {}).get("compute", {}).get("threads")
         self._threads = threads or begun or torch.get_num_threads()
@@ -125,6 +122,10 @@ class Batch:
             self.network, self._model = _loaded(model, cluster, loaded)
             self._analysis = Analysis(self.network, self.wishes, cancelled=cancelled)
         any_cine = ArrayCine(np.zeros((1, 1), np.uint8))  # what is wrong is refused once, not for every image
+        found = _with_truths(found, source, truth, self.network)
+        self.images = sample(found, num_samples, seed)
+        if self.wishes.needs_truth and not any(image.truth_files for image in self.images):
+            raise SegcamError(f"The region {self.wishes.region} needs true masks: give their folder with --truth.")
         if self.wishes.crop != "auto":
             parse_crop(self.wishes.crop, any_cine)
         if self.wishes.value_range is not None:
@@ -248,12 +249,18 @@ def _listed(source: Path, out: Path, truth: Path | None) -> list[BatchImage]:
     leave_out = [out]
     if truth is not None and not source.resolve().is_relative_to(truth.resolve()):
         leave_out.append(truth)
-    images = without_masks(images_of(source, *leave_out))
+    return without_masks(images_of(source, *leave_out))
+
+
+def _with_truths(images: Sequence[BatchImage], source: Path, truth: Path | None, network: Network) -> list[BatchImage]:
+    """The images with their true masks, which may be named for the network's classes, and without those masks."""
+    names = network.class_names if network.classes_overlap and network.segments else ()
+    images = without_masks(images, names)
     if truth is None:
         return images
     if any(image.truth for image in images):
         raise SegcamError(f"{source} has a column of true masks already: leave --truth out, or that column.")
-    return with_truths(images, truth)
+    return with_truths(images, truth, names)
 
 
 def _loaded(

@@ -100,7 +100,7 @@ class RunFolder:
         if record is None:
             return False
         try:
-            truth = sha256_of(image.truth_file) if image.truth_file else None
+            truth = image.truth_sha256()
             same = record.get("sha256") == sha256_of(image.file) and record.get("truth_sha256") == truth
         except SegcamError:  # it has gone, or can no longer be read: its turn will tell
             return False

@@ -23,9 +23,10 @@ from napari_segcam.network.network import Network
 Colour = tuple[int, int, int]
 """Red, green and blue, 0–255."""
 
-_OF_OVERLAPPING = (
-    "Give a stack (TIFF, DICOM) with one mask for each class in this order, or say in the model card which numbers "
-    "in the true masks each class has (class_values)."
+OF_OVERLAPPING = (
+    "Give a file for each class (NAME_CLASS.png, or a folder for each class), or a stack (TIFF, DICOM) with one mask "
+    "for each class in this order, or say in the model card which numbers in the true masks each class has "
+    "(class_values)."
 )
 
 
@@ -77,19 +78,17 @@ def true_mask(
     if overlap and colours is not None:
         raise SegcamError(
             f"The truth {truth.name} is painted, so that a pixel has one class, but those of the network overlap. "
-            f"{_OF_OVERLAPPING}"
+            f"{OF_OVERLAPPING}"
         )
     if overlap and not network.card.class_values:
         _refuse_no_stack(truth, network)
-        return _not_black(truth[index or 0])
-    if len(truth) > 1 and number >= len(truth):
-        raise SegcamError(f"The truth {truth.name} has {len(truth)} frames: there is none for frame {number}.")
-    mask: NDArray[Any] = truth[number if len(truth) > 1 else 0]
+        return not_black(truth[index or 0])
+    mask = mask_of_frame(truth, number)
     if colours is not None:
         return _painted(mask, colours, network.class_names[index or 0], truth.name)
     has_values = network.segments and network.card.class_values
     if not has_values and (network.classes == 1 or not network.segments):
-        return _not_black(mask)
+        return not_black(mask)
     if mask.ndim == 3 and (mask == mask[..., :1]).all():  # numbers, saved as an image in colour
         mask = mask[..., 0]
     if has_values:
@@ -113,6 +112,28 @@ def true_mask(
     return np.asarray(mask == index)
 
 
+def mask_of_frame(truth: Cine, number: int) -> NDArray[Any]:
+    """What a truth with one mask per frame, or one for all, holds for a frame.
+
+    Raises:
+        SegcamError: if there is none for this frame.
+    """
+    if len(truth) > 1 and number >= len(truth):
+        raise SegcamError(f"The truth {truth.name} has {len(truth)} frames: there is none for frame {number}.")
+    return truth[number if len(truth) > 1 else 0]
+
+
+def check_frames(truth: Cine, cine: Cine) -> None:
+    """Refuse a truth of another size than an image, or with masks neither for all frames nor for each.
+
+    Raises:
+        SegcamError: if so.
+    """
+    _refuse_size(truth, cine)
+    if len(truth) not in (1, len(cine)):
+        raise SegcamError(f"The truth {truth.name} has {len(truth)} frames, but the image has {len(cine)}.")
+
+
 def check_truth(truth: Cine, cine: Cine, network: Network) -> None:
     """Refuse a truth that does not go with the frames of an image.
 
@@ -120,20 +141,16 @@ def check_truth(truth: Cine, cine: Cine, network: Network) -> None:
         SegcamError: if it has another size, or masks neither for all frames nor for each; or if, of classes that
             overlap, it cannot be told whether its masks are of the frames or of the classes.
     """
-    if truth.frame_shape[:2] != cine.frame_shape[:2]:
-        (height, width), (true_height, true_width) = cine.frame_shape[:2], truth.frame_shape[:2]
-        raise SegcamError(
-            f"The truth {truth.name} has {true_width}×{true_height} pixels, but the image {width}×{height}."
-        )
+    _refuse_size(truth, cine)
     if network.classes_overlap and network.segments and not network.card.class_values:
         _refuse_no_stack(truth, network)
         if len(cine) == len(truth):
             raise SegcamError(
                 f"The truth {truth.name} has {len(truth)} masks, as many as the image has frames and the network "
-                f"classes: which they are of cannot be told. {_OF_OVERLAPPING}"
+                f"classes: which they are of cannot be told. {OF_OVERLAPPING}"
             )
-    elif len(truth) not in (1, len(cine)):
-        raise SegcamError(f"The truth {truth.name} has {len(truth)} frames, but the image has {len(cine)}.")
+    else:
+        check_frames(truth, cine)
 
 
 def read_colours(path: Path) -> dict[str, Colour]:
@@ -173,15 +190,24 @@ def hex_colour(text: str) -> Colour:
     return red, green, blue
 
 
+def _refuse_size(truth: Cine, cine: Cine) -> None:
+    if truth.frame_shape[:2] != cine.frame_shape[:2]:
+        (height, width), (true_height, true_width) = cine.frame_shape[:2], truth.frame_shape[:2]
+        raise SegcamError(
+            f"The truth {truth.name} has {true_width}×{true_height} pixels, but the image {width}×{height}."
+        )
+
+
 def _refuse_no_stack(truth: Cine, network: Network) -> None:
     if len(truth) != network.classes:
         raise SegcamError(
             f"The truth {truth.name} has {'one mask' if len(truth) == 1 else f'{len(truth)} masks'}, but the network "
-            f"has {network.classes} classes that overlap ({', '.join(network.class_names)}). {_OF_OVERLAPPING}"
+            f"has {network.classes} classes that overlap ({', '.join(network.class_names)}). {OF_OVERLAPPING}"
         )
 
 
-def _not_black(mask: NDArray[Any]) -> NDArray[np.bool_]:
+def not_black(mask: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a mask ``(Y, X)`` or ``(Y, X, 3)`` of a single class has it."""
     return np.asarray((mask > 0).any(-1) if mask.ndim == 3 else mask > 0)
 
 

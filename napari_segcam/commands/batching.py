@@ -71,7 +71,7 @@ def run_on(console: Console, made: Callable[[Callable[[], bool]], Batch]) -> int
 
 
 def _announce(batch: Batch, console: Console) -> None:
-    with_truth = sum(image.truth is not None for image in batch.images)
+    with_truth = sum(bool(image.truth_files) for image in batch.images)
     console.print(
         f"{len(batch)} images{f', {with_truth} of them with a true mask' if with_truth else ''}; "
         f"{', '.join(batch.wishes.methods)} on {batch.network.device}"

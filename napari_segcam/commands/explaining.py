@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from napari_segcam.batch.analysis import Analysis
+    from napari_segcam.batch.truth import Truth
     from napari_segcam.batch.wishes import Wishes
     from napari_segcam.explanation.explainer import Explainer
     from napari_segcam.explanation.explanation import Explanation
@@ -37,7 +38,7 @@ def explain_cine(
     wishes: Wishes,
     out: Path,
     console: Console,
-    truth: Cine | None = None,
+    truth: Truth | None = None,
     *,
     look: Look | None = None,
     movies: Sequence[str] = (),
@@ -54,7 +55,7 @@ def explain_cine(
         wishes: methods, classes, stages and the like.
         out: the folder to write to.
         console: to report on.
-        truth: true masks, one per frame of the cine, or one for all.
+        truth: that goes with the cine.
         look: how heatmaps are drawn.
         movies: stages that also become a movie, one for each method and class.
         options: what the user typed, in plain values, for the provenance.
@@ -63,7 +64,6 @@ def explain_cine(
         SegcamError: if a wish does not go with the network or the cine, or the folder cannot be written to.
     """
     from napari_segcam.batch.analysis import Analysis
-    from napari_segcam.batch.true_masks import check_truth, true_mask
     from napari_segcam.reporting.exports import attention_rows, write_attention, write_frame
     from napari_segcam.reporting.look import Look
     from napari_segcam.reporting.source import Source
@@ -76,8 +76,8 @@ def explain_cine(
         analysis = Analysis(network, wishes, lambda runs: progress.advance(task, runs), stop.is_set)
         # The first target is refused, if it must be, before anything takes long; so are stages and the folder.
         if truth is not None:
-            check_truth(truth, cine, network)
-        analysis.target(analysis.classes[0], true_mask(truth, numbers[0], analysis.classes[0], network))
+            truth.check(cine)
+        analysis.target(analysis.classes[0], truth.mask(numbers[0], analysis.classes[0]) if truth else None)
         clips = _Clips(analysis, movies)
         _refuse_unwritable(out)
         source = Source.of(cine)

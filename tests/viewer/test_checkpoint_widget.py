@@ -263,6 +263,7 @@ def test_a_card_that_cannot_be_written_is_saved_elsewhere(
 ) -> None:
     widget.load(str(checkpoint))
     finish(widget.session)
+    told.clear()
     elsewhere = tmp_path / "mine.segcam.yaml"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(elsewhere), ""))
     monkeypatch.setattr(card_saving, "card_path", lambda path: path / "no_folder.segcam.yaml")  # below a file
