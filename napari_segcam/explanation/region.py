@@ -128,9 +128,10 @@ class FalseNegative:
 
 @dataclass(frozen=True, eq=False)
 class Painted:
-    """What was drawn, as a bool array ``(Y, X)``."""
+    """What was drawn, as a bool array ``(Y, X)``, and what it is called in the provenance."""
 
     drawing: NDArray[Any]
+    name: str = "drawn"
 
     def __post_init__(self) -> None:
         if np.ndim(self.drawing) != 2:

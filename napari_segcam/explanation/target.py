@@ -63,7 +63,7 @@ class Target:
         if isinstance(self.region, str):
             region = self.region
         elif isinstance(self.region, Painted):
-            region = "drawn"
+            region = self.region.name
         else:
             kept = {key: value for key, value in vars(self.region).items() if not isinstance(value, np.ndarray)}
             region = " ".join([type(self.region).__name__, *(f"{key}={value}" for key, value in kept.items())])

@@ -13,6 +13,7 @@ from napari_segcam.explanation.explanation import Explanation, Heatmap
 from napari_segcam.explanation.stage_maps import find_method
 from napari_segcam.files import safe_name
 from napari_segcam.imaging.cine import Cine
+from napari_segcam.reporting.correction import Correction, outlined
 from napari_segcam.reporting.exports import class_folder
 from napari_segcam.reporting.figures import Mask, Picture, display
 from napari_segcam.reporting.layout import with_strip
@@ -20,7 +21,7 @@ from napari_segcam.reporting.look import Look
 from napari_segcam.reporting.movie import movie_written
 from napari_segcam.reporting.overlays import RESEARCH_ONLY, bar_of, overlay
 from napari_segcam.reporting.scale import Scale, shared_scale
-from napari_segcam.reporting.sheets import class_colours_of, class_of
+from napari_segcam.reporting.sheets import class_of, outline_colours
 
 USUAL_FRAME_RATE = 10.0
 """Of a movie whose cine does not say its own, in frames per second."""
@@ -33,10 +34,11 @@ class _Packed:
     data: bytes
     dtype: np.dtype
     shape: tuple[int, ...]
+    colours: tuple[str, ...]
 
     @classmethod
-    def of(cls, mask: Mask) -> _Packed:
-        return cls(zlib.compress(mask.tobytes(), 1), mask.dtype, mask.shape)
+    def of(cls, mask: Mask, colours: tuple[str, ...]) -> _Packed:
+        return cls(zlib.compress(mask.tobytes(), 1), mask.dtype, mask.shape, colours)
 
     def unpacked(self) -> Mask:
         return np.frombuffer(zlib.decompress(self.data), self.dtype).reshape(self.shape)
@@ -55,20 +57,29 @@ class Clip:
     def __init__(self, stage: str) -> None:
         self.stage = stage
         self._kept: dict[int, tuple[Heatmap, _Packed]] = {}
-        self._colours: tuple[str, ...] = ()
+        self._corrected: dict[int, bool] = {}
         self._words: tuple[str, ...] = ()
         self.name = ""
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def enter(self, number: int, explanation: Explanation) -> None:
-        """Take a frame's explanation in; all must be of one method, class and cine."""
+    def enter(self, number: int, explanation: Explanation, correction: Correction | None = None) -> None:
+        """Take a frame's explanation in; all must be of one method, class and cine.
+
+        Args:
+            number: of the frame.
+            explanation: of it.
+            correction: of the frame, where a reader has painted one; it is outlined where it is explained.
+        """
         heatmap = explanation.heatmaps[self.stage]
-        self._kept[number] = heatmap, _Packed.of(explanation.drawn)
+        outline = _Packed.of(outlined(explanation, correction), outline_colours(explanation, correction))
+        self._kept[number] = heatmap, outline
+        if correction is not None:
+            self._corrected[number] = correction.is_explained
         if not self.name:
             title = find_method(explanation.method).title
-            self._colours, self._words = class_colours_of(explanation), (title, class_of(explanation))
+            self._words = (title, class_of(explanation))
             parts = (explanation.method, class_folder(explanation), heatmap.stage.name)
             self.name = safe_name("_".join(parts))
 
@@ -96,9 +107,15 @@ class Clip:
         heatmap, packed = self._kept[number]
         mask = packed.unpacked()
         picture = display(cine[number], cine.value_range)
-        drawn = overlay(look.overlays[0], picture, heatmap, mask, look, scale=scale, colours=self._colours)
+        drawn = overlay(look.overlays[0], picture, heatmap, mask, look, scale=scale, colours=packed.colours)
         if look.overlays[0] == "side-by-side":  # which says all this itself
             return drawn
         bar = bar_of(look, scale, "all frames", signed=heatmap.signed)
-        words = (f"Frame {number}", heatmap.stage.name, *self._words)
+        words = (f"Frame {number}", heatmap.stage.name, *self._words, *self._of_correction(number))
         return with_strip(drawn, bar, [", ".join(words), RESEARCH_ONLY])
+
+    def _of_correction(self, number: int) -> tuple[str, ...]:
+        is_explained = self._corrected.get(number)
+        if is_explained is None:
+            return ()
+        return ("reader's correction explained",) if is_explained else ("corrected by a reader: prediction explained",)

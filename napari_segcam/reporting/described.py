@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from napari_segcam.explanation.explanation import Explanation, Heatmap
+from napari_segcam.reporting.correction import Correction
 from napari_segcam.reporting.look import Look
 from napari_segcam.reporting.source import Source
 
@@ -25,6 +26,7 @@ def described(
     source: Source | None = None,
     number: int = 0,
     options: Mapping[str, Any] | None = None,
+    correction: Correction | None = None,
 ) -> dict[str, Any]:
     """Provenance, what was found, and of each stage's heatmap the place and the raw range.
 
@@ -34,6 +36,7 @@ def described(
         source: of the frame.
         number: of the frame in its source.
         options: what the user asked for, in plain values.
+        correction: of the frame, where a reader has painted one.
     """
     provenance = explanation.provenance
     return finite(
@@ -45,6 +48,8 @@ def described(
             "look": asdict(look),
             "options": dict(options or {}),
             **_found(explanation),
+            "correction": None if correction is None else correction.described(),
+            "explained_mask": _explained_mask(explanation, correction),
             "heatmaps": {name: _heatmap(heatmap) for name, heatmap in explanation.heatmaps.items()},
         }
     )
@@ -57,6 +62,13 @@ def finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _explained_mask(explanation: Explanation, correction: Correction | None) -> str | None:
+    """Whose mask the heatmaps explain; None where their region is another one, which the target tells."""
+    if correction is not None and correction.is_explained:
+        return "correction"
+    return "prediction" if explanation.target.region == "mask" and explanation.no_mask is None else None
 
 
 def _heatmap(heatmap: Heatmap) -> dict[str, Any]:

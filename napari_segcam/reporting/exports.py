@@ -15,12 +15,14 @@ from PIL import Image
 from napari_segcam.evidence.attention import attention, finite_row
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.files import safe_name, whole_file, write_table
+from napari_segcam.reporting.correction import FILE as CORRECTION_FILE
+from napari_segcam.reporting.correction import Correction, outlined
 from napari_segcam.reporting.described import described
 from napari_segcam.reporting.figures import Picture, display
 from napari_segcam.reporting.heatmap_files import write_npz, write_tiff
 from napari_segcam.reporting.look import Look
 from napari_segcam.reporting.overlays import overlay
-from napari_segcam.reporting.sheets import class_colours_of, class_of, comparison_sheet, explanation_sheet
+from napari_segcam.reporting.sheets import class_of, comparison_sheet, explanation_sheet, outline_colours
 from napari_segcam.reporting.source import Source
 
 ATTENTION_COLUMNS = ("frame", "class", "method", "stage", "mean", "std", "inside", "outside", "ratio", "undefined")
@@ -40,6 +42,7 @@ def write_frame(
     source: Source | None = None,
     number: int = 0,
     options: Mapping[str, Any] | None = None,
+    correction: Correction | None = None,
 ) -> list[Explanation]:
     """Write the explanations of one frame as they come, and then what compares them.
 
@@ -56,6 +59,7 @@ def write_frame(
         source: of the frame.
         number: of the frame in its source.
         options: what the user asked for, in plain values.
+        correction: of this frame, where a reader has painted one.
 
     Returns:
         those that were written.
@@ -70,13 +74,17 @@ def write_frame(
             place /= safe_name(explanation.method)
         if by_class:
             place /= class_folder(explanation)
-        write_explanation(place, frame, explanation, look, source=source, number=number, options=options)
+        write_explanation(
+            place, frame, explanation, look, source=source, number=number, options=options, correction=correction
+        )
         written.append(explanation)
     if by_method and written:
         picture = display(frame, source.value_range if source else None)
         for name, of_class in _by_class(written).items():
             path = folder / (f"comparison_{name}.png" if by_class else "comparison.png")
-            write_png(path, comparison_sheet(picture, of_class, look, title=_title(source, number)))
+            write_png(
+                path, comparison_sheet(picture, of_class, look, title=_title(source, number), correction=correction)
+            )
     return written
 
 
@@ -89,12 +97,14 @@ def write_explanation(
     source: Source | None = None,
     number: int = 0,
     options: Mapping[str, Any] | None = None,
+    correction: Correction | None = None,
 ) -> None:
     """Write one frame's explanation into a folder.
 
     ``frame.png``, ``mask.png`` (labels, where the network gives a mask; of classes that overlap there is a
-    ``mask_CLASS.png`` for each, with 1 where the class is), ``sheet.png`` (everything at a glance),
-    ``STAGE.png`` (heat over frame, with the mask's contour; other kinds of overlay are ``STAGE_KIND.png``),
+    ``mask_CLASS.png`` for each, with 1 where the class is), ``correction.png`` (labels as a reader painted them, where
+    one did), ``sheet.png`` (everything at a glance), ``STAGE.png`` (heat over frame, with the contour of the mask or
+    correction that it explains; other kinds of overlay are ``STAGE_KIND.png``),
     ``STAGE.tif`` and ``heatmaps.npz`` (raw float32 at the stage's own resolution) and, last, ``explanation.json``.
 
     Args:
@@ -105,6 +115,7 @@ def write_explanation(
         source: of the frame; its value range says what black and white are.
         number: of the frame in its source.
         options: what the user asked for, in plain values.
+        correction: of this frame, where a reader has painted one.
 
     Raises:
         SegcamError: if the folder cannot be written to.
@@ -113,20 +124,24 @@ def write_explanation(
     write_png(folder / "frame.png", picture)
     for name, mask in _masks(explanation):
         write_png(folder / name, mask)
-    colours = class_colours_of(explanation)
+    if correction is not None:
+        write_png(folder / CORRECTION_FILE, correction.labels)
+    drawn_mask, colours = outlined(explanation, correction), outline_colours(explanation, correction)
     for name, heatmap in explanation.heatmaps.items():
         stem = safe_name(name)
         for kind in look.overlays:
             suffix = "" if kind == _USUAL_OVERLAY else f"_{kind}"
-            drawn = overlay(kind, picture, heatmap, explanation.drawn, look, colours=colours)
+            drawn = overlay(kind, picture, heatmap, drawn_mask, look, colours=colours)
             write_png(folder / f"{stem}{suffix}.png", drawn)
         facts = {"method": explanation.method, "class": class_of(explanation), "frame": number}
         write_tiff(folder / f"{stem}.tif", heatmap, source.spacing_mm if source else None, facts)
     if explanation.heatmaps:
-        write_png(folder / "sheet.png", explanation_sheet(picture, explanation, look, title=_title(source, number)))
+        title = _title(source, number)
+        sheet = explanation_sheet(picture, explanation, look, title=title, correction=correction)
+        write_png(folder / "sheet.png", sheet)
         write_npz(folder / "heatmaps.npz", explanation)
     with whole_file(folder / "explanation.json") as path:
-        plain = described(explanation, look, source, number, options)
+        plain = described(explanation, look, source, number, options, correction)
         path.write_text(json.dumps(plain, indent=2, allow_nan=False), encoding="utf-8")
 
 

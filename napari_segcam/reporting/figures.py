@@ -25,6 +25,20 @@ CLASS_COLOURS = ("#00e5ff", "#ffd500", "#ff4fd8", "#7dff5a", "#ff7a33", "#9d8cff
 _SIGNED_COLORMAP = "colorbrewer:RdBu_r"
 _OUTLINE_WIDTH = 2
 _MASK_OPACITY = 0.35
+_WHITE = 0.6  # the share of white in the colours of a correction with several classes
+
+
+def correction_colours(colours: Sequence[str], count: int) -> tuple[str, ...]:
+    """Colours of the labels 1, 2, … of a correction: white for one class, for several much lighter than the mask's.
+
+    Args:
+        colours: ``#rrggbb`` of the mask's labels; empty for the usual ones.
+        count: how many labels there may be.
+    """
+    if count <= 1:
+        return ("#ffffff",)
+    lighter = [_WHITE * 255 + (1 - _WHITE) * np.array(_colour(label, colours)) for label in range(1, count + 1)]
+    return tuple("#{:02x}{:02x}{:02x}".format(*np.round(colour).astype(int)) for colour in lighter)
 
 
 def display(frame: NDArray[np.generic], value_range: tuple[float, float] | None = None) -> Picture:

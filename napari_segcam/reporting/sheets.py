@@ -8,7 +8,8 @@ import numpy as np
 
 from napari_segcam.explanation.explanation import Explanation, Heatmap
 from napari_segcam.explanation.stage_maps import find_method
-from napari_segcam.reporting.figures import Picture, fitted, with_heat, with_mask, with_outline
+from napari_segcam.reporting.correction import Correction, outlined
+from napari_segcam.reporting.figures import Picture, correction_colours, fitted, with_heat, with_mask, with_outline
 from napari_segcam.reporting.layout import Bar, Tile, in_rows, lay_out, with_words
 from napari_segcam.reporting.look import Look
 from napari_segcam.reporting.overlays import OWN_SCALE, RESEARCH_ONLY, empty_words
@@ -18,7 +19,12 @@ _DEFAULT_LOOK = Look()
 
 
 def explanation_sheet(
-    picture: Picture, explanation: Explanation, look: Look = _DEFAULT_LOOK, *, title: str = ""
+    picture: Picture,
+    explanation: Explanation,
+    look: Look = _DEFAULT_LOOK,
+    *,
+    title: str = "",
+    correction: Correction | None = None,
 ) -> Picture:
     """The frame, its mask, and every stage's heatmap over the frame with the mask's outline.
 
@@ -27,10 +33,13 @@ def explanation_sheet(
         explanation: of that frame.
         look: its colormap and opacity.
         title: what to call the frame; method and class are said anyway.
+        correction: of the frame, where a reader has painted one.
     """
-    tiles = _input_tiles(picture, explanation)
+    tiles = _input_tiles(picture, explanation, correction)
     for name, heatmap in explanation.heatmaps.items():
-        tiles.append(_stage_tile(f"{name} (stride {heatmap.stage.stride})", picture, explanation, heatmap, look))
+        tiles.append(
+            _stage_tile(f"{name} (stride {heatmap.stage.stride})", picture, explanation, heatmap, look, correction)
+        )
     heading = [title, find_method(explanation.method).title, class_of(explanation)]
     return lay_out(
         in_rows(tiles),
@@ -41,7 +50,12 @@ def explanation_sheet(
 
 
 def comparison_sheet(
-    picture: Picture, explanations: Sequence[Explanation], look: Look = _DEFAULT_LOOK, *, title: str = ""
+    picture: Picture,
+    explanations: Sequence[Explanation],
+    look: Look = _DEFAULT_LOOK,
+    *,
+    title: str = "",
+    correction: Correction | None = None,
 ) -> Picture:
     """Several explanations of one class in one frame: methods across, stages down, above them frame and mask.
 
@@ -52,14 +66,15 @@ def comparison_sheet(
         explanations: of that frame, one per method.
         look: its colormap and opacity.
         title: what to call the frame; the class is said anyway.
+        correction: of the frame, where a reader has painted one.
     """
     first = explanations[0]
     stages = {name: heatmap.stage for one in explanations for name, heatmap in one.heatmaps.items()}
-    rows: list[list[Tile | None]] = [[*_input_tiles(picture, first)]]
+    rows: list[list[Tile | None]] = [[*_input_tiles(picture, first, correction)]]
     for name in stages:
         rows.append(
             [
-                _stage_tile(find_method(one.method).title, picture, one, one.heatmaps[name], look)
+                _stage_tile(find_method(one.method).title, picture, one, one.heatmaps[name], look, correction)
                 if name in one.heatmaps
                 else None
                 for one in explanations
@@ -85,23 +100,49 @@ def class_colours_of(explanation: Explanation) -> tuple[str, ...]:
     return given[1:] if explanation.has_background else given  # the background is not drawn
 
 
-def _input_tiles(picture: Picture, explanation: Explanation) -> list[Tile]:
+def outline_colours(explanation: Explanation, correction: Correction | None) -> tuple[str, ...]:
+    """``#rrggbb`` for the labels 1, 2, … of the mask that is outlined."""
+    colours = class_colours_of(explanation)
+    if correction is None or not correction.is_explained:
+        return colours
+    return correction_colours(colours, int(correction.labels.max()))
+
+
+def _input_tiles(picture: Picture, explanation: Explanation, correction: Correction | None) -> list[Tile]:
     tiles = [Tile("frame", fitted(picture))]
     if explanation.no_mask is None:
         found = with_mask(picture, explanation.drawn, class_colours_of(explanation))
         share = np.count_nonzero(explanation.found) / explanation.mask.size
         extent = f"{share:.1%} of the frame" if share else "not found"
-        tiles.append(Tile("mask", fitted(found), f"{class_of(explanation)}: {extent}"))
+        name = "mask" if correction is None else "predicted mask"
+        tiles.append(Tile(name, fitted(found), f"{class_of(explanation)}: {extent}"))
+    if correction is not None:
+        colours = correction_colours(class_colours_of(explanation), int(correction.labels.max()))
+        share = np.count_nonzero(correction.labels) / correction.labels.size
+        tiles.append(
+            Tile(
+                "reader's correction",
+                fitted(with_mask(picture, correction.labels, colours)),
+                f"{share:.1%} of the frame, {'explained' if correction.is_explained else 'not explained'}",
+            )
+        )
     return tiles
 
 
-def _stage_tile(caption: str, picture: Picture, explanation: Explanation, heatmap: Heatmap, look: Look) -> Tile:
-    colours = class_colours_of(explanation)
+def _stage_tile(
+    caption: str,
+    picture: Picture,
+    explanation: Explanation,
+    heatmap: Heatmap,
+    look: Look,
+    correction: Correction | None,
+) -> Tile:
+    mask, colours = outlined(explanation, correction), outline_colours(explanation, correction)
     if heatmap.reason is not None:
-        shown = fitted(with_outline(picture, explanation.drawn, colours))
+        shown = fitted(with_outline(picture, mask, colours))
         return Tile(caption, with_words(shown, empty_words(heatmap.reason)), "empty")
     heated = with_heat(picture, heatmap.on_frame(), look.colormap, look.opacity, signed=heatmap.signed)
-    return Tile(caption, fitted(with_outline(heated, explanation.drawn, colours)), str(own_scale(heatmap)))
+    return Tile(caption, fitted(with_outline(heated, mask, colours)), str(own_scale(heatmap)))
 
 
 def _bars(explanations: Iterable[Explanation], look: Look) -> list[Bar]:

@@ -44,12 +44,14 @@ class Background(QObject):
         self.told: Told | None = None
         self._worker = worker
         self._shown: Any = None
+        self._then: Callable[[], None] = lambda: None
 
-    def start(self, make: Callable[[Callable[[], bool]], Job]) -> None:
+    def start(self, make: Callable[[Callable[[], bool]], Job], then: Callable[[], None] = lambda: None) -> None:
         """Start a job; while another is going on it is refused in words.
 
         Args:
             make: makes the job, given what it is to ask whether to stop.
+            then: called when it has come to its end, and has neither failed nor been stopped.
         """
         if self.job is not None:
             show_warning(f"{self.job.title} is still going on: stop it first, or wait for its end.")
@@ -57,7 +59,7 @@ class Background(QObject):
         job = make(lambda: job.cancelled)
         job.in_background = True
         job.on_result, job.on_done = self._on_told, self._on_done
-        self.job, self.told = job, Told(0, job.total, job.title)
+        self.job, self.told, self._then = job, Told(0, job.total, job.title), then
         self._shown = progress(desc=job.title, total=job.total or None)
         self._worker.submit(job)
         self.changed.emit()
@@ -83,6 +85,8 @@ class Background(QObject):
             self.told = Told(told.done, told.total, f"{job.title}: failed. {error}")
         elif job.cancelled:
             self.told = Told(told.done, told.total, f"{job.title}: stopped. {told.words}")
+        else:
+            self._then()
         self.job = None
         self._shown.close()
         self._shown = None

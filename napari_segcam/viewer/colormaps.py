@@ -11,12 +11,10 @@ import numpy as np
 from napari.utils import Colormap
 from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 
-from napari_segcam.reporting.figures import CLASS_COLOURS
+from napari_segcam.reporting.figures import CLASS_COLOURS, correction_colours
 
 COLORMAPS = ("turbo", "inferno", "magma", "viridis", "hot", "gray")
 _OPAQUE = 0.5  # the share of the scale above which heat is as opaque as its layer
-
-_LIGHTER = 0.6  # the share of white in a correction's colours
 
 
 @lru_cache(maxsize=256)
@@ -68,14 +66,11 @@ def class_colormap(classes: int, given: Sequence[str] = ()) -> DirectLabelColorm
 
 
 def correction_colormap(classes: int, given: Sequence[str] = ()) -> DirectLabelColormap:
-    """Each class's colour made much lighter, a single class's white: told from the prediction, whose colour is full."""
-    of_mask = class_colormap(classes, given).color_dict
-    share = 1.0 if classes <= 2 else _LIGHTER
+    """A colour for each label of a correction, told from the mask's; the arguments are those of ``class_colours``."""
+    of_mask = class_colours(classes, given)
+    labels = of_mask if classes == 1 else of_mask[1:]
     colours: dict[int | None, Any] = {None: "white", 0: "transparent"}
-    for label, colour in of_mask.items():
-        if label:
-            lighter = share + (1 - share) * np.asarray(colour)[:3]
-            colours[label] = np.append(lighter, 1.0)
+    colours.update(enumerate(correction_colours(labels, len(labels)), start=1))
     return DirectLabelColormap(color_dict=colours)
 
 

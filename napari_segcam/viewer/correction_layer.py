@@ -147,21 +147,12 @@ class CorrectionLayer:
             self._tidy()
             self._layer.metadata.pop(OURS, None)
 
-    def mark_saved(self, written: Mapping[int, SparseMask]) -> None:
+    def mark_saved(self, written: Mapping[int, NDArray[np.uint8]]) -> None:
         """Note that these corrections are on disk, as far as they have not changed since."""
-        for frame, mask in written.items():
+        for frame, labels in written.items():
             pixels = self.pixels(frame)
-            if pixels is not None and mask.is_in(pixels):
+            if pixels is not None and np.array_equal(labels, pixels):
                 self.unsaved.discard(frame)
-
-    def taken(self, frames: Sequence[int]) -> dict[int, tuple[SparseMask, Mapping[int, str]]]:
-        """The corrections of these frames as they are now, with what their labels are called."""
-        found = {frame: self.pixels(frame) for frame in frames}
-        return {
-            frame: (SparseMask.of(pixels), self.label_names[frame])
-            for frame, pixels in found.items()
-            if pixels is not None
-        }
 
     def label_of(self, frame: int, label: int) -> int | None:
         """The label by which a correction means what the network at hand means by ``label``; None if by none.

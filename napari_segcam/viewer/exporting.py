@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from napari_segcam.viewer.work import FrameComputer, Plan
 from napari_segcam.viewer.worker import Job
 
 if TYPE_CHECKING:
+    from napari_segcam.reporting.correction import Correction
     from napari_segcam.reporting.look import Look
 
 
@@ -43,16 +44,32 @@ class Export:
         return Look(self.overlays, self.colormap, self.opacity)
 
 
-def exporting(plan: Plan, export: Export, cancelled: Callable[[], bool]) -> Job:
-    """Compute the frames and write them: a number in a file must not depend on what happened to be kept."""
+def exporting(plan: Plan, export: Export, corrections: Mapping[int, Correction], cancelled: Callable[[], bool]) -> Job:
+    """Compute the frames and write them: a number in a file must not depend on what happened to be kept.
+
+    Args:
+        plan: by which frames are computed.
+        export: what to write.
+        corrections: of the frames, as they were when this was asked for.
+        cancelled: asked whether to stop.
+    """
     movies = export.movies if len(export.frames) > 1 else ()
     title = f"Exporting {plan.source.name}"
     return Job(
-        "export", title, lambda: _exported(plan, export, movies, cancelled), len(export.frames) * (1 + len(movies))
+        "export",
+        title,
+        lambda: _exported(plan, export, corrections, movies, cancelled),
+        len(export.frames) * (1 + len(movies)),
     )
 
 
-def _exported(plan: Plan, export: Export, movies: Sequence[str], cancelled: Callable[[], bool]) -> Iterator[Told]:
+def _exported(
+    plan: Plan,
+    export: Export,
+    corrections: Mapping[int, Correction],
+    movies: Sequence[str],
+    cancelled: Callable[[], bool],
+) -> Iterator[Told]:
     from napari_segcam.explanation.perturbation import Cancelled
     from napari_segcam.reporting.clip import Clip
     from napari_segcam.reporting.exports import attention_rows, write_attention, write_frame
@@ -75,10 +92,11 @@ def _exported(plan: Plan, export: Export, movies: Sequence[str], cancelled: Call
             except Cancelled:
                 return
             folder = export.folder / f"frame_{number:04d}" if len(export.frames) > 1 else export.folder
-            write_frame(folder, cine[number], [explanation], look, source=source, number=number)
+            correction = corrections.get(number)
+            write_frame(folder, cine[number], [explanation], look, source=source, number=number, correction=correction)
             rows += attention_rows(number, explanation)
             for clip in clips:
-                clip.enter(number, explanation)
+                clip.enter(number, explanation, correction)
             done += 1
             yield Told(done, total, f"Frame {number} is written")
     finally:

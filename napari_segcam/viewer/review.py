@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -22,12 +23,13 @@ from napari_segcam.viewer.results import ResultStore
 from napari_segcam.viewer.scan_outline import ScanOutline
 from napari_segcam.viewer.schedule import Schedule, Scope
 from napari_segcam.viewer.sparse_mask import dice
-from napari_segcam.viewer.work import FrameFailure, Plan, Request, Source, label_explained
+from napari_segcam.viewer.work import CORRECTED, FrameFailure, Plan, Request, Source, label_explained
 
 if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, where nobody waits for it
     from napari_segcam.evidence.attention import Attention
     from napari_segcam.evidence.finding import Finding
     from napari_segcam.network.network import Network
+    from napari_segcam.reporting.correction import Correction
 
 _GIVE_UP_AFTER = 3  # frames that failed one after the other
 
@@ -194,6 +196,40 @@ class Review:
         """How many frames are done, and of how many that are wanted."""
         done = int(np.count_nonzero(self.record.states == State.DONE))
         return done, done + self._schedule.remaining()
+
+    # What the reader has corrected
+
+    def corrections(self, frames: Iterable[int]) -> dict[int, Correction]:
+        """The corrections of these frames as they are now."""
+        from napari_segcam.reporting.correction import Correction
+
+        layer, plan = self.layers.corrections, self.plan
+        taken = {}
+        for frame in frames:
+            if (pixels := layer.pixels(frame)) is not None:
+                is_explained = (
+                    plan is not None
+                    and plan.request.region == CORRECTED
+                    and layer.label_of(frame, plan.label) is not None
+                )
+                taken[frame] = Correction(pixels.copy(), layer.label_names[frame], is_explained)
+        return taken
+
+    def as_corrected(self, plan: Plan, corrections: Mapping[int, Correction]) -> Plan:
+        """A plan that explains these corrections, whatever is painted meanwhile."""
+        if plan.request.region != CORRECTED:
+            return plan
+        label_of, label = self.layers.corrections.label_of, plan.label
+        regions = {
+            frame: correction.labels == label_of(frame, label)
+            for frame, correction in corrections.items()
+            if correction.is_explained
+        }
+        return replace(plan, painted=regions.get)
+
+    def mark_saved(self, corrections: Mapping[int, Correction]) -> None:
+        """Note that these corrections are on disk."""
+        self.layers.corrections.mark_saved({frame: one.labels for frame, one in corrections.items()})
 
     # What comes back from the worker
 

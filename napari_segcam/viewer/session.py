@@ -295,12 +295,17 @@ class ReviewSession(QObject):
 
     def export(self, export: Export) -> None:
         """Write frames of the chosen image as files, with the threshold as it stands now."""
-        plan = None if self.review is None else self.review.plan
-        if plan is None:
+        review = self.review
+        plan = None if review is None else review.plan
+        if review is None or plan is None:
             show_warning("Nothing has been computed of this image yet: run Segmentation or Grad-CAM first.")
             return
-        current = replace(plan, threshold=self.threshold)
-        self.background.start(lambda cancelled: exporting(current, export, cancelled))
+        corrections = review.corrections(export.frames)
+        current = review.as_corrected(replace(plan, threshold=self.threshold), corrections)
+        self.background.start(
+            lambda cancelled: exporting(current, export, corrections, cancelled),
+            lambda: review.mark_saved(corrections),
+        )
 
     def run_over(self, run: FolderRun) -> None:
         """Do what was asked for in this image to all images of a folder."""

@@ -317,11 +317,14 @@ class FrameComputer:
         return self._explainers[stages]
 
     def _target(self, region: NDArray[np.bool_] | None) -> Target:
+        from napari_segcam.explanation.region import Painted
         from napari_segcam.explanation.target import Target
+        from napari_segcam.reporting.correction import REGION
 
         request = self.plan.request
         if region is not None:
-            return Target(request.class_index, region)
+            name = REGION if request.region == CORRECTED else "drawn"
+            return Target(request.class_index, Painted(region, name))
         return Target(request.class_index, "mask" if request.region == CORRECTED else request.region)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QFileDialog
 from rich.console import Console
@@ -22,13 +22,15 @@ from napari_segcam.batch.wishes import Wishes
 from napari_segcam.commands.explaining import explain_cine
 from napari_segcam.evidence.attention import attention
 from napari_segcam.explanation.explainer import Explainer
+from napari_segcam.explanation.target import Target
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.network.network import Network
 from napari_segcam.network.source import ModelSource
+from napari_segcam.reporting.figures import CLASS_COLOURS, rim
 from napari_segcam.viewer.exporting import Export
 from napari_segcam.viewer.folder_run import FolderRun
 from napari_segcam.viewer.session import ReviewSession
-from napari_segcam.viewer.work import Request
+from napari_segcam.viewer.work import CORRECTED, Request
 from napari_segcam.viewer.workspace import PLUGIN
 
 Finish = Callable[[ReviewSession], None]
@@ -271,3 +273,65 @@ def test_the_numbers_of_an_image_are_the_same_however_they_are_asked_for(
     exported = told(tmp_path / "export" / "attention.csv")
     assert exported == told(tmp_path / "explain" / "attention.csv") == told(tmp_path / "run" / "results.csv")
     assert [float(mean) for _, _, _, mean, *_ in exported] == [shown[stage].mean for stage in STAGES]
+
+
+@pytest.mark.parametrize("is_explained", [False, True])
+def test_a_correction_is_exported_beside_the_prediction_and_it_is_said_which_was_explained(
+    explained: ReviewSession,
+    qtbot: QtBot,
+    finish: Finish,
+    frames: np.ndarray,
+    network: Network,
+    tmp_path: Path,
+    is_explained: bool,
+) -> None:
+    explained.run(Request(stages=STAGES, region=CORRECTED if is_explained else "mask"), "all")
+    finish(explained)
+    layers = explained.layers()
+    assert layers is not None
+    assert layers.mask is not None
+    rows, columns = (at.ravel() for at in np.mgrid[2:30, 3:20])
+    layers.mask.data_setitem((np.zeros(len(rows), int), rows, columns), 1)
+    corrected = layers.corrections.pixels(0)
+    assert corrected is not None
+    corrected = corrected.copy()
+    finish(explained)
+    explained.export(Export(tmp_path, [0, 1], ("contour", "side-by-side"), movies=("encoder_5",)))
+    layers.corrections.discard(0)  # too late: what was exported is what there was
+    ended(qtbot, explained)
+    target = Target(region=corrected > 0) if is_explained else Target()
+    expected = Explainer(network, stages=STAGES)(frames[0], target)
+    folder = tmp_path / "frame_0000"
+    np.testing.assert_array_equal(np.asarray(Image.open(folder / "mask.png")), expected.mask)
+    np.testing.assert_array_equal(np.asarray(Image.open(folder / "correction.png")), corrected)
+    told = json.loads((folder / "explanation.json").read_text())
+    assert told["explained_mask"] == ("correction" if is_explained else "prediction")
+    assert told["correction"]["explained"] is is_explained
+    assert told["correction"]["pixels"] == {network.class_names[0]: int(corrected.sum())}
+    assert (told["target"]["region"] == "the reader's correction") is is_explained
+    with np.load(folder / "heatmaps.npz") as raw:
+        np.testing.assert_array_equal(raw["encoder_5"], expected.heatmaps["encoder_5"].values)
+    outline = rim(corrected > 0) if is_explained else rim(expected.mask > 0)
+    drawn = np.asarray(Image.open(folder / "encoder_5.png"))
+    colour = (255, 255, 255) if is_explained else ImageColor.getrgb(CLASS_COLOURS[0])
+    assert (drawn[outline] == colour).all()
+    other = json.loads((tmp_path / "frame_0001" / "explanation.json").read_text())
+    assert other["correction"] is None
+    assert other["explained_mask"] == "prediction"
+    assert not (tmp_path / "frame_0001" / "correction.png").exists()
+
+
+def test_a_correction_that_is_exported_is_saved_until_it_is_changed(
+    explained: ReviewSession, qtbot: QtBot, tmp_path: Path
+) -> None:
+    layers = explained.layers()
+    assert layers is not None
+    assert layers.mask is not None
+    layers.mask.data_setitem(tuple(np.array([[0], [3], [5]])), 1 - layers.mask.data[0, 3, 5])
+    assert layers.corrections.unsaved == {0}
+    explained.export(Export(tmp_path / "out", [0]))
+    ended(qtbot, explained)
+    assert layers.corrections.unsaved == set()
+    assert layers.corrections.layer is not None
+    layers.corrections.layer.data_setitem(tuple(np.array([[0], [9], [9]])), 1 - layers.corrections.layer.data[0, 9, 9])
+    assert layers.corrections.unsaved == {0}
