@@ -25,6 +25,7 @@ from napari_segcam.commands.options import (
     Methods,
     Model,
     Opacity,
+    OutputName,
     Overlay,
     Preview,
     Region,
@@ -98,6 +99,14 @@ def inspect(
     std: Annotated[str | None, typer.Option(help="For custom: numbers separated by commas.")] = None,
     image_size: ImageSize = None,
     classes_overlap: ClassesOverlap = None,
+    output: OutputName = None,
+    output_activation: Annotated[
+        str | None,
+        typer.Option(
+            help="What the network's own forward ends in, which is undone: sigmoid, softmax, log_sigmoid, log_softmax, "
+            "tanh, or none for logits; by default what is found."
+        ),
+    ] = None,
     class_values: Annotated[
         list[str] | None,
         typer.Option(
@@ -127,6 +136,8 @@ def inspect(
         "class_colours": class_colour,
         "class_values": [[part.strip() for part in values.split(",")] for values in class_values or []],
         "classes_overlap": classes_overlap,
+        "output": output,
+        "output_activation": output_activation,
         "normalisation": normalisation,
         "mean": mean.split(",") if mean else None,
         "std": std.split(",") if std else None,
@@ -188,6 +199,7 @@ def explain(
     encoder: Encoder = None,
     network_factory: Factory = None,
     classes_overlap: ClassesOverlap = None,
+    output: OutputName = None,
 ) -> None:
     """Write the masks, the heatmaps and the attention figures of an image or cine."""
     from napari_segcam.batch.truth import Truth
@@ -222,7 +234,9 @@ def explain(
         value_range=value_range,
     )
     checkpoint = str(model) if model is not None else None
-    source = ModelSource(checkpoint, architecture, encoder, network_factory, device, image_size, classes_overlap)
+    source = ModelSource(
+        checkpoint, architecture, encoder, network_factory, device, image_size, classes_overlap, output
+    )
     with _console.status(f"Loading {source.title} …"):
         network = source.load()
     true_masks = Truth.of_file(truth, network) if truth else None
@@ -307,6 +321,7 @@ def batch(
     encoder: Encoder = None,
     network_factory: Factory = None,
     classes_overlap: ClassesOverlap = None,
+    output: OutputName = None,
 ) -> None:
     """Write the attention figures of many images, with their overlap with the truth; go on with what was begun.
 
@@ -339,7 +354,9 @@ def batch(
         lambda cancelled: Batch(
             source,
             out,
-            ModelSource(checkpoint, architecture, encoder, network_factory, device, image_size, classes_overlap),
+            ModelSource(
+                checkpoint, architecture, encoder, network_factory, device, image_size, classes_overlap, output
+            ),
             wishes,
             truth=truth,
             truth_colours=colours,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import sys
 from pathlib import Path
 
@@ -135,3 +137,67 @@ def test_what_is_wrong_is_one_clear_line(
     assert said in error
     assert "\n" not in error
     assert not list(checkpoint.parent.glob("*.yaml"))
+
+
+SEVERAL = """
+import torch
+from torch import nn
+
+class Several(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body, self.head, self.aux = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 1, 1), nn.Conv2d(4, 2, 1)
+    def forward(self, x):
+        x = self.body(x)
+        return {"aux": self.aux(x).softmax(1), "seg": self.head(x).sigmoid()}
+"""
+
+
+@pytest.fixture
+def several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "several_outputs.py").write_text(SEVERAL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    made = importlib.import_module("several_outputs").Several()
+    torch.save(made.state_dict(), tmp_path / "best.pth")
+    return tmp_path / "best.pth"
+
+
+def test_the_output_that_is_read_is_shown_and_can_be_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], several: Path
+) -> None:
+    code = ("--network-factory", "several_outputs:Several")
+    assert run(monkeypatch, several, *code) == 0
+    shown = capsys.readouterr().out
+    assert "seg is read, of aux, seg" in shown
+    assert "output seg, not aux: by its name" in shown
+    assert "ends in a sigmoid, which is left out" in shown
+    assert run(monkeypatch, several, *code, "--output", "aux", "--write-card") == 0
+    assert "aux is read, of aux, seg" in capsys.readouterr().out
+    card = read_card(several.with_name("best.segcam.yaml"))
+    assert (card.output, card.output_activation) == ("aux", "softmax")
+    assert run(monkeypatch, several, *code, "--output", "sge") == 2
+    assert "no output named 'sge' (did you mean seg?). Choose from: aux (2 channels, 64×64 pixels), seg" in (
+        capsys.readouterr().err
+    )
+    assert run(monkeypatch, several, *code, "--output-activation", "sigmoidd") == 2
+    assert "output_activation is 'sigmoidd', but may be 'none', 'sigmoid'" in capsys.readouterr().err
+
+
+def test_explain_and_batch_read_the_named_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], several: Path
+) -> None:
+    folder = several.parent / "images"
+    folder.mkdir()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (32, 40), dtype=np.uint8)).save(folder / "a.png")
+    code = ("--model", several, "--network-factory", "several_outputs:Several", "--device", "cpu", "--output", "aux")
+    for command in (("explain", folder / "a.png", "--out", "one"), ("batch", folder, "--out", "many")):
+        monkeypatch.setattr(sys, "argv", ["napari-segcam", *map(str, (*command, *code))])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        assert not stopped.value.code, capsys.readouterr().err
+    told = json.loads((several.parent / "one" / "explanation.json").read_text())
+    assert '"name": "aux", "choices": ["aux", "seg"], "activation": "softmax", "undone": "exactly"' in json.dumps(told)
+    assert "class 1" in (several.parent / "many" / "results.csv").read_text(), "aux has two classes"

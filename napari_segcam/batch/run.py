@@ -284,6 +284,7 @@ def _given(source: ModelSource | None) -> dict[str, str | bool | None]:
         "encoder": source.encoder,
         "network_factory": source.factory,
         "classes_overlap": source.classes_overlap,
+        "output": source.output,
     }
 
 

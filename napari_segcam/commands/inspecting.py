@@ -57,12 +57,14 @@ def _facts(network: Network) -> dict[str, str]:
     card = network.card
     size = f"{card.size.rule} to {card.size.height}×{card.size.width}" if card.size.height else card.size.rule
     assumed = "; ".join(f"{name} {value}" for name, value in network.assumed.items())
+    several = {"outputs": f"{network.output.name} is read, of {', '.join(network.output.choices)}"}
     return {
         "checkpoint": network.name,
         "architecture": network.architecture,
         "encoder": network.encoder or "–",
         "input": f"{card.input_channels} channels, multiples of {network.stride} ({size}), {card.normalisation}",
         "classes": ", ".join(network.class_names),
+        **(several if len(network.output.choices) > 1 else {}),
         "output": _output(network),
         "assumed": assumed or "–",
         "device": str(network.device),

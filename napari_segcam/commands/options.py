@@ -47,6 +47,10 @@ Threshold = Annotated[
         "card's."
     ),
 ]
+OutputName = Annotated[
+    str | None,
+    typer.Option("--output", help="Of a network that returns several: the one that is read, as inspect names it."),
+]
 ClassesOverlap = Annotated[
     bool | None,
     typer.Option(

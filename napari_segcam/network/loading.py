@@ -37,6 +37,7 @@ def load_network(
     factory: str | None = None,
     card: ModelCard | None = None,
     classes_overlap: bool | None = None,
+    output: str | None = None,
     rewrite: bool = True,
 ) -> Network:
     """Load a checkpoint: its architecture is recognised from the weights, its model card read from beside it.
@@ -54,6 +55,7 @@ def load_network(
             runs code, and nothing is recognised.
         card: used instead of the card beside the checkpoint.
         classes_overlap: used instead of what the card says of it.
+        output: likewise; of a network that returns several, the name of the one that is read.
         rewrite: whether to run the network in its inference form, rewritten exactly to save time and memory.
 
     Raises:
@@ -65,8 +67,9 @@ def load_network(
     checkpoint = None if path is None else read_checkpoint(path)
     if card is None and checkpoint is not None:
         card = find_card(checkpoint.path)
-    if classes_overlap is not None:
-        card = card_of({"classes_overlap": classes_overlap}, card)
+    given = {"classes_overlap": classes_overlap, "output": output}
+    if any(value is not None for value in given.values()):
+        card = card_of({name: value for name, value in given.items() if value is not None}, card)
     if factory is not None:
         made = _made_by_factory(factory, checkpoint, card)
     else:
@@ -91,6 +94,14 @@ def load_network(
     )
 
 
+def told_by_network(network: Network) -> dict[str, Any]:
+    """The fields of a card that the network itself tells: the checksum of its weights, and what it ends in."""
+    fields: dict[str, Any] = {"sha256": network.sha256} if network.sha256 else {}
+    if network.output.activation != "none" and "output_activation" not in network.assumed:
+        fields["output_activation"] = network.output.activation
+    return fields
+
+
 def save_card(network: Network, checkpoint: str | Path, *, force: bool = False) -> Path:
     """Write a network's card beside its checkpoint, with the checksum of the weights and what is assumed.
 
@@ -101,7 +112,7 @@ def save_card(network: Network, checkpoint: str | Path, *, force: bool = False) 
         SegcamError: if there is a card already and it is not to be replaced, or it cannot be written.
     """
     path = card_path(Path(checkpoint))
-    write_card(card_of({"sha256": network.sha256}, network.card), path, force=force, assumed=network.assumed)
+    write_card(card_of(told_by_network(network), network.card), path, force=force, assumed=network.assumed)
     return path
 
 

@@ -210,7 +210,7 @@ def write_card(card: ModelCard, path: Path, *, force: bool = False, assumed: Map
     """
     if path.exists() and not force:
         raise SegcamError(f"There is a model card already: {path}. To replace it, ask for that (--force).")
-    content = card.model_dump(mode="json", exclude_unset=True)
+    content = card.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True) if content else ""
     if assumed:
         text += (

@@ -27,6 +27,7 @@ class ModelSource:
     device: str = "auto"
     image_size: int | None = None
     classes_overlap: bool | None = None
+    output: str | None = None
 
     @property
     def title(self) -> str:
@@ -64,6 +65,7 @@ class ModelSource:
             factory=self.factory,
             card=card,
             classes_overlap=self.classes_overlap,
+            output=self.output,
         )
         return network if self.image_size is None else network.with_image_size(self.image_size)
 

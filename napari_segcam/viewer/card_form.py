@@ -13,6 +13,7 @@ from napari_segcam.network.model_card import ModelCard, card_of
 from napari_segcam.network.settings_text import plain_yaml
 from napari_segcam.viewer.class_table import ClassTable
 from napari_segcam.viewer.colormaps import class_colours
+from napari_segcam.viewer.output_form import OutputForm
 from napari_segcam.viewer.parts import Choice, form
 
 if TYPE_CHECKING:  # torch comes with it
@@ -28,7 +29,8 @@ _NORMALISATIONS = (
 _RULES = (("padded", "pad"), ("resized", "resize"), ("letterboxed", "letterbox"))
 _LARGEST = 8192
 _OVERLAP = (("exclude each other", False), ("may overlap", True))
-_WITH_A_FIELD = ("normalisation", "classes_overlap", "encoder")  # what else is assumed are options of the architecture
+# What else is assumed are options of the architecture.
+_WITH_A_FIELD = ("normalisation", "classes_overlap", "encoder", "output", "output_activation")
 
 
 class CardForm(QWidget):
@@ -80,11 +82,13 @@ class CardForm(QWidget):
         self._rows.insertRow(2, self._sides)
         self._rows.insertRow(1, self._custom)
         self._rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)  # options have long names
+        self.output = OutputForm()
         self.classes = ClassTable()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(self._rows)
+        layout.addWidget(self.output)
         layout.addWidget(self.classes)
 
         self.normalisation.chosen.connect(self._touches("normalisation"))
@@ -96,6 +100,7 @@ class CardForm(QWidget):
         self.overlap.chosen.connect(self._touches("classes_overlap"))
         self.threshold.valueChanged.connect(self._touches("threshold"))
         self.notes.textEdited.connect(self._touches("notes"))
+        self.output.edited.connect(self._touches("output"))
         self.classes.renamed.connect(self._touches("class_names"))
         self.classes.recoloured.connect(self._touches("class_colours"))
         self.classes.recoloured.connect(self.recoloured)
@@ -119,6 +124,7 @@ class CardForm(QWidget):
         self.threshold.setValue(card.threshold)
         self.threshold.setEnabled(network.segments and not network.has_background)
         self.notes.setText(card.notes)
+        self.output.show_output(network)
         self._offer_options({name: value for name, value in assumed.items() if name not in _WITH_A_FIELD})
         self._offer_overlap(network)
         first_drawn = int(network.has_background) if network.segments else network.classes
@@ -138,7 +144,7 @@ class CardForm(QWidget):
         Raises:
             SegcamError: if that is not understood, or does not go together.
         """
-        fields: dict[str, Any] = {}
+        fields: dict[str, Any] = self.output.fields()
         if "normalisation" in self._touched and self.normalisation.value is not None:
             fields["normalisation"] = self.normalisation.value
             is_custom = fields["normalisation"] == "custom"

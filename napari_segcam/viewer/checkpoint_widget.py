@@ -117,7 +117,13 @@ class CheckpointWidget(QWidget):
             return
         self._note(source, card)
         self.session.load(
-            source.path, self.device.value, source.architecture, source.encoder, factory=source.factory, card=card
+            source.path,
+            self.device.value,
+            source.architecture,
+            source.encoder,
+            factory=source.factory,
+            output=source.output,
+            card=card,
         )
 
     def _note(self, source: ModelSource, card: ModelCard | None = None) -> None:
@@ -155,7 +161,8 @@ class CheckpointWidget(QWidget):
     def _apply(self) -> None:
         source, card = self.session.source, self._edited_card()
         if source is not None and card is not None:
-            self._load(source, card)
+            self.by_hand.output.setText(card.output or "")  # the form shows the same, and was touched later
+            self._load(replace(source, output=card.output), card)
 
     def _save(self) -> None:
         source, card = self.session.source, self._edited_card()

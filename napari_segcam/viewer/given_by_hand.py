@@ -36,6 +36,9 @@ class GivenByHand(QWidget):
         self.encoder = QLineEdit()
         self.encoder.setPlaceholderText("recognised")
         self.encoder.setToolTip("Needed only where the weights do not tell, for example efficientnet-b5")
+        self.output = QLineEdit()
+        self.output.setPlaceholderText("chosen by evidence")
+        self.output.setToolTip("Of a network that returns several, the name of the one that is read, as mask or 0")
         self.factory = QLineEdit()
         self.factory.setPlaceholderText("package.module:function")
         self.factory.setToolTip("A function of yours that takes nothing and returns a torch.nn.Module")
@@ -46,13 +49,19 @@ class GivenByHand(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(
-            form(("architecture", self.architecture), ("encoder", self.encoder), ("own code", self.factory))
+            form(
+                ("architecture", self.architecture),
+                ("encoder", self.encoder),
+                ("output", self.output),
+                ("own code", self.factory),
+            )
         )
         layout.addWidget(self.with_weights)
         layout.addWidget(self.build)
 
         self.architecture.chosen.connect(lambda _name: self.changed.emit())
         self.encoder.editingFinished.connect(self.changed)
+        self.output.editingFinished.connect(self.changed)
         self.factory.textChanged.connect(lambda text: self.build.setEnabled(bool(text.strip())))
         self.build.clicked.connect(self._build)
         self.build.setEnabled(False)
@@ -60,13 +69,15 @@ class GivenByHand(QWidget):
 
     @property
     def source(self) -> ModelSource:
-        """What is given of architecture and encoder."""
-        return ModelSource(None, self.architecture.value, self.encoder.text().strip() or None)
+        """What is given of architecture, encoder and output."""
+        encoder, output = (line.text().strip() or None for line in (self.encoder, self.output))
+        return ModelSource(None, self.architecture.value, encoder, output=output)
 
     def show_source(self, source: ModelSource) -> None:
         """Show what was given for another model."""
         self.architecture.setCurrentIndex(max(self.architecture.findData(source.architecture), 0))
         self.encoder.setText(source.encoder or "")
+        self.output.setText(source.output or "")
         self.factory.setText(source.factory or "")
 
     def offer_checkpoint(self, path: str | None) -> None:
@@ -93,4 +104,4 @@ class GivenByHand(QWidget):
 
     def _build(self) -> None:
         weights = self._checkpoint if self.with_weights.isChecked() else None
-        self.built.emit(ModelSource(weights, factory=self.factory.text().strip()))
+        self.built.emit(ModelSource(weights, factory=self.factory.text().strip(), output=self.source.output))

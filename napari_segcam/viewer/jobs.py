@@ -50,11 +50,14 @@ def saving_card(network: Network, card: ModelCard, path: Path, then: Callable[[s
     """
 
     def work() -> Iterator[str | None]:
+        from napari_segcam.network.loading import told_by_network
         from napari_segcam.network.model_card import card_of, write_card
 
-        fields = {"sha256": network.sha256} if network.sha256 else {}
+        given = {"output_activation": card.output_activation} if card.output_activation else {}
         try:
-            write_card(card_of(fields, card), path, force=True, assumed=still_assumed(network, card))
+            write_card(
+                card_of(told_by_network(network) | given, card), path, force=True, assumed=still_assumed(network, card)
+            )
         except SegcamError as fault:
             yield str(fault)
         else:

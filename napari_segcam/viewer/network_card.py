@@ -36,7 +36,7 @@ def still_assumed(network: Network, card: ModelCard) -> dict[str, str]:
     """What is assumed of a network once another card goes with it; as ``Network.assumed``."""
     from napari_segcam.network.overlap import overlap_assumed
 
-    given = {*card.options, *card.model_fields_set}
+    given = {*card.options, *(name for name in card.model_fields_set if getattr(card, name) is not None)}
     if not overlap_assumed(card, network.seen):
         given.add("classes_overlap")
     return {name: value for name, value in network.assumed.items() if name not in given}
@@ -52,6 +52,9 @@ def _facts(network: Network, colours: Sequence[str]) -> Iterator[tuple[str, str]
     yield "normalisation", values + _assumed(assumed.pop("normalisation", None) is not None)
     yield "classes", _classes(network, colours)
     yield "gives", _output(network) + _assumed(assumed.pop("classes_overlap", None) is not None)
+    read = network.output
+    if len(read.choices) > 1 and "output" not in assumed:
+        yield "output", escape(f"{read.name}, not {', '.join(name for name in read.choices if name != read.name)}")
     counts = {kind: sum(stage.kind == kind for stage in network.stages) for kind in ("encoder", "decoder")}
     yield "stages", f"{counts['encoder']} encoder, {counts['decoder']} decoder"
     yield "weights", f"{_count(sum(weights.numel() for weights in network.module.parameters()))} parameters"

@@ -109,6 +109,7 @@ def test_what_was_given_of_the_model_is_kept_and_decides_nothing(
         "encoder": "resnet18",
         "network_factory": None,
         "classes_overlap": None,
+        "output": None,
     }
     sc.Batch(images, tmp_path / "run", ModelSource(str(checkpoint), device="cpu"))
 

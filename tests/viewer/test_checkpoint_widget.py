@@ -19,7 +19,7 @@ from torch import nn
 from napari_segcam.network.model_card import ModelCard, read_card
 from napari_segcam.network.network import Network
 from napari_segcam.network.source import ModelSource
-from napari_segcam.viewer import card_saving, checkpoint_widget, recent_models
+from napari_segcam.viewer import card_saving, checkpoint_widget, recent_models, session
 from napari_segcam.viewer.checkpoint_widget import CheckpointWidget
 from napari_segcam.viewer.network_card import card_text
 from napari_segcam.viewer.recent_models import remember
@@ -415,3 +415,48 @@ def test_it_fits_a_narrow_dock(widget: CheckpointWidget, qtbot: QtBot, finish: F
     inside = widget.editing.parentWidget()
     assert inside.minimumSizeHint().width() <= 350
     assert widget.minimumSizeHint().height() <= 560
+
+
+SEVERAL = """
+import torch
+from torch import nn
+
+class Several(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head, self.other = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 1, 1), nn.Conv2d(4, 1, 1)
+    def forward(self, x):
+        x = self.body(x)
+        return {"lesion": self.head(x).sigmoid(), "organ": self.other(x).sigmoid()}
+"""
+
+
+@pytest.mark.usefixtures("answers")
+def test_the_output_is_named_where_nothing_decides_and_then_set_in_the_form(
+    widget: CheckpointWidget, finish: Finish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "several_maps.py").write_text(SEVERAL)
+    monkeypatch.chdir(tmp_path)
+    errors: list[str] = []
+    monkeypatch.setattr(session, "show_error", errors.append)
+    widget.by_hand.factory.setText("several_maps:Several")
+    widget.by_hand.build.click()
+    finish(widget.session)
+    assert widget.session.network is None
+    assert "nothing tells which of these is the segmentation: lesion (1 channel" in errors[-1]
+
+    widget.by_hand.output.setText("organ")
+    widget.by_hand.build.click()
+    finish(widget.session)
+    assert widget.session.network.output.name == "organ"
+    assert "organ, not lesion" in widget.card.text()
+    assert "ends in a sigmoid, which is left out" in widget.card.text()
+
+    choose(widget.form.output.output, "lesion")
+    choose(widget.form.output.activation, "none")
+    widget.apply.click()
+    finish(widget.session)
+    card = widget.session.network.card
+    assert (card.output, card.output_activation) == ("lesion", "none")
+    assert "ends in a sigmoid" not in widget.card.text()
+    assert widget.by_hand.output.text() == "lesion"
