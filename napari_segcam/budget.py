@@ -35,13 +35,7 @@ INPUT_PIXELS = 2**25
 INPUT_CHANNELS = 1024
 """Of what a network is fed."""
 
-OPTION_SIZE = 4096
-"""Of a number among the options of an architecture, such as a dilation."""
-
-NORMALISATION = 1e6
-"""Of a mean, and of one over a deviation."""
-
-CARD_BYTES = MIB // 8
+CARD_BYTES = MIB // 4
 """Of a model card, which has some hundred."""
 
 SETTINGS_BYTES = 16 * MIB
@@ -54,7 +48,7 @@ PICKLE_TUPLE_KEYS = 5_000
 """Of the times that a pickle uses a tuple as a key. Tuples can be made to have one and the same hash."""
 
 PICKLE_COPIED = 64 * MIB
-"""Of what a pickle has copied, in bytes of memory, beyond what it holds itself."""
+"""Of what a pickle has copied, in numbers and letters, beyond what its own bytes hold."""
 
 PICKLE_SIZE = 4_000_000
 """Of what a pickle gives, in objects, each counted as often as it is referred to."""

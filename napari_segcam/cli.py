@@ -193,6 +193,12 @@ def explain(
             "coloured on one scale for all frames.",
         ),
     ] = None,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Measure what each map is worth: evidence.csv. It takes minutes.")
+    ] = False,
+    null: Annotated[
+        int, typer.Option(help="With --evidence: how often a map is moved elsewhere for comparison.", min=1, max=999)
+    ] = 19,
     device: Device = "auto",
     image_size: ImageSize = None,
     architecture: Architecture = None,
@@ -243,7 +249,17 @@ def explain(
     movies = movie.split(",") if movie is not None else []
     options = _plain(context.params)
     if not explain_cine(
-        network, cine, numbers, wishes, out, _console, true_masks, look=look, movies=movies, options=options
+        network,
+        cine,
+        numbers,
+        wishes,
+        out,
+        _console,
+        true_masks,
+        look=look,
+        movies=movies,
+        options=options,
+        evidence_draws=null if evidence else None,
     ):
         raise typer.Exit(_INTERRUPTED)
 

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from napari_segcam.commands.evidence import EvidenceTable
 from napari_segcam.commands.terminal import duration, progress_on, stoppable
 from napari_segcam.errors import SegcamError
 
@@ -43,6 +45,7 @@ def explain_cine(
     look: Look | None = None,
     movies: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
+    evidence_draws: int | None = None,
 ) -> bool:
     """Write what was wished of these frames, and the attention figures of all; whether it came to its end.
 
@@ -59,6 +62,7 @@ def explain_cine(
         look: how heatmaps are drawn.
         movies: stages that also become a movie, one for each method and class.
         options: what the user typed, in plain values, for the provenance.
+        evidence_draws: of the null of faithfulness; None to measure no evidence.
 
     Raises:
         SegcamError: if a wish does not go with the network or the cine, or the folder cannot be written to.
@@ -82,6 +86,7 @@ def explain_cine(
         _refuse_unwritable(out)
         source = Source.of(cine)
         runs = _announce(analysis, cine, numbers, console)
+        evidence = EvidenceTable(analysis, cine, evidence_draws, progress, stop.is_set) if evidence_draws else None
         progress.reset(task, total=runs * len(numbers) * len(analysis.classes), description="Explaining")
         for number, explained in groupby(analysis.explanations(cine, numbers, truth), itemgetter(0)):
             written = write_frame(
@@ -94,6 +99,7 @@ def explain_cine(
                 source=source,
                 number=number,
                 options=options,
+                evidence_of=partial(evidence.of, number) if evidence else lambda _explanation: None,
             )
             if done == 0 and written[0].no_mask is not None:
                 _print_classes(number, written[0], console)
@@ -102,10 +108,14 @@ def explain_cine(
                 clips.enter(number, explanation)
             done += len(written)
         write_attention(out / "attention.csv", rows)
+        if evidence:
+            evidence.write(out)
         asked = len(numbers) * len(analysis.classes) * len(wishes.methods)
         is_whole = done == asked and clips.write(out / "movies", cine, look, progress, stop)
     if len(numbers) == 1:
         _print_attention(rows, console)
+        if evidence:
+            evidence.show(console)
     stopped = "" if is_whole else f"Stopped: {done} of {asked} explanations are whole. "
     console.print(f"{stopped}Written to {out.resolve()}", soft_wrap=True, markup=False)
     return is_whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,15 @@ class Evidence:
     shown_first: FirstStage
     draws: int
     seed: int
+
+    def described(self) -> dict[str, Any]:
+        """What is said of each stage and which to look at first, in plain values, fit for JSON."""
+        return {
+            "shown_first": self.shown_first.name,
+            "shown_first_because": self.shown_first.why,
+            "statements": {name: stage.statement for name, stage in self.stages.items()},
+            "evidence": {"draws": self.draws, "seed": self.seed, "agreement": self.agreement},
+        }
 
 
 def measure_evidence(

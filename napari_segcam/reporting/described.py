@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_segcam.evidence.measuring import Evidence
 from napari_segcam.explanation.explanation import Explanation, Heatmap
 from napari_segcam.reporting.correction import Correction
 from napari_segcam.reporting.look import Look
@@ -27,6 +28,7 @@ def described(
     number: int = 0,
     options: Mapping[str, Any] | None = None,
     correction: Correction | None = None,
+    evidence: Evidence | None = None,
 ) -> dict[str, Any]:
     """Provenance, what was found, and of each stage's heatmap the place and the raw range.
 
@@ -37,6 +39,7 @@ def described(
         number: of the frame in its source.
         options: what the user asked for, in plain values.
         correction: of the frame, where a reader has painted one.
+        evidence: of the heatmaps, where it was measured.
     """
     provenance = explanation.provenance
     return finite(
@@ -50,6 +53,7 @@ def described(
             **_found(explanation),
             "correction": None if correction is None else correction.described(),
             "explained_mask": _explained_mask(explanation, correction),
+            **(evidence.described() if evidence else {}),
             "heatmaps": {name: _heatmap(heatmap) for name, heatmap in explanation.heatmaps.items()},
         }
     )

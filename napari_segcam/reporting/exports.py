@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_segcam.evidence.attention import attention, finite_row
+from napari_segcam.evidence.measuring import Evidence
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.files import safe_name, whole_file, write_table
 from napari_segcam.reporting.correction import FILE as CORRECTION_FILE
@@ -43,6 +44,7 @@ def write_frame(
     number: int = 0,
     options: Mapping[str, Any] | None = None,
     correction: Correction | None = None,
+    evidence_of: Callable[[Explanation], Evidence | None] = lambda _explanation: None,
 ) -> list[Explanation]:
     """Write the explanations of one frame as they come, and then what compares them.
 
@@ -60,6 +62,7 @@ def write_frame(
         number: of the frame in its source.
         options: what the user asked for, in plain values.
         correction: of this frame, where a reader has painted one.
+        evidence_of: gives the evidence of an explanation, where it was measured.
 
     Returns:
         those that were written.
@@ -75,7 +78,15 @@ def write_frame(
         if by_class:
             place /= class_folder(explanation)
         write_explanation(
-            place, frame, explanation, look, source=source, number=number, options=options, correction=correction
+            place,
+            frame,
+            explanation,
+            look,
+            source=source,
+            number=number,
+            options=options,
+            correction=correction,
+            evidence=evidence_of(explanation),
         )
         written.append(explanation)
     if by_method and written:
@@ -98,6 +109,7 @@ def write_explanation(
     number: int = 0,
     options: Mapping[str, Any] | None = None,
     correction: Correction | None = None,
+    evidence: Evidence | None = None,
 ) -> None:
     """Write one frame's explanation into a folder.
 
@@ -116,6 +128,7 @@ def write_explanation(
         number: of the frame in its source.
         options: what the user asked for, in plain values.
         correction: of this frame, where a reader has painted one.
+        evidence: of the heatmaps, where it was measured.
 
     Raises:
         SegcamError: if the folder cannot be written to.
@@ -141,7 +154,7 @@ def write_explanation(
         write_png(folder / "sheet.png", sheet)
         write_npz(folder / "heatmaps.npz", explanation)
     with whole_file(folder / "explanation.json") as path:
-        plain = described(explanation, look, source, number, options, correction)
+        plain = described(explanation, look, source, number, options, correction, evidence)
         path.write_text(json.dumps(plain, indent=2, allow_nan=False), encoding="utf-8")
 
 

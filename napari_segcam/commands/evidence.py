@@ -1,0 +1,90 @@
+"""Evidence on the command line: measured beside each explanation, gathered in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from napari_segcam.batch.analysis import Analysis
+    from napari_segcam.evidence.measuring import Evidence
+    from napari_segcam.explanation.explanation import Explanation
+    from napari_segcam.imaging.cine import Cine
+    from napari_segcam.imaging.geometry import Crop
+
+
+class EvidenceTable:
+    """Measures the evidence of explanations and keeps the rows of ``evidence.csv``.
+
+    Args:
+        analysis: that makes the explanations.
+        cine: their frames.
+        draws: of the null of faithfulness.
+        progress: to show what is measured.
+        cancelled: asked between two runs of the network.
+    """
+
+    def __init__(
+        self, analysis: Analysis, cine: Cine, draws: int, progress: Progress, cancelled: Callable[[], bool]
+    ) -> None:
+        self._explainers = {explainer.method.name: explainer for explainer in analysis.explainers}
+        self._cine, self._draws, self._cancelled = cine, draws, cancelled
+        self._progress = progress
+        self._task = progress.add_task("Evidence", total=None, visible=False)
+        self._scan = _scan_of(cine)
+        self.rows: list[dict[str, Any]] = []
+
+    def of(self, number: int, explanation: Explanation) -> Evidence | None:
+        """The evidence of an explanation of a frame; None once the user has stopped it."""
+        from napari_segcam.evidence.measuring import measure_evidence
+        from napari_segcam.explanation.perturbation import Cancelled
+        from napari_segcam.reporting.evidence_rows import evidence_rows
+
+        try:
+            evidence = measure_evidence(
+                explanation,
+                self._explainers[explanation.method],
+                self._cine[number],
+                self._cine.value_range,
+                scan=self._scan,
+                draws=self._draws,
+                progress=lambda what, done, total: self._progress.update(
+                    self._task, description=f"Evidence: {what}", completed=done, total=total, visible=True
+                ),
+                cancelled=self._cancelled,
+            )
+        except Cancelled:
+            return None
+        self.rows += evidence_rows(number, explanation, evidence)
+        return evidence
+
+    def write(self, folder: Path) -> None:
+        """Write ``evidence.csv``.
+
+        Raises:
+            SegcamError: if it cannot be written.
+        """
+        from napari_segcam.reporting.evidence_rows import write_evidence
+
+        write_evidence(folder / "evidence.csv", self.rows)
+
+    def show(self, console: Console) -> None:
+        """Print what the map of each stage is worth."""
+        table = Table("class", "method", "stage", "what the map is worth", title="Evidence")
+        for row in self.rows:
+            table.add_row(*(str(row[name]) for name in ("class", "method", "stage")), row["statement"] or "–")
+        console.print(table)
+
+
+def _scan_of(cine: Cine) -> Crop | None:
+    """Rows and columns that show the scan; None where that is not known."""
+    from napari_segcam.imaging.scan_region import find_scan_region
+
+    region = find_scan_region(cine)
+    return None if region.source == "whole frame" else region.crop

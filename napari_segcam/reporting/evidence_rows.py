@@ -1,0 +1,85 @@
+"""Evidence as a table: one row a frame, class, method and stage; no number without its null or the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_segcam.evidence.attention import finite_row
+from napari_segcam.evidence.measuring import Evidence
+from napari_segcam.evidence.null import Measurement
+from napari_segcam.evidence.stage_evidence import StageEvidence
+from napari_segcam.explanation.explanation import Explanation
+from napari_segcam.files import write_table
+from napari_segcam.reporting.sheets import class_of
+
+EVIDENCE_COLUMNS = (
+    "frame",
+    "class",
+    "method",
+    "stage",
+    "influence",
+    "influence_on_score",
+    "faithfulness",
+    "faithfulness_null",
+    "faithfulness_p",
+    "ratio",
+    "ratio_null",
+    "ratio_p",
+    "share",
+    "share_null",
+    "share_p",
+    "echo",
+    "sanity",
+    "stability",
+    "off_scan",
+    "off_scan_ring",
+    "agreement",
+    "undefined",
+    "statement",
+)
+
+
+def evidence_rows(frame: int, explanation: Explanation, evidence: Evidence) -> list[dict[str, Any]]:
+    """The evidence of a frame, one row a stage, with the columns of ``EVIDENCE_COLUMNS``."""
+    where = {"frame": frame, "class": class_of(explanation), "method": explanation.method}
+    return [
+        finite_row({**where, "stage": name, "agreement": evidence.agreement, **_of_stage(stage)})
+        for name, stage in evidence.stages.items()
+    ]
+
+
+def write_evidence(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write evidence rows as CSV; what is undefined stays empty and has its reason in ``undefined``."""
+    write_table(path, EVIDENCE_COLUMNS, rows)
+
+
+def _of_stage(stage: StageEvidence) -> dict[str, Any]:
+    faithful, places, off_scan = stage.faithfulness, stage.in_out, stage.off_scan
+    ratio, share = (places.ratio, places.share) if places else (None, None)
+    reasons = {
+        name: measured.undefined
+        for name, measured in (("faithfulness", faithful), ("ratio", ratio), ("share", share))
+        if measured is not None and measured.undefined
+    }
+    return {
+        "influence": stage.influence.value if stage.influence else None,
+        "influence_on_score": stage.influence.score if stage.influence else None,
+        **_with_null("faithfulness", faithful),
+        **_with_null("ratio", ratio),
+        **_with_null("share", share),
+        "echo": stage.echo,
+        "sanity": stage.sanity,
+        "stability": stage.stability,
+        "off_scan": off_scan.outside if off_scan else None,
+        "off_scan_ring": off_scan.ring if off_scan else None,
+        "undefined": "; ".join(f"{name}: {reason}" for name, reason in reasons.items()),
+        "statement": stage.statement,
+    }
+
+
+def _with_null(name: str, measured: Measurement | None) -> dict[str, float | None]:
+    if measured is None:
+        return {name: None, f"{name}_null": None, f"{name}_p": None}
+    return {name: measured.value, f"{name}_null": measured.expected, f"{name}_p": measured.p}
