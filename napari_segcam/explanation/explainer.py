@@ -160,7 +160,8 @@ class Explainer:
             frames: read as they are needed.
             target: the same for all frames, or a function of the frame's place in the sequence.
             value_range: as for a single frame.
-            batch: frames per pass; by default as many as pay on the device.
+            batch: frames per pass; by default as many as pay on the device. A network whose frames would change each
+                other's results gets one at a time, whatever is wanted.
             crop: as for a single frame, the same for all.
 
         Raises:
@@ -168,6 +169,7 @@ class Explainer:
         """
         target_of = target if callable(target) else lambda _number: target or Target()
         waiting = iter(enumerate(frames))
+        batch = 1 if self.network.alone else batch
         while chunk := list(islice(waiting, batch or 1)):
             if batch is None:
                 batch = paying_batch(chunk[0][1].shape[:2], self._thrift.device)

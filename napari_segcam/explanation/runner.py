@@ -13,7 +13,7 @@ from napari_segcam.explanation.engine import Forward, forward
 from napari_segcam.explanation.memory import Thrift, TooLittleMemory
 from napari_segcam.explanation.methods import GradientMethod
 from napari_segcam.explanation.objective import Objective
-from napari_segcam.explanation.perturbation import Cost
+from napari_segcam.explanation.perturbation import Cancelled, Cost
 from napari_segcam.explanation.precision import autocast_on, refuse_autocast_without_gain
 from napari_segcam.explanation.registry import Method, SlowMethod
 from napari_segcam.explanation.stage_maps import (
@@ -59,8 +59,7 @@ class Runner:
         self._tapped: tuple[Stage, ...]
         module, self._tapped = network.running([] if method.stage else stages)
         self.stages = tuple(stages) if method.stage else self._tapped
-        side = network.seen.side
-        sample = torch.zeros(1, network.card.input_channels, side, side, dtype=network.dtype)
+        sample = torch.zeros(1, network.card.input_channels, *network.seen.size, dtype=network.dtype)
         self.thrift = Thrift(module, self._tapped, network.device, sample, rewritten=module is not network.module)
         self.autocast = autocast
         self._network, self._method, self._patience = network, method, patience
@@ -86,14 +85,14 @@ class Runner:
                 x, lambda: gradient_maps(method, run, self.stages, objectives, keep=keep), backward=True
             )
         assert isinstance(self._method, SlowMethod)
-        slow, module, patience = self._method, self.thrift.module, self._patience
-        return self._guarded(x, lambda: slow_maps(slow, module, x, self.stages, objectives, patience))
+        slow, module, patience, alone = self._method, self.thrift.module, self._patience, self._network.alone
+        return self._guarded(x, lambda: slow_maps(slow, module, x, self.stages, objectives, patience, alone))
 
     def cost(self, x: torch.Tensor, run: Forward) -> Cost:
         """What the maps of a slow method would cost for one frame ``(1, C, H, W)``."""
         assert isinstance(self._method, SlowMethod)
-        slow, module, patience = self._method, self.thrift.module, self._patience
-        return self._guarded(x, lambda: slow_cost(slow, module, x, self.stages, run.logits, patience))
+        slow, module, patience, alone = self._method, self.thrift.module, self._patience, self._network.alone
+        return self._guarded(x, lambda: slow_cost(slow, module, x, self.stages, run.logits, patience, alone))
 
     def _guarded(self, x: torch.Tensor, work: Callable[[], Given], *, backward: bool = False) -> Given:
         """Do the network's work; what stops it is told in the user's words."""
@@ -106,11 +105,13 @@ class Runner:
                 f"{self.thrift.device} has too little memory for {len(x)} frames of {size} with {len(self.stages)} "
                 "stages. Choose fewer stages, a smaller image size, or the CPU."
             ) from error
-        except (RuntimeError, ValueError, AssertionError) as error:
-            side = self._network.seen.side
+        except (SegcamError, Cancelled):
+            raise
+        except Exception as error:  # it is anybody's code
+            seen = "×".join(map(str, self._network.seen.size))
             raise SegcamError(
                 f"The network does not run on an input of {size} ({' '.join(str(error).split())}). "
-                f"It does at {side}×{side}: set that image size."
+                f"It does at {seen}: set that image size."
             ) from error
 
     def _precision(self, backward: bool) -> AbstractContextManager[object]:

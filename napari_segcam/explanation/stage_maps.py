@@ -20,7 +20,7 @@ from napari_segcam.explanation.attribution import (
 from napari_segcam.explanation.engine import Forward
 from napari_segcam.explanation.methods import METHODS, GradientMethod
 from napari_segcam.explanation.objective import Objective
-from napari_segcam.explanation.perturbation import PERTURBATIONS, Cost, Perturbation, Probe, estimate, perturb
+from napari_segcam.explanation.perturbation import BATCH, PERTURBATIONS, Cost, Perturbation, Probe, estimate, perturb
 from napari_segcam.explanation.registry import Method, SlowMethod
 from napari_segcam.network.stages import Stage
 
@@ -108,6 +108,7 @@ def slow_maps(
     stages: Sequence[Stage],
     objectives: Sequence[Objective],
     patience: Patience,
+    alone: bool = False,
 ) -> dict[str, StageMap]:
     """The maps of all stages from many runs of the network, stage by stage and frame by frame.
 
@@ -118,6 +119,7 @@ def slow_maps(
         stages: to be explained.
         objectives: one a frame.
         patience: how it is watched.
+        alone: whether a pass may take no more than one image.
 
     Raises:
         Cancelled: once the user has stopped it.
@@ -131,7 +133,7 @@ def slow_maps(
                 patience.progress(stage.name, done, total)
 
         given = [
-            _slow_map(method, module, x[i : i + 1], stage, objective, patience, tell)
+            _slow_map(method, module, x[i : i + 1], stage, objective, patience, alone, tell)
             for i, objective in enumerate(objectives)
         ]
         values = torch.stack([of_frame.values for of_frame in given])
@@ -150,11 +152,12 @@ def slow_cost(
     stages: Sequence[Stage],
     logits: torch.Tensor,
     patience: Patience,
+    alone: bool = False,
 ) -> Cost:
     """What ``slow_maps`` would cost for one frame ``(1, C, H, W)`` whose logits are given."""
     objective = Objective(0, torch.zeros(logits.shape[-2:], dtype=torch.bool))
     costs = (
-        estimate_attribution(method, score_at(module, x, stage, objective))
+        estimate_attribution(method, score_at(module, x, stage, objective, alone=alone))
         if isinstance(method, Attribution)
         else estimate(_probe(method, module, x, stage, objective, patience))
         for stage in stages
@@ -169,14 +172,15 @@ def _slow_map(
     stage: Stage,
     objective: Objective,
     patience: Patience,
+    alone: bool,
     progress: Callable[[int, int], None],
 ) -> Attributed:
     """The map of one stage of one frame, from either family."""
     if isinstance(method, Attribution):
-        score = score_at(module, x, stage, objective)
+        score = score_at(module, x, stage, objective, alone=alone)
         return attribute(method, score, progress=progress, cancelled=patience.cancelled)
     probe = _probe(method, module, x, stage, objective, patience)
-    given = perturb(probe, progress=progress, cancelled=patience.cancelled)
+    given = perturb(probe, batch=1 if alone else BATCH, progress=progress, cancelled=patience.cancelled)
     return Attributed(given.values, reacts=bool(given.weights.any()))
 
 

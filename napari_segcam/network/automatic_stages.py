@@ -44,7 +44,7 @@ class _Map:
         return self.layer.startswith(f"{container}.")
 
 
-def automatic_stages(module: nn.Module, input_channels: int) -> tuple[Stage, ...]:
+def automatic_stages(module: nn.Module, input_channels: int, size: tuple[int, int] | None = None) -> tuple[Stage, ...]:
     """The stages of any network whose layers give maps, ``encoder_1 …``, ``decoder_1 …`` and ``seg_head``.
 
     Only what the output depends on counts, so that heads for training have no part in it.
@@ -52,11 +52,12 @@ def automatic_stages(module: nn.Module, input_channels: int) -> tuple[Stage, ...
     Args:
         module: in eval mode; it is not changed.
         input_channels: of the image.
+        size: as for ``survey``.
 
     Raises:
         SegcamError: if the network does not run.
     """
-    seen = survey(copy.deepcopy(module), input_channels, begin=_SIDE, trace=True)
+    seen = survey(copy.deepcopy(module), input_channels, begin=_SIDE, trace=True, size=size)
     halves = _Halves(module, seen)
     parts: tuple[tuple[StageKind, list[_Map]], ...] = (("encoder", halves.encoder), ("decoder", halves.decoder))
     stages = [
@@ -70,7 +71,7 @@ def automatic_stages(module: nn.Module, input_channels: int) -> tuple[Stage, ...
 def _stage(seen: Survey, name: str, kind: StageKind, found: _Map) -> Stage:
     stage = stage_at(seen, name, kind, found.layer)
     # Layers without padding lose some pixels on the way, which is no stride.
-    exact = seen.side % seen.outputs[found.layer, None].shape[-1] == 0
+    exact = seen.size[1] % seen.outputs[found.layer, None].shape[-1] == 0
     return stage if exact else replace(stage, stride=2**found.level)
 
 
@@ -199,13 +200,16 @@ def _maker(found: _Map, half: list[_Map]) -> _Map:
 
 
 def _maps(seen: Survey) -> list[_Map]:
-    """The square maps of more than one pixel that the output depends on; not those of whole images' channels last."""
+    """The maps of the image's shape, of more than one pixel, that the output depends on; none with channels last."""
     found = []
     for (layer, index), output in seen.outputs.items():
         if layer and index is None and output.is_map and output.is_used:
             height, width = output.shape[-2:]
-            if height == width and 1 < width <= seen.side:
-                level = round(math.log2(seen.side / width))
+            levels = [round(math.log2(whole / side)) for whole, side in zip(seen.size, (height, width), strict=True)]
+            is_square = seen.size[0] == seen.size[1]
+            fits = height == width if is_square else levels[0] == levels[1]
+            if fits and 1 < width <= seen.size[1]:
+                level = levels[1]
                 state = output.identity, output.version
                 found.append(_Map(layer, output.order, level, output.shape[1], state))
     return sorted(found, key=lambda one: one.order)

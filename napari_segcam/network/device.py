@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from napari_segcam.errors import SegcamError
+
+
+def image_like(module: nn.Module) -> torch.Tensor:
+    """A tensor of the type, and on the device, that a network's image has: of its first real weights."""
+    real = (parameter for parameter in module.parameters() if parameter.is_floating_point())
+    return next(real, torch.zeros(()))
+
+
+def channels_last(module: nn.Module) -> nn.Module:
+    """The module with its weights channels-last: that halves the time of convolutions on CPU, and changes no value."""
+    if any(parameter.ndim == 5 for parameter in module.parameters()):  # torch knows another order for these
+        return module
+    return module.to(memory_format=torch.channels_last)
 
 
 def choose_device(device: str) -> torch.device:

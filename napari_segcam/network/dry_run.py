@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.network.device import image_like
 from napari_segcam.network.graph_network import GraphNetwork
 from napari_segcam.network.keras_network import KerasNetwork
 
@@ -19,7 +20,12 @@ _SIDES = (64, 128, 224, 256, 384, 512)
 
 
 def dry_run(
-    module: nn.Module, input_channels: int, run: Callable[[torch.Tensor], Given], *, begin: int = _SIDES[0]
+    module: nn.Module,
+    input_channels: int,
+    run: Callable[[torch.Tensor], Given],
+    *,
+    begin: int = _SIDES[0],
+    size: tuple[int, int] | None = None,
 ) -> Given:
     """Call ``run`` with a small image of noise, always the same, of the first size that the network accepts.
 
@@ -28,16 +34,18 @@ def dry_run(
         input_channels: of the image.
         run: given the image ``(1, C, H, W)``; runs the network on it.
         begin: side of the image that is tried first, pixels; then larger ones, then smaller ones.
+        size: of the images that the network is fed with, which is tried where it takes no usual one.
 
     Raises:
         SegcamError: if the network accepts no input of a usual size, or ``run`` raises it.
     """
-    parameter = next(module.parameters(), torch.zeros(()))
+    parameter = image_like(module)
     only = module.image_size if isinstance(module, GraphNetwork | KerasNetwork) else None
     failure: Exception | None = None
     sides = sorted(_SIDES, key=lambda side: (side < begin, side))
-    for size in [only] if only else [(side, side) for side in sides]:
-        x = torch.randn(1, input_channels, *size, generator=torch.Generator().manual_seed(0)).to(parameter)
+    usual = [(side, side) for side in sides]
+    for tried in [only] if only else [*usual, *([size] if size and size not in usual else [])]:
+        x = torch.randn(1, input_channels, *tried, generator=torch.Generator().manual_seed(0)).to(parameter)
         try:
             return run(x)
         except SegcamError:
@@ -46,5 +54,11 @@ def dry_run(
             failure = error
     raise SegcamError(
         f"The network does not run on images with {input_channels} channels of any size from {_SIDES[0]} "
-        f"to {_SIDES[-1]} pixels: {' '.join(str(failure).split())}"
+        f"to {_SIDES[-1]} pixels: {_reason(failure)}"
     )
+
+
+def _reason(failure: Exception | None) -> str:
+    text = " ".join(str(failure).split())
+    usual = isinstance(failure, RuntimeError | ValueError | AssertionError)
+    return text if usual and text else f"{type(failure).__name__} {text}".strip()

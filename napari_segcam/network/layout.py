@@ -86,23 +86,26 @@ class MapShape:
     width: int
 
 
-def map_shape(shape: tuple[int, ...], side: int) -> MapShape | None:
-    """The map in an output of this shape, which a layer gave for one square image; None if there is none.
+def map_shape(shape: tuple[int, ...], size: tuple[int, int]) -> MapShape | None:
+    """The map in an output of this shape, which a layer gave for one image; None if there is none.
 
     Args:
         shape: of the output.
-        side: of the image, pixels.
+        size: of the image, height and width in pixels.
     """
     if 0 in shape:
         return None
+    height, width = size
     if len(shape) == 4:
         _, first, second, last = shape
-        if first == second != last > 1 and side % first == 0:  # a square, and no row or column of a pooled map
-            return MapShape(Layout("channels_last"), last, first)
+        as_first, as_last = second * width == last * height, first * width == second * height
+        if as_last and not as_first and last > 1 and height % first == 0:  # and no row or column of a pooled map
+            return MapShape(Layout("channels_last"), last, second)
         return MapShape(MAP, first, last)
     if len(shape) == 3 and shape[0] == 1:
         for extra in _EXTRA_TOKENS:
-            width = math.isqrt(max(shape[1] - extra, 0))
-            if width > 1 and width * width == shape[1] - extra and side % width == 0:
-                return MapShape(Layout("tokens", extra), shape[2], width)
+            tokens = max(shape[1] - extra, 0)
+            across = math.isqrt(tokens * width // height)
+            if across > 1 and across * across * height == tokens * width and width % across == 0:
+                return MapShape(Layout("tokens", extra), shape[2], across)
     return None

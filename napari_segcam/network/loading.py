@@ -15,10 +15,12 @@ from napari_segcam.network.device import choose_device
 from napari_segcam.network.factory import made_by
 from napari_segcam.network.fitting import left_out, put_in
 from napari_segcam.network.graph_network import GraphNetwork
+from napari_segcam.network.image_channels import image_channels
 from napari_segcam.network.keras_network import KerasNetwork
 from napari_segcam.network.model_card import ModelCard, card_of, card_path, find_card, write_card
 from napari_segcam.network.network import Network
 from napari_segcam.network.overlap import told_by_activation
+from napari_segcam.network.plain_module import ready
 from napari_segcam.network.recognise import build, recognise
 from napari_segcam.network.saved_preprocessing import saved_preprocessing
 from napari_segcam.network.state_dict import listed
@@ -163,7 +165,7 @@ def _recognised(
 
 def _whole(checkpoint: Checkpoint, module: nn.Module, card: ModelCard | None) -> _Made:
     """A network that the file holds whole: nothing needs to be recognised, but it must run."""
-    module = module.requires_grad_(False).float()
+    module = ready(module).requires_grad_(False).float()
     in_channels = _told_channels(card) or _taken_channels(module)
     told, assumed = _feeding(module, card)
     notes = (WHY_CLOSED,) if isinstance(module, ScriptedNetwork) else ()
@@ -207,11 +209,10 @@ def _told_channels(card: ModelCard | None) -> int | None:
 
 
 def _taken_channels(module: nn.Module) -> int:
-    """The channels of the image, judged by the first convolution; 3 where there is none."""
+    """The channels of the image that a network takes."""
     if isinstance(module, GraphNetwork | KerasNetwork) and module.channels is not None:
         return module.channels
-    first = next((weights for weights in module.parameters() if weights.ndim == 4), None)
-    return 3 if first is None else first.shape[1]
+    return image_channels(module)
 
 
 def _made_by_factory(factory: str, checkpoint: Checkpoint | None, card: ModelCard | None) -> _Made:
@@ -220,6 +221,7 @@ def _made_by_factory(factory: str, checkpoint: Checkpoint | None, card: ModelCar
     if checkpoint is not None:
         put_in(module, checkpoint.weights, f"{checkpoint.path}: the weights do not fit what {factory} made")
         warnings = (*checkpoint.warnings, *_left_out(module, checkpoint))
+    module = ready(module)
     architecture = type(module).__name__
     in_channels = _told_channels(card) or _taken_channels(module)
     return _Made(module, in_channels, architecture, warnings=warnings)

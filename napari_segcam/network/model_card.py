@@ -52,6 +52,11 @@ class SizeRule(_CardPart):
     height: int | None = Field(default=None, ge=8)
     width: int | None = Field(default=None, ge=8)
 
+    @property
+    def fixed(self) -> tuple[int, int] | None:
+        """Height and width that every frame is brought to; None where they depend on the frame."""
+        return None if self.height is None or self.width is None else (self.height, self.width)
+
     @model_validator(mode="after")
     def _sizes_go_with_the_rule(self) -> SizeRule:
         if (self.height is None) != (self.width is None):

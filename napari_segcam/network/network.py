@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,15 +13,19 @@ from torch import nn
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.automatic_stages import automatic_stages
-from napari_segcam.network.device import choose_device
+from napari_segcam.network.constancy import hold_fast, look_into_constancy
+from napari_segcam.network.device import channels_last, choose_device, image_like
+from napari_segcam.network.image_channels import image_channels
 from napari_segcam.network.inference import InferenceForm, inference_form
-from napari_segcam.network.model_card import ModelCard, SizeRule
+from napari_segcam.network.model_card import ModelCard, SizeRule, card_of
 from napari_segcam.network.output import OutputReading, read_output
 from napari_segcam.network.overlap import WHEN_ASSUMED, overlap_assumed, overlap_settled
+from napari_segcam.network.plain_module import private_copy, ready
 from napari_segcam.network.rewritten_stages import rewritten_stages
 from napari_segcam.network.stages import Stage, aliases, find_stages, main_stages, stage_at
+from napari_segcam.network.suitability import refuse_unsuitable
 from napari_segcam.network.survey import Survey, survey
-from napari_segcam.network.torchscript import WHY_CLOSED, ScriptedNetwork
+from napari_segcam.network.torchscript import WHY_CLOSED, ScriptedNetwork, scripted
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +49,7 @@ class Network:
         warnings: what the user should know of these weights.
         assumed: what nothing tells of how the network is built, fed or read → what stands in for it, in plain text.
         output: which of the module's outputs is read, and what it ends in.
+        alone: whether its frames must run one by one, as those of a batch would change each other's results.
         lock: held while the module runs, since taps on a module are not thread-safe.
     """
 
@@ -62,6 +66,7 @@ class Network:
     sha256: str
     warnings: tuple[str, ...]
     assumed: Mapping[str, str]
+    alone: bool
     seen: Survey = field(repr=False)
     output: OutputReading
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -75,16 +80,23 @@ class Network:
         Args:
             module: takes ``(B, card.input_channels, H, W)`` and returns ``(B, C, H, W)`` or ``(B, C)``: logits, or
                 what a sigmoid or softmax made of them; or several tensors, one of which is that.
-            card: how it is fed and read; by default as the card's defaults say.
+            card: how it is fed and read; by default as the card's defaults say, and the image's channels as it takes.
             device: as for ``load_network``.
             rewrite: as for ``load_network``.
 
         Raises:
             SegcamError: if the module does not run, or gives no such output.
         """
-        copied = copy.deepcopy(module)
+        if isinstance(module, torch.jit.ScriptModule):
+            copied: nn.Module = scripted(module)
+        else:
+            refuse_unsuitable(module)
+            copied = private_copy(module)
+        copied = ready(copied)
         chosen = choose_device(device)
-        return cls.of(copied, card or ModelCard(), chosen, rewrite=rewrite, name=type(module).__name__)
+        if card is None or "input_channels" not in card.model_fields_set:
+            card = card_of({"input_channels": image_channels(copied, card.size.fixed if card else None)}, card)
+        return cls.of(copied, card, chosen, rewrite=rewrite, name=type(copied).__name__)
 
     @classmethod
     def of(
@@ -106,13 +118,15 @@ class Network:
         Raises:
             SegcamError: if the module does not run, or the card does not go with it.
         """
-        # Channels-last halves the time of convolutions on CPU; it changes no value.
-        module = module.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        module = channels_last(ready(module).requires_grad_(False))
+        size = card.size.fixed
+        is_random = hold_fast(module, card.input_channels, size)
         output = read_output(module, card)
-        form = inference_form(module, card.input_channels) if rewrite else InferenceForm(module, 0.0, ())
+        form = inference_form(module, card.input_channels, size) if rewrite else InferenceForm(module, 0.0, ())
         module.to(device)
         form.module.to(device)
-        seen = survey(module, card.input_channels)
+        seen = survey(module, card.input_channels, size=size)
+        constancy = look_into_constancy(module, card.input_channels, seen.size, is_random=is_random)
         if card.class_names and len(card.class_names) != seen.classes:
             raise SegcamError(
                 f"The model card names {len(card.class_names)} classes, but {name} has {seen.classes}. "
@@ -123,35 +137,34 @@ class Network:
         doubts = (WHEN_ASSUMED.format(seen.classes),) if unsure and seen.segments else ()
         stages = find_stages(module, seen)
         if not stages and not isinstance(module, ScriptedNetwork):
-            stages = automatic_stages(module, card.input_channels)
+            stages = automatic_stages(module, card.input_channels, size)
         required = getattr(getattr(module, "encoder", None), "output_stride", None)
         return cls(
             module=module,
             form=form,
             card=card,
             stages=stages,
-            rewritten=rewritten_stages(stages, seen, form, card.input_channels),
+            rewritten=rewritten_stages(stages, seen, form, card.input_channels, size),
             classes=seen.classes,
             stride=int(required or max((stage.stride for stage in stages), default=32)),
             name=name,
             architecture=architecture or type(module).__name__,
             encoder=encoder,
             sha256=sha256,
-            warnings=(*warnings, *output.warnings, *doubts),
+            warnings=(*warnings, *output.warnings, *doubts, *constancy.warnings),
             assumed=dict(assumed or {}) | output.assumed | _assumed(card) | unsure,
+            alone=constancy.alone,
             seen=seen,
             output=output,
         )
 
     @property
     def device(self) -> torch.device:
-        parameter = next(self.module.parameters(), None)
-        return parameter.device if parameter is not None else torch.device("cpu")
+        return image_like(self.module).device
 
     @property
     def dtype(self) -> torch.dtype:
-        parameter = next(self.module.parameters(), None)
-        return parameter.dtype if parameter is not None else torch.float32
+        return image_like(self.module).dtype
 
     @property
     def segments(self) -> bool:

@@ -12,7 +12,11 @@ from napari_segcam.network.survey import Survey, survey
 
 
 def rewritten_stages(
-    stages: Sequence[Stage], seen: Survey, form: InferenceForm, input_channels: int
+    stages: Sequence[Stage],
+    seen: Survey,
+    form: InferenceForm,
+    input_channels: int,
+    size: tuple[int, int] | None = None,
 ) -> dict[str, Stage]:
     """The stages that give the same in both forms, by name, as they are found in the rewritten one.
 
@@ -23,8 +27,9 @@ def rewritten_stages(
         seen: the survey of the plain network.
         form: the rewritten one.
         input_channels: of the image.
+        size: as for ``survey``.
     """
-    seen_rewritten = survey(form.module, input_channels)
+    seen_rewritten = survey(form.module, input_channels, size=size)
     found = {stage.name: stage for stage in find_stages(form.module, seen_rewritten)}
     same = {}
     for stage in stages:

@@ -47,12 +47,12 @@ INPUT = Stage(name="input", kind="layer", stride=16, channels=1, layer="")
 def stage_at(seen: Survey, name: str, kind: StageKind, layer: str, output: int | None = None) -> Stage:
     """The stage at a place where the survey saw a map."""
     given = seen.outputs[layer, output]
-    found = map_shape(given.shape, seen.side)
+    found = map_shape(given.shape, seen.size)
     assert found is not None
     return Stage(
         name=name,
         kind=kind,
-        stride=max(1, round(seen.side / found.width)),
+        stride=max(1, round(seen.size[1] / found.width)),
         channels=found.channels,
         layer=layer,
         output=output,

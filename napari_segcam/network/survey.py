@@ -48,12 +48,12 @@ class Survey:
     """What a dry run saw: every layer's last output, in order of execution.
 
     Attributes:
-        side: of the square input that was used, pixels.
+        size: of the input that was used, height and width in pixels.
         classes: channels of the network's output.
         segments: whether that is a map; else it is one score per class for the whole image.
     """
 
-    side: int
+    size: tuple[int, int]
     classes: int
     segments: bool
     outputs: Mapping[tuple[str, int | None], Output]
@@ -63,7 +63,7 @@ class Survey:
         maps = [
             (seen.order, layer)
             for (layer, index), seen in self.outputs.items()
-            if index is None and map_shape(seen.shape, self.side) is not None
+            if index is None and map_shape(seen.shape, self.size) is not None
         ]
         return [layer for _, layer in sorted(maps) if layer]
 
@@ -84,7 +84,14 @@ def logits_of(output: torch.Tensor) -> torch.Tensor:
     return output
 
 
-def survey(module: nn.Module, input_channels: int, *, begin: int = 64, trace: bool = False) -> Survey:
+def survey(
+    module: nn.Module,
+    input_channels: int,
+    *,
+    begin: int = 64,
+    trace: bool = False,
+    size: tuple[int, int] | None = None,
+) -> Survey:
     """Run the network once on a small image of noise, always the same, and note what every layer gives.
 
     Args:
@@ -93,11 +100,16 @@ def survey(module: nn.Module, input_channels: int, *, begin: int = 64, trace: bo
         begin: side of the image that is tried first, pixels; then larger ones, then smaller ones.
         trace: look into which outputs the network's own output depends on. The module may hold on to tensors of this
             run that cannot be copied: it should be a copy itself.
+        size: of the images that the network is fed with, which is tried where it takes no usual one.
 
     Raises:
         SegcamError: if the network accepts no input of a usual size.
     """
-    return dry_run(module, input_channels, lambda x: _watched_run(module, x.requires_grad_(trace)), begin=begin)
+
+    def watched(x: torch.Tensor) -> Survey:
+        return _watched_run(module, x.requires_grad_(trace))
+
+    return dry_run(module, input_channels, watched, begin=begin, size=size)
 
 
 def _watched_run(module: nn.Module, x: torch.Tensor) -> Survey:
@@ -138,7 +150,7 @@ def _watched_run(module: nn.Module, x: torch.Tensor) -> Survey:
         )
         for place, one in given.items()
     }
-    return Survey(x.shape[-1], logits.shape[1], logits.shape[-2:] != (1, 1), outputs)
+    return Survey((x.shape[-2], x.shape[-1]), logits.shape[1], logits.shape[-2:] != (1, 1), outputs)
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,6 +54,17 @@ class ScriptedNetwork(nn.Module):
         return self.script(image)
 
 
+def scripted(script: torch.jit.ScriptModule) -> ScriptedNetwork:
+    """A copy of a compiled network that is at hand, as a module."""
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(script, file)
+        file.seek(0)
+        script = torch.jit.load(file, map_location="cpu").eval()
+    return ScriptedNetwork(script)
+
+
 def is_torchscript(archive: Archive) -> bool:
     """Whether ``torch.jit.save`` wrote this archive."""
     return "constants.pkl" in archive.sizes or any(name.startswith("code/") for name in archive.sizes)

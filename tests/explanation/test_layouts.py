@@ -166,5 +166,5 @@ def test_an_encoder_with_tokens_of_no_known_kind_has_no_stages_but_runs() -> Non
     ],
 )
 def test_shapes(shape: tuple[int, ...], expected: tuple[Layout, int, int] | None) -> None:
-    found = map_shape(shape, 64)
+    found = map_shape(shape, (64, 64))
     assert (found and (found.layout, found.channels, found.width)) == expected

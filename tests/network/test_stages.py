@@ -232,7 +232,7 @@ def test_the_dry_run_finds_a_size_the_network_takes() -> None:
             assert x.shape[-1] == 224, "224 only"
             return super().forward(x)
 
-    assert survey(Fixed().eval(), 3).side == 224
+    assert survey(Fixed().eval(), 3).size == (224, 224)
 
 
 def test_a_network_that_takes_no_such_channels_is_refused() -> None:

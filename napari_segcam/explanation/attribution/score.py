@@ -80,7 +80,7 @@ class Score:
         return score
 
 
-def score_at(module: nn.Module, x: torch.Tensor, stage: Stage, objective: Objective) -> Score:
+def score_at(module: nn.Module, x: torch.Tensor, stage: Stage, objective: Objective, *, alone: bool = False) -> Score:
     """The score as a function of the network's input, where that is the stage, or of what a stage gives.
 
     While it is used the module must run nowhere else. A stage is replaced in the run of the frame itself: what goes
@@ -94,12 +94,13 @@ def score_at(module: nn.Module, x: torch.Tensor, stage: Stage, objective: Object
         x: the input ``(1, C, H, W)``.
         stage: ``PIXELS`` or one of the network's.
         objective: y of logits, with its region frozen from the original prediction.
+        alone: whether a pass may take no more than one map.
 
     Raises:
         SegcamError: if the stage never runs or gives no feature map.
     """
     black = x.amin((2, 3), keepdim=True).expand_as(x)
-    batch = min(_LARGEST_BATCH, paying_batch((x.shape[-2], x.shape[-1]), x.device))
+    batch = 1 if alone else min(_LARGEST_BATCH, paying_batch((x.shape[-2], x.shape[-1]), x.device))
     if not stage.layer:
         return Score(lambda images: logits_of(module(images)), x, black, objective, batch)
     replay = Replay(module, x, stage)

@@ -11,6 +11,7 @@ file in this folder. How they are used::
 from __future__ import annotations
 
 from napari_segcam.explanation.perturbation.probe import (
+    BATCH,
     Cancelled,
     Cost,
     Perturbation,
@@ -22,6 +23,7 @@ from napari_segcam.explanation.perturbation.probe import (
 from napari_segcam.explanation.registry import collect
 
 __all__ = [
+    "BATCH",
     "PERTURBATIONS",
     "Cancelled",
     "Cost",

@@ -15,6 +15,9 @@ from napari_segcam.explanation.objective import Objective
 from napari_segcam.explanation.registry import SlowMethod, register
 from napari_segcam.network.stages import Stage
 
+# Perturbations per run of the network.
+BATCH = 4
+
 
 class Cancelled(Exception):  # noqa: N818 - it is no error
     """The user stopped a computation that was under way."""
@@ -143,7 +146,7 @@ def estimate(probe: Probe) -> Cost:
 def perturb(
     probe: Probe,
     *,
-    batch: int = 4,
+    batch: int = BATCH,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> PerturbedMap:

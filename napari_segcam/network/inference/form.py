@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from napari_segcam.network.device import channels_last, image_like
 from napari_segcam.network.inference.batch_norm import fold_batch_norms
 from napari_segcam.network.inference.frozen_convolution import freeze_convolutions
 from napari_segcam.network.inference.mbconv import fuse_mbconv
@@ -48,19 +49,20 @@ class InferenceForm:
     applied: tuple[str, ...]
 
 
-def inference_form(module: nn.Module, input_channels: int = 3) -> InferenceForm:
+def inference_form(module: nn.Module, input_channels: int = 3, size: tuple[int, int] | None = None) -> InferenceForm:
     """Rewrite a copy of a network, and compare it with the plain network on one random input.
 
     Where a rewrite fails, or logits or gradients are not the same, the form is a plain copy.
 
     Args:
         module: takes ``(B, input_channels, H, W)`` and returns ``(B, classes, H, W)`` logits; it is not changed.
+        size: as for ``survey``.
 
     Raises:
         SegcamError: if the module does not run at all.
     """
     plain = _private(module)
-    x = _random_input(plain, input_channels)
+    x = _random_input(plain, input_channels, size)
     logits, gradient = _logits_and_gradient(plain, x)
     try:
         rewritten, applied = _rewritten(plain, x)
@@ -76,7 +78,7 @@ def inference_form(module: nn.Module, input_channels: int = 3) -> InferenceForm:
 
 
 def _private(module: nn.Module) -> nn.Module:
-    return copy.deepcopy(module).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    return channels_last(copy.deepcopy(module).eval().requires_grad_(False))
 
 
 def _rewritten(plain: nn.Module, x: torch.Tensor) -> tuple[nn.Module, tuple[str, ...]]:
@@ -85,10 +87,10 @@ def _rewritten(plain: nn.Module, x: torch.Tensor) -> tuple[nn.Module, tuple[str,
     return _private(rewritten), applied
 
 
-def _random_input(module: nn.Module, input_channels: int) -> torch.Tensor:
-    side = survey(module, input_channels).side
-    parameter = next(module.parameters(), torch.zeros(()))
-    noise = torch.randn(1, input_channels, side, side, generator=torch.Generator().manual_seed(0))
+def _random_input(module: nn.Module, input_channels: int, size: tuple[int, int] | None) -> torch.Tensor:
+    seen = survey(module, input_channels, size=size)
+    parameter = image_like(module)
+    noise = torch.randn(1, input_channels, *seen.size, generator=torch.Generator().manual_seed(0))
     return noise.to(parameter, memory_format=torch.channels_last)
 
 

@@ -90,7 +90,7 @@ def read_output(module: nn.Module, card: ModelCard) -> OutputReading:
         del module.forward
     # What a module keeps of a run with a graph could not be copied later.
     tried = copy.deepcopy(module)
-    look = dry_run(tried, card.input_channels, lambda x: _look(tried, x))
+    look = dry_run(tried, card.input_channels, lambda x: _look(tried, x), size=card.size.fixed)
     chosen = _chosen(look, card)
     place = chosen.output.place
     before = look.before(place)
