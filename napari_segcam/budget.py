@@ -35,7 +35,13 @@ INPUT_PIXELS = 2**25
 INPUT_CHANNELS = 1024
 """Of what a network is fed."""
 
-CARD_BYTES = MIB // 4
+OPTION_SIZE = 4096
+"""Of a number among the options of an architecture, such as a dilation."""
+
+NORMALISATION = 1e6
+"""Of a mean, and of one over a deviation."""
+
+CARD_BYTES = MIB // 8
 """Of a model card, which has some hundred."""
 
 SETTINGS_BYTES = 16 * MIB
@@ -48,7 +54,7 @@ PICKLE_TUPLE_KEYS = 5_000
 """Of the times that a pickle uses a tuple as a key. Tuples can be made to have one and the same hash."""
 
 PICKLE_COPIED = 64 * MIB
-"""Of what a pickle has copied, in numbers and letters, beyond what its own bytes hold."""
+"""Of what a pickle has copied, in bytes of memory, beyond what it holds itself."""
 
 PICKLE_SIZE = 4_000_000
 """Of what a pickle gives, in objects, each counted as often as it is referred to."""

@@ -39,7 +39,7 @@ def named_values(options: list[str] | None) -> dict[str, object]:
     Raises:
         SegcamError: if they are not understood.
     """
-    import yaml
+    from napari_segcam.network.settings_text import plain_yaml
 
     values = {}
     for option in options or []:
@@ -47,9 +47,9 @@ def named_values(options: list[str] | None) -> dict[str, object]:
         if not equals:
             raise SegcamError(f"--option {option} is not understood: write NAME=VALUE.")
         try:
-            values[name] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise SegcamError(f"--option {option} is not understood: {' '.join(str(error).split())}.") from error
+            values[name] = plain_yaml(value)
+        except ValueError as error:
+            raise SegcamError(f"--option {option} is not understood: {error}.") from error
     return values
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.network.containers import Container, read_container
 from napari_segcam.network.inert_objects import Record
 from napari_segcam.network.pickled_module import UnknownClass, rebuilt, weights_of
+from napari_segcam.network.settings_text import read_json
 from napari_segcam.network.state_dict import check_tensors, find_weights, listed, not_finite, strip_prefixes
 
 # What SMP's `save_pretrained` writes into a folder: the settings, and the weights under one of two names.
@@ -125,8 +125,8 @@ def _smp_settings(weights_file: Path) -> dict[str, Any]:
     if weights_file.name not in _SMP_WEIGHTS or not settings_file.is_file():
         return {}
     try:
-        settings = json.loads(settings_file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        settings = read_json(settings_file)
+    except ValueError as error:
         raise SegcamError(f"{settings_file} is not valid JSON: {error}.") from error
     if not isinstance(settings, dict):
         raise SegcamError(f"{settings_file} does not describe a network: a JSON object was expected.")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+# Up to here a number is its own hash, so that no two have the same.
+_LARGEST_KEY = 2**60
+
 
 class NotInert(Exception):  # noqa: N818 - it is what a pickle is, not a fault
     """The pickle names something outside of what is permitted."""
@@ -45,3 +48,15 @@ class Record:
         self.state: Any = None
         self.items: list[Any] = []
         self.entries: dict[Any, Any] = {}
+
+
+def refuse_slow_key(key: Any) -> None:
+    """Refuse a key of a dict or set that is slow to hash, or that can be chosen to have another's hash.
+
+    Raises:
+        Malformed: if it is one.
+    """
+    if not isinstance(key, str | bytes | int | float | Named | Record | None):
+        raise Malformed("a key is neither text nor a number")
+    if isinstance(key, int) and abs(key) > _LARGEST_KEY:
+        raise Malformed("a key is a larger number than checkpoints have")

@@ -11,11 +11,9 @@ import pickletools
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
-from napari_segcam.network.inert_objects import Malformed
+from napari_segcam.budget import PICKLE_INSTRUCTIONS, PICKLE_SIZE
+from napari_segcam.network.inert_objects import Malformed, Record
 from napari_segcam.network.pickle_machine import PickleMachine
-
-# A checkpoint has some fifty instructions per tensor. With this limit, the longest pickle takes seconds.
-_MOST_INSTRUCTIONS = 3_000_000
 
 
 def read_pickle(
@@ -43,11 +41,50 @@ def read_pickle(
     machine = PickleMachine(permitted, rebuild, persistent)
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-            if count > _MOST_INSTRUCTIONS:
+            if count > PICKLE_INSTRUCTIONS:
                 raise Malformed("it is far longer than any checkpoint's")
             if opcode.name == "STOP":
-                return machine.pop()
+                return _not_too_large(machine.pop())
             machine.do(opcode.name, argument)
     except (ValueError, IndexError, KeyError, OverflowError, EOFError, UnicodeError) as error:
         raise Malformed(str(error)) from error
     raise Malformed("it has no end")
+
+
+def _not_too_large(whole: Any) -> Any:
+    """The object, if going through all that it refers to takes no longer than for some checkpoint.
+
+    An object of a few bytes can refer twice to one that refers twice to another, and so on: who follows it never ends.
+
+    Raises:
+        Malformed: if it is too large.
+    """
+    sizes: dict[int, int] = {}  # of what has been gone through; 0 where that is not finished
+    waiting = [whole]
+    while waiting:
+        one = waiting[-1]
+        parts = _parts(one)
+        if id(one) not in sizes:
+            sizes[id(one)] = 0  # what refers back to itself counts once
+            waiting.extend(part for part in parts if id(part) not in sizes)
+            continue
+        waiting.pop()
+        if sizes[id(one)]:
+            continue
+        sizes[id(one)] = size = 1 + sum(max(1, sizes.get(id(part), 1)) for part in parts)
+        if size > PICKLE_SIZE:
+            raise Malformed("it repeats itself beyond all measure")
+    return whole
+
+
+def _parts(one: Any) -> list[Any]:
+    """What an object refers to, without that of which there is nothing more to say."""
+    if isinstance(one, dict):
+        parts = [*one, *one.values()]
+    elif isinstance(one, list | tuple | set | frozenset):
+        parts = list(one)
+    elif isinstance(one, Record):
+        parts = [one.args, one.state, one.items, one.entries]
+    else:
+        return []
+    return [part for part in parts if isinstance(part, dict | list | tuple | set | frozenset | Record)]

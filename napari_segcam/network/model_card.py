@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -18,10 +19,14 @@ from pydantic import (
     model_validator,
 )
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.budget import CARD_BYTES, INPUT_CHANNELS, INPUT_PIXELS, INPUT_SIDE, NORMALISATION
+from napari_segcam.errors import SegcamError, is_unprintable, printable
 from napari_segcam.files import whole_file
+from napari_segcam.network.settings_text import plain_yaml, read_text, refuse_unusual
 
 CARD_SUFFIX = ".segcam.yaml"
+
+_MOST_FAULTS = 4
 
 # The statistics behind segmentation-models-pytorch's `get_preprocessing_params(..., "imagenet")`.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -36,8 +41,30 @@ Values = Annotated[
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
+def _printable_name(name: str) -> str:
+    if not name.strip() or any(map(is_unprintable, name)):
+        raise ValueError("it is empty or holds characters that cannot be printed")
+    return name
+
+
+def _printable_notes(notes: str) -> str:
+    if any(is_unprintable(letter) and letter not in "\n\t" for letter in notes):
+        raise ValueError("it holds characters that cannot be printed")
+    return notes
+
+
+def _usual_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    refuse_unusual(options, "it")
+    return options
+
+
+Name = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable_name)]
+Notes = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_printable_notes)]
+Options = Annotated[Mapping[str, Any], AfterValidator(_usual_options)]
+
+
 class _CardPart(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SizeRule(_CardPart):
@@ -49,8 +76,8 @@ class SizeRule(_CardPart):
     """
 
     rule: Literal["pad", "resize", "letterbox"] = "pad"
-    height: int | None = Field(default=None, ge=8)
-    width: int | None = Field(default=None, ge=8)
+    height: int | None = Field(default=None, ge=8, le=INPUT_SIDE)
+    width: int | None = Field(default=None, ge=8, le=INPUT_SIDE)
 
     @property
     def fixed(self) -> tuple[int, int] | None:
@@ -61,6 +88,8 @@ class SizeRule(_CardPart):
     def _sizes_go_with_the_rule(self) -> SizeRule:
         if (self.height is None) != (self.width is None):
             raise ValueError("give both height and width, or neither")
+        if (self.height or 0) * (self.width or 0) > INPUT_PIXELS:
+            raise ValueError(f"height × width may be as large as {INPUT_PIXELS:,} pixels")
         if self.rule == "letterbox" and self.height is None:
             raise ValueError("the letterbox rule needs height and width")
         if self.rule == "pad" and self.height is not None:
@@ -91,22 +120,22 @@ class ModelCard(_CardPart):
     that of the weights file.
     """
 
-    architecture: str | None = None
-    encoder: str | None = None
-    options: Mapping[str, Any] = Field(default_factory=dict)
-    input_channels: int = Field(default=3, ge=1)
+    architecture: Name | None = None
+    encoder: Name | None = None
+    options: Options = Field(default_factory=dict)
+    input_channels: int = Field(default=3, ge=1, le=INPUT_CHANNELS)
     size: SizeRule = SizeRule()
     normalisation: Literal["imagenet", "unit", "zscore", "custom", "none"] = "imagenet"
-    mean: tuple[float, ...] = ()
-    std: tuple[Annotated[float, Field(gt=0)], ...] = ()
-    class_names: tuple[str, ...] = ()
+    mean: tuple[Annotated[float, Field(ge=-NORMALISATION, le=NORMALISATION)], ...] = ()
+    std: tuple[Annotated[float, Field(ge=1 / NORMALISATION, le=NORMALISATION)], ...] = ()
+    class_names: tuple[Name, ...] = ()
     class_colours: tuple[Colour, ...] = ()
     class_values: tuple[Values, ...] = ()
     classes_overlap: bool = False
     threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
-    output: Annotated[str, StringConstraints(max_length=200)] | None = None
+    output: Name | None = None
     output_activation: Literal["none", "sigmoid", "softmax", "log_sigmoid", "log_softmax", "tanh"] | None = None
-    notes: str = ""
+    notes: Notes = ""
     sha256: Sha256 | None = None
 
     @model_validator(mode="after")
@@ -140,12 +169,15 @@ def read_card(path: Path) -> ModelCard:
         SegcamError: if the file cannot be read, is not YAML, or a field is unknown or out of range.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return ModelCard.model_validate(content or {})
+        text = read_text(path, CARD_BYTES)
     except (OSError, UnicodeDecodeError) as error:
         raise SegcamError(f"The model card {path} cannot be read: {error}.") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise SegcamError(f"The model card {path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    try:
+        content = plain_yaml(text)
+    except ValueError as error:
+        raise SegcamError(f"The model card {path} is not valid YAML: {error}.") from error
+    try:
+        return ModelCard.model_validate(content or {})
     except ValidationError as error:
         raise SegcamError(f"The model card {path} is not right: {_faults(error)}.") from error
 
@@ -189,27 +221,35 @@ def write_card(card: ModelCard, path: Path, *, force: bool = False, assumed: Map
         text += (
             "# Assumed, since nothing tells. What is wrong, set above; what is no field of its own, under options:\n"
         )
-        text += "".join(f"#   {name}: {value}\n" for name, value in assumed.items())
+        text += "".join(f"#   {printable(f'{name}: {value}')}\n" for name, value in assumed.items())
     with whole_file(path) as file:
         file.write_text(text, encoding="utf-8")
 
 
 def _faults(error: ValidationError) -> str:
     """What is wrong with a card, field by field, in the user's words."""
-    return "; ".join(_fault(fault) for fault in error.errors())
+    faults = error.errors(include_url=False)
+    more = f"; and {len(faults) - _MOST_FAULTS} more" if len(faults) > _MOST_FAULTS else ""
+    return "; ".join(_fault(fault) for fault in faults[:_MOST_FAULTS]) + more
 
 
 def _fault(fault: Any) -> str:
-    where = ".".join(map(str, fault["loc"]))
+    where = ".".join(str(part)[:100] for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         fields = SizeRule.model_fields if where.startswith("size.") else ModelCard.model_fields
-        close = get_close_matches(str(fault["loc"][-1]), fields, n=1, cutoff=0.5)
+        close = get_close_matches(str(fault["loc"][-1])[:100], fields, n=1, cutoff=0.5)
         return f"there is no field {where}" + (f" (did you mean {close[0]}?)" if close else f": {', '.join(fields)}")
     if fault["type"] == "literal_error":
-        return f"{where} is {fault['input']!r}, but may be {fault['ctx']['expected']}"
+        return f"{where} is {_short(fault['input'])}, but may be {fault['ctx']['expected']}"
     if not where and fault["type"] == "model_type":
         return "fields with their values are wanted, such as threshold: 0.4"
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "value_error" or not where:
         return f"{where}: {message}" if where else message
-    return f"{where} is {fault['input']!r}: {message[:1].lower()}{message[1:]}"
+    return f"{where} is {_short(fault['input'])}: {message[:1].lower()}{message[1:]}"
+
+
+def _short(value: object) -> str:
+    """A value as Python writes it; of a long one the beginning."""
+    text = f"a number of {value.bit_length()} bits" if isinstance(value, int) and abs(value) > 10**30 else repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"

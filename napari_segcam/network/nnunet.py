@@ -8,7 +8,6 @@ the package ``dynamic-network-architectures``, which is needed.
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from napari_segcam.network.blueprint import Blueprint, under
 from napari_segcam.network.checkpoint import Checkpoint
 from napari_segcam.network.encoders import shapes_of, weightless
 from napari_segcam.network.model_card import ModelCard
+from napari_segcam.network.settings_text import read_json
 from napari_segcam.optional import needed
 
 _ARCHITECTURES = ("PlainConvUNet", "ResidualEncoderUNet", "ResidualUNet")
@@ -104,8 +104,8 @@ def _json_beside(path: Path, name: str) -> Mapping[str, Any]:
         file = folder / name
         if file.is_file():
             try:
-                content = json.loads(file.read_text(encoding="utf-8"))
-            except (OSError, ValueError, RecursionError) as error:
+                content = read_json(file)
+            except (OSError, ValueError) as error:
                 raise SegcamError(f"{file} cannot be read: {error}.") from error
             if isinstance(content, Mapping):
                 return content

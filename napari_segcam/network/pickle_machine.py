@@ -6,10 +6,11 @@ from _compat_pickle import IMPORT_MAPPING
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from napari_segcam.network.inert_objects import Malformed, Named, NotInert, Record
+from napari_segcam.budget import PICKLE_COPIED, PICKLE_TUPLE_KEYS
+from napari_segcam.network.inert_objects import Malformed, Named, NotInert, Record, refuse_slow_key
 
-_DEEPEST_KEY = 3
-
+_ENTRY = 64  # bytes that an entry of a list or dict takes, about
+_LONGEST_KEY = 16  # parts of a tuple
 _MARK = object()
 
 _LITERALS = frozenset(
@@ -38,10 +39,15 @@ class PickleMachine:
         self._permitted, self._rebuild, self._persistent = permitted, rebuild, persistent
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
+        self._tuple_keys = 0
+        self._allowance = PICKLE_COPIED
 
     def do(self, opcode: str, argument: Any) -> None:
+        self._allowance += _ENTRY
         if opcode in _LITERALS:
             self._stack.append(argument)
+            if isinstance(argument, str | bytes | bytearray):
+                self._allowance += len(argument)  # that much may be copied once
         elif opcode in _CONSTANTS:
             self._stack.append(_CONSTANTS[opcode])
         elif opcode in _NEW:
@@ -112,7 +118,7 @@ class PickleMachine:
         self._set(values)
 
     def _do_frozenset(self, _: Any) -> None:
-        self._stack.append(frozenset(map(_checked_key, self._since_mark())))
+        self._stack.append(frozenset(map(self._checked_key, self._since_mark())))
 
     def _do_append(self, _: Any) -> None:
         self._append([self.pop()])
@@ -132,7 +138,7 @@ class PickleMachine:
         target = self._top()
         if not isinstance(target, set):
             raise Malformed("items are added to what is no set")
-        target.update(map(_checked_key, values))
+        target.update(map(self._checked_key, values))
 
     def _append(self, values: list[Any]) -> None:
         target = self._top()
@@ -149,7 +155,7 @@ class PickleMachine:
         if not isinstance(target, dict) or len(values) % 2:
             raise Malformed("entries are set in what is no dict")
         for key, value in zip(values[::2], values[1::2], strict=True):
-            target[_checked_key(key)] = value
+            target[self._checked_key(key)] = value
 
     def _do_global(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
@@ -192,6 +198,7 @@ class PickleMachine:
         if not isinstance(callee, Named) or not isinstance(args, tuple):
             raise Malformed("what is called is no function")
         if callee.name in self._rebuild:
+            self._pay_for(args)
             self._stack.append(self._rebuild[callee.name](*args))
         else:
             self._stack.append(Record(callee.name, args, called=called))
@@ -205,12 +212,33 @@ class PickleMachine:
     def _do_binpersid(self, _: Any) -> None:
         self._stack.append(self._persistent(self.pop()))
 
+    def _pay_for(self, args: tuple[Any, ...]) -> None:
+        """Count what a call goes through or copies: the same thing can be given to it again and again.
 
-def _checked_key(key: Any, depth: int = 0) -> Any:
-    """The key, if hashing it is quick: tuples within tuples can be made to take for ever, or to overflow the stack."""
-    if isinstance(key, tuple) and depth < _DEEPEST_KEY and len(key) < 100:
-        for part in key:
-            _checked_key(part, depth + 1)
-    elif not isinstance(key, str | bytes | int | float | complex | Named | Record | None):
-        raise Malformed("a key is neither text nor a number")
-    return key
+        Raises:
+            Malformed: if it is too much.
+        """
+        self._allowance -= len(args) * _ENTRY
+        for given in args:
+            if isinstance(given, str | bytes | bytearray):
+                self._allowance -= len(given)
+            elif isinstance(given, list | tuple | dict | set | frozenset):
+                self._allowance -= len(given) * _ENTRY
+        if self._allowance < 0:
+            raise Malformed("it copies the same things over and over")
+
+    def _checked_key(self, key: Any) -> Any:
+        """The key, if hashing it and comparing it with others is quick, and stays so however often it is used.
+
+        A tuple is hashed at each use, and so are numbers of a million digits; tuples, and large or complex numbers, can
+        be chosen so that all have the same hash.
+        """
+        if isinstance(key, tuple):
+            self._tuple_keys += 1
+            if self._tuple_keys > PICKLE_TUPLE_KEYS or len(key) > _LONGEST_KEY:
+                raise Malformed("it uses more or longer tuples as keys than checkpoints do")
+            for part in key:
+                refuse_slow_key(part)
+        else:
+            refuse_slow_key(key)
+        return key

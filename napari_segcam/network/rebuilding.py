@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_segcam.network.inert_objects import Malformed, Named, Record
+from napari_segcam.network.inert_objects import Malformed, Named, Record, refuse_slow_key
 
 _STORAGE_TYPES = {
     "FloatStorage": torch.float32,
@@ -31,6 +31,10 @@ _STORAGE_TYPES = {
     "ComplexDoubleStorage": torch.complex128,
     "UntypedStorage": torch.uint8,
 }
+
+
+_MOST_DIMENSIONS = 64  # torch's own limit
+_LONGEST_DTYPE = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +88,8 @@ def _tensor_of_type(
 def tensor_in(
     storage: Storage, dtype: torch.dtype, offset: int, size: Sequence[int], stride: Sequence[int]
 ) -> torch.Tensor:
+    if len(size) > _MOST_DIMENSIONS or len(stride) > _MOST_DIMENSIONS:
+        raise Malformed("a tensor has no sensible shape")
     numbers = (offset, *size, *stride)
     if len(size) != len(stride) or not all(isinstance(number, int) and 0 <= number < 2**62 for number in numbers):
         raise Malformed("a tensor has no sensible shape")
@@ -124,6 +130,7 @@ def _dict(*args: Any) -> dict[Any, Any]:
     for key, value in pairs.items() if isinstance(pairs, dict) else pairs:
         if not isinstance(key, str | int):
             raise Malformed("a key is neither text nor a number")
+        refuse_slow_key(key)
         ordered[key] = value
     return ordered
 
@@ -131,6 +138,8 @@ def _dict(*args: Any) -> dict[Any, Any]:
 def _set(items: Iterable[Any] = ()) -> set[Any]:
     if not all(isinstance(item, str | int | float) for item in items):
         raise Malformed("a set holds neither text nor numbers")
+    for item in items:
+        refuse_slow_key(item)
     return set(items)
 
 
@@ -143,6 +152,8 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
 def _numpy_scalar(kind: Record, content: bytes | str) -> object:
     """A NumPy number as a plain one."""
     order = kind.state[1] if isinstance(kind.state, tuple) and kind.state[1] in ("<", ">") else ""
+    if not isinstance(kind.args[0], str) or len(kind.args[0]) > _LONGEST_DTYPE:
+        raise Malformed("a number is of no known type")
     dtype = np.dtype(order + kind.args[0])
     if dtype.kind not in "biufcSU" or len(content) != dtype.itemsize:
         raise Malformed("a number is incomplete")

@@ -6,13 +6,13 @@ Of these, the size and the normalisation concern the network.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import IMAGENET_MEAN, IMAGENET_STD, ModelCard, card_of
+from napari_segcam.network.settings_text import read_json
 
 # For use, then for training, which adds what only training needs.
 _NAMES = ("albumentations_config_eval.json", "albumentations_config_train.json")
@@ -33,7 +33,7 @@ def saved_preprocessing(checkpoint: Path, input_channels: int) -> ModelCard | No
     if path is None:
         return None
     try:
-        transforms = list(_transforms(json.loads(path.read_text(encoding="utf-8"))["transform"]))
+        transforms = list(_transforms(read_json(path)["transform"]))
         fields = {field: value for transform in transforms for field, value in _card_fields(transform).items()}
         return card_of({"input_channels": input_channels, **fields}) if fields else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard, card_of
+from napari_segcam.network.settings_text import plain_yaml
 from napari_segcam.viewer.class_table import ClassTable
 from napari_segcam.viewer.colormaps import class_colours
 from napari_segcam.viewer.output_form import OutputForm
@@ -222,6 +222,6 @@ def _parts(line: QLineEdit) -> list[str]:
 def _typed(name: str, line: QLineEdit) -> Any:
     """What was typed for an option, as YAML writes values: ``bilinear``, ``[6, 12, 18]``."""
     try:
-        return yaml.safe_load(line.text())
-    except yaml.YAMLError as error:
-        raise SegcamError(f"What was typed for {name} is not understood: {' '.join(str(error).split())}.") from error
+        return plain_yaml(line.text())
+    except ValueError as error:
+        raise SegcamError(f"What was typed for {name} is not understood: {error}.") from error

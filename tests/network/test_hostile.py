@@ -211,7 +211,69 @@ MINUS = b"J" + struct.pack("<i", -4)
 # Tuples of two, each holding the one before twice: hashing the last takes 2**60 steps.
 LAUGHS = b"K\x01" + b"q\x00h\x00\x86" * 60
 
+
+def integer(value: int) -> bytes:
+    content = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
+    return b"\x8a" + bytes([len(content)]) + content
+
+
+# All multiples of this have the hash 0.
+MODULUS = 2**61 - 1
+SAME_HASH = b"".join(integer(number * MODULUS) + b"K\x01" for number in range(1, 20_001))
+PAIRS = b"(" + b"".join(integer(number * MODULUS) + b"K\x01\x86" for number in range(1, 20_001)) + b"l"
+NUMBERS = b"(" + b"K\x01" * 100_000 + b"l"
+
+
+def called_often(function: str, argument: bytes, times: int = 20_000) -> bytes:
+    """A torch file that calls one function again and again with one argument, which its bytes hold once."""
+    module, _, name = function.rpartition(".")
+    begin = b"\x80\x02c%b\n%b\nq\x00" % (module.encode(), name.encode()) + argument + b"q\x01"
+    return torch_zip(begin + b"(" + b"h\x00h\x01\x85R" * times + b"l.")
+
+
+def nested_keys() -> bytes:
+    """619 bytes: a tuple of 99 tuples of 99 tuples of 99 numbers, each of which is hashed at each use."""
+    inner = b"(" + b"K\x01" * 99 + b"t"
+    middle, outer = b"q\x000(" + b"h\x00" * 99 + b"t", b"q\x010(" + b"h\x01" * 99 + b"t"
+    return torch_zip(b"\x80\x02" + inner + middle + outer + b"q\x020}(" + b"h\x02K\x01" * 2000 + b"u.")
+
+
+def many_tuples() -> bytes:
+    keys = b"".join(b"J" + struct.pack("<i", number) + b"K\x00\x86K\x01" for number in range(200_000))
+    return torch_zip(b"\x80\x02}(" + keys + b"u.")
+
+
+def repeated(begin: bytes, step: bytes, end: bytes) -> bytes:
+    return torch_zip(b"\x80\x02" + begin + step * 60 + end + b".")
+
+
 EXHAUSTING: dict[str, Callable[[], bytes]] = {
+    "keys of tuples of tuples": nested_keys,
+    "keys of one hash": lambda: torch_zip(b"\x80\x02}(" + SAME_HASH + b"u."),
+    "keys of one hash, old format": lambda: torch_legacy(b"\x80\x02}(" + SAME_HASH + b"u."),
+    "keys of one hash in an ordered dict": lambda: torch_zip(
+        b"\x80\x02ccollections\nOrderedDict\n" + PAIRS + b"\x85R."
+    ),
+    "a set of one hash": lambda: torch_zip(
+        b"\x80\x04\x8f(" + b"".join(integer(n * MODULUS) for n in range(1, 20_001)) + b"\x90."
+    ),
+    "two hundred thousand tuples as keys": many_tuples,
+    "a text that is encoded again and again": lambda: called_often("_codecs.encode", text("a" * 1_000_000)),
+    "a size that is copied again and again": lambda: called_often("torch.Size", NUMBERS),
+    "a dict that is copied again and again": lambda: called_often(
+        "collections.OrderedDict", b"}(" + b"".join(b"J" + struct.pack("<i", n) + b"N" for n in range(50_000)) + b"u"
+    ),
+    "a counter that is copied again and again": lambda: called_often(
+        "collections.Counter", b"}(" + b"".join(b"J" + struct.pack("<i", n) + b"N" for n in range(50_000)) + b"u"
+    ),
+    "a set that is copied again and again": lambda: called_often("builtins.set", NUMBERS),
+    "lists that hold one another twice": lambda: repeated(b"]", b"q\x00](h\x00h\x00e", b""),
+    "dicts that hold one another twice": lambda: repeated(
+        b"}", b"q\x00}(" + text("model") + b"h\x00" + text("net") + b"h\x00u", b""
+    ),
+    "objects that hold one another twice": lambda: repeated(
+        b"N", b"q\x00cargparse\nNamespace\n)\x81(h\x00h\x00tb", b""
+    ),
     "storage larger than its record": lambda: _weights(_tensor(_storage(count=b"J\0\0\0\x40"))),
     "storage of 2**61 numbers": lambda: _weights(_tensor(_storage(count=HUGE))),
     "storage of minus four": lambda: _weights(_tensor(_storage(count=MINUS))),

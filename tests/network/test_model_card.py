@@ -100,7 +100,7 @@ def test_a_card_is_found_where_there_is_one(tmp_path: Path) -> None:
         ("normalisation: z-score", "normalisation is 'z-score', but may be 'imagenet', 'unit', 'zscore', 'custom' or"),
         ("normalisation: custom", "custom normalisation needs mean and std"),
         ("{normalisation: custom, mean: [0.5, 0.5], std: [0.2, 0.2]}", r"one for each input channel \(3\)"),
-        ("{normalisation: custom, mean: [0.5], std: [0]}", r"std\.0 is 0: .*greater than 0"),
+        ("{normalisation: custom, mean: [0.5], std: [0]}", r"std\.0 is 0: .*greater than or equal to 0.000001"),
         ("{mean: [0.5], std: [0.2]}", "mean and std go with normalisation custom, not imagenet"),
         ("class_names: fibroid", "class_names is 'fibroid': "),
         ("{class_names: [a, b], class_colours: ['#00ff00']}", "1 class_colours for 2 class_names"),
