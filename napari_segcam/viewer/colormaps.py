@@ -58,19 +58,28 @@ def class_colours(classes: int, given: Sequence[str] = (), *, overlap: bool = Fa
 
 
 def class_colormap(classes: int, given: Sequence[str] = ()) -> DirectLabelColormap:
-    """A colour for each label but the background's; the arguments are those of ``class_colours``."""
+    """A colour for each label but the background's, of classes that exclude each other, as ``class_colours``."""
     drawn = class_colours(classes, given)
     colours: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
     colours.update(enumerate(drawn if classes == 1 else drawn[1:], start=1))
     return DirectLabelColormap(color_dict=colours)
 
 
-def correction_colormap(classes: int, given: Sequence[str] = ()) -> DirectLabelColormap:
-    """A colour for each label of a correction, told from the mask's; the arguments are those of ``class_colours``."""
+def correction_colormap(
+    classes: int, given: Sequence[str] = (), *, one_of_several: bool = False
+) -> DirectLabelColormap:
+    """A colour for each label of a correction, told from the mask's.
+
+    Args:
+        classes: as of ``class_colours``.
+        given: likewise.
+        one_of_several: whether there are corrections of other classes beside these.
+    """
     of_mask = class_colours(classes, given)
     labels = of_mask if classes == 1 else of_mask[1:]
+    count = len(labels) + one_of_several  # of several, each is told by its colour
     colours: dict[int | None, Any] = {None: "white", 0: "transparent"}
-    colours.update(enumerate(correction_colours(labels, len(labels)), start=1))
+    colours.update(enumerate(correction_colours(labels, count)[: len(labels)], start=1))
     return DirectLabelColormap(color_dict=colours)
 
 

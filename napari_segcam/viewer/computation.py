@@ -31,11 +31,11 @@ class Started:
 
 @dataclass(frozen=True, eq=False)
 class FrameCut:
-    """The mask of a frame at another threshold."""
+    """The masks of a frame at another threshold, and the figures of the plan's class in them."""
 
     plan: Plan
     frame: int
-    mask: SparseMask
+    masks: tuple[SparseMask, ...]
     finding: Finding
     cut: float
 
@@ -138,5 +138,5 @@ class Computation:
 
 def _cuts(computer: FrameComputer, pairs: Sequence[tuple[int, Segmentation]], cut: float) -> Iterator[FrameCut]:
     for frame, segmentation in pairs:
-        mask, finding = computer.recut(segmentation, cut)
-        yield FrameCut(computer.plan, frame, SparseMask.of(mask), finding, cut)
+        masks, finding = computer.recut(segmentation, cut)
+        yield FrameCut(computer.plan, frame, masks, finding, cut)

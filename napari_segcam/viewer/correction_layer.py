@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_segcam.viewer.colormaps import correction_colormap
@@ -20,7 +21,8 @@ _NOTHING = SparseMask.of(np.zeros((1, 1), np.uint8))
 
 
 class CorrectionLayer:
-    """The Labels layer of one image's corrections, made with the first of them.
+    """The Labels layer of one image's corrections, made with the first of them: of all classes, or of one that may
+    overlap others.
 
     A correction begins as what was predicted for the frame, and is one as long as it differs from that. No network's
     results are ever written into it, and none takes anything from it.
@@ -28,8 +30,10 @@ class CorrectionLayer:
     Args:
         viewer: that shows the image.
         placement: of the image.
+        of_class: as of the mask's layer.
 
     Attributes:
+        of_class: as above.
         frames: those that are corrected.
         unsaved: those of them whose correction has not been written to a file since it was painted.
         label_names: what the labels were called when they were painted, by frame.
@@ -38,9 +42,10 @@ class CorrectionLayer:
         names: gives what the network at hand calls its labels.
     """
 
-    def __init__(self, viewer: ViewerModel, placement: Placement) -> None:
+    def __init__(self, viewer: ViewerModel, placement: Placement, of_class: str = "") -> None:
         self._viewer = viewer
         self._placement = placement
+        self.of_class = of_class
         self._layer: Labels | None = None
         self._begun: dict[int, SparseMask] = {}  # what each of them began as
         self._seen: dict[int, SparseMask] = {}  # what each of them was when it was last looked into
@@ -87,7 +92,7 @@ class CorrectionLayer:
         self._classes, self._colours = classes, tuple(colours)
         if self._layer is not None:
             most = max([classes - 1, *(int(frame_of(self._layer, frame).max()) for frame in self.frames)])
-            self._layer.colormap = correction_colormap(max(classes, most + 1 if most > 1 else 1), self._colours)
+            self._layer.colormap = self._colormap(max(classes, most + 1 if most > 1 else 1))
 
     def look_at(self, frame: int) -> None:
         """The user has come to this frame."""
@@ -166,13 +171,17 @@ class CorrectionLayer:
 
     def _made(self, frame_shape: tuple[int, ...]) -> Labels:
         if self._layer is None:
-            name, rows, columns = f"{self._placement.image.name} correction", frame_shape[0], frame_shape[1]
-            colormap = correction_colormap(self._classes, self._colours)
+            rows, columns = frame_shape[0], frame_shape[1]
+            name = " ".join(part for part in (self._placement.image.name, self.of_class, "correction") if part)
+            colormap = self._colormap(self._classes)
             self._layer = add_labels(
                 self._viewer, self._placement, (rows, columns), name, colormap, lambda: self.on_change([])
             )
             on_painted(self._layer, self._on_painted)
         return self._layer
+
+    def _colormap(self, classes: int) -> DirectLabelColormap:
+        return correction_colormap(classes, self._colours, one_of_several=bool(self.of_class))
 
     def _begin(self, layer: Labels, frame: int, predicted: SparseMask) -> None:
         pixels = frame_of(layer, frame)

@@ -22,18 +22,19 @@ if TYPE_CHECKING:  # torch comes with these, and is imported in the worker first
 
 @dataclass(frozen=True, eq=False)
 class Segmented:
-    """What is kept of a frame's segmentation."""
+    """What is kept of a frame's segmentation, and the figures of one class in its masks."""
 
     segmentation: Segmentation
-    mask: SparseMask
+    masks: tuple[SparseMask, ...]
     cut: float
     finding: Finding
+    class_index: int
     classes: int
 
     @property
     def size(self) -> int:
         """In bytes."""
-        return self.segmentation.probabilities.nbytes + self.mask.labels.nbytes
+        return self.segmentation.probabilities.nbytes + sum(mask.labels.nbytes for mask in self.masks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +108,12 @@ class Kept:
         if plan is None or result.plan.mask_key != plan.mask_key:
             return False
         segmented = Segmented(
-            result.segmentation, SparseMask.of(result.mask), result.cut, result.finding, len(result.class_names)
+            result.segmentation,
+            result.masks,
+            result.cut,
+            result.finding,
+            result.plan.class_index,
+            len(result.class_names),
         )
         self._store.put(plan.mask_key, frame, segmented, segmented.size)
         if result.heatmaps and result.plan.heat_key == plan.heat_key and result.painted == digest(plan.painted(frame)):
@@ -125,7 +131,9 @@ class Kept:
         segmented = self.segmented(given.frame)
         if self.plan is None or segmented is None or given.plan.mask_key != self.plan.mask_key:
             return False
-        segmented = replace(segmented, mask=given.mask, cut=given.cut, finding=given.finding)
+        segmented = replace(
+            segmented, masks=given.masks, cut=given.cut, finding=given.finding, class_index=given.plan.class_index
+        )
         self._store.put(self.plan.mask_key, given.frame, segmented, segmented.size)
         return True
 

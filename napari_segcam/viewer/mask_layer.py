@@ -1,4 +1,4 @@
-"""The mask's layer: what the network predicts of each frame, and nothing else."""
+"""A mask's layer: what the network predicts of each frame, and nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TakeStroke = Callable[[int, SparseMask, NDArray[np.bool_], NDArray[np.uint8]], N
 
 
 class MaskLayer:
-    """The Labels layer of one image, made when it is first needed.
+    """A Labels layer of one image, made when it is first needed: of all classes, or of one that may overlap others.
 
     Only the bounding boxes of masks are ever written, so that blank parts of a long cine take no memory. What the
     reader paints in it is not the network's: it is handed on, and the layer shows the prediction again.
@@ -32,16 +32,18 @@ class MaskLayer:
         viewer: that shows the image.
         placement: of the image.
         take_stroke: is given what the reader has painted.
+        of_class: the name of the only class, of several that may overlap; empty where the mask is of all.
 
     Attributes:
         only_label: the only label that is shown; None for all.
         on_shown: called when what is shown of the layer has changed.
     """
 
-    def __init__(self, viewer: ViewerModel, placement: Placement, take_stroke: TakeStroke) -> None:
+    def __init__(self, viewer: ViewerModel, placement: Placement, take_stroke: TakeStroke, of_class: str = "") -> None:
         self._viewer = viewer
         self._placement = placement
         self._take_stroke = take_stroke
+        self._of_class = of_class
         self._layer: Labels | None = None
         self._pixels = np.zeros((0, 0), np.uint8)
         self._predicted: dict[int, SparseMask] = {}
@@ -121,6 +123,13 @@ class MaskLayer:
         """What of that the layer shows; None where it has nothing to show, or is not in the viewer."""
         return None if self.layer is None else self._written.get(frame)
 
+    def remove(self) -> None:
+        """Take the layer out of the viewer: no mask of its kind will come."""
+        layer = self.layer
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+        self.begin()
+
     def refresh(self) -> None:
         """Have napari draw what was written."""
         layer = self.layer
@@ -138,7 +147,7 @@ class MaskLayer:
             self._written[frame].paint(pixels)
 
     def _make(self, frame_shape: tuple[int, int]) -> Labels:
-        name = f"{self._placement.image.name} mask"
+        name = f"{self._placement.image.name} {self._of_class or 'mask'}"
         colormap = class_colormap(self._classes, self._colours)
         layer = add_labels(self._viewer, self._placement, frame_shape, name, colormap, lambda: self.on_shown())
         self._pixels = layer.data

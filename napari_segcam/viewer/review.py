@@ -13,7 +13,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
 
 from napari_segcam.viewer.computation import Computation, FrameCut, Given, Started
-from napari_segcam.viewer.kept import Explained, Kept
+from napari_segcam.viewer.kept import Explained, Kept, Segmented
 from napari_segcam.viewer.labels_on_image import on_painted
 from napari_segcam.viewer.layers import ExplanationLayers
 from napari_segcam.viewer.painting import painted_by
@@ -64,9 +64,9 @@ class Review:
         self._viewer = viewer
         self.layers = ExplanationLayers(viewer, image, lambda act: QTimer.singleShot(0, act))
         self.layers.heat.on_change = on_change
-        self.layers.masks.on_shown = on_change
-        self.layers.corrections.on_change = self._on_corrected
-        self.layers.corrections.names = self._label_names
+        self.layers.on_mask_shown = on_change
+        self.layers.on_corrected = self._on_corrected
+        self.layers.label_names = self._label_names
         self.outline = ScanOutline(viewer, image)
         self.running = False
         self._frames = frame_count(image) or 1
@@ -92,6 +92,7 @@ class Review:
     def begin(self, network: Network, request: Request, threshold: float, scope: Scope) -> None:
         """Have frames computed, as far as they have not been, or were with other settings."""
         label = label_explained(network, request)
+        self._arrange(network, request)
         painted = painted_by(self._viewer, self.image, request.region, self.layers.corrections, label)
         self.running = True
         self._adopt(Plan(network, self._source, request, threshold, label, painted))
@@ -150,13 +151,26 @@ class Review:
         self._kept.forget()
         self._kept.plan = self.computation.plan = None
         for frame in range(self._frames):
-            self.layers.masks.erase(frame)
+            self.layers.erase(frame)
         self.layers.begin((), lambda _stage, _frame: None)
         self.layers.refresh()
         self.record = self._blank_record()
         self._enter_corrections()
         self.running = False
         self._on_change()
+
+    def _arrange(self, network: Network, request: Request) -> None:
+        """Have a layer for each mask that the network gives; what another kind of network has given is forgotten."""
+        if self.plan is not None and self.plan.network is not network:
+            self.clear()
+        if not (network.classes_overlap and network.segments):
+            self.layers.arrange(("",), "")
+            return
+        given = network.class_names
+        names = [
+            name if name and given.count(name) == 1 else f"{name} {index}".lstrip() for index, name in enumerate(given)
+        ]
+        self.layers.arrange(names, names[network.class_index(request.class_index)])
 
     # What there is to see
 
@@ -167,7 +181,7 @@ class Review:
     def finding(self) -> Finding | None:
         """Figures of the mask that was predicted for the frame in view."""
         segmented = self._kept.segmented(self._schedule.at)
-        return None if segmented is None else segmented.finding
+        return None if segmented is None or not self._is_current(segmented) else segmented.finding
 
     def explained(self, frame: int) -> Explained | None:
         """What is kept of a frame's heatmaps, and of the region that they explain."""
@@ -305,8 +319,9 @@ class Review:
         if segmented is None:
             return
         shape, classes = segmented.segmentation.geometry.frame_shape, segmented.classes
-        self.layers.enter(frame, segmented.mask, shape, classes, self._kept.heatmaps(frame))
-        self.record.enter_results(frame, segmented.finding, self._kept.figures(frame))
+        self.layers.enter(frame, segmented.masks, shape, classes, self._kept.heatmaps(frame))
+        if self._is_current(segmented):
+            self.record.enter_results(frame, segmented.finding, self._kept.figures(frame))
         for later in range(max(frame, 1), min(frame + 2, self._frames)):
             self._enter_dice(later)
         if self._kept.is_complete(frame):
@@ -320,15 +335,23 @@ class Review:
     def _enter_dice(self, frame: int) -> None:
         before, after = self._kept.segmented(frame - 1), self._kept.segmented(frame)
         if before is not None and after is not None and self.plan is not None:
-            value = dice(before.mask, after.mask, self.plan.label)
+            at = self.plan.mask_at
+            value = dice(before.masks[at], after.masks[at], self.plan.label)
             self.record.enter(frame, {CineRecord.DICE: np.nan if value is None else value})
 
     def _cut_again(self) -> None:
         cut, distances = self.computation.cut, self._schedule.distances()
         stale = {frame: segmented for frame in self._kept.frames() if (segmented := self._kept.segmented(frame))}
-        order = sorted((frame for frame, segmented in stale.items() if segmented.cut != cut), key=distances.__getitem__)
+        order = sorted(
+            (frame for frame, segmented in stale.items() if segmented.cut != cut or not self._is_current(segmented)),
+            key=distances.__getitem__,
+        )
         self.computation.cut_again([(frame, stale[frame].segmentation) for frame in order])
         self._on_change()
+
+    def _is_current(self, segmented: Segmented) -> bool:
+        """Whether the figures that are kept of a frame are those of the explained class."""
+        return self.plan is not None and segmented.class_index == self.plan.class_index
 
     def _limit(self) -> None:
         room = self._kept.room(self.layers.size)
@@ -336,7 +359,7 @@ class Review:
 
     def _shrink(self) -> None:
         for frame in self._kept.shrink(self._schedule.distances(), self.layers.size):
-            self.layers.masks.erase(frame)
+            self.layers.erase(frame)
             self.record.set_state(frame, State.MISSING)
             self._schedule.want(frame)
         self._limit()
@@ -364,13 +387,13 @@ class Review:
         self._on_change()
 
     def _enter_corrections(self) -> None:
-        corrections = self.layers.corrections
-        self.record.enter_corrections({frame: self._corrected_area(frame) for frame in sorted(corrections.frames)})
+        self.record.enter_corrections({frame: self._corrected_area(frame) for frame in sorted(self.layers.corrected)})
 
     def _corrected_area(self, frame: int) -> float:
         """Of the explained class in a correction; of all that is painted as long as nothing is explained."""
         correction = self.layers.corrections.seen(frame)
-        assert correction is not None
+        if correction is None:
+            return float("nan")  # another class that may overlap this one is corrected
         spacing = self._source.spacing_mm
         label = None if self.plan is None else self.layers.corrections.label_of(frame, self.plan.label)
         if self.plan is not None and label is None:

@@ -84,11 +84,11 @@ class SegmentationWidget(QWidget):
 
     def _show_only(self, label: int | None) -> None:
         if (layers := self.session.layers()) is not None:
-            layers.masks.show_only(label)
+            layers.show_only(label)
 
     def _discard(self) -> None:
         if (layers := self.session.layers()) is not None:
-            layers.corrections.discard(self.session.current_frame())
+            layers.discard(self.session.current_frame())
 
     def _refresh(self) -> None:
         self._show_discard()
@@ -103,11 +103,13 @@ class SegmentationWidget(QWidget):
 
     def _on_network(self) -> None:
         network = self.session.network
-        several = network is not None and network.has_background
-        names = list(enumerate(network.class_names)) if network else []
+        has_background = network is not None and network.has_background
+        names = list(network.class_names) if network else []
+        drawn = list(enumerate(names[1:] if has_background else names, start=1))
+        several = network is not None and network.segments and network.classes > 1
         self.shown_class.offer(
-            [("all", None), *((name, i) for i, name in names[1:])] if several else [(n, None) for _, n in names]
+            [("all", None), *((name, label) for label, name in drawn)] if several else [(n, None) for n in names]
         )
         self.shown_class.setEnabled(several)
-        self.threshold.setEnabled(not several)
+        self.threshold.setEnabled(not has_background)
         self.threshold.setValue(self.session.threshold)

@@ -34,6 +34,11 @@ class SparseMask:
         columns = slice(int(in_columns[0]), int(in_columns[-1]) + 1)
         return cls(rows, columns, mask[rows, columns].copy())
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether it has no label."""
+        return not self.labels.any()
+
     def only(self, label: int | None) -> SparseMask:
         """One label alone; None for all."""
         if label is None:

@@ -103,15 +103,15 @@ class StageMosaic(QWidget):
         painter.fillRect(self.rect(), _BACKGROUND)
         if self.picture is None:
             return
-        frame, mask = _image(self.picture.frame), self.picture.mask
-        outline = None if mask is None else _image(mask.pixels)
+        frame = _image(self.picture.frame)
+        outlines = [(mask.opacity, _image(mask.pixels)) for mask in self.picture.masks]
         for place, cell in zip(self.places(), self.picture.cells, strict=False):
             painter.drawImage(place, frame)
             if cell.heat is not None:
                 painter.setOpacity(cell.heat.opacity)
                 painter.drawImage(place, _image(cell.heat.pixels))
-            if mask is not None and outline is not None:
-                painter.setOpacity(mask.opacity)
+            for opacity, outline in outlines:
+                painter.setOpacity(opacity)
                 painter.drawImage(place, outline)
             painter.setOpacity(1)
             _write(painter, place, cell)

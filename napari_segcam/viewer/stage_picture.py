@@ -58,12 +58,12 @@ class Picture:
 
     Attributes:
         frame: ``(n, m, 4)`` RGBA.
-        mask: None where there is none, or where it is hidden.
+        masks: those that are shown, the lowest first.
         cells: in the network's order.
     """
 
     frame: NDArray[np.uint8]
-    mask: Overlay | None
+    masks: list[Overlay]
     cells: list[Cell]
 
 
@@ -98,10 +98,10 @@ class PictureReader:
             heat = _heat(layer, frame, layers.heat.limits(stage), seen.on(*self._place(image, layer)))
             figure = "not computed yet" if heat is None else self._ratio(stage, frame)
             cells.append(Cell(stage, layer.name, figure, heat, layer.visible))
-        outline, mask = None, layers.mask
-        if mask is not None and mask.visible:
-            outline = _outline(mask, frame, seen.on(*self._place(image, mask)))
-        return Picture(self._frame(image, frame, seen), outline, cells)
+        outlines = [
+            _outline(mask, frame, seen.on(*self._place(image, mask))) for mask in layers.mask_layers if mask.visible
+        ]
+        return Picture(self._frame(image, frame, seen), outlines, cells)
 
     def _frame(self, image: Image, frame: int, seen: Window) -> NDArray[np.uint8]:
         if self._last is None or self._last[0] != frame:

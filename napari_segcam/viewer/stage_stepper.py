@@ -48,12 +48,14 @@ def show_stage(session: ReviewSession, stage: str) -> None:
 def toggle_outline(session: ReviewSession) -> None:
     """Show the mask as an outline, or filled."""
     layers = session.layers()
-    mask = layers.mask if layers is not None else None
-    if mask is None:
+    masks = layers.mask_layers if layers is not None else []
+    if not masks:
         session.viewer.status = "There is no mask yet: run Segmentation or Grad-CAM first."
         return
-    mask.contour = 0 if mask.contour else _OUTLINE
-    session.viewer.status = "Mask outlined" if mask.contour else "Mask filled"
+    is_filled = bool(masks[0].contour)
+    for mask in masks:
+        mask.contour = 0 if is_filled else _OUTLINE
+    session.viewer.status = "Mask filled" if is_filled else "Mask outlined"
 
 
 class BareSpeckle:

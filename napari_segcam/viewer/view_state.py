@@ -57,7 +57,7 @@ def view_of(viewer: ViewerModel, review: Review | None, frame: int) -> View:
     """
     if review is None:
         return View()
-    is_corrected = frame in review.layers.corrections.frames
+    is_corrected = frame in review.layers.corrected
     if not shows_frames(viewer):  # of no single frame
         heated = tuple(stage for stage, layer in review.layers.heatmaps.items() if is_drawn(layer))
         heated = heated if review.layers.heat.seen() else ()
@@ -100,12 +100,14 @@ def _state(review: Review, frame: int) -> str:
 
 
 def _correction(review: Review, frame: int) -> str:
-    corrections = review.layers.corrections
-    if frame not in corrections.frames:
+    corrections = [pair.corrections for pair in review.layers.pairs if frame in pair.corrections.frames]
+    if not corrections:
         return ""
-    if corrections.is_taken_out:
+    if any(one.is_taken_out for one in corrections):
         return "corrected by you; the layer of your corrections is removed"
-    return "corrected by you" + (": drawn in white" if is_drawn(corrections.layer) else ", which is hidden")
+    if not all(is_drawn(one.layer) for one in corrections):
+        return "corrected by you, which is hidden"
+    return "corrected by you: drawn " + ("lighter" if corrections[0].of_class else "in white")
 
 
 def _explained(review: Review, frame: int) -> str:
@@ -115,10 +117,16 @@ def _explained(review: Review, frame: int) -> str:
         return ""
     layers = review.layers
     outlines: list[tuple[SparseMask, int | None]] = []
-    if is_drawn(layers.mask) and (drawn := layers.masks.drawn(frame)) is not None:
-        outlines.append((drawn, plan.label))
-    if is_drawn(layers.corrections.layer) and (correction := layers.corrections.seen(frame)) is not None:
-        outlines.append((correction, layers.corrections.label_of(frame, plan.label)))
+    for pair in layers.pairs:
+        is_explained = pair.mask is layers.masks
+        if (
+            is_drawn(pair.mask.layer)
+            and (drawn := pair.mask.drawn(frame)) is not None
+            and (is_explained or not drawn.is_blank)
+        ):
+            outlines.append((drawn, plan.label if is_explained else None))
+        if is_drawn(pair.corrections.layer) and (correction := pair.corrections.seen(frame)) is not None:
+            outlines.append((correction, pair.corrections.label_of(frame, plan.label) if is_explained else None))
     region = explained.region
     if region is not None and all(region.is_all_of(mask, label) for mask, label in outlines):
         return ""
@@ -131,7 +139,8 @@ def words_of_region(review: Review, frame: int) -> str:
     assert plan is not None
     region: Any = plan.request.region
     network = plan.network
-    of_class = f"{network.class_names[network.class_index(plan.request.class_index)]}, " if review.has_classes else ""
+    is_named = network.segments and network.classes > 1
+    of_class = f"{network.class_names[plan.class_index]}, " if is_named else ""
     mask = "predicted mask" if review.has_classes else f"mask predicted above {plan.threshold:.2f}"
     if not network.segments:
         return f"{of_class}the whole frame"

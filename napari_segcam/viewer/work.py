@@ -14,6 +14,7 @@ from napari.layers import Image
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.viewer.sparse_mask import SparseMask
 
 if TYPE_CHECKING:  # torch comes with these: they are imported where the work is done
     from napari_segcam.evidence.attention import Attention
@@ -122,7 +123,7 @@ class Plan:
         source: the frames.
         request: what is wanted of them.
         threshold: cuts the mask whose pixels are the region.
-        label: of the explained class in a mask.
+        label: of the explained class in its mask.
         painted: what the user has painted as a frame's region; None where they have not.
     """
 
@@ -132,6 +133,16 @@ class Plan:
     threshold: float
     label: int
     painted: Painted
+
+    @property
+    def class_index(self) -> int:
+        """The output channel of the explained class."""
+        return self.network.class_index(self.request.class_index)
+
+    @property
+    def mask_at(self) -> int:
+        """Which of a frame's masks has the explained class: the only one, or of classes that overlap its own."""
+        return self.class_index if self.network.classes_overlap and self.network.segments else 0
 
     @property
     def mask_key(self) -> Hashable:
@@ -159,14 +170,15 @@ class Plan:
 
 
 def label_explained(network: Network, request: Request) -> int:
-    """The label in a mask of the class that a request means.
+    """The label of the class that a request means in its mask: 1 where each class has one of its own.
 
     Raises:
         SegcamError: if the network has no such class.
     """
     from napari_segcam.explanation.classes import label_of
 
-    return label_of(network.class_index(request.class_index), network.classes, overlap=network.classes_overlap)
+    index = network.class_index(request.class_index)
+    return 1 if network.classes_overlap else label_of(index, network.classes, overlap=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,9 +189,9 @@ class FrameResult:
         plan: that it was computed by.
         frame: its number.
         segmentation: from which the mask can be cut again.
-        mask: ``(Y, X)`` labels.
+        masks: one mask of all classes, or of classes that overlap one of each, whose label is 1.
         cut: the threshold of that mask.
-        finding: figures of the explained class in it.
+        finding: figures of the explained class in them.
         heatmaps: by stage name; those that were asked for.
         figures: of the heatmaps, by stage name.
         class_names: one per channel of the probabilities.
@@ -190,7 +202,7 @@ class FrameResult:
     plan: Plan
     frame: int
     segmentation: Segmentation
-    mask: NDArray[np.uint8]
+    masks: tuple[SparseMask, ...]
     cut: float
     finding: Finding
     heatmaps: Mapping[str, Heatmap]
@@ -243,14 +255,14 @@ class FrameComputer:
         except SegcamError as fault:
             yield FrameFailure(frame, str(fault))
             return
-        mask = explanation.mask if cut == explanation.threshold else explanation.segmentation.mask(cut)
+        masks, finding = self.recut(explanation.segmentation, cut)
         yield FrameResult(
             plan=self.plan,
             frame=frame,
             segmentation=explanation.segmentation,
-            mask=mask,
+            masks=masks,
             cut=cut,
-            finding=self._finding(mask, explanation.probabilities, cut),
+            finding=finding,
             heatmaps=dict(explanation.heatmaps),
             figures=attention(explanation),
             class_names=explanation.class_names,
@@ -282,24 +294,26 @@ class FrameComputer:
         cost = self._explainer(stages).estimate(source.cine[frame], source.cine.value_range, source.crop)
         return f"{cost.forwards} runs of the network, about {cost.seconds:.0f} s"
 
-    def recut(self, segmentation: Segmentation, cut: float) -> tuple[NDArray[np.uint8], Finding]:
-        """The mask of a frame at another threshold, and its figures."""
-        from napari_segcam.explanation.classes import label_mask
-
-        probabilities = segmentation.on_frame()
-        mask = label_mask(probabilities, cut, overlap=segmentation.classes_overlap)
-        return mask, self._finding(mask, probabilities, cut)
-
-    def _finding(self, mask: NDArray[np.uint8], probabilities: NDArray[np.float32], cut: float) -> Finding:
+    def recut(self, segmentation: Segmentation, cut: float) -> tuple[tuple[SparseMask, ...], Finding]:
+        """The masks of a frame at a threshold, and the figures of the explained class."""
         from napari_segcam.evidence.finding import finding
-        from napari_segcam.explanation.classes import class_mask
+        from napari_segcam.explanation.classes import class_mask, label_mask
 
-        network = self.plan.network
-        index = network.class_index(self.plan.request.class_index)
-        found = mask == self.plan.label
-        if network.classes_overlap and network.segments:
-            found = class_mask(probabilities, index, cut, overlap=True)
-        return finding(found, probabilities[index], self.plan.source.spacing_mm)
+        plan, overlap = self.plan, segmentation.classes_overlap
+        probabilities = segmentation.on_frame()
+        if not segmentation.is_map:
+            labels = segmentation.mask(cut)
+            found = labels == plan.label
+            masks = [labels]
+        elif overlap:
+            each = [class_mask(probabilities, index, cut, overlap=True) for index in range(len(probabilities))]
+            found = each[plan.class_index]
+            masks = [of_class.view(np.uint8) for of_class in each]
+        else:
+            masks = [label_mask(probabilities, cut, overlap=False)]
+            found = masks[0] == plan.label
+        figures = finding(found, probabilities[plan.class_index], plan.source.spacing_mm)
+        return tuple(map(SparseMask.of, masks)), figures
 
     def _explainer(self, stages: tuple[str, ...]) -> Explainer:
         from napari_segcam.explanation.explainer import Explainer

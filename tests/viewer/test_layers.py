@@ -39,8 +39,8 @@ class Filled(ExplanationLayers):
 
     def show(self, explanation: Explanation, frame: int | None) -> None:
         self.given[frame or 0] = explanation
-        mask, classes = SparseMask.of(explanation.mask), len(explanation.class_names)
-        self.enter(frame or 0, mask, explanation.frame_shape, classes, dict(explanation.heatmaps))
+        masks, classes = [SparseMask.of(explanation.mask)], len(explanation.class_names)
+        self.enter(frame or 0, masks, explanation.frame_shape, classes, dict(explanation.heatmaps))
         self.refresh()
 
 

@@ -38,7 +38,7 @@ def cine(
     mask[40:60, 20:40] = 1
     heatmaps = {name: heatmap_of(name, stride, frames.shape[1:]) for name, stride in STAGES.items()}
     layers.begin(list(STAGES), lambda stage, frame: heatmaps[stage] if frame == 1 else None)
-    layers.enter(1, SparseMask.of(mask), frames.shape[1:], 1, heatmaps)
+    layers.enter(1, [SparseMask.of(mask)], frames.shape[1:], 1, heatmaps)
     qtbot.waitUntil(lambda: not layers.heat.is_making, timeout=20_000)
     layers.refresh()
     yield viewer, session
@@ -193,7 +193,7 @@ def test_layers_deleted_meanwhile(grid: StageGrid, cine: tuple[Any, ReviewSessio
     viewer.layers.remove(layers.heatmaps["encoder_4"])
     qtbot.waitUntil(lambda: mosaic.picture is not None and len(mosaic.picture.cells) == 3)
     assert mosaic.picture is not None
-    assert mosaic.picture.mask is None
+    assert mosaic.picture.masks == []
     for layer in layers.heatmaps.values():
         viewer.layers.remove(layer)
     qtbot.waitUntil(lambda: grid.mosaic is None)
