@@ -170,5 +170,11 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 def _anywhere(image: BatchImage) -> BatchImage:
     """The image with paths that mean the same in every process."""
-    truth, *class_truths = (path and Path(os.path.abspath(path)) for path in (image.truth, *image.class_truths))
-    return replace(image, path=Path(os.path.abspath(image.path)), truth=truth, class_truths=tuple(class_truths))
+    truths = [Path(os.path.abspath(path)) for path in image.truths]
+    return replace(
+        image,
+        path=Path(os.path.abspath(image.path)),
+        truth=truths[0] if truths else None,
+        more_truths=tuple(truths[1:]),
+        class_truths=tuple(path and Path(os.path.abspath(path)) for path in image.class_truths),
+    )

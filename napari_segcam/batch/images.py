@@ -33,7 +33,8 @@ class BatchImage:
         path: where it is read.
         truth: its true mask, None where there is none.
         class_truths: instead of that, of a network whose classes overlap, the true mask of each class, or None.
-        truth_name: the same as the results have it: its path within the folder of masks, or as the list has it.
+        more_truths: further masks that belong to the same truth, as of a second lesion.
+        truth_name: the same as the results have it: paths within the folder of masks, or as the list has it.
         picture: a relative path for pictures of it, without a suffix, which no other image of the batch has.
     """
 
@@ -43,6 +44,7 @@ class BatchImage:
     truth_name: str = ""
     class_truths: tuple[Path | None, ...] = ()
     picture: str = ""
+    more_truths: tuple[Path, ...] = ()
 
     @property
     def key(self) -> str:
@@ -56,9 +58,14 @@ class BatchImage:
         return file_part(self.path).path
 
     @property
+    def truths(self) -> tuple[Path, ...]:
+        """All masks that together are its truth, where there is none for each class."""
+        return (self.truth, *self.more_truths) if self.truth else ()
+
+    @property
     def truth_files(self) -> tuple[Path, ...]:
-        """The same of its true masks."""
-        return tuple(file_part(path).path for path in (self.truth, *self.class_truths) if path is not None)
+        """The files of all its true masks."""
+        return tuple(file_part(path).path for path in (*self.truths, *self.class_truths) if path is not None)
 
     def truth_sha256(self) -> str | None:
         """Of its true masks as they are now; None where it has none.

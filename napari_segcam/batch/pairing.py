@@ -13,11 +13,14 @@ from napari_segcam.batch.images import BatchImage, images_of
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import without_suffix
 
-_MASK_ENDING = re.compile(r"[ _.-](masks?|seg|segmentation|gt|groundtruth|ground_truth|annotation|labels?)$", re.I)
+_MASK_ENDING = re.compile(
+    r"[ _.-](?:masks?|seg|segmentation|gt|groundtruth|ground_truth|annotation|labels?)(?P<number>[ _.-]?\d{1,2})?$",
+    re.I,
+)
 
 
 def without_masks(images: Sequence[BatchImage], class_names: Sequence[str] = ()) -> list[BatchImage]:
-    """The images that are not masks of others: NAME_Annotation.png beside NAME.png is one.
+    """The images that are not masks of others: NAME_Annotation.png and NAME_mask_1.png beside NAME.png are such.
 
     Args:
         images: as they were listed.
@@ -62,8 +65,9 @@ def with_truths(images: Sequence[BatchImage], folder: Path, class_names: Sequenc
     """The images, each with its true mask from a folder where there is one.
 
     A mask has its image's path within the folder, or at least its name; with another suffix if need be, and with an
-    ending such as _mask, _seg, _GT, _label or _Annotation if it has one. A file that is itself one of the images is no
-    mask. Of classes that overlap there may be a file for each, as ``class_of`` tells them.
+    ending such as _mask, _seg, _GT, _label or _Annotation if it has one. Masks of one image whose endings are numbered,
+    as NAME_mask.png and NAME_mask_1.png, together are its truth. A file that is itself one of the images is no mask. Of
+    classes that overlap there may be a file for each, as ``class_of`` tells them.
 
     Args:
         images: of the batch.
@@ -128,12 +132,23 @@ def _paired(
 ) -> BatchImage:
     stem = _stem(image.name)
     found = by_path.get(stem) or by_name.get(PurePosixPath(stem).name) or []
-    if len(found) > 1:
+    if not found:
+        return image
+    if len(found) > 1 and not _are_parts(found):
         raise SegcamError(
             f"Two true masks go with the image {image.name}: {found[0].path} and {found[1].path}. Remove one, or give "
             "a CSV list with the columns image and truth."
         )
-    return replace(image, truth=found[0].path, truth_name=found[0].printed) if found else image
+    first, *others = found
+    names = " + ".join(mask.printed for mask in found)
+    return replace(image, truth=first.path, more_truths=tuple(other.path for other in others), truth_name=names)
+
+
+def _are_parts(masks: Sequence[BatchImage]) -> bool:
+    """Whether masks are the parts of one truth: in one folder, each with a number of its own or one without."""
+    endings = [_MASK_ENDING.search(_stem(mask.name)) for mask in masks]
+    numbers = {ending["number"] for ending in endings if ending is not None}
+    return len({mask.path.parent for mask in masks}) == 1 and len(numbers) == len(masks)
 
 
 def _stem(name: str) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 from napari_segcam.budget import refuse_large_frame
 from napari_segcam.errors import SegcamError
 from napari_segcam.files import refuse_no_file
-from napari_segcam.imaging.cine import ArrayCine, Cine, name_of
+from napari_segcam.imaging.cine import ArrayCine, Cine, Frame, name_of
 from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
 from napari_segcam.imaging.file_part import file_part
 from napari_segcam.imaging.opening import open_cine
@@ -30,12 +30,59 @@ OF_OVERLAPPING = (
 )
 
 
-def open_truth(path: Path, *, in_colours: bool = False) -> Cine:
-    """Open a file of true masks; of an image with a palette the numbers count, unless it is meant in colours.
+class MergedTruth(Cine):
+    """Masks of one image that together are its truth: a pixel has the value of the mask that is not black there.
+
+    Args:
+        parts: of one shape and length.
 
     Raises:
-        SegcamError: if the file cannot be read.
+        SegcamError: if they differ in shape or length.
     """
+
+    def __init__(self, parts: Sequence[Cine]) -> None:
+        first = parts[0]
+        for part in parts:
+            if (part.frame_shape[:2], len(part)) != (first.frame_shape[:2], len(first)):
+                raise SegcamError(f"The true masks {first.name} and {part.name} of one image differ in size.")
+        self._parts = parts
+        self.name = " + ".join(part.name for part in parts)
+        self.frame_shape = (*first.frame_shape[:2], *((3,) if any(part.is_rgb for part in parts) else ()))
+        self.dtype = np.result_type(*(part.dtype for part in parts))
+
+    def __len__(self) -> int:
+        return len(self._parts[0])
+
+    def _read(self, index: int) -> Frame:
+        merged: NDArray[Any] = np.zeros(self.frame_shape, self.dtype)
+        for part in self._parts:
+            mask = part[index]
+            if mask.ndim < merged.ndim:
+                mask = mask[..., None].repeat(3, axis=-1)
+            new = not_black(mask)
+            both = new & not_black(merged)
+            if (merged[both] != mask[both]).any():
+                raise SegcamError(
+                    f"The true masks {self.name} say different things of the same pixels. Give one mask, by a CSV list "
+                    "with the columns image and truth."
+                )
+            merged[new] = mask[new]
+        return merged
+
+
+def open_truth(path: Path, *more: Path, in_colours: bool = False) -> Cine:
+    """Open a file of true masks; of an image with a palette the numbers count, unless it is meant in colours.
+
+    Args:
+        path: of the masks.
+        more: files whose masks belong to the same images.
+        in_colours: whether the colours of a palette count.
+
+    Raises:
+        SegcamError: if a file cannot be read, or they do not go together.
+    """
+    if more:
+        return MergedTruth([open_truth(part, in_colours=in_colours) for part in (path, *more)])
     file = file_part(path).path
     if not in_colours and not file.is_dir() and kind_of(read_head(file)) is FileKind.STILL:
         try:

@@ -54,6 +54,8 @@ class Truth:
         if any(image.class_truths):
             files = {index: path for index, path in enumerate(image.class_truths) if path is not None}
             return cls(network, None, {index: open_truth(path) for index, path in files.items()}, colours)
+        if image.more_truths:
+            return cls(network, open_truth(*image.truths, in_colours=colours is not None), None, colours)
         return cls.of_file(image.truth, network, colours) if image.truth else None
 
     @classmethod

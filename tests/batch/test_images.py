@@ -92,6 +92,30 @@ def test_two_masks_of_one_image_are_refused(tmp_path: Path) -> None:
         with_truths(images, touch(tmp_path / "masks", "1.png", "1_mask.png"))
 
 
+def test_numbered_masks_of_one_image_are_parts_of_its_truth(tmp_path: Path) -> None:
+    touch(tmp_path, "a (4).png", "a (4)_mask.png", "a (4)_mask_1.png", "a (4)_mask_2.png", "b.png", "b_seg1.png")
+    touch(tmp_path, "b_seg2.png", "c_1.png", "c_2.png", "c.png", "d-label 1.tif", "d-label 2.tif", "d.png")
+    found = without_masks(images_of(tmp_path))
+    assert names(found) == ["a (4).png", "b.png", "c.png", "c_1.png", "c_2.png", "d.png"]
+    assert truths(with_truths(found, tmp_path)) == {
+        "a (4).png": "a (4)_mask.png + a (4)_mask_1.png + a (4)_mask_2.png",
+        "b.png": "b_seg1.png + b_seg2.png",
+        "c.png": "",
+        "c_1.png": "",
+        "c_2.png": "",
+        "d.png": "d-label 1.tif + d-label 2.tif",
+    }
+
+
+@pytest.mark.parametrize(
+    "masks", [("1_mask.png", "1_mask.tif"), ("a/1_mask.png", "b/1_mask_1.png"), ("1_mask_1.png", "1_seg_1.png")]
+)
+def test_masks_that_are_no_parts_of_one_truth_are_refused(tmp_path: Path, masks: tuple[str, ...]) -> None:
+    images = images_of(touch(tmp_path / "images", "1.png"))
+    with pytest.raises(SegcamError, match=r"Two true masks go with the image 1\.png"):
+        with_truths(images, touch(tmp_path / "masks", *masks))
+
+
 def test_masks_of_other_images_are_refused(tmp_path: Path) -> None:
     images = images_of(touch(tmp_path / "images", "1.png"))
     with pytest.raises(SegcamError, match=r"holds no true mask of any image: a mask is named as its image \(1\.png\)"):

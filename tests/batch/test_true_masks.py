@@ -52,6 +52,27 @@ def test_numbers_palettes_and_colours_say_the_same(network: sc.Network, tmp_path
     np.testing.assert_array_equal(mask_of(open_truth(tmp_path / "p.png")[0], index, network), expected)
 
 
+def saved(path: Path, values: np.ndarray, form: str) -> Path:
+    image = Image.fromarray(values)
+    (image.convert("RGB") if form == "RGB" else image).save(path)
+    return path
+
+
+@pytest.mark.parametrize("form", ["L", "RGB"])
+def test_the_parts_of_a_truth_are_joined(network: sc.Network, tmp_path: Path, form: str) -> None:
+    first, second = (np.where(np.isin(NUMBERS, index), NUMBERS, 0).astype(np.uint8) for index in (1, 2))
+    second[0, 1] = 1  # where both say the same
+    paths = [saved(tmp_path / "m.png", first, form), saved(tmp_path / "m_1.png", second, "L")]
+    truth = open_truth(*paths)
+    for index in range(3):
+        np.testing.assert_array_equal(true_mask(truth, 0, index, network), np.isin(NUMBERS, index))
+    assert truth.name == "m + m_1"
+    with pytest.raises(sc.SegcamError, match="differ in size"):
+        open_truth(paths[0], saved(tmp_path / "small.png", NUMBERS[:1], "L"))
+    with pytest.raises(sc.SegcamError, match="different things"):
+        open_truth(paths[0], saved(tmp_path / "other.png", NUMBERS + 1, "L"))[0]
+
+
 def test_grays_can_be_colours(network: sc.Network) -> None:
     grays = {"head": (128, 128, 128), "femur": (255, 255, 255)}
     np.testing.assert_array_equal(mask_of(NUMBERS * 127 + (NUMBERS > 0), 2, network, grays), NUMBERS == 2)
