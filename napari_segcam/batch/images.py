@@ -19,7 +19,7 @@ from napari_segcam.imaging.file_kind import DICOM_DIRECTORY, STACKS, FileKind, k
 from napari_segcam.imaging.file_part import file_part
 from napari_segcam.imaging.stacks.suffixes import ARRAY_SUFFIXES, MEDICAL_SUFFIXES
 
-_STILLS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
+_STILLS = (".png", ".apng", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
 _VIDEOS = (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".gif")
 IMAGE_SUFFIXES = frozenset(_STILLS + _VIDEOS + MEDICAL_SUFFIXES)
 

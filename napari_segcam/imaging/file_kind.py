@@ -22,7 +22,7 @@ class FileKind(Enum):
     DICOM = auto()
     TIFF = auto()
     STILL = auto()
-    """PNG, JPEG or BMP."""
+    """PNG, JPEG, BMP or WebP."""
     VIDEO = auto()
     """Anything with a `video_format`, GIF too."""
     NIFTI = auto()
@@ -74,6 +74,8 @@ def kind_of(head: bytes) -> FileKind | None:
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return FileKind.TIFF
     if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM")):
+        return FileKind.STILL
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return FileKind.STILL
     return FileKind.VIDEO if video_format(head) else _kind_of_stack(head)
 

@@ -59,9 +59,9 @@ def open_cine(path: str | os.PathLike[str]) -> Cine:
 
             return TiffCine(path)
         case FileKind.STILL:
-            from napari_segcam.imaging.stills import StillCine
+            from napari_segcam.imaging.animation import open_still
 
-            return StillCine(path)
+            return open_still(path)
     raise SegcamError(
         f"{path.name} is not an image that can be read: DICOM, PNG, JPEG, BMP, TIFF, a video such as AVI or MP4, or a "
         "research file such as NIfTI, NRRD or MATLAB."

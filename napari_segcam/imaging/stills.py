@@ -24,7 +24,7 @@ _QUARTER_TURNS = range(5, 9)
 
 
 class StillCine(Cine):
-    """A PNG, JPEG or BMP file as a cine of one frame, turned upright as its EXIF orientation says.
+    """A PNG, JPEG, BMP or WebP file as a cine of one frame, turned upright as its EXIF orientation says.
 
     Palettes become RGB, alpha is dropped, 16-bit gray stays 16-bit. Opening reads the header; the frame is decoded each
     time it is read.
@@ -38,7 +38,7 @@ class StillCine(Cine):
     def __init__(self, path: Path) -> None:
         self.name = name_of(path)
         self.path = path
-        with self._opened() as image:
+        with opened_still(path) as image:
             width, height = image.size
             refuse_large_frame(path.name, (height, width, len(image.getbands())), 2 if _is_deep(image) else 1)
             # The general method only reads the header; that of PNG decodes the whole image.
@@ -51,7 +51,7 @@ class StillCine(Cine):
         return 1
 
     def _read(self, index: int) -> Frame:  # noqa: ARG002 -- there is only one
-        with self._opened() as image:
+        with opened_still(self.path) as image:
             self._refuse_scans(image)
             try:
                 upright = ImageOps.exif_transpose(image)
@@ -66,12 +66,18 @@ class StillCine(Cine):
         if image.format == "JPEG" and image.info.get("progressive"):
             refuse_large_picture(self.path.name, self.path.read_bytes())
 
-    def _opened(self) -> Image.Image:
-        try:
-            return Image.open(self.path, formats=("PNG", "JPEG", "BMP"))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            reason = str(error).rstrip(".")
-            raise SegcamError(f"{self.path.name} cannot be read as a PNG, JPEG or BMP image: {reason}.") from error
+
+def opened_still(path: Path) -> Image.Image:
+    """A PNG, JPEG, BMP or WebP file with Pillow, which reads no more than its header.
+
+    Raises:
+        SegcamError: if it is none of these.
+    """
+    try:
+        return Image.open(path, formats=("PNG", "JPEG", "BMP", "WEBP"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        reason = str(error).rstrip(".")
+        raise SegcamError(f"{path.name} cannot be read as a PNG, JPEG, BMP or WebP image: {reason}.") from error
 
 
 def _is_deep(image: Image.Image) -> bool:

@@ -16,7 +16,8 @@ from napari_segcam.budget import FRAME_PIXELS, refuse_large_frame
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine, Frame, name_of
 from napari_segcam.imaging.file_kind import read_head, video_format
-from napari_segcam.imaging.video_index import OpenContainer, index_frames
+from napari_segcam.imaging.video_end import find_cut
+from napari_segcam.imaging.video_index import OpenContainer, index_frames, video_stream
 from napari_segcam.imaging.video_reader import VideoReader
 
 # One for the frame that is looked at and one for the frames computed meanwhile, elsewhere in the clip.
@@ -65,6 +66,10 @@ class VideoCine(Cine):
     def __len__(self) -> int:
         return self._length
 
+    def leave_out_from(self, frame: int) -> None:
+        """Leave out a frame that is not whole, and those after it."""
+        self._length = min(self._length, frame)
+
     def _read(self, index: int) -> Frame:
         reader = self._take_reader(index)
         try:
@@ -99,7 +104,30 @@ def open_video(path: Path) -> VideoCine:
         SegcamError: if no video can be read from it.
     """
     # The format is given, not guessed: formats that fetch their parts from elsewhere stay out.
-    return VideoCine(path, partial(av.open, f"file:{path}", "r", format=video_format(read_head(path))))
+    open_container = partial(av.open, f"file:{path}", "r", format=video_format(read_head(path)))
+    try:
+        cut = find_cut(path)
+    except OSError as error:
+        raise SegcamError(f"{path} cannot be read: {error.strerror}.") from error
+    try:
+        cine = VideoCine(path, open_container)
+    except SegcamError as error:
+        raise error if cut is None else SegcamError(f"{error} {cut.described}") from error
+    if cut is not None:
+        if cut.whole_frames is not None:
+            cine.leave_out_from(max(1, cut.whole_frames))
+        promised = _promised_frames(open_container)
+        of_all = f" of about {promised}" if cut.whole is not None and promised > len(cine) else ""
+        cine.notes = (f"{cut.described} {len(cine)}{of_all} frames can be read.",)
+    return cine
+
+
+def _promised_frames(open_container: OpenContainer) -> int:
+    """How many frames a file says it has, by its number of frames or its length in time; 0 if by neither."""
+    with open_container() as container:
+        stream = video_stream(container)
+        seconds = (container.duration or 0) / av.time_base
+        return stream.frames or round(seconds * float(stream.average_rate or 0))
 
 
 def _within_budget(name: str, open_container: OpenContainer) -> InputContainer:
