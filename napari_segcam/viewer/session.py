@@ -16,7 +16,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.background import Background
-from napari_segcam.viewer.economy.canvas_letters import keep_filter_on_the_card
+from napari_segcam.viewer.economy.deletions import delete_while_drawing
 from napari_segcam.viewer.exporting import Export, exporting
 from napari_segcam.viewer.folder_run import FolderRun, running_over, wishes_of
 from napari_segcam.viewer.garbage import Tidying
@@ -120,8 +120,8 @@ class ReviewSession(QObject):
         self._figures: Mapping[str, Attention] = {}
         self._frame = 0
         self.view = View()
+        delete_while_drawing(viewer)
         self._status = StatusOverlay(viewer)
-        keep_filter_on_the_card(viewer)
         self._seen: _Seen | None = None
         self._later = Throttle(self._tell, self, _OUT_OF_VIEW_MS)
         self._tidying = Tidying(self)
@@ -433,7 +433,7 @@ class ReviewSession(QObject):
         """Say what is drawn: on the canvas, and to whoever shows it in words."""
         review = self.review
         view = view_of(self.viewer, review, self._frame)
-        self._status.say(view.of_frame, view.of_scale, over_heat=view.has_mask)
+        self._status.say(view.of_frame, view.of_scale)
         if review is not None:
             review.layers.heat.show_bars(view.heated)
         if view != self.view:

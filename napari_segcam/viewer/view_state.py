@@ -30,7 +30,6 @@ class View:
         of_scale: words on what the colours of the heat stand for.
         heated: the stages of which there is heat to be seen.
         is_weak: whether that is so little of its scale that it is hardly seen.
-        has_mask: whether the frame has a mask, over which there may be heat.
         is_corrected: whether the reader has corrected the frame.
     """
 
@@ -38,7 +37,6 @@ class View:
     of_scale: str = ""
     heated: tuple[str, ...] = ()
     is_weak: bool = False
-    has_mask: bool = False
     is_corrected: bool = False
 
 
@@ -80,7 +78,6 @@ def view_of(viewer: ViewerModel, review: Review | None, frame: int) -> View:
         _of_scale(review, heated, "this frame"),
         heated,
         bool(weak),
-        review.finding() is not None,
         is_corrected,
     )
 

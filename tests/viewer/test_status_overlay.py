@@ -1,4 +1,4 @@
-"""The words on the canvas: there when there is something to say, and not drawn anew for what is hidden."""
+"""The words on the canvas: there, with a box behind them, when there is something to say."""
 
 from __future__ import annotations
 
@@ -11,28 +11,33 @@ def test_words_are_seen_as_long_as_there_are_any() -> None:
     viewer = ViewerModel()
     status = StatusOverlay(viewer)
     on_frame, on_scale = (viewer.canvas.overlays[name] for name in ("segcam_status", "segcam_scale"))
-    assert on_frame.opacity == 0
+    assert not on_frame.visible
     assert not on_scale.visible
     status.say("not computed", "heat scaled to the clip")
-    assert (on_frame.text, on_frame.visible, on_frame.opacity, on_frame.box) == ("not computed", True, 1, True)
-    status.say("not computed", "heat scaled to the clip", over_heat=False)
-    assert (on_frame.opacity, on_frame.box) == (1, False)
+    assert (on_frame.text, on_frame.visible) == ("not computed", True)
     assert (on_scale.text, on_scale.visible) == ("heat scaled to the clip", True)
     status.say("", "")
-    assert (on_frame.opacity, on_frame.box, on_scale.visible) == (0, False, False)
-    status.say("failed", "")
-    assert (on_frame.text, on_frame.opacity, on_frame.box) == ("failed", 1, True)
+    assert (on_frame.text, on_frame.visible) == ("", False)
+    assert (on_scale.text, on_scale.visible) == ("", False)
 
 
-def test_a_frame_with_nothing_to_say_has_no_words_laid_out() -> None:
+def test_words_never_stand_on_the_canvas_without_a_box() -> None:
+    viewer = ViewerModel()
+    status = StatusOverlay(viewer)
+    overlays = [viewer.canvas.overlays[name] for name in ("segcam_status", "segcam_scale")]
+    for words in ("failed", "", "computing …"):
+        status.say(words, words)
+        assert all(overlay.box and overlay.opacity == 1 for overlay in overlays)
+
+
+def test_words_that_are_said_again_change_nothing() -> None:
     viewer = ViewerModel()
     status = StatusOverlay(viewer)
     status.say("computing …", "")
-    changes = []
+    changes: list[object] = []
     overlay = viewer.canvas.overlays["segcam_status"]
     for event in (overlay.events.text, overlay.events.visible, overlay.events.position):
         event.connect(changes.append)
-    status.say("", "")
     status.say("computing …", "")
     assert not changes
 
