@@ -211,7 +211,7 @@ def explain(
     from napari_segcam.batch.truth import Truth
     from napari_segcam.batch.wishes import Wishes
     from napari_segcam.commands.explaining import explain_cine
-    from napari_segcam.commands.images import print_notes
+    from napari_segcam.commands.images import print_notes, print_scan_note
     from napari_segcam.explanation.stage_maps import find_method
     from napari_segcam.imaging.opening import open_cine
     from napari_segcam.imaging.scan_region import parse_crop
@@ -224,6 +224,8 @@ def explain(
         cine.set_value_range(*value_range)
     print_notes(cine, _console)
     parse_crop(crop, cine)  # refused, if it must be, before the network is loaded
+    if crop == "auto":
+        print_scan_note(cine, _console)
     numbers = frame_numbers(frames, len(cine))
     if movie is not None:
         _refuse_movie_of_one(numbers, image)

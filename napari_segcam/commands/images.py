@@ -10,18 +10,24 @@ from rich.markup import escape
 from rich.table import Table
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
+from napari_segcam.imaging.file_kind import STACKS, FileKind, kind_of, read_head
+from napari_segcam.imaging.file_part import file_part
+from napari_segcam.imaging.stacks.array_files import is_keras_h5
 
 if TYPE_CHECKING:
     from napari_segcam.imaging.cine import Cine
 
-_IMAGES = (FileKind.DICOM, FileKind.TIFF, FileKind.STILL, FileKind.VIDEO)
+_IMAGES = (FileKind.DICOM, FileKind.TIFF, FileKind.STILL, FileKind.VIDEO, *STACKS)
 
 
 def is_image(path: Path) -> bool:
     """Whether a path is an image file rather than a checkpoint."""
     try:
-        return path.is_file() and kind_of(read_head(path)) in _IMAGES
+        part = file_part(path)
+        if not part.path.is_file():
+            return False
+        kind = kind_of(read_head(part.path))
+        return kind in _IMAGES and not (kind is FileKind.HDF5 and is_keras_h5(part.path))
     except SegcamError:
         return False
 
@@ -48,4 +54,12 @@ def print_cine(cine: Cine, console: Console) -> None:
 def print_notes(cine: Cine, console: Console) -> None:
     """What was amiss or had to be assumed when the image was read."""
     for note in cine.notes:
+        console.print(f"[yellow]{escape(note)}", soft_wrap=True)
+
+
+def print_scan_note(cine: Cine, console: Console) -> None:
+    """What is to be known of the region of the scan that was found."""
+    from napari_segcam.imaging.scan_region import find_scan_region
+
+    if note := find_scan_region(cine).note:
         console.print(f"[yellow]{escape(note)}", soft_wrap=True)

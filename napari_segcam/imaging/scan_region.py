@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,11 +14,25 @@ from numpy.typing import ArrayLike, NDArray
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine, Frame
 from napari_segcam.imaging.geometry import Crop
-from napari_segcam.imaging.scan_search import find_tissue
+from napari_segcam.imaging.scan_search import Tissue, find_tissue
 
 Source = Literal["dicom", "motion", "fan", "drawn", "whole frame"]
 
 _FRAMES = 12  # more of them find no more motion
+# When the pixels contradict a file's own region: shares of the tissue, the frame, the scan's area, and the region.
+_CUT_OFF = 0.015
+_WHOLE_SCREEN = 0.9
+_FAR_TOO_LARGE = 2.0
+_TOO_LARGE = 1.15
+_MARKED = 0.01
+_WHOLE = (
+    "Nothing around the scan was recognised as the screen, so the network sees the whole frame. If there is writing "
+    "beside the scan, draw the region, or give it in pixels."
+)
+
+
+# Asked for in several places for one run; it takes up to a second.
+_FOUND: WeakKeyDictionary[Cine, ScanRegion] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +44,13 @@ class ScanRegion:
         outline: the corners ``(N, 2)`` of a polygon to draw, rows and columns in pixel-centre coordinates.
         source: ``"dicom"``, the file's own region; found in the image, ``"motion"`` as what moves or ``"fan"`` as the
             large thing brighter than the screen; ``"drawn"`` by the user; ``"whole frame"`` where nothing was found.
+        note: what the user should know of the choice, in a sentence; empty where nothing is odd.
     """
 
     crop: Crop
     outline: NDArray[np.float64]
     source: Source
+    note: str = ""
 
     @classmethod
     def drawn(cls, vertices: ArrayLike, frame_shape: Sequence[int]) -> ScanRegion:
@@ -58,23 +75,48 @@ class ScanRegion:
     def whole(cls, frame_shape: Sequence[int]) -> ScanRegion:
         """The whole frame."""
         crop = slice(0, frame_shape[0]), slice(0, frame_shape[1])
-        return cls(crop, _rectangle(crop), "whole frame")
+        return cls(crop, _rectangle(crop), "whole frame", _WHOLE)
 
 
 def find_scan_region(cine: Cine) -> ScanRegion:
     """Find the region of the scan: the DICOM file's own, or else what the image shows, or else the whole frame.
 
-    The file's own region is taken unless most of what looks like tissue lies outside of it, as after a frame was cut
-    or moved by software that left the region as it was. Looks at no more than 12 frames, spread over the cine; a frame
-    that cannot be decoded is passed over.
+    The file's own region is taken unless the pixels contradict it: it cuts off tissue, as after a frame was cut or
+    scaled by software that left the region as it was; or it holds more than the scan, as one that takes the whole
+    screen does. Looks at no more than 12 frames, spread over the cine, once; a frame that cannot be decoded is passed
+    over.
     """
+    region = _FOUND.get(cine)
+    if region is None:
+        region = _FOUND[cine] = _find(cine)
+    return region
+
+
+def _find(cine: Cine) -> ScanRegion:
     tissue = find_tissue(_spread_frames(cine), cine.value_range)
     found = None if tissue is None else _around(tissue.outline, cine.frame_shape, margin=tissue.step)
-    if cine.region is not None and (found is None or _share_inside(found, cine.region) > 0.5):
-        return ScanRegion(cine.region, _rectangle(cine.region), "dicom")
+    if cine.region is not None:
+        fault = "" if tissue is None or found is None else _fault_of(cine.region, tissue, found, cine.frame_shape)
+        if tissue is None or found is None or not fault:
+            return ScanRegion(cine.region, _rectangle(cine.region), "dicom")
+        note = f"The region of the scan that the file gives {fault}: the one that the picture shows is used."
+        return ScanRegion(found, tissue.outline, tissue.clue, note)
     if tissue is None or found is None:
         return ScanRegion.whole(cine.frame_shape)
     return ScanRegion(found, tissue.outline, tissue.clue)
+
+
+def _fault_of(region: Crop, tissue: Tissue, found: Crop, frame_shape: Sequence[int]) -> str:
+    """What is wrong with a file's own region, in words that follow "the region"; empty where nothing is."""
+    if tissue.share_in(region) < 1 - _CUT_OFF:
+        return "cuts off tissue"
+    share = _area(region) / (frame_shape[0] * frame_shape[1])
+    excess = _area(region) / _area(found)
+    if (share > _WHOLE_SCREEN and excess > 1 / _WHOLE_SCREEN) or excess > _FAR_TOO_LARGE:
+        return "is far larger than the scan"
+    if excess > _TOO_LARGE and tissue.marked_beside(found, region) > _MARKED:
+        return "holds more than the scan"
+    return ""
 
 
 def parse_crop(text: str, cine: Cine) -> Crop | None:
@@ -121,10 +163,6 @@ def _rectangle(crop: Crop) -> NDArray[np.float64]:
     return np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
 
 
-def _share_inside(part: Crop, whole: Crop) -> float:
-    """How much of the area of one rectangle another one covers."""
-    sides = [
-        max(0, min(one.stop, other.stop) - max(one.start, other.start)) / (one.stop - one.start)
-        for one, other in zip(part, whole, strict=True)
-    ]
-    return sides[0] * sides[1]
+def _area(crop: Crop) -> int:
+    rows, columns = (part.stop - part.start for part in crop)
+    return rows * columns

@@ -8,14 +8,13 @@ from typing import Any
 import napari
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
+from napari_segcam.imaging.stacks.array_files import is_keras_h5
 
 LayerData = tuple[Any, ...]
 """What napari takes from a reader: data, attributes and kind of a layer; ``(None,)`` adds no layer."""
 
 _SUFFIXES = (".pth", ".pt", ".pt2", ".ckpt", ".safetensors", ".keras")
 _NAMES = ("pytorch_model.bin", "model.weights.h5")
-_KERAS_ATTRIBUTES = {"keras_version", "model_config", "layer_names", "weight_names"}
 _SMP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -28,7 +27,7 @@ def is_checkpoint(path: Path) -> bool:
         return False
     if name.endswith(_SUFFIXES) or name in _NAMES:
         return True
-    return name.endswith((".h5", ".hdf5")) and _is_keras(path)
+    return name.endswith((".h5", ".hdf5")) and is_keras_h5(path)
 
 
 def load_checkpoint(path: str) -> list[LayerData]:
@@ -49,15 +48,3 @@ def load_checkpoint(path: str) -> list[LayerData]:
     assert isinstance(widget, CheckpointWidget)
     widget.load(path)
     return [(None,)]
-
-
-def _is_keras(path: Path) -> bool:
-    try:
-        if kind_of(read_head(path)) is not FileKind.HDF5:
-            return False
-        import h5py
-
-        with h5py.File(path, "r") as file:
-            return bool(_KERAS_ATTRIBUTES & set(file.attrs)) or {"layers", "vars"} <= set(file)
-    except (SegcamError, ImportError, OSError):
-        return False

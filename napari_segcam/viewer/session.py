@@ -285,6 +285,8 @@ class ReviewSession(QObject):
             name = f"{image.name} scan ({region.source})"
             review.outline.show(region.outline, name)
             review.set_crop(region.crop)
+            if region.note:
+                show_warning(region.note)
 
         self._start(finding_scan(source, drawn, show))
 

@@ -162,8 +162,11 @@ def test_a_scan_that_fills_the_frame_is_not_cut(sweep: NDArray[np.uint8]) -> Non
     assert region.source == "whole frame"
 
 
-def test_a_still_on_a_screen_that_is_not_black_is_left_whole(sweep: NDArray[np.uint8]) -> None:
-    assert find_scan_region(ArrayCine(on_screen(sweep, screen=60)[6])).source == "whole frame"
+def test_a_still_on_a_screen_that_cannot_be_told_from_the_scan_is_left_whole(sweep: NDArray[np.uint8]) -> None:
+    noise = np.random.default_rng(0).normal(0, 3, SCREEN)
+    region = find_scan_region(ArrayCine(np.clip(on_screen(sweep, screen=60)[6] + noise, 0, 255).astype(np.uint8)))
+    assert region.source == "whole frame"
+    assert "draw the region" in region.note
 
 
 class Watched(ArrayCine):
@@ -219,6 +222,32 @@ def test_a_region_that_holds_little_of_the_tissue_is_stale(sweep: NDArray[np.uin
     region = find_scan_region(with_region(on_screen(sweep), (slice(0, 130), slice(0, 200))))
     assert region.source == "motion"
     assert_is_about(region.crop, sector)
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ((slice(0, 400), slice(0, 560)), "is far larger than the scan"),
+        ((slice(50, 340), slice(0, 480)), "holds more than the scan"),
+        ((slice(70, 280), slice(130, 450)), "cuts off tissue"),
+        ((slice(70, 340), slice(170, 450)), "cuts off tissue"),
+    ],
+    ids=["whole screen", "with a gray bar", "bottom cut off", "side cut off"],
+)
+def test_a_region_that_the_pixels_contradict_is_not_used_and_said(
+    sweep: NDArray[np.uint8], sector: Crop, own: Crop, words: str
+) -> None:
+    frames = on_screen(sweep)
+    for seen in (frames, frames[6]):
+        region = find_scan_region(with_region(seen, own))
+        assert region.source != "dicom"
+        assert words in region.note
+        assert_is_about(region.crop, sector)
+
+
+def test_a_region_with_a_margin_of_bare_screen_is_the_files_own(sweep: NDArray[np.uint8], sector: Crop) -> None:
+    own = slice(sector[0].start - 3, sector[0].stop + 30), slice(sector[1].start - 60, sector[1].stop + 40)
+    assert find_scan_region(with_region(on_screen(sweep)[6], own)).source == "dicom"
 
 
 def test_a_drawn_polygon_is_cropped_to_the_pixels_it_touches() -> None:

@@ -136,6 +136,17 @@ def open_hdf5(part: FilePart) -> StackCine:
     return _stack(part, stored, shapes[name][0], "YXT" if is_matlab else "TYX", name, len(shapes))
 
 
+def is_keras_h5(path: Path) -> bool:
+    """Whether an HDF5 file holds a network of Keras rather than images; False where h5py is missing."""
+    try:
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            return bool(_KERAS_ATTRIBUTES & set(file.attrs)) or {"layers", "vars"} <= set(file)
+    except (ImportError, OSError):
+        return False
+
+
 class _Dataset:
     """A dataset that is opened for each look and read no further than that; backwards as MATLAB counts its axes."""
 
@@ -156,6 +167,7 @@ class _Dataset:
             return np.asarray(file[self._name][key[::-1]]).transpose()
 
 
+_KERAS_ATTRIBUTES = {"keras_version", "model_config", "layer_names", "weight_names"}
 _CHUNK = 1 << 20
 _MATLAB_COMPRESSED = 15
 _MATLAB_KINDS = {

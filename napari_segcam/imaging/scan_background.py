@@ -1,0 +1,133 @@
+"""The screen around the scan: its black, and panels of other colours that reach the frame's edge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Mask = NDArray[np.bool_]
+Gray = NDArray[np.float32]
+"""``(Y, X)``, black 0 and white 1."""
+
+LEVEL = 1 / 255
+# A scanner often shows nothing inside the fan just one level above the black of the screen.
+_HALF_LEVEL = 0.5 * LEVEL
+_FLAT = 0.75 * LEVEL  # four fifths of a flat square's values lie this close together
+_NOT_QUITE_BLACK = 8 * LEVEL  # the dark of a scan is not another colour of the screen
+_DARK = 30 * LEVEL
+_PANEL_TOLERANCE = 1.2 * LEVEL
+_PANEL_SHARE = 0.01  # of the frame's squares: what is less is no panel
+_BLACK_EDGE = 0.01
+_BLACK_SHARE = 0.08
+_HAZY = 75  # per cent of the squares beside strokes: if these are lifted, the picture was compressed
+_FEW = 20
+_RULED = 0.5 * LEVEL
+_BAR_ASPECT = 4
+_BAR_FILL = 0.7
+_BAR_RANGE = 0.4
+_LETTER = 4  # squares: as far from a panel's bare parts as writing on it reaches
+
+
+class Screen:
+    """What the screen looks like where it shows no scan, judged from one picture.
+
+    Args:
+        picture: of the screen; of a cine the mean of some frames.
+        step: side of the squares in pixels.
+
+    Attributes:
+        is_flat: squares ``(Y / step, X / step)`` of one value each that is not nearly black.
+        is_scale: squares of gray bars.
+    """
+
+    def __init__(self, picture: Gray, step: int) -> None:
+        squares = np.sort(blocks(picture, step), axis=2)
+        last = step * step - 1
+        low, middle = squares[..., last // 4], squares[..., last // 2]
+        flat = squares[..., int(0.9 * last)] - squares[..., int(0.1 * last)] <= _FLAT
+        self._step = step
+        self._black = _black_of(low, middle, flat)
+        self.is_flat: Mask = flat & (middle > self._black + _NOT_QUITE_BLACK)
+        across, down = (_change(picture, axis, step) for axis in (1, 0))
+        ruled = (np.minimum(across, down) <= _RULED) & (middle > self._black + _NOT_QUITE_BLACK)
+        self.is_scale: Mask = _scales(ruled, middle)
+        dark = middle <= self._black + _HALF_LEVEL
+        # On a screen of another colour, the black is of the scan, unless there is much of it.
+        self._is_black = _ring(dark).mean() > _BLACK_EDGE or (dark & flat).mean() > _BLACK_SHARE
+        self._panels = list(_panels(middle, flat if self._black > _DARK else self.is_flat))
+
+    def haze_around(self, strokes: Mask, picture: Gray) -> float:
+        """How far lossy compression has lifted the screen around strokes, 0 where it has not."""
+        low = np.sort(blocks(picture, self._step), axis=2)[..., self._step * self._step // 4] - self._black
+        near = (
+            ndimage.binary_dilation(strokes, iterations=2)
+            & ~ndimage.binary_dilation(strokes)
+            & (low <= _NOT_QUITE_BLACK)
+        )
+        return float(np.percentile(low[near], _HAZY)) if near.sum() >= _FEW else 0.0
+
+    def share_in(self, picture: Gray, haze: float = 0) -> NDArray[np.float32]:
+        """How much of each square shows the screen, 0 to 1; ``haze`` is by how much its colours may be off."""
+        share = self._share((picture <= self._black + max(_HALF_LEVEL, haze)) & self._is_black)
+        for colour, around in self._panels:
+            share[around] += self._share(np.abs(picture - colour) <= max(_PANEL_TOLERANCE, haze))[around]
+        return share
+
+    def _share(self, mask: Mask) -> NDArray[np.float32]:
+        share: NDArray[np.float32] = blocks(mask.astype(np.float32), self._step).mean(2)
+        return share
+
+
+def _black_of(low: NDArray[np.float32], middle: NDArray[np.float32], flat: Mask) -> float:
+    """The screen's black, which compression or a converter may have lifted a little above the darkest value."""
+    darkest = float(np.percentile(low, 1))
+    edge = _ring(middle)[_ring(flat)]
+    dark = edge[edge <= darkest + _NOT_QUITE_BLACK]
+    return max(darkest, float(np.percentile(dark, 20))) if dark.size else darkest
+
+
+def _change(picture: Gray, axis: int, step: int) -> NDArray[np.float32]:
+    """The mean difference of neighbouring pixels in each square."""
+    change = np.abs(np.diff(picture, axis=axis, append=np.take(picture, [-1], axis)))
+    mean: NDArray[np.float32] = blocks(change, step).mean(2)
+    return mean
+
+
+def _scales(ruled: Mask, middle: NDArray[np.float32]) -> Mask:
+    """Gray bars among the squares that do not change along rows or columns: narrow, straight, from dark to bright."""
+    scales = np.zeros_like(ruled)
+    parts, _ = ndimage.label(ruled)
+    for number, place in enumerate(ndimage.find_objects(parts), start=1):
+        inside = parts[place] == number
+        narrow, long = sorted(inside.shape)
+        if long >= _BAR_ASPECT * narrow and inside.mean() >= _BAR_FILL and np.ptp(middle[place][inside]) >= _BAR_RANGE:
+            scales[place] |= inside
+    return ndimage.binary_dilation(scales)
+
+
+def _ring(squares: NDArray[Any]) -> NDArray[Any]:
+    """The squares along the frame's edge."""
+    return np.concatenate([squares[0], squares[-1], squares[:, 0], squares[:, -1]])
+
+
+def _panels(middle: NDArray[np.float32], flat: Mask) -> Iterator[tuple[float, Mask]]:
+    """The colours of large flat parts that reach the frame's edge, with the squares on and around them."""
+    smallest = _PANEL_SHARE * middle.size
+    levels = np.clip(np.rint(middle[flat] / LEVEL), 0, 255).astype(int)
+    for level in np.flatnonzero(np.bincount(levels, minlength=1) >= smallest):
+        parts = ndimage.label(flat & (np.abs(middle - level * LEVEL) <= LEVEL))[0]
+        edge = np.unique(_ring(parts))
+        panel = np.isin(parts, edge[edge > 0])
+        if np.count_nonzero(panel) >= smallest:
+            yield float(level * LEVEL), ndimage.binary_dilation(panel, iterations=_LETTER)
+
+
+def blocks(image: NDArray[np.float32], step: int) -> NDArray[np.float32]:
+    """The pixels of each square block ``(Y / step, X / step, step²)``; a remainder at the frame's end is left out."""
+    rows, columns = image.shape[0] // step, image.shape[1] // step
+    squares = image[: rows * step, : columns * step].reshape(rows, step, columns, step)
+    return squares.transpose(0, 2, 1, 3).reshape(rows, columns, step * step)
