@@ -55,6 +55,25 @@ def outlined(explanation: Explanation, correction: Correction | None) -> Mask:
     return explanation.drawn if correction is None or not correction.is_explained else correction.labels
 
 
+Beside = Mapping[str, NDArray[np.uint8]]
+"""What a reader has corrected of other classes than the explained one: ``(Y, X)`` by class, 1 where the class is."""
+
+
+def write_beside(folder: Path, masks: Beside) -> None:
+    """Write what a reader has corrected of other classes that may overlap the explained one: ``correction_CLASS.png``.
+
+    Args:
+        folder: of the frame.
+        masks: of that frame.
+
+    Raises:
+        SegcamError: if the folder cannot be written to.
+    """
+    for name, mask in masks.items():
+        with whole_file(folder / safe_name(f"{Path(FILE).stem}_{name}.png")) as path:
+            Image.fromarray(mask).save(path, format="PNG")
+
+
 def write_corrections(folder: Path, name: str, corrections: Mapping[int, Correction]) -> list[Path]:
     """Write corrections by themselves: ``NAME_frame_0012_correction.png`` and, for all of them, their labels' names.
 

@@ -13,7 +13,7 @@ from napari_segcam.viewer.work import FrameComputer, Plan
 from napari_segcam.viewer.worker import Job
 
 if TYPE_CHECKING:
-    from napari_segcam.reporting.correction import Correction
+    from napari_segcam.reporting.correction import Beside, Correction
     from napari_segcam.reporting.look import Look
 
 
@@ -44,13 +44,20 @@ class Export:
         return Look(self.overlays, self.colormap, self.opacity)
 
 
-def exporting(plan: Plan, export: Export, corrections: Mapping[int, Correction], cancelled: Callable[[], bool]) -> Job:
+def exporting(
+    plan: Plan,
+    export: Export,
+    corrections: Mapping[int, Correction],
+    beside: Mapping[int, Beside],
+    cancelled: Callable[[], bool],
+) -> Job:
     """Compute the frames and write them: a number in a file must not depend on what happened to be kept.
 
     Args:
         plan: by which frames are computed.
         export: what to write.
         corrections: of the frames, as they were when this was asked for.
+        beside: likewise, of other classes that may overlap the explained one.
         cancelled: asked whether to stop.
     """
     movies = export.movies if len(export.frames) > 1 else ()
@@ -58,7 +65,7 @@ def exporting(plan: Plan, export: Export, corrections: Mapping[int, Correction],
     return Job(
         "export",
         title,
-        lambda: _exported(plan, export, corrections, movies, cancelled),
+        lambda: _exported(plan, export, corrections, beside, movies, cancelled),
         len(export.frames) * (1 + len(movies)),
     )
 
@@ -67,11 +74,13 @@ def _exported(
     plan: Plan,
     export: Export,
     corrections: Mapping[int, Correction],
+    beside: Mapping[int, Beside],
     movies: Sequence[str],
     cancelled: Callable[[], bool],
 ) -> Iterator[Told]:
     from napari_segcam.explanation.perturbation import Cancelled
     from napari_segcam.reporting.clip import Clip
+    from napari_segcam.reporting.correction import write_beside
     from napari_segcam.reporting.exports import attention_rows, write_attention, write_frame
     from napari_segcam.reporting.movie import check_movies
     from napari_segcam.reporting.source import Source
@@ -94,6 +103,7 @@ def _exported(
             folder = export.folder / f"frame_{number:04d}" if len(export.frames) > 1 else export.folder
             correction = corrections.get(number)
             write_frame(folder, cine[number], [explanation], look, source=source, number=number, correction=correction)
+            write_beside(folder, beside.get(number, {}))
             rows += attention_rows(number, explanation)
             for clip in clips:
                 clip.enter(number, explanation, correction)

@@ -10,6 +10,7 @@ from weakref import WeakSet
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
 from napari_segcam.viewer.computation import Computation, FrameCut, Given, Started
@@ -29,7 +30,7 @@ if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, wh
     from napari_segcam.evidence.attention import Attention
     from napari_segcam.evidence.finding import Finding
     from napari_segcam.network.network import Network
-    from napari_segcam.reporting.correction import Correction
+    from napari_segcam.reporting.correction import Beside, Correction
 
 _GIVE_UP_AFTER = 3  # frames that failed one after the other
 
@@ -229,6 +230,18 @@ class Review:
                 taken[frame] = Correction(pixels.copy(), layer.label_names[frame], is_explained)
         return taken
 
+    def corrections_beside(self, frames: Iterable[int]) -> dict[int, dict[str, NDArray[np.uint8]]]:
+        """Those of other classes that may overlap the explained one, as they are now."""
+        others = [pair.corrections for pair in self.layers.pairs if pair.corrections is not self.layers.corrections]
+        return {
+            frame: {
+                layer.of_class or "labels": pixels.copy()
+                for layer in others
+                if (pixels := layer.pixels(frame)) is not None
+            }
+            for frame in frames
+        }
+
     def as_corrected(self, plan: Plan, corrections: Mapping[int, Correction]) -> Plan:
         """A plan that explains these corrections, whatever is painted meanwhile."""
         if plan.request.region != CORRECTED:
@@ -241,9 +254,13 @@ class Review:
         }
         return replace(plan, painted=regions.get)
 
-    def mark_saved(self, corrections: Mapping[int, Correction]) -> None:
+    def mark_saved(self, corrections: Mapping[int, Correction], beside: Mapping[int, Beside]) -> None:
         """Note that these corrections are on disk."""
         self.layers.corrections.mark_saved({frame: one.labels for frame, one in corrections.items()})
+        for pair in self.layers.pairs:
+            own = pair.corrections.of_class or "labels"
+            if pair.corrections is not self.layers.corrections:
+                pair.corrections.mark_saved({frame: of[own] for frame, of in beside.items() if own in of})
 
     # What comes back from the worker
 

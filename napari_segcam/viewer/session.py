@@ -303,11 +303,11 @@ class ReviewSession(QObject):
         if review is None or plan is None:
             show_warning("Nothing has been computed of this image yet: run Segmentation or Grad-CAM first.")
             return
-        corrections = review.corrections(export.frames)
+        corrections, beside = review.corrections(export.frames), review.corrections_beside(export.frames)
         current = review.as_corrected(replace(plan, threshold=self.threshold), corrections)
         self.background.start(
-            lambda cancelled: exporting(current, export, corrections, cancelled),
-            lambda: review.mark_saved(corrections),
+            lambda cancelled: exporting(current, export, corrections, beside, cancelled),
+            lambda: review.mark_saved(corrections, beside),
         )
 
     def run_over(self, run: FolderRun) -> None:

@@ -100,11 +100,13 @@ def _correction(review: Review, frame: int) -> str:
     corrections = [pair.corrections for pair in review.layers.pairs if frame in pair.corrections.frames]
     if not corrections:
         return ""
+    of = ", ".join(one.of_class for one in corrections if one.of_class)
+    words = f"{of} corrected by you" if of else "corrected by you"
     if any(one.is_taken_out for one in corrections):
-        return "corrected by you; the layer of your corrections is removed"
+        return f"{words}; the layer of your corrections is removed"
     if not all(is_drawn(one.layer) for one in corrections):
-        return "corrected by you, which is hidden"
-    return "corrected by you: drawn " + ("lighter" if corrections[0].of_class else "in white")
+        return f"{words}, which is hidden"
+    return f"{words}: drawn {'lighter' if of else 'in white'}"
 
 
 def _explained(review: Review, frame: int) -> str:

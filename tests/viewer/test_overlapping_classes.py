@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from napari.layers import Labels
+from PIL import Image as PILImage
 from pytestqt.qtbot import QtBot
 from torch import nn
 
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
+from napari_segcam.viewer.exporting import Export
 from napari_segcam.viewer.record import CineRecord
 from napari_segcam.viewer.review import Review
 from napari_segcam.viewer.session import ReviewSession
@@ -189,3 +192,20 @@ def test_the_widget_shows_one_class_or_all(
     np.testing.assert_array_equal(layer(session, "sweep organ").data, where(frames, "organ"))
     session.cancel()
     qtbot.waitUntil(lambda: not session.busy)
+
+
+def test_an_export_has_every_class_and_every_correction(
+    reviewed: ReviewSession, frames: np.ndarray, finish: Finish, tmp_path: Path, qtbot: QtBot
+) -> None:
+    paint(layer(reviewed, "sweep core"), 1)
+    assert "core corrected by you: drawn lighter" in reviewed.view.of_frame
+    corrected = layer(reviewed, "sweep core correction").data[1].copy()
+    reviewed.export(Export(tmp_path, [1]))
+    qtbot.waitUntil(lambda: reviewed.background.job is None, timeout=30_000)
+    for name in LEVELS:
+        written = np.asarray(PILImage.open(tmp_path / f"mask_{name}.png"))
+        np.testing.assert_array_equal(written, where(frames, name)[1])
+    np.testing.assert_array_equal(np.asarray(PILImage.open(tmp_path / "correction_core.png")), corrected)
+    assert not (tmp_path / "correction.png").exists(), "the explained class is not corrected"
+    assert all(not pair.corrections.unsaved for pair in review_of(reviewed).layers.pairs)
+    finish(reviewed)
