@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -110,10 +110,36 @@ def _network(module: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> 
         raise SegcamError(f"takes {len(images)} inputs. Only networks that take one image are supported")
     if any(_trains(node) for node in graph["nodes"]):
         raise SegcamError("was exported in training mode. Call model.eval() before torch.export.export")
-    outputs = [
-        spec["user_output"]["arg"]["as_tensor"]["name"] for spec in signature["output_specs"] if "user_output" in spec
-    ]
-    return GraphNetwork(graph, weights, images[0], outputs)
+    given = [spec["user_output"]["arg"] for spec in signature["output_specs"] if "user_output" in spec]
+    names = _output_names(module, len(given))
+    tensors_given = {
+        name: one["as_tensor"]["name"] for name, one in zip(names, given, strict=True) if "as_tensor" in one
+    }
+    if not tensors_given:
+        raise SegcamError("returns no tensor. Only networks that give a mask or scores are supported")
+    return GraphNetwork(graph, weights, images[0], list(tensors_given.values()), tuple(tensors_given))
+
+
+def _output_names(module: Mapping[str, Any], count: int) -> list[str]:
+    """What the network called its outputs, in order: keys and numbers, with dots between; else their numbers."""
+    try:
+        spec = json.loads(module["module_call_graph"][0]["signature"]["out_spec"])[1]
+        names = list(_leaves(spec))
+    except (KeyError, IndexError, TypeError, ValueError, RecursionError):
+        names = []
+    is_right = len(names) == count == len(set(names))
+    return names if is_right else [str(number) for number in range(count)]
+
+
+def _leaves(spec: Mapping[str, Any]) -> Iterator[str]:
+    children = spec["children_spec"]
+    if not children:
+        yield ""
+    context = json.loads(spec["context"]) if spec["context"] else None
+    keys = context if isinstance(context, list) and len(context) == len(children) else range(len(children))
+    for key, child in zip(keys, children, strict=True):
+        for inner in _leaves(child):
+            yield f"{key}.{inner}" if inner else str(key)
 
 
 def _inputs(

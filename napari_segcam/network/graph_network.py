@@ -65,6 +65,7 @@ class GraphNetwork(nn.Module):
         weights: by the names of the graph's inputs.
         image: the name of the input that is the image.
         outputs: the names of what the network returns.
+        output_names: what the network called these, for people.
 
     Raises:
         SegcamError: naming the first operation or argument that is not known.
@@ -72,9 +73,15 @@ class GraphNetwork(nn.Module):
     """
 
     def __init__(
-        self, graph: Mapping[str, Any], weights: Mapping[str, torch.Tensor], image: str, outputs: Sequence[str]
+        self,
+        graph: Mapping[str, Any],
+        weights: Mapping[str, torch.Tensor],
+        image: str,
+        outputs: Sequence[str],
+        output_names: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        self.output_names = tuple(output_names)
         sizes = [size.get("as_int") for size in graph["tensor_values"][image]["sizes"]]
         if len(sizes) != 4:
             raise SegcamError(

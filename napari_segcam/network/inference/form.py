@@ -102,5 +102,8 @@ def _logits_and_gradient(module: nn.Module, x: torch.Tensor) -> tuple[torch.Tens
         if not logits.requires_grad:  # a mask that was cut, for example
             return logits, torch.zeros_like(x)
         weights = torch.linspace(-1, 1, logits.numel(), dtype=x.dtype, device=x.device).view_as(logits)
-        (gradient,) = torch.autograd.grad(logits, x, weights)
+        try:
+            (gradient,) = torch.autograd.grad(logits, x, weights)
+        except RuntimeError:  # what the way back needs was overwritten
+            gradient = torch.zeros_like(x)
     return logits.detach(), gradient

@@ -14,7 +14,7 @@ import torch
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.output.graph import Ending, ending
-from napari_segcam.network.output.undoing import Activation, activated
+from napari_segcam.network.output.undoing import BESIDE, Activation, activated
 
 _CLOSE = 1e-4
 _BENDS_WORDS = """
@@ -98,11 +98,11 @@ def given_activation(
         return Finding(activation, exact=True)
     values = Values.of([output.detach(), *varied()])
     fits = {
-        "sigmoid": values.within(0, 1),
-        "softmax": values.within(0, 1) and values.add_up,
-        "log_sigmoid": values.high <= _CLOSE,
-        "log_softmax": values.high <= _CLOSE,
-        "tanh": values.within(-1, 1),
+        "sigmoid": values.within(0, 1, BESIDE),
+        "softmax": values.within(0, 1, BESIDE) and values.add_up,
+        "log_sigmoid": values.high <= BESIDE,
+        "log_softmax": values.high <= BESIDE,
+        "tanh": values.within(-1, 1, BESIDE),
     }
     if not fits[activation]:
         raise SegcamError(
@@ -124,6 +124,7 @@ class Values:
         logs_add_up: whether their exponentials do.
         spread_out: whether the pixels of each channel add up to 1.
         vary: whether they are not all the same.
+        whole: whether all are whole numbers.
     """
 
     low: float
@@ -133,6 +134,7 @@ class Values:
     logs_add_up: bool
     spread_out: bool
     vary: bool
+    whole: bool
 
     @classmethod
     def of(cls, outputs: Sequence[torch.Tensor]) -> Values:
@@ -147,10 +149,11 @@ class Values:
             several and high < _CLOSE and all(_is_one(one.exp().sum(1)) for one in every),
             every[0][0, 0].numel() > 1 and all(_is_one(one.sum((2, 3))) for one in every),
             high - low > _CLOSE,
+            all(bool((one == one.round()).all()) for one in every),
         )
 
-    def within(self, low: float, high: float) -> bool:
-        return self.low >= low - _CLOSE and self.high <= high + _CLOSE
+    def within(self, low: float, high: float, margin: float = _CLOSE) -> bool:
+        return self.low >= low - margin and self.high <= high + margin
 
     def described(self) -> str:
         return f"from {self.low:.3g} to {self.high:.3g}"
@@ -158,30 +161,32 @@ class Values:
 
 def _by_name(end: Ending, values: Values) -> Finding | None:
     """What it is where the last operation has a name; None where that does not tell."""
+    # Bicubic resizing overshoots a little.
+    is_probability = values.within(0, 1, _CLOSE if end.scaled else BESIDE)
     if end.operations <= {"Softmax"} and end.operations:
-        if values.within(0, 1) and values.spread_out and not values.add_up:
+        if is_probability and values.spread_out and not values.add_up:
             raise SegcamError(
                 "The network ends in a softmax over the pixels, not over the classes: that is no segmentation. "
                 f"{_SET_IT}"
             )
-        if values.within(0, 1) and values.channels == 1:
+        if is_probability and values.channels == 1:
             if not values.vary:
                 raise SegcamError(
                     "The network ends in a softmax over a single channel, which is 1 everywhere. It should be a "
                     "sigmoid, or two channels. To read what it was given, put the network together without it."
                 )
             return Finding("sigmoid")
-        if values.within(0, 1):
+        if is_probability:
             note = "sigmoid: of a softmax not all classes are returned, so each is read by itself"
             return Finding("softmax") if values.add_up else Finding("sigmoid", assumed=note)
         raise _changed("softmax", values)
     if end.operations <= {"Sigmoid", "Hardsigmoid"} and end.operations:
-        if values.within(0, 1):
-            return Finding("sigmoid")
+        if is_probability:  # of a background that is what the others leave, all add up to 1
+            return Finding("softmax" if values.add_up else "sigmoid")
         raise _changed("sigmoid", values)
     if end.operations <= {"LogSoftmax", "LogSigmoid"} and end.operations and values.high <= _CLOSE:
         return Finding("log_softmax" if values.logs_add_up else "log_sigmoid")
-    if end.operations == {"Tanh"} and end.scaled and values.within(0, 1):
+    if end.operations == {"Tanh"} and end.scaled and is_probability and values.low < 0.05 and values.high > 0.95:
         return Finding("sigmoid")
     if end.operations <= {"Tanh", "Hardtanh"} and end.operations and values.within(-1, 1) and values.low < 0:
         return Finding("tanh", assumed="tanh, 0 of which is a probability of one half")
@@ -191,6 +196,13 @@ def _by_name(end: Ending, values: Values) -> Finding | None:
 def _by_values(end: Ending, values: Values) -> Finding:
     """What it is where only the values tell, if they do."""
     is_bound = not end.operations <= {"Relu"} or not end.operations or end.clamped == (0.0, 1.0)
+    if not end.operations and values.whole and values.vary:
+        if not values.within(0, 1):
+            raise SegcamError(
+                "The network returns the numbers of classes, not their scores. Return what it takes the largest of "
+                "(before argmax)."
+            )
+        return Finding("sigmoid", assumed="sigmoid: its values are 0 and 1 alone, a mask that is cut already")
     if values.within(0, 1) and values.vary and is_bound:
         activation: Activation = "softmax" if values.add_up else "sigmoid"
         reason = "its values add up to 1" if values.add_up else "its values stay between 0 and 1"

@@ -17,7 +17,7 @@ from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.output.activation import Finding, find_activation, given_activation
 from napari_segcam.network.output.candidates import Candidate, Place, candidates, described
 from napari_segcam.network.output.choice import Chosen, choose
-from napari_segcam.network.output.undoing import Activation, Watch, inverse
+from napari_segcam.network.output.undoing import Activation, Watch, comes_from, inverse
 from napari_segcam.network.output.without_layer import leave_out
 
 _LEFT_OUT = "The network ends in a {}, which is left out: logits are wanted."
@@ -125,17 +125,21 @@ class _Read:
 
     def __call__(self, image: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         forward = self._own or partial(type(self._module).forward, self._module)
-        if not self._watches:
-            return inverse(self._map(forward(image, *args, **kwargs), image), self._activation)
-        with Watch() as watch:
+        if self._activation == "none":
+            return self._inverse(forward(image, *args, **kwargs), image)
+        with Watch(copies=not self._watches) as watch:
             output = forward(image, *args, **kwargs)
         before = watch.before(self._place.tensor(output))
-        if before is not None and before[0] == self._activation:
+        if self._watches and before is not None and before[0] == self._activation:
             return self._place.map_of(before[1], image)
-        return inverse(self._map(output, image), self._activation)
+        return self._inverse(output, image)
 
-    def _map(self, output: Any, image: torch.Tensor) -> torch.Tensor:
-        return self._place.map_of(self._place.tensor(output), image)
+    def _inverse(self, output: Any, image: torch.Tensor) -> torch.Tensor:
+        given = self._place.map_of(self._place.tensor(output), image)
+        if not comes_from(given, self._activation):
+            low, high = (float(one) for one in given.detach().aminmax())
+            raise ValueError(f"its output, from {low:.3g} to {high:.3g}, does not come from a {self._activation}")
+        return inverse(given, self._activation)
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,11 @@ def _run(module: nn.Module, x: torch.Tensor) -> _Look:
 
 def _chosen(look: _Look, card: ModelCard) -> Chosen:
     if not look.found:
+        if isinstance(look.output, torch.Tensor) and not look.output.is_floating_point():
+            raise SegcamError(
+                f"This network returns {described(look.output)}: the numbers of classes, not their scores. Return what "
+                "it takes the largest of (before argmax)."
+            )
         raise SegcamError(
             "This network returns neither a segmentation nor class scores: a tensor of (batch, classes, height, width) "
             f"or of (batch, classes) was expected, but it gave {described(look.output)}."

@@ -39,6 +39,8 @@ _MARGIN = 1e-2
 # No probability is taken for nearer to 0 or 1 than this: the least number of float32 is far below, but below 1 the next
 # number is 6e-8 away.
 _LEAST, _GAP = 1e-30, 6e-8
+# What bicubic resizing overshoots by, at most.
+BESIDE = 0.4
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,15 @@ class _Given:
 
 
 class Watch(TorchFunctionMode):
-    """While it is entered, it notes what each activation is given."""
+    """While it is entered, it notes what each activation is given.
 
-    def __init__(self) -> None:
+    Args:
+        copies: let activations give copies, which can be overwritten without harm to the way back.
+    """
+
+    def __init__(self, *, copies: bool = False) -> None:
         super().__init__()
+        self._copies = copies
         self._given: Any = WeakTensorKeyDictionary()
 
     def before(self, tensor: torch.Tensor) -> tuple[Activation, torch.Tensor] | None:
@@ -88,6 +95,8 @@ class Watch(TorchFunctionMode):
         if isinstance(before, torch.Tensor) and in_place:
             before = before.clone()
         result = func(*args, **kwargs)
+        if self._copies and isinstance(result, torch.Tensor) and result.requires_grad and not in_place:
+            result = result.clone()
         if isinstance(before, torch.Tensor) and isinstance(result, torch.Tensor):
             self._given[result] = _Given(activation, before, result._version)
         return result
@@ -137,6 +146,18 @@ def activated(logits: torch.Tensor, activation: Activation) -> torch.Tensor:
         case "tanh":
             return (logits / 2).tanh()
     return logits
+
+
+def comes_from(output: torch.Tensor, activation: Activation) -> bool:
+    """Whether the values of an output can come from an activation; a little beside it is rounding or resizing."""
+    if activation == "none" or not output.numel():
+        return True
+    low, high = output.detach().aminmax()
+    least, greatest = {"tanh": (-1.0, 1.0), "log_sigmoid": (None, 0.0), "log_softmax": (None, 0.0)}.get(
+        activation, (0.0, 1.0)
+    )
+    too_low = least is not None and bool(low < least - BESIDE)
+    return not too_low and not bool(high > greatest + BESIDE)
 
 
 def inverse(output: torch.Tensor, activation: Activation) -> torch.Tensor:

@@ -205,5 +205,5 @@ def test_every_method_reads_the_same_output(name: str) -> None:
 
 
 def test_labels_instead_of_scores_are_refused() -> None:
-    with pytest.raises(SegcamError, match="of int64 numbers"):
+    with pytest.raises(SegcamError, match="of int64 numbers: the numbers of classes"):
         read(Net(lambda m: (m.fine > 0).long()))

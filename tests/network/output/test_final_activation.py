@@ -83,6 +83,7 @@ SIGMOIDS: dict[str, tuple[Wrap, bool]] = {  # what ends the network, and whether
     "in a tuple": (lambda z: (z.sigmoid(),), True),
     "squeezed": (lambda z: z.sigmoid().squeeze(1), True),
     "resized": (lambda z: smooth(z.sigmoid()), False),
+    "resized by cubes": (lambda z: F.interpolate(z.sigmoid(), scale_factor=2, mode="bicubic")[..., ::2, ::2], False),
     "averaged": (lambda z: torch.stack([z.sigmoid(), (z / 2).sigmoid()]).mean(0), False),
     "summed": (lambda z: (z.sigmoid() + (z - 1).sigmoid()) / 2, False),
     "turned over": (lambda z: 1 - z.sigmoid(), False),
@@ -119,7 +120,7 @@ def test_a_sigmoid_is_not_made_twice(name: str) -> None:
         given = given[0] if isinstance(given, tuple) else given
         expected = given if given.ndim == 4 else given[:, None]
         logits = network.module(image())
-    torch.testing.assert_close(logits.sigmoid(), expected, atol=2e-6, rtol=1e-4)
+    torch.testing.assert_close(logits.sigmoid(), expected.clamp(0, 1), atol=2e-6, rtol=1e-4)
     assert 0.02 < (expected > 0.5).float().mean() < 0.95
     assert torch.equal(logits > 0, expected > 0.5) or name in ("hard", "cut")
     assert network.output.activation == "sigmoid"
@@ -170,6 +171,7 @@ SOFTMAXES: dict[str, Wrap] = {
     "from its logarithm": lambda z: F.log_softmax(z, 1).exp(),
     "resized": lambda z: smooth(z.softmax(1)),
     "own formula": lambda z: z.exp() / z.exp().sum(1, keepdim=True),
+    "a background that is the rest": lambda z: torch.cat([1 - z[:, :1].sigmoid(), z[:, :1].sigmoid()], 1),
     "averaged": lambda z: torch.stack([z.softmax(1), z.flip(3).softmax(1).flip(3)]).mean(0),
 }
 
@@ -217,6 +219,7 @@ def test_a_rectified_output_is_doubted() -> None:
     ("wrap", "classes", "words"),
     [
         (lambda z: z.softmax(1), 1, "over a single channel, which is 1 everywhere"),
+        (lambda z: z.argmax(1, keepdim=True).float(), 3, "numbers of classes, not their scores"),
         (lambda z: z.sigmoid() * 255, 1, "ends in a sigmoid, but its output is no probability"),
         (lambda z: z.flatten(2).softmax(2).view_as(z), 2, "over the pixels"),
     ],
@@ -242,6 +245,36 @@ def test_the_card_goes_before_what_is_found() -> None:
 def test_what_only_the_values_tell_is_assumed() -> None:
     assert read(Small(SIGMOIDS["softsign"][0])).assumed["output_activation"].startswith("sigmoid, since its values")
     assert "output_activation" not in read(Small(torch.sigmoid)).assumed
+
+
+def test_an_assumption_that_fails_later_is_told() -> None:
+    """The values stay between 0 and 1 in all dry runs, and not for a frame of stripes."""
+
+    class Later(Small):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            p = SIGMOIDS["softsign"][0](self.logits(x))
+            return p * 3 if x.shape[-1] == 96 else p
+
+    network = read(Later())
+    frame = (image()[0, 0].numpy() * 255).astype(np.uint8)
+    sc.Explainer(network, stages=[])(frame, None, (0, 255))
+    with pytest.raises(SegcamError, match="does not come from a sigmoid"):
+        sc.Explainer(network, stages=[])(np.tile(frame, (1, 2)), None, (0, 255))
+
+
+def test_an_output_that_is_overwritten_in_part() -> None:
+    def cornered(z: torch.Tensor) -> torch.Tensor:
+        p = z.sigmoid()
+        p[..., :8, :8] = 0
+        return p
+
+    module = Small(cornered).eval()
+    network = read(module)
+    with torch.no_grad():
+        torch.testing.assert_close(network.module(image()).sigmoid(), module(image()), atol=2e-6, rtol=1e-4)
+    frame = (image()[0, 0].numpy() * 255).astype(np.uint8)
+    result = sc.Explainer(network, stages=["body.2"])(frame, None, (0, 255))
+    assert result.heatmaps["body.2"].reason is None
 
 
 def test_a_mask_that_is_cut_already_is_kept() -> None:
