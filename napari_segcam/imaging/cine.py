@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.plausibility import is_possible_rate, is_possible_spacing
 from napari_segcam.imaging.value_range import (
     SMALLEST_SHARE,
     Spread,
@@ -42,8 +43,7 @@ class Cine(ABC):
         path: the file, where there is one.
         frame_shape: ``(Y, X)`` or ``(Y, X, 3)``.
         dtype: of the frames.
-        frame_rate: frames per second, None where unknown.
-        spacing_mm: distance between neighbouring rows and between neighbouring columns in mm, None where unknown.
+        are_slices: whether the frames are slices of a volume rather than moments in time.
         region: rows and columns that hold the scan rather than the screen around it, None where unknown.
         stated_range: what the file or the user says that black and white are; None where nobody does.
         stored_range: the range of the bits that the file says it uses; None where these are all of the type's.
@@ -56,14 +56,36 @@ class Cine(ABC):
     path: Path | None = None
     frame_shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    frame_rate: float | None = None
-    spacing_mm: tuple[float, float] | None = None
+    are_slices: bool = False
     region: tuple[slice, slice] | None = None
     stated_range: ValueRange | None = None
     stored_range: tuple[float, float] | None = None
     stated_extent: tuple[float, float] | None = None
     turned_about: float | None = None
     _notes: tuple[str, ...] = ()
+    _frame_rate: float | None = None
+    _spacing_mm: tuple[float, float] | None = None
+
+    @property
+    def frame_rate(self) -> float | None:
+        """Frames per second, None where unknown; a rate that cannot be is not taken, and noted."""
+        return self._frame_rate if self._frame_rate is not None and is_possible_rate(self._frame_rate) else None
+
+    @frame_rate.setter
+    def frame_rate(self, rate: float | None) -> None:
+        self._frame_rate = rate
+
+    @property
+    def spacing_mm(self) -> tuple[float, float] | None:
+        """Distance between neighbouring rows and between neighbouring columns in mm, None where unknown.
+
+        A distance that cannot be is not taken, and noted.
+        """
+        return self._spacing_mm if self._spacing_mm is not None and is_possible_spacing(self._spacing_mm) else None
+
+    @spacing_mm.setter
+    def spacing_mm(self, spacing_mm: tuple[float, float] | None) -> None:
+        self._spacing_mm = spacing_mm
 
     @property
     def value_range(self) -> tuple[float, float]:
@@ -99,12 +121,19 @@ class Cine(ABC):
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know of how the frames were read: what is amiss and what is assumed, in sentences."""
-        return *self._notes, *self._notes_on_range()
+        return *self._notes, *self._notes_on_refused(), *self._notes_on_range()
 
     @notes.setter
     def notes(self, of_reader: Iterable[str]) -> None:
         """Set what the reader has to say; what is to be said of black and white comes after it."""
         self._notes = tuple(of_reader)
+
+    def _notes_on_refused(self) -> Iterator[str]:
+        if self._frame_rate is not None and self.frame_rate is None:
+            yield f"A frame rate of {self._frame_rate:g} per second cannot be: it is not used."
+        if self._spacing_mm is not None and self.spacing_mm is None:
+            row, column = self._spacing_mm
+            yield f"A pixel spacing of {row:g} × {column:g} mm cannot be: it is not used."
 
     def _notes_on_range(self) -> Iterator[str]:
         used, spread = self.black_and_white, self._spread

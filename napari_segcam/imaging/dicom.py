@@ -19,7 +19,13 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine, Frame, name_of
 from napari_segcam.imaging.dicom_decoder import PALETTE_KEYWORDS, FrameDecoder, refuse_undecodable
 from napari_segcam.imaging.dicom_frames import Located, Span, locate_encapsulated, locate_native, read_spans
-from napari_segcam.imaging.dicom_header import CALIBRATION_KEYWORDS, frame_rate_of, spacing_of, tissue_region_of
+from napari_segcam.imaging.dicom_header import (
+    CALIBRATION_KEYWORDS,
+    are_slices,
+    frame_rate_of,
+    spacing_of,
+    tissue_region_of,
+)
 from napari_segcam.imaging.dicom_reading import read_header
 from napari_segcam.imaging.dicom_values import VALUE_KEYWORDS
 
@@ -95,10 +101,14 @@ class DicomCine(Cine):
             located, photometric = _locate_frames(file, header, pixels)
             self._spans = located.spans
             header.NumberOfFrames = 1  # they are decoded one by one
-            self.notes = filter(None, (located.note, _settle_planes(file, header, located)))
+            notes = [note for note in (located.note, _settle_planes(file, header, located)) if note]
             self._decoder = FrameDecoder(header, photometric, vr)
-            self.frame_rate = frame_rate_of(header)
-            self.spacing_mm = spacing_of(header)
+            self.frame_rate = frame_rate_of(header, notes if len(located.spans) > 1 else [])
+            self.spacing_mm = spacing_of(header, notes)
+            self.are_slices = len(located.spans) > 1 and are_slices(header)
+            if self.are_slices:
+                notes.append("The frames are the slices of a volume, not moments in time.")
+            self.notes = notes
             self.region = tissue_region_of(header)
             self.series: str | None = header.get("SeriesInstanceUID")
             self.instance_number: int | None = header.get("InstanceNumber")

@@ -71,7 +71,8 @@ class FrameDecoder:
         )
         # GDCM ends the whole process over some damaged frames, so it decodes only what nothing else does.
         self._codecs = [codec for codec in self._decoder.available_plugins if codec != "gdcm"] or ["gdcm"]
-        self._is_jpeg_ybr = syntax == JPEGBaseline8Bit and photometric in ("YBR_FULL", "YBR_FULL_422")
+        self._is_jpeg = syntax == JPEGBaseline8Bit and photometric in ("RGB", "YBR_FULL", "YBR_FULL_422")
+        self._says_rgb = photometric == "RGB"
         self._palette = _palette(header) if photometric == "PALETTE COLOR" else None
         self._is_rgb = self._palette is not None or header.SamplesPerPixel == 3
         self._frame_bytes = header.Rows * header.Columns * header.SamplesPerPixel * header.BitsAllocated // 8
@@ -99,7 +100,7 @@ class FrameDecoder:
             SegcamError: if the stream would become a larger picture than the header says, or a too large one.
         """
         self._refuse_bomb(stored)
-        if self._is_jpeg_ybr:
+        if self._is_jpeg:
             return self._from_jpeg(stored)
         pixels = self._decoded(stored)
         if self._palette is not None:
@@ -120,9 +121,20 @@ class FrameDecoder:
             raise ValueError("its runs would fill more than the frame")
 
     def _from_jpeg(self, stored: bytes) -> Frame:
-        """RGB from Pillow, whose conversion is several times faster than pydicom's and heeds an Adobe marker."""
+        """RGB from Pillow, whose conversion is several times faster than pydicom's.
+
+        The stream says which colours it holds, by a marker of Adobe or JFIF, the names of its components, or by storing
+        two of them more coarsely, which is done to YCbCr alone. Where nothing says it and the header says RGB, the
+        picture decides, most of which is gray.
+        """
         with Image.open(io.BytesIO(stored), formats=("JPEG",)) as image:
-            pixels = np.array(image.convert("RGB"))
+            if self._says_rgb and _says_nothing_of_colours(image):
+                image.draft("YCbCr", image.size)  # as it is stored
+                pixels = np.array(image)
+                if _is_grayer_as_ycbcr(pixels):
+                    pixels = np.array(Image.fromarray(pixels, "YCbCr").convert("RGB"))
+            else:
+                pixels = np.array(image.convert("RGB"))
         if pixels.shape != self.frame_shape:
             raise ValueError(f"it has the shape {pixels.shape}, but the header says {self.frame_shape}")
         return pixels
@@ -155,6 +167,25 @@ def refuse_undecodable(header: Dataset, name: str) -> None:
         package = _DECODING_PACKAGES.get(syntax)
         advice = f"Install what decodes it: pip install {package}" if package else "Export it as uncompressed DICOM."
         raise SegcamError(f"{name} is stored as {syntax.name}, which cannot be decoded here. {advice}")
+
+
+def _says_nothing_of_colours(image: Image.Image) -> bool:
+    """Whether a JPEG stream leaves open if its three components are RGB or YCbCr, which libjpeg takes them for."""
+    components = list(getattr(image, "layer", ()))
+    return (
+        len(components) == 3
+        and not {"jfif", "adobe", "adobe_transform"} & set(image.info)
+        and [component[0] for component in components] != list(b"RGB")
+        and len({component[1:3] for component in components}) == 1
+    )
+
+
+def _is_grayer_as_ycbcr(stored: NDArray[np.uint8]) -> bool:
+    """Whether three components are those of a gray picture if they are taken for YCbCr rather than for RGB."""
+    first, second, third = (stored[..., at].astype(np.int16) for at in range(3))
+    colour_of_rgb = np.abs(first - second).mean() + np.abs(first - third).mean()
+    colour_of_ycbcr = np.abs(second - 128).mean() + np.abs(third - 128).mean()
+    return bool(colour_of_ycbcr <= colour_of_rgb)
 
 
 def _palette(header: Dataset) -> NDArray[np.uint8]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable
 from typing import Any
 
 from pydicom import Dataset
 from pydicom.tag import Tag
+
+from napari_segcam.imaging.plausibility import is_possible_rate
 
 # What the functions below look at, so that a reader can skip all else.
 CALIBRATION_KEYWORDS = (
@@ -18,6 +19,8 @@ CALIBRATION_KEYWORDS = (
     "RecommendedDisplayFrameRate",
     "CineRate",
     "PixelSpacing",
+    "PixelAspectRatio",
+    "SOPClassUID",
     "SequenceOfUltrasoundRegions",
 )
 
@@ -25,23 +28,65 @@ CALIBRATION_KEYWORDS = (
 _FORMAT_2D = 1
 _TISSUE, _COLOUR_FLOW = 1, 2
 _CENTIMETRES = 3
+_ENHANCED_US_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
+
+# What an ultrasound frame can be in mm, from a vessel seen from within to a whole abdomen; few pixels tell nothing.
+_SMALLEST, _LARGEST, _LARGEST_PIXEL = 4.0, 1000.0, 5.0
+_MANY_PIXELS = 100
 
 
-def frame_rate_of(header: Dataset) -> float | None:
+def frame_rate_of(header: Dataset, notes: list[str]) -> float | None:
     """Frames per second: what FrameIncrementPointer names, then RecommendedDisplayFrameRate, then CineRate.
 
-    Values that are zero, negative, or no numbers count as absent.
+    FrameTime and FrameTimeVector that nothing points to come last. What cannot be is passed over, with a note; slices
+    of a volume have no rate.
+
+    Args:
+        header: of the file.
+        notes: what is to be said is added.
     """
+    if are_slices(header):
+        return None
     pointers = _values(header, "FrameIncrementPointer")
-    if Tag("FrameTime") in pointers and (times := _positive(header, "FrameTime")):
-        return 1000 / times[0]
-    # The first entry of the vector is the time before the first frame, by definition 0.
-    if Tag("FrameTimeVector") in pointers and (times := _positive(header, "FrameTimeVector")):
-        return 1000 / statistics.median(times)
-    for keyword in ("RecommendedDisplayFrameRate", "CineRate"):
-        if rates := _positive(header, keyword):
-            return rates[0]
+    times = sorted(("FrameTime", "FrameTimeVector"), key=lambda keyword: Tag(keyword) not in pointers)
+    named = [keyword for keyword in times if Tag(keyword) in pointers]
+    others = [keyword for keyword in times if keyword not in named]
+    for keyword in (*named, "RecommendedDisplayFrameRate", "CineRate", *others):
+        values = _numbers(header, keyword)
+        if not values:
+            continue
+        rate = _rate(keyword, values)
+        if rate is not None and is_possible_rate(rate):
+            if keyword == "FrameTimeVector" and max(values[1:]) > 1.5 * min(values[1:]):
+                shown = f"{min(values[1:]):g} to {max(values[1:]):g} ms"
+                notes.append(f"The frames are {shown} apart: the frame rate is their mean.")
+            return rate
+        if any(values):  # zero is how files say that they do not know
+            notes.append(f"{keyword} is {_shown(values)}, which cannot be: it is not used.")
     return None
+
+
+def _rate(keyword: str, values: list[float]) -> float | None:
+    if keyword == "FrameTimeVector":
+        # The first entry is the time before the first frame, by definition 0.
+        times = values[1:] if values[0] == 0 else values
+        values = [math.fsum(times) / len(times)] if times and min(times) >= 0 else [0.0]
+    if not _usable(values[0]):
+        return None
+    return 1000 / values[0] if keyword.startswith("FrameTime") else values[0]
+
+
+def are_slices(header: Dataset) -> bool:
+    """Whether the frames are the slices of a volume rather than moments in time."""
+    if header.get("SOPClassUID") == _ENHANCED_US_VOLUME:
+        return True
+    places = [
+        tuple(item.get("ImagePositionVolume") or item.get("ImagePositionPatient") or ())
+        for group in header.get("PerFrameFunctionalGroupsSequence") or ()
+        for keyword in ("PlanePositionVolumeSequence", "PlanePositionSequence")
+        for item in group.get(keyword) or ()
+    ]
+    return len(set(places)) > 1
 
 
 def tissue_region_of(header: Dataset) -> tuple[slice, slice] | None:
@@ -55,19 +100,54 @@ def tissue_region_of(header: Dataset) -> tuple[slice, slice] | None:
     return rows, columns
 
 
-def spacing_of(header: Dataset) -> tuple[float, float] | None:
+def spacing_of(header: Dataset, notes: list[str]) -> tuple[float, float] | None:
     """Distance between rows and between columns in mm, None where the file holds no trustworthy calibration.
 
-    The tissue regions count, where they are calibrated in cm and agree; PixelSpacing only in a file without regions,
-    since scanners fill it with other things.
+    The tissue regions count, where they are calibrated in cm and agree; PixelSpacing, the header's own or that of the
+    functional groups, only in a file without regions, since scanners fill it with other things. A distance that cannot
+    be is passed over, with a note.
+
+    Args:
+        header: of the file.
+        notes: what is to be said is added.
     """
     if not _regions(header):
-        spacing = _positive(header, "PixelSpacing")
-        return (spacing[0], spacing[1]) if len(spacing) == 2 else None
+        return _possible_spacing(header, _pixel_spacing(header), "PixelSpacing", notes)
     spacings = [_region_spacing(region) for region in _tissue_regions(header)]
-    if not spacings or any(spacing is None or not _agree(spacing, spacings[0]) for spacing in spacings):
+    if not spacings or any(spacing is None for spacing in spacings):
         return None
-    return spacings[0]
+    if any(not _agree(spacing, spacings[0]) for spacing in spacings[1:] if spacing is not None):
+        notes.append("The displays of the screen have different pixel spacings: none is used.")
+        return None
+    return _possible_spacing(header, spacings[0], "The pixel spacing of the scan's region", notes)
+
+
+def _pixel_spacing(header: Dataset) -> tuple[float, float] | None:
+    """The header's own, or that of the functional groups where all frames have the same."""
+    holders: list[Dataset] = [header]
+    for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for group in header.get(keyword) or ():
+            holders += group.get("PixelMeasuresSequence") or ()
+    found = [numbers for holder in holders if len(numbers := _numbers(holder, "PixelSpacing")) == 2]
+    return (found[0][0], found[0][1]) if found and all(numbers == found[0] for numbers in found) else None
+
+
+def _possible_spacing(
+    header: Dataset, spacing: tuple[float, float] | None, name: str, notes: list[str]
+) -> tuple[float, float] | None:
+    """A spacing, unless the frame would then be smaller or larger than any ultrasound."""
+    if spacing is None or not any(spacing):  # zero is how files say that they do not know
+        return None
+    sides = [
+        (length, length * distance) for length, distance in zip((header.Rows, header.Columns), spacing, strict=True)
+    ]
+    if all(map(_usable, spacing)) and all(
+        distance <= _LARGEST_PIXEL and size <= _LARGEST and (length < _MANY_PIXELS or size >= _SMALLEST)
+        for (length, size), distance in zip(sides, spacing, strict=True)
+    ):
+        return spacing
+    notes.append(f"{name} is {spacing[0]:g} × {spacing[1]:g} mm, which cannot be: it is not used.")
+    return None
 
 
 def _regions(header: Dataset) -> list[Dataset]:
@@ -117,20 +197,23 @@ def _region_spacing(region: Dataset) -> tuple[float, float] | None:
         return None
     # The sign only says which way the physical axis points.
     row, column = (abs(float(region.get(f"PhysicalDelta{axis}") or 0)) * 10 for axis in "YX")
-    return (row, column) if _usable(row) and _usable(column) else None
+    return (row, column) if row and column else None
 
 
 def _agree(one: tuple[float, float], other: tuple[float, float] | None) -> bool:
     return other is not None and all(math.isclose(a, b, rel_tol=1e-3) for a, b in zip(one, other, strict=True))
 
 
-def _positive(header: Dataset, keyword: str) -> list[float]:
-    """The usable values of an element, none if it is absent or malformed."""
+def _numbers(header: Dataset, keyword: str) -> list[float]:
+    """The values of an element, none if it is absent or malformed."""
     try:
-        numbers = [float(value) for value in _values(header, keyword)]
+        return [float(value) for value in _values(header, keyword)]
     except (TypeError, ValueError):
         return []
-    return [number for number in numbers if _usable(number)]
+
+
+def _shown(values: list[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values[:3]) + (", …" if len(values) > 3 else "")
 
 
 def _usable(number: float) -> bool:

@@ -38,10 +38,12 @@ class DicomVideoCine(VideoCine):
             spans = locate_stream(file, pixels.offset, os.fstat(file.fileno()).st_size)
             syntax = header.file_meta.TransferSyntaxUID
             super().__init__(path, partial(_open_stream, path, spans, syntax))
-            self.frame_rate = frame_rate_of(header) or self.frame_rate
+            notes: list[str] = []
+            self.frame_rate = frame_rate_of(header, notes) or self.frame_rate
             if (header.get("Rows"), header.get("Columns")) == self.frame_shape[:2]:
-                self.spacing_mm = spacing_of(header)
+                self.spacing_mm = spacing_of(header, notes)
                 self.region = tissue_region_of(header)
+            self.notes = notes
 
 
 class SpansFile(io.RawIOBase):

@@ -86,7 +86,7 @@ def layer_data(cine: Cine) -> tuple[Any, dict[str, Any], str]:
     Where the spacing is known the layer lies in millimetres, with a step of 1 from frame to frame; otherwise napari's
     own pixel units and scale 1 stay.
     """
-    axes = ("y", "x") if len(cine) == 1 else ("t", "y", "x")
+    axes = ("y", "x") if len(cine) == 1 else ("z" if cine.are_slices else "t", "y", "x")
     meta: dict[str, Any] = {
         "name": cine.name,
         "rgb": cine.is_rgb,

@@ -125,6 +125,24 @@ def test_there_is_nothing_to_tell_of_the_usual_picture(values):
     assert ArrayCine(values).notes == ()
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"frame_rate": 1e200}, "frame rate of 1e+200"),
+        ({"frame_rate": 0.0}, "frame rate of 0"),
+        ({"frame_rate": -25.0}, "frame rate of -25"),
+        ({"frame_rate": math.nan}, "frame rate of nan"),
+        ({"spacing_mm": (0.3, 0.0)}, "pixel spacing of 0.3 × 0 mm"),
+        ({"spacing_mm": (1e200, 0.3)}, "pixel spacing of 1e+200"),
+        ({"spacing_mm": (0.3, math.inf)}, "pixel spacing of 0.3 × inf"),
+    ],
+)
+def test_what_cannot_be_of_time_and_space_is_not_taken(given, said):
+    cine = ArrayCine(np.zeros((2, 4, 5), np.uint8), **given)
+    assert (cine.frame_rate, cine.spacing_mm) == (None, None)
+    assert said in cine.notes[0]
+
+
 def test_hot_pixels_decide_nothing():
     values = np.random.default_rng(0).integers(0, 256, (100, 100)).astype(np.uint16)
     values[3, 3] = 65535

@@ -350,6 +350,48 @@ def test_a_jpeg_with_an_adobe_marker_is_not_converted_twice(tmp_path):
     np.testing.assert_allclose(open_cine(path)[0].astype(int), np.asarray(Image.open(io.BytesIO(jfif))), atol=1)
 
 
+def without_markers(stream, *, names=None):
+    """A JPEG stream without what says which colours it holds, and with other names for its components."""
+    assert stream[2:4] == b"\xff\xe0"
+    stream = bytearray(stream[:2] + stream[4 + int.from_bytes(stream[4:6], "big") :])
+    if names is not None:
+        frame, scan = stream.index(b"\xff\xc0") + 10, stream.index(b"\xff\xda") + 5
+        for at, name in enumerate(names):
+            stream[frame + 3 * at] = stream[scan + 2 * at] = name
+    return bytes(stream)
+
+
+def gray_with_a_spot():
+    picture = np.linspace(20, 220, 32 * 48).reshape(32, 48).astype(np.uint8)[..., None].repeat(3, axis=-1)
+    picture[8:24, 8:24] = 200, 60, 20
+    return picture
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("names", [None, (0, 1, 2)])
+def test_a_jpeg_without_a_marker_is_ycbcr_whatever_the_header_says(tmp_path, subsampling, names):
+    picture = gray_with_a_spot()
+    stream = saved(picture, "JPEG", quality=95, subsampling=subsampling)
+    elements = {"syntax": JPEGBaseline8Bit, "PhotometricInterpretation": "RGB"}
+    bare = without_markers(stream, names=names)
+    path = write_dicom(tmp_path / "a.dcm", picture[None], pixel_data=encapsulate([bare]), **elements)
+    direct = np.asarray(Image.open(io.BytesIO(stream)))
+    np.testing.assert_allclose(open_cine(path)[0].astype(int), direct, atol=1)
+
+
+@pytest.mark.parametrize("names", [None, b"RGB"])
+def test_a_jpeg_without_a_marker_that_holds_rgb_is_seen_to(tmp_path, names):
+    picture = gray_with_a_spot()
+    # Pillow is told that they are YCbCr already, so that it stores them as they are.
+    buffer = io.BytesIO()
+    Image.merge("YCbCr", Image.fromarray(picture).split()).save(buffer, "JPEG", quality=95, subsampling="4:4:4")
+    bare = without_markers(buffer.getvalue(), names=names)
+    elements = {"syntax": JPEGBaseline8Bit, "PhotometricInterpretation": "RGB"}
+    path = write_dicom(tmp_path / "a.dcm", picture[None], pixel_data=encapsulate([bare]), **elements)
+    np.testing.assert_allclose(open_cine(path)[0].astype(int), picture, atol=40)
+    np.testing.assert_allclose(open_cine(path)[0].mean((0, 1)), picture.mean((0, 1)), atol=1)
+
+
 @pytest.mark.parametrize("irreversible", [True, False])
 def test_jpeg_2000_colours(tmp_path, irreversible):
     streams = [
@@ -450,7 +492,7 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, syntax):
     [
         ({}, None),
         ({"FrameIncrementPointer": TAGS["FrameTime"], "FrameTime": "40", "CineRate": "10"}, 25),
-        ({"FrameIncrementPointer": TAGS["FrameTimeVector"], "FrameTimeVector": ["0", "50", "40", "50"]}, 20),
+        ({"FrameIncrementPointer": TAGS["FrameTimeVector"], "FrameTimeVector": ["0", "50", "40", "60"]}, 20),
         ({"FrameTime": "40", "RecommendedDisplayFrameRate": "12", "CineRate": "10"}, 12),
         ({"FrameIncrementPointer": TAGS["FrameTime"], "FrameTime": "0", "CineRate": "10"}, 10),
         ({"FrameIncrementPointer": TAGS["FrameTime"], "RecommendedDisplayFrameRate": "15"}, 15),
@@ -470,6 +512,74 @@ def test_a_frame_time_that_is_no_number_counts_as_absent(tmp_path):
     assert content.count(b"DS\x02\x0040") == 1
     path.write_bytes(content.replace(b"DS\x02\x0040", b"DS\x02\x00? "))
     assert open_cine(path).frame_rate == 10
+
+
+@pytest.mark.parametrize(
+    ("elements", "rate", "said"),
+    [
+        ({"FrameTime": 40}, 25, None),
+        ({"FrameTimeVector": [0, 40, 40, 40]}, 25, None),
+        ({"FrameTime": 40, "CineRate": 10}, 10, None),
+        ({"FrameTime": 0.0333}, None, "FrameTime is 0.0333, which cannot be"),
+        ({"FrameTime": 0.0333, "FrameIncrementPointer": TAGS["FrameTime"], "CineRate": 30}, 30, "cannot be"),
+        ({"FrameTime": -40}, None, "FrameTime is -40"),
+        ({"FrameTime": 0}, None, None),
+        ({"CineRate": 900000}, None, "CineRate is 900000"),
+        ({"FrameTimeVector": [0, 20, 20, 80]}, 25, "20 to 80 ms apart: the frame rate is their mean"),
+        ({"FrameTimeVector": [40, 40, 40, 40]}, 25, None),
+        ({"FrameTimeVector": [0, 40, -40, 40]}, None, "FrameTimeVector is 0, 40, -40, …, which cannot be"),
+        ({"FrameTimeVector": [0, 0, 0, 120]}, 25, "0 to 120 ms apart"),
+    ],
+)
+def test_frame_times_without_a_pointer_and_impossible_ones(tmp_path, elements, rate, said):
+    cine = open_cine(write_dicom(tmp_path / "clip.dcm", noise(T, Y, X), **elements))
+    assert cine.frame_rate == (None if rate is None else pytest.approx(rate))
+    assert (said is None and cine.notes == ()) or (said is not None and said in cine.notes[0])
+
+
+@pytest.mark.parametrize(
+    ("elements", "shown"),
+    [
+        ({"PixelSpacing": [0.0003, 0.0003]}, "0.0003 × 0.0003 mm"),
+        ({"PixelSpacing": [-0.3, 0.3]}, "-0.3 × 0.3 mm"),
+        ({"PixelSpacing": [30, 30]}, "30 × 30 mm"),
+        ({"SequenceOfUltrasoundRegions": [{"PhysicalDeltaX": 3e-4, "PhysicalDeltaY": 3e-4}]}, "0.003 × 0.003 mm"),
+        ({"SequenceOfUltrasoundRegions": [{"PhysicalDeltaX": 1e200, "PhysicalDeltaY": 0.03}]}, "0.3 × 1e+201 mm"),
+        ({"SequenceOfUltrasoundRegions": [{"PhysicalDeltaX": np.nan, "PhysicalDeltaY": 0.03}]}, "0.3 × nan mm"),
+        ({"SequenceOfUltrasoundRegions": [{"PhysicalDeltaX": 1.0, "PhysicalDeltaY": 1.0}]}, "10 × 10 mm"),
+    ],
+)
+def test_impossible_distances_are_not_used_and_told(tmp_path, elements, shown):
+    if "SequenceOfUltrasoundRegions" in elements:
+        elements = {key: [region(**values[0])] for key, values in elements.items()}
+    cine = open_cine(write_dicom(tmp_path / "clip.dcm", noise(2, 400, 500), **elements))
+    assert cine.spacing_mm is None
+    assert f"{shown}, which cannot be: it is not used" in cine.notes[0]
+
+
+def group(**elements):
+    item = Dataset()
+    for keyword, (inner, value) in elements.items():
+        holder = Dataset()
+        setattr(holder, inner, value)
+        setattr(item, keyword, [holder])
+    return item
+
+
+@pytest.mark.parametrize("volume", [True, False])
+def test_slices_of_a_volume_are_no_moments_and_have_their_own_spacing(tmp_path, volume):
+    places = [group(PlanePositionVolumeSequence=("ImagePositionVolume", [0.0, 0.0, float(z)])) for z in range(T)]
+    path = write_dicom(
+        tmp_path / "volume.dcm",
+        noise(T, Y, X),
+        FrameTime=40,
+        SharedFunctionalGroupsSequence=[group(PixelMeasuresSequence=("PixelSpacing", [0.5, 0.4]))],
+        **({"PerFrameFunctionalGroupsSequence": places} if volume else {}),
+    )
+    cine = open_cine(path)
+    assert cine.spacing_mm == (0.5, 0.4)
+    assert (cine.are_slices, cine.frame_rate) == ((True, None) if volume else (False, 25))
+    assert any("slices of a volume" in note for note in cine.notes) == volume
 
 
 # Space

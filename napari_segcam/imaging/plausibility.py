@@ -1,0 +1,20 @@
+"""What a frame rate and a pixel spacing can be, in any file."""
+
+from __future__ import annotations
+
+import math
+
+# Frames per second: from one in an hour to the fastest plane-wave scanners.
+_SLOWEST, _FASTEST = 1 / 3600, 10_000.0
+# mm from pixel to pixel: from an electron microscope's to a whole body's.
+_FINEST, _COARSEST = 1e-7, 100.0
+
+
+def is_possible_rate(rate: float) -> bool:
+    """Whether frames can follow one another so fast, per second."""
+    return math.isfinite(rate) and _SLOWEST <= rate <= _FASTEST
+
+
+def is_possible_spacing(spacing_mm: tuple[float, float]) -> bool:
+    """Whether pixels can be so far apart, in mm."""
+    return all(math.isfinite(distance) and _FINEST <= distance <= _COARSEST for distance in spacing_mm)
