@@ -60,7 +60,7 @@ class Background(QObject):
         job.in_background = True
         job.on_result, job.on_done = self._on_told, self._on_done
         self.job, self.told, self._then = job, Told(0, job.total, job.title), then
-        self._shown = progress(desc=job.title, total=job.total or None)
+        self._shown = progress(desc=job.title, total=job.total)  # of 0 it is unknown, which napari shows as busy
         self._worker.submit(job)
         self.changed.emit()
 
@@ -71,7 +71,7 @@ class Background(QObject):
 
     def _on_told(self, told: Told) -> None:
         self.told = told
-        self._shown.total = told.total or None
+        self._shown.total = told.total  # napari's bar takes no None
         self._shown.n = told.done
         self._shown.refresh()
         self.changed.emit()

@@ -51,6 +51,8 @@ class ExportWidget(QWidget):
             "Do to all images, DICOM cines and videos of a folder what was last asked for here.\n"
             "Given the same folder for the results again, it goes on where it was stopped."
         )
+        self.will_run = QLabel()
+        self.will_run.setWordWrap(True)
         self.progress = QProgressBar()
         self.stop = QPushButton("Stop")
         self.message = QLabel()
@@ -74,6 +76,7 @@ class ExportWidget(QWidget):
             buttons,
             checks,
             self.run,
+            self.will_run,
             self._bar,
             self.message,
         )
@@ -118,7 +121,11 @@ class ExportWidget(QWidget):
         self.frame.setEnabled(idle and plan is not None)
         self.cine.setEnabled(idle and plan is not None)
         self.cine.setVisible(session.image is None or session.image.ndim > 2)
-        self.run.setEnabled(idle and session.network is not None)
+        can_run, words = session.told_of_run_over()
+        self.run.setEnabled(idle and can_run)
+        words = f"Will run: {words}" if can_run else f"No run over a folder: {words}" if session.network else ""
+        if self.will_run.text() != words:
+            self.will_run.setText(words)
         self.movie.setEnabled(session.image is not None and session.image.ndim > 2)
         stages = () if plan is None else plan.stages
         offered = [("none", ""), *((stage, stage) for stage in stages)]

@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from napari_segcam.errors import SegcamError
 from napari_segcam.viewer.background import Told
-from napari_segcam.viewer.work import Plan
+from napari_segcam.viewer.work import CORRECTED, Plan, Source
 from napari_segcam.viewer.worker import Job
 
 if TYPE_CHECKING:
@@ -45,24 +46,82 @@ def running_over(
 
 
 def wishes_of(plan: Plan | None, threshold: float) -> Wishes:
-    """What was asked for in the viewer, as far as it can be asked of any image.
+    """What was asked for in the viewer, as it is asked of any image: exactly that, or nothing.
 
-    A region that was painted in this one becomes the predicted mask.
+    Args:
+        plan: of the chosen image; None where nothing has been asked for yet, and the defaults of a batch are taken.
+        threshold: that cuts the masks.
+
+    Raises:
+        SegcamError: if it belongs to this image alone, or is no explanation.
     """
     from napari_segcam.batch.wishes import Wishes
 
     if plan is None:
         return Wishes(threshold=threshold)
     request = plan.request
+    if not plan.stages:
+        raise SegcamError(
+            "A run over a folder explains, and its table has a row for each stage. What was asked for last is the "
+            "mask alone: run Grad-CAM once, with the stages and the region that you want."
+        )
     return Wishes(
         methods=(request.method,),
-        stages=plan.stages or "main",
+        stages=plan.stages,
         classes=("" if request.class_index is None else str(request.class_index),),
-        region=request.region if request.region in ("mask", "image") else "mask",
-        crop="none" if plan.source.crop is None else "auto",
+        region=_region_in_words(request.region),
+        crop=_crop_in_words(plan.source),
         preview=request.preview,
         threshold=threshold,
     )
+
+
+def in_words(wishes: Wishes, network: Network) -> str:
+    """What a run will do to each image."""
+    from napari_segcam.explanation.stage_maps import find_method
+
+    (method,), (name,) = wishes.methods, wishes.classes
+    title = find_method(method).title + (", preview" if wishes.preview else "")
+    index = network.class_index(int(name) if name else None)
+    of_class = f" of {network.class_names[index]}" if network.segments else ""
+    stages = network.select(wishes.stages)
+    of_stages = stages[0].name if len(stages) == 1 else f"{len(stages)} stages"
+    cut = "" if network.has_background or wishes.threshold is None else f", mask above {wishes.threshold:.2f}"
+    regions = {"mask": "the predicted mask", "image": "the whole image", "component": "the largest part of the mask"}
+    region = "the rim of the mask" if wishes.region.startswith("rim") else regions.get(wishes.region, wishes.region)
+    crops = {"none": "the whole frame", "auto": "the scan as it is found in each image"}
+    crop = crops.get(wishes.crop, f"columns and rows {wishes.crop} of each image, as drawn here")
+    return f"{title}{of_class}, {of_stages}, region: {region}{cut}; the network sees {crop}"
+
+
+def _region_in_words(region: Any) -> str:
+    """As ``parse_region`` reads it."""
+    from napari_segcam.explanation.region import Boundary, Component
+
+    other = "Choose the predicted mask, the whole image, its largest part or its rim, and run Grad-CAM once more."
+    match region:
+        case "mask" | "image":
+            return str(region)
+        case Component(at=None):
+            return "component"
+        case Component(at=(row, column)):
+            return f"component:{column},{row}"
+        case Boundary(width=width):
+            return f"rim:{width}"
+    if region == CORRECTED:
+        raise SegcamError(f"Your corrections belong to this image: no other one of a folder has any. {other}")
+    name = getattr(region, "name", "this region")
+    raise SegcamError(f"What is painted in {name} belongs to this image: no other one of a folder has it. {other}")
+
+
+def _crop_in_words(source: Source) -> str:
+    """As ``parse_crop`` reads it."""
+    if source.crop is None:
+        return "none"
+    if not source.is_crop_drawn:
+        return "auto"
+    rows, columns = source.crop
+    return f"{columns.start},{rows.start},{columns.stop},{rows.stop}"
 
 
 def _examined(

@@ -25,5 +25,8 @@ def play_at(viewer: ViewerModel, image_layer: Image) -> None:
     if not frame_rate or window is None or image_layer.ndim < 3:
         return
     # The viewer's model knows no speed, only the slider of each axis does; napari has no public name for it.
-    slider = window._qt_viewer.dims.slider_widgets[viewer.dims.ndim - image_layer.ndim]
+    sliders, axis = window._qt_viewer.dims.slider_widgets, viewer.dims.ndim - image_layer.ndim
+    if not 0 <= axis < len(sliders):  # the layer is gone again, or napari has not followed yet
+        return
+    slider = sliders[axis]
     slider.fps = math.copysign(frame_rate, slider.fps)

@@ -129,13 +129,13 @@ class Review:
         self.computation.cut = threshold
         self._cut_again()
 
-    def set_crop(self, crop: tuple[slice, slice] | None) -> None:
+    def set_crop(self, crop: tuple[slice, slice] | None, *, is_drawn: bool = False) -> None:
         """Show the network only these rows and columns; what it has been asked for is computed anew."""
-        if crop == self._source.crop:
+        if (crop, is_drawn) == (self._source.crop, self._source.is_crop_drawn):
             return
         plan, scope = self.plan, self._schedule.scope
         self.clear()
-        self._source = Source.of(self.image, crop)
+        self._source = Source.of(self.image, crop, is_crop_drawn=is_drawn)
         if plan is not None and scope is not None:
             self.begin(plan.network, plan.request, self.computation.cut, scope)
 

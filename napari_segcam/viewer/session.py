@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
 from napari.utils.notifications import show_error, show_warning
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.background import Background
 from napari_segcam.viewer.economy.deletions import delete_while_drawing
 from napari_segcam.viewer.exporting import Export, exporting
-from napari_segcam.viewer.folder_run import FolderRun, running_over, wishes_of
+from napari_segcam.viewer.folder_run import FolderRun, in_words, running_over, wishes_of
 from napari_segcam.viewer.garbage import Tidying
 from napari_segcam.viewer.jobs import finding_scan, loading, saving_card
 from napari_segcam.viewer.keys import bind_keys
@@ -39,10 +39,13 @@ from napari_segcam.viewer.work import Request, Source
 from napari_segcam.viewer.worker import Job, Worker
 
 if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, where nobody waits for it
+    from napari_segcam.batch.wishes import Wishes
     from napari_segcam.evidence.attention import Attention
     from napari_segcam.imaging.scan_region import ScanRegion
     from napari_segcam.network.model_card import ModelCard
     from napari_segcam.network.network import Network
+
+LOAD_FIRST = "Load a checkpoint first: Plugins ▸ SegCAM ▸ Checkpoint."
 
 _BUDGET = 1 << 30  # bytes
 _OUT_OF_VIEW_MS = 1000  # any change in a window with a canvas has the whole window composed anew
@@ -161,9 +164,13 @@ class ReviewSession(QObject):
             self._frame = self.current_frame()
             if self.review is not None:
                 self.review.look_at(self._frame)
-                play_at(self.viewer, self.review.image)
+                QTimer.singleShot(0, self._play_at_own_rate)  # once napari has its sliders
             self.image_changed.emit()
             self._on_change()
+
+    def _play_at_own_rate(self) -> None:
+        if self.review is not None:
+            play_at(self.viewer, self.review.image)
 
     @property
     def review(self) -> Review | None:
@@ -194,7 +201,7 @@ class ReviewSession(QObject):
     def missing(self) -> str | None:
         """What must be done before anything can be run, in words; None if nothing."""
         if self.network is None:
-            return "Load a checkpoint first: Plugins ▸ napari-segcam ▸ Checkpoint."
+            return LOAD_FIRST
         if self.image is None:
             return "Open an ultrasound image or cine first: File ▸ Open, or File ▸ Open Sample."
         if self.image.ndim > 3:
@@ -284,7 +291,7 @@ class ReviewSession(QObject):
         def show(region: ScanRegion) -> None:
             name = f"{image.name} scan ({region.source})"
             review.outline.show(region.outline, name)
-            review.set_crop(region.crop)
+            review.set_crop(region.crop, is_drawn=region.source == "drawn")
             if region.note:
                 show_warning(region.note)
 
@@ -311,15 +318,29 @@ class ReviewSession(QObject):
         )
 
     def run_over(self, run: FolderRun) -> None:
-        """Do what was asked for in this image to all images of a folder."""
+        """Do what was asked for in this image to all images of a folder; what those cannot be asked is refused."""
         network, source = self.network, self.source
         if network is None:
-            show_warning("Load a checkpoint first: Plugins ▸ napari-segcam ▸ Checkpoint.")
+            show_warning(LOAD_FIRST)
             return
-        plan, threshold = None if self.review is None else self.review.plan, self.threshold
-        self.background.start(
-            lambda cancelled: running_over(run, network, source, wishes_of(plan, threshold), cancelled)
-        )
+        try:
+            wishes = self._wishes()
+        except SegcamError as fault:
+            show_warning(str(fault))
+            return
+        self.background.start(lambda cancelled: running_over(run, network, source, wishes, cancelled))
+
+    def told_of_run_over(self) -> tuple[bool, str]:
+        """Whether a folder can be run over now, and in words what will be done to each image, or why not."""
+        if self.network is None:
+            return False, LOAD_FIRST
+        try:
+            return True, in_words(self._wishes(), self.network)
+        except SegcamError as fault:
+            return False, str(fault)
+
+    def _wishes(self) -> Wishes:
+        return wishes_of(None if self.review is None else self.review.plan, self.threshold)
 
     def cancel(self) -> None:
         """Stop computing; what has come stays."""

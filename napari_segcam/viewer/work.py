@@ -63,6 +63,7 @@ class Source:
         crop: rows and columns that the network sees; None for all.
         path: the file or folder, where there is one.
         frame_rate: per second, where known.
+        is_crop_drawn: whether the crop is what the user has drawn around, not the scan as it was found.
     """
 
     name: str
@@ -74,9 +75,10 @@ class Source:
     crop: tuple[slice, slice] | None = None
     path: Path | None = None
     frame_rate: float | None = None
+    is_crop_drawn: bool = False
 
     @classmethod
-    def of(cls, image: Image, crop: tuple[slice, slice] | None = None) -> Source:
+    def of(cls, image: Image, crop: tuple[slice, slice] | None = None, *, is_crop_drawn: bool = False) -> Source:
         """Of a layer."""
         known = image.metadata.get("segcam_source", {})
         path = known.get("path") or image.source.path
@@ -90,6 +92,7 @@ class Source:
             crop,
             Path(path) if path and Path(path).exists() else None,
             known.get("frame_rate"),
+            is_crop_drawn,
         )
 
     @cached_property
