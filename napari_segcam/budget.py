@@ -59,7 +59,7 @@ PICKLE_COPIED = 64 * MIB
 PICKLE_SIZE = 4_000_000
 """Of what a pickle gives, in objects, each counted as often as it is referred to."""
 
-TRIAL_SECONDS = 4.0
+TRIAL_SECONDS = 3.0
 """Of the processor's time for the trial of a network that a file brings along; see also the next."""
 
 TRIAL_SECONDS_PER_MB = 0.25

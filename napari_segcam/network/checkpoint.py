@@ -10,12 +10,13 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, one_line
 from napari_segcam.network.containers import Container, read_container
 from napari_segcam.network.inert_objects import Record
 from napari_segcam.network.pickled_module import UnknownClass, rebuilt, weights_of
 from napari_segcam.network.settings_text import read_json
 from napari_segcam.network.state_dict import check_tensors, find_weights, listed, not_finite, strip_prefixes
+from napari_segcam.network.trial import try_out
 
 # What SMP's `save_pretrained` writes into a folder: the settings, and the weights under one of two names.
 _SMP_SETTINGS = "config.json"
@@ -63,21 +64,26 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     try:
         file = _weights_file(path)
+        before = file.stat()
         container = read_container(file)
         settings = container.metadata | _smp_settings(file)
         with file.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-        file_size = file.stat().st_size
+        after = file.stat()
     except OSError as error:
         raise SegcamError(f"{path} cannot be read: {error}.") from error
+    if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
+        raise SegcamError(f"{path} was changed while it was read. Load it again.")
     try:
-        return _checkpoint(path, container, sha256, settings, file_size)
+        return _checkpoint(path, file, container, sha256, settings)
     except SegcamError as error:
+        if str(error).startswith(one_line(path)):
+            raise
         raise SegcamError(f"{path} {error}.") from error
 
 
-def _checkpoint(path: Path, container: Container, sha256: str, settings: dict[str, Any], file_size: int) -> Checkpoint:
-    content = container.content
+def _checkpoint(path: Path, file: Path, container: Container, sha256: str, settings: dict[str, Any]) -> Checkpoint:
+    content, file_size = container.content, file.stat().st_size
     if isinstance(content, nn.Module):
         weights = content.state_dict()
         check_tensors(weights, file_size)
@@ -88,6 +94,7 @@ def _checkpoint(path: Path, container: Container, sha256: str, settings: dict[st
         weights = weights_of(found.network)
         check_tensors(weights, file_size)
         notes = (*found.notes, *_warnings(weights, ()))
+        try_out(file, "pickled")
         try:
             module = rebuilt(found.network)
         except UnknownClass:

@@ -19,6 +19,7 @@ from napari_segcam.network.exported import is_exported, read_exported
 from napari_segcam.network.keras_file import HDF5_BEGINS, is_keras, read_keras, read_keras_h5
 from napari_segcam.network.torch_file import is_legacy, read_legacy, read_zip
 from napari_segcam.network.torchscript import is_torchscript, read_torchscript
+from napari_segcam.network.trial import try_out
 
 _WEB_PAGE = "is a web page, not a checkpoint. Download it again, where need be after logging in"
 
@@ -74,6 +75,7 @@ def read_container(path: Path) -> Container:
         with Archive(path) as archive:
             return _read_archive(archive)
     if head.startswith(HDF5_BEGINS):
+        try_out(path, "keras")
         return Container(read_keras_h5(path), "keras")
     if is_legacy(head):
         return Container(read_legacy(path))
@@ -84,12 +86,15 @@ def read_container(path: Path) -> Container:
 
 def _read_archive(archive: Archive) -> Container:
     if is_torchscript(archive):
+        try_out(archive.path, "torchscript")
         return Container(read_torchscript(archive), "torchscript")
     if is_exported(archive):
+        try_out(archive.path, "exported")
         return Container(read_exported(archive), "exported")
     if "data.pkl" in archive.sizes:
         return Container(read_zip(archive))
     if is_keras(archive):
+        try_out(archive.path, "keras")
         return Container(read_keras(archive), "keras")
     raise SegcamError(
         f"{archive.path} is a zip archive, but torch did not write it. If a checkpoint is in it, unpack it."

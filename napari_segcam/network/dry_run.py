@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from napari_segcam.budget import INPUT_CHANNELS, INPUT_PIXELS
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.device import image_like
 from napari_segcam.network.graph_network import GraphNetwork
@@ -40,7 +41,13 @@ def dry_run(
         SegcamError: if the network accepts no input of a usual size, or ``run`` raises it.
     """
     parameter = image_like(module)
+    if input_channels > INPUT_CHANNELS:
+        raise SegcamError(
+            f"The network takes {input_channels:,} channels, more than the {INPUT_CHANNELS:,} it is given."
+        )
     only = module.image_size if isinstance(module, GraphNetwork | KerasNetwork) else None
+    if only and only[0] * only[1] > INPUT_PIXELS:
+        raise SegcamError(f"The network takes images of {only[0]}×{only[1]} pixels alone, which is too large.")
     failure: Exception | None = None
     sides = sorted(_SIDES, key=lambda side: (side < begin, side))
     usual = [(side, side) for side in sides]

@@ -166,7 +166,7 @@ def _recognised(
 def _whole(checkpoint: Checkpoint, module: nn.Module, card: ModelCard | None) -> _Made:
     """A network that the file holds whole: nothing needs to be recognised, but it must run."""
     module = ready(module).requires_grad_(False).float()
-    in_channels = _told_channels(card) or _taken_channels(module)
+    in_channels = _told_channels(card) or taken_channels(module)
     told, assumed = _feeding(module, card)
     notes = (WHY_CLOSED,) if isinstance(module, ScriptedNetwork) else ()
     architecture, encoder = _names(module, checkpoint.form)
@@ -208,7 +208,7 @@ def _told_channels(card: ModelCard | None) -> int | None:
     return card.input_channels if card is not None and "input_channels" in card.model_fields_set else None
 
 
-def _taken_channels(module: nn.Module) -> int:
+def taken_channels(module: nn.Module) -> int:
     """The channels of the image that a network takes."""
     if isinstance(module, GraphNetwork | KerasNetwork) and module.channels is not None:
         return module.channels
@@ -223,7 +223,7 @@ def _made_by_factory(factory: str, checkpoint: Checkpoint | None, card: ModelCar
         warnings = (*checkpoint.warnings, *_left_out(module, checkpoint))
     module = ready(module)
     architecture = type(module).__name__
-    in_channels = _told_channels(card) or _taken_channels(module)
+    in_channels = _told_channels(card) or taken_channels(module)
     return _Made(module, in_channels, architecture, warnings=warnings)
 
 

@@ -25,7 +25,7 @@ from napari_segcam.network.archive import Archive
 # The interpreter's own instructions that only compute, and the operations of ATen that do more than that.
 _INSTRUCTIONS = re.compile(
     r"prim::(Constant|ConstantChunk|CreateObject|DictConstruct|DictIndex|EnumName|EnumValue|GetAttr|If|ListConstruct"
-    r"|ListUnpack|Loop|ModuleContainerIndex|NumToTensor|Print|RaiseException|SetAttr|StringIndex|TupleConstruct"
+    r"|ListUnpack|Loop|ModuleContainerIndex|NumToTensor|RaiseException|SetAttr|StringIndex|TupleConstruct"
     r"|TupleIndex|TupleSlice|TupleUnpack|Uninitialized|abs|data|device|dtype|is_[a-z]+|isinstance|itemsize|layout|max"
     r"|min|name|rangelist|requires_grad|tolist|type|unchecked_cast|unchecked_unwrap_optional)"
 )

@@ -1,0 +1,124 @@
+"""The trial of a network that a file brings along: read and run once in a process that can be ended.
+
+Such a network is more than weights. It is a program, whose loops may have no end, or a graph whose layers ask for any
+amount of memory; nothing short of running it tells. So another process runs it first, on small images of noise, with a
+limit on its time and memory. Only what comes through is read and run here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from napari_segcam.budget import MIB, TRIAL_BYTES, TRIAL_SECONDS, TRIAL_SECONDS_PER_MB
+from napari_segcam.errors import SegcamError
+
+Form = Literal["pickled", "torchscript", "exported", "keras"]
+Outcome = Literal["passed", "time", "memory", "crash"]
+
+# The other process does not try out what it tries out, and so has this set.
+INSIDE = "NAPARI_SEGCAM_TRIAL"
+
+_STARTS_WITHIN = 120  # seconds, on a machine that is busy
+_BUSY = 20  # times longer than its processor's time may all of it take
+
+_REFUSED = {
+    "time": "takes longer than any network should (an endless loop, perhaps)",
+    "memory": "asks for more memory than any network should",
+    "crash": "ends the process that runs it",
+}
+
+
+def try_out(path: Path, form: Form) -> None:
+    """Let another process read a file and run the network in it; it takes a second or two.
+
+    Args:
+        path: of the file.
+        form: of the network in it.
+
+    Raises:
+        SegcamError: if that takes too long or too much memory, or ends the process. Other faults are left to whoever
+            reads the file then.
+    """
+    if INSIDE in os.environ:
+        return
+    megabytes = path.stat().st_size / 1e6
+    request = {
+        "path": str(path.resolve()),
+        "form": form,
+        "seconds": TRIAL_SECONDS + megabytes * TRIAL_SECONDS_PER_MB,
+        "bytes": int(TRIAL_BYTES + 8 * megabytes * MIB),
+    }
+    outcome = _PROCESS.outcome_of(request)
+    if outcome != "passed":
+        raise SegcamError(f"{path} was not opened: its network was tried out and {_REFUSED[outcome]}.")
+
+
+class _Process:
+    """The other process. On Linux it stays for the next file, and makes a process of its own for each."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: subprocess.Popen[str] | None = None
+
+    def outcome_of(self, request: dict[str, object]) -> Outcome:
+        with self._lock, tempfile.TemporaryDirectory() as folder:
+            report = Path(folder) / "outcome"
+            line = json.dumps(request | {"report": str(report)})
+            seconds = float(str(request["seconds"])) * _BUSY + _STARTS_WITHIN
+            if not self._ask(line, seconds):
+                return "crash" if report.exists() else "time"
+            with suppress(OSError):
+                outcome = report.read_text("ascii")
+                if outcome in ("passed", "time", "memory"):
+                    return outcome  # type: ignore[return-value]
+            return "crash"
+
+    def _ask(self, line: str, seconds: float) -> bool:
+        """Send a request and wait until it is done; whether it was, in time."""
+        process = self._started()
+        done: list[str] = []
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with suppress(OSError):
+            process.stdin.write(line + "\n")
+            process.stdin.flush()
+        reader = threading.Thread(target=lambda: done.append(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
+        reader.start()
+        reader.join(seconds)
+        if not done or not done[0]:
+            process.kill()
+            process.wait()
+            self._running = None
+        return bool(done)
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._running is not None and self._running.poll() is None:
+            return self._running
+        begin = (
+            f"import sys; sys.path[:] = {sys.path!r}; from napari_segcam.network.trial_process import serve; serve()"
+        )
+        environment = {**os.environ, INSIDE: "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+        try:
+            self._running = subprocess.Popen(
+                [sys.executable, "-c", begin],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                encoding="utf-8",
+                env=environment,
+            )
+        except (OSError, ValueError) as error:
+            raise SegcamError(f"No process can be started that would try the network out: {error}.") from error
+        return self._running
+
+
+_PROCESS = _Process()

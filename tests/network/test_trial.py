@@ -1,0 +1,168 @@
+"""Networks that never end, grow without bound or end the process: a process of their own tries them out first."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hostile import ends_in_one_line
+from made_files import entries_of, exported, saved, scripted, small_network, zipped
+from torch import nn
+
+from napari_segcam.network import trial
+from napari_segcam.network.checkpoint import read_checkpoint
+from napari_segcam.network.loading import load_network
+
+
+class Endless(nn.Module):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        while bool(image.sum() < float("inf")):
+            image = image * 0
+        return image
+
+
+class EndlessWithOneChannel(nn.Module):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        assert image.size(1) == 1
+        count = 0
+        while count >= 0:
+            count = (count + 1) % 1000
+        return image
+
+
+class Growing(nn.Module):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        kept = [image]
+        while bool(image.sum() < float("inf")):
+            kept.append(torch.ones(1, 3, 512, 512))
+        return torch.cat(kept)
+
+
+class Huge(nn.Module):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return torch.ones(1, 1, 60_000, 60_000) * image.mean()
+
+
+class HugeAtOneSize(nn.Module):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        assert image.size(2) == 512
+        return image.repeat(1, 1, 100, 100).relu()
+
+
+class Recursive(nn.Module):
+    """Calls that call twice what calls twice: inlined they are a graph of 2**26 operations."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image
+
+
+def doubling() -> bytes:
+    entries = entries_of(scripted(Recursive()))
+    (name,) = [name for name in entries if name.endswith(".py")]
+    code = entries[name].decode()
+    head, _, _ = code.partition("  def forward")
+    kind = code[code.index("self: ") + 6 : code.index(",\n", code.index("self: "))]
+    body = head
+    for number in range(26):
+        inner = f"self.f{number + 1}" if number < 25 else "torch.relu"
+        body += (
+            f"  def {'forward' if number == 0 else f'f{number}'}(self: {kind},\n    image: Tensor) -> Tensor:\n"
+            f"    return torch.add(({inner})(image, ), ({inner})(image, ))\n"
+        )
+    entries[name] = body.encode()
+    return zipped(entries)
+
+
+def nested_brackets() -> bytes:
+    entries = entries_of(scripted(Recursive()))
+    return zipped(
+        {
+            name: content.replace(b"return image", b"return " + b"(" * 200_000 + b"image" + b")" * 200_000)
+            for name, content in entries.items()
+        }
+    )
+
+
+def program(network: nn.Module, old: bytes, new: bytes) -> bytes:
+    """An exported program in which a number is another one."""
+    entries = entries_of(exported(network))
+    model = next(name for name in entries if name.endswith("models/model.json"))
+    assert old in entries[model]
+    return zipped({**entries, model: entries[model].replace(old, new)})
+
+
+class Resized(nn.Module):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return nn.functional.pad(image, [7, 7, 7, 7]).relu()
+
+
+def shared(depth: int) -> nn.Module:
+    """Modules that hold one another twice: 2**depth layers to run, and a few hundred bytes."""
+    module: nn.Module = nn.Conv2d(3, 3, 1)
+    for _ in range(depth):
+        module = nn.Sequential(module, module)
+    return module
+
+
+NETWORKS: dict[str, Callable[[], bytes]] = {
+    "TorchScript without end": lambda: scripted(Endless()),
+    "TorchScript without end, of one channel": lambda: scripted(EndlessWithOneChannel()),
+    "TorchScript that grows": lambda: scripted(Growing()),
+    "TorchScript of a huge constant": lambda: scripted(Huge()),
+    "TorchScript that is huge at one size": lambda: scripted(HugeAtOneSize()),
+    "TorchScript of calls that double": doubling,
+    "TorchScript of nested brackets": nested_brackets,
+    "a program that pads without measure": lambda: program(Resized(), b"7", b"70000"),
+    "a pickle that enlarges": lambda: saved(nn.Sequential(nn.Conv2d(3, 1, 1), nn.Upsample(scale_factor=1000))),
+    "a pickle that pads": lambda: saved(nn.Sequential(nn.Conv2d(3, 1, 1), nn.ZeroPad2d(100_000))),
+    "a pickle of layers that double": lambda: saved(shared(21)),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS.keys())
+def test_a_network_that_asks_for_too_much_is_refused(make: Callable[[], bytes], tmp_path: Path) -> None:
+    (tmp_path / "model.pt").write_bytes(make())
+    ends_in_one_line(lambda: load_network(tmp_path / "model.pt", "cpu"))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("make", [scripted, exported, saved])
+def test_a_network_that_is_as_others_passes(make: Callable[[nn.Module], bytes], tmp_path: Path) -> None:
+    network = (
+        nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1))
+        if make is saved
+        else small_network()
+    )
+    (tmp_path / "model.pt").write_bytes(make(network))
+    assert load_network(tmp_path / "model.pt", "cpu").classes == 2
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_process_is_there_again_after_it_has_gone(tmp_path: Path) -> None:
+    (tmp_path / "model.pt").write_bytes(scripted(small_network()))
+    read_checkpoint(tmp_path / "model.pt")
+    running = trial._PROCESS._running
+    if running is not None:
+        running.kill()
+        running.wait()
+    read_checkpoint(tmp_path / "model.pt")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_a_network_prints_is_no_answer(tmp_path: Path) -> None:
+    class Prints(nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            print("done")
+            return image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        buffer = io.BytesIO()
+        torch.jit.save(torch.jit.script(Prints()), buffer)
+    (tmp_path / "model.pt").write_bytes(buffer.getvalue())
+    assert "prim::Print" in ends_in_one_line(lambda: read_checkpoint(tmp_path / "model.pt"))
