@@ -48,6 +48,8 @@ class Cluster:
             SegcamError: if the package is missing, or there would be no worker.
         """
         needed("distributed", "The work is to be shared")
+        if not self.scheduler:
+            needed("cryptography", "The work is to be shared among processes, which know one another by keys")
         if self.workers < 1:
             raise SegcamError(f"At least 1 worker is needed, but {self.workers} are asked for.")
 
@@ -111,10 +113,14 @@ def _result(future: Future) -> Examined:
 
 def _client(cluster: Cluster, threads: int, stack: ExitStack) -> Client:
     from distributed import Client, LocalCluster
+    from distributed.security import Security
 
     if not cluster.scheduler:
         with _environment(threads), _deaf_to_interrupts():
             local = LocalCluster(
+                # Whoever reaches these processes has them run anything: only who has the keys of this run does.
+                protocol="tls://",
+                security=Security.temporary(),
                 n_workers=cluster.workers,
                 threads_per_worker=1,
                 processes=True,
@@ -151,7 +157,13 @@ def _environment(threads: int) -> Iterator[None]:
         "OMP_WAIT_POLICY": "PASSIVE",
         "GOMP_SPINCOUNT": "0",  # goes before the policy, and a lost worker's successor would have this process's
     }
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": environment}), unasked():
+    settings = {
+        "distributed.nanny.pre-spawn-environ": environment,
+        # Pages on what is at work, which nobody looks at and which ask for no key.
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+    }
+    with dask.config.set(settings), unasked():
         yield
 
 

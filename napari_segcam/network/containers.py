@@ -75,7 +75,6 @@ def read_container(path: Path) -> Container:
         with Archive(path) as archive:
             return _read_archive(archive)
     if head.startswith(HDF5_BEGINS):
-        try_out(path, "keras")
         return Container(read_keras_h5(path), "keras")
     if is_legacy(head):
         return Container(read_legacy(path))
@@ -94,7 +93,6 @@ def _read_archive(archive: Archive) -> Container:
     if "data.pkl" in archive.sizes:
         return Container(read_zip(archive))
     if is_keras(archive):
-        try_out(archive.path, "keras")
         return Container(read_keras(archive), "keras")
     raise SegcamError(
         f"{archive.path} is a zip archive, but torch did not write it. If a checkpoint is in it, unpack it."

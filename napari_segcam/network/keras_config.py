@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from napari_segcam.budget import LAYER_SIZE
 from napari_segcam.errors import SegcamError
 
 
@@ -28,6 +29,14 @@ _LAYERS = _words(
     SpectralNormalization Subtract UnitNormalization UpSampling2D ZeroPadding2D
     """
 )
+# What says how large a layer, its weights or its result are.
+_SIZES = _words(
+    """
+    batch_input_shape batch_shape cropping depth_multiplier dilation_rate filters groups height input_dim key_dim
+    kernel_size num_heads output_padding output_size padding pool_size size strides target_shape units value_dim width
+    """
+)
+
 _MODELS = {"Functional": "keras.src.models.functional", "Model": "keras", "Sequential": "keras"}
 
 # Operations such as the sum of two maps: all classes in these modules compute.
@@ -103,6 +112,8 @@ def _for_inference(layer: str, config: Any) -> dict[str, Any]:
         raise SegcamError(f"is damaged: it does not say how its {layer} layer is built")
     kept = dict(config)
     for key, value in config.items():
+        if key in _SIZES and _largest(value) > LAYER_SIZE:
+            raise SegcamError(f"holds a {layer} layer whose {key} is larger than {LAYER_SIZE:,}. It is not built")
         if key.endswith("_initializer"):
             kept[key] = "zeros"  # the file's weights take their place
         elif key.endswith(("_regularizer", "_constraint")):
@@ -115,6 +126,15 @@ def _for_inference(layer: str, config: Any) -> dict[str, Any]:
     if layer == "BatchNormalization" and isinstance(kept.get("axis"), list) and len(kept["axis"]) == 1:
         kept["axis"] = kept["axis"][0]
     return kept
+
+
+def _largest(value: Any) -> float:
+    """The largest number in a value that is one, or holds some."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return max(map(_largest, value), default=0)
+    return abs(value) if isinstance(value, int | float) else 0
 
 
 def _refused(config: Mapping[str, Any], own: bool) -> SegcamError:

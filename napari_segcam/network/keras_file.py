@@ -14,6 +14,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +22,7 @@ from napari_segcam.errors import SegcamError, one_line
 from napari_segcam.network.archive import Archive
 from napari_segcam.network.keras_config import cleaned
 from napari_segcam.network.keras_network import KerasNetwork
+from napari_segcam.network.trial import try_out
 from napari_segcam.optional import needed
 
 HDF5_BEGINS = b"\x89HDF\r\n\x1a\n"
@@ -59,9 +61,10 @@ def read_keras_h5(path: Path) -> KerasNetwork:
 def _read(path: Path, clean: Callable[[], bytes], name: str) -> KerasNetwork:
     for package in ("keras", "h5py"):
         needed(package, f"{path} is a network of Keras")
-    keras = _keras()
     try:
         content = clean()
+        try_out(path, "keras")
+        keras = _keras()
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / name
             file.write_bytes(content)
@@ -77,7 +80,7 @@ def _read(path: Path, clean: Callable[[], bytes], name: str) -> KerasNetwork:
     except Exception as error:  # Keras raises nearly anything for what it does not understand
         reason = " ".join(str(error).split())[:200]
         raise SegcamError(
-            f"{path} is damaged, or a network that Keras {keras.__version__} cannot build: {reason}"
+            f"{path} is damaged, or a network that Keras {version('keras')} cannot build: {reason}"
         ) from error
 
 

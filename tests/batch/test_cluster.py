@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -158,6 +160,49 @@ def test_cancelling_ends_the_waiting(scheduler: str, checkpoint: Path, images: P
     )
     assert list(results) == []
     assert time.monotonic() < start + 30
+
+
+def answer(port: int, context: ssl.SSLContext | None) -> bytes:
+    """What a port says to whoever has not the keys of the run; nothing where the connection is refused."""
+    with (
+        suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+        context.wrap_socket(plain) if context else plain as stream,
+    ):
+        stream.sendall(b"GET /info/main/workers.html HTTP/1.0\r\n\r\n")
+        return bytes(stream.recv(100))
+    return b""
+
+
+def listening() -> set[int]:
+    """The ports at which this process and those it has started wait for connections."""
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    found = [one for process in processes for one in process.net_connections("tcp")]
+    return {one.laddr.port for one in found if one.status == psutil.CONN_LISTEN}
+
+
+def test_who_has_not_the_keys_of_a_run_gets_no_answer(checkpoint: Path, images: Path, tmp_path: Path) -> None:
+    """Whoever reaches a worker or the scheduler could have it run anything: another user of this machine, too."""
+    other_keys = distributed.security.Security.temporary().get_connection_args("client")["ssl_context"]
+    no_keys = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for context in (other_keys, no_keys):
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    before = listening()
+    run = sc.run_batch(images / "data", tmp_path / "run", source(checkpoint), WISHES, num_samples=3, cluster=Cluster(1))
+    with closing(run):
+        next(run)
+        ports = listening() - before
+        answers = [answer(port, context) for port in ports for context in (None, no_keys, other_keys)]
+    assert len(ports) >= 3  # of the scheduler, the worker and its nanny
+    assert {text[9:12] for text in answers} <= {b"", b"404"}
+
+
+def test_a_run_without_the_package_for_keys_is_refused(
+    checkpoint: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_segcam.optional.find_spec", lambda name: None if name == "cryptography" else name)
+    with pytest.raises(sc.SegcamError, match="pip install cryptography"):
+        sc.run_batch(images / "data", tmp_path / "run", checkpoint, cluster=Cluster(1))
 
 
 def test_what_does_not_go_is_said(checkpoint: Path, images: Path, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ h5py = pytest.importorskip("h5py", reason="the extra [keras] is not installed")
 if keras.config.backend() != "torch":
     pytest.skip("Keras runs on another backend here", allow_module_level=True)
 
+from hostile import ends_in_one_line  # noqa: E402
+
 from napari_segcam import Explainer, Target, load_network  # noqa: E402
 from napari_segcam.errors import SegcamError  # noqa: E402
 from napari_segcam.network.keras_network import KerasNetwork  # noqa: E402
@@ -324,6 +326,38 @@ def test_function_as_activation_is_refused(tmp_path: Path) -> None:
     function = {"class_name": "function", "module": "os", "config": "system", "registered_name": "system"}
     change_keras(path, lambda config: layer(config, "deep")["config"].update(activation=function))
     assert "system" in refused(path)
+
+
+def small(*layers: Any) -> Any:
+    return keras.Sequential([L.Input((None, None, 3)), L.Conv2D(1, 1, name="deep"), *layers])
+
+
+MUCH: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
+    "filters": (small, {"filters": 10**9}),
+    "a kernel": (small, {"kernel_size": [10**6, 10**6]}),
+    "enlarging": (lambda: small(L.UpSampling2D(2, name="large")), {"size": [10**5, 10**5]}),
+    "enlarging a little less": (lambda: small(L.UpSampling2D(2, name="large")), {"size": [5000, 5000]}),
+    "enlarging again and again": (lambda: small(*(L.UpSampling2D(16) for _ in range(4))), {}),
+    "a margin": (lambda: small(L.ZeroPadding2D(1, name="large")), {"padding": [[10**9, 10**9], [1, 1]]}),
+    "a margin that is a little less": (
+        lambda: small(L.ZeroPadding2D(1, name="large")),
+        {"padding": [[60_000] * 2] * 2},
+    ),
+    "an image": (small, {"batch_input_shape": [None, 10**9, 10**9, 3]}),
+}
+
+
+@pytest.mark.parametrize("case", MUCH)
+def test_layers_beyond_measure_are_refused(tmp_path: Path, case: str) -> None:
+    make, changes = MUCH[case]
+    path = saved(make(), tmp_path / "network.keras")
+
+    def change(config: dict[str, Any]) -> None:
+        names = [one["config"]["name"] for one in config["config"]["layers"]]
+        layer(config, "large" if "large" in names else "deep")["config"].update(changes)
+
+    change_keras(path, change)
+    ends_in_one_line(lambda: load_network(path, device="cpu"))
 
 
 def test_more_layers_than_weights_are_refused(tmp_path: Path) -> None:

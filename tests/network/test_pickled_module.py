@@ -119,7 +119,7 @@ ODD: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a layer that is a function": (lambda: _altered(lambda m: m._modules.update(a=nn.functional.relu)), "no record"),
     "layers that contain each other": (lambda: _altered(_containing_itself), "contain each other"),
-    "more layers than memory": (lambda: saved(_doubled(60)), "contain each other"),
+    "more layers than memory": (lambda: saved(_doubled(60)), "repeats itself beyond all measure"),
     "a layer of training code": (
         lambda: saved(torch.optim.SGD([nn.Parameter(torch.zeros(1))], 0.1)),
         "holds no weights",
