@@ -27,6 +27,9 @@ from napari_segcam.network.suitability import refuse_unsuitable
 from napari_segcam.network.survey import Survey, survey
 from napari_segcam.network.torchscript import WHY_CLOSED, ScriptedNetwork, scripted
 
+MOST_CLASSES = 255
+"""That a mask of labels in a byte tells apart."""
+
 
 @dataclass(frozen=True, eq=False)
 class Network:
@@ -131,6 +134,11 @@ class Network:
             raise SegcamError(
                 f"The model card names {len(card.class_names)} classes, but {name} has {seen.classes}. "
                 "Correct class_names in the card."
+            )
+        if seen.segments and seen.classes > MOST_CLASSES:
+            raise SegcamError(
+                f"{name} gives maps of {seen.classes} channels. A mask tells {MOST_CLASSES} classes apart: is this "
+                "output a segmentation?"
             )
         card = overlap_settled(card, seen, output.final_activation, name)
         unsure = overlap_assumed(card, seen)

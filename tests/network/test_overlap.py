@@ -129,6 +129,12 @@ def test_what_was_told_is_written_into_the_card(tmp_path: Path) -> None:
     assert "classes_overlap" in load_network(plain, "cpu").assumed, "what was assumed stays so"
 
 
+def test_more_classes_than_a_mask_tells_apart_are_refused() -> None:
+    assert Network.from_module(small(None, classes=255), device="cpu").classes == 255
+    with pytest.raises(SegcamError, match=r"gives maps of 256 channels\. A mask tells 255 classes apart"):
+        Network.from_module(small(None, classes=256), device="cpu")
+
+
 def test_monais_networks_are_told_by_their_card(tmp_path: Path) -> None:
     monai = pytest.importorskip("monai.networks.nets.unet")
     torch.manual_seed(2)

@@ -40,6 +40,7 @@ def front_blocks(run: Run, cases: Sequence[Case], places: Sequence[Place], made:
         ("Frames", str(sum(image.frames for image in run.images))),
         ("Truth", _truth(cases)),
         *((title, ", ".join(own)) for title, own in zip(("Classes", "Methods", "Stages"), names, strict=True)),
+        *([("Masks", "one for each class: a pixel may have several")] if model.get("classes_overlap") else []),
         ("Region explained", plain(wishes.get("region"))),
         *_dice(cases, names[0]),
         ("Model", _model(model)),

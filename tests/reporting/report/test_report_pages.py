@@ -242,6 +242,14 @@ def test_the_command_says_what_was_given_of_the_model(given: dict[str, str | Non
     assert "None" not in command
 
 
+@pytest.mark.parametrize(
+    ("overlap", "flags"), [(True, {"--classes-overlap"}), (False, {"--classes-exclusive"}), (None, set())]
+)
+def test_the_command_says_whether_classes_overlap(overlap: bool | None, flags: set[str]) -> None:
+    command = repeat_command(Run({"given": {"model": "best.pth", "classes_overlap": overlap}}, (), (), 0))
+    assert {part for part in command.split() if part.startswith("--classes-")} == flags
+
+
 def test_the_command_names_no_colour_table_by_its_content() -> None:
     data = {"source": "scans", "truth": "masks", "truth_colours": {"cyst": [1, 2, 3]}}
     command = repeat_command(Run({"data": data}, (), (), 0))
