@@ -19,6 +19,7 @@ from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.card_form import CardForm
 from napari_segcam.viewer.card_saving import save_card_beside
 from napari_segcam.viewer.given_by_hand import GivenByHand
+from napari_segcam.viewer.losses import ask_before_loading
 from napari_segcam.viewer.network_card import card_text
 from napari_segcam.viewer.parts import Choice, panel
 from napari_segcam.viewer.recent_models import recent_models, remember
@@ -115,6 +116,9 @@ class CheckpointWidget(QWidget):
     def _load(self, source: ModelSource, card: ModelCard | None = None) -> None:
         if source.factory is not None and not self.by_hand.confirms(source.factory):
             return
+        self.session.question = ask_before_loading(self.session, lambda: self._load_now(source, card))
+
+    def _load_now(self, source: ModelSource, card: ModelCard | None) -> None:
         self._note(source, card)
         self.session.load(
             source.path,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class CorrectionLayer:
         frames: those that are corrected.
         unsaved: those of them whose correction has not been written to a file since it was painted.
         label_names: what the labels were called when they were painted, by frame.
+        on_taken_out: called when the user has removed the layer of corrections that are still kept.
         on_change: called with the frames whose correction has changed; with none when the layer has come or gone.
         predicted: gives what was predicted for a frame, or None.
         names: gives what the network at hand calls its labels.
@@ -58,6 +59,7 @@ class CorrectionLayer:
         self.unsaved: set[int] = set()
         self.label_names: dict[int, Mapping[int, str]] = {}
         self.on_change: Callable[[Collection[int]], None] = lambda _frames: None
+        self.on_taken_out: Callable[[], None] = lambda: None
         self.predicted: Callable[[int], SparseMask | None] = lambda _frame: None
         self.names: Callable[[], Mapping[int, str]] = dict
         viewer.layers.events.removed.connect(self._on_removed)
@@ -66,6 +68,16 @@ class CorrectionLayer:
     def layer(self) -> Labels | None:
         """The layer, while it is in the viewer."""
         return self._layer if self._layer in self._viewer.layers else None
+
+    @property
+    def title(self) -> str:
+        """What the image is called, and the class where these are of one that may overlap others."""
+        return " ".join(part for part in (self._placement.image.name, self.of_class) if part)
+
+    @property
+    def is_cine(self) -> bool:
+        """Whether the image has several frames."""
+        return bool(self._placement.lead())
 
     @property
     def is_taken_out(self) -> bool:
@@ -147,10 +159,18 @@ class CorrectionLayer:
 
     def let_go(self) -> None:
         """Leave the layer to the user, as one of their own: the image it lay on is no more."""
-        self._viewer.layers.events.removed.disconnect(self._on_removed)
         if self._layer is not None:
             self._tidy()
             self._layer.metadata.pop(OURS, None)
+
+    def taken(self, frames: Iterable[int]) -> dict[int, tuple[NDArray[np.uint8], Mapping[int, str]]]:
+        """Copies of the corrections of these frames as they are now, with what their labels are called."""
+        found = {frame: self.pixels(frame) for frame in frames}
+        return {
+            frame: (pixels.copy(), dict(self.label_names[frame]))
+            for frame, pixels in found.items()
+            if pixels is not None
+        }
 
     def mark_saved(self, written: Mapping[int, NDArray[np.uint8]]) -> None:
         """Note that these corrections are on disk, as far as they have not changed since."""
@@ -172,7 +192,7 @@ class CorrectionLayer:
     def _made(self, frame_shape: tuple[int, ...]) -> Labels:
         if self._layer is None:
             rows, columns = frame_shape[0], frame_shape[1]
-            name = " ".join(part for part in (self._placement.image.name, self.of_class, "correction") if part)
+            name = f"{self.title} correction"
             colormap = self._colormap(self._classes)
             self._layer = add_labels(
                 self._viewer, self._placement, (rows, columns), name, colormap, lambda: self.on_change([])
@@ -245,3 +265,5 @@ class CorrectionLayer:
     def _on_removed(self, event: Any) -> None:
         if event.value is self._layer and self._layer is not None:
             self.on_change([])
+            if self.frames:
+                self.on_taken_out()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from numpy.typing import ArrayLike
+import numpy as np
+from napari.utils.notifications import show_info
+from numpy.typing import ArrayLike, NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
+from napari_segcam.viewer.correction_layer import CorrectionLayer
 from napari_segcam.viewer.garbage import made_to_stay
 from napari_segcam.viewer.network_card import still_assumed
 from napari_segcam.viewer.work import Source
@@ -19,6 +22,8 @@ if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, wh
     from napari_segcam.imaging.scan_region import ScanRegion
     from napari_segcam.network.model_card import ModelCard
     from napari_segcam.network.network import Network
+
+Taken = tuple[NDArray[np.uint8], Mapping[int, str]]  # labels ``(Y, X)``, and what they are called
 
 
 def loading(source: ModelSource, device: str, card: ModelCard | None, then: Callable[[Network], None]) -> Job:
@@ -82,3 +87,31 @@ def finding_scan(source: Source, drawn: ArrayLike | None, then: Callable[[ScanRe
         yield find_scan_region(source.cine) if drawn is None else ScanRegion.drawn(drawn, (shape[0], shape[1]))
 
     return Job("scan", "Finding the scan", work, on_result=then)
+
+
+def saving_corrections(
+    folder: Path, taken: Sequence[tuple[CorrectionLayer, Mapping[int, Taken]]], then: Callable[[], object]
+) -> Job:
+    """Write corrections.
+
+    Args:
+        folder: to write to.
+        taken: of each image, what was taken of its corrections.
+        then: called once all are on disk.
+    """
+
+    def work() -> Iterator[None]:
+        from napari_segcam.reporting.correction import Correction, write_corrections
+
+        for corrections, frames in taken:
+            named = {frame: Correction(labels, names) for frame, (labels, names) in frames.items()}
+            write_corrections(folder, corrections.title, named)
+        yield None
+
+    def note(_result: None) -> None:
+        for corrections, frames in taken:
+            corrections.mark_saved({frame: labels for frame, (labels, _) in frames.items()})
+        show_info(f"The corrections are saved in {folder}.")
+        then()
+
+    return Job("save", "Saving the corrections", work, on_result=note)

@@ -33,6 +33,7 @@ class ExplanationLayers:
         heat: the heatmaps' layers.
         on_mask_shown: called when what is shown of a mask's layer has changed.
         on_corrected: called with the frames whose correction has changed.
+        on_taken_out: called with corrections that are kept, but whose layer the user has removed.
         label_names: gives what the network at hand calls the labels of a mask of all classes.
     """
 
@@ -44,6 +45,7 @@ class ExplanationLayers:
         self.heat = HeatmapLayers(viewer, self._placement, later)
         self.on_mask_shown: Callable[[], None] = lambda: None
         self.on_corrected: Callable[[Collection[int]], None] = lambda _frames: None
+        self.on_taken_out: Callable[[CorrectionLayer], None] = lambda _corrections: None
         self.label_names: Callable[[], Mapping[int, str]] = dict
         self._pairs: dict[str, MaskPair] = {}  # those that were ever made: a correction outlives its network
         self._frame = 0
@@ -196,6 +198,7 @@ class ExplanationLayers:
         pair = MaskPair(self._viewer, self._placement, self._later, name)
         pair.mask.on_shown = lambda: self.on_mask_shown()
         pair.corrections.on_change = lambda frames: self.on_corrected(frames)
+        pair.corrections.on_taken_out = lambda: self.on_taken_out(pair.corrections)
         pair.corrections.names = (lambda: {1: name}) if name else (lambda: self.label_names())
         pair.look_at(self._frame)
         return pair

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
 from napari_segcam.viewer.computation import Computation, FrameCut, Given, Started
+from napari_segcam.viewer.correction_layer import CorrectionLayer
 from napari_segcam.viewer.kept import Explained, Kept, Segmented
 from napari_segcam.viewer.labels_on_image import on_painted
 from napari_segcam.viewer.layers import ExplanationLayers
@@ -219,16 +220,13 @@ class Review:
         from napari_segcam.reporting.correction import Correction
 
         layer, plan = self.layers.corrections, self.plan
-        taken = {}
-        for frame in frames:
-            if (pixels := layer.pixels(frame)) is not None:
-                is_explained = (
-                    plan is not None
-                    and plan.request.region == CORRECTED
-                    and layer.label_of(frame, plan.label) is not None
-                )
-                taken[frame] = Correction(pixels.copy(), layer.label_names[frame], is_explained)
-        return taken
+
+        def is_explained(frame: int) -> bool:
+            asked = plan is not None and plan.request.region == CORRECTED
+            return asked and plan is not None and layer.label_of(frame, plan.label) is not None
+
+        taken = layer.taken(frames)
+        return {frame: Correction(labels, names, is_explained(frame)) for frame, (labels, names) in taken.items()}
 
     def corrections_beside(self, frames: Iterable[int]) -> dict[int, dict[str, NDArray[np.uint8]]]:
         """Those of other classes that may overlap the explained one, as they are now."""
@@ -253,6 +251,13 @@ class Review:
             if correction.is_explained
         }
         return replace(plan, painted=regions.get)
+
+    def let_go(self) -> list[CorrectionLayer]:
+        """The image is no more: compute nothing, and leave the corrections to the reader."""
+        self.stop()
+        for pair in self.layers.pairs:
+            pair.corrections.let_go()
+        return [pair.corrections for pair in self.layers.pairs]
 
     def mark_saved(self, corrections: Mapping[int, Correction], beside: Mapping[int, Beside]) -> None:
         """Note that these corrections are on disk."""

@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QWidget
 from superqt import QLabeledDoubleSlider
 
+from napari_segcam.viewer.losses import save_corrections
 from napari_segcam.viewer.parts import Choice, ImageChoice, Line, RunBar, form, panel
 from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.work import Request
@@ -42,8 +43,12 @@ class SegmentationWidget(QWidget):
         self.budget.setKeyboardTracking(False)
         self.budget.setToolTip("How much memory results may take; the frames farthest from the one in view go first")
         self.used = Line()
-        self.discard = QPushButton("Discard my correction of this frame")
+        self.discard = QPushButton("Discard this correction")
         self.discard.setToolTip("What you paint over a mask is your own correction, kept until you discard it here")
+        self.bring_back = QPushButton("Bring my corrections back")
+        self.bring_back.setToolTip("Their layer was removed, but they are kept")
+        self.save = QPushButton("Save my corrections …")
+        self.save.setToolTip("One PNG a corrected frame, and the names of its labels")
         self.run_bar = RunBar(self.session, "segment", "Segment")
         memory = QHBoxLayout()
         memory.setContentsMargins(0, 0, 0, 0)
@@ -51,6 +56,9 @@ class SegmentationWidget(QWidget):
         memory.addWidget(self.used)
         held = QWidget()
         held.setLayout(memory)
+        corrections = QHBoxLayout()
+        corrections.addWidget(self.discard)
+        corrections.addWidget(self.save)
         panel(
             self,
             form(
@@ -60,7 +68,8 @@ class SegmentationWidget(QWidget):
                 ("network sees", self.part),
                 ("memory", held),
             ),
-            self.discard,
+            self.bring_back,
+            corrections,
             self.run_bar,
         )
 
@@ -69,11 +78,14 @@ class SegmentationWidget(QWidget):
         self.part.chosen.connect(self.session.show_network)
         self.budget.valueChanged.connect(lambda megabytes: self.session.set_budget(megabytes * _MB))
         self.discard.clicked.connect(self._discard)
+        self.bring_back.clicked.connect(self.session.bring_corrections_back)
+        self.save.clicked.connect(lambda: save_corrections(self.session, self.session.all_corrections(), lambda: None))
         self.run_bar.requested.connect(self._run)
         self.session.network_changed.connect(self._on_network)
         self.session.layers_changed.connect(self._offer_parts)
         self.run_bar.refreshed.connect(self._refresh)
-        self.session.view_changed.connect(self._show_discard)
+        for changed in (self.session.view_changed, self.session.layers_changed):
+            changed.connect(self._show_corrections)
         self._on_network()
         self._offer_parts()
         self._refresh()
@@ -91,11 +103,14 @@ class SegmentationWidget(QWidget):
             layers.discard(self.session.current_frame())
 
     def _refresh(self) -> None:
-        self._show_discard()
+        self._show_corrections()
         self.used.say(f"{self.session.used / _MB:.0f} MB used")
 
-    def _show_discard(self) -> None:
+    def _show_corrections(self) -> None:
         self.discard.setVisible(self.session.view.is_corrected)
+        corrections = self.session.all_corrections()
+        self.save.setVisible(bool(corrections))
+        self.bring_back.setVisible(any(one.is_taken_out for one in corrections))
 
     def _offer_parts(self) -> None:
         drawings = [(f"drawn in {layer.name}", layer) for layer in self.session.drawings()]

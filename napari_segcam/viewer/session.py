@@ -16,22 +16,26 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.background import Background
+from napari_segcam.viewer.correction_layer import CorrectionLayer
 from napari_segcam.viewer.economy.deletions import delete_while_drawing
 from napari_segcam.viewer.exporting import Export, exporting
 from napari_segcam.viewer.folder_run import FolderRun, in_words, running_over, wishes_of
 from napari_segcam.viewer.garbage import Tidying
-from napari_segcam.viewer.jobs import finding_scan, loading, saving_card
+from napari_segcam.viewer.jobs import finding_scan, loading, saving_card, saving_corrections
 from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.layers import ExplanationLayers
 from napari_segcam.viewer.libraries import import_torch
+from napari_segcam.viewer.losses import CloseGuard, offer_back
 from napari_segcam.viewer.placement import frame_count, is_ours
 from napari_segcam.viewer.playback import play_at
+from napari_segcam.viewer.question import Question
 from napari_segcam.viewer.record import CineRecord, State
 from napari_segcam.viewer.results import ResultStore
 from napari_segcam.viewer.review import Review
 from napari_segcam.viewer.run import Run
 from napari_segcam.viewer.scan_outline import drawn_on
 from napari_segcam.viewer.schedule import Scope
+from napari_segcam.viewer.stage_grid import canvas_of
 from napari_segcam.viewer.status_overlay import StatusOverlay
 from napari_segcam.viewer.throttle import Throttle
 from napari_segcam.viewer.view_state import View, view_of
@@ -85,6 +89,8 @@ class ReviewSession(QObject):
         outcomes: how the last job or run of each kind (``"load"``, ``"segment"``, ``"explain"``) ended, in words.
         store: the results of all images.
         view: what the window draws of the frame in view, and what is said of it.
+        question: that was asked last, since something would be lost.
+        close_guard: asks before the window is closed; None without one.
     """
 
     network_changed = Signal()
@@ -119,6 +125,8 @@ class ReviewSession(QObject):
         self.outcomes: dict[str, str] = {}
         self.store = ResultStore(_BUDGET)
         self._reviews: dict[Any, Review] = {}
+        self._let_go: list[CorrectionLayer] = []  # of images that are no more
+        self.question: Question | None = None
         self._run: Run | None = None
         self._figures: Mapping[str, Attention] = {}
         self._frame = 0
@@ -140,6 +148,8 @@ class ReviewSession(QObject):
             event.connect(self._on_drawn)
         self._on_layers_changed()
         bind_keys(self)
+        canvas = canvas_of(viewer)
+        self.close_guard = None if canvas is None else CloseGuard(self, canvas.window())
 
     # What there is to choose from
 
@@ -181,6 +191,7 @@ class ReviewSession(QObject):
         if image.unique_id not in self._reviews:
             made = Review(self.viewer, image, self.store, self._on_change, show_error)
             made.layers.colour(self.class_colours)
+            made.layers.on_taken_out = self._on_taken_out
             self._reviews[image.unique_id] = made
             image.events.data.connect(self._on_data)  # once, however often
         return self._reviews[image.unique_id]
@@ -316,6 +327,35 @@ class ReviewSession(QObject):
             lambda cancelled: exporting(current, export, corrections, beside, cancelled),
             lambda: review.mark_saved(corrections, beside),
         )
+
+    def all_corrections(self) -> list[CorrectionLayer]:
+        """The corrections of all images, those that were removed with them."""
+        of_images = [pair.corrections for review in self._reviews.values() for pair in review.layers.pairs]
+        self._let_go = [corrections for corrections in self._let_go if corrections.frames]
+        return [corrections for corrections in (*of_images, *self._let_go) if corrections.frames]
+
+    def save_corrections(
+        self, folder: Path, of: Sequence[CorrectionLayer] | None = None, then: Callable[[], object] = lambda: None
+    ) -> None:
+        """Write corrections as files of their own.
+
+        Args:
+            folder: to write to.
+            of: of which images; by default of all.
+            then: called once they are on disk.
+        """
+        taken = [(one, one.taken(sorted(one.frames))) for one in (self.all_corrections() if of is None else of)]
+        if not taken:
+            show_warning("There are no corrections yet: paint over a mask first.")
+            return
+        job = saving_corrections(folder, taken, then)
+        job.on_done = lambda error: None if error is None else show_error(error)
+        self._worker.submit(job)  # beside a job that is going on, which it must not end
+
+    def bring_corrections_back(self) -> None:
+        """Put the layers of corrections that the user has removed into the viewer again."""
+        for corrections in self.all_corrections():
+            corrections.bring_back()
 
     def run_over(self, run: FolderRun) -> None:
         """Do what was asked for in this image to all images of a folder; what those cannot be asked is refused."""
@@ -467,6 +507,14 @@ class ReviewSession(QObject):
         """What is drawn has changed, and so has what is said of it."""
         self._on_change()
 
+    def _on_taken_out(self, corrections: CorrectionLayer) -> None:
+        """Corrections were removed: ask, when napari is through with it, whether that was meant."""
+
+        def offer() -> None:
+            self.question = offer_back(self, corrections) or self.question
+
+        QTimer.singleShot(0, offer)
+
     def _on_step(self) -> None:
         frame = self.current_frame()
         if frame != self._frame:
@@ -482,13 +530,14 @@ class ReviewSession(QObject):
         review = self._reviews.get(image.unique_id)
         if review is not None:
             review.clear()
+            self._let_go += review.let_go()
             del self._reviews[image.unique_id]  # its frames may be more or fewer now
             self.image_changed.emit()
 
     def _on_layers_changed(self, _event: Any = None) -> None:
         images = self.images()
         for gone in self._reviews.keys() - {image.unique_id for image in images}:
-            self._reviews.pop(gone).stop()  # its layers stay, as far as the memory goes
+            self._let_go += self._reviews.pop(gone).let_go()  # its layers stay, as far as the memory goes
         if self.image not in images:
             self.choose_image(images[-1] if images else None)
         self.layers_changed.emit()
