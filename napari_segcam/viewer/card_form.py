@@ -82,13 +82,12 @@ class CardForm(QWidget):
         self._rows.insertRow(2, self._sides)
         self._rows.insertRow(1, self._custom)
         self._rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)  # options have long names
-        self.output = OutputForm()
+        self.output = OutputForm(self._rows)
         self.classes = ClassTable()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(self._rows)
-        layout.addWidget(self.output)
         layout.addWidget(self.classes)
 
         self.normalisation.chosen.connect(self._touches("normalisation"))

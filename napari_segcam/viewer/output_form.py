@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QFormLayout
 
-from napari_segcam.viewer.parts import Choice, form
+from napari_segcam.viewer.parts import Choice
 
 if TYPE_CHECKING:  # torch comes with it
     from napari_segcam.network.network import Network
@@ -22,21 +22,25 @@ _ACTIVATIONS = (
 )
 
 
-class OutputForm(QWidget):
-    """Asks for both; what the user has not touched stays as it was found."""
+class OutputForm(QObject):
+    """Asks for both; what the user has not touched stays as it was found.
+
+    Args:
+        rows: the form that it adds its rows to.
+    """
 
     edited = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, rows: QFormLayout) -> None:
         super().__init__()
         self._touched: set[str] = set()
         self.output = Choice("Which of the network's outputs is read; the stages are those that it depends on")
         self.activation = Choice(
             "What the network's own forward ends in. A sigmoid or softmax is undone, since masks are cut from another"
         )
-        self._rows = form(("output", self.output), ("ends in", self.activation))
-        self._rows.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(self._rows)
+        self._rows = rows
+        rows.addRow("output", self.output)
+        rows.addRow("ends in", self.activation)
         for name, choice in (("output", self.output), ("output_activation", self.activation)):
             choice.chosen.connect(lambda _value, name=name: self._touch(name))
 

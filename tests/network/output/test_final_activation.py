@@ -65,7 +65,7 @@ def image() -> torch.Tensor:
 
 
 def read(module: nn.Module, **card: Any) -> Network:
-    return Network.from_module(module, ModelCard(normalisation="unit", **card), device="cpu")
+    return Network.from_module(module, ModelCard(normalisation="unit", **card), device="cpu", rewrite=False)
 
 
 def smooth(z: torch.Tensor) -> torch.Tensor:
