@@ -70,9 +70,13 @@ class Screen:
         )
         return float(np.percentile(low[near], _HAZY)) if near.sum() >= _FEW else 0.0
 
+    def is_bare(self, picture: Gray, haze: float = 0) -> Mask:
+        """Which pixels ``(Y, X)`` show the screen's black; ``haze`` is by how much it may be off."""
+        return (picture <= self._black + max(_HALF_LEVEL, haze)) & self._is_black
+
     def share_in(self, picture: Gray, haze: float = 0) -> NDArray[np.float32]:
         """How much of each square shows the screen, 0 to 1; ``haze`` is by how much its colours may be off."""
-        share = self._share((picture <= self._black + max(_HALF_LEVEL, haze)) & self._is_black)
+        share = self._share(self.is_bare(picture, haze))
         for colour, around in self._panels:
             share[around] += self._share(np.abs(picture - colour) <= max(_PANEL_TOLERANCE, haze))[around]
         return share

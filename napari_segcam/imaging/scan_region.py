@@ -94,16 +94,18 @@ def find_scan_region(cine: Cine) -> ScanRegion:
 
 def _find(cine: Cine) -> ScanRegion:
     tissue = find_tissue(_spread_frames(cine), cine.value_range)
-    found = None if tissue is None else _around(tissue.outline, cine.frame_shape, margin=tissue.step)
+    found = None
+    if tissue is not None:
+        found = tissue.trimmed(_around(tissue.outline, cine.frame_shape, margin=tissue.step), cine.frame_shape)
     if cine.region is not None:
         fault = "" if tissue is None or found is None else _fault_of(cine.region, tissue, found, cine.frame_shape)
         if tissue is None or found is None or not fault:
             return ScanRegion(cine.region, _rectangle(cine.region), "dicom")
         note = f"The region of the scan that the file gives {fault}: the one that the picture shows is used."
-        return ScanRegion(found, tissue.outline, tissue.clue, note)
+        return ScanRegion(found, _within(tissue.outline, found), tissue.clue, note)
     if tissue is None or found is None:
         return ScanRegion.whole(cine.frame_shape)
-    return ScanRegion(found, tissue.outline, tissue.clue)
+    return ScanRegion(found, _within(tissue.outline, found), tissue.clue)
 
 
 def _fault_of(region: Crop, tissue: Tissue, found: Crop, frame_shape: Sequence[int]) -> str:
@@ -161,6 +163,12 @@ def _rectangle(crop: Crop) -> NDArray[np.float64]:
     """The corners of a crop along the outer edges of its pixels, clockwise from the top left."""
     (top, bottom), (left, right) = ((part.start - 0.5, part.stop - 0.5) for part in crop)
     return np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
+
+
+def _within(outline: NDArray[np.float64], crop: Crop) -> NDArray[np.float64]:
+    """An outline that was drawn no farther than the edges of a crop."""
+    first, last = (np.array([getattr(part, end) for part in crop]) - 0.5 for end in ("start", "stop"))
+    return np.clip(outline, first, last)
 
 
 def _area(crop: Crop) -> int:

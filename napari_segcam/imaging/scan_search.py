@@ -33,6 +33,10 @@ _MUCH_LARGER = 1.5
 _FLAT_AT_MOST = 0.7  # of the area of a scan; the rest is speckle
 _DIMMEST = 0.85  # of the scan is brighter than what compression leaves on the screen
 _SECOND = 0.5  # of the largest part's area: what is smaller beside it is a preview
+_TRIM = 3  # squares: as far from the edge of what was found as anything is cut off
+_BARE, _BRIGHT = 1, 2
+_ALL_BARE = 0.975  # of a row or column that parts writing from the scan
+_SPARSE = 0.3  # of a row or column with writing is bright at most
 _STROKE = 0.25  # writing is at least so much brighter or darker than the screen
 
 
@@ -46,6 +50,7 @@ class Tissue:
         clue: what gave it away: its motion, or that it is the largest thing brighter than the screen.
         squares: where it is, in squares of ``step`` pixels.
         marked: where the frame shows anything but the bare screen, likewise.
+        levels: of the pixels, whether each is bare screen, bright, or between; of a large frame every second or third.
     """
 
     outline: NDArray[np.float64]
@@ -53,6 +58,7 @@ class Tissue:
     clue: Clue
     squares: Mask
     marked: Mask
+    levels: NDArray[np.uint8]
 
     def share_in(self, crop: tuple[slice, slice]) -> float:
         """How much of it, but for its vague rim, lies in these rows and columns of the frame, 0 to 1."""
@@ -64,6 +70,19 @@ class Tissue:
         beside = self.marked.copy()
         beside[self._squares_of(inner)] = False
         return float(beside[self._squares_of(outer)].mean())
+
+    def trimmed(self, crop: tuple[slice, slice], frame_shape: Sequence[int]) -> tuple[slice, slice]:
+        """A crop without writing at its edges, from which rows or columns that are bare all along part the scan."""
+        thinned = -(-frame_shape[0] // self.levels.shape[0])
+        levels = self.levels[tuple(slice(part.start // thinned, -(-part.stop // thinned)) for part in crop)]
+        reach = _TRIM * self.step // thinned
+        edges = []
+        for part, axis in zip(crop, (1, 0), strict=True):
+            is_bare = (levels == _BARE).mean(axis) >= _ALL_BARE
+            written = (levels == _BRIGHT).mean(axis)
+            start, stop = (_end_of_writing(is_bare[::way][:reach], written[::way][:reach]) for way in (1, -1))
+            edges.append(slice(part.start + start * thinned, part.stop - stop * thinned))
+        return edges[0], edges[1]
 
     def _squares_of(self, crop: tuple[slice, slice]) -> tuple[slice, slice]:
         rows, columns = (slice(part.start // self.step, -(-part.stop // self.step)) for part in crop)
@@ -102,8 +121,16 @@ def find_tissue(frames: Iterable[NDArray[np.generic]], value_range: tuple[float,
         return None
     last = np.array(mean.shape) * thinned - 0.5
     step *= thinned
+    levels = np.where(mean > _STROKE, np.uint8(_BRIGHT), np.uint8(0))
+    levels[screen.is_bare(mean)] = _BARE
     marked = (screen.share_in(mean) < _SCREEN_IN_MARKS) & ~screen.is_flat
-    return Tissue(np.minimum(_outline(region) * step - 0.5, last), step, clue, region, marked)
+    return Tissue(np.minimum(_outline(region) * step - 0.5, last), step, clue, region, marked, levels)
+
+
+def _end_of_writing(is_bare: Mask, bright: NDArray[np.float64]) -> int:
+    """How many rows to leave out at an edge: up to the last bare one, if there is writing before it."""
+    end = int(np.max(np.flatnonzero(is_bare), initial=-1)) + 1
+    return end if bright[:end].any() and bright[:end].max() <= _SPARSE else 0
 
 
 def _region(

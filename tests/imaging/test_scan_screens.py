@@ -159,6 +159,15 @@ def test_what_is_drawn_beside_the_scan_stays_out(scan: str, drawing: Draw, quali
     assert_is_found(*screen(SCANS[scan](), drawing, quality=quality), overlap=0.87)
 
 
+def test_writing_close_above_the_scan_stays_out() -> None:
+    def label(draw: ImageDraw.ImageDraw, ink: int) -> None:
+        draw.rectangle((LEFT, TOP - 12, LEFT + 30, TOP - 3), fill=ink)
+
+    pixels, _ = screen(linear(), label)
+    top = find_scan_region(ArrayCine(pixels)).crop[0].start
+    assert TOP - 2 <= top <= TOP
+
+
 @pytest.mark.parametrize("scan", SCANS)
 @pytest.mark.parametrize("gain", [0.15, 0.4])
 def test_dark_scans(scan: str, gain: float) -> None:
