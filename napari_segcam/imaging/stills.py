@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
 from napari_segcam.budget import refuse_large_frame
@@ -16,11 +16,15 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine, Frame, name_of
 from napari_segcam.imaging.coded_size import refuse_large_picture
 from napari_segcam.imaging.tiff_budget import refuse_growing
+from napari_segcam.imaging.tiff_pixels import PageReader
+from napari_segcam.imaging.tiff_spacing import spacing_of
 from napari_segcam.imaging.tiff_timing import frame_rate_of
 from napari_segcam.imaging.value_range import range_of_bits
+from napari_segcam.optional import needed
 
 # EXIF orientations that turn the picture by a quarter, so that rows become columns.
 _QUARTER_TURNS = range(5, 9)
+_GRAY_WITH_ALPHA = 4  # colour type of PNG
 
 
 class StillCine(Cine):
@@ -44,13 +48,20 @@ class StillCine(Cine):
             # The general method only reads the header; that of PNG decodes the whole image.
             if Image.Image.getexif(image).get(ExifTags.Base.Orientation) in _QUARTER_TURNS:
                 width, height = height, width
-            self.frame_shape = (height, width) if _is_gray(image) else (height, width, 3)
-            self.dtype = np.dtype(np.uint16 if _is_deep(image) else np.uint8)
+            kind = _deep_kind(path)
+            self._is_deep_colour = kind is not None  # which Pillow would cut down to 8 bits
+            is_gray = kind == _GRAY_WITH_ALPHA if kind is not None else _is_gray(image)
+            self.frame_shape = (height, width) if is_gray else (height, width, 3)
+            self.dtype = np.dtype(np.uint16 if _is_deep(image) or self._is_deep_colour else np.uint8)
+        if self._is_deep_colour:
+            needed("av", f"{path.name} holds colours of 16 bits")
 
     def __len__(self) -> int:
         return 1
 
     def _read(self, index: int) -> Frame:  # noqa: ARG002 -- there is only one
+        if self._is_deep_colour:
+            return self._deep_colour()
         with opened_still(self.path) as image:
             self._refuse_scans(image)
             try:
@@ -60,6 +71,17 @@ class StillCine(Cine):
                 return np.array(upright.convert("L" if _is_gray(upright) else "RGB"))
             except (OSError, ValueError, SyntaxError) as error:
                 raise SegcamError(f"{self.path.name} is damaged and cannot be decoded: {error}.") from error
+
+    def _deep_colour(self) -> Frame:
+        """16-bit colours, or gray with alpha, of a PNG file."""
+        import av
+
+        try:
+            with av.open(f"file:{self.path}", format="png_pipe") as container:
+                picture = next(container.decode(video=0))
+                return picture.to_ndarray(format="rgb48le" if self.is_rgb else "gray16le")
+        except (av.FFmpegError, OSError, ValueError, StopIteration) as error:
+            raise SegcamError(f"{self.path.name} is damaged and cannot be decoded: {error}.") from error
 
     def _refuse_scans(self, image: Image.Image) -> None:
         """Refuse a JPEG that would take too long: its size is that of the header, but it may be drawn many times."""
@@ -80,6 +102,14 @@ def opened_still(path: Path) -> Image.Image:
         raise SegcamError(f"{path.name} cannot be read as a PNG, JPEG, BMP or WebP image: {reason}.") from error
 
 
+def _deep_kind(path: Path) -> int | None:
+    """The colour type of a PNG file of 16-bit colours, or of 16-bit gray with alpha; None of any other file."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    is_deep = head.startswith(b"\x89PNG") and head[12:16] == b"IHDR" and head[24] == 16
+    return head[25] if is_deep and head[25] in (2, _GRAY_WITH_ALPHA, 6) else None
+
+
 def _is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I")
 
@@ -91,7 +121,7 @@ def _is_gray(image: Image.Image) -> bool:
 class TiffCine(Cine):
     """A TIFF file: one page is a still, several pages of one shape are a cine that is read a page at a time.
 
-    The frame rate is the one that ImageJ's or OME's notes in the file give.
+    Frame rate and pixel spacing are those that ImageJ's or OME's notes in the file give.
 
     Raises:
         SegcamError: if the file is damaged, or its pages are not the frames of one gray or RGB sequence.
@@ -107,8 +137,12 @@ class TiffCine(Cine):
                 self._first = first = cast(tifffile.TiffPage, self._pages[0])
                 refuse_large_frame(path.name, first.shape, first.dtype.itemsize if first.dtype else 1, len(self._pages))
                 self._refuse_other_layouts()
-                blank = self._as_frame(np.zeros(self._first.shape, self._first.dtype))
+                self._leave_out_cut_pages()
+                self._frame_of = PageReader(first)
+                blank = self._frame_of(np.zeros(first.shape, first.dtype))
                 self.frame_rate = frame_rate_of(self._file) if len(self._pages) > 1 else None
+                spacing = spacing_of(self._file, first)
+                self.spacing_mm = spacing[::-1] if spacing and self._frame_of.is_transposed else spacing
         except SegcamError:
             raise
         except Exception as error:  # a damaged file makes tifffile raise errors of many types
@@ -118,7 +152,7 @@ class TiffCine(Cine):
         bits = self._first.bitspersample
         if self.dtype.kind == "u" and not self.is_rgb and bits < 8 * self.dtype.itemsize:
             self.stored_range = range_of_bits(bits)
-        if self._is_turned:
+        if self._frame_of.is_turned:
             self.turned_about = 2.0**bits - 1
 
     def __len__(self) -> int:
@@ -131,7 +165,7 @@ class TiffCine(Cine):
                 self._file.filehandle.open()
                 page = cast(tifffile.TiffPage, self._pages[index])
                 refuse_growing(self.name, self._file.filehandle, page)
-                return self._as_frame(page.asarray())
+                return self._frame_of(page.asarray())
             except SegcamError:
                 raise
             except Exception as error:
@@ -140,27 +174,42 @@ class TiffCine(Cine):
             finally:
                 self._file.filehandle.close()
 
-    def _as_frame(self, page: NDArray[Any]) -> Frame:
-        if self._is_turned:
-            return ~page if page.dtype == bool else page.dtype.type(2**self._first.bitspersample - 1) - page
-        if self._first.photometric == tifffile.PHOTOMETRIC.PALETTE and self._first.colormap is not None:
-            return (self._first.colormap.T >> 8).astype(np.uint8)[page]
-        if page.ndim == 2:
-            return page
-        return page.transpose(1, 2, 0)[..., :3] if self._first.axes == "SYX" else page[..., :3]
+    def _leave_out_cut_pages(self) -> None:
+        """Leave out the pages that the file is too short for, and say so.
 
-    @property
-    def _is_turned(self) -> bool:
-        """Whether white is stored as 0."""
-        is_whole = self._first.dtype is not None and self._first.dtype.kind in "bu"
-        return is_whole and self._first.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+        Raises:
+            SegcamError: if that is all of them.
+        """
+        length, count = self._file.filehandle.size, len(self._pages)
+        lies_within = [
+            all(offset + size <= length for offset, size in zip(page.dataoffsets, page.databytecounts, strict=False))
+            for page in self._pages
+        ]
+        whole = lies_within.index(False) if False in lies_within else count
+        if not whole:
+            raise SegcamError(f"{self._file.filename} is cut short: none of its {count} pages is whole.")
+        is_list_cut = self._is_list_cut()
+        if whole < count or is_list_cut:
+            promised = f"at least {count + 1}" if is_list_cut else str(count)
+            self.notes = (f"The file is cut short: of its {promised} frames only {whole} are whole.",)
+        del self._pages[whole:]
+
+    def _is_list_cut(self) -> bool:
+        """Whether the last page that was found names another one, beyond the end of the file."""
+        handle, form, last = self._file.filehandle, self._file.tiff, self._pages[-1]
+        handle.seek(last.offset)
+        (tags,) = struct.unpack(form.tagnoformat, handle.read(form.tagnosize))
+        handle.seek(last.offset + form.tagnosize + tags * form.tagsize)
+        pointer = handle.read(form.offsetsize)
+        return len(pointer) < form.offsetsize or struct.unpack(form.offsetformat, pointer)[0] >= handle.size
 
     def _refuse_other_layouts(self) -> None:
         """Raise a SegcamError unless every page is one frame, and the pages follow one another along one axis."""
         first = self._first
-        colour = first.axes in ("YXS", "SYX") and first.shape[first.axes.index("S")] in (3, 4)
-        if first.axes != "YX" and not colour:
-            self._refuse(f"its pages have the axes {first.axes} and the shape {first.shape}")
+        try:
+            PageReader(first)
+        except ValueError as error:
+            self._refuse(str(error))
         if first.dtype is None or first.dtype.kind not in "buif":
             self._refuse("its values are not real numbers")
         if any(page.shape != first.shape or page.dtype != first.dtype for page in self._pages):

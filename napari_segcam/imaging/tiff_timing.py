@@ -26,15 +26,15 @@ _SECONDS = {
 def frame_rate_of(file: TiffFile) -> float | None:
     """Frames per second: the interval between frames in ImageJ's or OME's notes, then the speed ImageJ plays at."""
     if notes := file.imagej_metadata:
-        interval = _positive(notes.get("finterval"))
-        return _rate(interval, notes.get("tunit", "sec")) or _positive(notes.get("fps"))
+        interval = positive(notes.get("finterval"))
+        return _rate(interval, notes.get("tunit", "sec")) or positive(notes.get("fps"))
     if file.ome_metadata:
         try:
             pixels = ElementTree.fromstring(file.ome_metadata).find(".//{*}Pixels")
         except ElementTree.ParseError:
             return None
         if pixels is not None:
-            return _rate(_positive(pixels.get("TimeIncrement")), pixels.get("TimeIncrementUnit", "s"))
+            return _rate(positive(pixels.get("TimeIncrement")), pixels.get("TimeIncrementUnit", "s"))
     return None
 
 
@@ -43,7 +43,8 @@ def _rate(interval: float | None, unit: str) -> float | None:
     return 1 / (interval * seconds) if interval is not None and seconds is not None else None
 
 
-def _positive(value: Any) -> float | None:
+def positive(value: Any) -> float | None:
+    """A number above zero, None for anything else."""
     try:
         number = float(value)
     except (TypeError, ValueError):

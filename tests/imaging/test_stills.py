@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
+import struct
+import zlib
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageOps
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.opening import open_cine
@@ -178,6 +181,146 @@ def test_a_compression_without_its_package_says_what_to_install(tmp_path, gray):
     Image.fromarray(gray).save(tmp_path / "lzw.tif", compression="tiff_lzw")
     with pytest.raises(SegcamError, match="pip install imagecodecs"):
         open_cine(tmp_path / "lzw.tif")[0]
+
+
+def png_of(values, colour_type):
+    """A PNG file of 16 bits, which Pillow cannot write in colour."""
+    height, width = values.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    chunks = [
+        (b"IHDR", struct.pack(">LLBBBBB", width, height, 16, colour_type, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data)) for name, data in chunks
+    )
+
+
+@pytest.mark.parametrize(("colour_type", "samples"), [(2, 3), (6, 4), (4, 2)])
+@pytest.mark.parametrize("white", [255, 65535])
+def test_16_bit_colours_stay_16_bit(tmp_path, colour_type, samples, white):
+    values = np.random.default_rng(0).integers(0, white, (12, 20, samples), endpoint=True).astype(np.uint16)
+    (tmp_path / "deep.png").write_bytes(png_of(values, colour_type))
+    still = open_cine(tmp_path / "deep.png")
+    expected = values[..., 0] if samples == 2 else values[..., :3]
+    np.testing.assert_array_equal(still[0], expected)
+    assert (still.dtype, still.frame_shape, still.value_range) == (np.uint16, expected.shape, (0, white))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_is_turned_upright(tmp_path, orientation, gray):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(gray).save(tmp_path / "o.png", exif=exif)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "o.png")))
+    for values, expected in ((gray, upright), (np.dstack([gray] * 3), np.dstack([upright] * 3))):
+        path = written(
+            tmp_path / "o.tif",
+            values,
+            photometric="rgb" if values.ndim == 3 else "minisblack",
+            extratags=[(274, "H", 1, orientation, True)],
+        )
+        cine = open_cine(path)
+        assert cine.frame_shape == expected.shape
+        np.testing.assert_array_equal(cine[0], expected)
+        np.testing.assert_array_equal(open_cine(tmp_path / "o.png")[0], upright)
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_inks_become_colours(tmp_path, depth, planar):
+    white = np.iinfo(depth).max
+    colours = np.array([[[0, 0, 0], [1, 1, 1]], [[1, 0, 0], [0, 0.5, 1]]])
+    black = np.array([[[1.0], [0]], [[0], [0]]])
+    inks = np.round(np.concatenate([(1 - colours) * (1 - black), black], axis=-1) * white).astype(depth)
+    stored = np.moveaxis(inks, -1, 0) if planar == "separate" else inks
+    path = written(tmp_path / "i.tif", stored, photometric="separated", planarconfig=planar)
+    np.testing.assert_allclose(open_cine(path)[0] / white, colours, atol=0.01)
+
+
+def test_colour_models_that_are_not_understood_are_refused(tmp_path, colour_cine):
+    path = written(tmp_path / "lab.tif", colour_cine[0], photometric="cielab")
+    with pytest.raises(SegcamError, match="its pixels are CIELAB"):
+        open_cine(path)
+
+
+def test_gray_with_alpha_and_colours_as_brightness_and_difference(tmp_path, gray):
+    both = np.dstack([gray, np.full_like(gray, 9)])
+    path = written(
+        tmp_path / "la.tif", both, photometric="minisblack", planarconfig="contig", extrasamples=["unassalpha"]
+    )
+    np.testing.assert_array_equal(open_cine(path)[0], gray)
+    ycbcr = np.dstack([gray, np.full_like(gray, 128), np.full_like(gray, 128)])
+    path = written(tmp_path / "y.tif", ycbcr, photometric="ycbcr", extratags=[(530, "H", 2, (1, 1), True)])
+    np.testing.assert_array_equal(open_cine(path)[0], np.dstack([gray] * 3))
+
+
+@pytest.mark.parametrize(
+    ("unit", "millimetres"),
+    [
+        ("mm", 1),
+        ("cm", 10),
+        ("\\u00B5m", 1e-3),
+        ("um", 1e-3),
+        ("micron", 1e-3),
+        ("inch", 25.4),
+        ("nm", 1e-6),
+        ("m", 1000),
+        ("pixel", None),
+        ("", None),
+        ("furlong", None),
+    ],
+)
+def test_pixel_sizes_of_imagej(tmp_path, cine, unit, millimetres):
+    path = written(
+        tmp_path / "clip.tif", cine, imagej=True, resolution=(5, 2.5), metadata={"axes": "TYX", "unit": unit}
+    )
+    spacing = None if millimetres is None else pytest.approx((0.4 * millimetres, 0.2 * millimetres))
+    opened = open_cine(path)
+    assert opened._spacing_mm == spacing
+    possible = millimetres is not None and 0.4 * millimetres <= 100
+    assert opened.spacing_mm == (spacing if possible else None)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "spacing"),
+    [
+        ({"PhysicalSizeX": 200, "PhysicalSizeY": 400}, (0.4, 0.2)),
+        (
+            {"PhysicalSizeX": 0.2, "PhysicalSizeXUnit": "mm", "PhysicalSizeY": 0.04, "PhysicalSizeYUnit": "cm"},
+            (0.4, 0.2),
+        ),
+        ({"PhysicalSizeX": 200, "PhysicalSizeXUnit": "pixel", "PhysicalSizeY": 1}, None),
+        ({"PhysicalSizeX": 200}, None),
+        ({}, None),
+    ],
+)
+def test_pixel_sizes_of_ome(tmp_path, cine, sizes, spacing):
+    path = written(tmp_path / "clip.ome.tif", cine, ome=True, metadata={"axes": "TYX", **sizes})
+    assert open_cine(path).spacing_mm == (None if spacing is None else pytest.approx(spacing))
+
+
+def test_the_resolution_of_a_printer_is_no_pixel_size(tmp_path, gray):
+    path = written(tmp_path / "a.tif", gray, resolution=(72, 72), resolutionunit="inch")
+    assert open_cine(path).spacing_mm is None
+
+
+@pytest.mark.parametrize("by_pillow", [True, False])
+def test_of_a_cut_tiff_the_whole_pages_are_read(tmp_path, by_pillow):
+    frames = np.random.default_rng(0).integers(0, 256, (5, 60, 80), dtype=np.uint8)
+    path = tmp_path / "clip.tif"
+    if by_pillow:
+        first, *others = map(Image.fromarray, frames)
+        first.save(path, save_all=True, append_images=others)
+    else:
+        written(path, frames, photometric="minisblack", metadata=None)
+    assert open_cine(path).notes == ()
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.7)])
+    cine = open_cine(path)
+    assert re.search(rf"of its (at least )?[45] frames only {len(cine)} are whole", cine.notes[0])
+    assert 0 < len(cine) < 5
+    np.testing.assert_array_equal(np.stack(list(cine)), frames[: len(cine)])
 
 
 def test_a_damaged_tiff_is_named(tmp_path, cine):
