@@ -258,7 +258,8 @@ class FrameComputer:
         except SegcamError as fault:
             yield FrameFailure(frame, str(fault))
             return
-        masks, finding = self.recut(explanation.segmentation, cut)
+        labels = explanation.mask if cut == explanation.threshold else None
+        masks, finding = self._cut(explanation.segmentation, explanation.probabilities, cut, labels)
         yield FrameResult(
             plan=self.plan,
             frame=frame,
@@ -299,22 +300,28 @@ class FrameComputer:
 
     def recut(self, segmentation: Segmentation, cut: float) -> tuple[tuple[SparseMask, ...], Finding]:
         """The masks of a frame at a threshold, and the figures of the explained class."""
+        return self._cut(segmentation, segmentation.on_frame(), cut)
+
+    def _cut(
+        self,
+        segmentation: Segmentation,
+        probabilities: NDArray[np.float32],
+        cut: float,
+        labels: NDArray[np.uint8] | None = None,
+    ) -> tuple[tuple[SparseMask, ...], Finding]:
+        """As ``recut``, of probabilities that lie on the frame already, and of labels where they are cut already."""
         from napari_segcam.evidence.finding import finding
         from napari_segcam.explanation.classes import class_mask, label_mask
 
-        plan, overlap = self.plan, segmentation.classes_overlap
-        probabilities = segmentation.on_frame()
-        if not segmentation.is_map:
-            labels = segmentation.mask(cut)
-            found = labels == plan.label
-            masks = [labels]
-        elif overlap:
+        plan = self.plan
+        if segmentation.is_map and segmentation.classes_overlap:
             each = [class_mask(probabilities, index, cut, overlap=True) for index in range(len(probabilities))]
-            found = each[plan.class_index]
-            masks = [of_class.view(np.uint8) for of_class in each]
+            masks, found = [of_class.view(np.uint8) for of_class in each], each[plan.class_index]
         else:
-            masks = [label_mask(probabilities, cut, overlap=False)]
-            found = masks[0] == plan.label
+            if labels is None:
+                is_map = segmentation.is_map
+                labels = label_mask(probabilities, cut, overlap=False) if is_map else segmentation.mask(cut)
+            masks, found = [labels], labels == plan.label
         figures = finding(found, probabilities[plan.class_index], plan.source.spacing_mm)
         return tuple(map(SparseMask.of, masks)), figures
 
