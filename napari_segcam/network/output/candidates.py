@@ -134,7 +134,7 @@ def described(output: Any) -> str:
 
 
 def _tensors(output: Any, x: torch.Tensor, names: Sequence[str]) -> Iterator[tuple[Place, torch.Tensor]]:
-    for path, tensor in _leaves(output, (), 0):
+    for path, tensor in _leaves(output, (), set()):
         words = [str(step) for _, step in path]
         if names and len(words) == 1 and words[0].isdigit() and len(names) > int(words[0]):
             words = [names[int(words[0])]]
@@ -146,17 +146,19 @@ def _tensors(output: Any, x: torch.Tensor, names: Sequence[str]) -> Iterator[tup
                 yield Place(full, path, stacked, form), tensor
 
 
-def _leaves(output: Any, path: tuple[Any, ...], depth: int) -> Iterator[tuple[tuple[Any, ...], torch.Tensor]]:
+def _leaves(output: Any, path: tuple[Any, ...], within: set[int]) -> Iterator[tuple[tuple[Any, ...], torch.Tensor]]:
     if isinstance(output, torch.Tensor):
         yield path, output
-    elif depth < _DEEPEST:
+    elif len(path) < _DEEPEST:
+        within = {*within, id(output)}
         is_indexed = isinstance(output, Mapping | list | tuple)
         named = hasattr(output, "_fields")  # a named tuple: its fields say more than numbers
         for number, (step, value) in enumerate(_children(output)):
             if number >= _MOST:
                 return
             kind = "attribute" if named or not is_indexed else "key"
-            yield from _leaves(value, (*path, (kind, step)), depth + 1)
+            if id(value) not in within:  # what holds itself has no end
+                yield from _leaves(value, (*path, (kind, step)), within)
 
 
 def _children(output: Any) -> Iterator[tuple[Any, Any]]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import get_args
+
+import torch
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.output.candidates import Candidate, words_in
 from napari_segcam.network.output.graph import ancestors, drawn_from, ending, weighted, without_moves
+from napari_segcam.network.output.undoing import Activation, activated
 
 _MAIN_WORDS = """
     out output outputs logit logits seg segm segmentation segmentations mask masks pred preds prediction
@@ -20,9 +23,9 @@ _MAIN = frozenset(_MAIN_WORDS.split())
 _BESIDE_WORDS = """
     aux auxiliary deep ds side feat feats feature features embed embedding embeddings hidden state
     states attention attentions attn loss losses edge edges boundary boundaries contour contours
-    distance dist sdm sdf uncertainty variance sigma logvar recon reconstruction reconstructed depth
+    distance dist sdm sdf uncertainty var std variance sigma logvar recon reconstruction reconstructed depth
     input inputs image images projection proj latent mu z kl coarse intermediate encoder backbone
-    decoder bottleneck quality iou
+    bottleneck quality iou
 """
 _BESIDE = frozenset(_BESIDE_WORDS.split())
 # More classes than this have few segmentations, more channels many feature maps.
@@ -100,14 +103,15 @@ _Narrowed = Callable[[list[Candidate]], list[Candidate]]
 
 def _evidence(side: tuple[int, int], classes: int) -> Iterator[tuple[str, _Narrowed]]:
     """What is looked at, one after the other: the words for it, and which candidates it leaves."""
+    yield "by its name", lambda seen: [one for one in seen if _rank_of_name(one) >= 0]
     yield "as large as the image", lambda seen: [one for one in seen if one.size == side]
     if classes:
         yield f"it has the {classes} classes of the card", lambda seen: [one for one in seen if one.channels == classes]
     yield "by its name", _best(_rank_of_name)
+    yield "made from the others", _last_made
     yield "a map of scores", lambda seen: [one for one in seen if _may_be_scores(one, side)]
     yield "the scores of classes", lambda seen: [one for one in seen if not one.is_map]
     yield "the others have too many channels", lambda seen: [one for one in seen if one.channels <= _MANY_CHANNELS]
-    yield "made from the others", _last_made
     yield "the same before its activation", _once
     yield "drawn from the finest map", _best(lambda one: drawn_from(one.step, one.size[1]))
     yield "it has most layers of its own", _deepest
@@ -139,11 +143,21 @@ def _last_made(seen: list[Candidate]) -> list[Candidate]:
 
 def _once(seen: list[Candidate]) -> list[Candidate]:
     """Of those that are the same but for an activation, the one without it; else the first."""
-    by_end: dict[Any, list[Candidate]] = {}
-    for one in seen:
-        end = without_moves(one.step)
-        by_end.setdefault((one if end is None else end, one.channels), []).append(one)
-    return [next((one for one in same if ending(one.map).makes_logits), same[0]) for same in by_end.values()]
+    kept: list[Candidate] = []
+    for one in sorted(seen, key=lambda one: not ending(one.map).makes_logits):
+        if not any(_is_the_same(one.map, other.map) for other in kept):
+            kept.append(one)
+    return [one for one in seen if one in kept]
+
+
+def _is_the_same(output: torch.Tensor, logits: torch.Tensor) -> bool:
+    """Whether an output is another one, or an activation of it."""
+    if output.shape != logits.shape:
+        return False
+    return any(
+        torch.allclose(activated(logits.detach().float(), kind), output.detach().float(), atol=1e-5)
+        for kind in get_args(Activation)
+    )
 
 
 def _deepest(seen: list[Candidate]) -> list[Candidate]:

@@ -176,12 +176,28 @@ def test_where_nothing_decides_the_choices_are_named() -> None:
     with pytest.raises(SegcamError, match=r"nothing tells which .* lesion \(1 channel.*organ .*--output"):
         read(TwoHeads())
     assert read(TwoHeads(), output="organ").output.name == "organ"
+    with pytest.raises(SegcamError, match="nothing tells which"):  # two classes of one head
+        read(Net(lambda m: m.fine.chunk(2, 1), classes=2))
 
 
 def test_stages_follow_the_chosen_output() -> None:
     by_name = {name: read(Net(lambda m: {"a": m.fine, "b": m.enlarged()}), output=name).stages for name in "ab"}
     assert "up" in {stage.layer for stage in by_name["a"]}
     assert "up" not in {stage.layer for stage in by_name["b"]}, "the coarse output does not depend on it"
+
+
+def test_smaller_logits_are_told_from_features_by_name_and_by_what_is_made_from_what() -> None:
+    give = lambda m: {"hidden_states": (m.features, m.deep), "logits": m.coarse}  # noqa: E731
+    assert read(Net(give)).output.name == "logits"
+    assert read(Net(lambda m: (m.deep, m.coarse))).output.name == "1"
+
+    class Classifier(Net):
+        def forward(self, x: torch.Tensor) -> Any:
+            deep = self.bottom(self.down(x))
+            return deep, self.classify(deep.mean((2, 3)))
+
+    network = read(Classifier(lambda m: m))
+    assert (network.output.name, network.segments) == ("1", False)
 
 
 def test_known_libraries_are_read_by_their_main_output() -> None:
