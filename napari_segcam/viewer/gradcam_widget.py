@@ -66,6 +66,8 @@ class GradCamWidget(QWidget):
             "compared, or the peak of each frame, so that weak heat is seen"
         )
         self.scale.offer([("over the clip", "clip"), ("frame by frame", "frame")])
+        self.rescale = QPushButton("Hardly any heat is seen: scale it to this frame")
+        self.rescale.setToolTip("The frame reaches but a small part of the scale. The key W does the same, and back")
         self.run_bar = RunBar(self.session, "explain", "Explain")
 
         choosers = QHBoxLayout()
@@ -88,6 +90,7 @@ class GradCamWidget(QWidget):
             choosers,
             self.stages,
             form(("opacity", self.opacity), ("hide below", self.floor), ("colours", coloured)),
+            self.rescale,
             self.run_bar,
         )
 
@@ -98,7 +101,10 @@ class GradCamWidget(QWidget):
         self.opacity.valueChanged.connect(self._restyle)
         self.floor.valueChanged.connect(self._restyle)
         self.colormap.chosen.connect(self._restyle)
-        self.scale.chosen.connect(self._set_scale)
+        self.scale.chosen.connect(self.session.set_scale)
+        self.rescale.clicked.connect(lambda: self.session.set_scale("frame"))
+        self.session.scale_changed.connect(self._show_scale)
+        self.session.view_changed.connect(self._show_scale)
         self.run_bar.requested.connect(self._run)
         self.session.network_changed.connect(self._on_network)
         self.session.layers_changed.connect(self._offer_regions)
@@ -106,6 +112,7 @@ class GradCamWidget(QWidget):
         self.session.figures_changed.connect(self._show_figures)
         self._on_network()
         self._offer_regions()
+        self._show_scale()
 
     def checked(self) -> tuple[str, ...]:
         """Names of the checked stages."""
@@ -121,7 +128,6 @@ class GradCamWidget(QWidget):
         if self.session.network is None:
             return
         self._restyle()
-        self._set_scale()
         method, preview = self.method.value
         own = find_method(method).stage  # of a method whose stage is not the user's choice
         stages = self.checked() if own is None else (own.name,)
@@ -139,9 +145,10 @@ class GradCamWidget(QWidget):
         if (layers := self.session.layers()) is not None:
             layers.style(self.colormap.value, self.opacity.value(), self.floor.value())
 
-    def _set_scale(self) -> None:
-        if (layers := self.session.layers()) is not None:
-            layers.set_scale(self.scale.value)
+    def _show_scale(self) -> None:
+        """Show which scale is drawn, and offer the other where it hides a frame's heat."""
+        self.scale.setCurrentIndex(self.scale.findData(self.session.scale))
+        self.rescale.setVisible(self.session.view.is_weak)
 
     def _on_network(self) -> None:
         network = self.session.network

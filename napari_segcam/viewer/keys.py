@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QWidget
 
 from napari_segcam.viewer.finding_stepper import step_finding
 from napari_segcam.viewer.stage_grid import StageGrid, canvas_of
-from napari_segcam.viewer.stage_stepper import BareSpeckle, step_stage, toggle_outline
+from napari_segcam.viewer.stage_stepper import BareSpeckle, step_stage, toggle_outline, toggle_scale
 
 if TYPE_CHECKING:
     from napari_segcam.viewer.session import ReviewSession
@@ -68,6 +68,7 @@ KEYS = (
         lambda keys: keys.bare_speckle.hold(),
         lambda keys: keys.bare_speckle.release(),
     ),
+    Key("W", "Scale the heat to each frame, or to the whole clip", lambda keys: toggle_scale(keys.session)),
     Key("U", "Show the mask as an outline, or filled", lambda keys: toggle_outline(keys.session)),
     Key("F1", "List these keys", lambda keys: show_help(canvas_of(keys.session.viewer))),
 )

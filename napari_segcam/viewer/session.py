@@ -21,6 +21,7 @@ from napari_segcam.viewer.economy.deletions import delete_while_drawing
 from napari_segcam.viewer.exporting import Export, exporting
 from napari_segcam.viewer.folder_run import FolderRun, in_words, running_over, wishes_of
 from napari_segcam.viewer.garbage import Tidying
+from napari_segcam.viewer.heatmap_layers import Scale
 from napari_segcam.viewer.jobs import finding_scan, loading, saving_card, saving_corrections
 from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.layers import ExplanationLayers
@@ -84,6 +85,7 @@ class ReviewSession(QObject):
         class_colours: one per output channel; empty for the usual ones.
         image: the chosen image layer, or None.
         threshold: that cuts the probability of a single class.
+        scale: what the strongest colour of the heat stands for, in all images.
         job: what the worker does besides frames, or None.
         background: what it does when there is nothing else to do.
         outcomes: how the last job or run of each kind (``"load"``, ``"segment"``, ``"explain"``) ended, in words.
@@ -100,6 +102,7 @@ class ReviewSession(QObject):
     record_changed = Signal()
     figures_changed = Signal()
     view_changed = Signal()
+    scale_changed = Signal()
     frame_changed = Signal(int)
 
     _sessions: ClassVar[weakref.WeakValueDictionary[int, ReviewSession]] = weakref.WeakValueDictionary()
@@ -121,6 +124,7 @@ class ReviewSession(QObject):
         self.class_colours: tuple[str, ...] = ()
         self.image: Image | None = None
         self.threshold = 0.5
+        self.scale: Scale = "clip"
         self.job: Job | None = None
         self.outcomes: dict[str, str] = {}
         self.store = ResultStore(_BUDGET)
@@ -174,6 +178,7 @@ class ReviewSession(QObject):
             self._frame = self.current_frame()
             if self.review is not None:
                 self.review.look_at(self._frame)
+                self.review.cut(self.threshold)
                 QTimer.singleShot(0, self._play_at_own_rate)  # once napari has its sliders
             self.image_changed.emit()
             self._on_change()
@@ -191,6 +196,7 @@ class ReviewSession(QObject):
         if image.unique_id not in self._reviews:
             made = Review(self.viewer, image, self.store, self._on_change, show_error)
             made.layers.colour(self.class_colours)
+            made.layers.heat.scale = self.scale
             made.layers.on_taken_out = self._on_taken_out
             self._reviews[image.unique_id] = made
             image.events.data.connect(self._on_data)  # once, however often
@@ -280,6 +286,13 @@ class ReviewSession(QObject):
         self.class_colours = tuple(colours)
         for review in self._reviews.values():
             review.layers.colour(self.class_colours)
+
+    def set_scale(self, scale: Scale) -> None:
+        """Give each frame a scale of its own, or all frames of a stage one, in all images."""
+        self.scale = scale
+        for review in self._reviews.values():
+            review.layers.set_scale(scale)
+        self.scale_changed.emit()
 
     def set_threshold(self, threshold: float) -> None:
         """Cut the masks at another threshold: those that are there, and those to come."""

@@ -58,6 +58,12 @@ def toggle_outline(session: ReviewSession) -> None:
     session.viewer.status = "Mask filled" if is_filled else "Mask outlined"
 
 
+def toggle_scale(session: ReviewSession) -> None:
+    """Scale the heat to each frame, or to the whole clip."""
+    session.set_scale("frame" if session.scale == "clip" else "clip")
+    session.viewer.status = "Heat scaled frame by frame" if session.scale == "frame" else "Heat scaled over the clip"
+
+
 class BareSpeckle:
     """Takes all our layers from the image as long as a key is held.
 

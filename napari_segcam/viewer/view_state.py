@@ -175,7 +175,7 @@ def _weak(review: Review, heated: tuple[str, ...]) -> list[str]:
         of_stage = f"{stage}: " if len(heated) > 1 else ""
         percent = f"{share:.0%}".replace("%", " %") if share >= 0.01 else "less than 1 %"
         unseen = f", and nothing below {heat.floor:.0%} is drawn".replace("%", " %") if share < heat.floor else ""
-        lines.append(f"{of_stage}this frame reaches {percent} of {whose}{unseen} (C: scale to the frame)")
+        lines.append(f"{of_stage}this frame reaches {percent} of {whose}{unseen} (W: scale to the frame)")
     return lines
 
 

@@ -37,7 +37,11 @@ def stages(session: ReviewSession, monkeypatch: pytest.MonkeyPatch) -> ReviewSes
     }
     mask = viewer.add_labels(np.ones((4, 24, 32), np.uint8), name="mask", opacity=0.9, metadata=ours())
     mask.contour = 2
-    monkeypatch.setattr(session, "layers", lambda: SimpleNamespace(heatmaps=heatmaps, mask=mask))
+    monkeypatch.setattr(
+        session,
+        "layers",
+        lambda: SimpleNamespace(heatmaps=heatmaps, mask=mask, mask_layers=[mask]),
+    )
     return session
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from pytestqt.qtbot import QtBot
 
 from napari_segcam.explanation.region import Boundary
 from napari_segcam.network.network import Network
+from napari_segcam.viewer.keys import KEYS, ReviewKeys
 from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.work import Request
+from napari_segcam.viewer.workspace import PLUGIN
 
 Finish = Callable[[ReviewSession], None]
 STAGES = ("encoder_4", "encoder_5")
@@ -160,3 +163,37 @@ def test_a_bar_that_the_user_has_taken_away_stays_away(explained: ReviewSession)
     explained.go_to(2)
     layer.opacity = 0.5
     assert not layer.colorbar.visible
+
+
+def test_one_click_or_key_scales_a_weak_frame_and_every_widget_says_so(
+    make_napari_viewer_proxy: Callable[[], Any], network: Network, frames: np.ndarray, finish: Finish
+) -> None:
+    frames[3] = 120 + frames[3] // 64
+    viewer = make_napari_viewer_proxy()
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Grad-CAM")
+    session: ReviewSession = widget.session
+    viewer.add_image(frames, name="sweep")
+    viewer.dims.set_current_step(0, 0)
+    session.use(network)
+    session.run(Request(stages=STAGES, region="image"), "all")
+    finish(session)
+    assert not widget.rescale.isVisibleTo(widget)
+    session.go_to(3)
+    assert widget.rescale.isVisibleTo(widget)
+    widget.rescale.click()
+    assert widget.scale.value == "frame"
+    assert not widget.rescale.isVisibleTo(widget)
+    assert words(session)[1] == "heat scaled to this frame"
+    layer = heat_of(session)
+    assert layer.contrast_limits[1] == pytest.approx(np.max(layer.data[3]))
+    (key,) = (key for key in KEYS if key.key == "W")
+    key.press(ReviewKeys(session))
+    assert widget.scale.value == "clip"
+    assert "W: scale to the frame" in words(session)[0]
+    second = viewer.add_image(frames[:, ::-1], name="second")
+    key.press(ReviewKeys(session))
+    session.choose_image(session.images()[-1])
+    session.run(Request(stages=STAGES, region="image"), "all")
+    finish(session)
+    assert words(session)[1] == "heat scaled to this frame"
+    assert second is not None
