@@ -13,7 +13,7 @@ from torch import nn
 from napari_segcam.errors import SegcamError, one_line
 from napari_segcam.network.containers import Container, read_container
 from napari_segcam.network.inert_objects import Record
-from napari_segcam.network.pickled_module import UnknownClass, rebuilt, weights_of
+from napari_segcam.network.pickled_module import proper, rebuilt, weights_of
 from napari_segcam.network.settings_text import read_json
 from napari_segcam.network.state_dict import check_tensors, find_weights, listed, not_finite, strip_prefixes
 from napari_segcam.network.trial import try_out
@@ -21,6 +21,10 @@ from napari_segcam.network.trial import try_out
 # What SMP's `save_pretrained` writes into a folder: the settings, and the weights under one of two names.
 _SMP_SETTINGS = "config.json"
 _SMP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+
+# Libraries whose networks are told by their weights.
+_TOLD_BY_WEIGHTS = ("segmentation_models_pytorch.", "torchvision.models.", "monai.networks.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,8 @@ class Checkpoint:
         module: the network itself, in eval mode on the CPU, where the file is more than weights.
         beside: what a torch file holds next to its weights, such as the epoch or the arguments of the training run:
             plain data and tensors, with all other objects inert.
+        whole: what a whole pickled network was saved with, inert. Where it has no ``module``, its classes are of
+            another version of their library: it must be built anew around its weights.
     """
 
     path: Path
@@ -49,6 +55,7 @@ class Checkpoint:
     form: Literal["weights", "pickled", "torchscript", "exported", "keras"] = "weights"
     module: nn.Module | None = field(default=None, repr=False)
     beside: dict[str, Any] = field(default_factory=dict, repr=False)
+    whole: Record | None = field(default=None, repr=False)
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -94,15 +101,16 @@ def _checkpoint(path: Path, file: Path, container: Container, sha256: str, setti
         weights = weights_of(found.network)
         check_tensors(weights, file_size)
         notes = (*found.notes, *_warnings(weights, ()))
+        whole = proper(found.network)
+        module = None
         try_out(file, "pickled")
         try:
-            module = rebuilt(found.network)
-        except UnknownClass:
-            if not found.network.name.startswith("segmentation_models_pytorch."):
+            module = rebuilt(whole)
+        except SegcamError:
+            # Without its code the weights are harmless, and may tell which network they are of.
+            if not whole.name.startswith(_TOLD_BY_WEIGHTS):
                 raise
-            notes = (*notes, "Saved whole by another version of SMP: the network is built anew around its weights.")
-            return Checkpoint(path, weights, sha256, settings, notes, beside=beside)
-        return Checkpoint(path, weights, sha256, settings, notes, "pickled", module, beside)
+        return Checkpoint(path, weights, sha256, settings, notes, "pickled", module, beside, whole)
     weights, left_out = strip_prefixes(found.network)
     check_tensors(weights, file_size)
     notes = (*found.notes, *_warnings(weights, left_out))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import nn
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoint import Checkpoint, read_checkpoint
 from napari_segcam.network.device import choose_device
+from napari_segcam.network.dry_run import dry_run
 from napari_segcam.network.factory import made_by
 from napari_segcam.network.fitting import left_out, put_in
 from napari_segcam.network.graph_network import GraphNetwork
@@ -20,11 +21,14 @@ from napari_segcam.network.keras_network import KerasNetwork
 from napari_segcam.network.model_card import ModelCard, card_of, card_path, find_card, write_card
 from napari_segcam.network.network import Network
 from napari_segcam.network.overlap import told_by_activation
+from napari_segcam.network.pickled_settings import settings_of, take_over
 from napari_segcam.network.plain_module import ready
 from napari_segcam.network.recognise import build, recognise
 from napari_segcam.network.saved_preprocessing import saved_preprocessing
 from napari_segcam.network.state_dict import listed
 from napari_segcam.network.torchscript import WHY_CLOSED, ScriptedNetwork
+
+_BUILT_ANEW = "Saved whole by another version of its library: the network is built anew around its weights."
 
 _TITLES = {"torchscript": "TorchScript network", "exported": "exported program", "keras": "Keras network"}
 
@@ -76,7 +80,9 @@ def load_network(
         made = _made_by_factory(factory, checkpoint, card)
     else:
         assert checkpoint is not None
-        if checkpoint.module is not None:
+        if checkpoint.form == "pickled":
+            made = _pickled(checkpoint, card, architecture, encoder, options)
+        elif checkpoint.module is not None:
             made = _whole(checkpoint, checkpoint.module, card)
         else:
             made = _recognised(checkpoint, card or ModelCard(), architecture, encoder, options)
@@ -161,6 +167,38 @@ def _recognised(
         told,
         (*checkpoint.warnings, *_left_out(module, checkpoint)),
     )
+
+
+def _pickled(
+    checkpoint: Checkpoint,
+    card: ModelCard | None,
+    architecture: str | None,
+    encoder: str | None,
+    options: Mapping[str, Any] | None,
+) -> _Made:
+    """A network that was pickled whole: as it was, or where its classes have changed since, built anew."""
+    assert checkpoint.whole is not None
+    fault: SegcamError | None = None
+    if checkpoint.module is not None:
+        made = _whole(checkpoint, checkpoint.module, card)
+        try:
+            dry_run(made.module, made.in_channels, made.module, size=card.size.fixed if card else None)
+        except SegcamError as error:
+            fault = error
+        else:
+            return made
+    settings = settings_of(checkpoint.whole) if checkpoint.whole.name.startswith("segmentation_models_pytorch.") else {}
+    built_anew = replace(
+        checkpoint,
+        settings=settings | checkpoint.settings,
+        warnings=(*checkpoint.warnings, _BUILT_ANEW),
+    )
+    try:
+        made = _recognised(built_anew, card or ModelCard(), architecture, encoder, options)
+    except SegcamError as error:
+        raise error if fault is None else fault from error
+    take_over(checkpoint.whole, made.module)
+    return made
 
 
 def _whole(checkpoint: Checkpoint, module: nn.Module, card: ModelCard | None) -> _Made:

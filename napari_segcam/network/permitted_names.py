@@ -18,6 +18,8 @@ _LIBRARIES = (
     "torchvision",
     "timm",
     "segmentation_models_pytorch",
+    "efficientnet_pytorch",
+    "pretrainedmodels",
     "monai",
     "torchmetrics",
     "pytorch_lightning",
@@ -44,6 +46,7 @@ _OTHERS = re.compile(
     r"|torch\.(Size|device|Generator|nn\.Parameter)|torch\.serialization\._get_layout"
     r"|torch\.(float|double|half|int|long|short|bool|complex|u?int\d+|b?float\d+\w*|complex\d+|q?u?int\d+)"
     r"|torch\.per_(tensor|channel)_\w+"
+    r"|timm\.(models\.)?layers\.\w+\.[a-z]\w*"
     r"|torch\.nn\.functional\.[a-z]\w*|torch\._C\._nn\.gelu|torch\.(relu|sigmoid|tanh)"
     r"|numpy\.(ndarray|dtype|dtypes\.\w+DType|(_core|core)\.multiarray\.(scalar|_reconstruct))"
     r"|collections\.(defaultdict|deque)|functools\.partial|types\.SimpleNamespace|_codecs\.encode"

@@ -69,7 +69,7 @@ def rebuilt(record: Record) -> nn.Module:
         UnknownClass: naming the first class that is not one of the known libraries'.
         SegcamError: if something else cannot be taken over.
     """
-    root = _root(record)
+    root = proper(record)
     try:
         return _Rebuilding().module(root).eval()
     except SegcamError:
@@ -95,12 +95,29 @@ def weights_of(record: Record) -> dict[str, torch.Tensor]:
         for name, child in _children(part):
             collect(child, f"{prefix}{name}.")
 
-    collect(_root(record), "")
+    collect(proper(record), "")
     return weights
 
 
-def _root(record: Record) -> Record:
-    """The network proper, without what distributes it, once it is known to be a finite tree of reasonable size."""
+def parts_of(record: Record) -> Iterator[tuple[str, Record]]:
+    """The modules within the network that a record describes, by dotted name, and itself, without one.
+
+    Raises:
+        SegcamError: if they contain each other.
+    """
+    waiting = [("", proper(record))]
+    while waiting:
+        name, part = waiting.pop(0)
+        yield name, part
+        waiting += [(f"{name}.{child}" if name else child, inner) for child, inner in _children(part)]
+
+
+def proper(record: Record) -> Record:
+    """The network proper, without what distributes it, once it is known to be a finite tree of reasonable size.
+
+    Raises:
+        SegcamError: if it is none.
+    """
     sizes: dict[int, int | None] = {}
 
     def size(part: Record) -> int:

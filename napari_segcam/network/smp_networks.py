@@ -53,6 +53,11 @@ def smp_blueprint(checkpoint: Checkpoint, architecture: str, encoder: str | None
         SegcamError: if the weights are not this architecture's, or the encoder cannot be told, or is not the one given.
     """
     shapes = shapes_of(checkpoint.weights)
+    if any(name.startswith("decoder.fpn_bottleneck.") for name in shapes):
+        raise SegcamError(
+            f"{checkpoint.path} is an UPerNet of SMP 0.4, whose decoder no later version has. "
+            "Save it as a program where it was trained, with torch.export.save, and open that."
+        )
     readings = read_decoder(architecture, shapes)
     # SMP's settings are the constructor's own arguments; other metadata is text of any meaning.
     settings = checkpoint.settings if checkpoint.settings.get("_model_class") == architecture else {}
