@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from napari_segcam import __version__
 from napari_segcam.commands.inspecting import named_values, print_network
@@ -36,6 +35,7 @@ from napari_segcam.commands.options import (
     frame_numbers,
     stage_names,
 )
+from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.errors import SegcamError
 from napari_segcam.openmp import keep_threads_awake
 
@@ -45,7 +45,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-_console = Console()
+_console = PlainConsole()
 _INTERRUPTED = 130  # the exit code by which shells know Ctrl-C
 
 

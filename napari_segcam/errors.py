@@ -59,7 +59,8 @@ def one_line(message: object, longest: int = LONGEST) -> str:
     text = re.sub(rf"\S{{{_LONGEST_WORD + 1},}}", lambda word: _ends(word[0]), text)
     if len(text) <= longest:
         return text
-    return f"{text[: longest - _SHOWN_END - 3].rstrip()} … {text[-_SHOWN_END:].lstrip()}"
+    end = min(_SHOWN_END, longest // 4)
+    return f"{text[: longest - end - 3].rstrip()} … {text[-end:].lstrip()}"
 
 
 def _ends(word: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 
 import pytest
+from rich.table import Table
 
+from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.errors import LONGEST, SegcamError, one_line, printable
 
 
@@ -36,6 +39,23 @@ def test_a_long_name_does_not_hide_what_is_wrong_with_it() -> None:
     message = str(SegcamError("/" + "folder/" * 600 + "image.png cannot be read."))
     assert message.endswith("image.png cannot be read.")
     assert len(message) < 300
+
+
+def test_a_short_limit_is_kept() -> None:
+    assert len(one_line("word " * 1000, 100)) <= 100
+
+
+def test_the_terminal_obeys_no_text_from_a_file() -> None:
+    shown = io.StringIO()
+    console = PlainConsole(file=shown, width=80, no_color=True)
+    table = Table("class \x1b[31m", title="title \x1b]0;x\x07")
+    table.add_row("row \x1b[2J\u202e", "half \udc80")
+    console.print("[bold]text \x1b[8m\ud800", table, "plain\nlines", soft_wrap=True)
+    console.print("no [markup] \x1b[1A", markup=False)
+    text = shown.getvalue()
+    assert all(letter.isprintable() for line in text.split("\n") for letter in line)
+    assert "[markup]" in text
+    assert "row" in text
 
 
 def test_names_of_any_script_stay_as_they_are() -> None:

@@ -18,6 +18,16 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
+
+from napari_segcam.errors import printable
+
+
+class PlainConsole(Console):
+    """A console that shows texts from files, such as names and warnings, without letting the terminal obey them."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(printable(text, keep="\n\t"), **how)
 
 
 def progress_on(console: Console, *columns: ProgressColumn, remembered: float = 30) -> Progress:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import safetensors
 import torch
 
+from napari_segcam.budget import SETTINGS_BYTES
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.archive import Archive
 from napari_segcam.network.exported import is_exported, read_exported
@@ -79,7 +80,7 @@ def read_container(path: Path) -> Container:
     if is_legacy(head):
         return Container(read_legacy(path))
     if _is_safetensors(head):
-        return _read_safetensors(path)
+        return _read_safetensors(path, int.from_bytes(head[:8], "little"))
     raise SegcamError(f"{path} {_lookalike(head)}.")
 
 
@@ -114,7 +115,10 @@ def _is_safetensors(head: bytes) -> bool:
     return head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= 100_000_000
 
 
-def _read_safetensors(path: Path) -> Container:
+def _read_safetensors(path: Path, header: int) -> Container:
+    if header > SETTINGS_BYTES:
+        size, most = (f"{count / 1e6:,.0f} MB" for count in (header, SETTINGS_BYTES))
+        raise SegcamError(f"{path} has a header of {size}, more than the {most} that are read.")
     try:
         with safetensors.safe_open(path, framework="pt", device="cpu") as file:
             # Cloned, since the tensors lie in the mapped file, which may be replaced while they are used.

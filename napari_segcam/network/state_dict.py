@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, one_line
 from napari_segcam.network.inert_objects import Record
 from napari_segcam.network.pickled_module import is_network
 
@@ -172,7 +172,7 @@ def _is_finite(tensor: torch.Tensor) -> bool:
 def listed(names: Iterable[str], most: int = 3) -> str:
     """The first few names, for a message."""
     names = list(names)
-    shown = [" ".join(name.split())[:200] for name in names[:most]]  # a file can name things as it likes
+    shown = [one_line(name, 200) for name in names[:most]]  # a file can name things as it likes
     return ", ".join(shown) + (", …" if len(names) > most else "")
 
 

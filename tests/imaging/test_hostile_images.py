@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -145,6 +147,69 @@ def many_items() -> bytes:
     whole = encapsulated(b"\xff\xd8", JPEGBaseline8Bit, NumberOfFrames=500_000)
     end = whole.rindex(b"\xfe\xff\xdd\xe0")
     return whole[:end] + (b"\xfe\xff\x00\xe0" + bytes(4)) * 500_000 + whole[end:]
+
+
+def npy(*shape: int, dtype: str = "|u1") -> bytes:
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    header += b" " * (63 - (len(header) + 10) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+
+
+def growing(content: bytes, megabytes: int = 1000) -> bytes:
+    """Compressed with gzip: this, and so many megabytes of nothing."""
+    stream = io.BytesIO()
+    with gzip.GzipFile(fileobj=stream, mode="wb", compresslevel=1) as file:
+        file.write(content)
+        for _ in range(megabytes):
+            file.write(bytes(10**6))
+    return stream.getvalue()
+
+
+def npz(content: bytes, megabytes: int = 1000) -> bytes:
+    stream = io.BytesIO()
+    with (
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("a.npy", "w") as file,
+    ):
+        file.write(content)
+        for _ in range(megabytes):
+            file.write(bytes(10**6))
+    return stream.getvalue()
+
+
+def nrrd(*sizes: int, content: bytes = b"", encoding: str = "gzip") -> bytes:
+    words = f"type: uint8\ndimension: {len(sizes)}\nsizes: {' '.join(map(str, sizes))}\nencoding: {encoding}"
+    return b"NRRD0004\n" + words.encode() + b"\n\n" + content
+
+
+def metaimage(*sizes: int, content: bytes = b"") -> bytes:
+    words = {
+        "ObjectType": "Image",
+        "NDims": len(sizes),
+        "BinaryData": True,
+        "CompressedData": True,
+        "DimSize": " ".join(map(str, sizes)),
+        "ElementType": "MET_UCHAR",
+        "ElementDataFile": "LOCAL",
+    }
+    return "".join(f"{word} = {value}\n" for word, value in words.items()).encode() + content
+
+
+STACKS: dict[str, Callable[[], bytes]] = {
+    "empty.npy": lambda: npy(10**6, 10**6),
+    "objects.npy": lambda: npy(3, dtype="|O") + b"cos\nsystem\n(S'ls'\ntR.",
+    "stack.npz": lambda: npz(npy(1000, 1000, 1000)),
+    "frame.npz": lambda: npz(npy(40_000, 25_000)),
+    "stack.nrrd": lambda: nrrd(1000, 1000, 1000, content=growing(b"")),
+    "frame.nrrd": lambda: nrrd(60_000, 60_000, encoding="raw"),
+    "stack.mha": lambda: metaimage(1000, 1000, 1000, content=zlib.compress(bytes(10**8), 1)),
+}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_stack_that_asks_for_too_much_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(STACKS[name]())
+    ends_in_one_line(lambda: open_cine(tmp_path / name)[0])
 
 
 IMAGES: dict[str, Callable[[], bytes]] = {

@@ -382,6 +382,7 @@ def _entry(shape: list[int], start: int, end: int, dtype: str = "F32") -> dict[s
 SAFETENSORS: dict[str, Callable[[], bytes]] = {
     "a header longer than the file": lambda: _safetensors({"a": _entry([4], 0, 16)}, length=10**7),
     "a header of 2**63 bytes": lambda: _safetensors({"a": _entry([4], 0, 16)}, length=2**63),
+    "a header of twenty megabytes": lambda: _safetensors(b'{"a":"' + b"x" * 20_000_000 + b'"}'),
     "a header of nothing": lambda: _safetensors(b"{}", b"", length=0),
     "more numbers than bytes": lambda: _safetensors({"a": _entry([10**12], 0, 16)}),
     "a shape that overflows": lambda: _safetensors({"a": _entry([2**32, 2**32], 0, 16)}),
