@@ -29,6 +29,7 @@ from napari_segcam.imaging.value_range import (
 Frame = NDArray[np.generic]
 
 _SAMPLED_FRAMES = 5
+_SQUARE = 0.02  # closer than that, pixels are square
 _SET_IT = "If that is wrong, set the value range."
 
 
@@ -43,6 +44,7 @@ class Cine(ABC):
         path: the file, where there is one.
         frame_shape: ``(Y, X)`` or ``(Y, X, 3)``.
         dtype: of the frames.
+        stated_aspect: height of a pixel by its width, as the file says; None where it does not.
         are_slices: whether the frames are slices of a volume rather than moments in time.
         region: rows and columns that hold the scan rather than the screen around it, None where unknown.
         stated_range: what the file or the user says that black and white are; None where nobody does.
@@ -56,6 +58,7 @@ class Cine(ABC):
     path: Path | None = None
     frame_shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    stated_aspect: float | None = None
     are_slices: bool = False
     region: tuple[slice, slice] | None = None
     stated_range: ValueRange | None = None
@@ -86,6 +89,13 @@ class Cine(ABC):
     @spacing_mm.setter
     def spacing_mm(self, spacing_mm: tuple[float, float] | None) -> None:
         self._spacing_mm = spacing_mm
+
+    @property
+    def pixel_aspect(self) -> float:
+        """Height of a pixel by its width: by the spacing where that is known, else as the file says, else 1."""
+        if self.spacing_mm is not None:
+            return self.spacing_mm[0] / self.spacing_mm[1]
+        return self.stated_aspect or 1.0
 
     @property
     def value_range(self) -> tuple[float, float]:
@@ -121,7 +131,7 @@ class Cine(ABC):
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know of how the frames were read: what is amiss and what is assumed, in sentences."""
-        return *self._notes, *self._notes_on_refused(), *self._notes_on_range()
+        return *self._notes, *self._notes_on_refused(), *self._notes_on_shape(), *self._notes_on_range()
 
     @notes.setter
     def notes(self, of_reader: Iterable[str]) -> None:
@@ -134,6 +144,13 @@ class Cine(ABC):
         if self._spacing_mm is not None and self.spacing_mm is None:
             row, column = self._spacing_mm
             yield f"A pixel spacing of {row:g} × {column:g} mm cannot be: it is not used."
+
+    def _notes_on_shape(self) -> Iterator[str]:
+        if abs(self.pixel_aspect - 1) > _SQUARE:
+            yield (
+                f"Its pixels are not square ({self.pixel_aspect:.3g} times as high as wide). The viewer shows them in "
+                "their true shape; the network sees them as if they were square."
+            )
 
     def _notes_on_range(self) -> Iterator[str]:
         used, spread = self.black_and_white, self._spread

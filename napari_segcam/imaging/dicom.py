@@ -22,6 +22,7 @@ from napari_segcam.imaging.dicom_frames import Located, Span, locate_encapsulate
 from napari_segcam.imaging.dicom_header import (
     CALIBRATION_KEYWORDS,
     are_slices,
+    aspect_of,
     frame_rate_of,
     spacing_of,
     tissue_region_of,
@@ -105,6 +106,7 @@ class DicomCine(Cine):
             self._decoder = FrameDecoder(header, photometric, vr)
             self.frame_rate = frame_rate_of(header, notes if len(located.spans) > 1 else [])
             self.spacing_mm = spacing_of(header, notes)
+            self.stated_aspect = aspect_of(header)
             self.are_slices = len(located.spans) > 1 and are_slices(header)
             if self.are_slices:
                 notes.append("The frames are the slices of a volume, not moments in time.")

@@ -33,6 +33,7 @@ _ENHANCED_US_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
 # What an ultrasound frame can be in mm, from a vessel seen from within to a whole abdomen; few pixels tell nothing.
 _SMALLEST, _LARGEST, _LARGEST_PIXEL = 4.0, 1000.0, 5.0
 _MANY_PIXELS = 100
+_LARGEST_ASPECT = 10.0
 
 
 def frame_rate_of(header: Dataset, notes: list[str]) -> float | None:
@@ -120,6 +121,15 @@ def spacing_of(header: Dataset, notes: list[str]) -> tuple[float, float] | None:
         notes.append("The displays of the screen have different pixel spacings: none is used.")
         return None
     return _possible_spacing(header, spacings[0], "The pixel spacing of the scan's region", notes)
+
+
+def aspect_of(header: Dataset) -> float | None:
+    """Height of a pixel by its width, None where the header does not say or says what cannot be."""
+    ratio = _numbers(header, "PixelAspectRatio")
+    if len(ratio) != 2 or not all(map(_usable, ratio)):
+        return None
+    aspect = ratio[0] / ratio[1]
+    return aspect if 1 / _LARGEST_ASPECT <= aspect <= _LARGEST_ASPECT else None
 
 
 def _pixel_spacing(header: Dataset) -> tuple[float, float] | None:

@@ -60,6 +60,7 @@ class FolderCine(Cine):
             _refuse_odd(still, first)
         self.frame_shape, self.dtype = first.frame_shape, first.dtype
         self.stated_range = _agreed([still.stated_range for still in self._stills])
+        self.stated_aspect = _agreed([still.stated_aspect for still in self._stills])
         self.stored_range, self.turned_about = first.stored_range, first.turned_about
         self.frame_rate = _agreed([still.frame_rate for still in self._stills])
         self.spacing_mm = _agreed([still.spacing_mm for still in self._stills])

@@ -105,6 +105,8 @@ def layer_data(cine: Cine) -> tuple[Any, dict[str, Any], str]:
         frame_step = len(axes) - 2
         meta["scale"] = (1.0,) * frame_step + cine.spacing_mm
         meta["units"] = ("pixel",) * frame_step + ("mm", "mm")  # napari has no unit for frames
+    elif cine.pixel_aspect != 1:
+        meta["scale"] = (1.0,) * (len(axes) - 2) + (cine.pixel_aspect, 1.0)
     if not cine.is_rgb:
         meta["contrast_limits"] = cine.value_range
     return cine[0] if len(cine) == 1 else lazy_frames(cine), meta, "image"

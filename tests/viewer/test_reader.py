@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dask.array as da
 import numpy as np
+import pydicom
 import pytest
 import tifffile
 from napari.components import ViewerModel
@@ -87,11 +88,25 @@ def test_a_cine_opens_as_a_calibrated_layer(clip):
         "value_range": (0, 255),
         "region": None,
         "value_range_from": "the data type",
-        "notes": (),
+        "notes": layer.metadata["segcam_source"]["notes"],
     }
+    assert "not square (1.5 times as high as wide)" in layer.metadata["segcam_source"]["notes"][0]
     for step in (0, 3, 1, 4):
         viewer.dims.set_current_step(0, step)
         np.testing.assert_array_equal(shown(layer), FRAMES[step])
+
+
+@pytest.mark.parametrize(("ratio", "scale"), [(None, 1), ([4, 3], 4 / 3), ([1, 2], 0.5), ([0, 3], 1), ([9999, 1], 1)])
+def test_pixels_that_are_not_square_are_shown_in_their_true_shape(clip, ratio, scale):
+    header = pydicom.dcmread(clip)
+    del header.PixelSpacing
+    if ratio is not None:
+        header.PixelAspectRatio = ratio
+    header.save_as(clip)
+    ((data, meta, _),) = read_layers(str(clip))
+    layer = ViewerModel().add_image(data, **meta)
+    np.testing.assert_allclose(layer.scale, (1, scale, 1))
+    assert any("not square" in note for note in layer.metadata["segcam_source"]["notes"]) == (scale != 1)
 
 
 def test_what_is_assumed_of_an_image_is_notified(tmp_path, monkeypatch):
