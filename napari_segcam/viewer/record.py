@@ -36,7 +36,8 @@ class CineRecord:
     """
 
     AREA, PROBABILITY, DICE = "area", "mean probability", "Dice with the frame before"
-    CORRECTED_AREA = "corrected area"
+    PREDICTED_AREA, CORRECTED_AREA = "predicted area", "corrected area"
+    AREAS = (AREA, CORRECTED_AREA)
 
     def __init__(self, frames: int, area_unit: str) -> None:
         self.states = np.zeros(frames, np.uint8)

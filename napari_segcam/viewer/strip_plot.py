@@ -129,10 +129,11 @@ class StripPlot(QWidget):
     def readout(self, curve: Curve, frame: int) -> str:
         """A curve's colour, name and value at a frame, with its unit, as rich text."""
         value, unit = float(curve.values[frame]), ""
-        if self.picture.record is not None and curve.name == CineRecord.AREA:
+        name = CineRecord.PREDICTED_AREA if curve.name == CineRecord.AREA else curve.name  # whose it is
+        if self.picture.record is not None and curve.name in CineRecord.AREAS:
             unit = f" {self.picture.record.area_unit}"
         number = "–" if np.isnan(value) else f"{value:,.0f}{unit}" if value >= 100 else f"{value:.3g}{unit}"
-        return f'<span style="color: {curve.colour}">■</span> {escape(curve.name)} <b>{number}</b>'
+        return f'<span style="color: {curve.colour}">■</span> {escape(name)} <b>{number}</b>'
 
     # Drawing
 

@@ -94,7 +94,8 @@ class StripWidget(QWidget):
         record = self.session.record
         if record is None:
             return []
-        wanted = [CineRecord.AREA, *self._ratios_in_view()] if self.chosen is None else self.chosen
+        usual = [*CineRecord.AREAS, *self._ratios_in_view()]
+        wanted = usual if self.chosen is None else self.chosen
         return [name for name in wanted if name in record.curves][:_MOST_CURVES]
 
     def choose(self, name: str, is_shown: bool) -> None:
@@ -137,8 +138,10 @@ def picture_of(record: CineRecord | None, names: list[str]) -> StripPicture:
     """What the strip draws of a record, with the curves of these names."""
     if record is None or len(record) < 2:
         return StripPicture(message="Explain a cine to see it here.")
+    areas = [record.curves[name] for name in CineRecord.AREAS if name in record.curves]
+    largest = max(float(np.nanmax(values, initial=0)) for values in areas)  # one scale for both
     curves = [
-        Curve(name, record.curves[name], heights_of(name, record.curves[name]), colour)
+        Curve(name, record.curves[name], heights_of(name, record.curves[name], largest), colour)
         for name, colour in zip(names, _COLOURS, strict=False)
     ]
     is_blank = not record.states.any()
@@ -152,16 +155,21 @@ def summary_of(record: CineRecord) -> str:
     return f"{done} of {len(record)} done" + (f", {failed} failed" if failed else "")
 
 
-def heights_of(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def heights_of(name: str, values: NDArray[np.float64], largest: float | None = None) -> NDArray[np.float64]:
     """Values as shares of the plot's height, 0–1, not a number where there is none.
 
     Shares are drawn as they are and areas as shares of the largest. Ratios are drawn on a logarithmic scale with 1, as
     much heat inside as outside, at half height.
+
+    Args:
+        name: of the curve.
+        values: ``(T,)``.
+        largest: the area at full height; by default the largest of these.
     """
     if name in (CineRecord.PROBABILITY, CineRecord.DICE):
         return np.clip(values, 0, 1)
-    if name == CineRecord.AREA:
-        return values / max(1.0, float(np.nanmax(values, initial=0)))
+    if name in CineRecord.AREAS:
+        return values / max(1.0, float(np.nanmax(values, initial=0)) if largest is None else largest)
     with np.errstate(divide="ignore", invalid="ignore"):
         powers = np.log2(values)
     reach = max(1.0, float(np.max(np.abs(powers[np.isfinite(powers)]), initial=0)))

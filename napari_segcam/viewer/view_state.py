@@ -17,7 +17,7 @@ from napari_segcam.viewer.work import CORRECTED
 if TYPE_CHECKING:
     from napari_segcam.viewer.review import Review
 
-_WIDTH = 60  # characters
+_WIDTH = 44  # characters: what a canvas between two docks has room for
 _WEAK = 0.25  # of the scale: below that heat is hardly seen
 
 

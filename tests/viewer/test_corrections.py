@@ -247,3 +247,27 @@ def test_the_discard_button_stands_as_long_as_there_is_a_correction(
     assert session.record is not None
     assert session.record.edited == set()
     qtbot.wait(20)
+
+
+def test_the_strip_says_whose_area_it_gives(
+    make_napari_viewer_proxy: Callable[[], Any], network: Network, frames: np.ndarray, finish: Finish, qtbot: QtBot
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    _, strip = viewer.window.add_plugin_dock_widget(PLUGIN, "Cine strip")
+    session: ReviewSession = strip.session
+    viewer.add_image(frames, name="sweep")
+    viewer.dims.set_current_step(0, 1)
+    session.use(network)
+    session.run(Request(), "all")
+    finish(session)
+    predicted = int(np.count_nonzero(mask_of(session).data[1]))
+    paint(mask_of(session), 1)
+    corrected = int(np.count_nonzero(correction_of(session).data[1]))
+    assert corrected != predicted
+    qtbot.waitUntil(lambda: f"corrected area <b>{corrected:,} pixels</b>" in strip.readouts.text(), timeout=2000)
+    assert f"predicted area <b>{predicted:,} pixels</b>" in strip.readouts.text()
+    of_strip = {curve.name: curve for curve in strip.plot.picture.curves}
+    heights = [of_strip[name].heights[1] for name in CineRecord.AREAS]
+    assert heights[0] / heights[1] == pytest.approx(predicted / corrected)
+    correction_of(session).undo()
+    qtbot.waitUntil(lambda: "corrected area" not in strip.readouts.text(), timeout=2000)
