@@ -91,6 +91,8 @@ def _state(review: Review, frame: int) -> str:
     finding = review.finding()
     if finding is None:
         return "computing …" if review.awaits(frame) else "not computed"
+    if not review.plan.network.segments:
+        return "no mask: the network classifies the whole frame"
     if not finding.pixels:
         return "nothing found" + ("" if review.has_classes else f" above {review.computation.cut:.2f}")
     return ""

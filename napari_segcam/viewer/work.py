@@ -310,17 +310,20 @@ class FrameComputer:
         labels: NDArray[np.uint8] | None = None,
     ) -> tuple[tuple[SparseMask, ...], Finding]:
         """As ``recut``, of probabilities that lie on the frame already, and of labels where they are cut already."""
-        from napari_segcam.evidence.finding import finding
+        from napari_segcam.evidence.finding import Finding, finding
         from napari_segcam.explanation.classes import class_mask, label_mask
 
         plan = self.plan
-        if segmentation.is_map and segmentation.classes_overlap:
+        if not segmentation.is_map:
+            index = plan.request.class_index
+            probability = probabilities.max() if index is None else probabilities[plan.class_index]
+            return (SparseMask.of(segmentation.mask(cut)),), Finding(0, None, float(probability.item()))
+        if segmentation.classes_overlap:
             each = [class_mask(probabilities, index, cut, overlap=True) for index in range(len(probabilities))]
             masks, found = [of_class.view(np.uint8) for of_class in each], each[plan.class_index]
         else:
             if labels is None:
-                is_map = segmentation.is_map
-                labels = label_mask(probabilities, cut, overlap=False) if is_map else segmentation.mask(cut)
+                labels = label_mask(probabilities, cut, overlap=False)
             masks, found = [labels], labels == plan.label
         figures = finding(found, probabilities[plan.class_index], plan.source.spacing_mm)
         return tuple(map(SparseMask.of, masks)), figures

@@ -194,6 +194,47 @@ def test_the_widget_shows_one_class_or_all(
     qtbot.waitUntil(lambda: not session.busy)
 
 
+class Findings(nn.Module):
+    """One score per class for the whole frame."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body, self.head = nn.Conv2d(1, 4, 3, padding=1), nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(x).relu().mean((2, 3)))
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+@pytest.mark.parametrize("index", [None, 0, 2])
+def test_a_classifier_gives_no_mask_whatever_its_classes(
+    session: ReviewSession,
+    told: list[str],
+    frames: np.ndarray,
+    finish: Finish,
+    overlap: bool,
+    index: int | None,
+) -> None:
+    card = ModelCard(input_channels=1, normalisation="unit", classes_overlap=overlap)
+    module = Findings()
+    session.viewer.add_image(frames, name="sweep")
+    session.viewer.dims.set_current_step(0, 1)
+    session.use(Network.from_module(module, card, "cpu"))
+    session.run(Request(stages=STAGES, class_index=index), "all")
+    finish(session)
+    assert told == []
+    with torch.no_grad():
+        logits = module(torch.from_numpy(frames[1] / 255).float()[None, None])[0]
+    each = logits.sigmoid() if overlap else logits.softmax(0)
+    finding = review_of(session).finding()
+    assert finding is not None
+    assert (finding.pixels, finding.area_mm2) == (0, None)
+    assert finding.probability == pytest.approx(float(each.max() if index is None else each[index]), abs=1e-5)
+    assert "no mask: the network classifies the whole frame" in session.view.of_frame
+    assert "nothing found" not in session.view.of_frame
+
+
 def test_an_export_has_every_class_and_every_correction(
     reviewed: ReviewSession, frames: np.ndarray, finish: Finish, tmp_path: Path, qtbot: QtBot
 ) -> None:
