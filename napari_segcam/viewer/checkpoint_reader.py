@@ -41,10 +41,11 @@ def load_checkpoint(path: str) -> list[LayerData]:
         raise SegcamError(f"{Path(path).name} is a checkpoint: open it in a napari window.")
     # Imported here so that a reader, which napari asks for any file, loads no widgets.
     from napari_segcam.viewer.checkpoint_widget import CheckpointWidget
-    from napari_segcam.viewer.workspace import PLUGIN, open_workspace
+    from napari_segcam.viewer.docks import dock
+    from napari_segcam.viewer.workspace import open_workspace
 
     open_workspace(viewer)
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Checkpoint")
+    _, widget = dock(viewer, "Checkpoint")
     assert isinstance(widget, CheckpointWidget)
     widget.load(path)
     return [(None,)]

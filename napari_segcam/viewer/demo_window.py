@@ -10,9 +10,10 @@ from qtpy.QtCore import QTimer
 
 from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
 from napari_segcam.errors import SegcamError
+from napari_segcam.viewer.docks import PLUGIN, dock
 from napari_segcam.viewer.gradcam_widget import GradCamWidget
 from napari_segcam.viewer.session import ReviewSession
-from napari_segcam.viewer.workspace import PLUGIN, open_workspace
+from napari_segcam.viewer.workspace import open_workspace
 
 _WINDOW = (1366, 768)  # what has to fit on a small laptop
 _SETTLE_MS = 1500  # the window draws its docks and textures over several turns of the event loop
@@ -34,7 +35,7 @@ def show_demo(screenshot: Path | None = None) -> None:
     viewer.scale_bar.visible = True
     open_workspace(viewer)
     session = ReviewSession.of(viewer)
-    dock, gradcam = viewer.window.add_plugin_dock_widget(PLUGIN, "Grad-CAM")
+    tab, gradcam = dock(viewer, "Grad-CAM")
     assert isinstance(gradcam, GradCamWidget)
     finished = False
 
@@ -46,7 +47,7 @@ def show_demo(screenshot: Path | None = None) -> None:
             QTimer.singleShot(_SETTLE_MS, lambda: _save_and_close(viewer, screenshot))
 
     def explain() -> None:
-        dock.raise_()
+        tab.raise_()
         gradcam.run_bar.requested.emit("all")
         _when(session, session.figures, finish)
 

@@ -1,4 +1,4 @@
-"""The sample in napari's File ▸ Open Sample menu."""
+"""The sample that napari has under File ▸ Open Sample."""
 
 from __future__ import annotations
 

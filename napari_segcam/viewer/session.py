@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
-from napari.utils.notifications import show_error, show_warning
+from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.background import Background
+from napari_segcam.viewer.chosen_layers import ChosenLayers
 from napari_segcam.viewer.correction_layer import CorrectionLayer
+from napari_segcam.viewer.docks import share_names
 from napari_segcam.viewer.economy.deletions import delete_while_drawing
 from napari_segcam.viewer.exporting import Export, exporting
 from napari_segcam.viewer.folder_run import FolderRun, in_words, running_over, wishes_of
@@ -50,7 +52,7 @@ if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, wh
     from napari_segcam.network.model_card import ModelCard
     from napari_segcam.network.network import Network
 
-LOAD_FIRST = "Load a checkpoint first: Plugins ▸ SegCAM ▸ Checkpoint."
+LOAD_FIRST = "Load a checkpoint first: Plugins ▸ SegCAM ▸ Checkpoint (SegCAM)."
 
 _BUDGET = 1 << 30  # bytes
 _OUT_OF_VIEW_MS = 1000  # any change in a window with a canvas has the whole window composed anew
@@ -114,6 +116,7 @@ class ReviewSession(QObject):
         session = cls._sessions.get(id(viewer))
         if session is None:
             session = cls._sessions[id(viewer)] = cls(viewer)
+        QTimer.singleShot(0, lambda: share_names(viewer))  # a widget that asks for its session is docked next
         return session
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -135,6 +138,7 @@ class ReviewSession(QObject):
         self._figures: Mapping[str, Attention] = {}
         self._frame = 0
         self.view = View()
+        self._chosen = ChosenLayers(viewer)
         delete_while_drawing(viewer)
         self._status = StatusOverlay(viewer)
         self._seen: _Seen | None = None
@@ -145,7 +149,8 @@ class ReviewSession(QObject):
         self._worker.standing = lambda: method() if (method := next_job()) is not None else None
         weakref.finalize(self, self._worker.stop)
         self.background = Background(self._worker, self)
-        for event in (viewer.layers.events.inserted, viewer.layers.events.removed, viewer.layers.events.reordered):
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        for event in (viewer.layers.events.removed, viewer.layers.events.reordered):
             event.connect(self._on_layers_changed)
         viewer.dims.events.current_step.connect(self._on_step)
         for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
@@ -175,6 +180,8 @@ class ReviewSession(QObject):
             if self.review is not None:
                 self.review.computation.cancel()
             self.image = image
+            if image is not None:
+                self._chosen.show(image)
             self._frame = self.current_frame()
             if self.review is not None:
                 self.review.look_at(self._frame)
@@ -220,7 +227,7 @@ class ReviewSession(QObject):
         if self.network is None:
             return LOAD_FIRST
         if self.image is None:
-            return "Open an ultrasound image or cine first: File ▸ Open, or File ▸ Open Sample."
+            return "Open an ultrasound image or cine first: File ▸ Open File(s), or File ▸ Open Sample."
         if self.image.ndim > 3:
             return (
                 f"{self.image.name} has {self.image.ndim} dimensions. Stills (Y, X) and cines (T, Y, X) are supported."
@@ -546,6 +553,15 @@ class ReviewSession(QObject):
             self._let_go += review.let_go()
             del self._reviews[image.unique_id]  # its frames may be more or fewer now
             self.image_changed.emit()
+
+    def _on_inserted(self, event: Any) -> None:
+        """An image that is opened is the one to work on."""
+        layer, before = event.value, self.image
+        if isinstance(layer, Image) and not is_ours(layer):
+            if before is not None and before in self.viewer.layers and self.review is not None and self.review.running:
+                show_info(f"Work on {before.name} waits until you choose it again under image.")
+            self.choose_image(layer)
+        self._on_layers_changed()
 
     def _on_layers_changed(self, _event: Any = None) -> None:
         images = self.images()

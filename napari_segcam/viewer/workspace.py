@@ -5,16 +5,18 @@ from __future__ import annotations
 import napari.viewer
 from qtpy.QtCore import QTimer
 
-PLUGIN = "napari-segcam"
+from napari_segcam.viewer.docks import PLUGIN, dock
+
+__all__ = ["PLUGIN", "open_workspace"]
 
 
 def open_workspace(viewer: napari.viewer.Viewer) -> None:
     """Dock the Checkpoint, Segmentation, Grad-CAM and Export widgets as tabs, and the strip below the canvas.
 
-    Those that are open already stay where they are.
+    Those that are open already stay where they are; those that are hidden come back.
     """
-    checkpoint, _ = viewer.window.add_plugin_dock_widget(PLUGIN, "Checkpoint")
+    checkpoint, _ = dock(viewer, "Checkpoint")
     for name in ("Segmentation", "Grad-CAM", "Export"):
-        viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
-    viewer.window.add_plugin_dock_widget(PLUGIN, "Cine strip")
+        dock(viewer, name, tabify=True)
+    dock(viewer, "Cine strip")
     QTimer.singleShot(0, checkpoint.raise_)  # a dock comes to the front only once it is laid out

@@ -1,0 +1,112 @@
+"""The window's own names: menus that messages name, docks that are there once, and the image that is worked on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari import Viewer
+from napari.components import ViewerModel
+from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QDockWidget, QMenu
+
+import napari_segcam
+from napari_segcam.viewer.checkpoint_widget import CheckpointWidget
+from napari_segcam.viewer.session import ReviewSession
+from napari_segcam.viewer.workspace import PLUGIN, open_workspace
+
+ROOT = Path(napari_segcam.__file__).parents[1]
+OTHER_PROGRAMS = ("Windows", "System")
+
+
+def menu_paths(menu: QMenu, before: str = "") -> Iterator[str]:
+    for action in menu.actions():
+        path = before + action.text().replace("&", "").rstrip("…. ")
+        if action.text():
+            yield path
+        if action.menu() is not None:
+            action.menu().aboutToShow.emit()
+            yield from menu_paths(action.menu(), f"{path} ▸ ")
+
+
+def named_menus() -> set[str]:
+    """All paths through menus that the package and its documentation name."""
+    files = [*ROOT.glob("napari_segcam/**/*.py"), ROOT / "README.md", *ROOT.glob("docs/*.md")]
+    texts = [file.read_text("utf-8") for file in files if file.is_file()]
+    return {path for text in texts for path in re.findall(r"(?:File|Plugins|Layers|Window) ▸ [^.,*\"\n]+", text)}
+
+
+def test_every_menu_that_is_named_is_there(make_napari_viewer: Callable[..., Viewer]) -> None:
+    viewer = make_napari_viewer()
+    there = set(menu_paths(viewer.window._qt_window.menuBar()))
+    named = named_menus()
+    assert "Plugins ▸ SegCAM ▸ Checkpoint (SegCAM)" in named
+    assert named <= there, named - there
+
+
+def docks(viewer: Viewer) -> list[QDockWidget]:
+    found = viewer.window._qt_window.findChildren(QDockWidget)
+    return [dock for dock in found if "SegCAM" in dock.windowTitle() or "segcam" in dock.windowTitle()]
+
+
+def by_menu(name: str) -> None:
+    from napari._app_model import get_app_model
+
+    get_app_model().commands.execute_command(f"napari-segcam.{name}").result()
+
+
+@pytest.mark.parametrize("first", ["workspace", "menu", "interface"])
+def test_a_widget_is_docked_once_however_it_is_opened(
+    make_napari_viewer: Callable[..., Viewer], qtbot: QtBot, first: str
+) -> None:
+    viewer = make_napari_viewer()
+    ways: dict[str, Callable[[], object]] = {
+        "workspace": lambda: open_workspace(viewer),
+        "menu": lambda: by_menu("checkpoint"),
+        "interface": lambda: viewer.window.add_plugin_dock_widget(PLUGIN, "Checkpoint"),
+    }
+    ways[first]()
+    qtbot.wait(20)
+    for way in ways.values():
+        way()
+        qtbot.wait(20)
+    assert len(docks(viewer)) == 5
+    assert len(viewer.window._qt_window.findChildren(CheckpointWidget)) == 1
+
+
+def test_the_workspace_brings_hidden_docks_back(make_napari_viewer: Callable[..., Viewer], qtbot: QtBot) -> None:
+    viewer = make_napari_viewer(show=True)
+    open_workspace(viewer)
+    for dock in docks(viewer):
+        dock.hide()
+    open_workspace(viewer)
+    qtbot.wait(20)
+    assert all(not dock.isHidden() for dock in docks(viewer))
+
+
+def test_the_whole_workspace_fits_a_small_screen(make_napari_viewer: Callable[..., Viewer], qtbot: QtBot) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(np.zeros((5, 40, 50), np.uint8))
+    open_workspace(viewer)
+    open_workspace(viewer)
+    qtbot.wait(200)
+    least = viewer.window._qt_window.minimumSizeHint()
+    assert least.width() <= 1366
+    assert least.height() <= 768 - 40  # of the title and the desktop's bar
+
+
+def test_an_image_that_is_opened_is_chosen_and_alone_on_the_canvas(session: ReviewSession) -> None:
+    viewer: ViewerModel = session.viewer
+    first = viewer.add_image(np.zeros((5, 40, 50), np.uint8))
+    mine = viewer.add_labels(np.zeros((40, 50), np.uint8))
+    second = viewer.add_image(np.ones((40, 50), np.uint8))
+    assert session.image is second
+    assert (first.visible, mine.visible, second.visible) == (False, True, True)
+    session.choose_image(first)
+    assert (first.visible, mine.visible, second.visible) == (True, True, False)
+    viewer.layers.remove(first)
+    assert session.image is second
+    assert second.visible
