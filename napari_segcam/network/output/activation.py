@@ -161,6 +161,11 @@ class Values:
 
 def _by_name(end: Ending, values: Values) -> Finding | None:
     """What it is where the last operation has a name; None where that does not tell."""
+    if end.operations in ({"Softmax"}, {"LogSoftmax"}) and values.channels == 1 and not values.vary:
+        raise SegcamError(
+            "The network ends in a softmax over a single channel, which is 1 everywhere. It should be a sigmoid, or "
+            "two channels. To read what it is given, put the network together without it."
+        )
     # Bicubic resizing overshoots a little.
     is_probability = values.within(0, 1, _CLOSE if end.scaled else BESIDE)
     if end.operations <= {"Softmax"} and end.operations:
@@ -170,11 +175,6 @@ def _by_name(end: Ending, values: Values) -> Finding | None:
                 f"{_SET_IT}"
             )
         if is_probability and values.channels == 1:
-            if not values.vary:
-                raise SegcamError(
-                    "The network ends in a softmax over a single channel, which is 1 everywhere. It should be a "
-                    "sigmoid, or two channels. To read what it was given, put the network together without it."
-                )
             return Finding("sigmoid")
         if is_probability:
             note = "sigmoid: of a softmax not all classes are returned, so each is read by itself"

@@ -219,6 +219,7 @@ def test_a_rectified_output_is_doubted() -> None:
     ("wrap", "classes", "words"),
     [
         (lambda z: z.softmax(1), 1, "over a single channel, which is 1 everywhere"),
+        (lambda z: F.log_softmax(z, 1), 1, "over a single channel, which is 1 everywhere"),
         (lambda z: z.argmax(1, keepdim=True).float(), 3, "numbers of classes, not their scores"),
         (lambda z: z.sigmoid() * 255, 1, "ends in a sigmoid, but its output is no probability"),
         (lambda z: z.flatten(2).softmax(2).view_as(z), 2, "over the pixels"),
