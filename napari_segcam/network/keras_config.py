@@ -7,6 +7,7 @@ matters in training alone (initialisers, regularisers, constraints, precision) i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -145,6 +146,9 @@ def _refused(config: Mapping[str, Any], own: bool) -> SegcamError:
         return SegcamError(
             f"holds code in a Lambda layer{called}, which is not run. Put one of Keras' own layers in its place"
         )
+    if own and (dimensions := re.search(r"([13])D$", name)):
+        kind = {"1": "one-dimensional: it takes signals", "3": "three-dimensional: it takes volumes"}[dimensions[1]]
+        return SegcamError(f"is {kind} ({name}{called}). A 2-D network is needed, which takes images")
     registered = str(config.get("registered_name") or "")
     if own and ">" not in registered and config.get("module") is not None:
         return SegcamError(f"holds a {name}{called}, which is not among the layers that are supported")

@@ -17,6 +17,7 @@ from napari_segcam.network.encoders import one_line, shapes_of
 from napari_segcam.network.fitting import put_in
 from napari_segcam.network.smp_networks import architecture_name, smp_blueprint
 from napari_segcam.network.state_dict import listed
+from napari_segcam.network.suitability import volumetric, weights_are_volumetric
 
 # Each says None of weights that are not its own.
 _OTHER_LIBRARIES: tuple[Callable[[Checkpoint], Blueprint | None], ...] = (
@@ -94,6 +95,8 @@ def _blueprint(checkpoint: Checkpoint, architecture: str | None, encoder: str | 
                 if architecture not in (None, blueprint.architecture, blueprint.title):
                     raise SegcamError(f"{checkpoint.path}: the weights are those of {blueprint.title}.")
                 return blueprint
+    if weights_are_volumetric(shapes.values()):
+        raise SegcamError(volumetric(f"{checkpoint.path}: this network"))
     if architecture is not None:
         return smp_blueprint(checkpoint, architecture_name(architecture), encoder)
     if found is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -61,6 +63,7 @@ def smp_blueprint(checkpoint: Checkpoint, architecture: str, encoder: str | None
     readings = read_decoder(architecture, shapes)
     # SMP's settings are the constructor's own arguments; other metadata is text of any meaning.
     settings = checkpoint.settings if checkpoint.settings.get("_model_class") == architecture else {}
+    settings = {name: _plain(value) for name, value in settings.items()}
     if "encoder_depth" in settings:
         readings = tuple(reading for reading in readings if reading.depth == settings["encoder_depth"])
     if not readings:
@@ -183,6 +186,15 @@ def _classes(shapes: Shapes, checkpoint: Checkpoint) -> int:
 def _auxiliary(shapes: Shapes) -> dict[str, Any]:
     head = shapes.get("classification_head.3.weight")
     return {"aux_params": {"classes": head[0]}} if head else {}
+
+
+def _plain(value: Any) -> Any:
+    """A setting as the constructor takes it: in the metadata of safetensors even numbers are texts."""
+    if isinstance(value, str) and len(value) < 1000:
+        for read in (json.loads, ast.literal_eval):
+            with suppress(ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+                return read(value)
+    return value
 
 
 def _accepted_options(architecture: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,9 @@ _AVERAGES = (
 
 # Layers of its own that torch puts around modules, anywhere in a name.
 _TORCH_WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
+
+# What training keeps for each weight, under the weights' own names.
+_OF_TRAINING = re.compile(r"optim|moment|exp_avg|grad|sched|scaler", re.I)
 
 _SMP_PARTS = ("encoder.", "decoder.", "segmentation_head.", "classification_head.")
 
@@ -85,6 +89,7 @@ def _unwrapped(content: Any, depth: int) -> Found | None:
     if trained is not None and averaged is not None:
         return _chosen(trained, averaged)
     if trained is not None:
+        _refuse_rivals(trained, inner)
         return trained
     if averaged is not None:
         return Found(averaged.network, (*averaged.notes, "The weights are a moving average (EMA) of the trained ones."))
@@ -97,6 +102,30 @@ def _unwrapped(content: Any, depth: int) -> Found | None:
         )
     candidates = several or (list(inner) if len(inner) == 1 else [])
     return _unwrapped(inner[candidates[0]], depth - 1) if candidates else None
+
+
+def _refuse_rivals(trained: Found, inner: Mapping[Any, Any]) -> None:
+    """Refuse to choose where a second network of the same form is there: a teacher's, or another epoch's.
+
+    Raises:
+        SegcamError: naming all of them.
+    """
+    if not isinstance(trained.network, dict):
+        return
+    shapes = {name: tensor.shape for name, tensor in strip_prefixes(trained.network)[0].items()}
+    alike = []
+    for key, value in inner.items():
+        own = {name: tensor for name, tensor in value.items() if _is_weight(name, tensor)} if _is_dict(value) else {}
+        if not own or _OF_TRAINING.search(str(key)) or key in _AVERAGES:
+            continue
+        if {name: tensor.shape for name, tensor in strip_prefixes(own)[0].items()} == shapes:
+            alike.append(str(key))
+    if len(alike) > 1:
+        raise SegcamError(f"holds several networks of one form ({listed(alike)}). Save the one that is meant alone")
+
+
+def _is_dict(value: object) -> bool:
+    return isinstance(value, Mapping)
 
 
 def _first(inner: Mapping[Any, Any], names: Iterable[str], depth: int) -> Found | None:
@@ -136,7 +165,11 @@ def strip_prefixes(weights: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Te
     prefixes = {name[: name.index("segmentation_head.")] for name in bare if "segmentation_head." in name}
     prefixes = {prefix for prefix in prefixes if any(name.startswith(f"{prefix}encoder.") for name in bare)}
     if prefixes:
-        prefix = min(prefixes, key=lambda prefix: (len(prefix), prefix))
+        averages = {prefix for prefix in prefixes if set(prefix.split(".")) & set(_AVERAGES)}
+        if len(prefixes) > 1 and not averages:
+            names = listed(sorted(prefix.removesuffix(".") or "the file itself" for prefix in prefixes))
+            raise SegcamError(f"holds several networks ({names}). Save the one that is meant alone")
+        prefix = min(averages or prefixes, key=lambda prefix: (len(prefix), prefix))
         own = tuple(prefix + part for part in _SMP_PARTS)
         kept = {name.removeprefix(prefix): tensor for name, tensor in bare.items() if name.startswith(own)}
         return kept, tuple(name for name in bare if not name.startswith(own))
