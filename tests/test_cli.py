@@ -104,7 +104,6 @@ def test_image_size_is_obeyed(monkeypatch: pytest.MonkeyPatch, checkpoint: Path,
     ("arguments", "said"),
     [
         (("inspect", "{tmp}/nothing.pth"), "nothing.pth"),
-        (("inspect", "{still}"), "not a checkpoint"),
         (("inspect", "{checkpoint}", "--device", "abacus"), "abacus"),
         (("inspect", "{checkpoint}", "--encoder", "resnet19"), "resnet19"),
         (("explain", "{tmp}/nothing.png", "--model", "{checkpoint}"), "nothing.png"),
