@@ -116,8 +116,13 @@ class Cine(ABC):
         found = range_of_values(spread, self.dtype, self.stored_range, self.stated_extent)
         return found if about is None else replace(found, black=about - found.white, white=about - found.black)
 
-    def set_value_range(self, black: float, white: float) -> None:
+    def set_value_range(self, black: float, white: float, reason: str = "what was set") -> None:
         """Say what black and white are, whatever the file says.
+
+        Args:
+            black: the value.
+            white: the value, which is larger.
+            reason: who says so.
 
         Raises:
             SegcamError: unless both are finite numbers and white is more than black.
@@ -126,7 +131,7 @@ class Cine(ABC):
             raise SegcamError(
                 f"The value range {black:g} to {white:g} cannot be used: white must be more than black, both finite."
             )
-        self.__dict__["black_and_white"] = self.stated_range = ValueRange(float(black), float(white), "what was set")
+        self.__dict__["black_and_white"] = self.stated_range = ValueRange(float(black), float(white), reason)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -140,6 +140,30 @@ class Review:
         if plan is not None and scope is not None:
             self.begin(plan.network, plan.request, self.computation.cut, scope)
 
+    def gray_values(self) -> str:
+        """What black and white are for the network, in words; empty while that is not known."""
+        source = self._source
+        if source.value_range is not None:
+            black, white = source.value_range
+            return f"black {black:g}, white {white:g}"
+        cine = source.__dict__.get("cine")  # which the worker makes, and which reads frames to tell
+        used = None if cine is None else cine.__dict__.get("black_and_white")
+        return f"black {used.black:g}, white {used.white:g}{' (assumed)' * used.is_assumed}" if used is not None else ""
+
+    def take_contrast_limits(self) -> None:
+        """Take black and white for the network from the layer's contrast limits, and compute again what was wished."""
+        known = {
+            **self.image.metadata.get("segcam_source", {}),
+            "value_range": tuple(map(float, self.image.contrast_limits)),
+            "value_range_from": "the layer's contrast limits",
+        }
+        self.image.metadata = {**self.image.metadata, "segcam_source": known}
+        plan, scope, before = self.plan, self._schedule.scope, self._source
+        self.clear()
+        self._source = Source.of(self.image, before.crop, is_crop_drawn=before.is_crop_drawn)
+        if plan is not None and scope is not None:
+            self.begin(plan.network, plan.request, self.computation.cut, scope)
+
     def limit(self) -> None:
         """Keep to the store's budget, which has changed."""
         self._limit()

@@ -35,6 +35,12 @@ class SegmentationWidget(QWidget):
             "alone. It comes from the DICOM file where that is right, else from what moves or shines in the image, or "
             "from a rectangle or polygon that you have drawn in a Shapes layer."
         )
+        self.gray_values = Line()
+        self.take_limits = QPushButton("Use contrast limits")
+        self.take_limits.setToolTip(
+            "Take what is black and white for the network from the contrast limits of the image layer, in the place of "
+            "what the file says or the values show"
+        )
         self.budget = QSpinBox()
         self.budget.setRange(64, 1 << 20)
         self.budget.setSingleStep(256)
@@ -56,6 +62,12 @@ class SegmentationWidget(QWidget):
         memory.addWidget(self.used)
         held = QWidget()
         held.setLayout(memory)
+        grays = QHBoxLayout()
+        grays.setContentsMargins(0, 0, 0, 0)
+        grays.addWidget(self.take_limits)
+        grays.addWidget(self.gray_values)
+        gray = QWidget()
+        gray.setLayout(grays)
         corrections = QHBoxLayout()
         corrections.addWidget(self.discard)
         corrections.addWidget(self.save)
@@ -66,6 +78,7 @@ class SegmentationWidget(QWidget):
                 ("class", self.shown_class),
                 ("threshold", self.threshold),
                 ("network sees", self.part),
+                ("gray values", gray),
                 ("memory", held),
             ),
             self.bring_back,
@@ -76,6 +89,7 @@ class SegmentationWidget(QWidget):
         self.threshold.valueChanged.connect(self.session.set_threshold)
         self.shown_class.chosen.connect(self._show_only)
         self.part.chosen.connect(self.session.show_network)
+        self.take_limits.clicked.connect(self._take_limits)
         self.budget.valueChanged.connect(lambda megabytes: self.session.set_budget(megabytes * _MB))
         self.discard.clicked.connect(self._discard)
         self.bring_back.clicked.connect(self.session.bring_corrections_back)
@@ -105,12 +119,20 @@ class SegmentationWidget(QWidget):
     def _refresh(self) -> None:
         self._show_corrections()
         self.used.say(f"{self.session.used / _MB:.0f} MB used")
+        review = self.session.review
+        self.gray_values.say("" if review is None else review.gray_values())
+        self.take_limits.setEnabled(review is not None and not review.image.rgb)
 
     def _show_corrections(self) -> None:
         self.discard.setVisible(self.session.view.is_corrected)
         corrections = self.session.all_corrections()
         self.save.setVisible(bool(corrections))
         self.bring_back.setVisible(any(one.is_taken_out for one in corrections))
+
+    def _take_limits(self) -> None:
+        if (review := self.session.review) is not None:
+            review.take_contrast_limits()
+        self._refresh()
 
     def _offer_parts(self) -> None:
         drawings = [(f"drawn in {layer.name}", layer) for layer in self.session.drawings()]

@@ -63,6 +63,7 @@ class Source:
         crop: rows and columns that the network sees; None for all.
         path: the file or folder, where there is one.
         frame_rate: per second, where known.
+        value_range_from: who says so.
         is_crop_drawn: whether the crop is what the user has drawn around, not the scan as it was found.
     """
 
@@ -76,6 +77,7 @@ class Source:
     path: Path | None = None
     frame_rate: float | None = None
     is_crop_drawn: bool = False
+    value_range_from: str = "what was set"
 
     @classmethod
     def of(cls, image: Image, crop: tuple[slice, slice] | None = None, *, is_crop_drawn: bool = False) -> Source:
@@ -93,6 +95,7 @@ class Source:
             Path(path) if path and Path(path).exists() else None,
             known.get("frame_rate"),
             is_crop_drawn,
+            known.get("value_range_from", "what was set"),
         )
 
     @cached_property
@@ -109,10 +112,11 @@ class Source:
             name=self.name,
             path=self.path,
             rgb=self.rgb,
-            value_range=self.value_range,
             frame_rate=self.frame_rate,
             spacing_mm=self.spacing_mm,
         )
+        if self.value_range is not None:
+            cine.set_value_range(*self.value_range, self.value_range_from)
         cine.region = self.region
         return cine
 

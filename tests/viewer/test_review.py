@@ -14,6 +14,7 @@ from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.target import Target
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.record import CineRecord, State
+from napari_segcam.viewer.segmentation_widget import SegmentationWidget
 from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.work import CORRECTED, FrameComputer, Request
 
@@ -396,3 +397,26 @@ def test_each_image_has_its_own_review(
     np.testing.assert_array_equal(layers.heatmaps["encoder_5"].data, expected.heatmaps["encoder_5"].values)
     reviewed.choose_image(first)
     must_show(reviewed, 3, Explainer(network, stages=STAGES)(cine[3]))
+
+
+def test_black_and_white_are_said_and_can_be_taken_from_the_contrast_limits(
+    session: ReviewSession, network: Network, finish: Finish, qtbot: QtBot
+) -> None:
+    values = np.random.default_rng(1).integers(0, 3000, (64, 64), dtype=np.uint16)
+    image = session.viewer.add_image(values, name="deep")
+    session.use(network)
+    widget = SegmentationWidget(session.viewer)
+    qtbot.addWidget(widget)
+    session.run(Request(), "frame")
+    finish(session)
+    review = session.review
+    assert review is not None
+    assert review.gray_values() == widget.gray_values.text() == "black 0, white 4095 (assumed)"
+    image.contrast_limits = (100, 900)
+    widget.take_limits.click()
+    finish(session)
+    assert review.plan is not None
+    cine = review.plan.source.cine
+    assert (cine.value_range, cine.black_and_white.reason) == ((100, 900), "the layer's contrast limits")
+    assert widget.gray_values.text() == "black 100, white 900"
+    assert review.record.states[0] == State.DONE
