@@ -179,10 +179,10 @@ def test_choosing_another_image(session: ReviewSession, frames: np.ndarray) -> N
     first = session.viewer.add_image(frames, name="first")
     second = session.viewer.add_image(frames[0], name="second")
     assert session.images() == [first, second]
-    assert session.image is first
-    session.choose_image(second)
-    session.viewer.layers.remove(second)
-    assert session.image is first
+    assert session.image is second
+    session.choose_image(first)
+    session.viewer.layers.remove(first)
+    assert session.image is second
 
 
 def test_score_cam_runs_in_the_worker_and_is_cancelled_within_a_frame(
