@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_segcam.viewer.losses import save_corrections
@@ -62,7 +62,7 @@ class SegmentationWidget(QWidget):
         memory.addWidget(self.used)
         held = QWidget()
         held.setLayout(memory)
-        grays = QHBoxLayout()
+        grays = QVBoxLayout()
         grays.setContentsMargins(0, 0, 0, 0)
         grays.addWidget(self.take_limits)
         grays.addWidget(self.gray_values)
