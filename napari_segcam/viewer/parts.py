@@ -48,11 +48,16 @@ class Choice(QComboBox):
             self.clear()
             for label, value in choices:
                 self.addItem(label, value)
+        self.choose(wanted)
+
+    def choose(self, wanted: Any) -> None:
+        """Show this value as the chosen one; the first where it is not offered."""
+        values = [self.itemData(row) for row in range(self.count())]
         # By identity first: comparing layers compares their data.
-        at = next((i for i, (_, value) in enumerate(choices) if value is wanted), -1)
+        at = next((row for row, value in enumerate(values) if value is wanted), -1)
         if at < 0:
-            at = next((i for i, (_, v) in enumerate(choices) if type(v) is type(wanted) and v == wanted), 0)
-        self.setCurrentIndex(at if choices else -1)
+            at = next((row for row, v in enumerate(values) if type(v) is type(wanted) and v == wanted), 0)
+        self.setCurrentIndex(at if values else -1)
 
 
 class ImageChoice(Choice):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import numpy as np
@@ -49,6 +49,7 @@ class Review:
     Attributes:
         layers: of the image.
         outline: of the part that the network is shown.
+        part: which that is: ``"all"``, ``"scan"``, or the Shapes layer in which it is drawn.
         record: of its frames.
         computation: what the worker asks for work.
         running: whether frames are being computed, or still to be.
@@ -70,6 +71,7 @@ class Review:
         self.layers.on_corrected = self._on_corrected
         self.layers.label_names = self._label_names
         self.outline = ScanOutline(viewer, image)
+        self.part: Any = "all"
         self.running = False
         self._frames = frame_count(image) or 1
         self._kept = Kept(store)

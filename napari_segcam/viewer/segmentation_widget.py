@@ -97,6 +97,7 @@ class SegmentationWidget(QWidget):
         self.run_bar.requested.connect(self._run)
         self.session.network_changed.connect(self._on_network)
         self.session.layers_changed.connect(self._offer_parts)
+        self.session.image_changed.connect(self._on_image)
         self.run_bar.refreshed.connect(self._refresh)
         for changed in (self.session.view_changed, self.session.layers_changed):
             changed.connect(self._show_corrections)
@@ -117,6 +118,7 @@ class SegmentationWidget(QWidget):
             layers.discard(self.session.current_frame())
 
     def _refresh(self) -> None:
+        self._show_part()
         self._show_corrections()
         self.used.say(f"{self.session.used / _MB:.0f} MB used")
         review = self.session.review
@@ -133,6 +135,16 @@ class SegmentationWidget(QWidget):
         if (review := self.session.review) is not None:
             review.take_contrast_limits()
         self._refresh()
+
+    def _on_image(self) -> None:
+        """Show of another image what is chosen here, and say what the network is shown of it."""
+        self._show_only(self.shown_class.value)
+        self._show_part()
+
+    def _show_part(self) -> None:
+        review = self.session.review
+        if review is not None and self.session.job is None:  # else it is being looked for
+            self.part.choose(review.part)
 
     def _offer_parts(self) -> None:
         drawings = [(f"drawn in {layer.name}", layer) for layer in self.session.drawings()]

@@ -313,6 +313,7 @@ class ReviewSession(QObject):
         if review is None:
             return
         if part == "all":
+            review.part = part
             review.outline.remove()
             review.set_crop(None)
             return
@@ -321,6 +322,7 @@ class ReviewSession(QObject):
 
         def show(region: ScanRegion) -> None:
             name = f"{image.name} scan ({region.source})"
+            review.part = part
             review.outline.show(region.outline, name)
             review.set_crop(region.crop, is_drawn=region.source == "drawn")
             if region.note:

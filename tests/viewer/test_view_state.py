@@ -197,3 +197,27 @@ def test_one_click_or_key_scales_a_weak_frame_and_every_widget_says_so(
     finish(session)
     assert words(session)[1] == "heat scaled to this frame"
     assert second is not None
+
+
+def test_the_segmentation_widget_tells_of_the_image_that_is_chosen(
+    make_napari_viewer_proxy: Callable[[], Any], network: Network, frames: np.ndarray, finish: Finish, qtbot: QtBot
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Segmentation")
+    session: ReviewSession = widget.session
+    viewer.add_image(frames, name="first")
+    viewer.add_shapes([np.array([[8, 16], [8, 63], [55, 63], [55, 16]])], shape_type="rectangle", name="around")
+    session.use(network)
+    widget.part.setCurrentIndex(widget.part.findText("drawn in around"))
+    widget.part.chosen.emit(widget.part.value)
+    finish(session)
+    assert widget.part.currentText() == "drawn in around"
+    viewer.add_image(frames[:, ::-1], name="second")
+    session.choose_image(next(image for image in session.images() if image.name == "second"))
+    qtbot.waitUntil(lambda: widget.part.currentText() == "the whole frame", timeout=2000)
+    widget.part.setCurrentIndex(widget.part.findText("the scan alone"))
+    widget.part.chosen.emit(widget.part.value)
+    finish(session)
+    assert widget.part.currentText() == "the scan alone"
+    session.choose_image(next(image for image in session.images() if image.name == "first"))
+    qtbot.waitUntil(lambda: widget.part.currentText() == "drawn in around", timeout=2000)
