@@ -344,11 +344,9 @@ class Review:
             self.clear()
         elif old is not None and old.heat_key != plan.heat_key:
             self.computation.cancel()
-        if plan.request.stages is not None or old is None:
-            self.record.forget_ratios()
-            self.layers.begin(plan.stages, lambda stage, frame: self._kept.heatmap(plan, stage, frame))
-        else:
-            self.layers.begin(None, lambda _stage, _frame: None)
+        self.record.forget_ratios()
+        # of a mask alone there is no heat to show
+        self.layers.begin(plan.stages, lambda stage, frame: self._kept.heatmap(plan, stage, frame))
         self._kept.plan = self.computation.plan = plan
 
     def _enter_all(self) -> None:

@@ -263,7 +263,7 @@ class ReviewSession(QObject):
             network: that is ready.
             source: what it was loaded from.
         """
-        for review in self._reviews.values():
+        for review in list(self._reviews.values()):
             review.clear()
         self.network, self.source = network, source
         self.set_class_colours(network.card.class_colours)
@@ -291,13 +291,13 @@ class ReviewSession(QObject):
     def set_class_colours(self, colours: Sequence[str]) -> None:
         """Draw the classes in these colours, one per output channel, in masks that are there and those to come."""
         self.class_colours = tuple(colours)
-        for review in self._reviews.values():
+        for review in list(self._reviews.values()):
             review.layers.colour(self.class_colours)
 
     def set_scale(self, scale: Scale) -> None:
         """Give each frame a scale of its own, or all frames of a stage one, in all images."""
         self.scale = scale
-        for review in self._reviews.values():
+        for review in list(self._reviews.values()):
             review.layers.set_scale(scale)
         self.scale_changed.emit()
 
