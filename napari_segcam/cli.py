@@ -32,6 +32,7 @@ from napari_segcam.commands.options import (
     Stages,
     Threshold,
     ValueRange,
+    Weights,
     frame_numbers,
     stage_names,
 )
@@ -100,6 +101,7 @@ def inspect(
     image_size: ImageSize = None,
     classes_overlap: ClassesOverlap = None,
     output: OutputName = None,
+    weights: Weights = None,
     output_activation: Annotated[
         str | None,
         typer.Option(
@@ -148,7 +150,7 @@ def inspect(
     given = {name: value for name, value in fields.items() if value or value is False}
     with _console.status(f"Reading {checkpoint or network_factory} …"):
         card = card_of(given, find_card(checkpoint) if checkpoint else None) if given else None
-        network = load_network(checkpoint, device, factory=network_factory, card=card)
+        network = load_network(checkpoint, device, factory=network_factory, card=card, weights=weights)
     print_network(network, _console)
     if write_card:
         if checkpoint is None:
@@ -206,6 +208,7 @@ def explain(
     network_factory: Factory = None,
     classes_overlap: ClassesOverlap = None,
     output: OutputName = None,
+    weights: Weights = None,
 ) -> None:
     """Write the masks, the heatmaps and the attention figures of an image or cine."""
     from napari_segcam.batch.truth import Truth
@@ -243,7 +246,7 @@ def explain(
     )
     checkpoint = str(model) if model is not None else None
     source = ModelSource(
-        checkpoint, architecture, encoder, network_factory, device, image_size, classes_overlap, output
+        checkpoint, architecture, encoder, network_factory, device, image_size, classes_overlap, output, weights
     )
     with _console.status(f"Loading {source.title} …"):
         network = source.load()
@@ -340,6 +343,7 @@ def batch(
     network_factory: Factory = None,
     classes_overlap: ClassesOverlap = None,
     output: OutputName = None,
+    weights: Weights = None,
 ) -> None:
     """Write the attention figures of many images, with their overlap with the truth; go on with what was begun.
 
@@ -373,7 +377,7 @@ def batch(
             source,
             out,
             ModelSource(
-                checkpoint, architecture, encoder, network_factory, device, image_size, classes_overlap, output
+                checkpoint, architecture, encoder, network_factory, device, image_size, classes_overlap, output, weights
             ),
             wishes,
             truth=truth,

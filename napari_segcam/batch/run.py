@@ -285,6 +285,7 @@ def _given(source: ModelSource | None) -> dict[str, str | bool | None]:
         "network_factory": source.factory,
         "classes_overlap": source.classes_overlap,
         "output": source.output,
+        "weights": source.weights,
     }
 
 

@@ -51,6 +51,13 @@ OutputName = Annotated[
     str | None,
     typer.Option("--output", help="Of a network that returns several: the one that is read, as inspect names it."),
 ]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Of a checkpoint that holds several networks: the one that is meant, as teacher or models.0.",
+    ),
+]
 ClassesOverlap = Annotated[
     bool | None,
     typer.Option(

@@ -58,12 +58,16 @@ class Checkpoint:
     whole: Record | None = field(default=None, repr=False)
 
 
-def read_checkpoint(path: str | Path) -> Checkpoint:
+def read_checkpoint(path: str | Path, weights: str | None = None) -> Checkpoint:
     """Read a checkpoint: a torch file (new or old format), safetensors, or a folder saved by SMP.
 
     The content decides what a file is, not its name. The weights may lie in a plain state dict or in what training
     code usually saves (``"state_dict"``, ``"model_state_dict"``, ``"model"`` …), with an optimizer beside them. Whole
     networks are read too: pickled ones of known libraries, TorchScript, programs of torch.export, and Keras.
+
+    Args:
+        path: of the file or folder.
+        weights: which network, where the file holds several; see ``find_weights``.
 
     Raises:
         SegcamError: if there is no such file, it is no checkpoint, is damaged, or would run code on opening.
@@ -82,20 +86,24 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
         raise SegcamError(f"{path} was changed while it was read. Load it again.")
     try:
-        return _checkpoint(path, file, container, sha256, settings)
+        return _checkpoint(path, file, container, sha256, settings, weights)
     except SegcamError as error:
         if str(error).startswith(one_line(path)):
             raise
         raise SegcamError(f"{path} {error}.") from error
 
 
-def _checkpoint(path: Path, file: Path, container: Container, sha256: str, settings: dict[str, Any]) -> Checkpoint:
+def _checkpoint(
+    path: Path, file: Path, container: Container, sha256: str, settings: dict[str, Any], wanted: str | None
+) -> Checkpoint:
     content, file_size = container.content, file.stat().st_size
     if isinstance(content, nn.Module):
+        if wanted is not None:
+            raise SegcamError(f"is one whole network: there are no weights in it to choose by the name {wanted}")
         weights = content.state_dict()
         check_tensors(weights, file_size)
         return Checkpoint(path, weights, sha256, settings, tuple(_warnings(weights, ())), container.form, content)
-    found = find_weights(content)
+    found = find_weights(content, wanted)
     beside = {key: value for key, value in content.items() if isinstance(key, str)} if isinstance(content, dict) else {}
     if isinstance(found.network, Record):
         weights = weights_of(found.network)

@@ -44,6 +44,7 @@ def load_network(
     card: ModelCard | None = None,
     classes_overlap: bool | None = None,
     output: str | None = None,
+    weights: str | None = None,
     rewrite: bool = True,
 ) -> Network:
     """Load a checkpoint: its architecture is recognised from the weights, its model card read from beside it.
@@ -62,6 +63,8 @@ def load_network(
         card: used instead of the card beside the checkpoint.
         classes_overlap: used instead of what the card says of it.
         output: likewise; of a network that returns several, the name of the one that is read.
+        weights: of a checkpoint that holds several networks, the key of the one that is meant, as ``"teacher"``, or
+            what its tensors' names begin with.
         rewrite: whether to run the network in its inference form, rewritten exactly to save time and memory.
 
     Raises:
@@ -70,7 +73,7 @@ def load_network(
     chosen = choose_device(device)
     if path is None and factory is None:
         raise SegcamError("There is nothing to load: give a checkpoint, or the function that makes the network.")
-    checkpoint = None if path is None else read_checkpoint(path)
+    checkpoint = None if path is None else read_checkpoint(path, weights)
     if card is None and checkpoint is not None:
         card = find_card(checkpoint.path)
     given = {"classes_overlap": classes_overlap, "output": output}

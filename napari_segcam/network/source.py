@@ -28,11 +28,12 @@ class ModelSource:
     image_size: int | None = None
     classes_overlap: bool | None = None
     output: str | None = None
+    weights: str | None = None
 
     @property
     def title(self) -> str:
         """Its name, for people."""
-        names = (self.factory, None if self.path is None else Path(self.path).name)
+        names = (self.factory, None if self.path is None else Path(self.path).name, self.weights)
         return " with ".join(name for name in names if name)
 
     @property
@@ -66,6 +67,7 @@ class ModelSource:
             card=card,
             classes_overlap=self.classes_overlap,
             output=self.output,
+            weights=self.weights,
         )
         return network if self.image_size is None else network.with_image_size(self.image_size)
 

@@ -63,19 +63,60 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-def find_weights(content: Any) -> Found:
+_CHOOSE = "Name the one that is meant (--weights NAME), or save it alone"
+
+
+def find_weights(content: Any, wanted: str | None = None) -> Found:
     """The dict of tensors, or the whole network, in a saved object: itself, or inside the usual wrappers.
 
     Where weights and their moving average are both there, the average is taken if it has every tensor.
 
+    Args:
+        content: as it was saved.
+        wanted: which network, where the file holds several: its key, or what its tensors' names begin with, as
+            ``"teacher"`` or ``"models.0"``.
+
     Raises:
         SegcamError: if there is none, or several and no telling which is meant.
     """
+    if wanted is not None:
+        named = _named(content, wanted, depth=4)
+        found = None if named is None else _unwrapped(named, depth=4)
+        if found is None:
+            raise SegcamError(f"holds no weights named {one_line(wanted, 200)}. It has: {listed(_keys(content), 12)}")
+        return Found(
+            found.network, (*found.notes, f"Of the file's networks, {one_line(wanted, 200)} is used, as asked.")
+        )
     found = _unwrapped(content, depth=4)
     if found is not None:
         return found
     kind = "nothing" if not content and isinstance(content, Mapping | None) else f"a {_kind(content)}"
     raise SegcamError(f"holds no weights: a dict of named tensors was expected, but there is {kind}")
+
+
+def _named(content: Any, wanted: str, depth: int) -> Any:
+    """What a saved object holds under this key, or under names that begin with it; None where there is no such."""
+    if not isinstance(content, Mapping) or depth == 0:
+        return None
+    if isinstance(content.get(wanted), Mapping | Record):
+        return content[wanted]
+    bare = {_without_torch_wrappers(name): value for name, value in content.items() if _is_weight(name, value)}
+    own = {name.removeprefix(f"{wanted}."): value for name, value in bare.items() if name.startswith(f"{wanted}.")}
+    if own:
+        return own
+    inside = (_named(value, wanted, depth - 1) for value in content.values() if isinstance(value, Mapping))
+    return next((one for one in inside if one is not None), None)
+
+
+def _keys(content: Any) -> list[str]:
+    """What a network in a saved object can be called by."""
+    if not isinstance(content, Mapping):
+        return []
+    keys = [str(key) for key, value in content.items() if isinstance(value, Mapping) or _is_network(value)]
+    for inner in (content, *(value for value in content.values() if isinstance(value, Mapping))):
+        names = (_without_torch_wrappers(name) for name, value in inner.items() if _is_weight(name, value))
+        keys += [name.partition(".")[0] for name in names if "." in name]
+    return list(dict.fromkeys(keys))
 
 
 def _unwrapped(content: Any, depth: int) -> Found | None:
@@ -97,9 +138,7 @@ def _unwrapped(content: Any, depth: int) -> Found | None:
         return Found(tensors)
     several = [key for key, value in inner.items() if _is_network(value) or any(_is_weight(*i) for i in value.items())]
     if len(several) > 1:
-        raise SegcamError(
-            f"holds several sets of weights ({listed(map(str, several))}). Save the one that is meant alone"
-        )
+        raise SegcamError(f"holds several sets of weights ({listed(map(str, several))}). {_CHOOSE}")
     candidates = several or (list(inner) if len(inner) == 1 else [])
     return _unwrapped(inner[candidates[0]], depth - 1) if candidates else None
 
@@ -121,7 +160,7 @@ def _refuse_rivals(trained: Found, inner: Mapping[Any, Any]) -> None:
         if {name: tensor.shape for name, tensor in strip_prefixes(own)[0].items()} == shapes:
             alike.append(str(key))
     if len(alike) > 1:
-        raise SegcamError(f"holds several networks of one form ({listed(alike)}). Save the one that is meant alone")
+        raise SegcamError(f"holds several networks of one form ({listed(alike)}). {_CHOOSE}")
 
 
 def _is_dict(value: object) -> bool:
@@ -168,7 +207,7 @@ def strip_prefixes(weights: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Te
         averages = {prefix for prefix in prefixes if set(prefix.split(".")) & set(_AVERAGES)}
         if len(prefixes) > 1 and not averages:
             names = listed(sorted(prefix.removesuffix(".") or "the file itself" for prefix in prefixes))
-            raise SegcamError(f"holds several networks ({names}). Save the one that is meant alone")
+            raise SegcamError(f"holds several networks ({names}). {_CHOOSE}")
         prefix = min(averages or prefixes, key=lambda prefix: (len(prefix), prefix))
         own = tuple(prefix + part for part in _SMP_PARTS)
         kept = {name.removeprefix(prefix): tensor for name, tensor in bare.items() if name.startswith(own)}

@@ -127,6 +127,7 @@ class CheckpointWidget(QWidget):
             source.encoder,
             factory=source.factory,
             output=source.output,
+            weights=source.weights,
             card=card,
         )
 

@@ -39,6 +39,9 @@ class GivenByHand(QWidget):
         self.output = QLineEdit()
         self.output.setPlaceholderText("chosen by evidence")
         self.output.setToolTip("Of a network that returns several, the name of the one that is read, as mask or 0")
+        self.weights = QLineEdit()
+        self.weights.setPlaceholderText("the only ones")
+        self.weights.setToolTip("Of a checkpoint that holds several networks, the one that is meant, as teacher")
         self.factory = QLineEdit()
         self.factory.setPlaceholderText("package.module:function")
         self.factory.setToolTip("A function of yours that takes nothing and returns a torch.nn.Module")
@@ -53,6 +56,7 @@ class GivenByHand(QWidget):
                 ("architecture", self.architecture),
                 ("encoder", self.encoder),
                 ("output", self.output),
+                ("weights", self.weights),
                 ("own code", self.factory),
             )
         )
@@ -62,6 +66,7 @@ class GivenByHand(QWidget):
         self.architecture.chosen.connect(lambda _name: self.changed.emit())
         self.encoder.editingFinished.connect(self.changed)
         self.output.editingFinished.connect(self.changed)
+        self.weights.editingFinished.connect(self.changed)
         self.factory.textChanged.connect(lambda text: self.build.setEnabled(bool(text.strip())))
         self.build.clicked.connect(self._build)
         self.build.setEnabled(False)
@@ -69,15 +74,17 @@ class GivenByHand(QWidget):
 
     @property
     def source(self) -> ModelSource:
-        """What is given of architecture, encoder and output."""
-        encoder, output = (line.text().strip() or None for line in (self.encoder, self.output))
-        return ModelSource(None, self.architecture.value, encoder, output=output)
+        """What is given of architecture, encoder, output and weights."""
+        lines = (self.encoder, self.output, self.weights)
+        encoder, output, weights = (line.text().strip() or None for line in lines)
+        return ModelSource(None, self.architecture.value, encoder, output=output, weights=weights)
 
     def show_source(self, source: ModelSource) -> None:
         """Show what was given for another model."""
         self.architecture.setCurrentIndex(max(self.architecture.findData(source.architecture), 0))
         self.encoder.setText(source.encoder or "")
         self.output.setText(source.output or "")
+        self.weights.setText(source.weights or "")
         self.factory.setText(source.factory or "")
 
     def offer_checkpoint(self, path: str | None) -> None:
@@ -103,5 +110,7 @@ class GivenByHand(QWidget):
         return True
 
     def _build(self) -> None:
-        weights = self._checkpoint if self.with_weights.isChecked() else None
-        self.built.emit(ModelSource(weights, factory=self.factory.text().strip(), output=self.source.output))
+        checkpoint = self._checkpoint if self.with_weights.isChecked() else None
+        given = self.source
+        factory = self.factory.text().strip()
+        self.built.emit(ModelSource(checkpoint, factory=factory, output=given.output, weights=given.weights))

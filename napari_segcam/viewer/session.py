@@ -245,10 +245,11 @@ class ReviewSession(QObject):
         *,
         factory: str | None = None,
         output: str | None = None,
+        weights: str | None = None,
         card: ModelCard | None = None,
     ) -> None:
         """Load a network, as ``load_network`` does it; if that fails, the earlier one stays."""
-        source = ModelSource(path, architecture, encoder, factory, output=output)
+        source = ModelSource(path, architecture, encoder, factory, output=output, weights=weights)
         self._start(loading(source, device, card, lambda network: self.use(network, source)))
 
     def save_card(self, card: ModelCard, path: Path, then: Callable[[str | None], None]) -> None:

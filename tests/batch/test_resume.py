@@ -110,6 +110,7 @@ def test_what_was_given_of_the_model_is_kept_and_decides_nothing(
         "network_factory": None,
         "classes_overlap": None,
         "output": None,
+        "weights": None,
     }
     sc.Batch(images, tmp_path / "run", ModelSource(str(checkpoint), device="cpu"))
 

@@ -31,7 +31,7 @@ def test_two_networks_under_two_keys_are_both_named(
     keys: tuple[str, str], weights: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     torch.save({keys[0]: weights, keys[1]: weights, "epoch": 3}, tmp_path / "both.pth")
-    with pytest.raises(sc.SegcamError, match=f"holds several .*{keys[0]}, {keys[1]}.*the one that is meant alone"):
+    with pytest.raises(sc.SegcamError, match=f"holds several .*{keys[0]}, {keys[1]}.*Name the one that is meant"):
         sc.load_network(tmp_path / "both.pth", "cpu")
 
 
@@ -40,8 +40,38 @@ def test_two_networks_in_one_dict_are_both_named(
     prefixes: tuple[str, str], weights: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     torch.save({"state_dict": under(prefixes[0], weights) | under(prefixes[1], weights)}, tmp_path / "both.pth")
-    with pytest.raises(sc.SegcamError, match=r"holds several networks .*the one that is meant alone"):
+    with pytest.raises(sc.SegcamError, match=r"holds several networks .*Name the one that is meant"):
         sc.load_network(tmp_path / "both.pth", "cpu")
+
+
+@pytest.mark.parametrize("name", ["teacher", "student"])
+@pytest.mark.parametrize("kept", ["two dicts", "two dicts in one", "one dict", "wrapped"])
+def test_the_one_that_is_meant_can_be_named(
+    name: str, kept: str, weights: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    of = {"student": weights, "teacher": {key: tensor + 1 for key, tensor in weights.items()}}
+    content = {
+        "two dicts": of,
+        "two dicts in one": {"state_dict": of, "epoch": 3},
+        "one dict": {"state_dict": under("student.", of["student"]) | under("teacher.", of["teacher"])},
+        "wrapped": {"student": {"state_dict": of["student"]}, "teacher": {"model": under("module.", of["teacher"])}},
+    }[kept]
+    torch.save(content, tmp_path / "both.pth")
+    network = sc.load_network(tmp_path / "both.pth", "cpu", weights=name)
+    key = "segmentation_head.0.bias"
+    torch.testing.assert_close(network.module.state_dict()[key], of[name][key])
+    assert any(f"{name} is used, as asked" in warning for warning in network.warnings)
+
+
+def test_a_name_that_is_not_there_is_refused_with_those_that_are(
+    weights: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    torch.save({"student": weights, "teacher": weights}, tmp_path / "both.pth")
+    with pytest.raises(sc.SegcamError, match=r"holds no weights named mentor. It has: student, teacher"):
+        sc.load_network(tmp_path / "both.pth", "cpu", weights="mentor")
+    torch.save(torch.nn.Conv2d(3, 1, 1), tmp_path / "whole.pth")
+    with pytest.raises(sc.SegcamError, match="no weights named teacher"):
+        sc.load_network(tmp_path / "whole.pth", "cpu", weights="teacher")
 
 
 def test_a_moving_average_and_what_training_keeps_are_no_second_network(
