@@ -87,11 +87,16 @@ class Analysis:
         crop = parse_crop(self.wishes.crop, cine)
         for number in numbers:
             masks = {index: truth.mask(number, index) if truth else None for index in self.classes}
-            for explanation in self.of_frame(cine[number], cine.value_range, crop, masks):
+            for explanation in self.of_frame(cine[number], cine.value_range, crop, masks, cine.pixel_aspect):
                 yield number, explanation
 
     def of_frame(
-        self, frame: Frame, value_range: tuple[float, float], crop: Crop | None, truth: TrueMasks
+        self,
+        frame: Frame,
+        value_range: tuple[float, float],
+        crop: Crop | None,
+        truth: TrueMasks,
+        pixel_aspect: float,
     ) -> Iterator[Explanation]:
         """Each method's explanation of each class of one frame; it ends early when cancelled.
 
@@ -100,6 +105,7 @@ class Analysis:
             value_range: as for ``Explainer``.
             crop: as for ``Explainer``.
             truth: for each of the classes.
+            pixel_aspect: as for ``Explainer``.
 
         Raises:
             SegcamError: if the frame or its truth does not go with the network.
@@ -112,7 +118,7 @@ class Analysis:
                 if self._cancelled():
                     return
                 try:
-                    explanations = explainer.compare(frame, together, value_range, crop)
+                    explanations = explainer.compare(frame, together, value_range, crop, pixel_aspect)
                 except Cancelled:
                     return
                 for explanation in explanations:

@@ -159,7 +159,7 @@ def _frames(
     crop = parse_crop(analysis.wishes.crop, cine)
     for number, frame in enumerate(cine):
         masks = {index: truth.mask(number, index) if truth else None for index in analysis.classes}
-        explanations = list(analysis.of_frame(frame, cine.value_range, crop, masks))
+        explanations = list(analysis.of_frame(frame, cine.value_range, crop, masks, cine.pixel_aspect))
         truths = [masks.get(one.target.class_index, masks.get(None)) for one in explanations]
         yield _FrameResult(number, frame, explanations, truths)
 

@@ -182,7 +182,8 @@ def _announce(analysis: Analysis, cine: Cine, numbers: Sequence[int], console: C
         if not isinstance(explainer.method, SlowMethod):
             runs += 1
             continue
-        cost = explainer.estimate(cine[numbers[0]], cine.value_range, parse_crop(analysis.wishes.crop, cine))
+        crop = parse_crop(analysis.wishes.crop, cine)
+        cost = explainer.estimate(cine[numbers[0]], cine.value_range, crop, cine.pixel_aspect)
         times = len(numbers) * len(analysis.classes)
         console.print(
             f"{explainer.method.title}{_preview(explainer)}: {cost.forwards * times} runs of the network, "

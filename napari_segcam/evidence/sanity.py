@@ -63,7 +63,7 @@ def sanity(
         shuffled = Explainer(
             network, explainer.method.name, tuple(explanation.heatmaps), explanation.threshold, explainer.patience
         )
-        heatmaps = shuffled(frame, target, value_range, crop).heatmaps
+        heatmaps = shuffled(frame, target, value_range, crop, geometry.pixel_aspect).heatmaps
         for name, heatmap in explanation.heatmaps.items():
             if heatmap.reason is None and heatmaps[name].reason is None:
                 correlation = spearman(heatmap.values, heatmaps[name].values)

@@ -94,7 +94,8 @@ def views(
     masks = [explanation.found]
     correlations: dict[str, list[float]] = {name: [] for name in explanation.heatmaps}
     for number, view in enumerate(VIEWS[1:], start=1):
-        seen = explainer(view.of(frame, levels), _target(explanation, view), levels, crop)
+        target = _target(explanation, view)
+        seen = explainer(view.of(frame, levels), target, levels, crop, geometry.pixel_aspect)
         masks.append(view.put_back(seen.found).astype(bool))
         for name, heatmap in explanation.heatmaps.items():
             if heatmap.reason is None and seen.heatmaps[name].reason is None:

@@ -115,6 +115,7 @@ class Explainer:
         target: Target | None = None,
         value_range: tuple[float, float] | None = None,
         crop: Crop | None = None,
+        pixel_aspect: float = 1.0,
     ) -> Explanation:
         """Explain one frame: one forward pass and, where stages are selected, one backward pass.
 
@@ -125,12 +126,15 @@ class Explainer:
             value_range: the frame's values that mean black and white, as ``Cine.value_range`` knows them.
             crop: rows and columns that the network sees, as ``ScanRegion.crop`` knows them; by default all. What comes
                 back lies on the whole frame, and outside of the crop nothing is found: background and no heat.
+            pixel_aspect: height of a pixel by its width, as ``Cine.pixel_aspect`` knows it: the network sees the frame
+                in its true shape, unless its model card stretches every frame to one size. What comes back lies on the
+                frame's own pixels.
 
         Raises:
             SegcamError: if the frame does not go with the network, or the target or the crop not with the frame.
             Cancelled: once ``patience`` says so.
         """
-        return self.compare(frame, [target or Target()], value_range, crop)[0]
+        return self.compare(frame, [target or Target()], value_range, crop, pixel_aspect)[0]
 
     def compare(
         self,
@@ -138,13 +142,14 @@ class Explainer:
         targets: Sequence[Target],
         value_range: tuple[float, float] | None = None,
         crop: Crop | None = None,
+        pixel_aspect: float = 1.0,
     ) -> list[Explanation]:
         """Explain several targets of one frame: they share the forward pass, and each costs one backward pass.
 
         Raises:
             SegcamError: as for a single target.
         """
-        return self._explain([frame], [targets], value_range, crop)[0]
+        return self._explain([frame], [targets], value_range, crop, pixel_aspect)[0]
 
     def each(
         self,
@@ -153,6 +158,7 @@ class Explainer:
         value_range: tuple[float, float] | None = None,
         batch: int | None = None,
         crop: Crop | None = None,
+        pixel_aspect: float = 1.0,
     ) -> Iterator[Explanation]:
         """Explain frames of one shape in batches, in order; every one as if it had been alone.
 
@@ -163,6 +169,7 @@ class Explainer:
             batch: frames per pass; by default as many as pay on the device. A network whose frames would change each
                 other's results gets one at a time, whatever is wanted.
             crop: as for a single frame, the same for all.
+            pixel_aspect: as for a single frame, the same for all.
 
         Raises:
             SegcamError: as for a single frame.
@@ -176,10 +183,17 @@ class Explainer:
                 chunk += islice(waiting, batch - 1)
             batch = min(batch, self._thrift.largest_batch or batch)
             targets = [[target_of(number)] for number, _ in chunk]
-            for (explanation,) in self._explain([frame for _, frame in chunk], targets, value_range, crop):
+            of_chunk = [frame for _, frame in chunk]
+            for (explanation,) in self._explain(of_chunk, targets, value_range, crop, pixel_aspect):
                 yield explanation
 
-    def estimate(self, frame: Frame, value_range: tuple[float, float] | None = None, crop: Crop | None = None) -> Cost:
+    def estimate(
+        self,
+        frame: Frame,
+        value_range: tuple[float, float] | None = None,
+        crop: Crop | None = None,
+        pixel_aspect: float = 1.0,
+    ) -> Cost:
         """What one target of a frame would cost; it takes a few runs of the network to tell.
 
         For a slow method, which may run the network hundreds of times, this is worth knowing before it starts.
@@ -190,10 +204,10 @@ class Explainer:
         """
         if not isinstance(self.method, SlowMethod):
             start = time.perf_counter()
-            self(frame, Target(region="image"), value_range, crop)
+            self(frame, Target(region="image"), value_range, crop, pixel_aspect)
             return Cost(1, time.perf_counter() - start)
         with self.network.lock, self._thrift.context():
-            batch = self._begin([frame], value_range, crop)
+            batch = self._begin([frame], value_range, crop, pixel_aspect)
             return Cost(1, 0.0) + self._runner.cost(batch.x, batch.run)
 
     def _explain(
@@ -202,10 +216,11 @@ class Explainer:
         targets: Sequence[Sequence[Target]],
         value_range: tuple[float, float] | None,
         crop: Crop | None,
+        pixel_aspect: float,
     ) -> list[list[Explanation]]:
         """Explain frames of one shape in as large batches as fit the device: ``[frame][target]``."""
         try:
-            return self._explain_batch(frames, targets, value_range, crop)
+            return self._explain_batch(frames, targets, value_range, crop, pixel_aspect)
         except TooLittleMemory:
             if len(frames) == 1:
                 with self.network.lock:
@@ -215,7 +230,11 @@ class Explainer:
         # Outside of the handler, whose traceback would keep alive the tensors that did not fit.
         size = self._thrift.halve(len(frames)) if len(frames) > 1 else 1
         parts = [slice(at, at + size) for at in range(0, len(frames), size)]
-        return [done for part in parts for done in self._explain(frames[part], targets[part], value_range, crop)]
+        return [
+            done
+            for part in parts
+            for done in self._explain(frames[part], targets[part], value_range, crop, pixel_aspect)
+        ]
 
     def _explain_batch(
         self,
@@ -223,11 +242,12 @@ class Explainer:
         targets: Sequence[Sequence[Target]],
         value_range: tuple[float, float] | None,
         crop: Crop | None,
+        pixel_aspect: float,
     ) -> list[list[Explanation]]:
         """One forward pass for all frames, and one backward pass for each target."""
         with self.network.lock, self._thrift.context():
             columns = list(zip(*targets, strict=True))
-            batch = self._begin(frames, value_range, crop)
+            batch = self._begin(frames, value_range, crop, pixel_aspect)
             if self.patience.cancelled is not None and self.patience.cancelled():
                 raise Cancelled
             explained = [
@@ -236,9 +256,16 @@ class Explainer:
             ]
         return [list(of_frame) for of_frame in zip(*explained, strict=True)]
 
-    def _begin(self, frames: Sequence[Frame], value_range: tuple[float, float] | None, crop: Crop | None) -> _Batch:
+    def _begin(
+        self,
+        frames: Sequence[Frame],
+        value_range: tuple[float, float] | None,
+        crop: Crop | None,
+        pixel_aspect: float,
+    ) -> _Batch:
+        card, stride = self.network.card, self.network.stride
         inputs, geometries = zip(
-            *(prepare(frame, self.network.card, self.network.stride, value_range, crop) for frame in frames),
+            *(prepare(frame, card, stride, value_range, crop, pixel_aspect) for frame in frames),
             strict=True,
         )
         if any(geometry != geometries[0] for geometry in geometries):

@@ -46,6 +46,8 @@ def provenance_of(
         "classes_overlap": network.classes_overlap,
         "frame_shape": list(geometry.frame_shape),
         "crop": list(geometry.crop) if geometry.crop else None,
+        "pixel_aspect": geometry.pixel_aspect,
+        "content_shape": list(geometry.content_shape),
         "input_shape": list(geometry.input_shape),
         "device": str(thrift.device),
         "precision": "bfloat16 autocast" if autocast else str(network.dtype).removeprefix("torch."),

@@ -50,7 +50,7 @@ class WhatIf:
             )
         geometry = explanation.segmentation.geometry
         crop = geometry.window if geometry.crop else None
-        x, prepared = prepare(frame, network.card, network.stride, value_range, crop)
+        x, prepared = prepare(frame, network.card, network.stride, value_range, crop, geometry.pixel_aspect)
         if prepared != geometry:
             raise SegcamError("The frame does not lie in the network's input as it did when it was explained.")
         self.network, self.explanation, self._cancelled = network, explanation, cancelled

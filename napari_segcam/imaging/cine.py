@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.plausibility import is_possible_rate, is_possible_spacing
+from napari_segcam.imaging.plausibility import is_possible_rate, is_possible_spacing, is_square
 from napari_segcam.imaging.value_range import (
     SMALLEST_SHARE,
     Spread,
@@ -29,7 +29,6 @@ from napari_segcam.imaging.value_range import (
 Frame = NDArray[np.generic]
 
 _SAMPLED_FRAMES = 5
-_SQUARE = 0.02  # closer than that, pixels are square
 _SET_IT = "If that is wrong, set the value range."
 
 
@@ -151,10 +150,11 @@ class Cine(ABC):
             yield f"A pixel spacing of {row:g} × {column:g} mm cannot be: it is not used."
 
     def _notes_on_shape(self) -> Iterator[str]:
-        if abs(self.pixel_aspect - 1) > _SQUARE:
+        if not is_square(self.pixel_aspect):
             yield (
-                f"Its pixels are not square ({self.pixel_aspect:.3g} times as high as wide). The viewer shows them in "
-                "their true shape; the network sees them as if they were square."
+                f"Its pixels are not square ({self.pixel_aspect:.3g} times as high as wide). The viewer shows the "
+                "frames in their true shape, and the network sees them so, unless its model card stretches every "
+                "frame to one size."
             )
 
     def _notes_on_range(self) -> Iterator[str]:

@@ -11,11 +11,15 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from napari_segcam.budget import INPUT_PIXELS
 from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.plausibility import is_square
 from napari_segcam.network.model_card import SizeRule
 
 Crop = tuple[slice, slice]
 """Rows and columns of a frame, in its pixels, without the last ones."""
+
+_LONGEST_PIXEL = 1e9  # times as long as wide
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Geometry:
         offset: of the crop within the input.
         crop: top, bottom, left and right of what the network sees of the frame, without the last row and column; None
             where it sees all of it.
+        pixel_aspect: height of the frame's pixels by their width, by which the size rule was followed.
     """
 
     frame_shape: tuple[int, int]
@@ -39,6 +44,7 @@ class Geometry:
     content_shape: tuple[int, int]
     offset: tuple[int, int] = (0, 0)
     crop: tuple[int, int, int, int] | None = None
+    pixel_aspect: float = 1.0
 
     @property
     def window(self) -> Crop:
@@ -162,30 +168,43 @@ class Geometry:
         return (scale[0], scale[1]), (translate[0], translate[1])
 
 
-def lay_out(frame_shape: tuple[int, int], rule: SizeRule, stride: int, crop: Crop | None = None) -> Geometry:
+def lay_out(
+    frame_shape: tuple[int, int], rule: SizeRule, stride: int, crop: Crop | None = None, pixel_aspect: float = 1.0
+) -> Geometry:
     """The geometry that a size rule gives for a frame, or for the crop of it, and a network's stride.
 
+    What is seen comes to lie in its true shape, with square pixels, unless the rule stretches every frame to one size.
+
+    Args:
+        frame_shape: of the whole frame.
+        rule: of the model card.
+        stride: the input's height and width become multiples of this.
+        crop: what the network sees of the frame; by default all.
+        pixel_aspect: height of the frame's pixels by their width.
+
     Raises:
-        SegcamError: if the network does not take the size that the rule asks for, or the crop is empty or reaches out
-            of the frame.
+        SegcamError: if the network does not take the size that the rule asks for, the crop is empty or reaches out of
+            the frame, or no pixel can have such an aspect.
     """
-    if crop is None:
-        return _lay_out_whole(frame_shape, rule, stride)
-    top, bottom, left, right = edges = _edges(crop, frame_shape)
-    geometry = _lay_out_whole((bottom - top, right - left), rule, stride)
+    if not 1 / _LONGEST_PIXEL <= pixel_aspect <= _LONGEST_PIXEL:
+        raise SegcamError(f"A pixel cannot be {pixel_aspect:g} times as high as wide. Correct its aspect ratio.")
+    top, bottom, left, right = edges = (0, frame_shape[0], 0, frame_shape[1])
+    if crop is not None:
+        top, bottom, left, right = edges = _edges(crop, frame_shape)
+    geometry = _lay_out_whole((bottom - top, right - left), rule, stride, pixel_aspect)
     if geometry.frame_shape == frame_shape:
-        return geometry
-    return replace(geometry, frame_shape=frame_shape, crop=edges)
+        return replace(geometry, pixel_aspect=pixel_aspect)
+    return replace(geometry, frame_shape=frame_shape, crop=edges, pixel_aspect=pixel_aspect)
 
 
-def _lay_out_whole(frame_shape: tuple[int, int], rule: SizeRule, stride: int) -> Geometry:
-    height, width = frame_shape
+def _lay_out_whole(frame_shape: tuple[int, int], rule: SizeRule, stride: int, pixel_aspect: float) -> Geometry:
+    height, width = _with_square_pixels(frame_shape, pixel_aspect)
     if rule.rule == "pad":
         padded = (math.ceil(height / stride) * stride, math.ceil(width / stride) * stride)
-        return Geometry(frame_shape, padded, frame_shape)
+        return Geometry(frame_shape, _fitting(padded, pixel_aspect), (height, width))
     if rule.height is None or rule.width is None:
         nearest = (max(1, round(height / stride)) * stride, max(1, round(width / stride)) * stride)
-        return Geometry(frame_shape, nearest, nearest)
+        return Geometry(frame_shape, _fitting(nearest, pixel_aspect), nearest)
     wanted = (rule.height, rule.width)
     if any(length % stride for length in wanted):
         raise SegcamError(
@@ -197,6 +216,25 @@ def _lay_out_whole(frame_shape: tuple[int, int], rule: SizeRule, stride: int) ->
     content = (min(wanted[0], max(1, round(height * zoom))), min(wanted[1], max(1, round(width * zoom))))
     offset = ((wanted[0] - content[0]) // 2, (wanted[1] - content[1]) // 2)
     return Geometry(frame_shape, wanted, content, offset)
+
+
+def _with_square_pixels(shape: tuple[int, int], pixel_aspect: float) -> tuple[int, int]:
+    """The rows and columns of the same picture in square pixels; none is lost, since the coarser axis is enlarged."""
+    height, width = shape
+    if is_square(pixel_aspect):
+        return shape
+    return (round(height * pixel_aspect), width) if pixel_aspect > 1 else (height, round(width / pixel_aspect))
+
+
+def _fitting(input_shape: tuple[int, int], pixel_aspect: float) -> tuple[int, int]:
+    """An input's shape, which pixels far from square must not make too large."""
+    if not is_square(pixel_aspect) and math.prod(input_shape) > INPUT_PIXELS:
+        raise SegcamError(
+            f"The pixels are {pixel_aspect:.3g} times as high as wide: in its true shape the frame would have "
+            f"{input_shape[0]}×{input_shape[1]} pixels, more than a network can see. Correct the pixel spacing in the "
+            "file, or give the model card a size rule with a height and a width."
+        )
+    return input_shape
 
 
 def _edges(crop: Crop, frame_shape: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -9,6 +9,8 @@ _SLOWEST, _FASTEST = 1 / 3600, 10_000.0
 # mm from pixel to pixel: from an electron microscope's to a whole body's.
 _FINEST, _COARSEST = 1e-7, 100.0
 
+_SQUARE = 0.01  # by how much of its width a square pixel's height may differ
+
 
 def is_possible_rate(rate: float) -> bool:
     """Whether frames can follow one another so fast, per second."""
@@ -18,3 +20,8 @@ def is_possible_rate(rate: float) -> bool:
 def is_possible_spacing(spacing_mm: tuple[float, float]) -> bool:
     """Whether pixels can be so far apart, in mm."""
     return all(math.isfinite(distance) and _FINEST <= distance <= _COARSEST for distance in spacing_mm)
+
+
+def is_square(pixel_aspect: float) -> bool:
+    """Whether a pixel counts as square, by its height over its width."""
+    return abs(pixel_aspect - 1) < _SQUARE

@@ -22,6 +22,7 @@ def prepare(
     stride: int,
     value_range: tuple[float, float] | None = None,
     crop: Crop | None = None,
+    pixel_aspect: float = 1.0,
 ) -> tuple[torch.Tensor, Geometry]:
     """Turn a frame into the network's input, as its model card says.
 
@@ -32,13 +33,15 @@ def prepare(
         value_range: the values that mean black and white, beyond which all is black or white; by default what this
             frame by itself shows, so give that of the cine for one of its frames.
         crop: rows and columns that the network sees; all else takes no part, not even in a z-score. By default all.
+        pixel_aspect: height of the frame's pixels by their width; the network sees it in its true shape, unless the
+            card stretches every frame to one size.
 
     Returns:
         The input ``(1, C, H, W)`` float32, and how the frame lies in it. Padding is black.
 
     Raises:
         SegcamError: if the frame's shape, channels or values do not go with the card, or the crop is empty or
-            reaches out of the frame.
+            reaches out of the frame, or no pixel can have such an aspect.
     """
     image = np.asarray(frame)
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (3, 4)) or 0 in image.shape:
@@ -52,7 +55,7 @@ def prepare(
     black, white = value_range or value_range_of(image)
     if not black < white:
         raise SegcamError(f"The value range runs from {black:g} to {white:g}: white must be more than black.")
-    geometry = lay_out((image.shape[0], image.shape[1]), card.size, stride, crop)
+    geometry = lay_out((image.shape[0], image.shape[1]), card.size, stride, crop, pixel_aspect)
     image = image[geometry.window]
     image = image[..., :3] if image.ndim == 3 else image
     values = np.array(image, np.float32) if card.normalisation == "none" else to_unit(image, black, white)

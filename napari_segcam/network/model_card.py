@@ -73,6 +73,9 @@ class SizeRule(_CardPart):
     ``pad``: pixels keep their size, the bottom and right edges are padded to a multiple of the network's stride.
     ``resize``: stretched to ``height`` × ``width``, or to the nearest multiples of the stride where these are absent.
     ``letterbox``: resized into ``height`` × ``width`` with the aspect ratio kept, the rest padded evenly.
+
+    A frame whose pixels are not square is enlarged along their longer side first, so that the network sees its true
+    shape. Only a fixed ``height`` × ``width`` to which all is stretched leaves no room for it.
     """
 
     rule: Literal["pad", "resize", "letterbox"] = "pad"

@@ -97,6 +97,7 @@ def layer_data(cine: Cine) -> tuple[Any, dict[str, Any], str]:
                 "frame_rate": cine.frame_rate,
                 "spacing_mm": cine.spacing_mm,
                 "value_range": cine.value_range,
+                "pixel_aspect": cine.pixel_aspect,
                 "region": cine.region,
             }
         },

@@ -64,6 +64,7 @@ class Source:
         path: the file or folder, where there is one.
         frame_rate: per second, where known.
         value_range_from: who says so.
+        pixel_aspect: height of a pixel by its width, where the spacing does not say.
         is_crop_drawn: whether the crop is what the user has drawn around, not the scan as it was found.
     """
 
@@ -78,6 +79,7 @@ class Source:
     frame_rate: float | None = None
     is_crop_drawn: bool = False
     value_range_from: str = "what was set"
+    pixel_aspect: float | None = None
 
     @classmethod
     def of(cls, image: Image, crop: tuple[slice, slice] | None = None, *, is_crop_drawn: bool = False) -> Source:
@@ -96,6 +98,7 @@ class Source:
             known.get("frame_rate"),
             is_crop_drawn,
             known.get("value_range_from", "what was set"),
+            known.get("pixel_aspect") or _aspect_shown(image),
         )
 
     @cached_property
@@ -118,7 +121,14 @@ class Source:
         if self.value_range is not None:
             cine.set_value_range(*self.value_range, self.value_range_from)
         cine.region = self.region
+        cine.stated_aspect = self.pixel_aspect
         return cine
+
+
+def _aspect_shown(image: Image) -> float:
+    """Height of a pixel by its width, as the layer's scale shows them."""
+    rows, columns = (abs(float(length)) for length in image.scale[-2:])
+    return rows / columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,7 +300,8 @@ class FrameComputer:
     def _explained(self, frame: int, stages: tuple[str, ...], region: NDArray[np.bool_] | None) -> Explanation:
         source = self.plan.source
         explainer = self._explainer(stages)
-        return explainer(source.cine[frame], self._target(region), source.cine.value_range, source.crop)
+        cine = source.cine
+        return explainer(cine[frame], self._target(region), cine.value_range, source.crop, cine.pixel_aspect)
 
     def estimate(self, frame: int, stages: tuple[str, ...]) -> str:
         """What a frame will take, in words.
@@ -298,8 +309,8 @@ class FrameComputer:
         Raises:
             SegcamError: if it cannot be computed at all.
         """
-        source = self.plan.source
-        cost = self._explainer(stages).estimate(source.cine[frame], source.cine.value_range, source.crop)
+        source, cine = self.plan.source, self.plan.source.cine
+        cost = self._explainer(stages).estimate(cine[frame], cine.value_range, source.crop, cine.pixel_aspect)
         return f"{cost.forwards} runs of the network, about {cost.seconds:.0f} s"
 
     def recut(self, segmentation: Segmentation, cut: float) -> tuple[tuple[SparseMask, ...], Finding]:

@@ -19,6 +19,7 @@ import napari_segcam
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import ArrayCine, Cine
 from napari_segcam.viewer.reader import get_reader, layer_data, read_layers
+from napari_segcam.viewer.work import Source
 
 T, Y, X = 5, 12, 20
 DATA = Path(__file__).parents[2] / "../shared/data"
@@ -86,6 +87,7 @@ def test_a_cine_opens_as_a_calibrated_layer(clip):
         "frame_rate": 25.0,
         "spacing_mm": (0.3, 0.2),
         "value_range": (0, 255),
+        "pixel_aspect": pytest.approx(1.5),
         "region": None,
         "value_range_from": "the data type",
         "notes": layer.metadata["segcam_source"]["notes"],
@@ -106,7 +108,13 @@ def test_pixels_that_are_not_square_are_shown_in_their_true_shape(clip, ratio, s
     ((data, meta, _),) = read_layers(str(clip))
     layer = ViewerModel().add_image(data, **meta)
     np.testing.assert_allclose(layer.scale, (1, scale, 1))
+    assert Source.of(layer).cine.pixel_aspect == pytest.approx(scale)
     assert any("not square" in note for note in layer.metadata["segcam_source"]["notes"]) == (scale != 1)
+
+
+def test_a_layer_that_is_shown_stretched_is_computed_as_it_is_shown():
+    layer = ViewerModel().add_image(np.zeros((3, 40, 60), np.uint8), scale=(1, 0.9, 0.6))
+    assert Source.of(layer).cine.pixel_aspect == pytest.approx(1.5)
 
 
 def test_what_is_assumed_of_an_image_is_notified(tmp_path, monkeypatch):
