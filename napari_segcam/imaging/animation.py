@@ -13,6 +13,7 @@ from PIL import Image
 from napari_segcam.budget import refuse_large_frame
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine, Frame, name_of
+from napari_segcam.imaging.deep_png import deep_kind
 from napari_segcam.imaging.stills import StillCine, opened_still
 
 
@@ -20,13 +21,17 @@ def open_still(path: Path) -> Cine:
     """Open a PNG, JPEG, BMP or WebP file: a still, or all pictures that it holds.
 
     Raises:
-        SegcamError: if the file is damaged or of another kind.
+        SegcamError: if the file is damaged or of another kind, or an animation of 16-bit pictures.
     """
     with opened_still(path) as image:
         count = int(getattr(image, "n_frames", 1))
         if count == 1:
             return StillCine(path)
         refuse_large_frame(path.name, (image.height, image.width, len(image.getbands())), frames=count)
+        if image.mode.startswith("I") or deep_kind(path) is not None:
+            raise SegcamError(
+                f"{path.name} is an animation of 16-bit pictures, which is not read. Save its frames as a TIFF file."
+            )
         if image.format == "MPO" and not _are_of_one_size(image, count):
             still = StillCine(path)
             still.notes = (f"The file holds {count} pictures, not all of one size: only the first is read.",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import threading
+import zlib
 from pathlib import Path
 from typing import cast
 
@@ -15,6 +16,7 @@ from napari_segcam.budget import refuse_large_frame
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine, Frame, name_of
 from napari_segcam.imaging.coded_size import refuse_large_picture
+from napari_segcam.imaging.deep_png import GRAY_WITH_ALPHA, deep_kind, read_deep_png
 from napari_segcam.imaging.tiff_budget import refuse_growing
 from napari_segcam.imaging.tiff_pixels import PageReader
 from napari_segcam.imaging.tiff_spacing import spacing_of
@@ -24,7 +26,6 @@ from napari_segcam.optional import needed
 
 # EXIF orientations that turn the picture by a quarter, so that rows become columns.
 _QUARTER_TURNS = range(5, 9)
-_GRAY_WITH_ALPHA = 4  # colour type of PNG
 
 
 class StillCine(Cine):
@@ -48,9 +49,9 @@ class StillCine(Cine):
             # The general method only reads the header; that of PNG decodes the whole image.
             if Image.Image.getexif(image).get(ExifTags.Base.Orientation) in _QUARTER_TURNS:
                 width, height = height, width
-            kind = _deep_kind(path)
+            kind = deep_kind(path)
             self._is_deep_colour = kind is not None  # which Pillow would cut down to 8 bits
-            is_gray = kind == _GRAY_WITH_ALPHA if kind is not None else _is_gray(image)
+            is_gray = kind == GRAY_WITH_ALPHA if kind is not None else _is_gray(image)
             self.frame_shape = (height, width) if is_gray else (height, width, 3)
             self.dtype = np.dtype(np.uint16 if _is_deep(image) or self._is_deep_colour else np.uint8)
         if self._is_deep_colour:
@@ -74,13 +75,9 @@ class StillCine(Cine):
 
     def _deep_colour(self) -> Frame:
         """16-bit colours, or gray with alpha, of a PNG file."""
-        import av
-
         try:
-            with av.open(f"file:{self.path}", format="png_pipe") as container:
-                picture = next(container.decode(video=0))
-                return picture.to_ndarray(format="rgb48le" if self.is_rgb else "gray16le")
-        except (av.FFmpegError, OSError, ValueError, StopIteration) as error:
+            return read_deep_png(self.path)
+        except (OSError, ValueError, zlib.error) as error:
             raise SegcamError(f"{self.path.name} is damaged and cannot be decoded: {error}.") from error
 
     def _refuse_scans(self, image: Image.Image) -> None:
@@ -100,14 +97,6 @@ def opened_still(path: Path) -> Image.Image:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         reason = str(error).rstrip(".")
         raise SegcamError(f"{path.name} cannot be read as a PNG, JPEG, BMP or WebP image: {reason}.") from error
-
-
-def _deep_kind(path: Path) -> int | None:
-    """The colour type of a PNG file of 16-bit colours, or of 16-bit gray with alpha; None of any other file."""
-    with path.open("rb") as file:
-        head = file.read(26)
-    is_deep = head.startswith(b"\x89PNG") and head[12:16] == b"IHDR" and head[24] == 16
-    return head[25] if is_deep and head[25] in (2, _GRAY_WITH_ALPHA, 6) else None
 
 
 def _is_deep(image: Image.Image) -> bool:

@@ -80,3 +80,9 @@ def test_a_webp_still(tmp_path):
     path.write_bytes(path.read_bytes()[:900])
     with pytest.raises(SegcamError, match=r"cut\.webp"):
         open_cine(path)[0]
+
+
+def test_an_animation_of_16_bit_pictures_is_refused(tmp_path):
+    path = write(tmp_path / "deep.png", GRAYS.astype(np.uint16) * 16, duration=40)
+    with pytest.raises(SegcamError, match="16-bit"):
+        open_cine(path)

@@ -183,12 +183,16 @@ def test_a_compression_without_its_package_says_what_to_install(tmp_path, gray):
         open_cine(tmp_path / "lzw.tif")[0]
 
 
-def png_of(values, colour_type):
+PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+
+
+def png_of(values, colour_type, *, interlaced=False):
     """A PNG file of 16 bits, which Pillow cannot write in colour."""
     height, width = values.shape[:2]
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    passes = [values[top::down, left::right] for top, left, down, right in PASSES] if interlaced else [values]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for part in passes if part.size for row in part)
     chunks = [
-        (b"IHDR", struct.pack(">LLBBBBB", width, height, 16, colour_type, 0, 0, 0)),
+        (b"IHDR", struct.pack(">LLBBBBB", width, height, 16, colour_type, 0, 0, interlaced)),
         (b"IDAT", zlib.compress(rows)),
         (b"IEND", b""),
     ]
@@ -206,6 +210,22 @@ def test_16_bit_colours_stay_16_bit(tmp_path, colour_type, samples, white):
     expected = values[..., 0] if samples == 2 else values[..., :3]
     np.testing.assert_array_equal(still[0], expected)
     assert (still.dtype, still.frame_shape, still.value_range) == (np.uint16, expected.shape, (0, white))
+
+
+@pytest.mark.parametrize(("colour_type", "samples"), [(2, 3), (6, 4), (4, 2)])
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (16, 16), (100, 101), (301, 303)])
+def test_interlaced_16_bit_colours(tmp_path, colour_type, samples, size):
+    values = np.random.default_rng(0).integers(0, 65536, (*size, samples)).astype(np.uint16)
+    (tmp_path / "deep.png").write_bytes(png_of(values, colour_type, interlaced=True))
+    expected = values[..., 0] if samples == 2 else values[..., :3]
+    np.testing.assert_array_equal(open_cine(tmp_path / "deep.png")[0], expected)
+
+
+def test_cut_interlaced_16_bit_colours_are_refused(tmp_path):
+    coded = png_of(np.arange(4800, dtype=np.uint16).reshape(40, 40, 3), 2, interlaced=True)
+    (tmp_path / "deep.png").write_bytes(coded[: len(coded) // 2])
+    with pytest.raises(SegcamError, match="damaged"):
+        open_cine(tmp_path / "deep.png")[0]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -1,0 +1,97 @@
+"""PNG files of 16-bit colours, or of 16-bit gray with alpha, which Pillow would cut down to 8 bits."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GRAY_WITH_ALPHA = 4
+_SAMPLES = {2: 3, GRAY_WITH_ALPHA: 2, 6: 4}  # by colour type
+# First row, first column, and steps between rows and between columns of the passes of an interlaced picture.
+_PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+
+
+def deep_kind(path: Path) -> int | None:
+    """The colour type of a PNG file of 16-bit colours, or of 16-bit gray with alpha; None of any other file."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    is_deep = head.startswith(_SIGNATURE[:4]) and head[12:16] == b"IHDR" and head[24] == 16
+    return head[25] if is_deep and head[25] in _SAMPLES else None
+
+
+def read_deep_png(path: Path) -> NDArray[np.uint16]:
+    """The first picture of such a file, ``(Y, X, 3)``, or ``(Y, X)`` of gray with alpha; alpha is dropped.
+
+    FFmpeg decodes. It writes beyond its memory where these pictures are interlaced, so it gets their passes one by one,
+    each as a picture that is not.
+
+    Raises:
+        ValueError: if the file is damaged.
+        OSError: if it cannot be read.
+    """
+    coded = path.read_bytes()
+    width, height, _, kind, _, _, interlaced = struct.unpack_from(">LLBBBBB", coded, 16)
+    if not interlaced:
+        return _decoded(coded, kind)
+    row_bytes = [_row_bytes(width, kind, one) for one in _PASSES]
+    counts = [_count(height, one[0], one[2]) if length else 0 for one, length in zip(_PASSES, row_bytes, strict=True)]
+    sizes = [count * length for count, length in zip(counts, row_bytes, strict=True)]
+    rows = zlib.decompressobj().decompress(b"".join(_chunks(coded, b"IDAT")), sum(sizes))
+    if len(rows) < sum(sizes):
+        raise ValueError("it is cut short")
+    whole = np.zeros((height, width) if kind == GRAY_WITH_ALPHA else (height, width, 3), np.uint16)
+    start = 0
+    for (row, column, down, right), size, count in zip(_PASSES, sizes, counts, strict=True):
+        if size:
+            columns = _count(width, column, right)
+            part = _as_png(rows[start : start + size], count, columns, kind)
+            whole[row::down, column::right] = _decoded(part, kind)
+        start += size
+    return whole
+
+
+def _count(length: int, first: int, step: int) -> int:
+    return max(0, -(-(length - first) // step))
+
+
+def _row_bytes(width: int, kind: int, one: tuple[int, int, int, int]) -> int:
+    """Of a row of a pass, with the byte that names its filter; 0 where it has no columns."""
+    columns = _count(width, one[1], one[3])
+    return 1 + 2 * _SAMPLES[kind] * columns if columns else 0
+
+
+def _chunks(coded: bytes, wanted: bytes) -> Iterator[bytes]:
+    at = len(_SIGNATURE)
+    while at + 12 <= len(coded):
+        length, name = struct.unpack_from(">L4s", coded, at)
+        if name == wanted:
+            yield coded[at + 8 : at + 8 + length]
+        at += 12 + length
+
+
+def _as_png(rows: bytes, height: int, width: int, kind: int) -> bytes:
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">L", len(content)) + name + content + struct.pack(">L", zlib.crc32(name + content))
+
+    head = struct.pack(">LLBBBBB", width, height, 16, kind, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
+    return _SIGNATURE + b"".join(chunk(name, content) for name, content in parts)
+
+
+def _decoded(coded: bytes, kind: int) -> NDArray[np.uint16]:
+    import av
+
+    try:
+        with av.open(io.BytesIO(coded), format="png_pipe") as container:
+            picture = next(container.decode(video=0))
+            pixels: NDArray[np.uint16] = picture.to_ndarray(format="gray16le" if kind == GRAY_WITH_ALPHA else "rgb48le")
+            return pixels
+    except (av.FFmpegError, StopIteration) as error:
+        raise ValueError(str(error)) from error
