@@ -66,3 +66,10 @@ def _of_jpeg_2000(coded: bytes, place: int) -> tuple[int, int, int]:
     width, height, left, top = struct.unpack_from(">IIII", coded, place + 4)
     (samples,) = struct.unpack_from(">H", coded, place + 36)
     return height - top, width - left, samples
+
+
+def transforms_colours(coded: bytes) -> bool:
+    """Whether a JPEG 2000 stream turns what it holds into RGB (ITU-T T.800, A.6.1)."""
+    start = max(0, coded.find(b"\xff\x4f\xff\x51"))
+    at = coded.find(b"\xff\x52", start)  # coding style, in the main header
+    return at >= 0 and coded[at + 8 : at + 9] == b"\x01"

@@ -89,9 +89,9 @@ def _decoded(coded: bytes, kind: int) -> NDArray[np.uint16]:
     import av
 
     try:
-        with av.open(io.BytesIO(coded), format="png_pipe") as container:
+        with av.open(io.BytesIO(coded), "r", format="png_pipe") as container:
             picture = next(container.decode(video=0))
-            pixels: NDArray[np.uint16] = picture.to_ndarray(format="gray16le" if kind == GRAY_WITH_ALPHA else "rgb48le")
-            return pixels
+            form = "gray16le" if kind == GRAY_WITH_ALPHA else "rgb48le"
+            return np.asarray(picture.to_ndarray(format=form), np.uint16)
     except (av.FFmpegError, StopIteration) as error:
         raise ValueError(str(error)) from error

@@ -54,6 +54,7 @@ HEADER_KEYWORDS = (
     *PALETTE_KEYWORDS,
     *CALIBRATION_KEYWORDS,
     *VALUE_KEYWORDS,
+    "HighBit",
     "InstanceNumber",
     "NumberOfFrames",
     "PlanarConfiguration",
@@ -104,6 +105,8 @@ class DicomCine(Cine):
             header.NumberOfFrames = 1  # they are decoded one by one
             notes = [note for note in (located.note, _settle_planes(file, header, located)) if note]
             self._decoder = FrameDecoder(header, photometric, vr)
+            if note := self._decoder.settle_bits(header, read_spans(file, self._spans[0])):
+                notes.append(note)
             self.frame_rate = frame_rate_of(header, notes if len(located.spans) > 1 else [])
             self.spacing_mm = spacing_of(header, notes)
             self.stated_aspect = aspect_of(header)

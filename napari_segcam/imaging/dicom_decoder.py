@@ -11,11 +11,12 @@ from PIL import Image
 from pydicom import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_color_lut, as_pixel_options, get_decoder
-from pydicom.uid import JPEGBaseline8Bit, RLELossless
+from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Frame
-from napari_segcam.imaging.coded_size import refuse_large_picture
+from napari_segcam.imaging.coded_size import refuse_large_picture, transforms_colours
+from napari_segcam.imaging.dicom_bits import PixelBits, pixel_bits
 from napari_segcam.imaging.dicom_values import gray_scale_of
 from napari_segcam.imaging.value_range import range_of_bits
 
@@ -73,6 +74,11 @@ class FrameDecoder:
         self._codecs = [codec for codec in self._decoder.available_plugins if codec != "gdcm"] or ["gdcm"]
         self._is_jpeg = syntax == JPEGBaseline8Bit and photometric in ("RGB", "YBR_FULL", "YBR_FULL_422")
         self._says_rgb = photometric == "RGB"
+        self._leaves_bits = header.BitsStored < header.BitsAllocated and (
+            not syntax.is_encapsulated or syntax == RLELossless
+        )
+        self._bits: PixelBits | None = None
+        self._is_ybr_jpeg_2000 = syntax in (JPEG2000, JPEG2000Lossless) and photometric in ("YBR_FULL", "YBR_FULL_422")
         self._palette = _palette(header) if photometric == "PALETTE COLOR" else None
         self._is_rgb = self._palette is not None or header.SamplesPerPixel == 3
         self._frame_bytes = header.Rows * header.Columns * header.SamplesPerPixel * header.BitsAllocated // 8
@@ -111,6 +117,18 @@ class FrameDecoder:
             pixels = int(self.turned_about) - pixels.astype(np.int32)
         return pixels.astype(self.dtype, copy=False)
 
+    def settle_bits(self, header: Dataset, stored: bytes) -> str | None:
+        """Find out from a frame which bits of the values are the pixel; what is to be said of them.
+
+        Where the codec has no say in it; called before the first frame is decoded.
+        """
+        if not self._leaves_bits:
+            return None
+        self._refuse_bomb(stored)
+        self._options["bits_stored"] = header.BitsAllocated
+        self._bits = pixel_bits(header, self._decoded(stored))
+        return self._bits.note
+
     def _refuse_bomb(self, stored: bytes) -> None:
         """What a codec makes of a stream is the stream's to say, so it is looked at beforehand."""
         if not self._decoder.is_encapsulated:
@@ -140,14 +158,21 @@ class FrameDecoder:
         return pixels
 
     def _decoded(self, stored: bytes) -> NDArray[np.generic]:
+        pixels = self._from_codec(stored)
+        return pixels if self._bits is None else self._bits(pixels)
+
+    def _from_codec(self, stored: bytes) -> NDArray[np.generic]:
         if not self._decoder.is_encapsulated:
             return self._decoder.as_array(stored, index=0, **self._options)[0]
+        options = self._options
+        if self._is_ybr_jpeg_2000 and transforms_colours(stored):  # which makes them RGB, whatever the header says
+            options = {**options, "photometric_interpretation": "YBR_RCT"}
         source = encapsulate([stored], has_bot=False)
         *others, last = self._codecs
         for codec in others:
             with suppress(Exception):  # what one codec cannot decode, the next may
-                return self._decoder.as_array(source, index=0, decoding_plugin=codec, **self._options)[0]
-        return self._decoder.as_array(source, index=0, decoding_plugin=last, **self._options)[0]
+                return self._decoder.as_array(source, index=0, decoding_plugin=codec, **options)[0]
+        return self._decoder.as_array(source, index=0, decoding_plugin=last, **options)[0]
 
 
 def refuse_undecodable(header: Dataset, name: str) -> None:

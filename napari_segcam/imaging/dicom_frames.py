@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import BinaryIO
 
 _ITEM = 0xFFFEE000
@@ -14,6 +16,8 @@ _END_OF_FRAME = b"\xff\xd9"
 _END_SEARCHED = 10
 # JPEG and JPEG-LS, JPEG 2000, and its file format.
 _BEGINNINGS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
+# Between a stream that ends and one that begins, which coded pixels never look like.
+_NEXT_STREAM = re.compile(rb"\xff\xd9\0?(?=\xff\xd8\xff|\xff\x4f\xff\x51)")
 _RUN_LENGTH_HEADER = 64
 
 
@@ -109,6 +113,8 @@ def locate_encapsulated(file: BinaryIO, start: int, file_length: int, frames: in
     if not grouped and rest is None:
         grouped = single if len(fragments) == frames else [tuple(fragments)] if frames in (None, 1) else []
     _refuse_none(len(grouped))
+    if frames is None or len(grouped) < frames:
+        grouped = [span for group in grouped for span in _split_streams(file, group)]
     return Located(grouped, frames)
 
 
@@ -219,6 +225,16 @@ def _grouped_by_end(file: BinaryIO, fragments: list[Span]) -> list[FrameSpans]:
             groups.append(tuple(current))
             current = []
     return groups
+
+
+def _split_streams(file: BinaryIO, spans: FrameSpans) -> list[FrameSpans]:
+    """The frames of a fragment that holds several streams one behind another, against the standard."""
+    if len(spans) > 1:
+        return [spans]
+    coded = read_spans(file, spans)
+    ends = [found.end() for found in _NEXT_STREAM.finditer(coded)] if coded.startswith(_BEGINNINGS) else []
+    places = [0, *ends, len(coded)]
+    return [(Span(spans[0].offset + start, end - start),) for start, end in pairwise(places)]
 
 
 def _refuse_none(found: int) -> None:

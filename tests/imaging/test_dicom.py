@@ -787,3 +787,82 @@ def test_real_stills(name):
     if name == "US1_J2KI":  # the same image as the uncompressed one
         difference = cine[0].astype(int) - open_cine(DATA / "dicom/US1_UNCI.dcm")[0]
         assert np.abs(difference).mean() < 2
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless])
+@pytest.mark.parametrize(("stored", "high"), [(12, 15), (8, 15), (10, 13), (12, 11)])
+@pytest.mark.parametrize("signed", [False, True])
+def test_pixels_are_the_bits_up_to_high_bit(tmp_path, syntax, stored, high, signed):
+    lowest = -(2 ** (stored - 1)) if signed else 0
+    pixels = np.random.default_rng(0).integers(lowest, lowest + 2**stored, (2, Y, X)).astype("i2" if signed else "u2")
+    values = pixels.view("u2") << (high + 1 - stored)
+    data = {}
+    if syntax == RLELossless:
+        data["pixel_data"] = encapsulate(encoded(values, syntax))
+    elif syntax == ExplicitVRBigEndian:
+        data["pixel_data"] = values.astype(">u2").tobytes()
+    path = write_dicom(
+        tmp_path / "bits.dcm",
+        values,
+        syntax=syntax,
+        BitsStored=stored,
+        HighBit=high,
+        PixelRepresentation=int(signed),
+        **data,
+    )
+    cine = open_cine(path)
+    np.testing.assert_array_equal(np.stack(list(cine)), pixels)
+    assert any("bits" in note for note in cine.notes) == (high >= stored)
+
+
+def test_a_high_bit_that_the_values_belie_is_not_used(tmp_path):
+    pixels = noise(2, Y, X, dtype=np.uint16) >> 4
+    path = write_dicom(tmp_path / "bits.dcm", pixels, BitsStored=12, HighBit=15)
+    np.testing.assert_array_equal(np.stack(list(open_cine(path))), pixels)
+
+
+def test_values_beyond_the_stated_bits_are_said(tmp_path):
+    pixels = noise(2, Y, X, dtype=np.uint16)
+    cine = open_cine(write_dicom(tmp_path / "bits.dcm", pixels, BitsStored=12, HighBit=11))
+    np.testing.assert_array_equal(np.stack(list(cine)), pixels & 0xFFF)
+    assert any("more than the 12 bits" in note for note in cine.notes)
+
+
+@pytest.mark.parametrize("promised", [None, T])
+@pytest.mark.parametrize("form", ["JPEG", "JPEG2000"])
+def test_several_streams_in_one_fragment_are_frames(tmp_path, form, promised):
+    frames = np.stack([np.full((Y, X), 40 * index, np.uint8) for index in range(T)])
+    streams = []
+    for frame in frames:
+        with io.BytesIO() as stream:
+            options = {"quality": 100} if form == "JPEG" else {"no_jp2": True}
+            Image.fromarray(frame).save(stream, form, **options)
+            streams.append(stream.getvalue())
+    streams = [stream + b"\0" * (len(stream) % 2) for stream in streams]
+    syntax = JPEGBaseline8Bit if form == "JPEG" else JPEG2000
+    path = write_dicom(
+        tmp_path / "one.dcm",
+        frames,
+        syntax=syntax,
+        pixel_data=encapsulate([b"".join(streams)]),
+        NumberOfFrames=promised,
+    )
+    cine = open_cine(path)
+    assert len(cine) == T
+    np.testing.assert_allclose(np.stack(list(cine)), frames, atol=1)
+
+
+@pytest.mark.parametrize("photometric", ["RGB", "YBR_RCT", "YBR_FULL", "YBR_FULL_422"])
+def test_a_jpeg_2000_stream_that_turns_its_colours_into_rgb(tmp_path, photometric):
+    frames = noise(1, Y, X, 3)
+    with io.BytesIO() as stream:
+        Image.fromarray(frames[0]).save(stream, "JPEG2000", no_jp2=True, mct=1, irreversible=False)
+        data = encapsulate([stream.getvalue()])
+    path = write_dicom(
+        tmp_path / "colours.dcm",
+        frames,
+        syntax=JPEG2000Lossless,
+        pixel_data=data,
+        PhotometricInterpretation=photometric,
+    )
+    np.testing.assert_array_equal(open_cine(path)[0], frames[0])
