@@ -9,7 +9,7 @@ from typing import Any
 from pydicom import Dataset
 from pydicom.tag import Tag
 
-from napari_segcam.imaging.plausibility import is_possible_rate
+from napari_segcam.imaging.plausibility import is_possible_aspect, is_possible_rate
 
 # What the functions below look at, so that a reader can skip all else.
 CALIBRATION_KEYWORDS = (
@@ -33,7 +33,6 @@ _ENHANCED_US_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
 # What an ultrasound frame can be in mm, from a vessel seen from within to a whole abdomen; few pixels tell nothing.
 _SMALLEST, _LARGEST, _LARGEST_PIXEL = 4.0, 1000.0, 5.0
 _MANY_PIXELS = 100
-_LARGEST_ASPECT = 10.0
 
 
 def frame_rate_of(header: Dataset, notes: list[str]) -> float | None:
@@ -129,7 +128,7 @@ def aspect_of(header: Dataset) -> float | None:
     if len(ratio) != 2 or not all(map(_usable, ratio)):
         return None
     aspect = ratio[0] / ratio[1]
-    return aspect if 1 / _LARGEST_ASPECT <= aspect <= _LARGEST_ASPECT else None
+    return aspect if is_possible_aspect(aspect) else None
 
 
 def _pixel_spacing(header: Dataset) -> tuple[float, float] | None:

@@ -9,6 +9,7 @@ _SLOWEST, _FASTEST = 1 / 3600, 10_000.0
 # mm from pixel to pixel: from an electron microscope's to a whole body's.
 _FINEST, _COARSEST = 1e-7, 100.0
 
+_LONGEST_PIXEL = 10.0  # times as long as wide
 _SQUARE = 0.01  # by how much of its width a square pixel's height may differ
 
 
@@ -20,6 +21,11 @@ def is_possible_rate(rate: float) -> bool:
 def is_possible_spacing(spacing_mm: tuple[float, float]) -> bool:
     """Whether pixels can be so far apart, in mm."""
     return all(math.isfinite(distance) and _FINEST <= distance <= _COARSEST for distance in spacing_mm)
+
+
+def is_possible_aspect(pixel_aspect: float) -> bool:
+    """Whether a pixel can be so many times as high as wide."""
+    return 1 / _LONGEST_PIXEL <= pixel_aspect <= _LONGEST_PIXEL
 
 
 def is_square(pixel_aspect: float) -> bool:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.imaging.geometry import Geometry, lay_out
+from napari_segcam.imaging.opening import open_cine
 from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.model_card import ModelCard, SizeRule
 
@@ -58,3 +59,81 @@ def test_a_cine_says_the_shape_and_that_it_is_followed():
     assert not any(
         "not square" in note for note in ArrayCine(np.zeros((60, 80), np.uint8), spacing_mm=(0.3, 0.301)).notes
     )
+
+
+# ── research files ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+STORED = np.random.default_rng(1).integers(0, 256, (40, 30, 5), dtype=np.uint8)  # along the rows, down, through frames
+
+
+def nifti(path, steps, units=("mm", "unknown"), array=STORED):
+    nibabel = pytest.importorskip("nibabel")
+    image = nibabel.Nifti1Image(array, np.diag([-1.0, -1, 1, 1]))
+    image.header.set_zooms(steps)
+    image.header.set_xyzt_units(*units)
+    nibabel.save(image, path)
+    return open_cine(path)
+
+
+def metaimage(path, spacing):
+    header = (
+        f"ObjectType = Image\nNDims = 3\nDimSize = 40 30 5\nElementType = MET_UCHAR\n{spacing}ElementDataFile = LOCAL\n"
+    )
+    path.write_bytes(header.encode() + STORED.tobytes(order="F"))
+    return open_cine(path)
+
+
+def nrrd_file(path, header):
+    nrrd = pytest.importorskip("nrrd")
+    nrrd.write(str(path), STORED, header)
+    return open_cine(path)
+
+
+def test_the_shape_is_known_where_the_unit_is_not(tmp_path):
+    bare = nifti(tmp_path / "a.nii", (0.3, 0.4, 1), ("unknown", "unknown"))
+    far = nifti(tmp_path / "b.nii", (300, 400, 1), ("unknown", "unknown"))  # micrometres, perhaps
+    assert far.spacing_mm is None
+    assert bare.pixel_aspect == pytest.approx(4 / 3)
+    assert far.pixel_aspect == pytest.approx(4 / 3)
+    assert nrrd_file(tmp_path / "c.nrrd", {"spacings": [300, 400, 1]}).pixel_aspect == pytest.approx(4 / 3)
+    angles = nrrd_file(tmp_path / "d.nrrd", {"spacings": [0.5, 0.1, 1], "units": ["deg", "mm", ""]})
+    assert (angles.spacing_mm, angles.pixel_aspect) == (None, 1)
+    assert any("deg" in note for note in angles.notes)
+
+
+@pytest.mark.parametrize(
+    ("write", "told", "are_slices", "note"),
+    [
+        (nifti, ((0.3, 0.3, 0.8),), True, "slices of a volume, not moments"),
+        (nifti, ((0.3, 0.3, 1),), False, "does not say"),
+        (nifti, ((0.3, 0.3, 1, 0.04), ("mm", "sec"), STORED[:, :, None]), False, ""),
+        (metaimage, ("ElementSpacing = 0.3 0.3 0.8\n",), True, "slices of a volume, not moments"),
+        (metaimage, ("ElementSpacing = 0.3 0.3 1\n",), False, "does not say"),
+        (metaimage, ("",), False, "does not say"),
+        (nrrd_file, ({"kinds": ["space"] * 3, "spacings": [0.3, 0.3, 1]},), True, "slices of a volume, not moments"),
+        (nrrd_file, ({"spacings": [0.3, 0.3, 0.8], "units": ["mm"] * 3},), True, "slices of a volume, not moments"),
+        (nrrd_file, ({"spacings": [0.3, 0.3, 40], "units": ["mm", "mm", "ms"]},), False, ""),
+        (nrrd_file, ({"kinds": ["domain", "domain", "time"]},), False, ""),
+        (nrrd_file, ({"spacings": [0.3, 0.3, 0.8]},), False, "does not say"),
+    ],
+)
+def test_slices_of_a_volume_are_not_moments_in_time(tmp_path, write, told, are_slices, note):
+    suffix = {nifti: "nii", metaimage: "mha", nrrd_file: "nrrd"}[write]
+    cine = write(tmp_path / f"a.{suffix}", *told)
+    assert len(cine) == 5
+    assert cine.are_slices is are_slices
+    if are_slices:
+        assert cine.frame_rate is None
+        said = open_cine(f"{tmp_path / f'a.{suffix}'}::XYT")
+        assert not said.are_slices
+        assert not any("moments" in each for each in said.notes)
+    found = [each for each in cine.notes if "moments" in each]
+    assert len(found) == bool(note)
+    assert all(note in each for each in found)
+
+
+def test_a_still_is_no_volume(tmp_path):
+    still = nifti(tmp_path / "a.nii", (0.3, 0.3, 0.8), array=STORED[:, :, :1])
+    assert (len(still), still.are_slices) == (1, False)
+    assert not any("moments" in note for note in still.notes)

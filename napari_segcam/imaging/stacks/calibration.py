@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from napari_segcam.imaging.plausibility import is_possible_aspect
+
 _MM = {"m": 1000.0, "cm": 10.0, "mm": 1.0, "um": 1e-3, "µm": 1e-3, "micron": 1e-3, "nm": 1e-6}
 _SECONDS = {"s": 1.0, "sec": 1.0, "ms": 1e-3, "msec": 1e-3, "us": 1e-6, "usec": 1e-6, "µs": 1e-6}
 # A pixel of ultrasound: from acoustic microscopy to a picture that was shrunk.
@@ -33,6 +35,29 @@ def spacing_in_mm(steps: Sequence[float], unit: str | None) -> tuple[tuple[float
         return None, f"The header's spacing of {rows:g} × {columns:g} mm cannot be: the pixels count as uncalibrated."
     note = "" if unit else f"The header gives the spacing without a unit: {rows:.4g} × {columns:.4g} mm is assumed."
     return (rows, columns), note
+
+
+def aspect_of(steps: Sequence[float], unit: str | None) -> float | None:
+    """Height of a pixel by its width, which a header tells even where the unit of both is unknown; else None.
+
+    Args:
+        steps: from row to row and from column to column.
+        unit: of both, None where the file does not say.
+    """
+    if any(not math.isfinite(step) or step == 0 for step in steps) or not (unit is None or is_length(unit)):
+        return None
+    aspect = abs(steps[0] / steps[1])
+    return aspect if is_possible_aspect(aspect) else None
+
+
+def is_length(unit: str) -> bool:
+    """Whether a header's unit is one of space."""
+    return unit in _MM
+
+
+def is_time(unit: str) -> bool:
+    """Whether a header's unit is one of time."""
+    return unit in _SECONDS
 
 
 def rate_of(step: float, unit: str | None) -> float | None:

@@ -10,9 +10,10 @@ import numpy as np
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.file_part import FilePart
 from napari_segcam.imaging.stacks.axes import Axes, guessed_axes, said_axes
-from napari_segcam.imaging.stacks.calibration import spacing_in_mm
+from napari_segcam.imaging.stacks.calibration import aspect_of, spacing_in_mm
 from napari_segcam.imaging.stacks.orientation import oriented
 from napari_segcam.imaging.stacks.samples import Layout, Packing, refuse_special, samples
+from napari_segcam.imaging.stacks.slices import has_distance, note_on_slices
 from napari_segcam.imaging.stacks.stack import StackCine
 
 _TYPES = {
@@ -25,7 +26,7 @@ _HERE = "LOCAL"
 
 
 def open_metaimage(part: FilePart) -> StackCine:
-    """Open a MetaImage file as a cine: the first axis runs along the rows, the second down, the third in time.
+    """Open a MetaImage file as a cine: the first axis runs along the rows, the second down, the third over frames.
 
     Raises:
         SegcamError: if the header is damaged, the pixels are missing, or it is no frame or sequence of frames.
@@ -57,7 +58,12 @@ def open_metaimage(part: FilePart) -> StackCine:
     if not part.axes and matrix.size == len(shape) ** 2:
         directions = [_in_patient(vector) for vector in matrix.reshape(len(shape), -1)]
         axes, note = oriented(axes, directions, part.displayed, path.name)
-    spacing, unsure = spacing_in_mm([steps[axes.letters.index(letter)] for letter in "YX"], "mm")
+    sides = [steps[axes.letters.index(letter)] for letter in "YX"]
+    spacing, unsure = spacing_in_mm(sides, "mm")
+    are_slices: bool | None = False
+    if "T" in axes.letters and not part.axes:
+        are_slices = has_distance(steps[axes.letters.index("T")]) or None
+    of_slices = note_on_slices(are_slices, path.name, axes.letters)
     if channels > 1:
         if channels not in (3, 4):
             raise SegcamError(f"{path.name} holds {channels} values a pixel: gray has 1, and colours have 3 or 4.")
@@ -70,7 +76,9 @@ def open_metaimage(part: FilePart) -> StackCine:
         samples(data, offset, layout, packing),
         axes,
         spacing_mm=spacing,
-        notes=tuple(filter(None, (unsure, note))),
+        aspect=aspect_of(sides, "mm"),
+        are_slices=bool(are_slices),
+        notes=tuple(filter(None, (unsure, note, of_slices))),
     )
 
 

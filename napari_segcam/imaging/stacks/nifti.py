@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.file_part import FilePart
 from napari_segcam.imaging.stacks.axes import Axes, guessed_axes, said_axes
-from napari_segcam.imaging.stacks.calibration import rate_of, spacing_in_mm
+from napari_segcam.imaging.stacks.calibration import aspect_of, rate_of, spacing_in_mm
 from napari_segcam.imaging.stacks.orientation import oriented
 from napari_segcam.imaging.stacks.samples import Layout, samples
+from napari_segcam.imaging.stacks.slices import has_distance, note_on_slices
 from napari_segcam.imaging.stacks.stack import StackCine
 
 _LENGTHS = {"meter": "m", "mm": "mm", "micron": "um"}
@@ -48,10 +49,15 @@ def open_nifti(part: FilePart) -> StackCine:
     note = ""
     if not part.axes:
         axes, note = oriented(axes, directions, part.displayed, path.name)
+    are_slices: bool | None = False
+    if "T" in axes.letters[:3] and not part.axes:  # the standard has space there, and time after it
+        are_slices = has_distance(steps[axes.letters.index("T")]) or None
+    of_slices = note_on_slices(are_slices, path.name, axes.letters)
     if dtype.names:  # colours, as a record of bytes
         shape, dtype = (len(dtype.names), *shape), np.dtype(np.uint8)
         axes, steps = Axes("C" + axes.letters, axes.turned), [1.0, *steps]
-    spacing, unsure = spacing_in_mm([steps[axes.letters.index(letter)] for letter in "YX"], _LENGTHS.get(lengths))
+    sides = [steps[axes.letters.index(letter)] for letter in "YX"]
+    spacing, unsure = spacing_in_mm(sides, _LENGTHS.get(lengths))
     frame_rate = None
     if "T" in axes.letters[3:]:
         frame_rate = rate_of(steps[axes.letters.index("T")], _TIMES.get(times))
@@ -63,7 +69,9 @@ def open_nifti(part: FilePart) -> StackCine:
         intercept=intercept,
         frame_rate=frame_rate,
         spacing_mm=spacing,
-        notes=tuple(filter(None, (unsure, note))),
+        aspect=aspect_of(sides, _LENGTHS.get(lengths)),
+        are_slices=bool(are_slices),
+        notes=tuple(filter(None, (unsure, note, of_slices))),
     )
 
 

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.file_part import FilePart
 from napari_segcam.imaging.stacks.axes import Axes, guessed_axes, said_axes
-from napari_segcam.imaging.stacks.calibration import rate_of, spacing_in_mm
+from napari_segcam.imaging.stacks.calibration import aspect_of, is_length, is_time, rate_of, spacing_in_mm
 from napari_segcam.imaging.stacks.orientation import oriented
 from napari_segcam.imaging.stacks.samples import Layout, Packing, refuse_special, samples
+from napari_segcam.imaging.stacks.slices import has_distance, note_on_slices
 from napari_segcam.imaging.stacks.stack import StackCine
 
 _TYPES = {
@@ -72,12 +73,18 @@ def open_nrrd(part: FilePart) -> StackCine:
         directions = [_to_lps(vector, str(header["space"])) for vector in vectors]
         axes, note = oriented(axes, directions, part.displayed, path.name)
     row, column = (axes.letters.index(letter) for letter in "YX")
-    unit = (spaces[0] if spaces else "mm") if "space" in header else (units[row] or None)
-    spacing, unsure = spacing_in_mm([float(np.linalg.norm(vectors[at])) for at in (row, column)], unit)
-    frame_rate = None
+    own = units[row] if units[row] == units[column] else f"{units[row]} and {units[column]}"
+    unit = (spaces[0] if spaces else "mm") if "space" in header else (own or None)
+    sides = [float(np.linalg.norm(vectors[at])) for at in (row, column)]
+    spacing, unsure = spacing_in_mm(sides, unit)
+    frame_rate: float | None = None
+    are_slices: bool | None = False
     if "T" in axes.letters:
         at = axes.letters.index("T")
-        frame_rate = rate_of(float(np.linalg.norm(vectors[at])), units[at])
+        step = float(np.linalg.norm(vectors[at]))
+        frame_rate = rate_of(step, units[at])
+        are_slices = False if part.axes else _are_slices(kinds[at], units[at], step, in_space="space" in header)
+    of_slices = note_on_slices(are_slices, path.name, axes.letters)
     layout = Layout(shape, dtype)
     data, offset = _pixels(path, header, end, layout)
     return StackCine(
@@ -86,7 +93,9 @@ def open_nrrd(part: FilePart) -> StackCine:
         axes,
         frame_rate=frame_rate,
         spacing_mm=spacing,
-        notes=tuple(filter(None, (unsure, note))),
+        aspect=aspect_of(sides, unit),
+        are_slices=bool(are_slices),
+        notes=tuple(filter(None, (unsure, note, of_slices))),
     )
 
 
@@ -113,6 +122,15 @@ def _axes(shape: tuple[int, ...], kinds: list[str], name: str) -> Axes:
     for at, letter in zip(left, rest.letters, strict=True):
         letters[at] = letter
     return Axes("".join(letters))
+
+
+def _are_slices(kind: str, unit: str, step: float, *, in_space: bool) -> bool | None:
+    """Whether the axis of the frames lies in space by its kind, its unit or its direction; None if nothing says so."""
+    if kind in _IN_TIME or is_time(unit):
+        return False
+    if kind == "space" or is_length(unit) or (in_space and has_distance(step)):
+        return True
+    return None
 
 
 def _to_lps(vector: NDArray[np.float64], space: str) -> NDArray[np.float64]:

@@ -27,6 +27,8 @@ class StackCine(Cine):
         intercept: what is then added.
         frame_rate: per second, where known.
         spacing_mm: of rows and of columns, where known.
+        aspect: height of a pixel by its width, where known.
+        are_slices: whether the frames are slices of a volume rather than moments in time.
         notes: what was assumed of it.
 
     Raises:
@@ -46,6 +48,8 @@ class StackCine(Cine):
         intercept: float = 0.0,
         frame_rate: float | None = None,
         spacing_mm: tuple[float, float] | None = None,
+        aspect: float | None = None,
+        are_slices: bool = False,
         notes: tuple[str, ...] = (),
     ) -> None:
         self.path, self.name = path, name or name_of(path)
@@ -62,6 +66,7 @@ class StackCine(Cine):
         refuse_large_frame(path.name, self.frame_shape, dtype.itemsize, self._frames)
         self.dtype = self._scaled(np.empty(0, dtype.newbyteorder("="))).dtype
         self.frame_rate, self.spacing_mm = frame_rate, spacing_mm
+        self.stated_aspect, self.are_slices = aspect, are_slices
         self.notes = notes
 
     def __len__(self) -> int:
