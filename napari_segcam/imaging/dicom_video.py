@@ -15,7 +15,7 @@ from pydicom.uid import UID
 
 from napari_segcam.imaging.dicom import HEADER_KEYWORDS, dicom_errors, pixel_element
 from napari_segcam.imaging.dicom_frames import FrameSpans, locate_stream
-from napari_segcam.imaging.dicom_header import frame_rate_of, spacing_of, tissue_region_of
+from napari_segcam.imaging.dicom_header import aspect_of, frame_rate_of, spacing_of, tissue_region_of
 from napari_segcam.imaging.dicom_reading import read_header
 from napari_segcam.imaging.file_kind import HEAD_LENGTH, video_format
 from napari_segcam.imaging.video import VideoCine
@@ -43,6 +43,7 @@ class DicomVideoCine(VideoCine):
             if (header.get("Rows"), header.get("Columns")) == self.frame_shape[:2]:
                 self.spacing_mm = spacing_of(header, notes)
                 self.region = tissue_region_of(header)
+                self.stated_aspect = aspect_of(header) or self.stated_aspect
             self.notes = notes
 
 

@@ -16,6 +16,7 @@ from napari_segcam.budget import FRAME_PIXELS, refuse_large_frame
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine, Frame, name_of
 from napari_segcam.imaging.file_kind import read_head, video_format
+from napari_segcam.imaging.plausibility import is_possible_aspect
 from napari_segcam.imaging.video_end import find_cut
 from napari_segcam.imaging.video_index import OpenContainer, index_frames, video_stream
 from napari_segcam.imaging.video_reader import VideoReader
@@ -29,7 +30,7 @@ class VideoCine(Cine):
 
     Colour frames are RGB, and so are gray scenes in a colour format, since any other frame may hold colour; a gray
     format gives gray. All are uint8: samples of more bits are scaled down. Frames are turned as a rotation in the
-    file says, and their pixels are taken as square.
+    file says, and their pixels have the shape that it gives them.
 
     Opening reads the file once, as a rule without decoding it. The next frame costs one decode, a jump as many as lie
     between the frame and the key frame before it. A bounded number of frames is kept for stepping back, and the
@@ -53,6 +54,7 @@ class VideoCine(Cine):
             index = index_frames(open_container)
             first = VideoReader(open_container, index)
             frame = first.read(0)
+            self.stated_aspect = _pixel_aspect(open_container, is_on_its_side=frame.rotation % 180 != 0)
         except (FFmpegError, OSError, ValueError, LookupError) as error:
             raise SegcamError(f"{path.name} cannot be read as a video: {_in_words(error)}.") from error
         self._pixel_format = "gray" if _is_gray(frame) else "rgb24"
@@ -120,6 +122,16 @@ def open_video(path: Path) -> VideoCine:
         of_all = f" of about {promised}" if cut.whole is not None and promised > len(cine) else ""
         cine.notes = (f"{cut.described} {len(cine)}{of_all} frames can be read.",)
     return cine
+
+
+def _pixel_aspect(open_container: OpenContainer, *, is_on_its_side: bool) -> float | None:
+    """Height of a shown pixel by its width, as the container or the codec gives it; None where neither does."""
+    with open_container() as container:
+        ratio = video_stream(container).sample_aspect_ratio
+    if not ratio:
+        return None
+    aspect = float(ratio if is_on_its_side else 1 / ratio)  # a video gives width by height
+    return aspect if is_possible_aspect(aspect) else None
 
 
 def _promised_frames(open_container: OpenContainer) -> int:

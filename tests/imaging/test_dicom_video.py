@@ -141,3 +141,11 @@ def test_no_file_stays_open_once_the_cine_has_gone(tmp_path):
     del cine
     gc.collect()
     assert len(list(descriptors.iterdir())) <= before
+
+
+def test_the_shape_of_the_pixels_is_that_of_the_header(tmp_path):
+    video = encapsulate([encoded_video("libx264", "mp4")])
+    path = write_dicom(tmp_path / "a.dcm", video, MPEG4HP41, PixelAspectRatio=[4, 3])
+    assert open_cine(path).pixel_aspect == pytest.approx(4 / 3)
+    other = write_dicom(tmp_path / "b.dcm", video, MPEG4HP41, PixelAspectRatio=[4, 3], Rows=2 * Y)
+    assert open_cine(other).pixel_aspect == 1  # the header speaks of other frames

@@ -218,6 +218,29 @@ def test_frames_are_turned_upright(tmp_path):
     np.testing.assert_array_equal(turned[2], np.rot90(in_sequence(path)[2]))
 
 
+@pytest.mark.parametrize(("codec", "name"), [("mpeg4", "a.mp4"), ("libx264", "b.mkv"), ("mjpeg", "c.avi")])
+def test_pixels_have_the_shape_that_the_file_gives_them(tmp_path, codec, name):
+    """A video gives width by height: 3:4 is a pixel that is higher than wide."""
+    with av.open(tmp_path / name, "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = X, Y, "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(3, 4)
+        for frame in scene():
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(stream.encode())
+    cine = open_cine(tmp_path / name)
+    assert cine.pixel_aspect == pytest.approx(4 / 3)
+    assert any("not square (1.33 times as high as wide)" in note for note in cine.notes)
+    if name == "a.mp4":
+        with av.open(tmp_path / name) as read, av.open(tmp_path / "turned.mp4", "w") as written:
+            stream = written.add_stream_from_template(read.streams.video[0])
+            stream.set_display_rotation(90)
+            for packet in read.demux(video=0):
+                packet.stream = stream
+                written.mux(packet)
+        assert open_cine(tmp_path / "turned.mp4").pixel_aspect == pytest.approx(3 / 4)
+
+
 @pytest.mark.parametrize("disposal", [0, 1, 2, [1, 3, 3, 1, 3, 1]])
 def test_gif_frames_are_put_together_as_pillow_does(tmp_path, disposal):
     # Boxes in colours of their own on a still ground: frames are stored as their changes only, with palettes.
