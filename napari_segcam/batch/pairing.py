@@ -95,8 +95,13 @@ def with_truths(images: Sequence[BatchImage], folder: Path, class_names: Sequenc
             stem = _image_stem(mask.name)
             by_path[stem].append(mask)
             by_name[PurePosixPath(stem).name].append(mask)
+    spellings: dict[str, set[str]] = defaultdict(set)  # Case.png and case.png may be two images, each with its mask
+    for image in images:
+        spellings[_stem(image.name)].add(_spelling(image.name))
     paired = [
-        _paired_by_class(image, of_class, len(class_names)) or _paired(image, by_path, by_name) for image in images
+        _paired_by_class(image, of_class, len(class_names))
+        or _paired(image, by_path, by_name, is_spelled=len(spellings[_stem(image.name)]) > 1)
+        for image in images
     ]
     if not any(image.truth_files for image in paired):
         raise SegcamError(
@@ -128,10 +133,17 @@ def _paired_by_class(
 
 
 def _paired(
-    image: BatchImage, by_path: dict[str, list[BatchImage]], by_name: dict[str, list[BatchImage]]
+    image: BatchImage,
+    by_path: dict[str, list[BatchImage]],
+    by_name: dict[str, list[BatchImage]],
+    *,
+    is_spelled: bool,
 ) -> BatchImage:
+    """The image with its true mask, if there is one; ``is_spelled`` if upper and lower case have to be the same."""
     stem = _stem(image.name)
     found = by_path.get(stem) or by_name.get(PurePosixPath(stem).name) or []
+    if is_spelled:
+        found = [mask for mask in found if _MASK_ENDING.sub("", _spelling(mask.name)) == _spelling(image.name)]
     if not found:
         return image
     if len(found) > 1 and not _are_parts(found):
@@ -154,6 +166,11 @@ def _are_parts(masks: Sequence[BatchImage]) -> bool:
 def _stem(name: str) -> str:
     path = PurePosixPath(name)
     return str(path.with_name(without_suffix(path.name))).casefold()
+
+
+def _spelling(name: str) -> str:
+    """The file's own name without its suffix, in upper and lower case as it is."""
+    return without_suffix(PurePosixPath(name).name)
 
 
 def _image_stem(name: str) -> str:

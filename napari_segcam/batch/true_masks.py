@@ -23,6 +23,9 @@ from napari_segcam.network.network import Network
 Colour = tuple[int, int, int]
 """Red, green and blue, 0–255."""
 
+# A mask of more different values, one of them at least so large, holds grays and not numbers of classes.
+_MOST_NUMBERS, _WHITE, _ALMOST = 8, 128, 16
+
 OF_OVERLAPPING = (
     "Give a file for each class (NAME_CLASS.png, or a folder for each class), or a stack (TIFF, DICOM) with one mask "
     "for each class in this order, or say in the model card which numbers in the true masks each class has "
@@ -59,7 +62,7 @@ class MergedTruth(Cine):
             mask = part[index]
             if mask.ndim < merged.ndim:
                 mask = mask[..., None].repeat(3, axis=-1)
-            new = not_black(mask)
+            new = not_black(mask, part.name)
             both = new & not_black(merged)
             if (merged[both] != mask[both]).any():
                 raise SegcamError(
@@ -129,13 +132,13 @@ def true_mask(
         )
     if overlap and not network.card.class_values:
         _refuse_no_stack(truth, network)
-        return not_black(truth[index or 0])
+        return not_black(truth[index or 0], truth.name)
     mask = mask_of_frame(truth, number)
     if colours is not None:
         return _painted(mask, colours, network.class_names[index or 0], truth.name)
     has_values = network.segments and network.card.class_values
     if not has_values and (network.classes == 1 or not network.segments):
-        return not_black(mask)
+        return not_black(mask, truth.name)
     if mask.ndim == 3 and (mask == mask[..., :1]).all():  # numbers, saved as an image in colour
         mask = mask[..., 0]
     if has_values:
@@ -150,7 +153,7 @@ def true_mask(
         table = dict(zip(network.class_names, painted, strict=True))
         return _painted(mask, table, network.class_names[index or 0], truth.name)
     if network.classes == 2:
-        return np.asarray((mask > 0) == bool(index))
+        return np.asarray(not_black(mask, truth.name) == bool(index))
     if mask.max() >= network.classes:
         raise SegcamError(
             f"The truth {truth.name} holds the number {mask.max()}, but the network's classes are 0 to "
@@ -253,9 +256,32 @@ def _refuse_no_stack(truth: Cine, network: Network) -> None:
         )
 
 
-def not_black(mask: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where a mask ``(Y, X)`` or ``(Y, X, 3)`` of a single class has it."""
-    return np.asarray((mask > 0).any(-1) if mask.ndim == 3 else mask > 0)
+def not_black(mask: NDArray[Any], name: str = "the mask") -> NDArray[np.bool_]:
+    """Where a mask ``(Y, X)`` or ``(Y, X, 3)`` of a single class has it.
+
+    Of a mask with soft edges, as JPEG and smooth scaling leave them, what is brighter than half its white.
+
+    Raises:
+        SegcamError: if it has more grays than a mask: it may be the picture itself.
+    """
+    levels = mask.max(axis=-1) if mask.ndim == 3 else mask
+    if levels.dtype == bool or not _is_soft(levels):
+        return np.asarray(levels > 0)
+    white = float(levels.max())
+    bright = levels > white / 2
+    if np.count_nonzero((levels > white / 4) & (levels < 3 * white / 4)) > np.count_nonzero(bright) / 2:
+        raise SegcamError(f"The truth {name} has too many grays to be a mask: which pixels belong to it is not clear.")
+    return np.asarray(bright)
+
+
+def _is_soft(levels: NDArray[Any]) -> bool:
+    """Whether values are grays between black and white rather than numbers of classes."""
+    values = np.unique(levels)
+    if values.dtype.kind == "f" and (values != np.round(values)).any():
+        return True
+    white = values[-1]
+    # Compression leaves almost-white beside white, even where it leaves few values.
+    return bool(white >= _WHITE) and (len(values) > _MOST_NUMBERS or bool((values[:-1] > white - _ALMOST).any()))
 
 
 def _valued(mask: NDArray[Any], values: Sequence[Sequence[int]], index: int, name: str) -> NDArray[np.bool_]:

@@ -99,4 +99,4 @@ class Truth:
         if self._colours is not None:
             raise SegcamError(f"A table of colours goes with one painted file for all classes. {OF_OVERLAPPING}")
         truth = self._of_class.get(index or 0)
-        return None if truth is None else not_black(mask_of_frame(truth, number))
+        return None if truth is None else not_black(mask_of_frame(truth, number), truth.name)

@@ -144,3 +144,15 @@ def test_a_list_leads_from_where_it_lies_and_pictures_stay_in_their_folder(tmp_p
     assert above.path == tmp_path / "../up/a.png"
     assert absolute.path == Path("/abs/b.png")
     assert (above.picture, absolute.picture) == ("up/a", "abs/b")
+
+
+def test_images_that_differ_in_case_alone_get_their_own_masks(tmp_path: Path) -> None:
+    names = ("Case.png", "case.png")
+    images = [BatchImage(name, tmp_path / name) for name in names]
+    for name in ("Case_mask.png", "case_mask.png", "case_mask_1.png"):
+        (tmp_path / name).write_bytes(b"x")
+    if len(list(tmp_path.iterdir())) < 3:
+        pytest.skip("this file system does not tell upper from lower case")
+    first, second = with_truths(images, tmp_path)
+    assert [path.name for path in first.truths] == ["Case_mask.png"]
+    assert sorted(path.name for path in second.truths) == ["case_mask.png", "case_mask_1.png"]

@@ -86,6 +86,41 @@ def test_of_one_class_all_that_is_not_black_is_it() -> None:
         np.testing.assert_array_equal(mask_of(gray, 0, network_of(2)), NUMBERS == 0)
 
 
+@pytest.mark.parametrize(
+    ("form", "classes"),
+    [("jpeg", 1), ("jpeg", 2), ("smooth", 1), ("smooth", 2), ("fractions", 1), ("fractions", 2), ("colour", 1)],
+)
+def test_soft_edges_are_cut_at_half(tmp_path: Path, form: str, classes: int) -> None:
+    inside = np.zeros((64, 80), bool)
+    inside[16:48, 20:60] = True
+    path = tmp_path / "mask.png"
+    if form == "jpeg":
+        path = path.with_suffix(".jpg")
+        Image.fromarray(inside.astype(np.uint8) * 255).save(path, quality=60)
+    elif form == "fractions":
+        path = path.with_suffix(".npy")
+        np.save(path, np.where(inside, 0.9, 0.04).astype(np.float32))
+    else:
+        small = Image.fromarray(inside[::2, ::2].astype(np.uint8) * 255)
+        smooth = np.asarray(small.resize((80, 64), Image.Resampling.BICUBIC))
+        Image.fromarray(np.dstack([smooth, smooth // 2, 0 * smooth]) if form == "colour" else smooth).save(path)
+    mask = true_mask(open_truth(path), 0, classes - 1, network_of(classes))
+    assert mask is not None
+    assert np.count_nonzero(mask != inside) <= (4 if form == "smooth" else 8)
+
+
+def test_a_picture_is_no_mask(tmp_path: Path) -> None:
+    Image.fromarray(np.tile(np.linspace(0, 200, 80).astype(np.uint8), (64, 1)) // 2 + 30).save(tmp_path / "x.png")
+    with pytest.raises(sc.SegcamError, match="too many grays"):
+        true_mask(open_truth(tmp_path / "x.png"), 0, 0, network_of(1))
+
+
+def test_many_numbers_are_all_not_black() -> None:
+    numbers = np.arange(60, dtype=np.uint8).reshape(6, 10)
+    np.testing.assert_array_equal(mask_of(numbers, 0, network_of(1)), numbers > 0)
+    np.testing.assert_array_equal(mask_of(numbers.astype(np.float32), 0, network_of(1)), numbers > 0)
+
+
 def test_a_cine_has_a_mask_for_each_frame_or_one_for_all(network: sc.Network) -> None:
     each = ArrayCine(np.stack([NUMBERS, NUMBERS.T.reshape(2, 3)]), rgb=False)
     np.testing.assert_array_equal(true_mask(each, 1, 2, network), NUMBERS.T.reshape(2, 3) == 2)
