@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor
 from scipy.ndimage import find_objects
 
+from napari_segcam.imaging.plausibility import is_square
 from napari_segcam.imaging.value_range import to_unit, value_range_of
 
 Picture = NDArray[np.uint8]
@@ -106,9 +107,21 @@ def with_mask(picture: Picture, mask: Mask, colours: Sequence[str] = ()) -> Pict
     return with_outline(np.round(filled).astype(np.uint8), mask, colours)
 
 
-def fitted(picture: Picture, smallest: int = 260, largest: int = 420) -> Picture:
-    """A picture at a size fit for a sheet: its longer side within these bounds, small ones enlarged by whole pixels."""
+def fitted(picture: Picture, smallest: int = 260, largest: int = 420, pixel_aspect: float = 1.0) -> Picture:
+    """A picture at a size fit for a sheet: its longer side within these bounds, small ones enlarged by whole pixels.
+
+    Args:
+        picture: of a frame.
+        smallest: its longer side at least, pixels.
+        largest: its longer side at most, pixels.
+        pixel_aspect: height of the frame's pixels by their width; the result shows them in their true shape.
+    """
     height, width = picture.shape[:2]
+    if not is_square(pixel_aspect):
+        tall, wide = height * max(pixel_aspect, 1), width / min(pixel_aspect, 1)
+        zoom = min(max(tall, wide, smallest), largest) / max(tall, wide)
+        size = (max(1, round(wide * zoom)), max(1, round(tall * zoom)))
+        return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
     longer = max(height, width)
     if longer < smallest:
         times = -(-smallest // longer)

@@ -59,13 +59,15 @@ def _side_by_side(
     heat = np.full_like(picture, _UNSEEN)
     seen = heatmap.geometry.window
     heat[seen] = coloured(scaled(heatmap, scale), look.colormap, signed=heatmap.signed)[seen]
-    shown = fitted(with_outline(heat, mask, colours))
+    pixel_aspect = heatmap.geometry.pixel_aspect
+    shown = fitted(with_outline(heat, mask, colours), pixel_aspect=pixel_aspect)
     if heatmap.reason is not None:
-        shown = with_words(fitted(with_outline(picture, mask, colours)), empty_words(heatmap.reason))
+        without_heat = fitted(with_outline(picture, mask, colours), pixel_aspect=pixel_aspect)
+        shown = with_words(without_heat, empty_words(heatmap.reason))
     tiles = [
-        Tile("frame", fitted(picture)),
+        Tile("frame", fitted(picture, pixel_aspect=pixel_aspect)),
         Tile(heatmap.stage.name, shown, f"stride {heatmap.stage.stride}"),
-        Tile("mask", fitted(with_mask(picture, mask, colours))),
+        Tile("mask", fitted(with_mask(picture, mask, colours), pixel_aspect=pixel_aspect)),
     ]
     meaning = "all frames" if scale else "this map's lowest to its highest value"
     bar = bar_of(look, scale or own_scale(heatmap), meaning, signed=heatmap.signed)

@@ -109,20 +109,21 @@ def outline_colours(explanation: Explanation, correction: Correction | None) -> 
 
 
 def _input_tiles(picture: Picture, explanation: Explanation, correction: Correction | None) -> list[Tile]:
-    tiles = [Tile("frame", fitted(picture))]
+    pixel_aspect = explanation.segmentation.geometry.pixel_aspect
+    tiles = [Tile("frame", fitted(picture, pixel_aspect=pixel_aspect))]
     if explanation.no_mask is None:
         found = with_mask(picture, explanation.drawn, class_colours_of(explanation))
         share = np.count_nonzero(explanation.found) / explanation.mask.size
         extent = f"{share:.1%} of the frame" if share else "not found"
         name = "mask" if correction is None else "predicted mask"
-        tiles.append(Tile(name, fitted(found), f"{class_of(explanation)}: {extent}"))
+        tiles.append(Tile(name, fitted(found, pixel_aspect=pixel_aspect), f"{class_of(explanation)}: {extent}"))
     if correction is not None:
         colours = correction_colours(class_colours_of(explanation), int(correction.labels.max()))
         share = np.count_nonzero(correction.labels) / correction.labels.size
         tiles.append(
             Tile(
                 "reader's correction",
-                fitted(with_mask(picture, correction.labels, colours)),
+                fitted(with_mask(picture, correction.labels, colours), pixel_aspect=pixel_aspect),
                 f"{share:.1%} of the frame, {'explained' if correction.is_explained else 'not explained'}",
             )
         )
@@ -138,11 +139,13 @@ def _stage_tile(
     correction: Correction | None,
 ) -> Tile:
     mask, colours = outlined(explanation, correction), outline_colours(explanation, correction)
+    pixel_aspect = heatmap.geometry.pixel_aspect
     if heatmap.reason is not None:
-        shown = fitted(with_outline(picture, mask, colours))
+        shown = fitted(with_outline(picture, mask, colours), pixel_aspect=pixel_aspect)
         return Tile(caption, with_words(shown, empty_words(heatmap.reason)), "empty")
     heated = with_heat(picture, heatmap.on_frame(), look.colormap, look.opacity, signed=heatmap.signed)
-    return Tile(caption, fitted(with_outline(heated, mask, colours)), str(own_scale(heatmap)))
+    shown = fitted(with_outline(heated, mask, colours), pixel_aspect=pixel_aspect)
+    return Tile(caption, shown, str(own_scale(heatmap)))
 
 
 def _bars(explanations: Iterable[Explanation], look: Look) -> list[Bar]:

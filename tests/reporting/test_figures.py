@@ -87,3 +87,18 @@ def test_a_signed_map_keeps_its_colours_where_nothing_is_negative() -> None:
 )
 def test_pictures_are_fitted_to_a_sheet(shape: tuple[int, int], wanted: tuple[int, int]) -> None:
     assert fitted(np.zeros((*shape, 3), np.uint8)).shape == (*wanted, 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "aspect", "wanted"),
+    [
+        ((96, 128), 4 / 3, (260, 260)),  # small and squeezed
+        ((600, 800), 4 / 3, (420, 420)),
+        ((300, 300), 0.8, (300, 375)),  # between the bounds no pixel is lost
+        ((300, 200), 1.001, (300, 200)),
+    ],
+)
+def test_pictures_are_fitted_in_their_true_shape(
+    shape: tuple[int, int], aspect: float, wanted: tuple[int, int]
+) -> None:
+    assert fitted(np.zeros((*shape, 3), np.uint8), pixel_aspect=aspect).shape == (*wanted, 3)
