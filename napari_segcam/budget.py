@@ -65,7 +65,7 @@ TRIAL_SECONDS = 3.0
 TRIAL_SECONDS_PER_MB = 0.25
 """More for each megabyte of the file: large networks take long."""
 
-TRIAL_BYTES = 512 * MIB
+TRIAL_BYTES = 256 * MIB
 """Of memory for such a trial, and eight times the file."""
 
 LAYER_SIZE = 2**16

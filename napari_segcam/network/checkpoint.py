@@ -13,7 +13,7 @@ from torch import nn
 from napari_segcam.errors import SegcamError, one_line
 from napari_segcam.network.containers import Container, read_container
 from napari_segcam.network.inert_objects import Record
-from napari_segcam.network.pickled_module import proper, rebuilt, weights_of
+from napari_segcam.network.pickled_module import libraries_of, proper, rebuilt, weights_of
 from napari_segcam.network.settings_text import read_json
 from napari_segcam.network.state_dict import check_tensors, find_weights, listed, not_finite, strip_prefixes
 from napari_segcam.network.trial import try_out
@@ -111,7 +111,7 @@ def _checkpoint(
         notes = (*found.notes, *_warnings(weights, ()))
         whole = proper(found.network)
         module = None
-        try_out(file, "pickled")
+        try_out(file, "pickled", libraries_of(whole))
         try:
             module = rebuilt(whole)
         except SegcamError:

@@ -63,8 +63,8 @@ def _read(path: Path, clean: Callable[[], bytes], name: str) -> KerasNetwork:
         needed(package, f"{path} is a network of Keras")
     try:
         content = clean()
-        try_out(path, "keras")
         keras = _keras()
+        try_out(path, "keras")
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / name
             file.write_bytes(content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -19,7 +19,6 @@ from napari_segcam.network.graph_network import GraphNetwork
 from napari_segcam.network.image_channels import image_channels
 from napari_segcam.network.keras_network import KerasNetwork
 from napari_segcam.network.model_card import ModelCard, card_of, card_path, find_card, write_card
-from napari_segcam.network.network import Network
 from napari_segcam.network.overlap import told_by_activation
 from napari_segcam.network.pickled_settings import settings_of, take_over
 from napari_segcam.network.plain_module import ready
@@ -27,6 +26,9 @@ from napari_segcam.network.recognise import build, recognise
 from napari_segcam.network.saved_preprocessing import saved_preprocessing
 from napari_segcam.network.state_dict import listed
 from napari_segcam.network.torchscript import WHY_CLOSED, ScriptedNetwork
+
+if TYPE_CHECKING:
+    from napari_segcam.network.network import Network
 
 _BUILT_ANEW = "Saved whole by another version of its library: the network is built anew around its weights."
 
@@ -74,6 +76,9 @@ def load_network(
     if path is None and factory is None:
         raise SegcamError("There is nothing to load: give a checkpoint, or the function that makes the network.")
     checkpoint = None if path is None else read_checkpoint(path, weights)
+    # Only now: it imports SMP, which a file that is refused should not wait for, nor share the memory with.
+    from napari_segcam.network.network import Network
+
     if card is None and checkpoint is not None:
         card = find_card(checkpoint.path)
     given = {"classes_overlap": classes_overlap, "output": output}

@@ -99,6 +99,15 @@ def weights_of(record: Record) -> dict[str, torch.Tensor]:
     return weights
 
 
+def libraries_of(record: Record) -> set[str]:
+    """The libraries beside torch whose classes the network in a record is of.
+
+    Raises:
+        SegcamError: if its modules contain each other.
+    """
+    return {part.name.partition(".")[0] for _, part in parts_of(record)}.intersection(_LIBRARIES)
+
+
 def parts_of(record: Record) -> Iterator[tuple[str, Record]]:
     """The modules within the network that a record describes, by dotted name, and itself, without one.
 
@@ -223,7 +232,8 @@ class _Rebuilding:
 
 def _known_class(name: str) -> type | None:
     """The class of this dotted name, if a known library defines it in one of the modules that are loaded."""
-    for library in _LIBRARIES:
+    library = name.partition(".")[0]
+    if library in _LIBRARIES:  # on demand: they take seconds and 200 MB
         importlib.import_module(library)
     where, _, what = name.replace("timm.models.layers.", "timm.layers.").rpartition(".")
     if not f"{where}.".startswith(_ROOMS):

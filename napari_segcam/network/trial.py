@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import warnings
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -29,6 +31,8 @@ INSIDE = "NAPARI_SEGCAM_TRIAL"
 _STARTS_WITHIN = 120  # seconds, on a machine that is busy
 _BUSY = 20  # times longer than its processor's time may all of it take
 
+_NEEDED = {"keras": ("keras", "h5py")}
+
 _REFUSED = {
     "time": "takes longer than any network should (an endless loop, perhaps)",
     "memory": "asks for more memory than any network should",
@@ -36,12 +40,13 @@ _REFUSED = {
 }
 
 
-def try_out(path: Path, form: Form) -> None:
+def try_out(path: Path, form: Form, libraries: Iterable[str] = ()) -> None:
     """Let another process read a file and run the network in it; it takes a second or two.
 
     Args:
         path: of the file.
         form: of the network in it.
+        libraries: whose classes the network is of. They take long to import, which does not count.
 
     Raises:
         SegcamError: if that takes too long or too much memory, or ends the process. Other faults are left to whoever
@@ -52,17 +57,53 @@ def try_out(path: Path, form: Form) -> None:
     megabytes = path.stat().st_size / 1e6
     request = {
         "path": str(path.resolve()),
-        "form": form,
+        "libraries": sorted({*libraries, *_NEEDED.get(form, ())}),
         "seconds": TRIAL_SECONDS + megabytes * TRIAL_SECONDS_PER_MB,
         "bytes": int(TRIAL_BYTES + 8 * megabytes * MIB),
     }
-    outcome = _PROCESS.outcome_of(request)
+    outcome = _outcome_in_a_copy(request) if _can_be_copied() else _PROCESS.outcome_of(request)
     if outcome != "passed":
         raise SegcamError(f"{path} was not opened: its network was tried out and {_REFUSED[outcome]}.")
 
 
+def _can_be_copied() -> bool:
+    """Whether a copy of this process can do it, which shares its memory and has imported torch already.
+
+    A copy has only the thread that made it. What others hold, a window's for example, it would wait for without end.
+    Those of rich only draw on the terminal, which the copy does not.
+    """
+    others = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
+    drawing = all(type(thread).__module__.startswith("rich.") for thread in others)
+    return sys.platform == "linux" and drawing and "qtpy" not in sys.modules
+
+
+def _outcome_in_a_copy(request: dict[str, object]) -> Outcome:
+    from napari_segcam.network.trial_process import try_out_in_a_copy
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # threads of libraries, which the copy does not use
+        report = Path(folder) / "outcome"
+        try:
+            try_out_in_a_copy({**request, "report": str(report)})
+        except OSError as error:
+            raise _no_process(error) from error
+        return _reported(report)
+
+
+def _reported(report: Path) -> Outcome:
+    with suppress(OSError):
+        outcome = report.read_text("ascii")
+        if outcome in ("passed", "time", "memory"):
+            return outcome  # type: ignore[return-value]
+    return "crash"
+
+
+def _no_process(error: Exception) -> SegcamError:
+    return SegcamError(f"No process can be started that would try the network out: {error}.")
+
+
 class _Process:
-    """The other process. On Linux it stays for the next file, and makes a process of its own for each."""
+    """A process of its own. On Linux it stays for the next file, and makes a process of its own for each."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -75,11 +116,7 @@ class _Process:
             seconds = float(str(request["seconds"])) * _BUSY + _STARTS_WITHIN
             if not self._ask(line, seconds):
                 return "crash" if report.exists() else "time"
-            with suppress(OSError):
-                outcome = report.read_text("ascii")
-                if outcome in ("passed", "time", "memory"):
-                    return outcome  # type: ignore[return-value]
-            return "crash"
+            return _reported(report)
 
     def _ask(self, line: str, seconds: float) -> bool:
         """Send a request and wait until it is done; whether it was, in time."""
@@ -117,7 +154,7 @@ class _Process:
                 env=environment,
             )
         except (OSError, ValueError) as error:
-            raise SegcamError(f"No process can be started that would try the network out: {error}.") from error
+            raise _no_process(error) from error
         return self._running
 
 

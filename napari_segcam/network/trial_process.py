@@ -7,6 +7,7 @@ import json
 import math
 import os
 import select
+import signal
 import sys
 import threading
 import time
@@ -22,15 +23,14 @@ from napari_segcam.network.dry_run import dry_run
 from napari_segcam.network.loading import taken_channels
 from napari_segcam.network.model_card import find_card
 from napari_segcam.network.plain_module import ready
+from napari_segcam.network.trial import INSIDE
 
 _FORKS = sys.platform == "linux"  # elsewhere a forked process may not use what torch uses
 _IDLE = 300  # seconds, after which the process ends; the next file starts it again
 _GLANCE = 0.02  # seconds between two looks at what was taken
-_SLACK = 2**29  # bytes of addresses that threads reserve and do not use
-_BUSY = 10
-
-# What takes long to import, by the form of the file; imported before what is tried out is there.
-_NEEDED = {"pickled": ("segmentation_models_pytorch", "timm", "torchvision"), "keras": ("keras", "h5py")}
+_SLACK = 2**28  # bytes of addresses that threads reserve and do not use
+_BUSY = 10  # times longer than its processor's time may all of it take
+_GRACE = 10  # seconds, more than that
 
 _OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "bad_alloc", "out of memory", "Unable to allocate")
 
@@ -40,25 +40,60 @@ def serve() -> None:
     torch.set_num_threads(1)
     os.environ.setdefault("KERAS_BACKEND", "torch")
     answers = os.fdopen(os.dup(1), "w")
-    with open(os.devnull, "w") as nowhere:  # networks may print
+    with open(os.devnull, "w") as nowhere:  # what is imported, and networks, may print
         os.dup2(nowhere.fileno(), 1)
     while line := _next_line():
         request = json.loads(line)
-        for library in _NEEDED.get(request["form"], ()):
-            with suppress(Exception):
-                importlib.import_module(library)
-        if not _FORKS:
-            _try_out(request)
-        elif (child := os.fork()) == 0:
-            _try_out(request)
-            os._exit(0)
+        if _FORKS:
+            try_out_in_a_copy(request)
         else:
-            _, status = os.waitpid(child, 0)
-            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == _cpu_signal():
-                Path(request["report"]).write_text("time")
+            _import(request)
+            _try_out(request)
         print("done", file=answers, flush=True)
         if not _FORKS:
             return
+
+
+def try_out_in_a_copy(request: dict[str, Any]) -> None:
+    """Try out one file in a copy of this process, which is ended if it does not end by itself.
+
+    Args:
+        request: ``path`` of the file; ``libraries`` to be imported before; ``seconds`` and ``bytes`` it may take;
+            ``report``, the file that its outcome is written to.
+
+    Raises:
+        OSError: if there can be no copy.
+    """
+    _import(request)
+    until = time.monotonic() + _BUSY * request["seconds"] + 2 * _GRACE
+    if (child := os.fork()) == 0:
+        try:
+            os.environ |= {INSIDE: "1", "CUDA_VISIBLE_DEVICES": ""}
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for stream in range(3):  # networks may print
+                os.dup2(nowhere, stream)
+            sys.stdout = sys.stderr = open(nowhere, "w", closefd=False)  # noqa: SIM115 - it ends with the process
+            torch.set_num_threads(1)
+            _try_out(request)
+        finally:
+            os._exit(0)
+    ended, status = 0, 0
+    try:
+        while not ended and time.monotonic() < until:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            time.sleep(0 if ended else _GLANCE / 2)
+    finally:
+        if not ended:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    if not ended or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == _cpu_signal()):
+        Path(request["report"]).write_text("time")
+
+
+def _import(request: dict[str, Any]) -> None:
+    for library in request["libraries"]:
+        with suppress(Exception):
+            importlib.import_module(library)
 
 
 def _next_line() -> str:
@@ -118,7 +153,7 @@ def _limit(report: Path, seconds: float, size: int) -> None:
     def watch() -> None:
         while True:
             time.sleep(_GLANCE)
-            late = time.process_time() - begun > seconds or time.monotonic() - began > _BUSY * seconds + 10
+            late = time.process_time() - begun > seconds or time.monotonic() - began > _BUSY * seconds + _GRACE
             if late or _memory() - before > size:
                 report.write_text("time" if late else "memory")
                 os._exit(1)
@@ -147,6 +182,4 @@ def _addresses() -> int | None:
 
 
 def _cpu_signal() -> int:
-    import signal
-
     return int(getattr(signal, "SIGXCPU", -1))

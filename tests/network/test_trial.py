@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -145,12 +148,42 @@ def test_a_network_that_is_as_others_passes(make: Callable[[nn.Module], bytes], 
 @pytest.mark.filterwarnings("ignore")
 def test_the_process_is_there_again_after_it_has_gone(tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(scripted(small_network()))
-    read_checkpoint(tmp_path / "model.pt")
-    running = trial._PROCESS._running
-    if running is not None:
+    with ThreadPoolExecutor() as pool:
+        pool.submit(read_checkpoint, tmp_path / "model.pt").result()
+        running = trial._PROCESS._running
+        assert running is not None
         running.kill()
         running.wait()
-    read_checkpoint(tmp_path / "model.pt")
+        pool.submit(read_checkpoint, tmp_path / "model.pt").result()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("network", [Endless, Growing])
+def test_beside_other_threads_a_network_is_refused_as_well(network: type[nn.Module], tmp_path: Path) -> None:
+    (tmp_path / "model.pt").write_bytes(scripted(network()))
+    with ThreadPoolExecutor() as pool:
+        ends_in_one_line(lambda: pool.submit(load_network, tmp_path / "model.pt", "cpu").result())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "make", [lambda: scripted(Growing()), lambda: saved(nn.Sequential(nn.Conv2d(3, 1, 1), nn.ZeroPad2d(100_000)))]
+)
+def test_what_is_refused_takes_no_memory_for_libraries_that_it_does_not_name(
+    make: Callable[[], bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "model.pt").write_bytes(make())
+    script = (
+        "import sys\n"
+        "from napari_segcam.errors import SegcamError\n"
+        "from napari_segcam.network.loading import load_network\n"
+        "try:\n    load_network(sys.argv[1], 'cpu')\n"
+        "except SegcamError:\n    print('refused', {'torchvision', 'timm', 'torch._dynamo'} & set(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "model.pt"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "refused set()\n"
 
 
 @pytest.mark.filterwarnings("ignore")
