@@ -111,7 +111,7 @@ def _checkpoint(
         notes = (*found.notes, *_warnings(weights, ()))
         whole = proper(found.network)
         module = None
-        try_out(file, "pickled", libraries_of(whole))
+        try_out(file, "pickled", libraries_of(whole), wanted)
         try:
             module = rebuilt(whole)
         except SegcamError:

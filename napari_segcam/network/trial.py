@@ -40,13 +40,14 @@ _REFUSED = {
 }
 
 
-def try_out(path: Path, form: Form, libraries: Iterable[str] = ()) -> None:
+def try_out(path: Path, form: Form, libraries: Iterable[str] = (), weights: str | None = None) -> None:
     """Let another process read a file and run the network in it; it takes a second or two.
 
     Args:
         path: of the file.
         form: of the network in it.
         libraries: whose classes the network is of. They take long to import, which does not count.
+        weights: which network, where the file holds several.
 
     Raises:
         SegcamError: if that takes too long or too much memory, or ends the process. Other faults are left to whoever
@@ -55,8 +56,9 @@ def try_out(path: Path, form: Form, libraries: Iterable[str] = ()) -> None:
     if INSIDE in os.environ:
         return
     megabytes = path.stat().st_size / 1e6
-    request = {
+    request: dict[str, object] = {
         "path": str(path.resolve()),
+        "weights": weights,
         "libraries": sorted({*libraries, *_NEEDED.get(form, ())}),
         "seconds": TRIAL_SECONDS + megabytes * TRIAL_SECONDS_PER_MB,
         "bytes": int(TRIAL_BYTES + 8 * megabytes * MIB),

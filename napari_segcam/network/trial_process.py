@@ -58,8 +58,8 @@ def try_out_in_a_copy(request: dict[str, Any]) -> None:
     """Try out one file in a copy of this process, which is ended if it does not end by itself.
 
     Args:
-        request: ``path`` of the file; ``libraries`` to be imported before; ``seconds`` and ``bytes`` it may take;
-            ``report``, the file that its outcome is written to.
+        request: ``path`` of the file; ``weights``, which network in it; ``libraries`` to be imported before;
+            ``seconds`` and ``bytes`` it may take; ``report``, the file that its outcome is written to.
 
     Raises:
         OSError: if there can be no copy.
@@ -106,7 +106,7 @@ def _try_out(request: dict[str, Any]) -> None:
     report = Path(request["report"])
     _limit(report, request["seconds"], request["bytes"])
     try:
-        outcome = _run(Path(request["path"]))
+        outcome = _run(Path(request["path"]), request["weights"])
     except MemoryError:
         outcome = "memory"
     except Exception as error:
@@ -114,9 +114,9 @@ def _try_out(request: dict[str, Any]) -> None:
     report.write_text(outcome)
 
 
-def _run(path: Path) -> str:
+def _run(path: Path, weights: str | None) -> str:
     """Read and run the network, with as many channels as it may be told to take."""
-    module = read_checkpoint(path).module
+    module = read_checkpoint(path, weights).module
     if module is None:
         return "passed"
     module = ready(module).requires_grad_(False).float()
