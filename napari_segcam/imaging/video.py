@@ -10,6 +10,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 
 from napari_segcam.budget import FRAME_PIXELS, refuse_large_frame
@@ -121,7 +122,15 @@ def open_video(path: Path) -> VideoCine:
         promised = _promised_frames(open_container)
         of_all = f" of about {promised}" if cut.whole is not None and promised > len(cine) else ""
         cine.notes = (f"{cut.described} {len(cine)}{of_all} frames can be read.",)
+    if (videos := _videos_in(open_container)) > 1:
+        cine.notes = (*cine._notes, f"The file holds {videos} videos: only one is read.")
     return cine
+
+
+def _videos_in(open_container: OpenContainer) -> int:
+    """How many moving pictures a file holds, without a cover or preview."""
+    with open_container() as container:
+        return sum(not stream.disposition & Disposition.attached_pic for stream in container.streams.video)
 
 
 def _pixel_aspect(open_container: OpenContainer, *, is_on_its_side: bool) -> float | None:

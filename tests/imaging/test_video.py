@@ -395,3 +395,13 @@ def test_real_sweeps(name, count, frame_rate):
     assert len(expected) == count
     for index in (count - 1, 20, 19, 45):
         np.testing.assert_array_equal(cine[index], expected[index])
+
+
+def test_a_second_video_in_a_file_is_told(tmp_path):
+    with av.open(str(tmp_path / "two.mkv"), "w") as container:
+        for stream in [container.add_stream("ffv1", rate=25) for _ in range(2)]:
+            stream.width, stream.height, stream.pix_fmt = 32, 16, "gray"
+        for stream in container.streams.video:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((16, 32), np.uint8), "gray")))
+            container.mux(stream.encode())
+    assert any("2 videos" in note for note in open_cine(tmp_path / "two.mkv").notes)
