@@ -17,11 +17,12 @@ class ChosenLayers:
         self._viewer = viewer
         self._hidden: WeakSet[Layer] = WeakSet()  # by us: what the user has hidden stays hidden
 
-    def show(self, image: Image) -> None:
-        """Show this image and what was shown of it before, and hide the others."""
+    def show(self, image: Image | None) -> None:
+        """Show this image and what was shown of it before, and hide the others and what an image that is gone has left."""
+        chosen = None if image is None else image.unique_id
         for layer in list(self._viewer.layers):
             owner = _image_of(layer)
-            if owner == image.unique_id:
+            if owner is not None and owner == chosen:
                 if layer in self._hidden or layer is image:
                     self._hidden.discard(layer)
                     layer.visible = True

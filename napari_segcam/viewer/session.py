@@ -180,9 +180,8 @@ class ReviewSession(QObject):
             if self.review is not None:
                 self.review.computation.cancel()
             self.image = image
-            if image is not None:
-                self._chosen.show(image)
-            self._frame = self.current_frame()
+            self._frame = self.current_frame()  # before layers are shown, which has what is drawn looked at
+            self._chosen.show(image)
             if self.review is not None:
                 self.review.look_at(self._frame)
                 self.review.cut(self.threshold)
@@ -555,6 +554,7 @@ class ReviewSession(QObject):
             review.clear()
             self._let_go += review.let_go()
             del self._reviews[image.unique_id]  # its frames may be more or fewer now
+            self._frame = self.current_frame()
             self.image_changed.emit()
 
     def _on_inserted(self, event: Any) -> None:
