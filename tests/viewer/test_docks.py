@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QDockWidget, QMenu
 
 import napari_segcam
 from napari_segcam.viewer.checkpoint_widget import CheckpointWidget
+from napari_segcam.viewer.placement import OURS
 from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.workspace import PLUGIN, open_workspace
 
@@ -110,3 +111,26 @@ def test_an_image_that_is_opened_is_chosen_and_alone_on_the_canvas(session: Revi
     viewer.layers.remove(first)
     assert session.image is second
     assert second.visible
+
+
+def test_nothing_of_an_image_that_is_gone_stays_on_the_canvas(session: ReviewSession) -> None:
+    viewer: ViewerModel = session.viewer
+    image = viewer.add_image(np.zeros((40, 50), np.uint8))
+    mine = viewer.add_labels(np.zeros((40, 50), np.uint8))
+    left = viewer.add_image(np.ones((20, 25)), metadata={OURS: {"image": image.unique_id}})
+    viewer.layers.remove(image)
+    assert session.image is None
+    assert (left.visible, mine.visible) == (False, True)
+
+
+def test_a_still_is_chosen_from_a_later_frame_of_a_cine(session: ReviewSession) -> None:
+    viewer: ViewerModel = session.viewer
+    still = viewer.add_image(np.zeros((40, 50), np.uint8))
+    frames: list[int] = []
+    heat = viewer.add_image(np.ones((20, 25)), metadata={OURS: {"image": still.unique_id}})
+    heat.events.visible.connect(lambda: frames.append(session._frame))
+    cine = viewer.add_image(np.zeros((5, 40, 50), np.uint8))
+    session.go_to(4)
+    assert session.image is cine
+    session.choose_image(still)
+    assert frames == [0, 0]
