@@ -18,7 +18,7 @@ class ChosenLayers:
         self._hidden: WeakSet[Layer] = WeakSet()  # by us: what the user has hidden stays hidden
 
     def show(self, image: Image | None) -> None:
-        """Show this image and what was shown of it before, and hide the others and what an image that is gone has left."""
+        """Show this image and what was shown of it before; hide the others, and what images that are gone have left."""
         chosen = None if image is None else image.unique_id
         for layer in list(self._viewer.layers):
             owner = _image_of(layer)

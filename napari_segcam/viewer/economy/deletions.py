@@ -1,4 +1,4 @@
-"""Deleting what a removed layer was drawn with where it was made: in the OpenGL context of its own canvas."""
+"""Making and deleting what layers are drawn with in the OpenGL context of their own canvas."""
 
 from __future__ import annotations
 
@@ -16,15 +16,24 @@ def delete_while_drawing(viewer: ViewerModel) -> None:
     with the same ones next, as it does where nothing but words or one image is left, the process crashes. With two
     viewers it is the textures of the other one that are deleted. Only while a canvas draws, its own context is current.
 
+    napari has a canvas finish what it has begun whenever a layer is removed, in the same wrong context. What other
+    layers wait for is then made there or not at all, and the next drawing ends with "Could not find texture": that is
+    left for the next drawing as well.
+
     Args:
         viewer: whose canvas is meant; one without a window, or that has no such canvas, is left alone.
     """
     window: Any = getattr(viewer, "window", None)
     canvas = getattr(getattr(window, "_qt_viewer", None), "canvas", None)
-    context = getattr(getattr(canvas, "_scene_canvas", None), "context", None)
+    context: Any = getattr(getattr(canvas, "_scene_canvas", None), "context", None)
     parser: Any = getattr(getattr(context, "shared", None), "parser", None)
     if hasattr(parser, "_parse") and "_parse" not in vars(parser):
         parser._parse = _LaterDeletion(parser)
+        context.finish = _left_for_next_drawing
+
+
+def _left_for_next_drawing() -> None:
+    """Stands in for a vispy context's ``finish``: what is queued stays so until the canvas draws."""
 
 
 class _LaterDeletion:
