@@ -21,12 +21,12 @@ def dock(viewer: ViewerModel, name: str, *, tabify: bool = False) -> tuple[QDock
     """
     window: Any = viewer.window
     share_names(viewer)
-    found = window.dock_widgets.get(_names(name)[0])
+    found = window.dock_widgets.get(dock_names(name)[0])
     if found is None:
         widgets = PluginManager.instance().get_manifest(PLUGIN).contributions.widgets or []
         make: Any = next(widget for widget in widgets if widget.display_name == name).get_callable()
         found = make(viewer)
-        window.add_dock_widget(found, name=_names(name)[0], tabify=tabify)
+        window.add_dock_widget(found, name=dock_names(name)[0], tabify=tabify)
         share_names(viewer)
     holder = _dock_of(found)
     holder.show()
@@ -38,12 +38,13 @@ def share_names(viewer: ViewerModel) -> None:
 
     Each way knows a dock only by a name of its own, and would open the same widget a second time.
     """
-    window: Any = getattr(viewer, "window", None)
+    # a menu gives a proxy of the viewer, which warns the user of what it is asked for here
+    window: Any = getattr(getattr(viewer, "__wrapped__", viewer), "window", None)
     docks = getattr(window, "_wrapped_dock_widgets", None)
     if docks is None:
         return
     for widget in PluginManager.instance().get_manifest(PLUGIN).contributions.widgets or []:
-        names = _names(widget.display_name)
+        names = dock_names(widget.display_name)
         known = [name for name in names if name in docks]
         if len(known) == 1:
             (missing,) = set(names) - set(known)
@@ -51,7 +52,7 @@ def share_names(viewer: ViewerModel) -> None:
             docks[missing].destroyed.connect(lambda *_, name=missing: docks.pop(name, None))
 
 
-def _names(name: str) -> tuple[str, str]:
+def dock_names(name: str) -> tuple[str, str]:
     """As napari's menu names a dock, and as its interface does."""
     title = PluginManager.instance().get_manifest(PLUGIN).display_name
     return f"{name} ({title})", f"{name} ({PLUGIN})"

@@ -10,6 +10,7 @@ from napari.layers import Image, Labels
 
 from napari_segcam.viewer.colormaps import class_colours
 from napari_segcam.viewer.correction_layer import CorrectionLayer
+from napari_segcam.viewer.explained_region import ExplainedRegion
 from napari_segcam.viewer.heatmap_layers import HeatmapLayers, Later, ReadHeatmap, Scale
 from napari_segcam.viewer.mask_layer import MaskLayer
 from napari_segcam.viewer.mask_pair import MaskPair
@@ -31,6 +32,7 @@ class ExplanationLayers:
     Attributes:
         image: the layer that is explained.
         heat: the heatmaps' layers.
+        explained_region: the outline of what they explain, where no other shows it.
         on_mask_shown: called when what is shown of a mask's layer has changed.
         on_corrected: called with the frames whose correction has changed.
         on_taken_out: called with corrections that are kept, but whose layer the user has removed.
@@ -43,6 +45,8 @@ class ExplanationLayers:
         self._placement = Placement(image)
         self._later = later
         self.heat = HeatmapLayers(viewer, self._placement, later)
+        self.explained_region = ExplainedRegion(viewer, self._placement)
+        self.explained_region.on_shown = lambda: self.on_mask_shown()
         self.on_mask_shown: Callable[[], None] = lambda: None
         self.on_corrected: Callable[[Collection[int]], None] = lambda _frames: None
         self.on_taken_out: Callable[[CorrectionLayer], None] = lambda _corrections: None
@@ -159,6 +163,7 @@ class ExplanationLayers:
             pair.mask.begin()
         if stages is not None:
             self.heat.begin(stages, read)
+            self.explained_region.begin()
 
     def enter(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -24,7 +25,7 @@ from napari_segcam.viewer.record import CineRecord, State
 from napari_segcam.viewer.results import ResultStore
 from napari_segcam.viewer.scan_outline import ScanOutline
 from napari_segcam.viewer.schedule import Schedule, Scope
-from napari_segcam.viewer.sparse_mask import dice
+from napari_segcam.viewer.sparse_mask import SparseMask, dice
 from napari_segcam.viewer.work import CORRECTED, FrameFailure, Plan, Request, Source, label_explained
 
 if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, where nobody waits for it
@@ -215,6 +216,12 @@ class Review:
         """What is kept of a frame's heatmaps, and of the region that they explain."""
         return self._kept.explained(frame)
 
+    @cached_property
+    def whole_frame(self) -> SparseMask:
+        """All pixels of a frame."""
+        rows, columns = self.image.data.shape[self.image.ndim - 2 : self.image.ndim]
+        return SparseMask(slice(0, rows), slice(0, columns), np.ones((rows, columns), np.uint8))
+
     def has_heat(self, stage: str) -> bool:
         """Whether a stage has heat in the frame in view."""
         heatmap = self._kept.heatmaps(self._schedule.at).get(stage)
@@ -281,6 +288,7 @@ class Review:
     def let_go(self) -> list[CorrectionLayer]:
         """The image is no more: compute nothing, and leave the corrections to the reader."""
         self.stop()
+        self.layers.explained_region.let_go()
         for pair in self.layers.pairs:
             pair.corrections.let_go()
         return [pair.corrections for pair in self.layers.pairs]

@@ -179,6 +179,7 @@ class ReviewSession(QObject):
         if image is not self.image:
             if self.review is not None:
                 self.review.computation.cancel()
+                self.review.layers.explained_region.show(None)
             self.image = image
             self._frame = self.current_frame()  # before layers are shown, which has what is drawn looked at
             self._chosen.show(image)
@@ -518,6 +519,8 @@ class ReviewSession(QObject):
         """Say what is drawn: on the canvas, and to whoever shows it in words."""
         review = self.review
         view = view_of(self.viewer, review, self._frame)
+        if review is not None:
+            review.layers.explained_region.show(view.to_outline)
         self._status.say(view.of_frame, view.of_scale)
         if review is not None:
             review.layers.heat.show_bars(view.heated)

@@ -62,9 +62,12 @@ class SparseMask:
 
     def is_all_of(self, mask: SparseMask, label: int | None) -> bool:
         """Whether another mask shows exactly this region with one label, and no other label besides."""
-        shown = mask.labels == label
-        count = np.count_nonzero(shown)
-        if not count == np.count_nonzero(mask.labels) == np.count_nonzero(self.labels):
+        return self.is_label_of(mask, label) and np.count_nonzero(mask.labels) == np.count_nonzero(self.labels)
+
+    def is_label_of(self, mask: SparseMask, label: int | None) -> bool:
+        """Whether another mask shows exactly this region with one label, whatever it shows besides."""
+        count = np.count_nonzero(mask.labels == label)
+        if count != np.count_nonzero(self.labels):
             return False
         if not count:
             return True

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
+from napari_segcam.viewer.docks import dock_names
 from napari_segcam.viewer.finding_stepper import step_finding
 from napari_segcam.viewer.keys import key_rows, show_help
 from napari_segcam.viewer.parts import Line
@@ -21,7 +22,6 @@ from napari_segcam.viewer.session import ReviewSession
 from napari_segcam.viewer.strip_plot import Curve, StripPicture, StripPlot
 from napari_segcam.viewer.throttle import Throttle
 
-_DOCK = "Cine strip (napari-segcam)"  # as napari names it
 _MOST_CURVES = 5  # as many readouts as fit into a line
 # Paul Tol's "light" scheme: told apart by the colour-blind on a dark ground.
 _COLOURS = ("#99ddff", "#ee8866", "#eedd88", "#ffaabb", "#44bb99")
@@ -37,7 +37,8 @@ class StripWidget(QWidget):
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
         # Where napari docks a widget for the first time; what the user makes of it later is kept by napari.
-        get_settings().application.plugin_widget_positions.setdefault(_DOCK, "bottom")
+        for name in dock_names("Cine strip"):
+            get_settings().application.plugin_widget_positions.setdefault(name, "bottom")
         self.session = ReviewSession.of(napari_viewer)
         self.chosen: list[str] | None = None
         self.plot = StripPlot()

@@ -31,6 +31,7 @@ class View:
         heated: the stages of which there is heat to be seen.
         is_weak: whether that is so little of its scale that it is hardly seen.
         is_corrected: whether the reader has corrected the frame.
+        to_outline: the region that the heat explains, where no other outline shows it.
     """
 
     of_frame: str = ""
@@ -38,6 +39,7 @@ class View:
     heated: tuple[str, ...] = ()
     is_weak: bool = False
     is_corrected: bool = False
+    to_outline: SparseMask | None = None
 
 
 def is_drawn(layer: Layer | None) -> bool:
@@ -66,10 +68,11 @@ def view_of(viewer: ViewerModel, review: Review | None, frame: int) -> View:
         if is_drawn(layer) and review.has_heat(stage) and review.layers.heat.reach(stage) is not None
     )
     weak = _weak(review, heated)
+    explained, to_outline = _explained(review, frame) if heated else ("", None)
     lines = [
         _state(review, frame),
         _correction(review, frame),
-        _explained(review, frame) if heated else "",
+        explained,
         *_without_heat(review),
         *weak,
     ]
@@ -79,6 +82,7 @@ def view_of(viewer: ViewerModel, review: Review | None, frame: int) -> View:
         heated,
         bool(weak),
         is_corrected,
+        to_outline,
     )
 
 
@@ -111,11 +115,11 @@ def _correction(review: Review, frame: int) -> str:
     return f"{words}: drawn {'lighter' if of else 'in white'}"
 
 
-def _explained(review: Review, frame: int) -> str:
-    """Which region the heat explains, where that is not all that is outlined."""
+def _explained(review: Review, frame: int) -> tuple[str, SparseMask | None]:
+    """Which region the heat explains, where that is not all that is outlined; and it, where nothing outlines it."""
     plan, explained = review.plan, review.explained(frame)
     if plan is None or explained is None:
-        return ""
+        return "", None
     layers = review.layers
     outlines: list[tuple[SparseMask, int | None]] = []
     for pair in layers.pairs:
@@ -128,10 +132,11 @@ def _explained(review: Review, frame: int) -> str:
             outlines.append((drawn, plan.label if is_explained else None))
         if is_drawn(pair.corrections.layer) and (correction := pair.corrections.seen(frame)) is not None:
             outlines.append((correction, pair.corrections.label_of(frame, plan.label) if is_explained else None))
-    region = explained.region
-    if region is not None and all(region.is_all_of(mask, label) for mask, label in outlines):
-        return ""
-    return f"heat explains {words_of_region(review, frame)}"
+    region = review.whole_frame if explained.region is None else explained.region
+    words = f"heat explains {words_of_region(review, frame)}"
+    if not any(region.is_label_of(mask, label) for mask, label in outlines):
+        return f"{words}{': dashed' if layers.explained_region.can_be_seen else ''}", region
+    return ("" if all(region.is_all_of(mask, label) for mask, label in outlines) else words), None
 
 
 def words_of_region(review: Review, frame: int) -> str:
@@ -152,7 +157,9 @@ def words_of_region(review: Review, frame: int) -> str:
     if region in ("mask", CORRECTED):
         return f"{of_class}the {mask}"
     if region == "image":
-        return f"{of_class}the whole frame"
+        explained = review.explained(frame)
+        is_part = explained is not None and explained.region is not None
+        return f"{of_class}{'all that the network is shown' if is_part else 'the whole frame'}"
     what = {"Component": "the largest part", "Boundary": "the rim"}.get(type(region).__name__, "a part")
     return f"{of_class}{what} of the {mask}"
 

@@ -11,6 +11,7 @@ import pytest
 from napari import Viewer
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMenu
 
 import napari_segcam
@@ -76,6 +77,18 @@ def test_a_widget_is_docked_once_however_it_is_opened(
         qtbot.wait(20)
     assert len(docks(viewer)) == 5
     assert len(viewer.window._qt_window.findChildren(CheckpointWidget)) == 1
+
+
+@pytest.mark.parametrize("way", ["workspace", "strip"])
+def test_the_strip_is_docked_below_the_canvas_by_the_menu_too(
+    make_napari_viewer: Callable[..., Viewer], qtbot: QtBot, way: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    by_menu(way)
+    qtbot.wait(20)
+    (strip,) = (dock for dock in docks(viewer) if "Cine strip" in dock.windowTitle())
+    assert viewer.window._qt_window.dockWidgetArea(strip) == Qt.DockWidgetArea.BottomDockWidgetArea
+    assert not [warning for warning in recwarn if "Private attribute" in str(warning.message)]
 
 
 def test_the_workspace_brings_hidden_docks_back(make_napari_viewer: Callable[..., Viewer], qtbot: QtBot) -> None:
