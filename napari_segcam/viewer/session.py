@@ -319,7 +319,12 @@ class ReviewSession(QObject):
             review.set_crop(None)
             return
         image, source = review.image, Source.of(review.image)
-        drawn = None if isinstance(part, str) else drawn_on(part, image)
+        try:
+            drawn = None if isinstance(part, str) else drawn_on(part, image)
+        except SegcamError as fault:
+            show_error(str(fault))
+            self.job_changed.emit()  # the widgets show what the network is shown still
+            return
 
         def show(region: ScanRegion) -> None:
             name = f"{image.name} scan ({region.source})"

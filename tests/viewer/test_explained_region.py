@@ -171,7 +171,7 @@ def test_what_is_painted_as_region_is_outlined_after_each_stroke(
     window.run(Request(stages=STAGES, region=painted), "follow")
     finish(window)
     assert_outlined(window, painted.data[1] > 0)
-    painted.data_setitem(([1] * 5, [60] * 5, [3, 4, 5, 6, 7]), [1] * 5)
+    painted.data_setitem((np.full(5, 1), np.full(5, 60), np.arange(3, 8)), np.ones(5, np.uint8))
     qtbot.waitUntil(lambda: not window.busy and layer_of(window) is not None, timeout=20_000)
     finish(window)
     assert_outlined(window, painted.data[1] > 0)

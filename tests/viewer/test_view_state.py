@@ -200,7 +200,12 @@ def test_one_click_or_key_scales_a_weak_frame_and_every_widget_says_so(
 
 
 def test_the_segmentation_widget_tells_of_the_image_that_is_chosen(
-    make_napari_viewer_proxy: Callable[[], Any], network: Network, frames: np.ndarray, finish: Finish, qtbot: QtBot
+    make_napari_viewer_proxy: Callable[[], Any],
+    network: Network,
+    frames: np.ndarray,
+    finish: Finish,
+    qtbot: QtBot,
+    told: list[str],
 ) -> None:
     viewer = make_napari_viewer_proxy()
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Segmentation")
@@ -214,6 +219,11 @@ def test_the_segmentation_widget_tells_of_the_image_that_is_chosen(
     assert widget.part.currentText() == "drawn in around"
     viewer.add_image(frames[:, ::-1], name="second")
     session.choose_image(next(image for image in session.images() if image.name == "second"))
+    qtbot.waitUntil(lambda: widget.part.currentText() == "the whole frame", timeout=2000)
+    viewer.add_shapes(name="nothing drawn", ndim=2)
+    widget.part.setCurrentIndex(widget.part.findText("drawn in nothing drawn"))
+    widget.part.chosen.emit(widget.part.value)
+    assert any("Nothing is drawn in nothing drawn" in message for message in told)
     qtbot.waitUntil(lambda: widget.part.currentText() == "the whole frame", timeout=2000)
     widget.part.setCurrentIndex(widget.part.findText("the scan alone"))
     widget.part.chosen.emit(widget.part.value)
