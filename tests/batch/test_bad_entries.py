@@ -23,7 +23,7 @@ from PIL import Image
 
 import napari_segcam as sc
 from napari_segcam.batch import examination
-from napari_segcam.batch.images import images_of
+from napari_segcam.batch.images import BatchImage, images_of
 from napari_segcam.batch.run_folder import RunFolder
 from napari_segcam.errors import SegcamError
 from napari_segcam.evidence.attention import finite_row
@@ -183,23 +183,22 @@ def test_what_changes_while_it_is_read_is_not_believed(
 ) -> None:
     folder = write_images(tmp_path / "images", 2, tmp_path / "masks")
     target = folder / "image_0.png" if changed == "image" else tmp_path / "masks" / "image_0_mask.png"
-    open_truth = examination.open_truth
+    of_image = examination.Truth.of_image
 
-    def edit_meanwhile(path: Path, **more: Any) -> Any:
-        opened = open_truth(path, **more)
-        if path.name.startswith("image_0") and monkeypatch_on:
-            opened[0]
+    def edit_meanwhile(image: BatchImage, *more: Any) -> Any:
+        opened = of_image(image, *more)
+        if image.name.startswith("image_0") and is_edited:
             mask = np.zeros((64, 64), np.uint8)
             mask[:40, :40] = 255
             Image.fromarray(mask).save(target)
         return opened
 
-    monkeypatch_on = [True]
-    monkeypatch.setattr(examination, "open_truth", edit_meanwhile)
+    is_edited = [True]
+    monkeypatch.setattr(examination.Truth, "of_image", edit_meanwhile)
     errors = run(network, folder, tmp_path / "run", truth=tmp_path / "masks")
     assert "changed while it was read" in errors["image_0.png"]
     assert errors["image_1.png"] == ""
-    monkeypatch_on.clear()
+    is_edited.clear()
     errors = run(network, folder, tmp_path / "run", truth=tmp_path / "masks")
     assert set(errors.values()) == {""}
     run(network, folder, tmp_path / "fresh", truth=tmp_path / "masks")

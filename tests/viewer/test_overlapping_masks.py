@@ -231,7 +231,7 @@ def test_a_classifier_gives_no_mask_whatever_its_classes(
     assert finding is not None
     assert (finding.pixels, finding.area_mm2) == (0, None)
     assert finding.probability == pytest.approx(float(each.max() if index is None else each[index]), abs=1e-5)
-    assert "no mask: the network classifies the whole frame" in session.view.of_frame
+    assert "no mask: the network classifies the whole frame" in " ".join(session.view.of_frame.split())
     assert "nothing found" not in session.view.of_frame
 
 
