@@ -48,7 +48,7 @@ def dry_run(
     only = module.image_size if isinstance(module, GraphNetwork | KerasNetwork) else None
     if only and only[0] * only[1] > INPUT_PIXELS:
         raise SegcamError(f"The network takes images of {only[0]}×{only[1]} pixels alone, which is too large.")
-    failure: Exception | None = None
+    failure: BaseException | None = None
     sides = sorted(_SIDES, key=lambda side: (side < begin, side))
     usual = [(side, side) for side in sides]
     for tried in [only] if only else [*usual, *([size] if size and size not in usual else [])]:
@@ -57,15 +57,19 @@ def dry_run(
             return run(x)
         except SegcamError:
             raise
-        except Exception as error:  # a network's own code may raise anything
+        except (Exception, SystemExit) as error:  # a network's own code may raise anything
             failure = error
     raise SegcamError(
         f"The network does not run on images with {input_channels} channels of any size from {_SIDES[0]} "
-        f"to {_SIDES[-1]} pixels: {_reason(failure)}"
+        f"to {_SIDES[-1]} pixels: {failure_in_words(failure)}"
     )
 
 
-def _reason(failure: Exception | None) -> str:
-    text = " ".join(str(failure).split())
+def failure_in_words(failure: BaseException | None) -> str:
+    """Why somebody's code failed, in one line; of a usual error its text alone."""
+    try:
+        text = " ".join(str(failure).split())
+    except Exception:  # the error's own text may fail too
+        text = ""
     usual = isinstance(failure, RuntimeError | ValueError | AssertionError)
     return text if usual and text else f"{type(failure).__name__} {text}".strip()

@@ -46,7 +46,8 @@ def put_in(module: nn.Module, weights: Weights, unfit: str) -> nn.Module:
         module.load_state_dict(given, strict=True, assign=True)
     except RuntimeError as error:
         raise SegcamError(f"{unfit}: {_difference(expected, given) or one_line(error)}.") from error
-    return module.eval().requires_grad_(False)
+    module.eval()
+    return module.requires_grad_(False)
 
 
 def left_out(module: nn.Module, weights: Weights) -> tuple[str, ...]:

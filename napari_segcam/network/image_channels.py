@@ -65,7 +65,7 @@ def _first_to_run(module: nn.Module, convolutions: list[nn.Conv2d]) -> nn.Conv2d
     try:
         with torch.no_grad():
             module(torch.zeros(1, 3, 256, 256).to(parameter))
-    except Exception:
+    except (Exception, SystemExit):
         pass
     finally:
         for handle in handles:

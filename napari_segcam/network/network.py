@@ -146,7 +146,6 @@ class Network:
         stages = find_stages(module, seen)
         if not stages and not isinstance(module, ScriptedNetwork):
             stages = automatic_stages(module, card.input_channels, size)
-        required = getattr(getattr(module, "encoder", None), "output_stride", None)
         return cls(
             module=module,
             form=form,
@@ -154,7 +153,7 @@ class Network:
             stages=stages,
             rewritten=rewritten_stages(stages, seen, form, card.input_channels, size),
             classes=seen.classes,
-            stride=int(required or max((stage.stride for stage in stages), default=32)),
+            stride=_stride_of_encoder(module) or max((stage.stride for stage in stages), default=32),
             name=name,
             architecture=architecture or type(module).__name__,
             encoder=encoder,
@@ -279,6 +278,12 @@ class Network:
             return tuple(stage for stage in self.stages if stage.kind == stages)
         names = (stages,) if isinstance(stages, str) else stages
         return tuple(dict.fromkeys(self.stage(name) for name in names))
+
+
+def _stride_of_encoder(module: nn.Module) -> int:
+    """What SMP's encoders say that sizes must be multiples of; 0 where nothing does."""
+    stride = getattr(module._modules.get("encoder"), "output_stride", None)
+    return stride if isinstance(stride, int) and stride > 0 else 0
 
 
 def _assumed(card: ModelCard) -> dict[str, str]:

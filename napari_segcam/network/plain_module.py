@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils._pytree import tree_leaves
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.network.dry_run import failure_in_words
 from napari_segcam.network.suitability import refuse_unsuitable
 
 
@@ -27,7 +28,11 @@ def ready(module: nn.Module) -> nn.Module:
     """
     module = unwrapped(module)
     refuse_unsuitable(module)
-    settle_weights(module.eval())
+    try:
+        module.eval()
+    except Exception as error:  # its own train() may raise anything
+        raise SegcamError(f"The network cannot be set to eval mode: {failure_in_words(error)}") from error
+    settle_weights(module)
     return module
 
 
@@ -48,7 +53,7 @@ def private_copy(module: nn.Module) -> nn.Module:
         return copy.deepcopy(module, memo)
     except Exception as error:  # whatever its owner keeps in it: locks, open files, a trainer
         raise SegcamError(
-            f"The network cannot be copied: {' '.join(str(error).split())}. Give a module that holds layers alone."
+            f"The network cannot be copied: {failure_in_words(error)}. Give a module that holds layers alone."
         ) from error
 
 

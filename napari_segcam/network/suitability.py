@@ -18,8 +18,11 @@ def refuse_unsuitable(module: nn.Module) -> None:
     """Refuse a module that no image can be given to, or that has no weights.
 
     Raises:
-        SegcamError: if it is for volumes, takes several images, or its weights are missing or quantised.
+        SegcamError: if it is no module, is for volumes, takes several images, or its weights are missing or quantised.
     """
+    if not isinstance(module, nn.Module):
+        what = f"the class {module.__name__}" if isinstance(module, type) else f"a {type(module).__name__}"
+        raise SegcamError(f"A network is wanted, which is a torch.nn.Module, but {what} was given.")
     parts = list(module.modules())
     if any(isinstance(part, _VOLUMES) for part in parts) and not any(isinstance(part, _IMAGES) for part in parts):
         raise SegcamError(volumetric("This network"))

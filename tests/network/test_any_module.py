@@ -158,6 +158,33 @@ class Lazy(Small):
         self.out = nn.LazyConv2d(1, 1)
 
 
+class Unswitchable(Small):
+    def eval(self) -> Any:
+        raise TypeError("no eval")
+
+
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+class Speechless(Small):
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        super().features(x)
+        raise UnspeakableError
+
+
+class Leaving(Small):
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        super().features(x)
+        raise SystemExit(3)
+
+
+class Sparse(Small):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x).to_sparse()
+
+
 def quantised() -> nn.Module:
     return nn.Sequential(torch.ao.nn.quantized.Conv2d(3, 1, 1))
 
@@ -176,11 +203,37 @@ def quantised() -> nn.Module:
         (lambda: nn.Sequential(nn.Conv3d(1, 2, 3, padding=1), nn.Conv3d(2, 1, 1)), "three-dimensional.*2-D network"),
         (lambda: nn.Sequential(nn.Conv3d(3, 2, 3, padding=1)), "three-dimensional.*2-D network"),
         (lambda: nn.Sequential(nn.Conv1d(3, 2, 3)), "one-dimensional.*2-D network"),
+        (lambda: None, "a torch.nn.Module, but a NoneType was given"),
+        (lambda: {"weight": torch.ones(1)}, "a torch.nn.Module, but a dict was given"),
+        (lambda: Small, "a torch.nn.Module, but the class Small was given"),
+        (Unswitchable, "cannot be set to eval mode: TypeError no eval"),
+        (Speechless, "does not run on images with 3 channels .*: UnspeakableError"),
+        (Leaving, "does not run on images with 3 channels .*: SystemExit 3"),
+        (Sparse, "neither a segmentation nor class scores"),
     ],
 )
 def test_what_cannot_be_run_on_an_image_is_refused_in_words(make: Callable[[], nn.Module], words: str) -> None:
     with pytest.raises(sc.SegcamError, match=words):
         Network.from_module(make(), CARD, device="cpu")
+
+
+def test_what_a_module_has_of_its_own_under_names_of_smp_does_no_harm() -> None:
+    class Strange(Small):
+        def eval(self) -> Any:  # it gives nothing back
+            super().eval()
+
+        @property
+        def encoder(self) -> Any:
+            raise ValueError("not built yet")
+
+    class Strided(Small):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = nn.Identity()
+            self.encoder.output_stride = (8, 8)
+
+    for kind in (Strange, Strided):
+        assert Network.from_module(kind(), CARD, device="cpu").stride > 0
 
 
 def test_a_network_of_images_and_their_stack_is_none_of_volumes() -> None:

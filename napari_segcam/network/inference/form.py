@@ -78,7 +78,9 @@ def inference_form(module: nn.Module, input_channels: int = 3, size: tuple[int, 
 
 
 def _private(module: nn.Module) -> nn.Module:
-    return channels_last(copy.deepcopy(module).eval().requires_grad_(False))
+    private = copy.deepcopy(module)
+    private.eval()
+    return channels_last(private.requires_grad_(False))
 
 
 def _rewritten(plain: nn.Module, x: torch.Tensor) -> tuple[nn.Module, tuple[str, ...]]:

@@ -17,6 +17,12 @@ from napari_segcam.network.output.graph import Ending, ending
 from napari_segcam.network.output.undoing import BESIDE, Activation, activated
 
 _CLOSE = 1e-4
+# The logarithm of a probability is that of a little more, which keeps it finite.
+_LOG_MARGIN = 1e-2
+LARGEST = (
+    "The network returns the largest of the classes' scores at each pixel, not the score of each class. Return what it "
+    "takes the largest of."
+)
 _BENDS_WORDS = """
     Relu LeakyRelu Elu Prelu PreluKernel RreluWithNoise Silu Gelu Softplus Mish Hardswish Threshold
     Hardtanh Celu Tanh
@@ -69,7 +75,7 @@ def find_activation(
         SegcamError: if it ends in an activation, but its values are no probabilities.
     """
     seen = before is not None and _gives(before[1], before[0], output)
-    if before is not None and seen and not (before[0] in ("softmax", "log_softmax") and output.shape[1] == 1):
+    if before is not None and seen and not _misleads(before[0], output):
         return Finding(before[0], exact=True)
     end = ending(output)
     if end.makes_logits and end.clamped != (0.0, 1.0):
@@ -168,6 +174,8 @@ def _by_name(end: Ending, values: Values) -> Finding | None:
         )
     # Bicubic resizing overshoots a little.
     is_probability = values.within(0, 1, _CLOSE if end.scaled else BESIDE)
+    if end.largest and values.channels == 1 and end.operations and end.operations <= {"Softmax", "LogSoftmax"}:
+        raise SegcamError(LARGEST)
     if end.operations <= {"Softmax"} and end.operations:
         if is_probability and values.spread_out and not values.add_up:
             raise SegcamError(
@@ -184,6 +192,9 @@ def _by_name(end: Ending, values: Values) -> Finding | None:
         if is_probability:  # of a background that is what the others leave, all add up to 1
             return Finding("softmax" if values.add_up else "sigmoid")
         raise _changed("sigmoid", values)
+    if end.operations == {"Log"} and values.high <= _LOG_MARGIN and values.vary:
+        kind: Activation = "log_softmax" if values.logs_add_up else "log_sigmoid"
+        return Finding(kind, assumed=f"{kind}, since it ends in a logarithm and stays below 0")
     if end.operations <= {"LogSoftmax", "LogSigmoid"} and end.operations and values.high <= _CLOSE:
         return Finding("log_softmax" if values.logs_add_up else "log_sigmoid")
     if end.operations == {"Tanh"} and end.scaled and is_probability and values.low < 0.05 and values.high > 0.95:
@@ -196,13 +207,14 @@ def _by_name(end: Ending, values: Values) -> Finding | None:
 def _by_values(end: Ending, values: Values) -> Finding:
     """What it is where only the values tell, if they do."""
     is_bound = not end.operations <= {"Relu"} or not end.operations or end.clamped == (0.0, 1.0)
-    if not end.operations and values.whole and values.vary:
+    if values.whole and values.vary:
         if not values.within(0, 1):
             raise SegcamError(
-                "The network returns the numbers of classes, not their scores. Return what it takes the largest of "
-                "(before argmax)."
+                "The network returns whole numbers alone: of classes or of gray values, not scores. Return what they "
+                "are made from (before argmax or rounding)."
             )
-        return Finding("sigmoid", assumed="sigmoid: its values are 0 and 1 alone, a mask that is cut already")
+        cut: Activation = "softmax" if values.add_up else "sigmoid"
+        return Finding(cut, assumed=f"{cut}: its values are 0 and 1 alone, a mask that is cut already")
     if values.within(0, 1) and values.vary and is_bound:
         activation: Activation = "softmax" if values.add_up else "sigmoid"
         reason = "its values add up to 1" if values.add_up else "its values stay between 0 and 1"
@@ -210,6 +222,12 @@ def _by_values(end: Ending, values: Values) -> Finding:
     if values.logs_add_up:
         return Finding("log_softmax", assumed="log_softmax, since its exponentials add up to 1")
     bent = sorted(end.operations & _BENDS)
+    if values.low >= 0 and values.vary and values.channels == 1 and not bent:
+        doubt = (
+            f"The network's output never falls below 0 on noise: it runs {values.described()}. It is taken for logits, "
+            f"of which that is unusual. {_SET_IT}"
+        )
+        return Finding("none", doubt=doubt)
     if bent:
         doubt = f"The network ends in {bent[0].lower()}: its output is taken for logits, which it may not be."
         return Finding("none", doubt=doubt)
@@ -220,6 +238,14 @@ def _changed(title: str, values: Values) -> SegcamError:
     return SegcamError(
         f"The network ends in a {title}, but its output is no probability: it runs {values.described()}. {_SET_IT}"
     )
+
+
+def _misleads(activation: Activation, output: torch.Tensor) -> bool:
+    """Whether what an activation was given tells less than its values: one channel alone is a softmax of 1, and
+    sigmoids that add up to 1 are of classes that exclude each other."""
+    if activation in ("softmax", "log_softmax"):
+        return output.shape[1] == 1
+    return activation == "sigmoid" and output.shape[1] > 1 and _is_one(output.detach().float().sum(1))
 
 
 def _gives(before: torch.Tensor, activation: Activation, output: torch.Tensor) -> bool:

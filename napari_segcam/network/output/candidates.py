@@ -112,9 +112,14 @@ def candidates(output: Any, x: torch.Tensor, names: Sequence[str] = ()) -> list[
     """
     found = []
     for place, tensor in _tensors(output, x, names):
-        if tensor.is_floating_point() and tensor.numel():
+        if tensor.is_floating_point() and tensor.numel() and tensor.layout == torch.strided:
             found.append(Candidate(place, place.map_of(tensor, x), _step(tensor, place)))
     return found[:_MOST]
+
+
+def all_tensors(output: Any) -> Iterator[torch.Tensor]:
+    """All tensors in what a network returned, whether or not they can be read."""
+    yield from (tensor for _, tensor in _leaves(output, (), set()))
 
 
 def _step(tensor: torch.Tensor, place: Place) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 
@@ -135,10 +135,17 @@ def _rank_of_name(one: Candidate) -> int:
 
 
 def _last_made(seen: list[Candidate]) -> list[Candidate]:
-    """Those that none of the others is made from."""
+    """Those that none of the others is made from, except what only follows from one, as a variance does."""
     ends = [without_moves(one.step) for one in seen]
-    above = [ancestors([end]) - {end} for end in ends]
+    above = [ancestors([end]) - {end} for end in ends if end is not None and not _is_worked_out(end, ends)]
     return [one for one, end in zip(seen, ends, strict=True) if end is None or not any(end in steps for steps in above)]
+
+
+def _is_worked_out(end: Any, ends: list[Any]) -> bool:
+    """Whether an output is made from one of the others alone, and no layer stands in between."""
+    steps = ancestors([end])
+    sources = {one for one in ends if one is not None and one in steps} - {end}
+    return len(sources) == 1 and not weighted(steps - ancestors(sources))
 
 
 def _once(seen: list[Candidate]) -> list[Candidate]:

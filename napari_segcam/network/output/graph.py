@@ -39,11 +39,13 @@ class Ending:
             none where there is no graph.
         scaled: whether something is multiplied with their values or added to them.
         clamped: the bounds that the values are brought between, where there are such.
+        largest: whether the largest of several channels is taken.
     """
 
     operations: frozenset[str]
     scaled: bool
     clamped: tuple[float, float] | None
+    largest: bool = False
 
     @property
     def makes_logits(self) -> bool:
@@ -60,6 +62,7 @@ def _ending(steps: Iterable[Any], depth: int = 0) -> Ending:
     found: set[str] = set()
     scaled = False
     clamped = None
+    largest = False
     seen: set[Any] = set()
     waiting = list(steps)
     while waiting:
@@ -71,18 +74,45 @@ def _ending(steps: Iterable[Any], depth: int = 0) -> Ending:
         earlier = [one for one, _ in step.next_functions if one is not None]
         if name.startswith("Clamp") and clamped is None:
             clamped = _bounds(step)
-        if earlier and _MOVES.fullmatch(name):
+        largest = largest or takes_largest(step)
+        if earlier and (_MOVES.fullmatch(name) or _smooths(step, name)):
             waiting += earlier
         elif len(earlier) == 1 and _SCALES.fullmatch(name):
             scaled = True
             waiting += earlier
         elif len(earlier) > 1 and name.startswith(("Add", "Sub")) and depth < _DEEPEST_SUM:
             summed = _ending(earlier, depth + 1)  # of logits, or of several networks' probabilities
-            scaled = True
+            scaled, largest = True, largest or summed.largest
             found |= summed.operations if summed.makes_logits or len(summed.operations) == 1 else {"Add"}
         else:
             found.add(re.sub(r"Backward\w*$", "", name))
-    return Ending(frozenset(found), scaled, clamped)
+    return Ending(frozenset(found), scaled, clamped, largest)
+
+
+def takes_largest(step: Any) -> bool:
+    """Whether a step takes the largest of the channels of ``(B, C, H, W)``."""
+    name = _name(step)
+    sizes: tuple[int, ...]
+    dimensions: tuple[int | None, ...]
+    if name.startswith("MaxBackward"):
+        sizes, dimensions = getattr(step, "_saved_self_sym_sizes", ()), (getattr(step, "_saved_dim", None),)
+    elif name.startswith("AmaxBackward"):
+        sizes, dimensions = tuple(step._saved_self.shape), tuple(step._saved_dim)
+    else:
+        return False
+    channels = (1, 2**64 - 3, -3)  # counted from the end, torch keeps it as a number without a sign
+    return len(sizes) == 4 and sizes[1] > 1 and any(one in channels for one in dimensions)
+
+
+def _smooths(step: Any, name: str) -> bool:
+    """Whether a convolution is a weighted mean, of which probabilities stay probabilities."""
+    if not name.startswith("ConvolutionBackward"):
+        return False
+    weight, bias = getattr(step, "_saved_weight", None), getattr(step, "_saved_bias_sym_sizes_opt", None)
+    if weight is None or bias not in (None, (), (0,), [0]) or getattr(step, "_saved_transposed", False):
+        return False
+    is_mean = (weight >= 0).all() and ((weight.sum((1, 2, 3)) - 1).abs() < 1e-3).all() if weight.ndim == 4 else False
+    return bool(is_mean)
 
 
 def ancestors(steps: Iterable[Any]) -> set[Any]:

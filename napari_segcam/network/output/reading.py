@@ -14,9 +14,10 @@ from torch import nn
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.dry_run import dry_run
 from napari_segcam.network.model_card import ModelCard
-from napari_segcam.network.output.activation import Finding, find_activation, given_activation
-from napari_segcam.network.output.candidates import Candidate, Place, candidates, described
+from napari_segcam.network.output.activation import LARGEST, Finding, find_activation, given_activation
+from napari_segcam.network.output.candidates import Candidate, Place, all_tensors, candidates, described
 from napari_segcam.network.output.choice import Chosen, choose
+from napari_segcam.network.output.graph import ending
 from napari_segcam.network.output.undoing import Activation, Watch, comes_from, inverse
 from napari_segcam.network.output.without_layer import leave_out
 
@@ -184,7 +185,31 @@ def _chosen(look: _Look, card: ModelCard) -> Chosen:
             "This network returns neither a segmentation nor class scores: a tensor of (batch, classes, height, width) "
             f"or of (batch, classes) was expected, but it gave {described(look.output)}."
         )
-    return choose(look.found, (look.x.shape[-2], look.x.shape[-1]), card.output, len(card.class_names))
+    chosen = choose(look.found, (look.x.shape[-2], look.x.shape[-1]), card.output, len(card.class_names))
+    _refuse_by_company(chosen.output, look)
+    return chosen
+
+
+def _refuse_by_company(chosen: Candidate, look: _Look) -> None:
+    """Refuse a map that what is returned with it tells to be no scores of classes.
+
+    Raises:
+        SegcamError: if it is the score of the class whose number is given, or one map for each of several objects.
+    """
+    others = list(all_tensors(look.output))
+    has_numbers = any(not one.is_floating_point() and one.shape[-2:] == look.x.shape[-2:] for one in others)
+    if chosen.is_map and chosen.channels == 1 and has_numbers and ending(chosen.map).largest:
+        raise SegcamError(LARGEST)
+    if (
+        chosen.is_map
+        and chosen.channels > 1
+        and any(one.ndim == 3 and one.is_floating_point() and one.shape[:2] == (1, chosen.channels) for one in others)
+    ):
+        raise SegcamError(
+            f"The network gives {chosen.channels} maps and, for each of them, the scores of its classes: a map for "
+            "each object that it looks for, not for each class. Put it into a module that returns one map for each "
+            "class."
+        )
 
 
 @torch.no_grad()

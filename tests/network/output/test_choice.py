@@ -180,6 +180,24 @@ def test_where_nothing_decides_the_choices_are_named() -> None:
         read(Net(lambda m: m.fine.chunk(2, 1), classes=2))
 
 
+def test_what_is_worked_out_from_one_output_alone_is_not_taken_for_it() -> None:
+    """A variance, an entropy: they follow from the probabilities, and stay between 0 and 1 as they do."""
+    variance = lambda p: p * (1 - p)  # noqa: E731
+    entropy = lambda p: -(p * p.clamp_min(1e-6).log())  # noqa: E731
+    for derived in (variance, entropy):
+        with pytest.raises(SegcamError, match="nothing tells which"):
+            read(Net(lambda m, derived=derived: (m.fine.sigmoid(), derived(m.fine.sigmoid()))))
+    assert read(Net(lambda m: (m.enlarged(), m.fine, (m.enlarged() + m.fine) / 2))).output.name == "2"
+
+
+def test_maps_of_objects_are_not_taken_for_classes() -> None:
+    """As DETR, MaskFormer and Mask2Former give them: a map and class scores for each of several queries."""
+    for name in ("pred_masks", "masks_queries_logits"):
+        give = lambda m, name=name: {"scores": m.scores[:, None].expand(-1, 3, -1), name: m.fine}  # noqa: E731
+        with pytest.raises(SegcamError, match="a map for each object that it looks for"):
+            read(Net(give, classes=3))
+
+
 def test_stages_follow_the_chosen_output() -> None:
     by_name = {name: read(Net(lambda m: {"a": m.fine, "b": m.enlarged()}), output=name).stages for name in "ab"}
     assert "up" in {stage.layer for stage in by_name["a"]}

@@ -86,6 +86,7 @@ SIGMOIDS: dict[str, tuple[Wrap, bool]] = {  # what ends the network, and whether
     "resized by cubes": (lambda z: F.interpolate(z.sigmoid(), scale_factor=2, mode="bicubic")[..., ::2, ::2], False),
     "averaged": (lambda z: torch.stack([z.sigmoid(), (z / 2).sigmoid()]).mean(0), False),
     "summed": (lambda z: (z.sigmoid() + (z - 1).sigmoid()) / 2, False),
+    "blurred": (lambda z: F.conv2d(z.sigmoid(), torch.full((1, 1, 3, 3), 1 / 9), padding=1), False),
     "turned over": (lambda z: 1 - z.sigmoid(), False),
     "own formula": (lambda z: 1 / (1 + torch.exp(-z)), False),
     "own function": (lambda z: _OwnSigmoid.apply(z), True),
@@ -211,6 +212,11 @@ def test_logits_are_left_alone(name: str) -> None:
         torch.testing.assert_close(network.module(image()), module(image()))
 
 
+def test_an_output_that_never_falls_below_0_is_doubted() -> None:
+    doubts = read(Small(lambda z: 100 / (1 + torch.exp(-z)))).warnings
+    assert any("never falls below 0 on noise: it runs from 0 to 100" in one for one in doubts)
+
+
 def test_a_rectified_output_is_doubted() -> None:
     assert any("ends in relu: its output is taken for logits" in one for one in read(Small(F.relu)).warnings)
 
@@ -220,7 +226,11 @@ def test_a_rectified_output_is_doubted() -> None:
     [
         (lambda z: z.softmax(1), 1, "over a single channel, which is 1 everywhere"),
         (lambda z: F.log_softmax(z, 1), 1, "over a single channel, which is 1 everywhere"),
-        (lambda z: z.argmax(1, keepdim=True).float(), 3, "numbers of classes, not their scores"),
+        (lambda z: z.argmax(1, keepdim=True).float(), 3, "whole numbers alone: of classes or of gray values"),
+        (lambda z: (z.sigmoid() * 255).round(), 1, "whole numbers alone: of classes or of gray values"),
+        (lambda z: z.softmax(1).amax(1, keepdim=True), 3, "the largest of the classes' scores"),
+        (lambda z: tuple(z.softmax(1).max(1)), 3, "the largest of the classes' scores"),
+        (lambda z: tuple(z.max(-3)), 3, "the largest of the classes' scores"),
         (lambda z: z.sigmoid() * 255, 1, "ends in a sigmoid, but its output is no probability"),
         (lambda z: z.flatten(2).softmax(2).view_as(z), 2, "over the pixels"),
     ],
@@ -228,6 +238,38 @@ def test_a_rectified_output_is_doubted() -> None:
 def test_what_is_no_probability_is_refused(wrap: Wrap, classes: int, words: str) -> None:
     with pytest.raises(SegcamError, match=words):
         read(Small(wrap, classes))
+
+
+def test_a_logarithm_of_probabilities_is_assumed() -> None:
+    ends: list[tuple[Wrap, int, str]] = [
+        (lambda z: (z.sigmoid() + 1e-7).log(), 1, "log_sigmoid"),
+        (lambda z: z.softmax(1)[:, 1:].clamp_min(1e-6).log(), 3, "log_sigmoid"),
+        (lambda z: (z.softmax(1) + 1e-5).log(), 3, "log_softmax"),
+    ]
+    for wrap, classes, name in ends:
+        module = Small(wrap, classes).eval()
+        network = read(module)
+        assert network.assumed["output_activation"].startswith(f"{name}, since it ends in a logarithm")
+        with torch.no_grad():
+            given = network.module(image())
+            got = given.softmax(1) if name == "log_softmax" else given.sigmoid()
+            torch.testing.assert_close(got, module(image()).exp(), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("wrap", "classes"),
+    [
+        (lambda z: torch.cat([z.sigmoid(), (-z).sigmoid()], 1), 1),
+        (lambda z: torch.cat([-z, z], 1).sigmoid(), 1),
+        (lambda z: F.one_hot(z.argmax(1), 3).permute(0, 3, 1, 2).float(), 3),
+    ],
+)
+def test_channels_that_add_up_to_one_exclude_each_other(wrap: Wrap, classes: int) -> None:
+    module = Small(wrap, classes).eval()
+    network = read(module)
+    assert (network.output.activation, network.classes_overlap, network.has_background) == ("softmax", False, True)
+    with torch.no_grad():
+        torch.testing.assert_close(network.module(image()).softmax(1), module(image()), atol=2e-6, rtol=1e-4)
 
 
 def test_the_card_goes_before_what_is_found() -> None:
