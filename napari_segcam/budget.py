@@ -110,5 +110,5 @@ def refuse_large_content(name: str, size: int) -> None:
     if size > INFLATED_BYTES:
         raise SegcamError(
             f"{name} would take {size / MIB:,.0f} MB of memory once it is decompressed, more than the "
-            f"{INFLATED_BYTES // MIB} MB that are read. Decompress it beforehand, or save a part of it."
+            f"{INFLATED_BYTES // MIB} MB that are read. Decompress it first, or save a part of it."
         )

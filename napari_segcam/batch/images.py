@@ -137,7 +137,7 @@ def _in_folder(folder: Path, leave_out: set[str]) -> list[BatchImage]:
     def on_error(error: OSError) -> None:
         if Path(error.filename) == folder:
             raise SegcamError(f"{error.filename} cannot be read: {error.strerror}.") from error
-        enter(Path(error.filename))  # a folder that cannot be read is told of as an image that cannot
+        enter(Path(error.filename))  # a folder that cannot be read is reported like an image that cannot be read
 
     for place, folders, files in os.walk(folder, onerror=on_error):
         here = Path(place)

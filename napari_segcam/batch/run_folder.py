@@ -147,7 +147,7 @@ class RunFolder:
         if not (self.path / "run.json").is_file():
             raise SegcamError(
                 f"{self.path} was removed while the batch was at work in it, and what was done with it. Give the same "
-                "command again to begin anew."
+                "command again to start from the beginning."
             )
 
     def assemble(

@@ -130,7 +130,7 @@ class FrameDecoder:
         return self._bits.note
 
     def _refuse_bomb(self, stored: bytes) -> None:
-        """What a codec makes of a stream is the stream's to say, so it is looked at beforehand."""
+        """What a codec makes of a stream is the stream's to say, so it is looked at first."""
         if not self._decoder.is_encapsulated:
             return
         refuse_large_picture("the stream", stored)

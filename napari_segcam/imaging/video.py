@@ -155,7 +155,7 @@ def _within_budget(name: str, open_container: OpenContainer) -> InputContainer:
     """Open a video whose decoder refuses frames that are too large, also where a later one is larger than the first.
 
     Raises:
-        SegcamError: if the file says beforehand that they are.
+        SegcamError: if the file says that they are.
     """
     container = open_container()
     for stream in container.streams.video:

@@ -44,7 +44,7 @@ class Checkpoint:
         beside: what a torch file holds next to its weights, such as the epoch or the arguments of the training run:
             plain data and tensors, with all other objects inert.
         whole: what a whole pickled network was saved with, inert. Where it has no ``module``, its classes are of
-            another version of their library: it must be built anew around its weights.
+            another version of their library: it must be rebuilt around its weights.
     """
 
     path: Path

@@ -30,7 +30,7 @@ from napari_segcam.network.torchscript import WHY_CLOSED, ScriptedNetwork
 if TYPE_CHECKING:
     from napari_segcam.network.network import Network
 
-_BUILT_ANEW = "Saved whole by another version of its library: the network is built anew around its weights."
+_REBUILT = "Saved whole by another version of its library: the network is rebuilt around its weights."
 
 _TITLES = {"torchscript": "TorchScript network", "exported": "exported program", "keras": "Keras network"}
 
@@ -184,7 +184,7 @@ def _pickled(
     encoder: str | None,
     options: Mapping[str, Any] | None,
 ) -> _Made:
-    """A network that was pickled whole: as it was, or where its classes have changed since, built anew."""
+    """A network that was pickled whole: as it was, or where its classes have changed since, rebuilt."""
     assert checkpoint.whole is not None
     fault: SegcamError | None = None
     if checkpoint.module is not None:
@@ -199,7 +199,7 @@ def _pickled(
     built_anew = replace(
         checkpoint,
         settings=settings | checkpoint.settings,
-        warnings=(*checkpoint.warnings, _BUILT_ANEW),
+        warnings=(*checkpoint.warnings, _REBUILT),
     )
     try:
         made = _recognised(built_anew, card or ModelCard(), architecture, encoder, options)

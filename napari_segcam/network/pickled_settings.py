@@ -1,6 +1,6 @@
 """Pickled settings: what a network of SMP that was saved whole tells of how it was built, without being rebuilt.
 
-Where the classes of another version of SMP cannot be rebuilt, the network is built anew around its weights. What leaves
+Where the classes of another version of SMP cannot be rebuilt, the network is rebuilt around its weights. What leaves
 no trace in these, such as the dilation of a convolution, stands in the attributes that were saved with each layer.
 """
 
@@ -68,11 +68,11 @@ def settings_of(record: Record) -> dict[str, Any]:
 
 
 def take_over(record: Record, module: nn.Module) -> tuple[str, ...]:
-    """Set the layers of a network that was built anew as they were saved, where they are of the same class.
+    """Set the layers of a network that was rebuilt as they were saved, where they are of the same class.
 
     Args:
         record: of the network.
-        module: it, built anew; its layers are set.
+        module: it, rebuilt; its layers are set.
 
     Returns:
         Names of the layers that were set otherwise than they were built.

@@ -464,7 +464,7 @@ class Review:
         return dict(enumerate(names[1:], start=1)) if self.has_classes else {1: names[0]}
 
     def _drop_if_painted_over(self, frames: Iterable[int]) -> None:
-        """Heatmaps of a region that was painted in since are made anew."""
+        """Heatmaps of a region that was painted in since are computed again."""
         dropped = [frame for frame in frames if self._kept.drop_if_painted_over(frame)]
         for frame in dropped:
             self.record.set_state(frame, State.MISSING)

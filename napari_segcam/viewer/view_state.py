@@ -199,6 +199,6 @@ def _of_scale(review: Review, heated: tuple[str, ...], this_frame: str) -> str:
     frames = len(review.record)
     if frames == 1 or heat.scale == "frame":
         words = f"heat scaled to {this_frame}"
-    else:  # how many they are, the strip tells: here each change would draw the whole canvas anew
+    else:  # how many they are, the strip tells: here each change would draw the whole canvas again
         words = "heat scaled to the clip" + ("" if heat.seen() == frames else " so far")
     return words + (f", {', '.join(by_hand)} by hand" if by_hand else "")

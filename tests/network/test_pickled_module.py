@@ -180,7 +180,7 @@ def test_one_of_another_version_of_smp_is_built_anew_from_its_weights(tmp_path):
     checkpoint = read_checkpoint(tmp_path / "former.pth")
     assert checkpoint.form == "pickled"
     assert checkpoint.module is None
-    assert "built anew" in sc.load_network(tmp_path / "former.pth", "cpu").warnings[0]
+    assert "rebuilt" in sc.load_network(tmp_path / "former.pth", "cpu").warnings[0]
     assert checkpoint.weights.keys() == network.state_dict().keys()
 
 

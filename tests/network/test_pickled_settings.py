@@ -1,4 +1,4 @@
-"""Networks that another version of SMP saved whole: built anew as they were, from what stands beside their weights."""
+"""Networks that another version of SMP saved whole: rebuilt as they were, from what stands beside their weights."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_what_leaves_no_trace_in_the_weights_is_taken_from_the_pickle(
         given = result.module(x)
     assert given.shape == expected.shape
     assert (given - expected).abs().max() <= 1e-4 * expected.abs().max()
-    assert any("built anew" in words for words in result.warnings)
+    assert any("rebuilt" in words for words in result.warnings)
     assert set(result.assumed) <= {"output"}
 
 
@@ -106,7 +106,7 @@ def test_a_class_that_lacks_what_it_needs_today_is_built_anew(tmp_path: Path) ->
     for part in module.modules():
         part.__dict__.pop("interpolation_mode", None)
     result = loaded(module, tmp_path / "whole.pth")
-    assert any("built anew" in words for words in result.warnings)
+    assert any("rebuilt" in words for words in result.warnings)
     with torch.no_grad():
         torch.testing.assert_close(result.module(x), expected, rtol=1e-4, atol=1e-4)
 

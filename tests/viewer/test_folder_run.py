@@ -1,4 +1,4 @@
-"""A run over a folder does what was asked for in the viewer, says so beforehand, or refuses."""
+"""A run over a folder does what was asked for in the viewer, says so first, or refuses."""
 
 from __future__ import annotations
 
