@@ -211,18 +211,21 @@ def explain(
     weights: Weights = None,
 ) -> None:
     """Write the masks, the heatmaps and the attention figures of an image or cine."""
+    from napari_segcam.imaging.opening import open_cine
+
+    # Before torch is imported: a file that is refused needs neither its time nor its memory.
+    cine = open_cine(image)
+
     from napari_segcam.batch.truth import Truth
     from napari_segcam.batch.wishes import Wishes
     from napari_segcam.commands.explaining import explain_cine
     from napari_segcam.commands.images import print_notes, print_scan_note
     from napari_segcam.explanation.stage_maps import find_method
-    from napari_segcam.imaging.opening import open_cine
     from napari_segcam.imaging.scan_region import parse_crop
     from napari_segcam.network.source import ModelSource
     from napari_segcam.reporting.look import Look
 
     look = Look(tuple(dict.fromkeys(overlay.split(","))), colormap, opacity)
-    cine = open_cine(image)
     if value_range is not None:
         cine.set_value_range(*value_range)
     print_notes(cine, _console)
