@@ -214,6 +214,9 @@ def test_heat_is_drawn_where_the_map_says(
     values[3, 5] = 1.0
     heatmap.data = values
     heatmap.contrast_limits = (0, 1)
+    qtbot.wait(200)  # the outline of the explained region comes a moment later
+    for layer in viewer.layers:
+        layer.visible = layer is heatmap or layer in session.images()
     qtbot.wait(200)
     drawn = viewer.export_figure(scale_factor=1, flash=False)[..., 0].astype(float)
     stride = 8
