@@ -86,7 +86,7 @@ def images_of(source: Path, *leave_out: Path) -> list[BatchImage]:
     """The images of a folder and all folders in it, or of a CSV list, in a stable order.
 
     Of a folder these are the files with the suffix of an image or video, whatever they hold, and DICOM files of any
-    name; NumPy, MATLAB and HDF5 files too, unless an image of the same name lies beside them. Hidden files are left
+    name; NumPy, MATLAB and HDF5 files too, unless an image of the same name is beside them. Hidden files are left
     out. A list has the column ``image`` and may have ``truth``; its paths start from where it lies, and what
     ``open_cine`` takes after a file, such as ``::NAME``, may follow them.
 

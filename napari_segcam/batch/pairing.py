@@ -40,7 +40,7 @@ def class_of(name: str, folder: str, class_names: Sequence[str]) -> tuple[int, s
     """Which of several classes a true mask is of, and the stem that its name gives away of its image; None if it tells
     none.
 
-    A name ends in the class's (NAME_CLASS, NAME_CLASS_mask, NAME_mask_CLASS, or the class alone), or it lies in a
+    A name ends in the class's (NAME_CLASS, NAME_CLASS_mask, NAME_mask_CLASS, or the class alone), or it is in a
     folder that is called as the class.
 
     Args:

@@ -127,7 +127,7 @@ class Explainer:
             crop: rows and columns that the network sees, as ``ScanRegion.crop`` knows them; by default all. What comes
                 back lies on the whole frame, and outside of the crop nothing is found: background and no heat.
             pixel_aspect: height of a pixel by its width, as ``Cine.pixel_aspect`` knows it: the network sees the frame
-                in its true shape, unless its model card stretches every frame to one size. What comes back lies on the
+                in its true shape, unless its model card stretches every frame to one size. What comes back is on the
                 frame's own pixels.
 
         Raises:

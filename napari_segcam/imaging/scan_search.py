@@ -61,7 +61,7 @@ class Tissue:
     levels: NDArray[np.uint8]
 
     def share_in(self, crop: tuple[slice, slice]) -> float:
-        """How much of it, but for its vague rim, lies in these rows and columns of the frame, 0 to 1."""
+        """How much of it, except for its vague rim, is in these rows and columns of the frame, 0 to 1."""
         inner = ndimage.binary_erosion(self.squares, border_value=1)
         return float(inner[self._squares_of(crop)].sum() / max(inner.sum(), 1))
 

@@ -95,7 +95,7 @@ def class_of(explanation: Explanation) -> str:
 
 
 def class_colours_of(explanation: Explanation) -> tuple[str, ...]:
-    """``#rrggbb`` for the labels 1, 2, … of what is drawn, as the model card gives them; empty where it gives none."""
+    """``#rrggbb`` for the labels 1, 2, … that are drawn, as the model card gives them; empty where it gives none."""
     given = tuple(explanation.provenance.get("model_card", {}).get("class_colours") or ())
     return given[1:] if explanation.has_background else given  # the background is not drawn
 

@@ -27,7 +27,7 @@ def add_labels(
     colormap: DirectLabelColormap,
     on_shown: Callable[[], None],
 ) -> Labels:
-    """Add a blank Labels layer that lies on an image; what was selected stays so.
+    """Add a blank Labels layer over an image; what was selected stays so.
 
     Args:
         viewer: that shows the image.

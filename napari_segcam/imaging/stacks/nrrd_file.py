@@ -125,7 +125,7 @@ def _axes(shape: tuple[int, ...], kinds: list[str], name: str) -> Axes:
 
 
 def _are_slices(kind: str, unit: str, step: float, *, in_space: bool) -> bool | None:
-    """Whether the axis of the frames lies in space by its kind, its unit or its direction; None if nothing says so."""
+    """Whether the axis of the frames is one of space by its kind, its unit or its direction; None if nothing says."""
     if kind in _IN_TIME or is_time(unit):
         return False
     if kind == "space" or is_length(unit) or (in_space and has_distance(step)):

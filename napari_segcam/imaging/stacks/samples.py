@@ -1,4 +1,4 @@
-"""Stored samples: a file's array as it lies on the disk, mapped into memory and so read where it is looked at."""
+"""Stored samples: a file's array as it is on the disk, mapped into memory and so read where it is looked at."""
 
 from __future__ import annotations
 
