@@ -16,6 +16,7 @@ from napari_segcam.network.network import Network
 from napari_segcam.viewer import background, recent_models
 from napari_segcam.viewer import session as session_module
 from napari_segcam.viewer.session import ReviewSession
+from napari_segcam.viewer.work import Request
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +61,19 @@ def session(qtbot: QtBot, told: list[str]) -> Iterator[ReviewSession]:  # noqa: 
     yield made
     made.cancel()
     qtbot.waitUntil(lambda: not made.busy, timeout=20_000)
+
+
+@pytest.fixture
+def reviewed(
+    session: ReviewSession, network: Network, frames: np.ndarray, finish: Callable[[ReviewSession], None]
+) -> ReviewSession:
+    """A session without a window whose whole cine is explained, its second frame in view."""
+    session.viewer.add_image(frames, name="sweep")
+    session.viewer.dims.set_current_step(0, 1)
+    session.use(network)
+    session.run(Request(stages=("encoder_5",)), "all")
+    finish(session)
+    return session
 
 
 @pytest.fixture

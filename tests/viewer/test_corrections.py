@@ -22,17 +22,6 @@ STAGES = ("encoder_5",)
 EXPLAIN = Request(stages=STAGES)
 
 
-@pytest.fixture
-def reviewed(session: ReviewSession, network: Network, frames: np.ndarray, finish: Finish) -> ReviewSession:
-    """A session whose whole cine is explained, its second frame in view."""
-    session.viewer.add_image(frames, name="sweep")
-    session.viewer.dims.set_current_step(0, 1)
-    session.use(network)
-    session.run(EXPLAIN, "all")
-    finish(session)
-    return session
-
-
 def mask_of(session: ReviewSession) -> Labels:
     layers = session.layers()
     assert layers is not None

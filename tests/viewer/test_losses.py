@@ -29,17 +29,6 @@ EXPLAIN = Request(stages=("encoder_5",))
 
 
 @pytest.fixture
-def reviewed(session: ReviewSession, network: Network, frames: np.ndarray, finish: Finish) -> ReviewSession:
-    """A session without a window whose cine is explained."""
-    session.viewer.add_image(frames, name="sweep")
-    session.viewer.dims.set_current_step(0, 1)
-    session.use(network)
-    session.run(EXPLAIN, "all")
-    finish(session)
-    return session
-
-
-@pytest.fixture
 def docked(
     make_napari_viewer: Callable[..., Any],
     network: Network,
