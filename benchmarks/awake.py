@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from napari_segcam.openmp import keep_threads_awake
+from napari_segcam.tuning.openmp import keep_threads_awake
 
 keep_threads_awake()

@@ -26,10 +26,12 @@ from rich.table import Table
 from ui import Gaps, wait
 
 import napari_segcam as sc
-from napari_segcam.viewer.record import State
-from napari_segcam.viewer.session import ReviewSession
-from napari_segcam.viewer.work import FrameComputer, Request
-from napari_segcam.viewer.worker import Job
+from napari_segcam.viewer.frames.cine_record import State
+from napari_segcam.viewer.frames.frame_computer import FrameComputer
+from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.sessions import session_of
+from napari_segcam.viewer.worker.worker import Job
 from napari_segcam.viewer.workspace import open_workspace
 
 T = TypeVar("T")
@@ -118,7 +120,7 @@ def main() -> None:
     viewer.add_image(cine)
     viewer.dims.set_current_step(0, 0)
     open_workspace(viewer)
-    session = ReviewSession.of(viewer)
+    session = session_of(viewer)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "network.pth"
         save_reference_network(checkpoint, options.encoder)

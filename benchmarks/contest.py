@@ -12,12 +12,12 @@ from measuring import reference_network, speckle
 from one_pass import run
 from torch import nn
 
-from napari_segcam.explanation.allocator import keep_freed_memory
 from napari_segcam.explanation.methods import METHODS
-from napari_segcam.explanation.recomputation import repeatable_blocks
+from napari_segcam.explanation.passes.recomputation import repeatable_blocks
 from napari_segcam.network.inference import inference_form
-from napari_segcam.network.stages import Stage, find_stages, main_stages
-from napari_segcam.network.survey import survey
+from napari_segcam.network.stages.stage import Stage, find_stages, main_stages
+from napari_segcam.network.stages.survey import survey
+from napari_segcam.tuning.allocator import keep_freed_memory
 
 Region = Callable[[torch.Tensor], torch.Tensor]
 Maps = dict[str, torch.Tensor]

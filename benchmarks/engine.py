@@ -30,7 +30,7 @@ from rich.table import Table
 from score_cam import scorecam
 from torch import nn
 
-from napari_segcam.explanation.recomputation import recomputing
+from napari_segcam.explanation.passes.recomputation import recomputing
 from napari_segcam.network.inference import inference_form, mbconv
 
 # ── time ────────────────────────────────────────────────────────────────────────────────────────────────────────────

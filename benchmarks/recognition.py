@@ -31,8 +31,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from napari_segcam.network.checkpoint import read_checkpoint
-from napari_segcam.network.recognise import build, recognise
+from napari_segcam.network.checkpoints.checkpoint import read_checkpoint
+from napari_segcam.network.families.recognition import build, recognise
 
 ARCHITECTURES = (
     *("Unet", "UnetPlusPlus", "MAnet", "Linknet", "FPN", "PSPNet", "DeepLabV3", "DeepLabV3Plus", "PAN", "UPerNet"),

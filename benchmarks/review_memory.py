@@ -20,9 +20,9 @@ from rich.table import Table
 from ui import wait
 
 from napari_segcam.network.model_card import ModelCard, SizeRule
-from napari_segcam.viewer.record import State
-from napari_segcam.viewer.session import ReviewSession
-from napari_segcam.viewer.work import Request
+from napari_segcam.viewer.frames.cine_record import State
+from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.workspace import PLUGIN, open_workspace
 
 _SIDE = 128
@@ -34,7 +34,7 @@ def main() -> None:
     viewer = napari.Viewer()
     viewer.window.resize(1366, 768)
     open_workspace(viewer)
-    session = ReviewSession.of(viewer)
+    session = session_of(viewer)
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -16,8 +16,8 @@ import napari_segcam as sc
 from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
 from napari_segcam.explanation.perturbation import perturb
 from napari_segcam.explanation.perturbation.scorecam import ScoreCam
-from napari_segcam.explanation.stage_maps import Patience
-from napari_segcam.network.stages import Stage
+from napari_segcam.explanation.slow_methods.control import Patience
+from napari_segcam.network.stages.stage import Stage
 
 _SAMPLE = 16  # channels of which the time of one is judged
 

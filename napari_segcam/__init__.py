@@ -8,21 +8,21 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from napari_segcam.version import __version__
+
 if TYPE_CHECKING:
+    from napari_segcam.batch.options import Wishes as Wishes
     from napari_segcam.batch.run import Batch as Batch
     from napari_segcam.batch.run import run_batch as run_batch
-    from napari_segcam.batch.wishes import Wishes as Wishes
     from napari_segcam.errors import SegcamError as SegcamError
     from napari_segcam.evidence.attention import attention as attention
     from napari_segcam.evidence.measuring import measure_evidence as measure_evidence
     from napari_segcam.explanation.explainer import Explainer as Explainer
-    from napari_segcam.explanation.target import Target as Target
+    from napari_segcam.explanation.targets.target import Target as Target
     from napari_segcam.imaging.opening import open_cine as open_cine
     from napari_segcam.network.loading import load_network as load_network
     from napari_segcam.network.model_card import ModelCard as ModelCard
     from napari_segcam.network.network import Network as Network
-
-__version__ = "0.1.0"
 
 _ROOMS = {
     "Batch": "batch.run",
@@ -30,8 +30,8 @@ _ROOMS = {
     "ModelCard": "network.model_card",
     "Network": "network.network",
     "SegcamError": "errors",
-    "Target": "explanation.target",
-    "Wishes": "batch.wishes",
+    "Target": "explanation.targets.target",
+    "Wishes": "batch.options",
     "attention": "evidence.attention",
     "load_network": "network.loading",
     "measure_evidence": "evidence.measuring",

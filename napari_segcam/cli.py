@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from napari_segcam import __version__
 from napari_segcam.commands.inspecting import named_values, print_network
 from napari_segcam.commands.options import (
     Architecture,
@@ -38,7 +37,8 @@ from napari_segcam.commands.options import (
 )
 from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.errors import SegcamError
-from napari_segcam.openmp import keep_threads_awake
+from napari_segcam.tuning.openmp import keep_threads_awake
+from napari_segcam.version import __version__
 
 app = typer.Typer(
     name="napari-segcam",
@@ -216,12 +216,12 @@ def explain(
     # Before torch is imported: a file that is refused needs neither its time nor its memory.
     cine = open_cine(image)
 
+    from napari_segcam.batch.options import Wishes
     from napari_segcam.batch.truth import Truth
-    from napari_segcam.batch.wishes import Wishes
     from napari_segcam.commands.explaining import explain_cine
     from napari_segcam.commands.images import print_notes, print_scan_note
     from napari_segcam.explanation.stage_maps import find_method
-    from napari_segcam.imaging.scan_region import parse_crop
+    from napari_segcam.imaging.scan.region import parse_crop
     from napari_segcam.network.source import ModelSource
     from napari_segcam.reporting.look import Look
 
@@ -353,10 +353,10 @@ def batch(
     Exit code 0: all is well; 1: some images failed; 2: a wrong argument; 130: stopped by Ctrl-C.
     """
     from napari_segcam.batch.cluster import Cluster
-    from napari_segcam.batch.examination import Outputs
+    from napari_segcam.batch.image_processing import Outputs
+    from napari_segcam.batch.options import Wishes
     from napari_segcam.batch.run import Batch
     from napari_segcam.batch.true_masks import read_colours
-    from napari_segcam.batch.wishes import Wishes
     from napari_segcam.commands.batching import run_on
     from napari_segcam.network.source import ModelSource
 
@@ -423,7 +423,7 @@ def demo(
     ] = False,
 ) -> None:
     """Do the main job on the sample: phantom cine, demo checkpoint, mask and one heatmap per stage."""
-    from napari_segcam.batch.wishes import Wishes
+    from napari_segcam.batch.options import Wishes
     from napari_segcam.commands.explaining import explain_cine
     from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
     from napari_segcam.imaging.opening import open_cine

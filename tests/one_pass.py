@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from napari_segcam.explanation.engine import forward
-from napari_segcam.network.stages import Stage
+from napari_segcam.explanation.passes.forward_pass import forward
+from napari_segcam.network.stages.stage import Stage
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from napari_segcam import cli
 from napari_segcam.commands.terminal import duration
 from napari_segcam.demo import sample_cine
 from napari_segcam.explanation.perturbation.scorecam import ScoreCam
-from napari_segcam.explanation.region import Boundary, FalseNegative
+from napari_segcam.explanation.targets.region import Boundary, FalseNegative
 from napari_segcam.reporting import movie
 
 SIDE = 64

@@ -1,4 +1,4 @@
-"""Write the index of timm's encoders that ``napari_segcam.network.timm_index`` reads: a line per encoder.
+"""Write the index of timm's encoders that ``napari_segcam.network.families.timm_index`` reads: a line per encoder.
 
 Each line holds the encoder's name and the fingerprints of its weights at the depths that SMP's architectures use. It
 takes about ten minutes on one core; run it again when timm has new networks.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import timm
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.encoders import built_encoder
-from napari_segcam.network.timm_index import INDEX, fingerprint
+from napari_segcam.network.families.encoders import built_encoder
+from napari_segcam.network.families.timm_index import INDEX, fingerprint
 
 DEPTHS = (5, 4, 3)
 

@@ -8,18 +8,17 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_segcam.batch.options import Wishes
 from napari_segcam.batch.truth import Truth
-from napari_segcam.batch.wishes import Wishes
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
-from napari_segcam.explanation.perturbation import Cancelled
-from napari_segcam.explanation.region_words import parse_region
 from napari_segcam.explanation.registry import SlowMethod
-from napari_segcam.explanation.stage_maps import Patience
-from napari_segcam.explanation.target import Score, Target
+from napari_segcam.explanation.slow_methods.control import Cancelled, Patience
+from napari_segcam.explanation.targets.region_words import parse_region
+from napari_segcam.explanation.targets.target import Score, Target
 from napari_segcam.imaging.cine import Cine, Frame
 from napari_segcam.imaging.geometry import Crop
-from napari_segcam.imaging.scan_region import parse_crop
+from napari_segcam.imaging.scan.region import parse_crop
 from napari_segcam.network.network import Network
 
 TrueMasks = Mapping[int | None, NDArray[np.bool_] | None]

@@ -13,12 +13,12 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import TYPE_CHECKING
 
-from napari_segcam.batch.examination import Examined
+from napari_segcam.batch.image_processing import Examined
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.job import Job, do
 from napari_segcam.errors import SegcamError
-from napari_segcam.openmp import unasked
 from napari_segcam.optional import needed
+from napari_segcam.tuning.openmp import unasked
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from napari_segcam.batch.analysis import Analysis
-from napari_segcam.batch.examination import Examined, Outputs, examine
+from napari_segcam.batch.image_processing import Examined, Outputs, examine
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.model import described, versions
+from napari_segcam.batch.options import Wishes
 from napari_segcam.batch.true_masks import Colour
-from napari_segcam.batch.wishes import Wishes
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
 

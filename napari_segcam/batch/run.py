@@ -15,19 +15,19 @@ import torch
 
 from napari_segcam.batch.analysis import Analysis
 from napari_segcam.batch.cluster import Cluster, examined_on
-from napari_segcam.batch.examination import Examined, Outputs, examine
+from napari_segcam.batch.image_processing import Examined, Outputs, examine
 from napari_segcam.batch.images import BatchImage, images_of, sample
 from napari_segcam.batch.job import Job
 from napari_segcam.batch.model import described, versions
+from napari_segcam.batch.options import Wishes
 from napari_segcam.batch.pairing import with_truths, without_masks
 from napari_segcam.batch.rows import Row
 from napari_segcam.batch.run_folder import RunFolder
 from napari_segcam.batch.tables import need_parquet
 from napari_segcam.batch.true_masks import Colour
-from napari_segcam.batch.wishes import Wishes
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import ArrayCine
-from napari_segcam.imaging.scan_region import parse_crop
+from napari_segcam.imaging.scan.region import parse_crop
 from napari_segcam.network.network import Network
 from napari_segcam.network.source import ModelSource
 

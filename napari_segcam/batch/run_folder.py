@@ -16,13 +16,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from napari_segcam import __version__
-from napari_segcam.batch.examination import Examined
+from napari_segcam.batch.image_processing import Examined
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.rows import Row
 from napari_segcam.batch.tables import write_errors, write_parquet, write_results
 from napari_segcam.errors import SegcamError
 from napari_segcam.files import json_bytes, sha256_of, whole_file
+from napari_segcam.version import __version__
 
 FORMAT = 1
 

@@ -43,7 +43,7 @@ class EvidenceTable:
     def of(self, number: int, explanation: Explanation) -> Evidence | None:
         """The evidence of an explanation of a frame; None once the user has stopped it."""
         from napari_segcam.evidence.measuring import measure_evidence
-        from napari_segcam.explanation.perturbation import Cancelled
+        from napari_segcam.explanation.slow_methods.control import Cancelled
         from napari_segcam.reporting.evidence_rows import evidence_rows
 
         try:
@@ -84,7 +84,7 @@ class EvidenceTable:
 
 def _scan_of(cine: Cine) -> Crop | None:
     """Rows and columns that show the scan; None where that is not known."""
-    from napari_segcam.imaging.scan_region import find_scan_region
+    from napari_segcam.imaging.scan.region import find_scan_region
 
     region = find_scan_region(cine)
     return None if region.source == "whole frame" else region.crop

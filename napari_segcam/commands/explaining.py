@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from napari_segcam.batch.analysis import Analysis
+    from napari_segcam.batch.options import Wishes
     from napari_segcam.batch.truth import Truth
-    from napari_segcam.batch.wishes import Wishes
     from napari_segcam.explanation.explainer import Explainer
     from napari_segcam.explanation.explanation import Explanation
     from napari_segcam.imaging.cine import Cine
@@ -129,7 +129,7 @@ class _Clips:
     """
 
     def __init__(self, analysis: Analysis, stages: Iterable[str]) -> None:
-        from napari_segcam.network.stages import aliases
+        from napari_segcam.network.stages.stage import aliases
 
         full_names = aliases(analysis.network.stages)
         self._stages = list(dict.fromkeys(full_names.get(stage, stage) for stage in stages))
@@ -175,7 +175,7 @@ def _refuse_unwritable(folder: Path) -> None:
 def _announce(analysis: Analysis, cine: Cine, numbers: Sequence[int], console: Console) -> int:
     """Say beforehand what slow methods will take; runs of the network for each frame and class."""
     from napari_segcam.explanation.registry import SlowMethod
-    from napari_segcam.imaging.scan_region import parse_crop
+    from napari_segcam.imaging.scan.region import parse_crop
 
     runs = 0
     for explainer in analysis.explainers:

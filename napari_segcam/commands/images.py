@@ -59,7 +59,7 @@ def print_notes(cine: Cine, console: Console) -> None:
 
 def print_scan_note(cine: Cine, console: Console) -> None:
     """What is to be known of the region of the scan that was found."""
-    from napari_segcam.imaging.scan_region import find_scan_region
+    from napari_segcam.imaging.scan.region import find_scan_region
 
     if note := find_scan_region(cine).note:
         console.print(f"[yellow]{escape(note)}", soft_wrap=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def print_network(network: Network, console: Console) -> None:
     """Architecture, encoder, classes, input, and the stages."""
-    from napari_segcam.network.stages import main_stages
+    from napari_segcam.network.stages.stage import main_stages
 
     card = Table(show_header=False, box=None)
     for label, value in _facts(network).items():

@@ -14,7 +14,7 @@ from torch import nn
 from napari_segcam.evidence.ranks import spearman
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
-from napari_segcam.explanation.target import Target
+from napari_segcam.explanation.targets.target import Target
 from napari_segcam.network.network import Network
 
 SANITY = 0.5

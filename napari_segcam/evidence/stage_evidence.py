@@ -11,7 +11,7 @@ from napari_segcam.evidence.influence import Influence
 from napari_segcam.evidence.null import Measurement
 from napari_segcam.evidence.off_scan import OffScan
 from napari_segcam.evidence.sanity import SANITY
-from napari_segcam.network.stages import Stage
+from napari_segcam.network.stages.stage import Stage
 
 MATTERS = 0.05  # p
 _MUCH_OFF_SCAN = 0.5

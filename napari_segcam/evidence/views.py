@@ -14,7 +14,7 @@ from napari_segcam.evidence.overlap import overlap
 from napari_segcam.evidence.ranks import spearman
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
-from napari_segcam.explanation.target import Target
+from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.value_range import value_range_of
 
 _SHIFTS = (-2, -1, 1, 2)  # pixels, lateral

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_segcam.explanation.target import Target
+from napari_segcam.explanation.targets.target import Target
 
 
 class Reason(Enum):

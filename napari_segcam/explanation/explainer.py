@@ -13,26 +13,28 @@ import torch
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.explanation.aim import region_on_input, settled
-from napari_segcam.explanation.allocator import keep_freed_memory
-from napari_segcam.explanation.batching import paying_batch
-from napari_segcam.explanation.classes import class_mask, label_mask, probabilities_of
 from napari_segcam.explanation.emptiness import why_empty
-from napari_segcam.explanation.engine import Forward
 from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps, Segmentation
-from napari_segcam.explanation.memory import TooLittleMemory
-from napari_segcam.explanation.objective import Objective
-from napari_segcam.explanation.perturbation import Cancelled, Cost, Perturbation
+from napari_segcam.explanation.passes.batch_size import paying_batch
+from napari_segcam.explanation.passes.forward_pass import Forward
+from napari_segcam.explanation.passes.memory import TooLittleMemory
+from napari_segcam.explanation.perturbation import Perturbation
 from napari_segcam.explanation.provenance import provenance_of
 from napari_segcam.explanation.registry import SlowMethod
 from napari_segcam.explanation.runner import Runner
-from napari_segcam.explanation.stage_maps import Patience, find_method
-from napari_segcam.explanation.target import Target
+from napari_segcam.explanation.slow_methods.control import Cancelled, Patience
+from napari_segcam.explanation.slow_methods.cost import Cost
+from napari_segcam.explanation.stage_maps import find_method
+from napari_segcam.explanation.targets.classes import class_mask, label_mask, probabilities_of
+from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.explanation.targets.target import Target
+from napari_segcam.explanation.targets.target_resolution import region_on_input, settled
 from napari_segcam.imaging.geometry import Crop, Geometry
 from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.network import Network
-from napari_segcam.network.stages import Stage, aliases
+from napari_segcam.network.stages.stage import Stage, aliases
 from napari_segcam.optional import needed
+from napari_segcam.tuning.allocator import keep_freed_memory
 
 Frame = NDArray[np.generic]
 

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_segcam.explanation.classes import class_mask, label_mask
 from napari_segcam.explanation.emptiness import Reason
-from napari_segcam.explanation.target import Target
+from napari_segcam.explanation.targets.classes import class_mask, label_mask
+from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.geometry import Geometry
-from napari_segcam.network.stages import Stage
+from napari_segcam.network.stages.stage import Stage
 
 # Of an outlying heatmap's values, those that the colours tell apart.
 _CAP = 0.99

@@ -8,11 +8,11 @@ from importlib.metadata import version
 from typing import Any
 
 from napari_segcam.explanation.explanation import Heatmap
-from napari_segcam.explanation.memory import Thrift
-from napari_segcam.explanation.target import Target
+from napari_segcam.explanation.passes.memory import Thrift
+from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.geometry import Geometry
 from napari_segcam.network.network import Network
-from napari_segcam.network.stages import Stage
+from napari_segcam.network.stages.stage import Stage
 
 
 def provenance_of(

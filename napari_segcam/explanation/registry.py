@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from napari_segcam.network.stages import Stage
+from napari_segcam.network.stages.stage import Stage
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,23 +9,18 @@ from typing import TypeVar
 import torch
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.explanation.engine import Forward, forward
-from napari_segcam.explanation.memory import Thrift, TooLittleMemory
 from napari_segcam.explanation.methods import GradientMethod
-from napari_segcam.explanation.objective import Objective
-from napari_segcam.explanation.perturbation import Cancelled, Cost
-from napari_segcam.explanation.precision import autocast_on, refuse_autocast_without_gain
+from napari_segcam.explanation.passes.forward_pass import Forward, forward
+from napari_segcam.explanation.passes.memory import Thrift, TooLittleMemory
+from napari_segcam.explanation.passes.precision import autocast_on, refuse_autocast_without_gain
+from napari_segcam.explanation.passes.transfer import to_device
 from napari_segcam.explanation.registry import Method, SlowMethod
-from napari_segcam.explanation.stage_maps import (
-    Patience,
-    StageMap,
-    gradient_maps,
-    slow_cost,
-    slow_maps,
-)
-from napari_segcam.explanation.transfer import to_device
+from napari_segcam.explanation.slow_methods.control import Cancelled, Patience
+from napari_segcam.explanation.slow_methods.cost import Cost
+from napari_segcam.explanation.stage_maps import StageMap, gradient_maps, slow_cost, slow_maps
+from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.network.network import Network
-from napari_segcam.network.stages import Stage
+from napari_segcam.network.stages.stage import Stage
 
 Given = TypeVar("Given")
 

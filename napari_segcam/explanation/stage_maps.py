@@ -17,12 +17,14 @@ from napari_segcam.explanation.attribution import (
     estimate_attribution,
     score_at,
 )
-from napari_segcam.explanation.engine import Forward
 from napari_segcam.explanation.methods import METHODS, GradientMethod
-from napari_segcam.explanation.objective import Objective
-from napari_segcam.explanation.perturbation import BATCH, PERTURBATIONS, Cost, Perturbation, Probe, estimate, perturb
+from napari_segcam.explanation.passes.forward_pass import Forward
+from napari_segcam.explanation.perturbation import BATCH, PERTURBATIONS, Perturbation, Probe, estimate, perturb
 from napari_segcam.explanation.registry import Method, SlowMethod
-from napari_segcam.network.stages import Stage
+from napari_segcam.explanation.slow_methods.control import Patience
+from napari_segcam.explanation.slow_methods.cost import Cost
+from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.network.stages.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -38,21 +40,6 @@ class StageMap:
     values: torch.Tensor
     reacts: list[bool]
     completeness_errors: Sequence[float | None] = ()
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How an explanation is watched.
-
-    Attributes:
-        preview: run a part of what the whole map takes and predict the rest, where the method can.
-        progress: told of each stage how many runs of the network are done, and of how many.
-        cancelled: asked between runs of the network, and before the backward pass of the methods that have one.
-    """
-
-    preview: bool = False
-    progress: Callable[[str, int, int], None] | None = None
-    cancelled: Callable[[], bool] | None = None
 
 
 def find_method(name: str) -> Method:

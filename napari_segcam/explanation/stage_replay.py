@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import torch
 
-from napari_segcam.explanation.objective import Objective
-from napari_segcam.explanation.perturbation import Cancelled
-from napari_segcam.explanation.perturbation.replay import Replay
-from napari_segcam.network.stages import Stage
+from napari_segcam.explanation.slow_methods.control import Cancelled
+from napari_segcam.explanation.slow_methods.replay import Replay
+from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.network.stages.stage import Stage
 
 Result = TypeVar("Result")
 

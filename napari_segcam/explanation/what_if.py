@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.explanation.aim import region_on_input
-from napari_segcam.explanation.batching import paying_batch
-from napari_segcam.explanation.classes import class_mask, probabilities_of
 from napari_segcam.explanation.explanation import Explanation
-from napari_segcam.explanation.objective import Objective
+from napari_segcam.explanation.passes.batch_size import paying_batch
+from napari_segcam.explanation.passes.transfer import to_device
 from napari_segcam.explanation.stage_replay import StageReplay
-from napari_segcam.explanation.transfer import to_device
+from napari_segcam.explanation.targets.classes import class_mask, probabilities_of
+from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.explanation.targets.target_resolution import region_on_input
 from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.network import Network
 

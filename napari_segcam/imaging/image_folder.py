@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.animation import open_still
 from napari_segcam.imaging.cine import Cine, Frame
-from napari_segcam.imaging.dicom import DicomCine
-from napari_segcam.imaging.dicom_directory import files_of_directory
-from napari_segcam.imaging.dicom_file import open_dicom
+from napari_segcam.imaging.dicom.dicom_cine import DicomCine
+from napari_segcam.imaging.dicom.directory import files_of_directory
+from napari_segcam.imaging.dicom.opening import open_dicom
 from napari_segcam.imaging.file_kind import DICOM_DIRECTORY, STACKS, FileKind, kind_of, read_head
 from napari_segcam.imaging.stacks.opening import open_file
 from napari_segcam.imaging.stacks.suffixes import has_stack_suffix
-from napari_segcam.imaging.stills import TiffCine
+from napari_segcam.imaging.stills.animation import open_still
+from napari_segcam.imaging.stills.still_cine import TiffCine
 
 _OPENERS: dict[FileKind, Callable[[Path], Cine]] = {
     FileKind.DICOM: open_dicom,

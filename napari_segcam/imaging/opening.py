@@ -43,7 +43,7 @@ def open_cine(path: str | os.PathLike[str]) -> Cine:
     match kind:
         case FileKind.VIDEO:
             needed("av", f"{path.name} is a video")
-            from napari_segcam.imaging.video import open_video
+            from napari_segcam.imaging.video.video_cine import open_video
 
             return open_video(path)
         case FileKind.DICOM if path.name.upper() == DICOM_DIRECTORY:
@@ -51,15 +51,15 @@ def open_cine(path: str | os.PathLike[str]) -> Cine:
 
             return open_folder(path.parent)
         case FileKind.DICOM:
-            from napari_segcam.imaging.dicom_file import open_dicom
+            from napari_segcam.imaging.dicom.opening import open_dicom
 
             return open_dicom(path)
         case FileKind.TIFF:
-            from napari_segcam.imaging.stills import TiffCine
+            from napari_segcam.imaging.stills.still_cine import TiffCine
 
             return TiffCine(path)
         case FileKind.STILL:
-            from napari_segcam.imaging.animation import open_still
+            from napari_segcam.imaging.stills.animation import open_still
 
             return open_still(path)
     raise SegcamError(

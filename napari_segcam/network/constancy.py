@@ -16,8 +16,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from napari_segcam.network.device import image_like
-from napari_segcam.network.dry_run import dry_run
-from napari_segcam.network.survey import logits_of
+from napari_segcam.network.running.dry_run import dry_run
+from napari_segcam.network.stages.survey import logits_of
 
 # Of the largest logit. Rounding that depends on the size of the batch is less, in single precision and on GPUs too.
 _SAME = 0.01

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.checkpoint import Checkpoint, read_checkpoint
+from napari_segcam.network.checkpoints.checkpoint import Checkpoint, read_checkpoint
+from napari_segcam.network.checkpoints.pickled_settings import settings_of, take_over
+from napari_segcam.network.checkpoints.saved_preprocessing import saved_preprocessing
+from napari_segcam.network.checkpoints.state_dict import listed
 from napari_segcam.network.device import choose_device
-from napari_segcam.network.dry_run import dry_run
-from napari_segcam.network.factory import made_by
-from napari_segcam.network.fitting import left_out, put_in
-from napari_segcam.network.graph_network import GraphNetwork
-from napari_segcam.network.image_channels import image_channels
-from napari_segcam.network.keras_network import KerasNetwork
+from napari_segcam.network.families.factory import made_by
+from napari_segcam.network.families.fitting import left_out, put_in
+from napari_segcam.network.families.recognition import build, recognise
+from napari_segcam.network.graphs.graph_network import GraphNetwork
+from napari_segcam.network.graphs.torchscript import WHY_CLOSED, ScriptedNetwork
+from napari_segcam.network.keras.keras_network import KerasNetwork
 from napari_segcam.network.model_card import ModelCard, card_of, card_path, find_card, write_card
 from napari_segcam.network.overlap import told_by_activation
-from napari_segcam.network.pickled_settings import settings_of, take_over
-from napari_segcam.network.plain_module import ready
-from napari_segcam.network.recognise import build, recognise
-from napari_segcam.network.saved_preprocessing import saved_preprocessing
-from napari_segcam.network.state_dict import listed
-from napari_segcam.network.torchscript import WHY_CLOSED, ScriptedNetwork
+from napari_segcam.network.running.dry_run import dry_run
+from napari_segcam.network.running.image_channels import image_channels
+from napari_segcam.network.running.plain_module import ready
 
 if TYPE_CHECKING:
     from napari_segcam.network.network import Network

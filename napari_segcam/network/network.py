@@ -12,20 +12,20 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.automatic_stages import automatic_stages
 from napari_segcam.network.constancy import hold_fast, look_into_constancy
 from napari_segcam.network.device import channels_last, choose_device, image_like
-from napari_segcam.network.image_channels import image_channels
+from napari_segcam.network.graphs.torchscript import WHY_CLOSED, ScriptedNetwork, scripted
 from napari_segcam.network.inference import InferenceForm, inference_form
+from napari_segcam.network.inference.rewritten_stages import rewritten_stages
 from napari_segcam.network.model_card import ModelCard, SizeRule, card_of
 from napari_segcam.network.output import OutputReading, read_output
 from napari_segcam.network.overlap import WHEN_ASSUMED, overlap_assumed, overlap_settled
-from napari_segcam.network.plain_module import private_copy, ready
-from napari_segcam.network.rewritten_stages import rewritten_stages
-from napari_segcam.network.stages import Stage, aliases, find_stages, main_stages, stage_at
-from napari_segcam.network.suitability import refuse_unsuitable
-from napari_segcam.network.survey import Survey, survey
-from napari_segcam.network.torchscript import WHY_CLOSED, ScriptedNetwork, scripted
+from napari_segcam.network.running.image_channels import image_channels
+from napari_segcam.network.running.plain_module import private_copy, ready
+from napari_segcam.network.running.suitability import refuse_unsuitable
+from napari_segcam.network.stages.automatic_stages import automatic_stages
+from napari_segcam.network.stages.stage import Stage, aliases, find_stages, main_stages, stage_at
+from napari_segcam.network.stages.survey import Survey, survey
 
 MOST_CLASSES = 255
 """That a mask of labels in a byte tells apart."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard, card_of
-from napari_segcam.network.survey import Survey
+from napari_segcam.network.stages.survey import Survey
 
 _OVERLAP = {"sigmoid": True, "softmax": False, "softmax2d": False, "logsoftmax": False}
 _BACKGROUND = re.compile(r"[\W_]*(back[\W_]*ground|bg|none|nothing)(?![^\W_]).*", re.I)

@@ -7,6 +7,7 @@ limit on its time and memory. Only what comes through is read and run here.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -27,6 +28,9 @@ Outcome = Literal["passed", "time", "memory", "crash"]
 
 # The other process does not try out what it tries out, and so has this set.
 INSIDE = "NAPARI_SEGCAM_TRIAL"
+
+# It reads files and runs networks with all that is above this module, and so is started by its name.
+_PROGRAM = "napari_segcam.network.trial_process"
 
 _STARTS_WITHIN = 120  # seconds, on a machine that is busy
 _BUSY = 20  # times longer than its processor's time may all of it take
@@ -80,13 +84,11 @@ def _can_be_copied() -> bool:
 
 
 def _outcome_in_a_copy(request: dict[str, object]) -> Outcome:
-    from napari_segcam.network.trial_process import try_out_in_a_copy
-
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # threads of libraries, which the copy does not use
         report = Path(folder) / "outcome"
         try:
-            try_out_in_a_copy({**request, "report": str(report)})
+            importlib.import_module(_PROGRAM).try_out_in_a_copy({**request, "report": str(report)})
         except OSError as error:
             raise _no_process(error) from error
         return _reported(report)
@@ -141,9 +143,7 @@ class _Process:
     def _started(self) -> subprocess.Popen[str]:
         if self._running is not None and self._running.poll() is None:
             return self._running
-        begin = (
-            f"import sys; sys.path[:] = {sys.path!r}; from napari_segcam.network.trial_process import serve; serve()"
-        )
+        begin = f"import sys; sys.path[:] = {sys.path!r}; from {_PROGRAM} import serve; serve()"
         environment = {**os.environ, INSIDE: "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
         try:
             self._running = subprocess.Popen(

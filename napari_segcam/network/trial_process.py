@@ -18,11 +18,11 @@ from typing import Any
 import torch
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.checkpoint import read_checkpoint
-from napari_segcam.network.dry_run import dry_run
+from napari_segcam.network.checkpoints.checkpoint import read_checkpoint
 from napari_segcam.network.loading import taken_channels
 from napari_segcam.network.model_card import find_card
-from napari_segcam.network.plain_module import ready
+from napari_segcam.network.running.dry_run import dry_run
+from napari_segcam.network.running.plain_module import ready
 from napari_segcam.network.trial import INSIDE
 
 _FORKS = sys.platform == "linux"  # elsewhere a forked process may not use what torch uses

@@ -40,8 +40,8 @@ def load_checkpoint(path: str) -> list[LayerData]:
     if viewer is None:
         raise SegcamError(f"{Path(path).name} is a checkpoint: open it in a napari window.")
     # Imported here so that a reader, which napari asks for any file, loads no widgets.
-    from napari_segcam.viewer.checkpoint_widget import CheckpointWidget
     from napari_segcam.viewer.docks import dock
+    from napari_segcam.viewer.widgets.checkpoint_widget import CheckpointWidget
     from napari_segcam.viewer.workspace import open_workspace
 
     open_workspace(viewer)

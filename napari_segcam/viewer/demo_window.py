@@ -11,8 +11,9 @@ from qtpy.QtCore import QTimer
 from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
 from napari_segcam.errors import SegcamError
 from napari_segcam.viewer.docks import PLUGIN, dock
-from napari_segcam.viewer.gradcam_widget import GradCamWidget
-from napari_segcam.viewer.session import ReviewSession
+from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.sessions import session_of
+from napari_segcam.viewer.widgets.gradcam_widget import GradCamWidget
 from napari_segcam.viewer.workspace import open_workspace
 
 _WINDOW = (1366, 768)  # what has to fit on a small laptop
@@ -34,7 +35,7 @@ def show_demo(screenshot: Path | None = None) -> None:
     viewer.dims.set_current_step(0, FRAME)
     viewer.scale_bar.visible = True
     open_workspace(viewer)
-    session = ReviewSession.of(viewer)
+    session = session_of(viewer)
     tab, gradcam = dock(viewer, "Grad-CAM")
     assert isinstance(gradcam, GradCamWidget)
     finished = False

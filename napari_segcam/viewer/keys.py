@@ -13,12 +13,14 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QWidget
 
-from napari_segcam.viewer.finding_stepper import step_finding
-from napari_segcam.viewer.stage_grid import StageGrid, canvas_of
-from napari_segcam.viewer.stage_stepper import BareSpeckle, step_stage, toggle_outline, toggle_scale
+from napari_segcam.viewer.comparison.stage_grid import StageGrid
+from napari_segcam.viewer.layers.hide_overlays import BareSpeckle
+from napari_segcam.viewer.napari_internals.canvas import canvas_of
+from napari_segcam.viewer.review.finding_stepper import step_finding
+from napari_segcam.viewer.review.stage_stepper import step_stage, toggle_outline, toggle_scale
 
 if TYPE_CHECKING:
-    from napari_segcam.viewer.session import ReviewSession
+    from napari_segcam.viewer.review.session import ReviewSession
 
 Handler = Callable[[ViewerModel], object]
 

@@ -22,7 +22,7 @@ from batches import all_files, errors_in, records_in, rows_in, write_images
 from PIL import Image
 
 import napari_segcam as sc
-from napari_segcam.batch import examination
+from napari_segcam.batch import image_processing as examination
 from napari_segcam.batch.images import BatchImage, images_of
 from napari_segcam.batch.run_folder import RunFolder
 from napari_segcam.errors import SegcamError

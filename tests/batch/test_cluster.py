@@ -18,7 +18,7 @@ from batches import all_files, write_checkpoint, write_images
 
 import napari_segcam as sc
 from napari_segcam.batch.cluster import Cluster
-from napari_segcam.batch.examination import Outputs
+from napari_segcam.batch.image_processing import Outputs
 from napari_segcam.batch.images import images_of
 from napari_segcam.batch.job import Job, do
 from napari_segcam.batch.model import described, versions

@@ -14,7 +14,7 @@ from napari_segcam.batch.pictures import _heated, _small_heat, sheet_jpeg
 from napari_segcam.explanation.explanation import Heatmap
 from napari_segcam.imaging.geometry import Geometry, lay_out
 from napari_segcam.network.model_card import SizeRule
-from napari_segcam.network.stages import Stage
+from napari_segcam.network.stages.stage import Stage
 from napari_segcam.reporting.figures import with_heat
 
 FRAME = (192, 256)

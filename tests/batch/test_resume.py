@@ -19,7 +19,7 @@ from batches import all_files, errors_in, records_in, rows_in, write_checkpoint,
 from PIL import Image
 
 import napari_segcam as sc
-from napari_segcam.batch.examination import Outputs
+from napari_segcam.batch.image_processing import Outputs
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.source import ModelSource

@@ -16,7 +16,7 @@ from batches import SIDE, all_files, errors_in, records_in, rows_in, write_check
 from PIL import Image
 
 import napari_segcam as sc
-from napari_segcam.batch.examination import Outputs
+from napari_segcam.batch.image_processing import Outputs
 from napari_segcam.batch.rows import COLUMNS
 from napari_segcam.batch.true_masks import open_truth
 from napari_segcam.explanation.runner import Runner
@@ -108,7 +108,7 @@ def test_an_error_of_ours_or_of_a_reader_does_not_end_the_run(
     def fails(*_given: object) -> None:
         raise ZeroDivisionError("of all\nthings")
 
-    monkeypatch.setattr("napari_segcam.batch.examination.rows_of", fails)
+    monkeypatch.setattr("napari_segcam.batch.image_processing.rows_of", fails)
     assert [one.error for one in sc.run_batch(images, tmp_path / "run", network)] == 3 * [
         "ZeroDivisionError: of all things"
     ]

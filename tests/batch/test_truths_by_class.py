@@ -13,9 +13,9 @@ from torch import nn
 
 import napari_segcam as sc
 from napari_segcam.batch.images import images_of
+from napari_segcam.batch.options import Wishes
 from napari_segcam.batch.pairing import class_of, with_truths, without_masks
 from napari_segcam.batch.truth import Truth
-from napari_segcam.batch.wishes import Wishes
 from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.network.model_card import ModelCard
 

@@ -16,9 +16,9 @@ from napari_segcam.evidence.attention import attention
 from napari_segcam.evidence.finding import finding
 from napari_segcam.evidence.overlap import overlap
 from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps, Segmentation
-from napari_segcam.explanation.target import Target
+from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.geometry import Geometry
-from napari_segcam.network.stages import Stage
+from napari_segcam.network.stages.stage import Stage
 
 SHAPE = (5, 7)
 regions = st.one_of(hnp.arrays(bool, SHAPE), st.sampled_from([np.zeros(SHAPE, bool), np.ones(SHAPE, bool)]))

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from napari_segcam.evidence.attention import Attention, attention
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps, Segmentation
-from napari_segcam.explanation.target import Target
+from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.preprocessing import Geometry
-from napari_segcam.network.stages import Stage
+from napari_segcam.network.stages.stage import Stage
 
 FRAME = (6, 8)
 UNCHANGED = Geometry(FRAME, FRAME, FRAME)

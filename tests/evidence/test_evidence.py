@@ -24,9 +24,9 @@ from napari_segcam.evidence.sanity import with_shuffled_weights
 from napari_segcam.evidence.stage_evidence import StageEvidence, first_stage
 from napari_segcam.evidence.views import VIEWS, View, agreement
 from napari_segcam.explanation.explanation import Explanation, Heatmap
-from napari_segcam.explanation.perturbation import Cancelled
+from napari_segcam.explanation.slow_methods.control import Cancelled
 from napari_segcam.explanation.what_if import WhatIf
-from napari_segcam.network.stages import Stage
+from napari_segcam.network.stages.stage import Stage
 
 STAGES = ("shallow", "idle", "deep")
 LEVELS = (0.0, 255.0)

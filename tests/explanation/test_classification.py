@@ -17,8 +17,8 @@ from torch import nn
 from napari_segcam.errors import SegcamError
 from napari_segcam.evidence.attention import attention
 from napari_segcam.explanation.explainer import Explainer
-from napari_segcam.explanation.region import Pixel
-from napari_segcam.explanation.target import Target
+from napari_segcam.explanation.targets.region import Pixel
+from napari_segcam.explanation.targets.target import Target
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
 from napari_segcam.reporting.exports import write_explanation

@@ -12,8 +12,8 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
-from napari_segcam.explanation.region import Box
-from napari_segcam.explanation.target import Target
+from napari_segcam.explanation.targets.region import Box
+from napari_segcam.explanation.targets.target import Target
 from napari_segcam.network.model_card import ModelCard, SizeRule
 from napari_segcam.network.network import Network
 

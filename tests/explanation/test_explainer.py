@@ -18,14 +18,13 @@ from torch import nn
 
 from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
 from napari_segcam.errors import SegcamError
-from napari_segcam.explanation import precision
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
-from napari_segcam.explanation.perturbation import Cancelled
-from napari_segcam.explanation.region import Box, Pixel
-from napari_segcam.explanation.stage_maps import Patience
-from napari_segcam.explanation.target import Target
+from napari_segcam.explanation.passes import precision
+from napari_segcam.explanation.slow_methods.control import Cancelled, Patience
+from napari_segcam.explanation.targets.region import Box, Pixel
+from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.network.loading import load_network
 from napari_segcam.network.model_card import ModelCard

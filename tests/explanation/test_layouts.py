@@ -18,9 +18,9 @@ from torchvision.models.swin_transformer import SwinTransformer
 import napari_segcam as sc
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.methods import METHODS
-from napari_segcam.explanation.perturbation.replay import Replay
-from napari_segcam.network.layout import Layout, map_shape
+from napari_segcam.explanation.slow_methods.replay import Replay
 from napari_segcam.network.network import Network
+from napari_segcam.network.stages.layout import Layout, map_shape
 
 
 class Segmenter(nn.Module):

@@ -14,9 +14,9 @@ from torch import nn
 
 import napari_segcam as sc
 from napari_segcam.explanation.emptiness import Reason
-from napari_segcam.explanation.objective import Objective
 from napari_segcam.explanation.perturbation import PERTURBATIONS, perturb
-from napari_segcam.network.stages import INPUT, Stage
+from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.network.stages.stage import INPUT, Stage
 
 
 class _Looking(nn.Module):

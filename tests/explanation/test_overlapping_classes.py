@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 import napari_segcam as sc
-from napari_segcam.explanation.classes import class_mask, label_mask
+from napari_segcam.explanation.targets.classes import class_mask, label_mask
 from napari_segcam.network.model_card import ModelCard
 
 CARD = ModelCard(input_channels=1, normalisation="unit", classes_overlap=True, class_names=("organ", "lesion", "wall"))

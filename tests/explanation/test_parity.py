@@ -35,12 +35,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_segcam.explanation.methods import METHODS
-from napari_segcam.explanation.objective import Objective
 from napari_segcam.explanation.perturbation import perturb
 from napari_segcam.explanation.perturbation.ablationcam import AblationCam
 from napari_segcam.explanation.perturbation.scorecam import ScoreCam
+from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.network.network import Network
-from napari_segcam.network.stages import Stage
+from napari_segcam.network.stages.stage import Stage
 
 SIDE = 64
 REFERENCE: dict[str, type[BaseCAM]] = {

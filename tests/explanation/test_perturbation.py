@@ -11,19 +11,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.explanation.objective import Objective
-from napari_segcam.explanation.perturbation import (
-    PERTURBATIONS,
-    Cancelled,
-    Probe,
-    estimate,
-    perturb,
-)
+from napari_segcam.explanation.perturbation import PERTURBATIONS, Probe, estimate, perturb
 from napari_segcam.explanation.perturbation.ablationcam import AblationCam
-from napari_segcam.explanation.perturbation.replay import Replay
 from napari_segcam.explanation.perturbation.sampling import predicted, spread_sample
 from napari_segcam.explanation.perturbation.scorecam import ScoreCam, channel_masks
-from napari_segcam.network.stages import Stage
+from napari_segcam.explanation.slow_methods.control import Cancelled
+from napari_segcam.explanation.slow_methods.replay import Replay
+from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.network.stages.stage import Stage
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 SIZE = (8, 12)

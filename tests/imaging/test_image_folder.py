@@ -20,7 +20,7 @@ from pydicom.uid import (
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.image_folder import cines_of
 from napari_segcam.imaging.opening import open_cine
-from napari_segcam.imaging.stills import StillCine
+from napari_segcam.imaging.stills.still_cine import StillCine
 
 Y, X = 12, 20
 FRAMES = np.random.default_rng(0).integers(0, 256, (12, Y, X), dtype=np.uint8)

@@ -18,7 +18,7 @@ from napari_segcam.explanation.explanation import Heatmap
 from napari_segcam.imaging.geometry import Crop, Geometry, lay_out
 from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.model_card import ModelCard, SizeRule
-from napari_segcam.network.stages import Stage
+from napari_segcam.network.stages.stage import Stage
 
 PAD = SizeRule(rule="pad")
 NEAREST = SizeRule(rule="resize")

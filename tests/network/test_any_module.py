@@ -17,7 +17,7 @@ from torch.nn.utils import parametrizations, parametrize, prune, spectral_norm, 
 
 import napari_segcam as sc
 from napari_segcam.network.network import Network
-from napari_segcam.network.plain_module import private_copy
+from napari_segcam.network.running.plain_module import private_copy
 
 CARD = sc.ModelCard(normalisation="unit")
 FRAMES = [np.random.default_rng(seed).integers(0, 200 + 20 * seed, (32, 32)).astype(np.uint8) for seed in range(3)]

@@ -17,7 +17,7 @@ from made_files import entries_of, exported, saved, scripted, small_network, zip
 from torch import nn
 
 from napari_segcam.network import trial
-from napari_segcam.network.checkpoint import read_checkpoint
+from napari_segcam.network.checkpoints.checkpoint import read_checkpoint
 from napari_segcam.network.loading import load_network
 
 

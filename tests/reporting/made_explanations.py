@@ -9,9 +9,9 @@ import numpy as np
 
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps, Segmentation
-from napari_segcam.explanation.target import Target
+from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.geometry import Geometry
-from napari_segcam.network.stages import Stage
+from napari_segcam.network.stages.stage import Stage
 
 SHAPE = (96, 128)
 """Of the frames, ``(Y, X)``."""

@@ -13,10 +13,12 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QSettings
 
 from napari_segcam.network.network import Network
-from napari_segcam.viewer import background, recent_models
-from napari_segcam.viewer import session as session_module
-from napari_segcam.viewer.session import ReviewSession
-from napari_segcam.viewer.work import Request
+from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.viewer.review import session as session_module
+from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.sessions import session_of
+from napari_segcam.viewer.widgets.model_card import recent_models
+from napari_segcam.viewer.worker import background
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +59,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def session(qtbot: QtBot, told: list[str]) -> Iterator[ReviewSession]:  # noqa: ARG001
     """A session on a viewer without a window."""
-    made = ReviewSession.of(ViewerModel())
+    made = session_of(ViewerModel())
     yield made
     made.cancel()
     qtbot.waitUntil(lambda: not made.busy, timeout=20_000)

@@ -17,7 +17,8 @@ from napari_segcam.demo import demo_checkpoint
 from napari_segcam.errors import SegcamError
 from napari_segcam.viewer.checkpoint_reader import is_checkpoint, load_checkpoint
 from napari_segcam.viewer.reader import get_reader
-from napari_segcam.viewer.session import ReviewSession
+from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.sessions import session_of
 
 Finish = Callable[[ReviewSession], None]
 
@@ -29,7 +30,7 @@ def test_a_checkpoint_dropped_on_the_canvas_is_loaded(
     path = shutil.copy(demo_checkpoint(), tmp_path / "network.pth")
     for _ in range(2):  # without the workspace, and with it
         viewer.open(str(path), plugin=None)  # as the File menu and the canvas do
-        session = ReviewSession.of(viewer)
+        session = session_of(viewer)
         finish(session)
         assert session.network is not None
         assert session.source is not None

@@ -15,9 +15,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMenu
 
 import napari_segcam
-from napari_segcam.viewer.checkpoint_widget import CheckpointWidget
-from napari_segcam.viewer.placement import OURS
-from napari_segcam.viewer.session import ReviewSession
+from napari_segcam.viewer.layers.placement import OURS
+from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.widgets.checkpoint_widget import CheckpointWidget
 from napari_segcam.viewer.workspace import PLUGIN, open_workspace
 
 ROOT = Path(napari_segcam.__file__).parents[1]

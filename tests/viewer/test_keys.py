@@ -19,8 +19,9 @@ from qtpy.QtWidgets import QApplication, QLabel, QLineEdit
 
 from napari_segcam.viewer import keys as keys_module
 from napari_segcam.viewer.keys import KEYS, KeyHelp, bind_keys, key_rows
-from napari_segcam.viewer.session import ReviewSession
-from napari_segcam.viewer.stage_stepper import BareSpeckle, step_stage, toggle_outline
+from napari_segcam.viewer.layers.hide_overlays import BareSpeckle
+from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.review.stage_stepper import step_stage, toggle_outline
 
 STAGES = ("encoder_1", "encoder_5", "decoder_1")
 LAYER_KINDS = ("Layer", "Image", "Labels", "Points", "Shapes", "Surface", "Tracks", "Vectors")

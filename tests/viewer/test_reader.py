@@ -18,8 +18,8 @@ from scipy.io import savemat
 import napari_segcam
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import ArrayCine, Cine
+from napari_segcam.viewer.frames.plan import Source
 from napari_segcam.viewer.reader import get_reader, layer_data, read_layers
-from napari_segcam.viewer.work import Source
 
 T, Y, X = 5, 12, 20
 DATA = Path(__file__).parents[2] / "../shared/data"

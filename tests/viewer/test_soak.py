@@ -18,8 +18,8 @@ from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
-from napari_segcam.viewer.session import ReviewSession
-from napari_segcam.viewer.work import Request
+from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.viewer.review.session import ReviewSession
 
 ACTIONS = 2000
 CHECK_EVERY = 5
@@ -123,7 +123,7 @@ class Reviewer:
         assert network is not None
         key = (network, frame, request.method, request.region, threshold)
         if key not in self._expected:
-            from napari_segcam.explanation.target import Target
+            from napari_segcam.explanation.targets.target import Target
 
             explainer = Explainer(network, request.method, ("0", "2"), threshold)
             self._expected[key] = explainer(self.cine[frame], Target(region=request.region))

@@ -12,7 +12,7 @@ from napari import Viewer
 from napari.utils.colormaps import label_colormap
 from pytestqt.qtbot import QtBot
 
-from napari_segcam.viewer.session import ReviewSession
+from napari_segcam.viewer.sessions import session_of
 from tests.viewer.own_process import run_script
 
 
@@ -24,7 +24,7 @@ def test_nothing_is_made_on_the_graphics_card_while_a_layer_is_removed(
     make_napari_viewer: Callable[..., Viewer], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     viewer = make_napari_viewer(show=True)
-    session = ReviewSession.of(viewer)
+    session = session_of(viewer)
     labels = viewer.add_labels(np.ones((40, 50), np.uint8))
     viewer.add_image(np.zeros((40, 50), np.uint8))
     qtbot.wait(100)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 
 from napari_segcam.explanation.attribution.score import Score, Unconnected
-from napari_segcam.explanation.perturbation.probe import Cost, wait_for
 from napari_segcam.explanation.registry import SlowMethod, register
-from napari_segcam.network.stages import Stage
+from napari_segcam.explanation.slow_methods.cost import Cost, wait_for
+from napari_segcam.network.stages.stage import Stage
 
 
 @dataclass(frozen=True, eq=False)

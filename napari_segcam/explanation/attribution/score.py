@@ -8,13 +8,13 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from napari_segcam.explanation.batching import paying_batch
-from napari_segcam.explanation.engine import forward
-from napari_segcam.explanation.objective import Objective
-from napari_segcam.explanation.perturbation.probe import Cancelled
-from napari_segcam.explanation.perturbation.replay import Replay
-from napari_segcam.network.stages import INPUT, Stage
-from napari_segcam.network.survey import logits_of
+from napari_segcam.explanation.passes.batch_size import paying_batch
+from napari_segcam.explanation.passes.forward_pass import forward
+from napari_segcam.explanation.slow_methods.control import Cancelled
+from napari_segcam.explanation.slow_methods.replay import Replay
+from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.network.stages.stage import INPUT, Stage
+from napari_segcam.network.stages.survey import logits_of
 
 # The network's input, pixel by pixel.
 PIXELS = replace(INPUT, stride=1)

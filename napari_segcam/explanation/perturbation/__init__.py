@@ -10,17 +10,10 @@ file in this folder. How they are used::
 
 from __future__ import annotations
 
-from napari_segcam.explanation.perturbation.probe import (
-    BATCH,
-    Cancelled,
-    Cost,
-    Perturbation,
-    PerturbedMap,
-    Probe,
-    estimate,
-    perturb,
-)
+from napari_segcam.explanation.perturbation.probe import BATCH, Perturbation, PerturbedMap, Probe, estimate, perturb
 from napari_segcam.explanation.registry import collect
+from napari_segcam.explanation.slow_methods.control import Cancelled
+from napari_segcam.explanation.slow_methods.cost import Cost
 
 __all__ = [
     "BATCH",

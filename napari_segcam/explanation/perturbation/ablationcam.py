@@ -8,10 +8,10 @@ from typing import Literal
 import torch
 from torch import nn
 
-from napari_segcam.explanation.objective import Objective
 from napari_segcam.explanation.perturbation.probe import Probe, perturbation
-from napari_segcam.explanation.perturbation.replay import Replay
-from napari_segcam.network.stages import Stage
+from napari_segcam.explanation.slow_methods.replay import Replay
+from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.network.stages.stage import Stage
 
 
 @perturbation("ablationcam", "Ablation-CAM", paper="Desai & Ramaswamy, WACV", year=2020)

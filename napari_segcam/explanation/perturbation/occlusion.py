@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from napari_segcam.explanation.objective import Objective
 from napari_segcam.explanation.perturbation.probe import Probe, perturbation
-from napari_segcam.network.stages import INPUT, Stage
-from napari_segcam.network.survey import logits_of
+from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.network.stages.stage import INPUT, Stage
+from napari_segcam.network.stages.survey import logits_of
 
 # Of the window's side to its step: neighbouring windows overlap by half.
 _OVERLAP = 2

@@ -10,33 +10,14 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from napari_segcam.errors import SegcamError
-from napari_segcam.explanation.objective import Objective
 from napari_segcam.explanation.registry import SlowMethod, register
-from napari_segcam.network.stages import Stage
+from napari_segcam.explanation.slow_methods.control import Cancelled
+from napari_segcam.explanation.slow_methods.cost import Cost, wait_for
+from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.network.stages.stage import Stage
 
 # Perturbations per run of the network.
 BATCH = 4
-
-
-class Cancelled(Exception):  # noqa: N818 - it is no error
-    """The user stopped a computation that was under way."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What an explanation takes.
-
-    Attributes:
-        forwards: runs of the network, or of the part of it that the method runs.
-        seconds: all of them together, judged by one of them.
-    """
-
-    forwards: int
-    seconds: float
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(self.forwards + other.forwards, self.seconds + other.seconds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,29 +155,3 @@ def perturb(
                 progress(int(known.sum()), probe.runs)
     weights = probe.weights(scores, known)
     return PerturbedMap(probe.heat(weights), weights)
-
-
-def feature_map(stage: Stage, output: object, x: torch.Tensor) -> torch.Tensor:
-    """The one image's map ``(K, h, w)`` in what a stage gave for the input ``(1, C, H, W)``.
-
-    Raises:
-        SegcamError: if there is none.
-    """
-    given = f"a {type(output).__name__}"
-    if isinstance(output, torch.Tensor):
-        maps = stage.layout.map_of(output, (x.shape[-2], x.shape[-1]), stage.stride)
-        if maps.ndim == 4:
-            return maps[0]
-        given = str(tuple(maps.shape))
-    raise SegcamError(f"The layer {stage.layer} gives no feature map, but {given}. Choose another stage.")
-
-
-def never_runs(stage: Stage) -> SegcamError:
-    """The fault of a stage whose layer is there but takes no part."""
-    return SegcamError(f"The layer {stage.layer} does not run in this network. Choose another stage.")
-
-
-def wait_for(device: torch.device) -> None:
-    """Wait until a device has done all that it was told, so that time can be taken."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

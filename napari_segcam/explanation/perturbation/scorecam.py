@@ -10,11 +10,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from napari_segcam.explanation.objective import Objective
-from napari_segcam.explanation.perturbation.probe import Probe, feature_map, never_runs, perturbation
+from napari_segcam.explanation.perturbation.probe import Probe, perturbation
 from napari_segcam.explanation.perturbation.sampling import predicted, spread_sample
-from napari_segcam.network.stages import Stage
-from napari_segcam.network.survey import logits_of
+from napari_segcam.explanation.slow_methods.feature_maps import feature_map, never_runs
+from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.network.stages.stage import Stage
+from napari_segcam.network.stages.survey import logits_of
 
 Masks = Callable[[torch.Tensor, tuple[int, int]], torch.Tensor]
 

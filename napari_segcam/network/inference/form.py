@@ -16,7 +16,7 @@ from napari_segcam.network.inference.mbconv import fuse_mbconv
 from napari_segcam.network.inference.same_padding import fold_same_padding
 from napari_segcam.network.inference.unet import merge_unet
 from napari_segcam.network.inference.unetplusplus import merge_unetplusplus
-from napari_segcam.network.survey import logits_of, survey
+from napari_segcam.network.stages.survey import logits_of, survey
 
 # Of the logits' and the gradient's own size. Rounding is a few 1e-6; a gradient also jumps where a ReLU flips.
 LARGEST_LOGIT_DIFFERENCE = 1e-3

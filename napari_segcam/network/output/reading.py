@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.dry_run import dry_run
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.output.activation import LARGEST, Finding, find_activation, given_activation
 from napari_segcam.network.output.candidates import Candidate, Place, all_tensors, candidates, described
@@ -20,6 +19,7 @@ from napari_segcam.network.output.choice import Chosen, choose
 from napari_segcam.network.output.graph import ending
 from napari_segcam.network.output.undoing import Activation, Watch, comes_from, inverse
 from napari_segcam.network.output.without_layer import leave_out
+from napari_segcam.network.running.dry_run import dry_run
 
 _LEFT_OUT = "The network ends in a {}, which is left out: logits are wanted."
 _INVERTED = (

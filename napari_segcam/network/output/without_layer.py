@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from napari_segcam.network.keras_graph import KerasLayer
+from napari_segcam.network.keras.graph import KerasLayer
 from napari_segcam.network.output.candidates import Place
 from napari_segcam.network.output.undoing import Watch
 

@@ -21,12 +21,12 @@ from napari_segcam.explanation.attribution import ATTRIBUTIONS, Attribution, att
 from napari_segcam.explanation.attribution.score import PIXELS
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explanation import Explanation
-from napari_segcam.explanation.objective import Objective
-from napari_segcam.explanation.perturbation import Cancelled
-from napari_segcam.explanation.stage_maps import Patience, find_method
+from napari_segcam.explanation.slow_methods.control import Cancelled, Patience
+from napari_segcam.explanation.stage_maps import find_method
+from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.network import Network
-from napari_segcam.network.stages import Stage
+from napari_segcam.network.stages.stage import Stage
 
 FRAME = np.random.default_rng(0).integers(0, 255, (32, 64)).astype(np.uint8)
 DRAWN = np.zeros(FRAME.shape, bool)

@@ -30,13 +30,13 @@ from qtpy.QtTest import QTest
 from torch import nn
 
 from napari_segcam.explanation.explainer import Explainer
-from napari_segcam.explanation.target import Target
+from napari_segcam.explanation.targets.target import Target
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.docks import dock
-from napari_segcam.viewer.exporting import Export
-from napari_segcam.viewer.session import ReviewSession
-from napari_segcam.viewer.work import CORRECTED, Request
+from napari_segcam.viewer.frames.plan import CORRECTED, Request
+from napari_segcam.viewer.jobs.export_job import Export
+from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.workspace import open_workspace
 
 ACTIONS_A_WINDOW = 125
@@ -59,7 +59,7 @@ class Reviewer:
         self.random, self.networks, self.folder = chance, networks, folder
         self.viewer = napari.Viewer()
         open_workspace(self.viewer)
-        self.session = ReviewSession.of(self.viewer)
+        self.session = session_of(self.viewer)
         self.gradcam: Any = dock(self.viewer, "Grad-CAM")[1]
         self.compared: Counter[str] = Counter()
         self.numbers = count()

@@ -14,7 +14,7 @@ from PIL import Image
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_segcam.viewer.session import ReviewSession
+from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.workspace import open_workspace
 
 WORDS = ("not computed", "heat scaled to the clip")
@@ -38,7 +38,7 @@ def cine(viewer: napari.Viewer) -> None:
 
 def say(viewer: napari.Viewer) -> None:
     """Have the words stand on the canvas that a review puts there."""
-    ReviewSession.of(viewer)._status.say(*WORDS)
+    session_of(viewer)._status.say(*WORDS)
     turn()
 
 

@@ -1,0 +1,1 @@
+"""One pass through a network, within the memory of the device."""

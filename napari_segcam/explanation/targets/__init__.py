@@ -1,0 +1,1 @@
+"""What is explained: the class, the region, and the score that follows from them."""

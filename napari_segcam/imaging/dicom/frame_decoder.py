@@ -1,0 +1,242 @@
+"""One stored frame of a DICOM file becomes pixels, gray or RGB."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.pixels import apply_color_lut, as_pixel_options, get_decoder
+from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.cine import Frame
+from napari_segcam.imaging.coded_size import refuse_large_picture, transforms_colours
+from napari_segcam.imaging.dicom.bits import PixelBits, pixel_bits
+from napari_segcam.imaging.dicom.gray_values import gray_scale_of
+from napari_segcam.imaging.value_range import range_of_bits
+
+_MOST_COLOURS = 2**16
+
+PALETTE_KEYWORDS = tuple(
+    f"{kind}{colour}PaletteColorLookupTable{part}"
+    for colour in ("Red", "Green", "Blue")
+    for kind, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
+)
+
+# What to install for the compressions that pydicom and Pillow do not decode: free packages with permissive licences.
+_DECODING_PACKAGES = {
+    "1.2.840.10008.1.2.4.57": "python-gdcm",  # JPEG Lossless
+    "1.2.840.10008.1.2.4.70": "python-gdcm",  # JPEG Lossless, first-order prediction
+    "1.2.840.10008.1.2.4.80": "pyjpegls",  # JPEG-LS Lossless
+    "1.2.840.10008.1.2.4.81": "pyjpegls",  # JPEG-LS Near-Lossless
+    "1.2.840.10008.1.2.4.201": "pylibjpeg pylibjpeg-openjpeg",  # High-Throughput JPEG 2000 and its variants
+    "1.2.840.10008.1.2.4.202": "pylibjpeg pylibjpeg-openjpeg",
+    "1.2.840.10008.1.2.4.203": "pylibjpeg pylibjpeg-openjpeg",
+}
+
+
+class FrameDecoder:
+    """Turns the stored bytes of a frame into pixels; holds nothing that changes, so threads may share it.
+
+    Gray frames keep their stored values, turned where small means white, as in MONOCHROME1; where the header has them
+    mapped by a table or another curve, they are what it makes of them. Colour frames come as RGB however they are
+    stored, those with a palette as uint8.
+
+    Args:
+        header: the image pixel module, and the transfer syntax in its file meta information.
+        photometric: the photometric interpretation that the frames really have.
+        vr: of the pixel data element.
+
+    Attributes:
+        frame_shape: ``(Y, X)`` or ``(Y, X, 3)``.
+        dtype: of the frames.
+        gray_scale: how gray values are meant, None for frames in colour.
+        stored_range: of the bits that are used, None where a table or palette takes their place.
+        turned_about: the sum of a stored value and the frame's value, where small means white; None elsewhere.
+    """
+
+    def __init__(self, header: Dataset, photometric: str, vr: str) -> None:
+        syntax = header.file_meta.TransferSyntaxUID
+        self._decoder = get_decoder(syntax)
+        self._options = as_pixel_options(
+            header,
+            number_of_frames=1,
+            photometric_interpretation=photometric,
+            pixel_keyword="PixelData",
+            pixel_vr=vr,
+        )
+        # GDCM ends the whole process over some damaged frames, so it decodes only what nothing else does.
+        self._codecs = [codec for codec in self._decoder.available_plugins if codec != "gdcm"] or ["gdcm"]
+        self._is_jpeg = syntax == JPEGBaseline8Bit and photometric in ("RGB", "YBR_FULL", "YBR_FULL_422")
+        self._says_rgb = photometric == "RGB"
+        self._leaves_bits = header.BitsStored < header.BitsAllocated and (
+            not syntax.is_encapsulated or syntax == RLELossless
+        )
+        self._bits: PixelBits | None = None
+        self._is_ybr_jpeg_2000 = syntax in (JPEG2000, JPEG2000Lossless) and photometric in ("YBR_FULL", "YBR_FULL_422")
+        self._palette = _palette(header) if photometric == "PALETTE COLOR" else None
+        self._is_rgb = self._palette is not None or header.SamplesPerPixel == 3
+        self._frame_bytes = header.Rows * header.Columns * header.SamplesPerPixel * header.BitsAllocated // 8
+        self.frame_shape: tuple[int, ...] = (header.Rows, header.Columns, *((3,) if self._is_rgb else ()))
+        signed, bits = bool(header.PixelRepresentation), header.BitsStored
+        self.dtype = np.dtype(f"{'i' if signed else 'u'}{header.BitsAllocated // 8}")
+        self.stored_range: tuple[float, float] | None = range_of_bits(bits, signed=signed)
+        self._lowest = int(self.stored_range[0])
+        self.gray_scale = None if self._is_rgb else gray_scale_of(header, bits, signed=signed)
+        self._table = None
+        is_turned = photometric == "MONOCHROME1"
+        self.turned_about: float | None = None
+        if self.gray_scale is not None and self.gray_scale.table is not None:
+            self._table = ~self.gray_scale.table if is_turned else self.gray_scale.table
+            self.dtype, self.stored_range = self._table.dtype, None
+        elif self.gray_scale is not None and is_turned != self.gray_scale.is_turned:
+            self.turned_about = sum(self.stored_range)
+        if self._palette is not None:
+            self.dtype, self.stored_range = np.dtype(np.uint8), None
+
+    def __call__(self, stored: bytes) -> Frame:
+        """The frame, ``(Y, X)`` or ``(Y, X, 3)``. Raises what the codec raises.
+
+        Raises:
+            SegcamError: if the stream would become a larger picture than the header says, or a too large one.
+        """
+        self._refuse_bomb(stored)
+        if self._is_jpeg:
+            return self._from_jpeg(stored)
+        pixels = self._decoded(stored)
+        if self._palette is not None:
+            return self._palette[pixels]
+        if self._table is not None:
+            return self._table[np.clip(pixels.astype(np.int32) - self._lowest, 0, len(self._table) - 1)]
+        if self.turned_about is not None:
+            pixels = int(self.turned_about) - pixels.astype(np.int32)
+        return pixels.astype(self.dtype, copy=False)
+
+    def settle_bits(self, header: Dataset, stored: bytes) -> str | None:
+        """Find out from a frame which bits of the values are the pixel; what is to be said of them.
+
+        Where the codec has no say in it; called before the first frame is decoded.
+        """
+        if not self._leaves_bits:
+            return None
+        self._refuse_bomb(stored)
+        self._options["bits_stored"] = header.BitsAllocated
+        self._bits = pixel_bits(header, self._decoded(stored))
+        return self._bits.note
+
+    def _refuse_bomb(self, stored: bytes) -> None:
+        """What a codec makes of a stream is the stream's to say, so it is looked at first."""
+        if not self._decoder.is_encapsulated:
+            return
+        refuse_large_picture("the stream", stored)
+        # Run-length encoding adds one byte to 128 at worst, and a header of 64 bytes.
+        if RLELossless == self._decoder.UID and len(stored) > 2 * self._frame_bytes + 1024:
+            raise ValueError("its runs would fill more than the frame")
+
+    def _from_jpeg(self, stored: bytes) -> Frame:
+        """RGB from Pillow, whose conversion is several times faster than pydicom's.
+
+        The stream says which colours it holds, by a marker of Adobe or JFIF, the names of its components, or by storing
+        two of them more coarsely, which is done to YCbCr alone. Where nothing says it and the header says RGB, the
+        picture decides, most of which is gray.
+        """
+        with Image.open(io.BytesIO(stored), formats=("JPEG",)) as image:
+            if self._says_rgb and _says_nothing_of_colours(image):
+                image.draft("YCbCr", image.size)  # as it is stored
+                pixels = np.array(image)
+                if _is_grayer_as_ycbcr(pixels):
+                    pixels = np.array(Image.fromarray(pixels, "YCbCr").convert("RGB"))
+            else:
+                pixels = np.array(image.convert("RGB"))
+        if pixels.shape != self.frame_shape:
+            raise ValueError(f"it has the shape {pixels.shape}, but the header says {self.frame_shape}")
+        return pixels
+
+    def _decoded(self, stored: bytes) -> NDArray[np.generic]:
+        pixels = self._from_codec(stored)
+        return pixels if self._bits is None else self._bits(pixels)
+
+    def _from_codec(self, stored: bytes) -> NDArray[np.generic]:
+        if not self._decoder.is_encapsulated:
+            return self._decoder.as_array(stored, index=0, **self._options)[0]
+        options = self._options
+        if self._is_ybr_jpeg_2000 and transforms_colours(stored):  # which makes them RGB, whatever the header says
+            options = {**options, "photometric_interpretation": "YBR_RCT"}
+        source = encapsulate([stored], has_bot=False)
+        *others, last = self._codecs
+        for codec in others:
+            with suppress(Exception):  # what one codec cannot decode, the next may
+                return self._decoder.as_array(source, index=0, decoding_plugin=codec, **options)[0]
+        return self._decoder.as_array(source, index=0, decoding_plugin=last, **options)[0]
+
+
+def refuse_undecodable(header: Dataset, name: str) -> None:
+    """Check that a file's transfer syntax can be decoded with what is installed.
+
+    Raises:
+        SegcamError: if not; it says which package to install, or in what form to export the file.
+    """
+    syntax = header.file_meta.get("TransferSyntaxUID")
+    if syntax is None:
+        raise SegcamError(f"{name} does not say how its pixels are stored (it has no Transfer Syntax UID).")
+    try:
+        available = get_decoder(syntax).is_available and not syntax.is_deflated
+    except NotImplementedError:
+        available = False
+    if not available:
+        package = _DECODING_PACKAGES.get(syntax)
+        advice = f"Install what decodes it: pip install {package}" if package else "Export it as uncompressed DICOM."
+        raise SegcamError(f"{name} is stored as {syntax.name}, which cannot be decoded here. {advice}")
+
+
+def _says_nothing_of_colours(image: Image.Image) -> bool:
+    """Whether a JPEG stream leaves open if its three components are RGB or YCbCr, which libjpeg takes them for."""
+    components = list(getattr(image, "layer", ()))
+    return (
+        len(components) == 3
+        and not {"jfif", "adobe", "adobe_transform"} & set(image.info)
+        and [component[0] for component in components] != list(b"RGB")
+        and len({component[1:3] for component in components}) == 1
+    )
+
+
+def _is_grayer_as_ycbcr(stored: NDArray[np.uint8]) -> bool:
+    """Whether three components are those of a gray picture if they are taken for YCbCr rather than for RGB."""
+    first, second, third = (stored[..., at].astype(np.int16) for at in range(3))
+    colour_of_rgb = np.abs(first - second).mean() + np.abs(first - third).mean()
+    colour_of_ycbcr = np.abs(second - 128).mean() + np.abs(third - 128).mean()
+    return bool(colour_of_ycbcr <= colour_of_rgb)
+
+
+def _palette(header: Dataset) -> NDArray[np.uint8]:
+    """The colours of all stored values, ``(values, 3)``."""
+    _refuse_palette_bomb(header)
+    values = np.arange(2**header.BitsStored, dtype=np.uint16)
+    colours = apply_color_lut(values, header)
+    # 16-bit entries use the whole range by the standard, but some scanners write 8-bit values into them.
+    return (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8)
+
+
+def _refuse_palette_bomb(header: Dataset) -> None:
+    """Refuse a segmented palette whose segments, six bytes each, would become more colours than there can be.
+
+    Raises:
+        ValueError: if so.
+    """
+    for colour in ("Red", "Green", "Blue"):
+        data = header.get(f"Segmented{colour}PaletteColorLookupTableData") or b""
+        wide = header.get("RedPaletteColorLookupTableDescriptor", [0, 0, 16])[2] == 16
+        numbers = np.frombuffer(data[: len(data) // 2 * 2], "<u2" if wide else "u1").tolist()
+        place, colours = 0, 0
+        while place + 1 < len(numbers) and colours <= _MOST_COLOURS:
+            kind, length = numbers[place : place + 2]
+            # Discrete, linear, and indirect, which does so many of the earlier ones again (PS3.3, section C.7.9.2).
+            colours += length if kind < 2 else length * _MOST_COLOURS // 16
+            place += 2 + {0: length, 1: 1}.get(kind, 2 if wide else 4)
+        if colours > _MOST_COLOURS:
+            raise ValueError("its palette would have more colours than its pixels can")

@@ -1,0 +1,1 @@
+"""Stills, TIFF files and animations."""

@@ -1,0 +1,217 @@
+"""Stills: PNG, JPEG and BMP through Pillow, and TIFF, whose pages may be a cine, through tifffile."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import zlib
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import tifffile
+from PIL import ExifTags, Image, ImageOps
+
+from napari_segcam.budget import refuse_large_frame
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.cine import Cine, Frame, name_of
+from napari_segcam.imaging.coded_size import refuse_large_picture
+from napari_segcam.imaging.stills.deep_png import GRAY_WITH_ALPHA, deep_kind, read_deep_png
+from napari_segcam.imaging.stills.tiff_budget import refuse_growing
+from napari_segcam.imaging.stills.tiff_pixels import PageReader
+from napari_segcam.imaging.stills.tiff_spacing import spacing_of
+from napari_segcam.imaging.stills.tiff_timing import frame_rate_of
+from napari_segcam.imaging.value_range import range_of_bits
+from napari_segcam.optional import needed
+
+# EXIF orientations that turn the picture by a quarter, so that rows become columns.
+_QUARTER_TURNS = range(5, 9)
+
+
+class StillCine(Cine):
+    """A PNG, JPEG, BMP or WebP file as a cine of one frame, turned upright as its EXIF orientation says.
+
+    Palettes become RGB, alpha is dropped, 16-bit gray stays 16-bit. Opening reads the header; the frame is decoded each
+    time it is read.
+
+    Raises:
+        SegcamError: if the file is damaged or of another kind.
+    """
+
+    path: Path
+
+    def __init__(self, path: Path) -> None:
+        self.name = name_of(path)
+        self.path = path
+        with opened_still(path) as image:
+            width, height = image.size
+            refuse_large_frame(path.name, (height, width, len(image.getbands())), 2 if _is_deep(image) else 1)
+            # The general method only reads the header; that of PNG decodes the whole image.
+            if Image.Image.getexif(image).get(ExifTags.Base.Orientation) in _QUARTER_TURNS:
+                width, height = height, width
+            kind = deep_kind(path)
+            self._is_deep_colour = kind is not None  # which Pillow would cut down to 8 bits
+            is_gray = kind == GRAY_WITH_ALPHA if kind is not None else _is_gray(image)
+            self.frame_shape = (height, width) if is_gray else (height, width, 3)
+            self.dtype = np.dtype(np.uint16 if _is_deep(image) or self._is_deep_colour else np.uint8)
+        if self._is_deep_colour:
+            needed("av", f"{path.name} holds colours of 16 bits")
+
+    def __len__(self) -> int:
+        return 1
+
+    def _read(self, index: int) -> Frame:  # noqa: ARG002 -- there is only one
+        if self._is_deep_colour:
+            return self._deep_colour()
+        with opened_still(self.path) as image:
+            self._refuse_scans(image)
+            try:
+                upright = ImageOps.exif_transpose(image)
+                if _is_deep(upright):  # some versions of Pillow open it as 32-bit integers
+                    return np.asarray(upright).astype(np.uint16)
+                return np.array(upright.convert("L" if _is_gray(upright) else "RGB"))
+            except (OSError, ValueError, SyntaxError) as error:
+                raise SegcamError(f"{self.path.name} is damaged and cannot be decoded: {error}.") from error
+
+    def _deep_colour(self) -> Frame:
+        """16-bit colours, or gray with alpha, of a PNG file."""
+        try:
+            return read_deep_png(self.path)
+        except (OSError, ValueError, zlib.error) as error:
+            raise SegcamError(f"{self.path.name} is damaged and cannot be decoded: {error}.") from error
+
+    def _refuse_scans(self, image: Image.Image) -> None:
+        """Refuse a JPEG that would take too long: its size is that of the header, but it may be drawn many times."""
+        if image.format == "JPEG" and image.info.get("progressive"):
+            refuse_large_picture(self.path.name, self.path.read_bytes())
+
+
+def opened_still(path: Path) -> Image.Image:
+    """A PNG, JPEG, BMP or WebP file with Pillow, which reads no more than its header.
+
+    Raises:
+        SegcamError: if it is none of these.
+    """
+    try:
+        return Image.open(path, formats=("PNG", "JPEG", "BMP", "WEBP"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        reason = str(error).rstrip(".")
+        raise SegcamError(f"{path.name} cannot be read as a PNG, JPEG, BMP or WebP image: {reason}.") from error
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode.startswith("I")
+
+
+def _is_gray(image: Image.Image) -> bool:
+    return image.mode in ("1", "L", "LA") or _is_deep(image)
+
+
+class TiffCine(Cine):
+    """A TIFF file: one page is a still, several pages of one shape are a cine that is read a page at a time.
+
+    Frame rate and pixel spacing are those that ImageJ's or OME's notes in the file give.
+
+    Raises:
+        SegcamError: if the file is damaged, or its pages are not the frames of one gray or RGB sequence.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = name_of(path)
+        self.path = path
+        self._lock = threading.Lock()
+        try:
+            with tifffile.TiffFile(path) as self._file:
+                self._pages = list(self._file.pages)
+                self._first = first = cast(tifffile.TiffPage, self._pages[0])
+                refuse_large_frame(path.name, first.shape, first.dtype.itemsize if first.dtype else 1, len(self._pages))
+                self._refuse_other_layouts()
+                self._leave_out_cut_pages()
+                self._frame_of = PageReader(first)
+                blank = self._frame_of(np.zeros(first.shape, first.dtype))
+                self.frame_rate = frame_rate_of(self._file) if len(self._pages) > 1 else None
+                spacing = spacing_of(self._file, first)
+                self.spacing_mm = spacing[::-1] if spacing and self._frame_of.is_transposed else spacing
+        except SegcamError:
+            raise
+        except Exception as error:  # a damaged file makes tifffile raise errors of many types
+            raise SegcamError(f"{path.name} is a TIFF file, but a damaged one: {error}.") from error
+        self.frame_shape = blank.shape
+        self.dtype = blank.dtype
+        bits = self._first.bitspersample
+        if self.dtype.kind == "u" and not self.is_rgb and bits < 8 * self.dtype.itemsize:
+            self.stored_range = range_of_bits(bits)
+        if self._frame_of.is_turned:
+            self.turned_about = 2.0**bits - 1
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    def _read(self, index: int) -> Frame:
+        # One open file has one position, so one read at a time; closed in between, it can be moved or deleted.
+        with self._lock:
+            try:
+                self._file.filehandle.open()
+                page = cast(tifffile.TiffPage, self._pages[index])
+                refuse_growing(self.name, self._file.filehandle, page)
+                return self._frame_of(page.asarray())
+            except SegcamError:
+                raise
+            except Exception as error:
+                advice = ' Install it: pip install "napari-segcam[tiff]"' if "imagecodecs" in str(error) else ""
+                raise SegcamError(f"Page {index} of {self._file.filename} cannot be read: {error}.{advice}") from error
+            finally:
+                self._file.filehandle.close()
+
+    def _leave_out_cut_pages(self) -> None:
+        """Leave out the pages that the file is too short for, and say so.
+
+        Raises:
+            SegcamError: if that is all of them.
+        """
+        length, count = self._file.filehandle.size, len(self._pages)
+        lies_within = [
+            all(offset + size <= length for offset, size in zip(page.dataoffsets, page.databytecounts, strict=False))
+            for page in self._pages
+        ]
+        whole = lies_within.index(False) if False in lies_within else count
+        if not whole:
+            raise SegcamError(f"{self._file.filename} is cut short: none of its {count} pages is whole.")
+        is_list_cut = self._is_list_cut()
+        if whole < count or is_list_cut:
+            promised = f"at least {count + 1}" if is_list_cut else str(count)
+            self.notes = (f"The file is cut short: of its {promised} frames only {whole} are whole.",)
+        del self._pages[whole:]
+
+    def _is_list_cut(self) -> bool:
+        """Whether the last page that was found names another one, beyond the end of the file."""
+        handle, form, last = self._file.filehandle, self._file.tiff, self._pages[-1]
+        handle.seek(last.offset)
+        (tags,) = struct.unpack(form.tagnoformat, handle.read(form.tagnosize))
+        handle.seek(last.offset + form.tagnosize + tags * form.tagsize)
+        pointer = handle.read(form.offsetsize)
+        return len(pointer) < form.offsetsize or struct.unpack(form.offsetformat, pointer)[0] >= handle.size
+
+    def _refuse_other_layouts(self) -> None:
+        """Raise a SegcamError unless every page is one frame, and the pages follow one another along one axis."""
+        first = self._first
+        try:
+            PageReader(first)
+        except ValueError as error:
+            self._refuse(str(error))
+        if first.dtype is None or first.dtype.kind not in "buif":
+            self._refuse("its values are not real numbers")
+        if any(page.shape != first.shape or page.dtype != first.dtype for page in self._pages):
+            self._refuse("its pages differ in size or type")
+        series = self._file.series[0]
+        order = series.axes.replace("Y", "").replace("X", "").replace("S", "")
+        if len(order) > 1 or order == "C":
+            self._refuse(f"its pages follow one another along {' and '.join(order)} (axes {series.axes})")
+        if np.prod(series.shape) != np.prod(first.shape) * len(self._pages):
+            self._refuse("not all of its frames are pages")
+
+    def _refuse(self, reason: str) -> None:
+        raise SegcamError(
+            f"{self._file.filename} is not a frame or a sequence of frames: {reason}. Save it as a TIFF file whose "
+            "pages are gray or RGB frames in order of time."
+        )

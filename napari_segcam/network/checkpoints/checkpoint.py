@@ -1,0 +1,168 @@
+"""Checkpoints: a file or folder on disk becomes named tensors, or a network, without running anything that is in it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from napari_segcam.errors import SegcamError, one_line
+from napari_segcam.network.checkpoints.containers import Container, read_container
+from napari_segcam.network.checkpoints.state_dict import check_tensors, find_weights, listed, not_finite, strip_prefixes
+from napari_segcam.network.files.inert_objects import Record
+from napari_segcam.network.files.pickled_module import libraries_of, proper, rebuilt, weights_of
+from napari_segcam.network.settings_text import read_json
+from napari_segcam.network.trial import try_out
+
+# What SMP's `save_pretrained` writes into a folder: the settings, and the weights under one of two names.
+_SMP_SETTINGS = "config.json"
+_SMP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+
+# Libraries whose networks are told by their weights.
+_TOLD_BY_WEIGHTS = ("segmentation_models_pytorch.", "torchvision.models.", "monai.networks.")
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """Trained weights as they were stored.
+
+    Attributes:
+        path: what the user named, a file or an SMP folder.
+        weights: tensors on the CPU in the type they were stored in, by name, without the prefixes of wrappers
+            (``"module."``, ``"model."``, ``"_orig_mod."`` …).
+        sha256: of the weights file.
+        settings: what the container says of how the network was built: the fields of an SMP folder's
+            ``config.json``, or of safetensors' metadata.
+        warnings: what the user should know of these weights.
+        form: what the file is: weights alone; a whole pickled network; TorchScript; a torch.export program; or Keras.
+        module: the network itself, in eval mode on the CPU, where the file is more than weights.
+        beside: what a torch file holds next to its weights, such as the epoch or the arguments of the training run:
+            plain data and tensors, with all other objects inert.
+        whole: what a whole pickled network was saved with, inert. Where it has no ``module``, its classes are of
+            another version of their library: it must be rebuilt around its weights.
+    """
+
+    path: Path
+    weights: dict[str, torch.Tensor]
+    sha256: str
+    settings: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    form: Literal["weights", "pickled", "torchscript", "exported", "keras"] = "weights"
+    module: nn.Module | None = field(default=None, repr=False)
+    beside: dict[str, Any] = field(default_factory=dict, repr=False)
+    whole: Record | None = field(default=None, repr=False)
+
+
+def read_checkpoint(path: str | Path, weights: str | None = None) -> Checkpoint:
+    """Read a checkpoint: a torch file (new or old format), safetensors, or a folder saved by SMP.
+
+    The content decides what a file is, not its name. The weights may lie in a plain state dict or in what training
+    code usually saves (``"state_dict"``, ``"model_state_dict"``, ``"model"`` …), with an optimizer beside them. Whole
+    networks are read too: pickled ones of known libraries, TorchScript, programs of torch.export, and Keras.
+
+    Args:
+        path: of the file or folder.
+        weights: which network, where the file holds several; see ``find_weights``.
+
+    Raises:
+        SegcamError: if there is no such file, it is no checkpoint, is damaged, or would run code on opening.
+    """
+    path = Path(path)
+    try:
+        file = _weights_file(path)
+        before = file.stat()
+        container = read_container(file)
+        settings = container.metadata | _smp_settings(file)
+        with file.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        after = file.stat()
+    except OSError as error:
+        raise SegcamError(f"{path} cannot be read: {error}.") from error
+    if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
+        raise SegcamError(f"{path} was changed while it was read. Load it again.")
+    try:
+        return _checkpoint(path, file, container, sha256, settings, weights)
+    except SegcamError as error:
+        if str(error).startswith(one_line(path)):
+            raise
+        raise SegcamError(f"{path} {error}.") from error
+
+
+def _checkpoint(
+    path: Path, file: Path, container: Container, sha256: str, settings: dict[str, Any], wanted: str | None
+) -> Checkpoint:
+    content, file_size = container.content, file.stat().st_size
+    if isinstance(content, nn.Module):
+        if wanted is not None:
+            raise SegcamError(f"is one whole network: there are no weights in it to choose by the name {wanted}")
+        weights = content.state_dict()
+        check_tensors(weights, file_size)
+        return Checkpoint(path, weights, sha256, settings, tuple(_warnings(weights, ())), container.form, content)
+    found = find_weights(content, wanted)
+    beside = {key: value for key, value in content.items() if isinstance(key, str)} if isinstance(content, dict) else {}
+    if isinstance(found.network, Record):
+        weights = weights_of(found.network)
+        check_tensors(weights, file_size)
+        notes = (*found.notes, *_warnings(weights, ()))
+        whole = proper(found.network)
+        module = None
+        try_out(file, "pickled", libraries_of(whole), wanted)
+        try:
+            module = rebuilt(whole)
+        except SegcamError:
+            # Without its code the weights are harmless, and may tell which network they are of.
+            if not whole.name.startswith(_TOLD_BY_WEIGHTS):
+                raise
+        return Checkpoint(path, weights, sha256, settings, notes, "pickled", module, beside, whole)
+    weights, left_out = strip_prefixes(found.network)
+    check_tensors(weights, file_size)
+    notes = (*found.notes, *_warnings(weights, left_out))
+    return Checkpoint(path, weights, sha256, settings, notes, beside=beside)
+
+
+def _weights_file(path: Path) -> Path:
+    if not path.exists():
+        raise SegcamError(f"There is no file or folder {path}.")
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise SegcamError(f"{path} is neither a file nor a folder.")
+    for name in _SMP_WEIGHTS:
+        if (path / name).is_file():
+            return path / name
+    if (path / "data.pkl").is_file():
+        raise SegcamError(f"{path} is a torch file that was unpacked into a folder. Choose the file as it was before.")
+    raise SegcamError(
+        f"The folder {path} holds no checkpoint: {' or '.join(_SMP_WEIGHTS)} was expected. Choose a file in it instead."
+    )
+
+
+def _smp_settings(weights_file: Path) -> dict[str, Any]:
+    """The settings beside the weights that SMP saved, also where a file of the folder was named and not the folder."""
+    settings_file = weights_file.with_name(_SMP_SETTINGS)
+    if weights_file.name not in _SMP_WEIGHTS or not settings_file.is_file():
+        return {}
+    try:
+        settings = read_json(settings_file)
+    except ValueError as error:
+        raise SegcamError(f"{settings_file} is not valid JSON: {error}.") from error
+    if not isinstance(settings, dict):
+        raise SegcamError(f"{settings_file} does not describe a network: a JSON object was expected.")
+    return settings
+
+
+def _warnings(weights: dict[str, torch.Tensor], left_out: tuple[str, ...]) -> list[str]:
+    warnings = []
+    if left_out:
+        warnings.append(f"{len(left_out)} tensors are not the network's own and were left out: {listed(left_out)}.")
+    if bad := not_finite(weights):
+        warnings.append(
+            f"{len(bad)} of {len(weights)} tensors hold NaN or infinite values ({listed(bad)}): "
+            "the masks and heatmaps will not be usable."
+        )
+    return warnings

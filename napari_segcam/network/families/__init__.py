@@ -1,0 +1,1 @@
+"""Which network do these weights belong to: one family of networks a file."""

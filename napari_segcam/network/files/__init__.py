@@ -1,0 +1,1 @@
+"""What a file holds, read as data: nothing in it runs."""

@@ -1,0 +1,1 @@
+"""Networks that are programs: TorchScript and exported programs."""

@@ -1,0 +1,156 @@
+"""Keras files, ``.keras`` and ``.h5``: read through Keras 3 on the torch backend, without TensorFlow.
+
+Keras gets a clean copy: the configuration as ``keras_config`` lets it through, and the weights once it is sure that
+they lie in this very file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import os
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any
+
+from napari_segcam.errors import SegcamError, one_line
+from napari_segcam.network.files.archive import Archive
+from napari_segcam.network.keras.config import cleaned
+from napari_segcam.network.keras.keras_network import KerasNetwork
+from napari_segcam.network.trial import try_out
+from napari_segcam.optional import needed
+
+HDF5_BEGINS = b"\x89HDF\r\n\x1a\n"
+
+_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+
+# Keras stores its arrays as they are; compressed ones may grow, but not without bound.
+_LARGEST_GROWTH = 8
+
+
+def is_keras(archive: Archive) -> bool:
+    """Whether ``model.save("NAME.keras")`` wrote this archive."""
+    return _CONFIG in archive.sizes and _WEIGHTS in archive.sizes
+
+
+def read_keras(archive: Archive) -> KerasNetwork:
+    """The network of a ``.keras`` file.
+
+    Raises:
+        SegcamError: if it is damaged, would run code, or Keras cannot build it.
+    """
+    return _read(archive.path, lambda: _clean_archive(archive), "network.keras")
+
+
+def read_keras_h5(path: Path) -> KerasNetwork:
+    """The network of an ``.h5`` file, as Keras 2 wrote it and Keras 3 still can.
+
+    Raises:
+        SegcamError: as for ``read_keras``, or if it is another HDF5 file.
+        OSError: if the file cannot be read.
+    """
+    content = path.read_bytes()
+    return _read(path, lambda: _clean_h5(content), "network.h5")
+
+
+def _read(path: Path, clean: Callable[[], bytes], name: str) -> KerasNetwork:
+    for package in ("keras", "h5py"):
+        needed(package, f"{path} is a network of Keras")
+    try:
+        content = clean()
+        keras = _keras()
+        try_out(path, "keras")
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / name
+            file.write_bytes(content)
+            # First without memory: what the file declares must go with the weights it has.
+            for device in ("meta", "cpu"):
+                with keras.device(device):
+                    model = keras.saving.load_model(file, compile=False, safe_mode=True)
+        return KerasNetwork(model)
+    except SegcamError as error:
+        if str(error).startswith(one_line(path)):
+            raise
+        raise SegcamError(f"{path} is a file of Keras that {error}.") from error
+    except Exception as error:  # Keras raises nearly anything for what it does not understand
+        reason = " ".join(str(error).split())[:200]
+        raise SegcamError(
+            f"{path} is damaged, or a network that Keras {version('keras')} cannot build: {reason}"
+        ) from error
+
+
+def _keras() -> Any:
+    """Keras on torch: which of its backends it uses is settled once, when it is first imported."""
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "torch"
+    keras = importlib.import_module("keras")
+    if keras.config.backend() != "torch":
+        raise SegcamError(
+            f"Keras already runs on {keras.config.backend()} here, where Grad-CAM of this program cannot reach it. "
+            "Set KERAS_BACKEND=torch and start anew."
+        )
+    return keras
+
+
+def _clean_archive(archive: Archive) -> bytes:
+    weights = archive.read(_WEIGHTS)
+    _check_hdf5(io.BytesIO(weights), len(weights))
+    clean = io.BytesIO()
+    with zipfile.ZipFile(clean, "w") as copy:
+        copy.writestr("metadata.json", "{}")
+        copy.writestr(_CONFIG, _clean_config(archive.read(_CONFIG)))
+        copy.writestr(_WEIGHTS, weights)
+    return clean.getvalue()
+
+
+def _clean_h5(content: bytes) -> bytes:
+    h5py = importlib.import_module("h5py")
+    copy = io.BytesIO(content)
+    _check_hdf5(copy, len(content))
+    with h5py.File(copy, "r+") as file:
+        if "model_config" not in file.attrs:
+            raise SegcamError("does not say how the network is built. Save the whole network: model.save('NAME.keras')")
+        file.attrs["model_config"] = _clean_config(file.attrs["model_config"])
+    return copy.getvalue()
+
+
+def _clean_config(text: str | bytes) -> str:
+    return json.dumps(cleaned(json.loads(text)))
+
+
+def _check_hdf5(stream: IO[bytes], size: int) -> None:
+    """Refuse what could make the HDF5 library open other files, or take much memory; nothing is followed for that.
+
+    Raises:
+        SegcamError: naming the first such entry.
+    """
+    h5py = importlib.import_module("h5py")
+    declared = 0
+    with h5py.File(stream, "r") as file:
+        waiting, seen = [file["/"]], set()
+        while waiting:
+            group = waiting.pop()
+            place = h5py.h5o.get_info(group.id).addr
+            if place in seen:
+                continue
+            seen.add(place)
+            for name in group:
+                where = f"{group.name.rstrip('/')}/{name}"
+                if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                    raise SegcamError(f"points to another place at {where}, which is not followed")
+                entry = group[name]
+                if isinstance(entry, h5py.Group):
+                    waiting.append(entry)
+                    continue
+                if not isinstance(entry, h5py.Dataset) or entry.dtype.kind not in "fiub":
+                    raise SegcamError(f"holds something other than numbers at {where}")
+                if entry.is_virtual or entry.external:
+                    raise SegcamError(f"takes its values from another file at {where}, which is not opened")
+                declared += entry.nbytes
+    if declared > _LARGEST_GROWTH * size:
+        raise SegcamError("claims to hold far more than its size allows. It is not opened")

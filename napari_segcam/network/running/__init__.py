@@ -1,0 +1,1 @@
+"""How a module is run on an image, and which modules cannot be."""

@@ -1,0 +1,1 @@
+"""The stages of a network: found, named, and laid out as maps."""

@@ -1,0 +1,1 @@
+"""Colors, outlines and pixels."""

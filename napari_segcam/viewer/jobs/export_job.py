@@ -1,0 +1,120 @@
+"""Exporting: what the viewer shows of an image as files, the same that ``napari-segcam explain`` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_segcam.viewer.frames.frame_computer import FrameComputer
+from napari_segcam.viewer.frames.plan import Plan
+from napari_segcam.viewer.worker.background import Told
+from napari_segcam.viewer.worker.worker import Job
+
+if TYPE_CHECKING:
+    from napari_segcam.reporting.correction import Beside, Correction
+    from napari_segcam.reporting.look import Look
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is exported, and how it is drawn.
+
+    Attributes:
+        folder: to write to.
+        frames: by number.
+        overlays: as for ``Look``.
+        colormap: likewise.
+        opacity: likewise.
+        movies: stages that also become a movie, where there are several frames.
+    """
+
+    folder: Path
+    frames: Sequence[int]
+    overlays: tuple[str, ...] = ("contour",)
+    colormap: str = "turbo"
+    opacity: float = 0.6
+    movies: Sequence[str] = ()
+
+    @property
+    def look(self) -> Look:
+        from napari_segcam.reporting.look import Look
+
+        return Look(self.overlays, self.colormap, self.opacity)
+
+
+def exporting(
+    plan: Plan,
+    export: Export,
+    corrections: Mapping[int, Correction],
+    beside: Mapping[int, Beside],
+    cancelled: Callable[[], bool],
+) -> Job:
+    """Compute the frames and write them: a number in a file must not depend on what happened to be kept.
+
+    Args:
+        plan: by which frames are computed.
+        export: what to write.
+        corrections: of the frames, as they were when this was asked for.
+        beside: likewise, of other classes that may overlap the explained one.
+        cancelled: asked whether to stop.
+    """
+    movies = export.movies if len(export.frames) > 1 else ()
+    title = f"Exporting {plan.source.name}"
+    return Job(
+        "export",
+        title,
+        lambda: _exported(plan, export, corrections, beside, movies, cancelled),
+        len(export.frames) * (1 + len(movies)),
+    )
+
+
+def _exported(
+    plan: Plan,
+    export: Export,
+    corrections: Mapping[int, Correction],
+    beside: Mapping[int, Beside],
+    movies: Sequence[str],
+    cancelled: Callable[[], bool],
+) -> Iterator[Told]:
+    from napari_segcam.explanation.slow_methods.control import Cancelled
+    from napari_segcam.reporting.clip import Clip
+    from napari_segcam.reporting.correction import write_beside
+    from napari_segcam.reporting.exports import attention_rows, write_attention, write_frame
+    from napari_segcam.reporting.movie import check_movies
+    from napari_segcam.reporting.source import Source
+
+    look, cine, computer = export.look, plan.source.cine, FrameComputer(plan)
+    if movies:
+        check_movies()
+    computer.cancelled = cancelled
+    source = Source.of(cine)
+    clips = [Clip(stage) for stage in movies]
+    total = len(export.frames) * (1 + len(movies))
+    rows: list[dict[str, Any]] = []
+    done = 0
+    try:
+        for number in export.frames:
+            try:
+                explanation = computer.explain(number, plan.stages)
+            except Cancelled:
+                return
+            folder = export.folder / f"frame_{number:04d}" if len(export.frames) > 1 else export.folder
+            correction = corrections.get(number)
+            write_frame(folder, cine[number], [explanation], look, source=source, number=number, correction=correction)
+            write_beside(folder, beside.get(number, {}))
+            rows += attention_rows(number, explanation)
+            for clip in clips:
+                clip.enter(number, explanation, correction)
+            done += 1
+            yield Told(done, total, f"Frame {number} is written")
+    finally:
+        write_attention(export.folder / "attention.csv", rows)
+    for clip in clips:
+        with closing(clip.written(export.folder / "movies", cine, look)) as frames:
+            for _ in frames:
+                done += 1
+                yield Told(done, total, f"Movie of {clip.stage}")
+    yield Told(total, total, f"Written to {export.folder}")

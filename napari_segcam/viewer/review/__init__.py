@@ -1,0 +1,1 @@
+"""The review of one image, and the session of one viewer."""

@@ -1,0 +1,57 @@
+"""Walking through the stages, and seeing more or less of what lies over the speckle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_segcam.viewer.review.session import ReviewSession
+
+_OUTLINE = 2  # screen pixels
+_NO_HEATMAPS = "There are no heatmaps yet: run Grad-CAM first."
+
+
+def step_stage(session: ReviewSession, direction: int) -> None:
+    """Show the next heatmap alone: 1 towards the output, -1 towards the input; after the last comes the first."""
+    layers = session.layers()
+    heatmaps = layers.heatmaps if layers is not None else {}
+    if not heatmaps:
+        session.viewer.status = _NO_HEATMAPS
+        return
+    stages = list(heatmaps)
+    shown = [at for at, stage in enumerate(stages) if heatmaps[stage].visible]
+    here = (shown[-1] if direction > 0 else shown[0]) if shown else (-1 if direction > 0 else 0)
+    show_stage(session, stages[(here + direction) % len(stages)])
+
+
+def show_stage(session: ReviewSession, stage: str) -> None:
+    """Show this heatmap alone, and say which it is."""
+    layers = session.layers()
+    heatmaps = layers.heatmaps if layers is not None else {}
+    if stage not in heatmaps:
+        session.viewer.status = _NO_HEATMAPS
+        return
+    heatmaps[stage].visible = True  # before the others go: nobody ever finds none shown
+    for name, layer in heatmaps.items():
+        layer.visible = name == stage
+    at = list(heatmaps).index(stage) + 1
+    session.viewer.status = f"Stage {at} of {len(heatmaps)}: {heatmaps[stage].name}"
+
+
+def toggle_outline(session: ReviewSession) -> None:
+    """Show the mask as an outline, or filled."""
+    layers = session.layers()
+    masks = layers.mask_layers if layers is not None else []
+    if not masks:
+        session.viewer.status = "There is no mask yet: run Segmentation or Grad-CAM first."
+        return
+    is_filled = bool(masks[0].contour)
+    for mask in masks:
+        mask.contour = 0 if is_filled else _OUTLINE
+    session.viewer.status = "Mask filled" if is_filled else "Mask outlined"
+
+
+def toggle_scale(session: ReviewSession) -> None:
+    """Scale the heat to each frame, or to the whole clip."""
+    session.set_scale("frame" if session.scale == "clip" else "clip")
+    session.viewer.status = "Heat scaled frame by frame" if session.scale == "frame" else "Heat scaled over the clip"

@@ -1,0 +1,29 @@
+"""The one session of each viewer, with its keys and its questions."""
+
+from __future__ import annotations
+
+import weakref
+
+from napari.components import ViewerModel
+from qtpy.QtCore import QTimer
+
+from napari_segcam.viewer.docks import share_names
+from napari_segcam.viewer.keys import bind_keys
+from napari_segcam.viewer.napari_internals.canvas import canvas_of
+from napari_segcam.viewer.review.losses import LossGuard
+from napari_segcam.viewer.review.session import ReviewSession
+
+_sessions: weakref.WeakValueDictionary[int, ReviewSession] = weakref.WeakValueDictionary()
+
+
+def session_of(viewer: ViewerModel) -> ReviewSession:
+    """The session of a viewer, the same for all of its widgets; it lives as long as one of them."""
+    viewer = getattr(viewer, "__wrapped__", viewer)  # widgets are given a proxy
+    session = _sessions.get(id(viewer))
+    if session is None:
+        session = _sessions[id(viewer)] = ReviewSession(viewer)
+        canvas = canvas_of(viewer)
+        LossGuard(session, None if canvas is None else canvas.window())
+        bind_keys(session)
+    QTimer.singleShot(0, lambda: share_names(viewer))  # a widget that asks for its session is docked next
+    return session

@@ -1,0 +1,1 @@
+"""The model card: shown, filled in and saved."""

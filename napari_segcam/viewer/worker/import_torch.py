@@ -1,0 +1,31 @@
+"""Importing torch into a process that already draws with OpenGL."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from contextlib import suppress
+
+from napari_segcam.tuning.openmp import unasked
+from napari_segcam.viewer.responsiveness.garbage_collection import made_to_stay
+
+
+def import_torch() -> None:
+    """Import torch, which takes seconds and so happens in the worker, and is made safe beside Mesa's drivers.
+
+    On Linux torch's CUDA build imports triton, whose library carries an LLVM of its own. Where Mesa's driver has
+    brought another LLVM into the process first, as its software renderer does, triton would be bound to that one and
+    the process would crash. ``RTLD_DEEPBIND`` lets triton see its own first.
+    """
+    deep_bind = getattr(os, "RTLD_DEEPBIND", None)
+    if deep_bind is not None and "triton" not in sys.modules and importlib.util.find_spec("triton") is not None:
+        flags = sys.getdlopenflags()
+        sys.setdlopenflags(flags | deep_bind)
+        try:
+            with suppress(ImportError):
+                importlib.import_module("triton._C.libtriton")
+        finally:
+            sys.setdlopenflags(flags)
+    with made_to_stay(), unasked():  # threads that spin while the worker waits slow down the window
+        importlib.import_module("torch")

@@ -1,0 +1,48 @@
+"""Regions in words: what a user writes, and what it means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.targets.region import Boundary, Box, Component, FalseNegative, FalsePositive, Pixel
+from napari_segcam.explanation.targets.region_words import parse_region
+
+TRUTH = np.eye(4, dtype=bool)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("mask", "mask"),
+        ("image", "image"),
+        ("component", Component()),
+        ("component:7,3", Component((3, 7))),
+        ("rim", Boundary()),
+        ("rim:5", Boundary(5)),
+        ("7,3", Pixel(row=3, column=7)),
+        ("10, 20, 30, 40", Box(top=20, left=10, bottom=40, right=30)),
+    ],
+)
+def test_what_a_word_means(text: str, meant: Any) -> None:
+    assert parse_region(text) == meant
+
+
+def test_errors_of_the_mask_need_the_truth() -> None:
+    for word, kind in (("false-positive", FalsePositive), ("false-negative", FalseNegative)):
+        region = parse_region(word, TRUTH)
+        assert isinstance(region, kind)
+        assert region.truth is TRUTH
+        with pytest.raises(SegcamError, match=f"{word} needs the true mask: give it with --truth"):
+            parse_region(word)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "lesion", "mask:3", "component:3", "rim:a", "1", "1,2,3", "-1,2", "1.5,2", "9,9,3,3", ":3,4"]
+)
+def test_anything_else_is_refused_with_the_forms_there_are(text: str) -> None:
+    with pytest.raises(SegcamError, match=r"is not understood: give mask, image, component, .* false-negative\."):
+        parse_region(text)

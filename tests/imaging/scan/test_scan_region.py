@@ -1,0 +1,325 @@
+"""The region of the scan is found whatever the screen around it shows, and what is found never cuts the tissue off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.cine import ArrayCine, Cine, Frame
+from napari_segcam.imaging.geometry import Crop
+from napari_segcam.imaging.opening import open_cine
+from napari_segcam.imaging.scan.region import ScanRegion, find_scan_region, parse_crop
+
+ROOT = Path(__file__).parents[3]
+DATA = ROOT / "../shared/data"
+needs_data = pytest.mark.skipif(not DATA.exists(), reason="the real ultrasound files are not here")
+
+SCREEN = (400, 560)
+CORNER = (70, 130)  # where the sweep's frame stands on the screen
+TEXT_BOTTOM = 60
+
+
+@pytest.fixture(scope="module")
+def sweep() -> NDArray[np.uint8]:
+    """Every fifth frame of the phantom sweep, ``(12, 256, 320)``, without its compression's haze around the sector."""
+    frames = np.stack(list(open_cine(ROOT / "sample_data/fibroid_sweep.dcm"))[::5])
+    return np.where(frames.max(0) > 8, frames, 0)
+
+
+@pytest.fixture(scope="module")
+def sector(sweep: NDArray[np.uint8]) -> Crop:
+    """Rows and columns of the screen that the sector takes."""
+    rows, columns = (np.flatnonzero(sweep.any((0, axis))) for axis in (2, 1))
+    return (
+        slice(CORNER[0] + rows[0], CORNER[0] + rows[-1] + 1),
+        slice(CORNER[1] + columns[0], CORNER[1] + columns[-1] + 1),
+    )
+
+
+def on_screen(scan: NDArray[np.uint8], screen: int = 0) -> NDArray[np.uint8]:
+    """Frames as a scanner's screen shows them: texts, of which one changes, calipers, logo, gray bar, running ECG."""
+    return np.stack([_screen(frame, number, screen) for number, frame in enumerate(scan)])
+
+
+def _screen(frame: NDArray[np.uint8], number: int, level: int) -> NDArray[np.uint8]:
+    pixels = np.full(SCREEN, level, np.uint8)
+    rows, columns = slice(CORNER[0], CORNER[0] + 256), slice(CORNER[1], CORNER[1] + 320)
+    pixels[rows, columns] = np.where(frame > 0, frame, level)
+    pixels[10:50, 500:550] = np.random.default_rng(0).integers(0, 256, (40, 50))  # logo
+    pixels[100:300, 20:28] = np.linspace(255, 0, 200)[:, None]  # gray bar
+    image = Image.fromarray(pixels)
+    draw = ImageDraw.Draw(image)
+    lines = ["PHANTOM HOSPITAL   MI 0.9  TIS 0.4", "UTERUS  C5-1  22 Hz  13 cm", f"12:30:{number:02d}  frame {number}"]
+    for line, text in enumerate(lines):
+        draw.text((15, 4 + 18 * line), text, fill=255, font_size=16)
+    for x, y in ((230, 170), (300, 215)):  # calipers
+        draw.line((x - 5, y, x + 5, y), fill=255)
+        draw.line((x, y - 5, x, y + 5), fill=255)
+    x = np.arange(130, 450)
+    y = 370 - 25 * np.exp(-(((x + 9 * number) % 60 - 30) ** 2) / 20)
+    draw.line(list(zip(x.tolist(), y.tolist(), strict=True)), fill=255, width=2)
+    return np.asarray(image)
+
+
+def assert_is_about(crop: Crop, expected: Crop, within: int = 8) -> None:
+    """Cuts off no more than two pixels, and leaves no more than ``within`` around."""
+    for part, wanted in zip(crop, expected, strict=True):
+        assert -within <= part.start - wanted.start <= 2
+        assert -2 <= part.stop - wanted.stop <= within
+
+
+# ── found in the image ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_cine_gives_its_scan_away_by_motion(sweep: NDArray[np.uint8], sector: Crop) -> None:
+    region = find_scan_region(ArrayCine(on_screen(sweep)))
+    assert region.source == "motion"
+    assert_is_about(region.crop, sector)
+    assert region.crop[0].start > TEXT_BOTTOM
+
+
+def test_colour_frames_and_other_values_give_the_same(sweep: NDArray[np.uint8]) -> None:
+    frames = on_screen(sweep)
+    gray = find_scan_region(ArrayCine(frames))
+    for same in (
+        ArrayCine(np.stack([frames] * 3, -1), rgb=True),
+        ArrayCine(frames / 255),
+        ArrayCine(frames.astype(np.uint16) * 16, value_range=(0, 4080)),
+    ):
+        assert find_scan_region(same).crop == gray.crop
+
+
+@pytest.mark.parametrize("number", [0, 6, 11])
+def test_a_still_gives_its_scan_away_by_its_brightness(sweep: NDArray[np.uint8], sector: Crop, number: int) -> None:
+    region = find_scan_region(ArrayCine(on_screen(sweep)[number]))
+    assert region.source == "fan"
+    assert_is_about(region.crop, sector)
+
+
+def test_a_cine_that_stands_still_but_for_clock_and_ecg_is_judged_as_a_still(
+    sweep: NDArray[np.uint8], sector: Crop
+) -> None:
+    region = find_scan_region(ArrayCine(on_screen(sweep[[4] * 12])))
+    assert region.source == "fan"
+    assert_is_about(region.crop, sector)
+
+
+def test_tissue_that_rests_is_not_cut_off(sweep: NDArray[np.uint8], sector: Crop) -> None:
+    frames = sweep[[4] * 12]
+    frames[:, 40:200, 80:240] = sweep[:, 40:200, 80:240]  # a heart in a chest that does not move
+    region = find_scan_region(ArrayCine(on_screen(frames)))
+    assert region.source == "motion"
+    assert_is_about(region.crop, sector)
+
+
+def test_on_a_screen_that_is_not_black_motion_decides(sweep: NDArray[np.uint8], sector: Crop) -> None:
+    region = find_scan_region(ArrayCine(on_screen(sweep, screen=60)))
+    assert region.source == "motion"
+    assert_is_about(region.crop, sector)
+
+
+def test_the_outline_holds_the_sector_and_leaves_the_corners_beside_it_out(
+    sweep: NDArray[np.uint8], sector: Crop
+) -> None:
+    outline = find_scan_region(ArrayCine(on_screen(sweep))).outline
+    drawn = Image.new("1", SCREEN[::-1])
+    ImageDraw.Draw(drawn).polygon([(x, y) for y, x in outline], fill=1)
+    inside = np.asarray(drawn)
+    tissue = np.zeros(SCREEN, bool)
+    tissue[CORNER[0] : CORNER[0] + 256, CORNER[1] : CORNER[1] + 320] = sweep.max(0) > 0
+    assert inside[tissue].mean() > 0.98
+    assert not inside[sector[0].start + 5, [sector[1].start + 5, sector[1].stop - 5]].any()
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        np.zeros((3, 200, 300), np.uint8),
+        np.full((200, 300), 77, np.uint8),
+        on_screen(np.zeros((12, 256, 320), np.uint8)),  # all of a screen but the scan
+        np.zeros((2, 1, 1), np.uint8),
+    ],
+    ids=["black", "gray", "text alone", "one pixel"],
+)
+def test_where_nothing_looks_like_a_scan_it_is_the_whole_frame(frames: NDArray[np.uint8]) -> None:
+    region = find_scan_region(ArrayCine(frames))
+    height, width = frames.shape[-2:]
+    assert region.source == "whole frame"
+    assert region.crop == (slice(0, height), slice(0, width))
+    assert region.outline.tolist() == [
+        [-0.5, -0.5], [-0.5, width - 0.5], [height - 0.5, width - 0.5], [height - 0.5, -0.5]
+    ]  # fmt: skip
+
+
+def test_a_scan_that_fills_the_frame_is_not_cut(sweep: NDArray[np.uint8]) -> None:
+    region = find_scan_region(ArrayCine(sweep[:, 100:161, 100:203]))
+    assert region.crop == (slice(0, 61), slice(0, 103))
+    assert region.source == "whole frame"
+
+
+def test_a_still_on_a_screen_that_cannot_be_told_from_the_scan_is_left_whole(sweep: NDArray[np.uint8]) -> None:
+    noise = np.random.default_rng(0).normal(0, 3, SCREEN)
+    region = find_scan_region(ArrayCine(np.clip(on_screen(sweep, screen=60)[6] + noise, 0, 255).astype(np.uint8)))
+    assert region.source == "whole frame"
+    assert "draw the region" in region.note
+
+
+class Watched(ArrayCine):
+    """Notes which frames are read, and fails at some."""
+
+    def __init__(self, array: NDArray[np.uint8], damaged: tuple[int, ...] = ()) -> None:
+        super().__init__(array)
+        self.read: list[int] = []
+        self.damaged = damaged
+
+    def _read(self, index: int) -> Frame:
+        self.read.append(index)
+        if index in self.damaged:
+            raise SegcamError("damaged")
+        return super()._read(index)
+
+
+def test_few_frames_of_a_long_cine_are_read_and_each_once() -> None:
+    cine = Watched(np.zeros((1000, 8, 8), np.uint8))
+    find_scan_region(cine)
+    assert len(cine.read) == len(set(cine.read)) <= 16
+    assert (min(cine.read), max(cine.read)) == (0, 999)
+
+
+def test_damaged_frames_are_passed_over(sweep: NDArray[np.uint8], sector: Crop) -> None:
+    assert_is_about(find_scan_region(Watched(on_screen(sweep), damaged=(0, 5))).crop, sector)
+    assert find_scan_region(Watched(on_screen(sweep), damaged=tuple(range(12)))).source == "whole frame"
+
+
+# ── the file's own, and drawn ones ──────────────────────────────────────────────────────────────────────────────────
+
+
+def with_region(frames: NDArray[np.uint8], region: Crop) -> Cine:
+    cine = ArrayCine(frames)
+    cine.region = region
+    return cine
+
+
+def test_the_files_own_region_goes_first(sweep: NDArray[np.uint8], sector: Crop) -> None:
+    own = slice(sector[0].start - 5, sector[0].stop + 30), slice(sector[1].start - 20, sector[1].stop)
+    region = find_scan_region(with_region(on_screen(sweep), own))
+    assert region.source == "dicom"
+    assert region.crop == own
+    assert region.outline[0].tolist() == [own[0].start - 0.5, own[1].start - 0.5]
+
+
+def test_the_files_own_region_is_taken_where_the_image_shows_nothing() -> None:
+    own = slice(10, 90), slice(20, 120)
+    assert find_scan_region(with_region(np.zeros((3, 100, 200), np.uint8), own)).source == "dicom"
+
+
+def test_a_region_that_holds_little_of_the_tissue_is_stale(sweep: NDArray[np.uint8], sector: Crop) -> None:
+    region = find_scan_region(with_region(on_screen(sweep), (slice(0, 130), slice(0, 200))))
+    assert region.source == "motion"
+    assert_is_about(region.crop, sector)
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ((slice(0, 400), slice(0, 560)), "is far larger than the scan"),
+        ((slice(50, 340), slice(0, 480)), "holds more than the scan"),
+        ((slice(70, 280), slice(130, 450)), "cuts off tissue"),
+        ((slice(70, 340), slice(170, 450)), "cuts off tissue"),
+    ],
+    ids=["whole screen", "with a gray bar", "bottom cut off", "side cut off"],
+)
+def test_a_region_that_the_pixels_contradict_is_not_used_and_said(
+    sweep: NDArray[np.uint8], sector: Crop, own: Crop, words: str
+) -> None:
+    frames = on_screen(sweep)
+    for seen in (frames, frames[6]):
+        region = find_scan_region(with_region(seen, own))
+        assert region.source != "dicom"
+        assert words in region.note
+        assert_is_about(region.crop, sector)
+
+
+def test_a_region_with_a_margin_of_bare_screen_is_the_files_own(sweep: NDArray[np.uint8], sector: Crop) -> None:
+    own = slice(sector[0].start - 3, sector[0].stop + 30), slice(sector[1].start - 60, sector[1].stop + 40)
+    assert find_scan_region(with_region(on_screen(sweep)[6], own)).source == "dicom"
+
+
+def test_a_drawn_polygon_is_cropped_to_the_pixels_it_touches() -> None:
+    vertices = [(9.6, 20.0), (30.2, 4.4), (35.5, 31.0)]
+    region = ScanRegion.drawn(vertices, (50, 60, 3))
+    assert region.source == "drawn"
+    assert region.crop == (slice(10, 36), slice(4, 32))
+    assert region.outline.tolist() == [list(vertex) for vertex in vertices]
+
+
+def test_what_is_drawn_beyond_the_frame_is_cut_off() -> None:
+    assert ScanRegion.drawn([(-7, -3), (-7, 80), (20, 80), (20, -3)], (50, 60)).crop == (slice(0, 21), slice(0, 60))
+
+
+def test_the_drawn_rectangle_of_a_crop_gives_that_crop() -> None:
+    whole = ScanRegion.whole((50, 60))
+    assert ScanRegion.drawn(whole.outline, (50, 60)).crop == whole.crop
+
+
+@pytest.mark.parametrize(
+    ("vertices", "words"),
+    [
+        ([(0, 0), (9, 9)], "at least three corners"),
+        (np.zeros((4, 3)), "at least three corners"),
+        ([(60, 0), (60, 9), (70, 9)], "outside of the frame.* Draw it over the image"),
+        ([(0, -9), (5, -9), (5, -1)], "outside of the frame"),
+    ],
+)
+def test_a_drawing_that_is_no_region_is_refused_in_words(vertices: object, words: str) -> None:
+    with pytest.raises(SegcamError, match=words):
+        ScanRegion.drawn(vertices, (50, 60))  # type: ignore[arg-type]
+
+
+def test_a_crop_is_given_in_words_or_in_pixels(sweep: NDArray[np.uint8]) -> None:
+    cine = ArrayCine(on_screen(sweep)[0])
+    assert parse_crop("none", cine) is None
+    assert parse_crop("auto", cine) == find_scan_region(cine).crop
+    assert parse_crop("0, 10,100,90", cine) == (slice(10, 90), slice(0, 100))
+
+
+@pytest.mark.parametrize("text", ["", "Auto", "1,2,3", "1,2,3,4,5", "1,2,3,x", "-1,2,3,4", "1.5,2,3,4"])
+def test_other_words_for_a_crop_are_refused(text: str) -> None:
+    with pytest.raises(SegcamError, match="not understood: give 'auto', 'none', or four numbers"):
+        parse_crop(text, ArrayCine(np.zeros((9, 9), np.uint8)))
+
+
+# ── real ultrasound ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("file", "source", "expected"),
+    [
+        ("cine/us_multiframe_ybr_30_frames.dcm", "motion", (slice(19, 206), slice(42, 302))),
+        ("dicom/US1_J2KI.dcm", "fan", (slice(105, 342), slice(0, 640))),
+        ("dicom/US1_UNCI.dcm", "fan", (slice(105, 342), slice(0, 640))),
+        ("dicom/examples_palette.dcm", "fan", (slice(70, 350), slice(176, 744))),
+    ],
+)
+def test_the_scan_of_real_dicom_files_is_found(file: str, source: str, expected: Crop) -> None:
+    """Expected is what a person reads off the picture."""
+    region = find_scan_region(open_cine(DATA / file))
+    assert region.source == source
+    assert_is_about(region.crop, expected)
+
+
+@needs_data
+def test_what_was_segmented_in_real_stills_lies_in_the_region() -> None:
+    for kind in ("hc18", "usgra"):
+        for path in sorted((DATA / kind / "images").glob("*.png")):
+            cine = open_cine(path)
+            region = find_scan_region(cine)
+            truth = open_cine(DATA / kind / "masks" / path.name)[0] > 0
+            assert region.source == "fan", path.name
+            assert truth[region.crop].sum() == truth.sum(), path.name

@@ -1,0 +1,193 @@
+"""Whole pickled networks of known libraries come back as they were; nothing else does, and no code of a file runs."""
+
+from __future__ import annotations
+
+import functools
+import pickle
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+import torchvision
+from made_files import entries_of, saved, zipped
+from torch import nn
+
+import napari_segcam as sc
+from napari_segcam.errors import SegcamError
+from napari_segcam.network.checkpoints.checkpoint import read_checkpoint
+
+
+def _unet(encoder: str = "resnet18", **options: Any) -> nn.Module:
+    return smp.Unet(encoder, encoder_weights=None, **options).eval()
+
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "layers of torch": lambda: nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Upsample(scale_factor=2), nn.ConvTranspose2d(4, 1, 2)
+    ),
+    "attention of torch": lambda: nn.Sequential(
+        nn.Flatten(2), nn.TransformerEncoderLayer(1024, 2, 8, activation="gelu")
+    ),
+    "SMP": lambda: _unet(decoder_attention_type="scse", activation="sigmoid"),
+    "SMP with named tuples": lambda: _unet("efficientnet-b0"),
+    "SMP with timm": lambda: _unet("tu-mobilenetv3_small_050"),
+    "timm with enumerations": lambda: _unet("tu-hrnet_w18_small"),
+    "torchvision": lambda: torchvision.models.squeezenet1_1(weights=None),
+    "torchvision with functools.partial": lambda: torchvision.models.convnext_tiny(weights=None, layer_scale=1.0),
+    "a layer that occurs twice": lambda: nn.Sequential(*[nn.Conv2d(3, 3, 1)] * 2),
+}
+
+
+@pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS.keys())
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_network_of_a_known_library_comes_back_bit_by_bit(make, zipped, tmp_path):
+    torch.manual_seed(0)
+    network = make().eval()
+    torch.save(network, tmp_path / "whole.pth", _use_new_zipfile_serialization=zipped)
+    checkpoint = read_checkpoint(tmp_path / "whole.pth")
+    image = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(checkpoint.module(image), network(image))
+    assert checkpoint.form == "pickled"
+    assert checkpoint.weights.keys() == network.state_dict().keys()
+    assert not checkpoint.module.training
+    assert len(list(checkpoint.module.modules())) == len(list(network.modules()))
+
+
+@pytest.mark.parametrize("wrap", [lambda m: {"model": m, "epoch": 3}, nn.DataParallel], ids=["dict", "DataParallel"])
+def test_it_is_found_in_what_training_code_saves(wrap, tmp_path):
+    network = nn.Sequential(nn.Conv2d(3, 1, 3))
+    torch.save(wrap(network), tmp_path / "last.pt")
+    module = read_checkpoint(tmp_path / "last.pt").module
+    assert torch.equal(module[0].weight, network[0].weight)
+
+
+def test_its_average_is_taken_before_it_and_said(tmp_path):
+    trained, average = nn.Conv2d(3, 1, 3), nn.Conv2d(3, 1, 3)
+    torch.save({"model": trained, "ema": average}, tmp_path / "last.pt")
+    checkpoint = read_checkpoint(tmp_path / "last.pt")
+    assert torch.equal(checkpoint.module.weight, average.weight)
+    assert "the average is used" in checkpoint.warnings[0]
+
+
+class _OfOnesOwn(nn.Module):
+    loaded = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(1, 1, 1)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        type(self).loaded = True
+        super().__setstate__(state)
+
+
+def test_a_class_of_ones_own_is_refused_by_name_and_not_loaded(tmp_path):
+    torch.save(_OfOnesOwn(), tmp_path / "mine.pth")
+    with pytest.raises(SegcamError, match=r"would run code.*_OfOnesOwn"):
+        read_checkpoint(tmp_path / "mine.pth")
+    assert not _OfOnesOwn.loaded
+
+
+def _altered(change: Callable[[nn.Module], None]) -> bytes:
+    network = nn.Sequential(nn.Conv2d(1, 1, 1))
+    change(network)
+    return saved(network)
+
+
+def _containing_itself(network: nn.Module) -> None:
+    network[0]._modules["again"] = network
+
+
+def _doubled(depth: int) -> nn.Module:
+    network: nn.Module = nn.ReLU()
+    for _ in range(depth):
+        # Two different layers that both hold the one before: 2**depth names for 2 * depth layers.
+        network = nn.Sequential(OrderedDict(a=nn.Sequential(network), b=nn.Sequential(network)))
+    return network
+
+
+ODD: dict[str, tuple[Callable[[], bytes], str]] = {
+    "a hook": (lambda: _altered(lambda m: m._forward_hooks.update({0: nn.ReLU()})), "hooks of its own"),
+    "a forward of its own": (lambda: _altered(lambda m: m.__dict__.update(forward=nn.ReLU())), "would replace forward"),
+    "an attribute with underscores": (
+        lambda: _altered(lambda m: m.__dict__.update(__call__=3)),
+        "would replace __call__",
+    ),
+    "a layer that is a function": (lambda: _altered(lambda m: m._modules.update(a=nn.functional.relu)), "no record"),
+    "layers that contain each other": (lambda: _altered(_containing_itself), "contain each other"),
+    "more layers than memory": (lambda: saved(_doubled(60)), "repeats itself beyond all measure"),
+    "a layer of training code": (
+        lambda: saved(torch.optim.SGD([nn.Parameter(torch.zeros(1))], 0.1)),
+        "holds no weights",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), ODD.values(), ids=ODD.keys())
+def test_what_a_saved_network_never_has_is_refused(make, reason, tmp_path):
+    (tmp_path / "odd.pth").write_bytes(make())
+    with pytest.raises(SegcamError, match=reason):
+        read_checkpoint(tmp_path / "odd.pth")
+
+
+def test_what_is_not_known_stays_and_does_nothing(tmp_path):
+    network = nn.Sequential(nn.Conv2d(1, 1, 1))
+    network.norm = functools.partial(nn.BatchNorm2d, eps=1e-3)
+    network.kind = nn.BatchNorm2d
+    torch.save(network, tmp_path / "whole.pth")
+    module = read_checkpoint(tmp_path / "whole.pth").module
+    assert not callable(module.norm)
+    assert not callable(module.kind)
+    assert torch.equal(module(torch.ones(1, 1, 2, 2)), network(torch.ones(1, 1, 2, 2)))
+
+
+def test_the_constructor_is_not_called(tmp_path):
+    # An instruction to call the class, as only a forged file has it: with these sizes it would fill the memory.
+    forged = b"\x80\x02ctorch.nn.modules.linear\nLinear\nJ\xff\xff\xff\x7fJ\xff\xff\xff\x7f\x86R."
+    assert isinstance(pickle.loads(forged.replace(b"\xff\xff\xff\x7f", b"\x01\0\0\0")), nn.Linear)
+    (tmp_path / "a.pth").write_bytes(zipped({**entries_of(saved(None)), "archive/data.pkl": forged}))
+    with pytest.raises(SegcamError):
+        read_checkpoint(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax2d"])
+def test_a_final_activation_is_left_out_and_said(activation, tmp_path):
+    network = _unet(classes=2, activation=activation)
+    torch.save(network, tmp_path / "whole.pth")
+    loaded = sc.load_network(tmp_path / "whole.pth", "cpu")
+    assert (loaded.architecture, loaded.encoder) == ("Unet", "resnet18")
+    assert any("which is left out" in warning for warning in loaded.warnings)
+    network.segmentation_head[2] = nn.Identity()
+    image = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.allclose(loaded.module(image), network(image), atol=1e-4)
+
+
+def test_one_of_another_version_of_smp_is_built_anew_from_its_weights(tmp_path):
+    network = _unet()
+    torch.save(network, tmp_path / "whole.pth")
+    entries = entries_of((tmp_path / "whole.pth").read_bytes())
+    now, then = (
+        b"csegmentation_models_pytorch." + where + b"\nUnet\n" for where in (b"decoders.unet.model", b"unet.model")
+    )
+    former = {name: content.replace(now, then) for name, content in entries.items()}
+    assert former != entries
+    (tmp_path / "former.pth").write_bytes(zipped(former))
+    checkpoint = read_checkpoint(tmp_path / "former.pth")
+    assert checkpoint.form == "pickled"
+    assert checkpoint.module is None
+    assert "rebuilt" in sc.load_network(tmp_path / "former.pth", "cpu").warnings[0]
+    assert checkpoint.weights.keys() == network.state_dict().keys()
+
+
+def test_one_that_does_not_run_is_refused_in_words(tmp_path):
+    network = nn.Sequential(nn.Conv2d(3, 1, 1))
+    network[0].padding_mode = None
+    network[0].stride = "wide"
+    torch.save(network, tmp_path / "whole.pth")
+    with pytest.raises(SegcamError, match="does not run"):
+        sc.load_network(tmp_path / "whole.pth")

@@ -1,0 +1,163 @@
+"""Programs of torch.export run as torch's own reader runs them, and their operations can be tapped by name."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+from made_files import entries_of, exported, saved, small_network, zipped
+from torch import nn
+
+import napari_segcam as sc
+from napari_segcam.errors import SegcamError
+from napari_segcam.network.checkpoints.checkpoint import read_checkpoint
+
+
+@pytest.fixture(scope="module")
+def fixed() -> bytes:
+    return exported(small_network())
+
+
+@pytest.fixture(scope="module")
+def flexible() -> bytes:
+    return exported(small_network(), any_size=True)
+
+
+def _written(content: bytes, folder) -> object:
+    (folder / "model.pth").write_bytes(content)  # its content tells what it is, and not its name
+    return folder / "model.pth"
+
+
+def test_it_gives_what_torch_gives_bit_by_bit(fixed, tmp_path):
+    checkpoint = read_checkpoint(_written(fixed, tmp_path))
+    image = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        expected = torch.export.load(io.BytesIO(fixed)).module()(image)
+        assert torch.equal(checkpoint.module(image), expected)
+        assert torch.equal(expected, small_network()(image))
+    assert checkpoint.form == "exported"
+    assert checkpoint.module.image_size == (64, 64)
+
+
+def test_one_for_any_size_runs_on_any(flexible, tmp_path):
+    module = read_checkpoint(_written(flexible, tmp_path)).module
+    assert module.image_size is None
+    for shape in [(1, 3, 64, 64), (3, 3, 96, 160)]:
+        image = torch.randn(shape)
+        with torch.no_grad():
+            assert torch.equal(module(image), small_network()(image))
+
+
+def test_a_network_of_one_size_has_its_frames_resized(fixed, tmp_path):
+    network = sc.load_network(_written(fixed, tmp_path))
+    assert (network.card.size.rule, network.card.size.height, network.card.size.width) == ("resize", 64, 64)
+    frame = np.random.default_rng(0).integers(0, 255, (50, 70)).astype(np.uint8)
+    assert sc.Explainer(network, stages=[])(frame).mask.shape == (50, 70)
+    with pytest.raises(ValueError, match="images of 3×64×64 alone"):
+        network.module(torch.zeros(1, 3, 32, 32))
+
+
+def _operations(network) -> dict[str, str]:
+    return {name: str(part.operation) for name, part in network.module.named_children()}
+
+
+def test_grad_cam_by_node_is_grad_cam_by_layer(flexible, tmp_path):
+    program, plain = sc.load_network(_written(flexible, tmp_path)), sc.Network.from_module(small_network())
+    node = [name for name, operation in _operations(program).items() if "relu" in operation][1]
+    frame = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8)
+    target = sc.Target(class_index=1, region="image")
+    by_node = sc.Explainer(program, stages=[node])(frame, target).heatmaps[node].values
+    by_layer = sc.Explainer(plain, stages=["deep"])(frame, target).heatmaps["deep"].values
+    assert by_node.shape == (16, 16)
+    assert by_node.max() > 0
+    np.testing.assert_allclose(by_node, by_layer, rtol=1e-4, atol=1e-6 * by_layer.max())
+
+
+def test_stages_are_found_by_the_sizes_of_maps(flexible, tmp_path):
+    network = sc.load_network(_written(flexible, tmp_path))
+    assert [(stage.name, stage.stride) for stage in network.stages] == [
+        ("encoder_1", 2),
+        ("encoder_2", 4),
+        ("decoder_1", 2),
+        ("seg_head", 2),
+    ]
+
+
+def test_an_unknown_node_is_answered_with_the_closest(flexible, tmp_path):
+    network = sc.load_network(_written(flexible, tmp_path))
+    with pytest.raises(SegcamError, match=r"conv2d_9.*Closest: conv2d"):
+        sc.Explainer(network, stages=["conv2d_9"])
+
+
+@pytest.mark.parametrize("activation", [nn.Sigmoid(), nn.Softmax(1)])
+def test_a_final_activation_is_left_out_and_said(activation, tmp_path):
+    network = sc.load_network(_written(exported(nn.Sequential(small_network(), activation)), tmp_path))
+    image = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.allclose(network.module(image), small_network()(image), atol=1e-5)
+    assert any("which is left out" in warning for warning in network.warnings)
+
+
+def test_a_transformer_and_a_list_of_tensors(tmp_path):
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+            self.register_buffer("scale", torch.arange(4), persistent=False)
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            parts = [part.mean(1) for part in image.chunk(3, 1)]
+            tokens = torch.stack([*parts, parts[0]], 1).flatten(2).mT * self.scale
+            values, _ = self.attention(tokens, tokens, tokens)
+            return values.mT.unflatten(2, image.shape[-2:])
+
+    network = Odd().eval()
+    module = read_checkpoint(_written(exported(network, 16), tmp_path)).module
+    image = torch.randn(1, 3, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(module(image), network(image))
+
+
+def test_the_format_of_earlier_versions(fixed, tmp_path):
+    """Torch before 2.8: the program and pickled tensors beside each other."""
+    entries = {name.partition("/")[2]: content for name, content in entries_of(fixed).items()}
+    network = small_network()
+    former = {
+        "serialized_exported_program.json": entries["models/model.json"],
+        "serialized_state_dict.pt": saved(network.state_dict()),
+        "serialized_constants.pt": saved({}),
+        "version": b"7.3",
+    }
+    module = read_checkpoint(_written(zipped(former), tmp_path)).module
+    image = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(module(image), network(image))
+
+
+def test_a_network_that_still_trains_is_refused(tmp_path):
+    with pytest.raises(SegcamError, match=r"model\.eval\(\)"):
+        read_checkpoint(_written(exported(small_network().train()), tmp_path))
+
+
+def test_a_network_of_two_images_is_refused(tmp_path):
+    class Two(nn.Module):
+        def forward(self, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+            return one + other
+
+    buffer = io.BytesIO()
+    torch.export.save(torch.export.export(Two(), (torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8))), buffer)
+    with pytest.raises(SegcamError, match="takes 2 inputs"):
+        read_checkpoint(_written(buffer.getvalue(), tmp_path))
+
+
+def test_a_network_of_smp(tmp_path):
+    torch.manual_seed(0)
+    plain = smp.Unet("resnet18", encoder_weights=None, decoder_channels=(8, 8, 4, 4, 4)).eval()
+    network = sc.load_network(_written(exported(plain), tmp_path), "cpu")
+    assert [stage.stride for stage in network.stages] == [2, 4, 8, 16, 32, 16, 8, 4, 2, 1, 1]
+    image = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.allclose(network.module(image), plain(image), atol=1e-4)

@@ -1,0 +1,107 @@
+"""A run over a folder does what was asked for in the viewer, says so first, or refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari import Viewer
+from napari.layers import Image, Labels
+from PIL import Image as PILImage
+from pytestqt.qtbot import QtBot
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.targets.region import Boundary, Component
+from napari_segcam.explanation.targets.region_words import parse_region
+from napari_segcam.imaging.cine import ArrayCine
+from napari_segcam.imaging.scan.region import parse_crop
+from napari_segcam.network.network import Network
+from napari_segcam.viewer.frames.plan import CORRECTED, Plan, Request, Source
+from napari_segcam.viewer.jobs.folder_job import FolderRun, in_words, wishes_of
+from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.sessions import session_of
+from napari_segcam.viewer.widgets.export_widget import ExportWidget
+
+FRAME = np.zeros((40, 50), np.uint8)
+
+
+def plan_of(network: Network, region: Any = "mask", crop: Any = None, *, drawn: bool = False, **asked: Any) -> Plan:
+    request = Request(stages=("encoder_5",), region=region) if not asked else Request(region=region, **asked)
+    source = Source.of(Image(FRAME), crop, is_crop_drawn=drawn)
+    return Plan(network, source, request, 0.5, 1, lambda _frame: None)
+
+
+@pytest.mark.parametrize("region", ["mask", "image", Component(), Component((7, 9)), Boundary(), Boundary(5)])
+def test_a_region_that_any_image_has_is_run_as_it_was_asked_for(network: Network, region: Any) -> None:
+    assert parse_region(wishes_of(plan_of(network, region), 0.5).region) == region
+
+
+@pytest.mark.parametrize("region", [CORRECTED, Labels(FRAME, name="my drawing")])
+def test_a_region_of_this_image_alone_is_refused(network: Network, region: Any) -> None:
+    with pytest.raises(SegcamError, match="to this image"):
+        wishes_of(plan_of(network, region), 0.5)
+
+
+def test_a_mask_alone_is_refused_and_not_explained(network: Network) -> None:
+    with pytest.raises(SegcamError, match="the mask alone"):
+        wishes_of(plan_of(network, method="gradcam"), 0.5)
+
+
+def test_a_crop_stays_what_it_was(network: Network) -> None:
+    crop = slice(3, 20), slice(10, 45)
+    cine = ArrayCine(FRAME[None])
+    assert parse_crop(wishes_of(plan_of(network, crop=crop, drawn=True), 0.5).crop, cine) == crop
+    assert wishes_of(plan_of(network, crop=crop), 0.5).crop == "auto"
+    assert wishes_of(plan_of(network), 0.5).crop == "none"
+
+
+def test_what_is_run_is_told_in_words(network: Network) -> None:
+    words = in_words(wishes_of(plan_of(network, Boundary(), (slice(3, 20), slice(10, 45)), drawn=True), 0.25), network)
+    for part in ("Grad-CAM", "encoder_5", "the rim of the mask", "above 0.25", "10,3,45,20"):
+        assert part in words
+
+
+def test_the_widget_says_what_it_runs_or_why_not(session: ReviewSession, network: Network, qtbot: QtBot) -> None:
+    widget = ExportWidget(session.viewer)
+    qtbot.addWidget(widget)
+    session.viewer.add_image(FRAME)
+    session.use(network)
+    assert widget.will_run.text().startswith("Will run: Grad-CAM")
+    assert session.review is not None
+    session.review._kept.plan = plan_of(network, Labels(FRAME, name="my drawing"))
+    widget._refresh()
+    assert "my drawing" in widget.will_run.text()
+    assert not widget.run.isEnabled()
+    session.review._kept.plan = None
+
+
+def test_a_run_in_a_real_window_shows_progress_of_an_unknown_total(
+    make_napari_viewer: Callable[..., Viewer], network: Network, qtbot: QtBot, tmp_path: Path
+) -> None:
+    session = session_of(make_napari_viewer())
+    session.use(network)
+    images = tmp_path / "images"
+    images.mkdir()
+    PILImage.fromarray(FRAME).save(images / "a.png")
+    session.run_over(FolderRun(images, tmp_path / "out", with_report=False))
+    qtbot.waitUntil(lambda: session.background.job is None, timeout=60_000)
+    assert session.background.told is not None
+    assert session.background.told.words.startswith("1 of 1 images")
+
+
+def test_layers_of_other_dimensions_that_come_while_a_session_lives_raise_nothing(
+    make_napari_viewer: Callable[..., Viewer], qtbot: QtBot
+) -> None:
+    viewer = make_napari_viewer()
+    session = session_of(viewer)
+    known = {"segcam_source": {"frame_rate": 17.0}}
+    for shape in ((5, 40, 50), (40, 50), (2, 5, 40, 50)):
+        viewer.add_image(np.zeros(shape, np.uint8), metadata=known)
+        qtbot.wait(20)
+        viewer.layers.clear()
+    viewer.add_image(np.zeros((5, 40, 50), np.uint8), metadata=known)
+    qtbot.waitUntil(lambda: viewer.window._qt_viewer.dims.slider_widgets[0].fps == 17)
+    assert session.image is viewer.layers[0]

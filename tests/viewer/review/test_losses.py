@@ -1,0 +1,273 @@
+"""Nothing of the reader's is lost without a question, and nobody is asked where nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QFileDialog
+
+from napari_segcam.network.network import Network
+from napari_segcam.network.source import ModelSource
+from napari_segcam.viewer.frames.frame_computer import FrameComputer
+from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.viewer.review.losses import LossGuard
+from napari_segcam.viewer.review.question import Question
+from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.workspace import PLUGIN
+
+Finish = Callable[[ReviewSession], None]
+EXPLAIN = Request(stages=("encoder_5",))
+
+
+@pytest.fixture
+def docked(
+    make_napari_viewer: Callable[..., Any],
+    network: Network,
+    frames: np.ndarray,
+    finish: Finish,
+    told: list[str],  # noqa: ARG001
+) -> tuple[Any, Any, ReviewSession]:
+    """A visible window with the Segmentation widget, whose cine is explained."""
+    viewer = make_napari_viewer(show=True)
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Segmentation")
+    viewer.add_image(frames, name="sweep")
+    viewer.dims.set_current_step(0, 1)
+    session: ReviewSession = widget.session
+    session.use(network)
+    session.run(EXPLAIN, "all")
+    finish(session)
+    return viewer, widget, session
+
+
+def paint(session: ReviewSession, frame: int = 1) -> np.ndarray:
+    """Correct a frame; the correction."""
+    layers = session.layers()
+    assert layers is not None
+    assert layers.mask is not None
+    rows, columns = (at.ravel() for at in np.mgrid[2:30, 3:20])
+    layers.mask.data_setitem((np.full(len(rows), frame), rows, columns), 1)
+    pixels = layers.corrections.pixels(frame)
+    assert pixels is not None
+    return pixels.copy()
+
+
+def answer(question: Question | None, words: str) -> None:
+    assert question is not None
+    (button,) = (button for button in question.buttons() if button.text().startswith(words))
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_a_correction_whose_layer_was_removed_is_kept_and_comes_back(reviewed: ReviewSession, qtbot: QtBot) -> None:
+    painted, layers = paint(reviewed), reviewed.layers()
+    assert layers is not None
+    layer = layers.corrections.layer
+    reviewed.viewer.layers.remove(layer)
+    assert layers.corrections.is_taken_out
+    assert reviewed.record is not None
+    assert reviewed.record.edited == {1}
+    assert "the layer of your corrections is removed" in reviewed.view.of_frame.replace("\n", " ")
+    qtbot.wait(20)
+    assert reviewed.question is None  # there is no window in which to ask
+    reviewed.bring_corrections_back()
+    assert layers.corrections.layer is layer
+    np.testing.assert_array_equal(layer.data[1], painted)
+    assert "removed" not in reviewed.view.of_frame
+
+
+def test_to_remove_the_mask_takes_nothing_from_the_correction(reviewed: ReviewSession, finish: Finish) -> None:
+    painted, layers = paint(reviewed), reviewed.layers()
+    assert layers is not None
+    reviewed.viewer.layers.remove(layers.mask)
+    reviewed.run(EXPLAIN, "all")
+    finish(reviewed)
+    assert layers.mask is not None
+    np.testing.assert_array_equal(layers.corrections.pixels(1), painted)
+
+
+@pytest.mark.parametrize("order", ["image first", "correction first"])
+def test_corrections_outlive_their_image(reviewed: ReviewSession, order: str) -> None:
+    painted, layers = paint(reviewed), reviewed.layers()
+    assert layers is not None
+    correction = layers.corrections.layer
+    gone = [reviewed.image, correction]
+    for layer in gone if order == "image first" else gone[::-1]:
+        reviewed.viewer.layers.remove(layer)
+    assert reviewed.image is None
+    reviewed.bring_corrections_back()
+    assert correction in reviewed.viewer.layers
+    np.testing.assert_array_equal(correction.data[1], painted)
+
+
+def test_the_correction_of_other_pixels_becomes_a_layer_like_any_other(
+    reviewed: ReviewSession, frames: np.ndarray
+) -> None:
+    painted, layers = paint(reviewed), reviewed.layers()
+    assert layers is not None
+    correction = layers.corrections.layer
+    assert reviewed.image is not None
+    reviewed.image.data = frames[:, ::-1].copy()
+    assert correction in reviewed.viewer.layers
+    np.testing.assert_array_equal(correction.data[1], painted)
+    assert correction in reviewed.regions()
+    assert reviewed.record is not None
+    assert reviewed.record.edited == set()
+
+
+def test_corrections_are_saved_by_themselves(reviewed: ReviewSession, qtbot: QtBot, tmp_path: Path) -> None:
+    painted = paint(reviewed)
+    with qtbot.waitCallback(timeout=10_000) as saved:
+        reviewed.save_corrections(tmp_path, then=saved)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "sweep_frame_0001_correction.png")), painted)
+    described = json.loads((tmp_path / "sweep_corrections.json").read_text())["corrections"]
+    assert described["sweep_frame_0001_correction.png"]["frame"] == 1
+    layers = reviewed.layers()
+    assert layers is not None
+    assert layers.corrections.unsaved == set()
+    assert layers.corrections.frames == {1}
+
+
+def test_a_folder_that_cannot_be_written_to_leaves_them_unsaved(
+    reviewed: ReviewSession, qtbot: QtBot, told: list[str], tmp_path: Path
+) -> None:
+    paint(reviewed)
+    (tmp_path / "file").write_text("in the way")
+    reviewed.save_corrections(tmp_path / "file" / "out", then=lambda: pytest.fail("nothing was saved"))
+    qtbot.waitUntil(lambda: bool(told), timeout=10_000)
+    assert "cannot be written" in told[-1]
+    layers = reviewed.layers()
+    assert layers is not None
+    assert layers.corrections.unsaved == {1}
+
+
+def test_removing_the_corrections_layer_asks(docked: tuple[Any, Any, ReviewSession], qtbot: QtBot) -> None:
+    viewer, widget, session = docked
+    painted, layers = paint(session), session.layers()
+    assert layers is not None
+    layer = layers.corrections.layer
+    for expected in ("Bring", "Remove"):
+        session.question = None
+        viewer.layers.remove(layer)
+        assert widget.bring_back.isVisibleTo(widget)
+        qtbot.waitUntil(lambda: session.question is not None and session.question.isVisible(), timeout=5000)
+        assert "1 frame of sweep" in session.question.informativeText()  # type: ignore[union-attr]
+        answer(session.question, expected)
+        if expected == "Bring":
+            assert layer in viewer.layers
+            np.testing.assert_array_equal(layer.data[1], painted)
+    assert layer not in viewer.layers
+    assert session.all_corrections() == []
+    assert not widget.bring_back.isVisibleTo(widget)
+
+
+def guard_of(session: ReviewSession) -> LossGuard:
+    """What asks in the session's window."""
+    guard = session.findChild(LossGuard)
+    assert guard is not None
+    return guard
+
+
+def closes(session: ReviewSession) -> bool:
+    """Whether the window would close now, as by napari's menu or its cross."""
+    guard = guard_of(session)
+    event = QCloseEvent()
+    return not (guard.eventFilter(session.viewer.window._qt_window, event) and not event.isAccepted())
+
+
+def test_closing_the_window_asks_what_is_to_become_of_corrections(
+    docked: tuple[Any, Any, ReviewSession], qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, session = docked
+    guard = guard_of(session)
+    assert closes(session)
+    assert guard.question is None  # nothing is lost
+    painted = paint(session)
+    shut: list[bool] = []
+    guard.shut = lambda: shut.append(True)
+    assert not closes(session)
+    assert guard.question is not None
+    assert "1 frame of sweep, not saved" in guard.question.informativeText()
+    answer(guard.question, "Stay")
+    for folder in ("", str(tmp_path)):  # the dialog is given up first
+        assert shut == []
+        assert not closes(session)
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, folder=folder: folder)
+        answer(guard.question, "Save and close")
+        qtbot.wait(50)
+    qtbot.waitUntil(lambda: shut == [True], timeout=10_000)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "sweep_frame_0001_correction.png")), painted)
+    assert closes(session)
+
+
+def test_closing_and_losing_is_possible(docked: tuple[Any, Any, ReviewSession], qtbot: QtBot) -> None:
+    _, _, session = docked
+    paint(session)
+    guard = guard_of(session)
+    shut: list[bool] = []
+    guard.shut = lambda: shut.append(True)
+    assert not closes(session)
+    answer(guard.question, "Close and lose it")
+    qtbot.waitUntil(lambda: shut == [True], timeout=5000)
+    assert closes(session)
+
+
+def test_a_real_close_leaves_the_window_until_there_is_an_answer(docked: tuple[Any, Any, ReviewSession]) -> None:
+    viewer, _, session = docked
+    paint(session)
+    viewer.window._qt_window.close(quit_app=False, confirm_need=False)  # as napari's menu does
+    assert viewer.window._qt_window.isVisible()
+    question = guard_of(session).question
+    assert question is not None
+    QTest.keyClick(question, Qt.Key.Key_Escape)  # to leave a question is its safe answer
+    assert viewer.window._qt_window.isVisible()
+
+
+def test_a_script_that_closes_a_viewer_is_not_asked(docked: tuple[Any, Any, ReviewSession]) -> None:
+    viewer, _, session = docked
+    paint(session)
+    guard = guard_of(session)
+    viewer.close()
+    assert guard.question is None
+    assert session.question is None
+
+
+def test_loading_another_network_asks_while_frames_are_computed(
+    docked: tuple[Any, Any, ReviewSession], finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, _, session = docked
+    _, checkpoint = viewer.window.add_plugin_dock_widget(PLUGIN, "Checkpoint")
+    loaded: list[str | None] = []
+    monkeypatch.setattr(session, "load", lambda path, *_args, **_more: loaded.append(path))
+    checkpoint.load("first.pth")
+    assert len(loaded) == 1  # nothing is lost, and nobody is asked
+    compute = FrameComputer.compute
+
+    may_go_on = threading.Event()
+
+    def slow(self: FrameComputer, *given: Any) -> Any:
+        may_go_on.wait(5)
+        return compute(self, *given)
+
+    monkeypatch.setattr(FrameComputer, "compute", slow)
+    session.run(Request("hirescam", stages=("encoder_5",)), "all")
+    checkpoint.load("second.pth")
+    assert session.question is not None
+    assert "Explaining 4 frames" in session.question.informativeText()
+    answer(session.question, "Go on")
+    assert len(loaded) == 1
+    checkpoint.load("second.pth")
+    answer(session.question, "Load the other")
+    assert len(loaded) == 2
+    may_go_on.set()
+    finish(session)
+    assert isinstance(checkpoint._asked, ModelSource)

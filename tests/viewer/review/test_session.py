@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image
+from pytestqt.qtbot import QtBot
+
+from napari_segcam.explanation.explainer import Explainer
+from napari_segcam.explanation.targets.target import Target
+from napari_segcam.network.network import Network
+from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.sessions import session_of
+
+Finish = Callable[[ReviewSession], None]
+STAGES = ("encoder_4", "encoder_5")
+EXPLAIN = Request(stages=STAGES)
+
+
+def test_one_session_per_viewer_that_dies_with_its_last_user(qtbot: QtBot) -> None:  # noqa: ARG001
+    viewer, other = ViewerModel(), ViewerModel()
+    session = session_of(viewer)
+    assert session_of(viewer) is session
+    assert session_of(other) is not session
+
+
+def test_what_is_missing_is_said_in_words(session: ReviewSession, told: list[str], network: Network) -> None:
+    session.run(EXPLAIN, "this")
+    session.use(network)
+    session.run(EXPLAIN, "this")
+    session.viewer.add_image(np.zeros((2, 3, 64, 64)))
+    session.run(EXPLAIN, "this")
+    assert "Load a checkpoint first" in told[0]
+    assert "Open an ultrasound image or cine first" in told[1]
+    assert "4 dimensions" in told[2]
+    assert not session.busy
+
+
+@pytest.mark.parametrize("kind", ["numpy", "dask", "uint16", "float", "rgb"])
+def test_a_frame_is_explained_as_the_explainer_does_it(
+    session: ReviewSession, finish: Finish, network: Network, frames: np.ndarray, kind: str
+) -> None:
+    data = {
+        "numpy": frames,
+        "dask": da.from_array(frames, chunks=(1, 96, 64)),
+        "uint16": frames.astype(np.uint16) * 257,
+        "float": frames / 255,
+        "rgb": np.stack([frames, frames // 2, frames // 3], axis=-1),
+    }[kind]
+    image = session.viewer.add_image(data)
+    session.viewer.dims.set_current_step(0, 2)
+    session.use(network)
+    session.run(EXPLAIN, "this")
+    finish(session)
+    expected = Explainer(network, stages=STAGES)(np.asarray(data[2]))
+    layers = session.layers()
+    assert layers is not None
+    assert layers.image is image
+    assert layers.mask is not None
+    np.testing.assert_array_equal(layers.mask.data[2], expected.mask)
+    for name in STAGES:
+        np.testing.assert_array_equal(layers.heatmaps[name].data[2], expected.heatmaps[name].values)
+    assert not layers.mask.data[[0, 1, 3]].any()
+    assert set(session.figures()) == set(STAGES)
+
+
+def test_all_frames(session: ReviewSession, finish: Finish, network: Network, frames: np.ndarray) -> None:
+    session.viewer.add_image(frames)
+    session.use(network)
+    session.run(EXPLAIN, "all")
+    finish(session)
+    layers = session.layers()
+    assert layers is not None
+    explainer = Explainer(network, stages=STAGES)
+    for number, frame in enumerate(frames):
+        expected = explainer(frame).heatmaps["encoder_5"].values
+        np.testing.assert_array_equal(layers.heatmaps["encoder_5"].data[number], expected)
+    assert "4 frames: done" in session.outcomes["explain"]
+
+
+def test_segmenting_alone_makes_no_heatmap(
+    session: ReviewSession, finish: Finish, network: Network, frames: np.ndarray
+) -> None:
+    session.viewer.add_image(frames[0])
+    session.use(network)
+    session.set_threshold(0.6)
+    session.run(Request(), "this")
+    finish(session)
+    layers = session.layers()
+    assert layers is not None
+    assert layers.heatmaps == {}
+    assert layers.mask is not None
+    np.testing.assert_array_equal(layers.mask.data, Explainer(network, stages=(), threshold=0.6)(frames[0]).mask)
+
+
+def test_segmenting_after_explaining_leaves_no_heat(
+    session: ReviewSession, finish: Finish, network: Network, frames: np.ndarray
+) -> None:
+    session.viewer.add_image(frames[0])
+    session.use(network)
+    session.run(EXPLAIN, "this")
+    finish(session)
+    assert session.view.heated
+    session.run(Request(), "this")
+    finish(session)
+    images = [layer for layer in session.viewer.layers if isinstance(layer, Image)]
+    assert images == [session.image]
+    assert session.view.of_scale == ""
+
+
+def test_a_network_is_used_with_several_images_open(
+    session: ReviewSession, finish: Finish, network: Network, three_classes: Network, frames: np.ndarray
+) -> None:
+    first = session.viewer.add_image(frames[0])
+    session.use(network)
+    session.run(EXPLAIN, "this")
+    finish(session)
+    # Chosen without its review being asked for, as napari does between two of its events.
+    session.image = second = session.viewer.add_image(frames[1])
+    session._reviews.pop(second.unique_id, None)
+    session.use(three_classes)
+    assert session.network is three_classes
+    session.choose_image(first)
+    layers = session.layers()
+    assert layers is not None
+    assert layers.heatmaps == {}
+
+
+def test_a_painted_region_is_the_target(
+    session: ReviewSession, finish: Finish, network: Network, frames: np.ndarray
+) -> None:
+    session.viewer.add_image(frames)
+    painted = np.zeros(frames.shape, np.uint8)
+    painted[1, 20:40, 10:30] = 3
+    labels = session.viewer.add_labels(painted)
+    assert session.regions() == [labels]
+    session.viewer.dims.set_current_step(0, 1)
+    session.use(network)
+    session.run(Request(stages=STAGES, region=labels), "this")
+    finish(session)
+    expected = Explainer(network, stages=STAGES)(frames[1], Target(region=painted[1] > 0))
+    layers = session.layers()
+    assert layers is not None
+    np.testing.assert_array_equal(layers.heatmaps["encoder_5"].data[1], expected.heatmaps["encoder_5"].values)
+
+
+def test_cancel_stops_between_frames_and_keeps_what_was_done(
+    session: ReviewSession, finish: Finish, network: Network, frames: np.ndarray
+) -> None:
+    session.viewer.add_image(np.concatenate([frames] * 10))
+    session.viewer.dims.set_current_step(0, 0)
+    session.use(network)
+    session.figures_changed.connect(session.cancel)
+    session.run(EXPLAIN, "all")
+    finish(session)
+    layers = session.layers()
+    assert layers is not None
+    done = np.isfinite(np.asarray(layers.heatmaps["encoder_5"].data)).all(axis=(1, 2))
+    assert done[0]
+    assert not done.all()
+    assert "stopped, " in session.outcomes["explain"]
+
+
+def test_an_image_that_is_deleted_during_a_run_ends_it(
+    session: ReviewSession, finish: Finish, told: list[str], network: Network, frames: np.ndarray
+) -> None:
+    image = session.viewer.add_image(frames)
+    session.use(network)
+    layers = session.viewer.layers
+    session.figures_changed.connect(lambda: layers.remove(image) if image in layers else None)
+    session.run(EXPLAIN, "all")
+    finish(session)
+    assert told == []
+    assert session.image is None
+
+
+def test_an_error_is_told_and_the_next_run_works(
+    session: ReviewSession, finish: Finish, told: list[str], network: Network, frames: np.ndarray
+) -> None:
+    bad = session.viewer.add_image(np.where(frames[0] < 9, np.nan, frames[0]))
+    session.use(network)
+    session.run(EXPLAIN, "this")
+    finish(session)
+    assert len(told) == 1
+    assert "not numbers (NaN or infinity)" in told[0]
+    session.viewer.layers.remove(bad)
+    session.viewer.add_image(frames[0])
+    session.run(EXPLAIN, "this")
+    finish(session)
+    assert len(told) == 1
+    assert set(session.figures()) == set(STAGES)
+
+
+def test_a_checkpoint_that_fails_leaves_the_earlier_network(
+    session: ReviewSession, finish: Finish, told: list[str], network: Network, tmp_path: Path
+) -> None:
+    session.use(network)
+    path = tmp_path / "page.pth"
+    path.write_text("<!DOCTYPE html><html></html>")
+    session.load(str(path))
+    finish(session)
+    assert session.network is network
+    assert len(told) == 1
+    assert "page.pth" in told[0]
+
+
+def test_choosing_another_image(session: ReviewSession, frames: np.ndarray) -> None:
+    first = session.viewer.add_image(frames, name="first")
+    second = session.viewer.add_image(frames[0], name="second")
+    assert session.images() == [first, second]
+    assert session.image is second
+    session.choose_image(first)
+    session.viewer.layers.remove(first)
+    assert session.image is second
+
+
+def test_score_cam_runs_in_the_worker_and_is_cancelled_within_a_frame(
+    session: ReviewSession, finish: Finish, qtbot: QtBot, told: list[str], network: Network, frames: np.ndarray
+) -> None:
+    session.viewer.add_image(frames[0])
+    session.use(network)
+    session.run(Request("scorecam", stages=("decoder_4",)), "this")
+    finish(session)
+    layers = session.layers()
+    assert layers is not None
+    expected = Explainer(network, "scorecam", stages=["decoder_4"])(frames[0])
+    np.testing.assert_allclose(layers.heatmaps["decoder_4"].data, expected.heatmaps["decoder_4"].values, rtol=1e-5)
+    session.run(Request("scorecam", stages=("encoder_5",)), "this")  # 512 runs of the network
+    qtbot.wait(200)
+    session.cancel()
+    finish(session)
+    assert "stopped" in session.outcomes["explain"]
+    assert told == []
