@@ -47,13 +47,13 @@ def main() -> None:
             Image.fromarray(frame).save(images / f"{number}.png")
         seconds, memory = [], []
         last = time.perf_counter()
-        for _ in sc.run_batch(images, Path(place) / "run", network, sc.Wishes(stages="main")):
+        for _ in sc.run_batch(images, Path(place) / "run", network, sc.ExplainOptions(stages="main")):
             now = time.perf_counter()
             seconds.append(now - last)
             memory.append(process.memory_info().rss / 1e6)
             last = now
         start = time.perf_counter()
-        again = len(list(sc.run_batch(images, Path(place) / "run", network, sc.Wishes(stages="main"))))
+        again = len(list(sc.run_batch(images, Path(place) / "run", network, sc.ExplainOptions(stages="main"))))
         reopened = time.perf_counter() - start
     for number in range(10):
         part = slice(number * tenth, (number + 1) * tenth)

@@ -2,7 +2,7 @@
 
     python benchmarks/opening.py [--frames 850] [--width 1024] [--height 768]
 
-Writes colour cines to a temporary folder: a multi-frame DICOM file in JPEG, an H.264 video with a key frame every 250
+Writes color cines to a temporary folder: a multi-frame DICOM file in JPEG, an H.264 video with a key frame every 250
 frames, a motion JPEG video and a folder of PNG files. Each is measured in a process of its own, with the libraries
 already loaded as they are in the viewer: opening it as a layer, stepping through all frames, and jumping about.
 """
@@ -94,7 +94,7 @@ def measure(path: Path) -> tuple[float, float, float, float, float]:
 
 
 def different_frames(height: int, width: int, count: int = 10) -> Frames:
-    """Speckle that moves, with a coloured bar; cines repeat these frames."""
+    """Speckle that moves, with a colored bar; cines repeat these frames."""
     random = np.random.default_rng(0)
     speckle = 5 * gaussian(random.gamma(2.0, 40.0, (height, width)), 1.5) - 320
     frame = np.repeat(np.clip(speckle, 0, 255).astype(np.uint8)[..., None], 3, axis=2)

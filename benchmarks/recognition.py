@@ -1,11 +1,11 @@
-"""How many networks come back from a checkpoint, recognised from it alone and with the very same output.
+"""How many networks come back from a checkpoint, recognized from it alone and with the very same output.
 
     python benchmarks/recognition.py [--full] [--architectures Unet,FPN] [--encoders resnet18,mit_b0] [--containers …]
 
 Every architecture of segmentation-models-pytorch (SMP) is built with encoders of many families and random weights, and
-saved. Each pair takes one of the containers in turn, or with `--full` all of them. A network counts as recognised if
+saved. Each pair takes one of the containers in turn, or with `--full` all of them. A network counts as recognized if
 what is made of the file gives bit by bit what the original gives. Pairs that SMP itself does not build or run are
-counted apart. The time is that of recognising and building, without that of reading the file, which goes by its size;
+counted apart. The time is that of recognizing and building, without that of reading the file, which goes by its size;
 on a busy machine the processor's time tells more than the clock's, and both are given.
 """
 
@@ -32,7 +32,7 @@ from rich.table import Table
 from torch import nn
 
 from napari_segcam.network.checkpoints.checkpoint import read_checkpoint
-from napari_segcam.network.families.recognition import build, recognise
+from napari_segcam.network.families.recognition import build, recognize
 
 ARCHITECTURES = (
     *("Unet", "UnetPlusPlus", "MAnet", "Linknet", "FPN", "PSPNet", "DeepLabV3", "DeepLabV3Plus", "PAN", "UPerNet"),
@@ -115,7 +115,7 @@ class Tally:
     """What became of the pairs of one architecture."""
 
     tried: int = 0
-    recognised: int = 0
+    recognized: int = 0
     not_of_smp: int = 0
     not_saved: int = 0
     seconds: list[float] = field(default_factory=list)
@@ -154,7 +154,7 @@ def image_for(network: nn.Module) -> torch.Tensor:
 
 
 def comes_back(network: nn.Module, container: str, folder: Path) -> tuple[bool, float, float]:
-    """Whether the saved network is recognised and gives the same, after how many seconds, and of the processor."""
+    """Whether the saved network is recognized and gives the same, after how many seconds, and of the processor."""
     path = folder / "checkpoint"
     CONTAINERS[container](network, path)
     image = image_for(network)
@@ -162,7 +162,7 @@ def comes_back(network: nn.Module, container: str, folder: Path) -> tuple[bool, 
         network.load_state_dict({name: halved(tensor).to(tensor) for name, tensor in network.state_dict().items()})
     checkpoint = read_checkpoint(path)
     start, processor_start = time.perf_counter(), time.process_time()
-    module = checkpoint.module or build(recognise(checkpoint), checkpoint)
+    module = checkpoint.module or build(recognize(checkpoint), checkpoint)
     seconds, processor = time.perf_counter() - start, time.process_time() - processor_start
     with torch.no_grad():
         expected = network(image)
@@ -209,7 +209,7 @@ def main() -> None:
                 else:
                     console.print(f"{'' if same else '[red]not the same: '}{what}, {seconds:.1f} s ({processor:.1f} s)")
             tally.tried += 1
-            tally.recognised += same
+            tally.recognized += same
             tally.seconds.append(seconds)
             tally.processor.append(processor)
             by_container[container, same] += 1
@@ -219,7 +219,7 @@ def main() -> None:
 def report(console: Console, tallies: dict[str, Tally], by_container: Counter[tuple[str, bool]]) -> None:
     table = Table(
         "architecture",
-        "recognised / tried",
+        "recognized / tried",
         "SMP makes none",
         "torch saves none",
         "longest (processor)",
@@ -228,13 +228,13 @@ def report(console: Console, tallies: dict[str, Tally], by_container: Counter[tu
     for architecture, tally in tallies.items():
         table.add_row(
             architecture,
-            f"{tally.recognised} / {tally.tried}",
+            f"{tally.recognized} / {tally.tried}",
             str(tally.not_of_smp),
             str(tally.not_saved),
             f"{max(tally.seconds, default=0):.1f} s ({max(tally.processor, default=0):.1f} s)",
         )
     console.print(table)
-    by_container_table = Table("container", "recognised / tried")
+    by_container_table = Table("container", "recognized / tried")
     for container in {name: None for name, _ in by_container}:
         good, bad = by_container[container, True], by_container[container, False]
         by_container_table.add_row(container, f"{good} / {good + bad}")
@@ -242,7 +242,7 @@ def report(console: Console, tallies: dict[str, Tally], by_container: Counter[tu
     seconds = [one for tally in tallies.values() for one in tally.seconds]
     processor = [one for tally in tallies.values() for one in tally.processor]
     summary = {
-        "recognised": sum(tally.recognised for tally in tallies.values()),
+        "recognized": sum(tally.recognized for tally in tallies.values()),
         "tried": sum(tally.tried for tally in tallies.values()),
         "longest_seconds": round(max(seconds, default=0), 2),
         "longest_processor_seconds": round(max(processor, default=0), 2),

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from napari_segcam.reporting.report.run import FORMAT
+from napari_segcam.reporting.report.finished_run import FORMAT
 from napari_segcam.reporting.report.writing import write_report
 
 STAGES = [f"encoder_{number}" for number in range(1, 6)] + [f"decoder_x_0_{number}" for number in range(5)]
@@ -31,12 +31,12 @@ MOST_SECONDS, MOST_MEGABYTES = 60, 30
 def made_run(folder: Path, images: int, seed: int = 0) -> None:
     """Write a finished run with made-up figures, which hang together as real ones do."""
     random = np.random.default_rng(seed)
-    wishes = {"methods": ["gradcam"], "stages": "all", "classes": [""], "region": "mask", "score": "logit"}
+    options = {"methods": ["gradcam"], "stages": "all", "classes": [""], "region": "mask", "score": "logit"}
     about = {
         "format": FORMAT,
         "napari_segcam": "0.1.0",
         "model": {"checkpoint": "made_up.pth", "sha256": "0" * 64, "architecture": "UnetPlusPlus"},
-        "wishes": wishes,
+        "wishes": options,
         "data": {"source": "data", "count": images, "num_samples": None, "seed": 0, "truth": "truth"},
         "versions": {"torch": "2.10"},
         "started": "2026-01-01T12:00:00+00:00",
@@ -87,10 +87,10 @@ def made_rows(name: str, random: np.random.Generator) -> Iterator[dict[str, Any]
 
 
 def made_sheet(random: np.random.Generator) -> bytes:
-    """A JPEG of speckle under smooth colour, as large as the sheets of a run."""
+    """A JPEG of speckle under smooth color, as large as the sheets of a run."""
     speckle = np.asarray(Image.fromarray(random.gamma(2, 40, (200, 280)).astype(np.uint8)).resize((800, 600)))
-    colour = np.asarray(Image.fromarray(random.integers(0, 255, (4, 5, 3), np.uint8)).resize((800, 600)))
-    picture = Image.fromarray(np.clip(0.5 * speckle[..., None] + 0.5 * colour, 0, 255).astype(np.uint8))
+    color = np.asarray(Image.fromarray(random.integers(0, 255, (4, 5, 3), np.uint8)).resize((800, 600)))
+    picture = Image.fromarray(np.clip(0.5 * speckle[..., None] + 0.5 * color, 0, 255).astype(np.uint8))
     content = io.BytesIO()
     for quality in range(80, 10, -8):
         content = io.BytesIO()

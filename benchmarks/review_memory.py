@@ -2,7 +2,7 @@
 
     tools/with-display .venv/bin/python benchmarks/review_memory.py [--frames 850] [--width 1024] [--height 768]
 
-Opens a colour DICOM cine in JPEG in a real napari window, explains all of it, and steps through it. The network is a
+Opens a color DICOM cine in JPEG in a real napari window, explains all of it, and steps through it. The network is a
 small one at 128 × 128 pixels, so that this takes minutes; heatmaps of any network are of its own size, not the frame's.
 """
 

@@ -16,7 +16,7 @@ import napari_segcam as sc
 from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
 from napari_segcam.explanation.perturbation import perturb
 from napari_segcam.explanation.perturbation.scorecam import ScoreCam
-from napari_segcam.explanation.slow_methods.control import Patience
+from napari_segcam.explanation.slow_methods.control import ProgressControl
 from napari_segcam.network.stages.stage import Stage
 
 _SAMPLE = 16  # channels of which the time of one is judged
@@ -68,7 +68,7 @@ def demo_likeness() -> str:
     network, cine = sc.load_network(demo_checkpoint(), "cpu"), sc.open_cine(sample_cine())
     names = ("encoder_4", "encoder_5")
     whole, preview = (
-        sc.Explainer(network, "scorecam", names, patience=Patience(preview=on))(cine[FRAME]).heatmaps
+        sc.Explainer(network, "scorecam", names, control=ProgressControl(preview=on))(cine[FRAME]).heatmaps
         for on in (False, True)
     )
     found = [correlation(*(torch.from_numpy(maps[name].values) for maps in (whole, preview))) for name in names]

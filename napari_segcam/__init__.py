@@ -8,10 +8,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from napari_segcam.deprecated import PUBLIC_NAMES, warn_renamed
 from napari_segcam.version import __version__
 
 if TYPE_CHECKING:
-    from napari_segcam.batch.options import Wishes as Wishes
+    from napari_segcam.batch.options import ExplainOptions as ExplainOptions
     from napari_segcam.batch.run import Batch as Batch
     from napari_segcam.batch.run import run_batch as run_batch
     from napari_segcam.errors import SegcamError as SegcamError
@@ -31,7 +32,7 @@ _ROOMS = {
     "Network": "network.network",
     "SegcamError": "errors",
     "Target": "explanation.targets.target",
-    "Wishes": "batch.options",
+    "ExplainOptions": "batch.options",
     "attention": "evidence.attention",
     "load_network": "network.loading",
     "measure_evidence": "evidence.measuring",
@@ -44,6 +45,9 @@ __all__ = [*_ROOMS, "__version__"]
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    if name in PUBLIC_NAMES:
+        warn_renamed(name, PUBLIC_NAMES[name])
+        return __getattr__(PUBLIC_NAMES[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

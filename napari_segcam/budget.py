@@ -38,7 +38,7 @@ INPUT_CHANNELS = 1024
 OPTION_SIZE = 4096
 """Of a number among the options of an architecture, such as a dilation."""
 
-NORMALISATION = 1e6
+NORMALIZATION = 1e6
 """Of a mean, and of one over a deviation."""
 
 CARD_BYTES = MIB // 8
@@ -84,7 +84,7 @@ def refuse_large_frame(name: str, shape: Sequence[int], itemsize: int = 1, frame
     Raises:
         SegcamError: if a frame has too many pixels or bytes, or there are too many of them.
     """
-    # Of three axes the shortest may be that of the colours.
+    # Of three axes the shortest may be that of the colors.
     sides = sorted(shape, reverse=True)[:2]
     pixels, size = math.prod(sides), math.prod(shape) * itemsize
     if pixels > FRAME_PIXELS or size > FRAME_BYTES:

@@ -36,6 +36,7 @@ from napari_segcam.commands.options import (
     stage_names,
 )
 from napari_segcam.commands.terminal import PlainConsole
+from napari_segcam.deprecated import with_present_options
 from napari_segcam.errors import SegcamError
 from napari_segcam.tuning.openmp import keep_threads_awake
 from napari_segcam.version import __version__
@@ -54,7 +55,7 @@ def main() -> None:
     """Run the command line; a user's fault is one line and exit code 2."""
     keep_threads_awake()
     try:
-        app()
+        app(with_present_options(sys.argv[1:]))
     except SegcamError as error:
         print(f"napari-segcam: {error}", file=sys.stderr)
         sys.exit(2)
@@ -94,8 +95,8 @@ def inspect(
     write_card: Annotated[bool, typer.Option(help="Write the model card beside the checkpoint.")] = False,
     force: Annotated[bool, typer.Option(help="Replace the model card that is there.")] = False,
     class_name: Annotated[list[str] | None, typer.Option(help="One for each class, in order.")] = None,
-    class_colour: Annotated[list[str] | None, typer.Option(help="As #rrggbb, one for each class.")] = None,
-    normalisation: Annotated[str | None, typer.Option(help="imagenet, unit, zscore, custom or none.")] = None,
+    class_color: Annotated[list[str] | None, typer.Option(help="As #rrggbb, one for each class.")] = None,
+    normalization: Annotated[str | None, typer.Option(help="imagenet, unit, zscore, custom or none.")] = None,
     mean: Annotated[str | None, typer.Option(help="For custom: numbers separated by commas.")] = None,
     std: Annotated[str | None, typer.Option(help="For custom: numbers separated by commas.")] = None,
     image_size: ImageSize = None,
@@ -135,12 +136,12 @@ def inspect(
         "encoder": encoder,
         "options": named_values(option),
         "class_names": class_name,
-        "class_colours": class_colour,
+        "class_colors": class_color,
         "class_values": [[part.strip() for part in values.split(",")] for values in class_values or []],
         "classes_overlap": classes_overlap,
         "output": output,
         "output_activation": output_activation,
-        "normalisation": normalisation,
+        "normalization": normalization,
         "mean": mean.split(",") if mean else None,
         "std": std.split(",") if std else None,
         "size": {"rule": "resize", "height": image_size, "width": image_size} if image_size else None,
@@ -192,7 +193,7 @@ def explain(
         typer.Option(
             metavar="STAGES",
             help="Of a cine: these stages, separated by commas, also as MP4 movies of the first kind of --overlay, "
-            "coloured on one scale for all frames.",
+            "colored on one scale for all frames.",
         ),
     ] = None,
     evidence: Annotated[
@@ -216,16 +217,16 @@ def explain(
     # Before torch is imported: a file that is refused needs neither its time nor its memory.
     cine = open_cine(image)
 
-    from napari_segcam.batch.options import Wishes
+    from napari_segcam.batch.options import ExplainOptions
     from napari_segcam.batch.truth import Truth
     from napari_segcam.commands.explaining import explain_cine
     from napari_segcam.commands.images import print_notes, print_scan_note
     from napari_segcam.explanation.stage_maps import find_method
     from napari_segcam.imaging.scan.region import parse_crop
     from napari_segcam.network.source import ModelSource
-    from napari_segcam.reporting.look import Look
+    from napari_segcam.reporting.overlay_style import OverlayStyle
 
-    look = Look(tuple(dict.fromkeys(overlay.split(","))), colormap, opacity)
+    look = OverlayStyle(tuple(dict.fromkeys(overlay.split(","))), colormap, opacity)
     if value_range is not None:
         cine.set_value_range(*value_range)
     print_notes(cine, _console)
@@ -235,7 +236,7 @@ def explain(
     numbers = frame_numbers(frames, len(cine))
     if movie is not None:
         _refuse_movie_of_one(numbers, image)
-    wishes = Wishes(
+    options = ExplainOptions(
         methods=[find_method(method).name for method in methods.split(",")],
         stages=stage_names(stages),
         classes=(classes or "").split(","),
@@ -255,18 +256,18 @@ def explain(
         network = source.load()
     true_masks = Truth.of_file(truth, network) if truth else None
     movies = movie.split(",") if movie is not None else []
-    options = _plain(context.params)
+    typed = _plain(context.params)
     if not explain_cine(
         network,
         cine,
         numbers,
-        wishes,
+        options,
         out,
         _console,
         true_masks,
         look=look,
         movies=movies,
-        options=options,
+        typed=typed,
         evidence_draws=null if evidence else None,
     ):
         raise typer.Exit(_INTERRUPTED)
@@ -301,9 +302,9 @@ def batch(
         Path | None,
         typer.Option(help="A folder of true masks named as their images, or with _mask, _seg, _GT, _Annotation added."),
     ] = None,
-    truth_colours: Annotated[
+    truth_colors: Annotated[
         Path | None,
-        typer.Option(help="Of masks that are painted: a CSV table name,r,g,b. By default the model card's colours."),
+        typer.Option(help="Of masks that are painted: a CSV table name,r,g,b. By default the model card's colors."),
     ] = None,
     num_samples: Annotated[int | None, typer.Option(help="Draw so many of the images.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="That decides the draw.")] = 0,
@@ -354,13 +355,13 @@ def batch(
     """
     from napari_segcam.batch.cluster import Cluster
     from napari_segcam.batch.image_processing import Outputs
-    from napari_segcam.batch.options import Wishes
+    from napari_segcam.batch.options import ExplainOptions
     from napari_segcam.batch.run import Batch
-    from napari_segcam.batch.true_masks import read_colours
+    from napari_segcam.batch.true_masks import read_colors
     from napari_segcam.commands.batching import run_on
     from napari_segcam.network.source import ModelSource
 
-    wishes = Wishes(
+    options = ExplainOptions(
         methods=methods.split(","),
         stages=stage_names(stages),
         classes=(classes or "").split(","),
@@ -373,7 +374,7 @@ def batch(
         value_range=value_range,
     )
     checkpoint = str(model) if model is not None else None
-    colours = read_colours(truth_colours) if truth_colours is not None else None
+    colors = read_colors(truth_colors) if truth_colors is not None else None
     code = run_on(
         _console,
         lambda cancelled: Batch(
@@ -382,9 +383,9 @@ def batch(
             ModelSource(
                 checkpoint, architecture, encoder, network_factory, device, image_size, classes_overlap, output, weights
             ),
-            wishes,
+            options,
             truth=truth,
-            truth_colours=colours,
+            truth_colors=colors,
             num_samples=num_samples,
             seed=seed,
             outputs=Outputs(pictures, overlays),
@@ -423,7 +424,7 @@ def demo(
     ] = False,
 ) -> None:
     """Do the main job on the sample: phantom cine, demo checkpoint, mask and one heatmap per stage."""
-    from napari_segcam.batch.options import Wishes
+    from napari_segcam.batch.options import ExplainOptions
     from napari_segcam.commands.explaining import explain_cine
     from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
     from napari_segcam.imaging.opening import open_cine
@@ -434,4 +435,6 @@ def demo(
 
         show_demo(out / "window.png" if screenshot else None)
     if not window or screenshot:
-        explain_cine(load_network(demo_checkpoint()), open_cine(sample_cine()), [FRAME], Wishes(), out, _console)
+        explain_cine(
+            load_network(demo_checkpoint()), open_cine(sample_cine()), [FRAME], ExplainOptions(), out, _console
+        )

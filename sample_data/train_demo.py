@@ -58,8 +58,8 @@ def main() -> None:
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = 0.05  # EfficientNet's own 0.01 is meant for far longer trainings
-    optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.learning_rate, options.steps, pct_start=0.15)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.learning_rate, options.steps, pct_start=0.15)
 
     network.train()
     running_loss = 0.0
@@ -69,10 +69,10 @@ def main() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
             logits = network.segmentation_head(network.decoder(features))
         loss = dice_and_cross_entropy(logits.float(), truth)
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
+        optimizer.step()
         schedule.step()
         averaged.update_parameters(network)
         running_loss += loss.item()

@@ -39,7 +39,7 @@ class Planted(nn.Module):
 
 
 def planted() -> sc.Network:
-    card = sc.ModelCard(input_channels=1, normalisation="unit", class_names=("finding",))
+    card = sc.ModelCard(input_channels=1, normalization="unit", class_names=("finding",))
     return sc.Network.from_module(Planted(), card, device="cpu")
 
 

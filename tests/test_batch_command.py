@@ -114,7 +114,7 @@ def test_ctrl_c_leaves_whole_images_and_the_same_command_goes_on(
     ("options", "said"),
     [
         (("--truth", "nothing"), "There is no folder of true masks nothing"),
-        (("--truth-colours", "nothing.csv"), "The colour table nothing.csv cannot be read"),
+        (("--truth-colors", "nothing.csv"), "The color table nothing.csv cannot be read"),
         (("--methods", "gradcan"), "no method 'gradcan'"),
         (("--stages", "encoder_9"), "no stage or layer named 'encoder_9'"),
         (("--classes", "liver"), "no class liver"),

@@ -47,7 +47,7 @@ def test_what_is_assumed_is_shown(
 ) -> None:
     assert run(monkeypatch, checkpoint) == 0
     shown = capsys.readouterr().out
-    assert "decoder_atrous_rates (12, 24, 36); normalisation imagenet; classes_overlap no (the 2 " in shown
+    assert "decoder_atrous_rates (12, 24, 36); normalization imagenet; classes_overlap no (the 2 " in shown
 
 
 def test_an_image_is_shown_with_its_black_and_white(
@@ -67,7 +67,7 @@ def test_a_card_is_written_and_read_back(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint: Path
 ) -> None:
     options = (
-        *("--class-name", "tissue", "--class-name", "fibroid", "--normalisation", "custom", "--mean", "0.2"),
+        *("--class-name", "tissue", "--class-name", "fibroid", "--normalization", "custom", "--mean", "0.2"),
         *("--std", "0.1", "--image-size", 256, "--threshold", 0.4, "--option", "decoder_atrous_rates=[6, 12, 18]"),
     )
     assert run(monkeypatch, checkpoint, "--write-card", *options) == 0
@@ -75,7 +75,7 @@ def test_a_card_is_written_and_read_back(
     assert card == ModelCard(
         input_channels=1,
         class_names=("tissue", "fibroid"),
-        normalisation="custom",
+        normalization="custom",
         mean=(0.2,),
         std=(0.1,),
         size=SizeRule(rule="resize", height=256, width=256),
@@ -119,7 +119,7 @@ def test_a_classifier_is_said_to_give_no_mask(
         (("{checkpoint}", "--option", "rates"), "--option rates is not understood: write NAME=VALUE"),
         (("{checkpoint}", "--option", "x=[1"), "--option x=[1 is not understood"),
         (("{checkpoint}", "--option", "decoder_channels=3"), "decoder_atrous_rates"),
-        (("{checkpoint}", "--normalisation", "zebra"), "normalisation is 'zebra', but may be 'imagenet'"),
+        (("{checkpoint}", "--normalization", "zebra"), "normalization is 'zebra', but may be 'imagenet'"),
         (("{checkpoint}", "--class-name", "fibroid"), "names 1 classes, but best.pth has 2"),
         (("--network-factory", "no_such_net:make"), "no Python module no_such_net"),
         (("--network-factory", "torch.nn:Identity", "--write-card"), "A model card lies beside a checkpoint"),

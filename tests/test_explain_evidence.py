@@ -24,7 +24,7 @@ def explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The folder of ``explain --evidence`` on the planted network."""
     Image.fromarray(frame()).save(tmp_path / "frame.png")
     torch.save(planted().module.state_dict(), tmp_path / "planted.pth")
-    (tmp_path / "planted.segcam.yaml").write_text("input_channels: 1\nnormalisation: unit\nclass_names: [finding]\n")
+    (tmp_path / "planted.segcam.yaml").write_text("input_channels: 1\nnormalization: unit\nclass_names: [finding]\n")
     arguments = ["explain", str(tmp_path / "frame.png"), "--model", str(tmp_path / "planted.pth")]
     arguments += ["--network-factory", "planted_network:Planted", "--out", str(tmp_path / "out"), "--device", "cpu"]
     arguments += ["--stages", "shallow,idle,deep", "--evidence", "--null", "9"]

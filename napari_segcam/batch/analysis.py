@@ -8,12 +8,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_segcam.batch.options import Wishes
+from napari_segcam.batch.options import ExplainOptions
 from napari_segcam.batch.truth import Truth
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.registry import SlowMethod
-from napari_segcam.explanation.slow_methods.control import Cancelled, Patience
+from napari_segcam.explanation.slow_methods.control import Cancelled, ProgressControl
 from napari_segcam.explanation.targets.region_words import parse_region
 from napari_segcam.explanation.targets.target import Score, Target
 from napari_segcam.imaging.cine import Cine, Frame
@@ -45,20 +45,20 @@ class Analysis:
     def __init__(
         self,
         network: Network,
-        wishes: Wishes,
+        options: ExplainOptions,
         on_runs: Callable[[int], None] = lambda _runs: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        patience = Patience(wishes.preview, self._on_progress, cancelled)
+        control = ProgressControl(options.preview, self._on_progress, cancelled)
         self.explainers = [
-            Explainer(network, method, wishes.stages, wishes.threshold, patience, autocast=wishes.autocast)
-            for method in wishes.methods
+            Explainer(network, method, options.stages, options.threshold, control, autocast=options.autocast)
+            for method in options.methods
         ]
-        self.classes = [_class_index(network, name) for name in wishes.classes]
-        self.network, self.wishes = network, wishes
+        self.classes = [_class_index(network, name) for name in options.classes]
+        self.network, self.options = network, options
         self._on_runs, self._cancelled = on_runs, cancelled
         self._seen = 0
-        if not wishes.needs_truth:
+        if not options.needs_truth:
             self.target(self.classes[0])
 
     def target(self, index: int | None, truth: NDArray[np.bool_] | None = None) -> Target:
@@ -67,8 +67,8 @@ class Analysis:
         Raises:
             SegcamError: if the region or the score is not understood, or needs a truth that is not there.
         """
-        region = parse_region(self.wishes.region, truth)
-        return Target(index, region, cast("Score", self.wishes.score))  # which refuses others
+        region = parse_region(self.options.region, truth)
+        return Target(index, region, cast("Score", self.options.score))  # which refuses others
 
     def explanations(
         self, cine: Cine, numbers: Sequence[int], truth: Truth | None = None
@@ -83,7 +83,7 @@ class Analysis:
         Raises:
             SegcamError: if a frame or its truth does not go with the network.
         """
-        crop = parse_crop(self.wishes.crop, cine)
+        crop = parse_crop(self.options.crop, cine)
         for number in numbers:
             masks = {index: truth.mask(number, index) if truth else None for index in self.classes}
             for explanation in self.of_frame(cine[number], cine.value_range, crop, masks, cine.pixel_aspect):

@@ -13,12 +13,12 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import TYPE_CHECKING
 
-from napari_segcam.batch.image_processing import Examined
+from napari_segcam.batch.image_job import ImageJob, do
+from napari_segcam.batch.image_processing import ProcessedImage
 from napari_segcam.batch.images import BatchImage
-from napari_segcam.batch.job import Job, do
 from napari_segcam.errors import SegcamError
 from napari_segcam.optional import needed
-from napari_segcam.tuning.openmp import unasked
+from napari_segcam.tuning.openmp import passive_waiting
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -54,9 +54,9 @@ class Cluster:
             raise SegcamError(f"At least 1 worker is needed, but {self.workers} are asked for.")
 
 
-def examined_on(
-    cluster: Cluster, job: Job, images: Sequence[BatchImage], cancelled: Callable[[], bool] = lambda: False
-) -> Iterator[tuple[BatchImage, Examined]]:
+def processed_on(
+    cluster: Cluster, job: ImageJob, images: Sequence[BatchImage], cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[BatchImage, ProcessedImage]]:
     """Each image with what came of it, as they are finished; what a lost worker had at hand is done by another.
 
     Args:
@@ -88,14 +88,14 @@ def examined_on(
                 future.release()
 
 
-def _on_worker(job: Job, image: BatchImage) -> Examined:
+def _on_worker(job: ImageJob, image: BatchImage) -> ProcessedImage:
     from distributed import get_worker
 
     number = get_worker().name  # counted where this machine's workers were started here
     return do(job, image, number if isinstance(number, int) else 0)
 
 
-def _result(future: Future) -> Examined:
+def _result(future: Future) -> ProcessedImage:
     from distributed import CancelledError
     from distributed.scheduler import KilledWorker
 
@@ -104,7 +104,9 @@ def _result(future: Future) -> Examined:
     except SegcamError:
         raise
     except KilledWorker:
-        return Examined(error="The processes that examined it ended before they were done, perhaps for want of memory.")
+        return ProcessedImage(
+            error="The processes that examined it ended before they were done, perhaps for want of memory."
+        )
     except CancelledError as error:
         raise SegcamError("The connection to the scheduler is lost. The same command goes on with the rest.") from error
     except Exception as error:  # a worker without this package, for example
@@ -163,7 +165,7 @@ def _environment(threads: int) -> Iterator[None]:
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
     }
-    with dask.config.set(settings), unasked():
+    with dask.config.set(settings), passive_waiting():
         yield
 
 

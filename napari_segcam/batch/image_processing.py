@@ -13,7 +13,7 @@ from napari_segcam.batch.analysis import Analysis
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.pictures import overlay_jpeg, sheet_jpeg
 from napari_segcam.batch.rows import Row, rows_of
-from napari_segcam.batch.true_masks import Colour
+from napari_segcam.batch.true_masks import Color
 from napari_segcam.batch.truth import Truth
 from napari_segcam.errors import SegcamError, one_line
 from napari_segcam.explanation.explanation import Explanation
@@ -21,7 +21,7 @@ from napari_segcam.files import safe_name, sha256_of
 from napari_segcam.imaging.cine import Cine, Frame
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.imaging.scan.region import parse_crop
-from napari_segcam.reporting.described import finite
+from napari_segcam.reporting.explanation_record import finite
 from napari_segcam.reporting.exports import class_folder
 
 
@@ -39,7 +39,7 @@ class Outputs:
 
 
 @dataclass(frozen=True)
-class Examined:
+class ProcessedImage:
     """What came of one image.
 
     Attributes:
@@ -53,13 +53,13 @@ class Examined:
     error: str = ""
 
 
-def examine(
+def process_image(
     image: BatchImage,
     analysis: Analysis,
     outputs: Outputs,
-    colours: Mapping[str, Colour] | None = None,
+    colors: Mapping[str, Color] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Examined | None:
+) -> ProcessedImage | None:
     """Examine all frames of an image; None if it was cancelled before the last.
 
     Whatever is wrong with the image becomes its error: others go on.
@@ -68,15 +68,15 @@ def examine(
         image: to be read.
         analysis: whose ``cancelled`` is this one.
         outputs: what is wanted besides figures.
-        colours: as for ``true_mask``.
+        colors: as for ``true_mask``.
         cancelled: asked between frames.
     """
     try:
-        return _examined(image, analysis, outputs, colours, cancelled)
+        return _processed(image, analysis, outputs, colors, cancelled)
     except SegcamError as error:
-        return Examined(error=_one_line(error))
+        return ProcessedImage(error=_one_line(error))
     except Exception as error:  # what a damaged file makes of its reader is beyond listing
-        return Examined(error=f"{type(error).__name__}: {_one_line(error)}")
+        return ProcessedImage(error=f"{type(error).__name__}: {_one_line(error)}")
 
 
 @dataclass(frozen=True)
@@ -94,21 +94,21 @@ class _FrameResult:
         return sum(int(np.count_nonzero(one.found)) for one in self.explanations)
 
 
-def _examined(
+def _processed(
     image: BatchImage,
     analysis: Analysis,
     outputs: Outputs,
-    colours: Mapping[str, Colour] | None,
+    colors: Mapping[str, Color] | None,
     cancelled: Callable[[], bool],
-) -> Examined | None:
+) -> ProcessedImage | None:
     checksums = _checksums(image)
     cine = open_cine(image.path)
-    if analysis.wishes.value_range is not None:
-        cine.set_value_range(*analysis.wishes.value_range)
+    if analysis.options.value_range is not None:
+        cine.set_value_range(*analysis.options.value_range)
     rows: list[Row] = []
     files: dict[str, bytes] = {}
     shown: _FrameResult | None = None
-    for result in _frames(image, cine, analysis, colours):
+    for result in _frames(image, cine, analysis, colors):
         if cancelled():
             return None
         for explanation, truth in zip(result.explanations, result.truths, strict=True):
@@ -120,7 +120,9 @@ def _examined(
     if cancelled() or shown is None:
         return None
     if _checksums(image) != checksums:
-        return Examined(error="It or its true mask was changed while it was read. The same command tries it again.")
+        return ProcessedImage(
+            error="It or its true mask was changed while it was read. The same command tries it again."
+        )
     sheet = None
     if outputs.pictures and any(one.heatmaps for one in shown.explanations):
         sheet = "sheet.jpg"
@@ -139,7 +141,7 @@ def _examined(
         "sheet_frame": shown.number if sheet else None,
         "rows": rows,
     }
-    return Examined(record, files)
+    return ProcessedImage(record, files)
 
 
 def _checksums(image: BatchImage) -> dict[str, str | None]:
@@ -151,12 +153,12 @@ def _checksums(image: BatchImage) -> dict[str, str | None]:
 
 
 def _frames(
-    image: BatchImage, cine: Cine, analysis: Analysis, colours: Mapping[str, Colour] | None
+    image: BatchImage, cine: Cine, analysis: Analysis, colors: Mapping[str, Color] | None
 ) -> Iterator[_FrameResult]:
-    truth = Truth.of_image(image, analysis.network, colours)
+    truth = Truth.of_image(image, analysis.network, colors)
     if truth is not None:
         truth.check(cine)
-    crop = parse_crop(analysis.wishes.crop, cine)
+    crop = parse_crop(analysis.options.crop, cine)
     for number, frame in enumerate(cine):
         masks = {index: truth.mask(number, index) if truth else None for index in analysis.classes}
         explanations = list(analysis.of_frame(frame, cine.value_range, crop, masks, cine.pixel_aspect))

@@ -11,7 +11,7 @@ from napari_segcam.network.network import Network
 _PACKAGES = ("napari-segcam", "torch", "segmentation-models-pytorch", "numpy", "pillow")
 
 
-def described(network: Network) -> dict[str, Any]:
+def network_record(network: Network) -> dict[str, Any]:
     """A network in plain values: all of it that decides what it says of an image."""
     return {
         "checkpoint": network.name,
@@ -21,7 +21,7 @@ def described(network: Network) -> dict[str, Any]:
         "classes": list(network.class_names),
         "classes_overlap": network.classes_overlap,
         "segments": network.segments,
-        "output": network.output.described(),
+        "output": network.output.as_dict(),
         "model_card": network.card.model_dump(mode="json"),
         "device": network.device.type,
         "precision": str(network.dtype).removeprefix("torch."),

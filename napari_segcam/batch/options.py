@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Wishes:
+class ExplainOptions:
     """What is wanted of every frame; the same for one image and for thousands.
 
     Attributes:

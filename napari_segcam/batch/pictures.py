@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from napari_segcam.explanation.explanation import Explanation, Heatmap
 from napari_segcam.imaging.cine import Frame
-from napari_segcam.reporting.figures import CLASS_COLOURS, coloured, display, rim, with_heat, with_outline
+from napari_segcam.reporting.figures import CLASS_COLORS, colored, display, rim, with_heat, with_outline
 from napari_segcam.reporting.lettering import lettered, width_of
 
 _LARGEST = 45_000  # bytes: a report of 500 images holds a sheet of each
@@ -76,7 +76,7 @@ def _row(picture: Image.Image, explanation: Explanation, *, many: bool) -> list[
     ]
     for stage, heatmap in explanation.heatmaps.items():
         heated = _heated(picture, _small_heat(heatmap, picture.size), signed=heatmap.signed)
-        heated.paste(CLASS_COLOURS[0], mask=outline)
+        heated.paste(CLASS_COLORS[0], mask=outline)
         row.append((f"{stage} (empty)" if heatmap.reason else stage, heated))
     return row
 
@@ -89,7 +89,7 @@ def _outline(found: NDArray[np.bool_], size: tuple[int, int]) -> Image.Image:
 
 def _outlined(picture: Image.Image, outline: Image.Image) -> Image.Image:
     drawn = picture.convert("RGB")
-    drawn.paste(CLASS_COLOURS[0], mask=outline)
+    drawn.paste(CLASS_COLORS[0], mask=outline)
     return drawn
 
 
@@ -97,9 +97,9 @@ def _heated(picture: Image.Image, heat: NDArray[np.float32], *, signed: bool) ->
     """As ``with_heat``, in 256 steps."""
     low = -1 if signed else 0
     steps = np.round((heat - low) * (255 / (1 - low))).astype(np.uint8)
-    colours, opacities = _steps(signed=signed)
+    colors, opacities = _steps(signed=signed)
     painted = Image.fromarray(steps)
-    painted.putpalette(colours)
+    painted.putpalette(colors)
     heated = picture.copy()
     heated.paste(painted.convert("RGB"), mask=Image.fromarray(opacities.take(steps)))
     return heated
@@ -107,10 +107,10 @@ def _heated(picture: Image.Image, heat: NDArray[np.float32], *, signed: bool) ->
 
 @lru_cache
 def _steps(*, signed: bool) -> tuple[bytes, NDArray[np.uint8]]:
-    """The colours of 256 steps of heat and how opaque each is, 0–255, as ``with_heat`` draws them."""
+    """The colors of 256 steps of heat and how opaque each is, 0–255, as ``with_heat`` draws them."""
     heat = np.linspace(-1 if signed else 0, 1, 256, dtype=np.float32)[None]
     black, white = (with_heat(np.full((1, 256, 3), value, np.uint8), heat, signed=signed) for value in (0, 255))
-    return coloured(heat, signed=signed).tobytes(), 255 - (white - black)[0, :, 0]
+    return colored(heat, signed=signed).tobytes(), 255 - (white - black)[0, :, 0]
 
 
 def _small_heat(heatmap: Heatmap, size: tuple[int, int]) -> NDArray[np.float32]:

@@ -14,17 +14,18 @@ import numpy as np
 import torch
 
 from napari_segcam.batch.analysis import Analysis
-from napari_segcam.batch.cluster import Cluster, examined_on
-from napari_segcam.batch.image_processing import Examined, Outputs, examine
+from napari_segcam.batch.cluster import Cluster, processed_on
+from napari_segcam.batch.image_job import ImageJob
+from napari_segcam.batch.image_processing import Outputs, ProcessedImage, process_image
 from napari_segcam.batch.images import BatchImage, images_of, sample
-from napari_segcam.batch.job import Job
-from napari_segcam.batch.model import described, versions
-from napari_segcam.batch.options import Wishes
+from napari_segcam.batch.model import network_record, versions
+from napari_segcam.batch.options import ExplainOptions
 from napari_segcam.batch.pairing import with_truths, without_masks
 from napari_segcam.batch.rows import Row
 from napari_segcam.batch.run_folder import RunFolder
 from napari_segcam.batch.tables import need_parquet
-from napari_segcam.batch.true_masks import Colour
+from napari_segcam.batch.true_masks import Color
+from napari_segcam.deprecated import renamed_arguments
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.imaging.scan.region import parse_crop
@@ -70,7 +71,7 @@ class Batch:
         loaded: the network that has been loaded from ``model``, which then is not loaded again.
         wishes: what is wanted of every frame.
         truth: a folder of true masks, named as their images.
-        truth_colours: red, green and blue by class name, of true masks that are painted.
+        truth_colors: red, green and blue by class name, of true masks that are painted.
         num_samples: how many of the images to draw; None takes all.
         seed: of the draw.
         outputs: what to write besides figures.
@@ -89,16 +90,17 @@ class Batch:
         SegcamError: if the images, the network, a wish or the folder is not right, or the folder holds another run.
     """
 
+    @renamed_arguments(wishes="options", truth_colours="truth_colors")
     def __init__(
         self,
         source: str | Path,
         out: str | Path,
         model: ModelSource | Network | str | Path,
-        wishes: Wishes | None = None,
+        options: ExplainOptions | None = None,
         *,
         loaded: Network | None = None,
         truth: str | Path | None = None,
-        truth_colours: Mapping[str, Colour] | None = None,
+        truth_colors: Mapping[str, Color] | None = None,
         num_samples: int | None = None,
         seed: int = 0,
         outputs: Outputs | None = None,
@@ -112,25 +114,25 @@ class Batch:
         if cluster is not None:
             cluster.check()
         source, out, truth = Path(source), Path(out), Path(truth) if truth is not None else None
-        self.wishes, self.outputs = wishes or Wishes(), outputs or Outputs()
+        self.options, self.outputs = options or ExplainOptions(), outputs or Outputs()
         found = _listed(source, out, truth)
         self.folder = RunFolder(out)
         begun = (self.folder.settings() or {}).get("compute", {}).get("threads")
         self._threads = threads or begun or torch.get_num_threads()
-        self._colours, self._parquet, self._cluster, self._cancelled = truth_colours, parquet, cluster, cancelled
+        self._colors, self._parquet, self._cluster, self._cancelled = truth_colors, parquet, cluster, cancelled
         with _torch_threads(self._threads):
             self.network, self._model = _loaded(model, cluster, loaded)
-            self._analysis = Analysis(self.network, self.wishes, cancelled=cancelled)
+            self._analysis = Analysis(self.network, self.options, cancelled=cancelled)
         any_cine = ArrayCine(np.zeros((1, 1), np.uint8))  # what is wrong is refused once, not for every image
         found = _with_truths(found, source, truth, self.network)
         self.images = sample(found, num_samples, seed)
-        if self.wishes.needs_truth and not any(image.truth_files for image in self.images):
-            raise SegcamError(f"The region {self.wishes.region} needs true masks: give their folder with --truth.")
-        if self.wishes.crop != "auto":
-            parse_crop(self.wishes.crop, any_cine)
-        if self.wishes.value_range is not None:
-            any_cine.set_value_range(*self.wishes.value_range)
-        _check_colours(truth_colours, self._analysis)
+        if self.options.needs_truth and not any(image.truth_files for image in self.images):
+            raise SegcamError(f"The region {self.options.region} needs true masks: give their folder with --truth.")
+        if self.options.crop != "auto":
+            parse_crop(self.options.crop, any_cine)
+        if self.options.value_range is not None:
+            any_cine.set_value_range(*self.options.value_range)
+        _check_colors(truth_colors, self._analysis)
         data = {
             "source": str(source),
             "count": len(self.images),
@@ -138,7 +140,7 @@ class Batch:
             "num_samples": num_samples,
             "seed": seed,
             "truth": str(truth) if truth is not None else None,
-            "truth_colours": dict(truth_colours) if truth_colours else None,
+            "truth_colors": dict(truth_colors) if truth_colors else None,
             "images_sha256": _names_sha256(self.images),
         }
         with self.folder.locked():
@@ -170,7 +172,7 @@ class Batch:
         waiting = [image for image in self.images if image.name not in self._done]
         errors: dict[str, str] = {}
         kept = set(self._done)
-        results = self._examined(waiting)
+        results = self._processed(waiting)
         try:
             for image, examined in results:
                 if examined.record is None:
@@ -186,34 +188,34 @@ class Batch:
             results.close()  # and with it the processes that share the work
             self.folder.assemble(self.images, errors, done=kept, parquet=self._parquet)
 
-    def _examined(self, images: Sequence[BatchImage]) -> Generator[tuple[BatchImage, Examined], None, None]:
+    def _processed(self, images: Sequence[BatchImage]) -> Generator[tuple[BatchImage, ProcessedImage], None, None]:
         for image in images:
             self.folder.forget(image)
         if self._cluster is not None and images:
             assert self._model is not None
-            job = Job(
+            job = ImageJob(
                 model=self._model,
-                wishes=self.wishes,
+                options=self.options,
                 outputs=self.outputs,
-                colours=self._colours,
+                colors=self._colors,
                 threads=self._threads,
-                described=described(self.network),
+                network_record=network_record(self.network),
                 versions=versions(),
             )
-            yield from examined_on(self._cluster, job, images, self._cancelled)
+            yield from processed_on(self._cluster, job, images, self._cancelled)
             return
         for image in images:
             with _torch_threads(self._threads):
-                examined = examine(image, self._analysis, self.outputs, self._colours, self._cancelled)
+                examined = process_image(image, self._analysis, self.outputs, self._colors, self._cancelled)
             if examined is None:
                 return
             yield image, examined
 
     def _settings(self, data: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            "model": described(self.network),
+            "model": network_record(self.network),
             "given": _given(self._model),
-            "wishes": asdict(self.wishes),
+            "wishes": asdict(self.options),
             "data": dict(data),
             "outputs": asdict(self.outputs),
             "compute": {"threads": self._threads},
@@ -221,17 +223,18 @@ class Batch:
         }
 
 
+@renamed_arguments(wishes="options")
 def run_batch(
     source: str | Path,
     out: str | Path,
     model: ModelSource | Network | str | Path,
-    wishes: Wishes | None = None,
+    options: ExplainOptions | None = None,
     **more: Any,
 ) -> Generator[ImageResult, None, None]:
     """Examine many images and give each one's result as it comes; all is also written to a folder.
 
     Example:
-        >>> for result in run_batch("images", "run", "best_model.pth", Wishes(stages="encoder"), truth="masks"):
+        >>> for result in run_batch("images", "run", "best_model.pth", ExplainOptions(stages="encoder"), truth="masks"):
         ...     print(result.image, result.error or result.rows[0]["dice"])
 
     The arguments are those of ``Batch``. Called again with the same ones it goes on where it was stopped. Close the
@@ -240,7 +243,7 @@ def run_batch(
     Raises:
         SegcamError: as ``Batch``.
     """
-    return iter(Batch(source, out, model, wishes, **more))
+    return iter(Batch(source, out, model, options, **more))
 
 
 def _listed(source: Path, out: Path, truth: Path | None) -> list[BatchImage]:
@@ -289,14 +292,14 @@ def _given(source: ModelSource | None) -> dict[str, str | bool | None]:
     }
 
 
-def _check_colours(colours: Mapping[str, Colour] | None, analysis: Analysis) -> None:
+def _check_colors(colors: Mapping[str, Color] | None, analysis: Analysis) -> None:
     """Refuse a table without a class that is wished for, once instead of for every image."""
-    if colours is None:
+    if colors is None:
         return
     for index in analysis.classes:
         name = analysis.network.class_names[index or 0]
-        if index is not None and name not in colours:
-            raise SegcamError(f"The colour table has no class {name!r}: it has {', '.join(colours)}.")
+        if index is not None and name not in colors:
+            raise SegcamError(f"The color table has no class {name!r}: it has {', '.join(colors)}.")
 
 
 def _names_sha256(images: Sequence[BatchImage]) -> str:

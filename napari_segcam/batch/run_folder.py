@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from napari_segcam.batch.image_processing import Examined
+from napari_segcam.batch.image_processing import ProcessedImage
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.rows import Row
 from napari_segcam.batch.tables import write_errors, write_parquet, write_results
@@ -127,7 +127,7 @@ class RunFolder:
         except OSError as error:
             raise SegcamError(f"{self._folder(image)} cannot be removed: {error.strerror}.") from error
 
-    def keep(self, image: BatchImage, examined: Examined) -> None:
+    def keep(self, image: BatchImage, examined: ProcessedImage) -> None:
         """Write an image's result.
 
         Raises:

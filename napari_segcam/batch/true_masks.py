@@ -1,4 +1,4 @@
-"""True masks: reading them, whether their pixels hold the classes' numbers or the classes' colours."""
+"""True masks: reading them, whether their pixels hold the classes' numbers or the classes' colors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from napari_segcam.imaging.file_part import file_part
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.network.network import Network
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 """Red, green and blue, 0–255."""
 
 # A mask of more different values, one of them at least so large, holds grays and not numbers of classes.
@@ -73,21 +73,21 @@ class MergedTruth(Cine):
         return merged
 
 
-def open_truth(path: Path, *more: Path, in_colours: bool = False) -> Cine:
-    """Open a file of true masks; of an image with a palette the numbers count, unless it is meant in colours.
+def open_truth(path: Path, *more: Path, in_colors: bool = False) -> Cine:
+    """Open a file of true masks; of an image with a palette the numbers count, unless it is meant in colors.
 
     Args:
         path: of the masks.
         more: files whose masks belong to the same images.
-        in_colours: whether the colours of a palette count.
+        in_colors: whether the colors of a palette count.
 
     Raises:
         SegcamError: if a file cannot be read, or they do not go together.
     """
     if more:
-        return MergedTruth([open_truth(part, in_colours=in_colours) for part in (path, *more)])
+        return MergedTruth([open_truth(part, in_colors=in_colors) for part in (path, *more)])
     file = file_part(path).path
-    if not in_colours and not file.is_dir() and kind_of(read_head(file)) is FileKind.STILL:
+    if not in_colors and not file.is_dir() and kind_of(read_head(file)) is FileKind.STILL:
         try:
             with Image.open(path) as image:
                 if image.mode == "P":
@@ -103,12 +103,12 @@ def true_mask(
     number: int,
     index: int | None,
     network: Network,
-    colours: Mapping[str, Colour] | None = None,
+    colors: Mapping[str, Color] | None = None,
 ) -> NDArray[np.bool_] | None:
     """The true mask ``(Y, X)`` of a class in a frame; None where there is no truth.
 
     For a network with one class, or one that classifies the whole frame, anything that is not black belongs to it; for
-    one that tells a single class from the background likewise. Else a pixel holds the class's number, or its colour; or
+    one that tells a single class from the background likewise. Else a pixel holds the class's number, or its color; or
     one of the numbers that the model card gives the class as its ``class_values``. Of classes that overlap, a number
     tells nothing without these: the truth then is a stack of one mask for each class.
 
@@ -117,7 +117,7 @@ def true_mask(
         number: of the frame.
         index: of the class.
         network: whose classes these are.
-        colours: by class name, of masks that are painted; by default those of the model card.
+        colors: by class name, of masks that are painted; by default those of the model card.
 
     Raises:
         SegcamError: if there is none for this frame, or it cannot tell the classes apart.
@@ -125,7 +125,7 @@ def true_mask(
     if truth is None:
         return None
     overlap = network.classes_overlap and network.segments
-    if overlap and colours is not None:
+    if overlap and colors is not None:
         raise SegcamError(
             f"The truth {truth.name} is painted, so that a pixel has one class, but those of the network overlap. "
             f"{OF_OVERLAPPING}"
@@ -134,22 +134,22 @@ def true_mask(
         _refuse_no_stack(truth, network)
         return not_black(truth[index or 0], truth.name)
     mask = mask_of_frame(truth, number)
-    if colours is not None:
-        return _painted(mask, colours, network.class_names[index or 0], truth.name)
+    if colors is not None:
+        return _painted(mask, colors, network.class_names[index or 0], truth.name)
     has_values = network.segments and network.card.class_values
     if not has_values and (network.classes == 1 or not network.segments):
         return not_black(mask, truth.name)
-    if mask.ndim == 3 and (mask == mask[..., :1]).all():  # numbers, saved as an image in colour
+    if mask.ndim == 3 and (mask == mask[..., :1]).all():  # numbers, saved as an image in color
         mask = mask[..., 0]
     if has_values:
         return _valued(mask, network.card.class_values, index or 0, truth.name)
     if mask.ndim == 3:
-        if not network.card.class_colours:
+        if not network.card.class_colors:
             raise SegcamError(
-                f"The truth {truth.name} is a colour image: its pixels must hold the classes' numbers, or a table must "
-                "say which colour is which class."
+                f"The truth {truth.name} is a color image: its pixels must hold the classes' numbers, or a table must "
+                "say which color is which class."
             )
-        painted = map(hex_colour, network.card.class_colours)
+        painted = map(hex_color, network.card.class_colors)
         table = dict(zip(network.class_names, painted, strict=True))
         return _painted(mask, table, network.class_names[index or 0], truth.name)
     if network.classes == 2:
@@ -203,11 +203,11 @@ def check_truth(truth: Cine, cine: Cine, network: Network) -> None:
         check_frames(truth, cine)
 
 
-def read_colours(path: Path) -> dict[str, Colour]:
-    """A table of class colours: a CSV file with the columns name, r, g and b.
+def read_colors(path: Path) -> dict[str, Color]:
+    """A table of class colors: a CSV file with the columns name, r, g and b.
 
     Raises:
-        SegcamError: if it is no such file, or two classes have one colour.
+        SegcamError: if it is no such file, or two classes have one color.
     """
     if path.exists():
         refuse_no_file(path)
@@ -215,27 +215,27 @@ def read_colours(path: Path) -> dict[str, Colour]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = [{(key or "").strip().lower(): value for key, value in row.items()} for row in csv.DictReader(file)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SegcamError(f"The colour table {path} cannot be read: {error}.") from error
-    colours: dict[str, Colour] = {}
+        raise SegcamError(f"The color table {path} cannot be read: {error}.") from error
+    colors: dict[str, Color] = {}
     for line, row in enumerate(table, start=2):
         parts = [(row.get(key) or "").strip() for key in ("r", "g", "b")]
         name = (row.get("name") or "").strip()
         if not name or not all(part.isdecimal() and int(part) < 256 for part in parts):
             raise SegcamError(
-                f"The colour table {path}, line {line}: a class's name and its r, g and b from 0 to 255 are wanted, "
+                f"The color table {path}, line {line}: a class's name and its r, g and b from 0 to 255 are wanted, "
                 "under a first line name,r,g,b."
             )
         red, green, blue = map(int, parts)
-        if name in colours or (red, green, blue) in colours.values():
-            raise SegcamError(f"The colour table {path}, line {line}: the class or the colour is there already.")
-        colours[name] = (red, green, blue)
-    if not colours:
-        raise SegcamError(f"The colour table {path} is empty: its lines are name,r,g,b.")
-    return colours
+        if name in colors or (red, green, blue) in colors.values():
+            raise SegcamError(f"The color table {path}, line {line}: the class or the color is there already.")
+        colors[name] = (red, green, blue)
+    if not colors:
+        raise SegcamError(f"The color table {path} is empty: its lines are name,r,g,b.")
+    return colors
 
 
-def hex_colour(text: str) -> Colour:
-    """The colour written ``#rrggbb``."""
+def hex_color(text: str) -> Color:
+    """The color written ``#rrggbb``."""
     red, green, blue = bytes.fromhex(text.removeprefix("#"))
     return red, green, blue
 
@@ -287,7 +287,7 @@ def _is_soft(levels: NDArray[Any]) -> bool:
 def _valued(mask: NDArray[Any], values: Sequence[Sequence[int]], index: int, name: str) -> NDArray[np.bool_]:
     """Where one of a class's numbers stands; any number but 0 that is no class's makes the whole mask doubtful."""
     if mask.ndim == 3:
-        raise SegcamError(f"The truth {name} is a colour image, but the model card's class_values are of numbers.")
+        raise SegcamError(f"The truth {name} is a color image, but the model card's class_values are of numbers.")
     known = np.array([0, *(number for of_class in values for number in of_class)])
     strange = ~np.isin(mask, known)
     if strange.any():
@@ -298,20 +298,20 @@ def _valued(mask: NDArray[Any], values: Sequence[Sequence[int]], index: int, nam
     return np.isin(mask, values[index])
 
 
-def _painted(mask: NDArray[Any], colours: Mapping[str, Colour], wanted: str, name: str) -> NDArray[np.bool_]:
-    """Where a class's colour stands; any colour that is no class's makes the whole mask doubtful."""
-    if wanted not in colours:
-        raise SegcamError(f"The colour table has no class {wanted!r}: it has {', '.join(colours)}.")
+def _painted(mask: NDArray[Any], colors: Mapping[str, Color], wanted: str, name: str) -> NDArray[np.bool_]:
+    """Where a class's color stands; any color that is no class's makes the whole mask doubtful."""
+    if wanted not in colors:
+        raise SegcamError(f"The color table has no class {wanted!r}: it has {', '.join(colors)}.")
     if mask.dtype != np.uint8:
-        raise SegcamError(f"The truth {name} has no colours of 0 to 255: its values are {mask.dtype}.")
+        raise SegcamError(f"The truth {name} has no colors of 0 to 255: its values are {mask.dtype}.")
     channels = (mask if mask.ndim == 3 else np.repeat(mask[..., None], 3, axis=2)).astype(np.uint32)
     packed = channels @ np.array([65536, 256, 1], np.uint32)
-    known = {key: red << 16 | green << 8 | blue for key, (red, green, blue) in colours.items()}
+    known = {key: red << 16 | green << 8 | blue for key, (red, green, blue) in colors.items()}
     strange = ~np.isin(packed, [0, *known.values()])  # black is the background unless the table says otherwise
     if strange.any():
         raise SegcamError(
-            f"The truth {name} has the colour #{packed[strange][0]:06x}, which is no class's "
-            f"({np.count_nonzero(strange)} pixels are of such colours). Complete the table; masks saved as JPEG have "
-            "lost their colours."
+            f"The truth {name} has the color #{packed[strange][0]:06x}, which is no class's "
+            f"({np.count_nonzero(strange)} pixels are of such colors). Complete the table; masks saved as JPEG have "
+            "lost their colors."
         )
     return np.asarray(packed == known[wanted])

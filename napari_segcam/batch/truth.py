@@ -12,7 +12,7 @@ from napari_segcam.batch.images import BatchImage, images_of
 from napari_segcam.batch.pairing import class_of
 from napari_segcam.batch.true_masks import (
     OF_OVERLAPPING,
-    Colour,
+    Color,
     check_frames,
     check_truth,
     mask_of_frame,
@@ -32,7 +32,7 @@ class Truth:
         network: whose classes these are.
         whole: a file for all classes.
         of_class: instead of that, a file for each class, as far as there is one, by output channel.
-        colours: as for ``true_mask``.
+        colors: as for ``true_mask``.
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class Truth:
         network: Network,
         whole: Cine | None,
         of_class: Mapping[int, Cine] | None = None,
-        colours: Mapping[str, Colour] | None = None,
+        colors: Mapping[str, Color] | None = None,
     ) -> None:
-        self._network, self._whole, self._of_class, self._colours = network, whole, dict(of_class or {}), colours
+        self._network, self._whole, self._of_class, self._colors = network, whole, dict(of_class or {}), colors
 
     @classmethod
-    def of_image(cls, image: BatchImage, network: Network, colours: Mapping[str, Colour] | None) -> Truth | None:
+    def of_image(cls, image: BatchImage, network: Network, colors: Mapping[str, Color] | None) -> Truth | None:
         """Of an image of a batch; None where there is none.
 
         Raises:
@@ -53,13 +53,13 @@ class Truth:
         """
         if any(image.class_truths):
             files = {index: path for index, path in enumerate(image.class_truths) if path is not None}
-            return cls(network, None, {index: open_truth(path) for index, path in files.items()}, colours)
+            return cls(network, None, {index: open_truth(path) for index, path in files.items()}, colors)
         if image.more_truths:
-            return cls(network, open_truth(*image.truths, in_colours=colours is not None), None, colours)
-        return cls.of_file(image.truth, network, colours) if image.truth else None
+            return cls(network, open_truth(*image.truths, in_colors=colors is not None), None, colors)
+        return cls.of_file(image.truth, network, colors) if image.truth else None
 
     @classmethod
-    def of_file(cls, path: Path, network: Network, colours: Mapping[str, Colour] | None = None) -> Truth:
+    def of_file(cls, path: Path, network: Network, colors: Mapping[str, Color] | None = None) -> Truth:
         """Of a file, or of a folder: of one with a file for each class where they overlap, else of one with frames.
 
         Raises:
@@ -74,8 +74,8 @@ class Truth:
                     fault = "tells by its name none" if told is None else "is a second mask of one"
                     raise SegcamError(f"In the folder of true masks {path}, {file.printed} {fault} of: {names}.")
                 files[told[0]] = file.path
-            return cls(network, None, {index: open_truth(file) for index, file in files.items()}, colours)
-        return cls(network, open_truth(path, in_colours=colours is not None), None, colours)
+            return cls(network, None, {index: open_truth(file) for index, file in files.items()}, colors)
+        return cls(network, open_truth(path, in_colors=colors is not None), None, colors)
 
     def check(self, cine: Cine) -> None:
         """Refuse it if it does not go with the frames of an image.
@@ -95,8 +95,8 @@ class Truth:
             SegcamError: as ``true_mask``.
         """
         if self._whole is not None:
-            return true_mask(self._whole, number, index, self._network, self._colours)
-        if self._colours is not None:
-            raise SegcamError(f"A table of colours goes with one painted file for all classes. {OF_OVERLAPPING}")
+            return true_mask(self._whole, number, index, self._network, self._colors)
+        if self._colors is not None:
+            raise SegcamError(f"A table of colors goes with one painted file for all classes. {OF_OVERLAPPING}")
         truth = self._of_class.get(index or 0)
         return None if truth is None else not_black(mask_of_frame(truth, number), truth.name)

@@ -74,7 +74,7 @@ def _announce(batch: Batch, console: Console) -> None:
     with_truth = sum(bool(image.truth_files) for image in batch.images)
     console.print(
         f"{len(batch)} images{f', {with_truth} of them with a true mask' if with_truth else ''}; "
-        f"{', '.join(batch.wishes.methods)} on {batch.network.device}"
+        f"{', '.join(batch.options.methods)} on {batch.network.device}"
         f"{f'; {batch.earlier} are done already' if batch.earlier else ''}",
         markup=False,
     )

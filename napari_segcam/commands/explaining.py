@@ -23,28 +23,28 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from napari_segcam.batch.analysis import Analysis
-    from napari_segcam.batch.options import Wishes
+    from napari_segcam.batch.options import ExplainOptions
     from napari_segcam.batch.truth import Truth
     from napari_segcam.explanation.explainer import Explainer
     from napari_segcam.explanation.explanation import Explanation
     from napari_segcam.imaging.cine import Cine
     from napari_segcam.network.network import Network
     from napari_segcam.reporting.clip import Clip
-    from napari_segcam.reporting.look import Look
+    from napari_segcam.reporting.overlay_style import OverlayStyle
 
 
 def explain_cine(
     network: Network,
     cine: Cine,
     numbers: Sequence[int],
-    wishes: Wishes,
+    options: ExplainOptions,
     out: Path,
     console: Console,
     truth: Truth | None = None,
     *,
-    look: Look | None = None,
+    look: OverlayStyle | None = None,
     movies: Sequence[str] = (),
-    options: Mapping[str, Any] | None = None,
+    typed: Mapping[str, Any] | None = None,
     evidence_draws: int | None = None,
 ) -> bool:
     """Write what was wished of these frames, and the attention figures of all; whether it came to its end.
@@ -68,23 +68,23 @@ def explain_cine(
         SegcamError: if a wish does not go with the network or the cine, or the folder cannot be written to.
     """
     from napari_segcam.batch.analysis import Analysis
+    from napari_segcam.reporting.cine_source import CineSource
     from napari_segcam.reporting.exports import attention_rows, write_attention, write_frame
-    from napari_segcam.reporting.look import Look
-    from napari_segcam.reporting.source import Source
+    from napari_segcam.reporting.overlay_style import OverlayStyle
 
-    look = look or Look()
+    look = look or OverlayStyle()
     rows: list[dict[str, Any]] = []
     done = 0
     with stoppable(console) as stop, progress_on(console) as progress:
         task = progress.add_task("Estimating", total=None)
-        analysis = Analysis(network, wishes, lambda runs: progress.advance(task, runs), stop.is_set)
+        analysis = Analysis(network, options, lambda runs: progress.advance(task, runs), stop.is_set)
         # The first target is refused, if it must be, before anything takes long; so are stages and the folder.
         if truth is not None:
             truth.check(cine)
         analysis.target(analysis.classes[0], truth.mask(numbers[0], analysis.classes[0]) if truth else None)
         clips = _Clips(analysis, movies)
         _refuse_unwritable(out)
-        source = Source.of(cine)
+        source = CineSource.of(cine)
         runs = _announce(analysis, cine, numbers, console)
         evidence = EvidenceTable(analysis, cine, evidence_draws, progress, stop.is_set) if evidence_draws else None
         progress.reset(task, total=runs * len(numbers) * len(analysis.classes), description="Explaining")
@@ -94,11 +94,11 @@ def explain_cine(
                 cine[number],
                 (explanation for _, explanation in explained),
                 look,
-                by_method=len(wishes.methods) > 1,
+                by_method=len(options.methods) > 1,
                 by_class=len(analysis.classes) > 1,
                 source=source,
                 number=number,
-                options=options,
+                options=typed,
                 evidence_of=partial(evidence.of, number) if evidence else lambda _explanation: None,
             )
             if done == 0 and written[0].no_mask is not None:
@@ -110,7 +110,7 @@ def explain_cine(
         write_attention(out / "attention.csv", rows)
         if evidence:
             evidence.write(out)
-        asked = len(numbers) * len(analysis.classes) * len(wishes.methods)
+        asked = len(numbers) * len(analysis.classes) * len(options.methods)
         is_whole = done == asked and clips.write(out / "movies", cine, look, progress, stop)
     if len(numbers) == 1:
         _print_attention(rows, console)
@@ -150,7 +150,7 @@ class _Clips:
                 key = (explanation.method, explanation.target.class_index, stage)
                 self._clips.setdefault(key, Clip(stage)).enter(number, explanation)
 
-    def write(self, folder: Path, cine: Cine, look: Look, progress: Progress, stop: threading.Event) -> bool:
+    def write(self, folder: Path, cine: Cine, look: OverlayStyle, progress: Progress, stop: threading.Event) -> bool:
         """Write all movies; whether the user let it come to its end."""
         task = progress.add_task("Movies", total=sum(map(len, self._clips.values())), visible=bool(self._clips))
         for clip in self._clips.values():
@@ -182,7 +182,7 @@ def _announce(analysis: Analysis, cine: Cine, numbers: Sequence[int], console: C
         if not isinstance(explainer.method, SlowMethod):
             runs += 1
             continue
-        crop = parse_crop(analysis.wishes.crop, cine)
+        crop = parse_crop(analysis.options.crop, cine)
         cost = explainer.estimate(cine[numbers[0]], cine.value_range, crop, cine.pixel_aspect)
         times = len(numbers) * len(analysis.classes)
         console.print(
@@ -194,7 +194,7 @@ def _announce(analysis: Analysis, cine: Cine, numbers: Sequence[int], console: C
 
 
 def _preview(explainer: Explainer) -> str:
-    return ", preview" if getattr(explainer.method, "has_preview", False) and explainer.patience.preview else ""
+    return ", preview" if getattr(explainer.method, "has_preview", False) and explainer.control.preview else ""
 
 
 def _print_classes(number: int, explanation: Explanation, console: Console) -> None:

@@ -34,12 +34,12 @@ def is_image(path: Path) -> bool:
 
 def print_cine(cine: Cine, console: Console) -> None:
     """Frames, size, time, space, black and white, and the notes."""
-    height, width, *colours = cine.frame_shape
+    height, width, *colors = cine.frame_shape
     used = cine.black_and_white
     facts = {
         "image": cine.name,
         "frames": str(len(cine)),
-        "size": f"{width} × {height} pixels, {'colour' if colours else 'gray'} ({cine.dtype})",
+        "size": f"{width} × {height} pixels, {'color' if colors else 'gray'} ({cine.dtype})",
         "frame rate": f"{cine.frame_rate:.4g} per second" if cine.frame_rate else "unknown",
         "spacing": "{:.4g} × {:.4g} mm (rows × columns)".format(*cine.spacing_mm) if cine.spacing_mm else "unknown",
         "black and white": f"{used.black:g} and {used.white:g}, from {used.reason}",

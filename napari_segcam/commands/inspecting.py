@@ -62,7 +62,7 @@ def _facts(network: Network) -> dict[str, str]:
         "checkpoint": network.name,
         "architecture": network.architecture,
         "encoder": network.encoder or "–",
-        "input": f"{card.input_channels} channels, multiples of {network.stride} ({size}), {card.normalisation}",
+        "input": f"{card.input_channels} channels, multiples of {network.stride} ({size}), {card.normalization}",
         "classes": ", ".join(network.class_names),
         **(several if len(network.output.choices) > 1 else {}),
         "output": _output(network),

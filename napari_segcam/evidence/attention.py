@@ -175,12 +175,12 @@ class _Grid:
     def stds(self, maps: torch.Tensor, means: Sequence[float]) -> list[float]:
         """The standard deviation everywhere of each of ``(N, h, w)`` maps, whose means are these."""
         # Before squaring, or close values would lose their digits.
-        centred = maps - maps.new_tensor(means)[:, None, None]
+        centered = maps - maps.new_tensor(means)[:, None, None]
         if self._blending is None:
-            squares = centred.square_()
+            squares = centered.square_()
         else:
             by_rows, by_columns = self._blending
-            squares = _blended(centred.mT, by_rows).mT * _blended(centred, by_columns)
+            squares = _blended(centered.mT, by_rows).mT * _blended(centered, by_columns)
         return (squares.sum((1, 2)).clamp_(min=0) / self._size).sqrt().tolist()
 
     def _inside(self, region: _Region) -> torch.Tensor:

@@ -49,7 +49,7 @@ class Evidence:
     draws: int
     seed: int
 
-    def described(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """What is said of each stage and which to look at first, in plain values, fit for JSON."""
         return {
             "shown_first": self.shown_first.name,

@@ -61,7 +61,7 @@ def sanity(
     for draw in range(draws):
         network = with_shuffled_weights(explainer.network, seed + draw)
         shuffled = Explainer(
-            network, explainer.method.name, tuple(explanation.heatmaps), explanation.threshold, explainer.patience
+            network, explainer.method.name, tuple(explanation.heatmaps), explanation.threshold, explainer.control
         )
         heatmaps = shuffled(frame, target, value_range, crop, geometry.pixel_aspect).heatmaps
         for name, heatmap in explanation.heatmaps.items():

@@ -12,23 +12,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_segcam.deprecated import renamed_arguments
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.emptiness import why_empty
 from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps, Segmentation
-from napari_segcam.explanation.passes.batch_size import paying_batch
+from napari_segcam.explanation.passes.batch_size import best_batch_size
 from napari_segcam.explanation.passes.forward_pass import Forward
 from napari_segcam.explanation.passes.memory import TooLittleMemory
 from napari_segcam.explanation.perturbation import Perturbation
 from napari_segcam.explanation.provenance import provenance_of
 from napari_segcam.explanation.registry import SlowMethod
 from napari_segcam.explanation.runner import Runner
-from napari_segcam.explanation.slow_methods.control import Cancelled, Patience
+from napari_segcam.explanation.slow_methods.control import Cancelled, ProgressControl
 from napari_segcam.explanation.slow_methods.cost import Cost
 from napari_segcam.explanation.stage_maps import find_method
 from napari_segcam.explanation.targets.classes import class_mask, label_mask, probabilities_of
 from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.explanation.targets.target import Target
-from napari_segcam.explanation.targets.target_resolution import region_on_input, settled
+from napari_segcam.explanation.targets.target_resolution import region_on_input, resolve_target
 from napari_segcam.imaging.geometry import Crop, Geometry
 from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.network import Network
@@ -78,13 +79,14 @@ class Explainer:
             threshold is not between 0 and 1, or autocast is wanted on a device that is slower with it.
     """
 
+    @renamed_arguments(patience="control")
     def __init__(
         self,
         network: Network,
         method: str = "gradcam",
         stages: str | Iterable[str] = "all",
         threshold: float | None = None,
-        patience: Patience | None = None,
+        control: ProgressControl | None = None,
         *,
         autocast: bool = False,
     ) -> None:
@@ -93,10 +95,10 @@ class Explainer:
         self.method = find_method(method)
         if self.method.package:
             needed(self.method.package, f"{self.method.title} is computed by {self.method.package}")
-        self.patience = patience or Patience()
-        self._runner = Runner(network, self.method, self._chosen(stages), self.patience, autocast=autocast)
+        self.control = control or ProgressControl()
+        self._runner = Runner(network, self.method, self._chosen(stages), self.control, autocast=autocast)
         self.stages = self._runner.stages
-        self._thrift = self._runner.thrift
+        self._memory_fallback = self._runner.memory_fallback
         self.threshold = network.card.threshold if threshold is None else threshold
         if not 0 < self.threshold < 1:
             raise SegcamError(f"The threshold must lie between 0 and 1, but it is {self.threshold:g}.")
@@ -134,7 +136,7 @@ class Explainer:
 
         Raises:
             SegcamError: if the frame does not go with the network, or the target or the crop not with the frame.
-            Cancelled: once ``patience`` says so.
+            Cancelled: once ``control`` says so.
         """
         return self.compare(frame, [target or Target()], value_range, crop, pixel_aspect)[0]
 
@@ -181,9 +183,9 @@ class Explainer:
         batch = 1 if self.network.alone else batch
         while chunk := list(islice(waiting, batch or 1)):
             if batch is None:
-                batch = paying_batch(chunk[0][1].shape[:2], self._thrift.device)
+                batch = best_batch_size(chunk[0][1].shape[:2], self._memory_fallback.device)
                 chunk += islice(waiting, batch - 1)
-            batch = min(batch, self._thrift.largest_batch or batch)
+            batch = min(batch, self._memory_fallback.largest_batch or batch)
             targets = [[target_of(number)] for number, _ in chunk]
             of_chunk = [frame for _, frame in chunk]
             for (explanation,) in self._explain(of_chunk, targets, value_range, crop, pixel_aspect):
@@ -208,7 +210,7 @@ class Explainer:
             start = time.perf_counter()
             self(frame, Target(region="image"), value_range, crop, pixel_aspect)
             return Cost(1, time.perf_counter() - start)
-        with self.network.lock, self._thrift.context():
+        with self.network.lock, self._memory_fallback.context():
             batch = self._begin([frame], value_range, crop, pixel_aspect)
             return Cost(1, 0.0) + self._runner.cost(batch.x, batch.run)
 
@@ -226,11 +228,11 @@ class Explainer:
         except TooLittleMemory:
             if len(frames) == 1:
                 with self.network.lock:
-                    relieved = self._thrift.relieve()
+                    relieved = self._memory_fallback.fall_back()
                 if not relieved:
                     raise
         # Outside of the handler, whose traceback would keep alive the tensors that did not fit.
-        size = self._thrift.halve(len(frames)) if len(frames) > 1 else 1
+        size = self._memory_fallback.halve(len(frames)) if len(frames) > 1 else 1
         parts = [slice(at, at + size) for at in range(0, len(frames), size)]
         return [
             done
@@ -247,10 +249,10 @@ class Explainer:
         pixel_aspect: float,
     ) -> list[list[Explanation]]:
         """One forward pass for all frames, and one backward pass for each target."""
-        with self.network.lock, self._thrift.context():
+        with self.network.lock, self._memory_fallback.context():
             columns = list(zip(*targets, strict=True))
             batch = self._begin(frames, value_range, crop, pixel_aspect)
-            if self.patience.cancelled is not None and self.patience.cancelled():
+            if self.control.cancelled is not None and self.control.cancelled():
                 raise Cancelled
             explained = [
                 self._explain_column(batch, column, keep=number < len(columns))
@@ -289,7 +291,9 @@ class Explainer:
     def _explain_column(self, batch: _Batch, column: Sequence[Target], *, keep: bool) -> list[Explanation]:
         """One target of each frame."""
         network, geometry = self.network, batch.geometry
-        targets = [settled(target, network, found) for target, found in zip(column, batch.probabilities, strict=True)]
+        targets = [
+            resolve_target(target, network, found) for target, found in zip(column, batch.probabilities, strict=True)
+        ]
         drawn = [
             geometry.seen(target.pixels(self._found(target, of_frame, mask)))
             for target, of_frame, mask in zip(targets, batch.on_frame, batch.masks, strict=True)
@@ -359,9 +363,9 @@ class Explainer:
     def _provenance(self, target: Target, geometry: Geometry, heatmaps: Mapping[str, Heatmap]) -> dict[str, Any]:
         return provenance_of(
             self.network,
-            self._thrift,
+            self._memory_fallback,
             method=self.method.name,
-            preview=self.patience.preview and isinstance(self.method, Perturbation) and self.method.has_preview,
+            preview=self.control.preview and isinstance(self.method, Perturbation) and self.method.has_preview,
             autocast=self._runner.autocast,
             stages=self.stages,
             target=target,

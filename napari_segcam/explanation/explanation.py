@@ -17,7 +17,7 @@ from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.geometry import Geometry
 from napari_segcam.network.stages.stage import Stage
 
-# Of an outlying heatmap's values, those that the colours tell apart.
+# Of an outlying heatmap's values, those that the colors tell apart.
 _CAP = 0.99
 
 
@@ -51,7 +51,7 @@ class Heatmap:
 
     @property
     def translate(self) -> tuple[float, float]:
-        """Where the centre of the first heatmap pixel lies, in frame pixels, (rows, columns)."""
+        """Where the center of the first heatmap pixel lies, in frame pixels, (rows, columns)."""
         return self._placement()[1]
 
     def _placement(self) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -59,7 +59,7 @@ class Heatmap:
 
     @property
     def peak(self) -> float:
-        """The magnitude that the strongest colour stands for: the largest, or where there are outliers the largest
+        """The magnitude that the strongest color stands for: the largest, or where there are outliers the largest
         but one in a hundred, as Smilkov et al. (2017) draw gradients."""
         magnitudes = np.abs(self.values)
         capped = float(np.quantile(magnitudes, _CAP)) if self.has_outliers else 0.0

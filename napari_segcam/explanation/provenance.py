@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from napari_segcam.explanation.explanation import Heatmap
-from napari_segcam.explanation.passes.memory import Thrift
+from napari_segcam.explanation.passes.memory import MemoryFallback
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.geometry import Geometry
 from napari_segcam.network.network import Network
@@ -17,7 +17,7 @@ from napari_segcam.network.stages.stage import Stage
 
 def provenance_of(
     network: Network,
-    thrift: Thrift,
+    memory_fallback: MemoryFallback,
     *,
     method: str,
     preview: bool,
@@ -29,19 +29,19 @@ def provenance_of(
     heatmaps: Mapping[str, Heatmap],
 ) -> dict[str, Any]:
     """Everything that decides what an explanation shows, fit for JSON."""
-    is_rewritten = thrift.rewritten
+    is_rewritten = memory_fallback.rewritten
     errors = {name: heatmap.completeness_error for name, heatmap in heatmaps.items()}
     return {
         "checkpoint": network.name,
         "sha256": network.sha256,
         "architecture": network.architecture,
         "encoder": network.encoder,
-        "output": network.output.described(),
+        "output": network.output.as_dict(),
         "model_card": network.card.model_dump(mode="json"),
         "method": method,
         "preview": preview,
         "stages": [stage.name for stage in stages],
-        "target": target.described(),
+        "target": target.as_dict(),
         "threshold": threshold,
         "classes_overlap": network.classes_overlap,
         "frame_shape": list(geometry.frame_shape),
@@ -49,11 +49,11 @@ def provenance_of(
         "pixel_aspect": geometry.pixel_aspect,
         "content_shape": list(geometry.content_shape),
         "input_shape": list(geometry.input_shape),
-        "device": str(thrift.device),
+        "device": str(memory_fallback.device),
         "precision": "bfloat16 autocast" if autocast else str(network.dtype).removeprefix("torch."),
         "rewrites": list(network.form.applied) if is_rewritten else [],
         "rewrites_largest_difference": network.form.largest_difference if is_rewritten else 0.0,
-        "memory": list(thrift.measures),
+        "memory": list(memory_fallback.measures),
         "completeness_error": {name: error for name, error in errors.items() if error is not None},
         "versions": _versions(),
     }

@@ -11,11 +11,11 @@ import torch
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.methods import GradientMethod
 from napari_segcam.explanation.passes.forward_pass import Forward, forward
-from napari_segcam.explanation.passes.memory import Thrift, TooLittleMemory
+from napari_segcam.explanation.passes.memory import MemoryFallback, TooLittleMemory
 from napari_segcam.explanation.passes.precision import autocast_on, refuse_autocast_without_gain
 from napari_segcam.explanation.passes.transfer import to_device
 from napari_segcam.explanation.registry import Method, SlowMethod
-from napari_segcam.explanation.slow_methods.control import Cancelled, Patience
+from napari_segcam.explanation.slow_methods.control import Cancelled, ProgressControl
 from napari_segcam.explanation.slow_methods.cost import Cost
 from napari_segcam.explanation.stage_maps import StageMap, gradient_maps, slow_cost, slow_maps
 from napari_segcam.explanation.targets.objective import Objective
@@ -44,7 +44,7 @@ class Runner:
         network: Network,
         method: Method,
         stages: Sequence[Stage],
-        patience: Patience,
+        control: ProgressControl,
         *,
         autocast: bool,
     ) -> None:
@@ -55,18 +55,20 @@ class Runner:
         module, self._tapped = network.running([] if method.stage else stages)
         self.stages = tuple(stages) if method.stage else self._tapped
         sample = torch.zeros(1, network.card.input_channels, *network.seen.size, dtype=network.dtype)
-        self.thrift = Thrift(module, self._tapped, network.device, sample, rewritten=module is not network.module)
+        self.memory_fallback = MemoryFallback(
+            module, self._tapped, network.device, sample, rewritten=module is not network.module
+        )
         self.autocast = autocast
-        self._network, self._method, self._patience = network, method, patience
+        self._network, self._method, self._control = network, method, control
 
     def on_device(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
         """Inputs ``(1, C, H, W)`` as one batch where the network runs."""
-        return to_device(torch.cat(list(inputs)), self.thrift.device, self._network.dtype)
+        return to_device(torch.cat(list(inputs)), self.memory_fallback.device, self._network.dtype)
 
     def forward(self, x: torch.Tensor) -> Forward:
         """The forward pass of a batch ``(B, C, H, W)``, ready for ``maps``."""
         graph = self._method.needs_gradient
-        return self._guarded(x, lambda: forward(self.thrift.module, x, self._tapped, graph=graph))
+        return self._guarded(x, lambda: forward(self.memory_fallback.module, x, self._tapped, graph=graph))
 
     def maps(
         self, x: torch.Tensor, run: Forward, objectives: Sequence[Objective], *, keep: bool
@@ -80,14 +82,14 @@ class Runner:
                 x, lambda: gradient_maps(method, run, self.stages, objectives, keep=keep), backward=True
             )
         assert isinstance(self._method, SlowMethod)
-        slow, module, patience, alone = self._method, self.thrift.module, self._patience, self._network.alone
-        return self._guarded(x, lambda: slow_maps(slow, module, x, self.stages, objectives, patience, alone))
+        slow, module, control, alone = self._method, self.memory_fallback.module, self._control, self._network.alone
+        return self._guarded(x, lambda: slow_maps(slow, module, x, self.stages, objectives, control, alone))
 
     def cost(self, x: torch.Tensor, run: Forward) -> Cost:
         """What the maps of a slow method would cost for one frame ``(1, C, H, W)``."""
         assert isinstance(self._method, SlowMethod)
-        slow, module, patience, alone = self._method, self.thrift.module, self._patience, self._network.alone
-        return self._guarded(x, lambda: slow_cost(slow, module, x, self.stages, run.logits, patience, alone))
+        slow, module, control, alone = self._method, self.memory_fallback.module, self._control, self._network.alone
+        return self._guarded(x, lambda: slow_cost(slow, module, x, self.stages, run.logits, control, alone))
 
     def _guarded(self, x: torch.Tensor, work: Callable[[], Given], *, backward: bool = False) -> Given:
         """Do the network's work; what stops it is told in the user's words."""
@@ -97,8 +99,8 @@ class Runner:
                 return work()
         except torch.OutOfMemoryError as error:
             raise TooLittleMemory(
-                f"{self.thrift.device} has too little memory for {len(x)} frames of {size} with {len(self.stages)} "
-                "stages. Choose fewer stages, a smaller image size, or the CPU."
+                f"{self.memory_fallback.device} has too little memory for {len(x)} frames of {size} with "
+                f"{len(self.stages)} stages. Choose fewer stages, a smaller image size, or the CPU."
             ) from error
         except (SegcamError, Cancelled):
             raise
@@ -111,4 +113,4 @@ class Runner:
 
     def _precision(self, backward: bool) -> AbstractContextManager[object]:
         # A backward pass takes the precision that its forward pass left it.
-        return autocast_on(self.thrift.device, self.autocast and not backward)
+        return autocast_on(self.memory_fallback.device, self.autocast and not backward)

@@ -21,7 +21,7 @@ from napari_segcam.explanation.methods import METHODS, GradientMethod
 from napari_segcam.explanation.passes.forward_pass import Forward
 from napari_segcam.explanation.perturbation import BATCH, PERTURBATIONS, Perturbation, Probe, estimate, perturb
 from napari_segcam.explanation.registry import Method, SlowMethod
-from napari_segcam.explanation.slow_methods.control import Patience
+from napari_segcam.explanation.slow_methods.control import ProgressControl
 from napari_segcam.explanation.slow_methods.cost import Cost
 from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.network.stages.stage import Stage
@@ -94,7 +94,7 @@ def slow_maps(
     x: torch.Tensor,
     stages: Sequence[Stage],
     objectives: Sequence[Objective],
-    patience: Patience,
+    control: ProgressControl,
     alone: bool = False,
 ) -> dict[str, StageMap]:
     """The maps of all stages from many runs of the network, stage by stage and frame by frame.
@@ -116,11 +116,11 @@ def slow_maps(
     for stage in stages:
 
         def tell(done: int, total: int, stage: Stage = stage) -> None:
-            if patience.progress is not None:
-                patience.progress(stage.name, done, total)
+            if control.progress is not None:
+                control.progress(stage.name, done, total)
 
         given = [
-            _slow_map(method, module, x[i : i + 1], stage, objective, patience, alone, tell)
+            _slow_map(method, module, x[i : i + 1], stage, objective, control, alone, tell)
             for i, objective in enumerate(objectives)
         ]
         values = torch.stack([of_frame.values for of_frame in given])
@@ -138,7 +138,7 @@ def slow_cost(
     x: torch.Tensor,
     stages: Sequence[Stage],
     logits: torch.Tensor,
-    patience: Patience,
+    control: ProgressControl,
     alone: bool = False,
 ) -> Cost:
     """What ``slow_maps`` would cost for one frame ``(1, C, H, W)`` whose logits are given."""
@@ -146,7 +146,7 @@ def slow_cost(
     costs = (
         estimate_attribution(method, score_at(module, x, stage, objective, alone=alone))
         if isinstance(method, Attribution)
-        else estimate(_probe(method, module, x, stage, objective, patience))
+        else estimate(_probe(method, module, x, stage, objective, control))
         for stage in stages
     )
     return sum(costs, Cost(0, 0.0))
@@ -158,22 +158,22 @@ def _slow_map(
     x: torch.Tensor,
     stage: Stage,
     objective: Objective,
-    patience: Patience,
+    control: ProgressControl,
     alone: bool,
     progress: Callable[[int, int], None],
 ) -> Attributed:
     """The map of one stage of one frame, from either family."""
     if isinstance(method, Attribution):
         score = score_at(module, x, stage, objective, alone=alone)
-        return attribute(method, score, progress=progress, cancelled=patience.cancelled)
-    probe = _probe(method, module, x, stage, objective, patience)
-    given = perturb(probe, batch=1 if alone else BATCH, progress=progress, cancelled=patience.cancelled)
+        return attribute(method, score, progress=progress, cancelled=control.cancelled)
+    probe = _probe(method, module, x, stage, objective, control)
+    given = perturb(probe, batch=1 if alone else BATCH, progress=progress, cancelled=control.cancelled)
     return Attributed(given.values, reacts=bool(given.weights.any()))
 
 
 def _probe(
-    method: SlowMethod, module: nn.Module, x: torch.Tensor, stage: Stage, objective: Objective, patience: Patience
+    method: SlowMethod, module: nn.Module, x: torch.Tensor, stage: Stage, objective: Objective, control: ProgressControl
 ) -> Probe:
     assert isinstance(method, Perturbation)
-    options = {"preview": patience.preview} if method.has_preview else {}
+    options = {"preview": control.preview} if method.has_preview else {}
     return method.probe(module, x, stage, objective, **options)

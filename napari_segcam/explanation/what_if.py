@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explanation import Explanation
-from napari_segcam.explanation.passes.batch_size import paying_batch
+from napari_segcam.explanation.passes.batch_size import best_batch_size
 from napari_segcam.explanation.passes.transfer import to_device
 from napari_segcam.explanation.stage_replay import StageReplay
 from napari_segcam.explanation.targets.classes import class_mask, probabilities_of
@@ -70,7 +70,7 @@ class WhatIf:
             SegcamError: if the stage is unknown, never runs, or gives no feature map.
         """
         module, (place,) = self.network.running([self.network.stage(stage)])
-        batch = max(paying_batch((self._x.shape[-2], self._x.shape[-1]), self._x.device), 4)
+        batch = max(best_batch_size((self._x.shape[-2], self._x.shape[-1]), self._x.device), 4)
         with self.network.lock:
             yield StageReplay(module, self._x, place, self._objective, self._found, batch, self._cancelled)
 

@@ -35,7 +35,7 @@ _SET_IT = "If that is wrong, set the value range."
 class Cine(ABC):
     """A sequence of frames of one shape and dtype; a still is a cine of one frame.
 
-    ``len(cine)`` is the number of frames and ``cine[i]`` reads frame ``i``, ``(Y, X)`` gray or ``(Y, X, 3)`` colour;
+    ``len(cine)`` is the number of frames and ``cine[i]`` reads frame ``i``, ``(Y, X)`` gray or ``(Y, X, 3)`` color;
     nothing that was read is kept. Frames may be read from several threads at once.
 
     Attributes:
@@ -79,7 +79,7 @@ class Cine(ABC):
 
     @property
     def spacing_mm(self) -> tuple[float, float] | None:
-        """Distance between neighbouring rows and between neighbouring columns in mm, None where unknown.
+        """Distance between neighboring rows and between neighboring columns in mm, None where unknown.
 
         A distance that cannot be is not taken, and noted.
         """
@@ -233,7 +233,7 @@ class ArrayCine(Cine):
     Args:
         array: ``(Y, X)``, ``(Y, X, 3 or 4)``, ``(T, Y, X)`` or ``(T, Y, X, 3 or 4)``, numpy or dask, any real dtype;
             an alpha channel is dropped.
-        rgb: whether the last axis holds colours. By default it does where its length is 3 or 4 and there are at
+        rgb: whether the last axis holds colors. By default it does where its length is 3 or 4 and there are at
             least two others; give False for a cine whose frames are 3 or 4 columns wide.
         value_range: the values that mean black and white. By default those of the dtype for 8-bit frames and masks, and
             for others what the values of some frames show.
@@ -259,13 +259,13 @@ class ArrayCine(Cine):
         spatial = shape[:-1] if rgb else shape
         if len(spatial) not in (2, 3) or 0 in shape or (rgb and shape[-1] not in (3, 4)):
             raise SegcamError(
-                f"An image must be (Y, X) or (T, Y, X), with a last axis of 3 or 4 if it is in colour, but {name} has "
+                f"An image must be (Y, X) or (T, Y, X), with a last axis of 3 or 4 if it is in color, but {name} has "
                 f"the shape {shape}."
             )
         if array.dtype.kind not in "buif":
             raise SegcamError(f"The values of an image must be real numbers, but those of {name} are {array.dtype}.")
-        colours = array[..., :3] if rgb else array
-        self._frames = colours[None] if len(spatial) == 2 else colours
+        colors = array[..., :3] if rgb else array
+        self._frames = colors[None] if len(spatial) == 2 else colors
         self.name = name
         self.path = path
         self.frame_shape = tuple(self._frames.shape[1:])

@@ -68,7 +68,7 @@ def _of_jpeg_2000(coded: bytes, place: int) -> tuple[int, int, int]:
     return height - top, width - left, samples
 
 
-def transforms_colours(coded: bytes) -> bool:
+def transforms_colors(coded: bytes) -> bool:
     """Whether a JPEG 2000 stream turns what it holds into RGB (ITU-T T.800, A.6.1)."""
     start = max(0, coded.find(b"\xff\x4f\xff\x51"))
     at = coded.find(b"\xff\x52", start)  # coding style, in the main header

@@ -19,7 +19,7 @@ class FilePart:
     Attributes:
         path: of the file.
         name: of one image in it, None where nothing was said.
-        axes: what each stored axis is, in letters: T time, Y rows, X columns, C colours; None where nothing was said.
+        axes: what each stored axis is, in letters: T time, Y rows, X columns, C colors; None where nothing was said.
         displayed: turn the frames as the orientation in the header asks viewers to.
     """
 
@@ -59,5 +59,5 @@ def file_part(path: str | os.PathLike[str]) -> FilePart:
                 f"{text} is not understood: after the file may come ::NAME, ::AXES such as ::YXT, or both."
             )
     if axes is not None and (not {"Y", "X"} <= set(axes) or len(set(axes)) < len(axes)):
-        raise SegcamError(f"The axes {axes} make no frames: give Y for rows, X for columns, T for time, C for colours.")
+        raise SegcamError(f"The axes {axes} make no frames: give Y for rows, X for columns, T for time, C for colors.")
     return FilePart(Path(file), name, axes, displayed)

@@ -24,7 +24,7 @@ _LONGEST_PIXEL = 1e9  # times as long as wide
 
 @dataclass(frozen=True)
 class Geometry:
-    """How a frame lies in the network's input, in pixel-centre coordinates (``align_corners=False``).
+    """How a frame lies in the network's input, in pixel-center coordinates (``align_corners=False``).
 
     The crop, by default the whole frame, is resized to ``content_shape`` and stands with its top left corner at
     ``offset`` in ``input_shape``. All shapes are (rows, columns) in pixels.
@@ -66,7 +66,7 @@ class Geometry:
     def placement(self, map_shape: tuple[int, int]) -> tuple[tuple[float, float], tuple[float, float]]:
         """Scale and translate that lay a map of the whole input on the frame, in frame pixels.
 
-        Pixel ``i`` of the map has its centre at ``scale · i + translate``; at zoom 1, stride s and without a crop these
+        Pixel ``i`` of the map has its center at ``scale · i + translate``; at zoom 1, stride s and without a crop these
         are s and (s − 1) / 2.
         """
         scale, (row, column) = self._placement_in_window(map_shape)
@@ -246,7 +246,7 @@ def _edges(crop: Crop, frame_shape: tuple[int, int]) -> tuple[int, int, int, int
     place = f"(rows {top} to {bottom}, columns {left} to {right})"
     advice = "Draw it again, or let the network see the whole frame."
     if any(part.step not in (None, 1) for part in crop):
-        raise SegcamError("The region of the scan must be a rectangle of neighbouring pixels, but it skips some.")
+        raise SegcamError("The region of the scan must be a rectangle of neighboring pixels, but it skips some.")
     if min(top, left) < 0 or bottom > frame_shape[0] or right > frame_shape[1]:
         size = f"{frame_shape[0]}×{frame_shape[1]} pixels"
         raise SegcamError(f"The region of the scan {place} reaches out of the frame of {size}. {advice}")

@@ -211,9 +211,9 @@ def _refuse_odd(still: Cine, first: Cine) -> None:
 
 
 def _layout(still: Cine) -> str:
-    height, width, *colours = still.frame_shape
+    height, width, *colors = still.frame_shape
     file = "DICOM" if isinstance(still, DicomCine) else "image"
-    return f"a {'colour' if colours else 'gray'} {file} of {width} × {height} pixels ({still.dtype})"
+    return f"a {'color' if colors else 'gray'} {file} of {width} × {height} pixels ({still.dtype})"
 
 
 def _agreed(values: list[T]) -> T | None:

@@ -28,7 +28,7 @@ def prepare(
 
     Args:
         frame: ``(Y, X)`` or ``(Y, X, 3 or 4)``, any real dtype; alpha is ignored.
-        card: channels, size rule and normalisation.
+        card: channels, size rule and normalization.
         stride: the input's height and width become multiples of this.
         value_range: the values that mean black and white, beyond which all is black or white; by default what this
             frame by itself shows, so give that of the cine for one of its frames.
@@ -45,12 +45,12 @@ def prepare(
     """
     image = np.asarray(frame)
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (3, 4)) or 0 in image.shape:
-        raise SegcamError(f"A frame must be (Y, X) gray or (Y, X, 3) colour, but this one has the shape {image.shape}.")
+        raise SegcamError(f"A frame must be (Y, X) gray or (Y, X, 3) color, but this one has the shape {image.shape}.")
     if image.dtype.kind not in "buif":
         raise SegcamError(f"A frame must hold real numbers, but this one holds {image.dtype}.")
     if not np.isfinite(image).all():
         raise SegcamError("The frame holds values that are not numbers (NaN or infinity).")
-    if card.normalisation == "none":
+    if card.normalization == "none":
         value_range = (0.0, 1.0)
     black, white = value_range or value_range_of(image)
     if not black < white:
@@ -58,7 +58,7 @@ def prepare(
     geometry = lay_out((image.shape[0], image.shape[1]), card.size, stride, crop, pixel_aspect)
     image = image[geometry.window]
     image = image[..., :3] if image.ndim == 3 else image
-    values = np.array(image, np.float32) if card.normalisation == "none" else to_unit(image, black, white)
+    values = np.array(image, np.float32) if card.normalization == "none" else to_unit(image, black, white)
     pixels = _with_channels(torch.from_numpy(values), card.input_channels)
     if geometry.content_shape != geometry.window_shape:
         pixels = F.interpolate(pixels[None], geometry.content_shape, mode="bilinear", align_corners=False)[0]
@@ -77,18 +77,18 @@ def _with_channels(pixels: torch.Tensor, channels: int) -> torch.Tensor:
         return pixels.permute(2, 0, 1)
     if channels == 1:
         return (pixels @ pixels.new_tensor(_LUMINANCE))[None]
-    raise SegcamError(f"The frame is in colour, but the network takes {channels} channels.")
+    raise SegcamError(f"The frame is in color, but the network takes {channels} channels.")
 
 
 def _statistics(pixels: torch.Tensor, card: ModelCard) -> tuple[torch.Tensor, torch.Tensor]:
     """What to subtract and to divide by, each ``(C, 1, 1)`` or ``(1, 1, 1)``."""
-    if card.normalisation == "imagenet":
+    if card.normalization == "imagenet":
         mean, std = pixels.new_tensor(IMAGENET_MEAN), pixels.new_tensor(IMAGENET_STD)
-        if card.input_channels != 3:  # no statistics exist for other channels: the three colours' average stands in
+        if card.input_channels != 3:  # no statistics exist for other channels: the three colors' average stands in
             mean, std = mean.mean(), std.mean()
         return mean.reshape(-1, 1, 1), std.reshape(-1, 1, 1)
-    if card.normalisation == "custom":
+    if card.normalization == "custom":
         return pixels.new_tensor(card.mean).reshape(-1, 1, 1), pixels.new_tensor(card.std).reshape(-1, 1, 1)
-    if card.normalisation == "zscore":
+    if card.normalization == "zscore":
         return pixels.mean().reshape(1, 1, 1), pixels.std(correction=0).clamp_min(1e-8).reshape(1, 1, 1)
     return pixels.new_zeros(1, 1, 1), pixels.new_ones(1, 1, 1)

@@ -17,7 +17,7 @@ from napari_segcam.network.checkpoints.state_dict import listed
 from napari_segcam.network.device import choose_device
 from napari_segcam.network.families.factory import made_by
 from napari_segcam.network.families.fitting import left_out, put_in
-from napari_segcam.network.families.recognition import build, recognise
+from napari_segcam.network.families.recognition import build, recognize
 from napari_segcam.network.graphs.graph_network import GraphNetwork
 from napari_segcam.network.graphs.torchscript import WHY_CLOSED, ScriptedNetwork
 from napari_segcam.network.keras.keras_network import KerasNetwork
@@ -49,7 +49,7 @@ def load_network(
     weights: str | None = None,
     rewrite: bool = True,
 ) -> Network:
-    """Load a checkpoint: its architecture is recognised from the weights, its model card read from beside it.
+    """Load a checkpoint: its architecture is recognized from the weights, its model card read from beside it.
 
     Networks that were saved whole come as they are: pickled ones of known libraries, TorchScript, torch.export, Keras.
 
@@ -57,11 +57,11 @@ def load_network(
         path: a checkpoint file, or a folder written by SMP's ``save_pretrained``. It may be absent where there is a
             factory, whose network then stays as it was made.
         device: ``"auto"`` (CUDA, else MPS, else CPU), ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"cpu"``.
-        architecture: an SMP architecture such as ``"UnetPlusPlus"``, where it cannot be recognised.
-        encoder: an SMP encoder such as ``"efficientnet-b5"``, where it cannot be recognised.
+        architecture: an SMP architecture such as ``"UnetPlusPlus"``, where it cannot be recognized.
+        encoder: an SMP encoder such as ``"efficientnet-b5"``, where it cannot be recognized.
         options: arguments of the architecture that the weights do not tell; see ``Network.assumed``.
         factory: ``"package.module:function"``, which makes a network of one's own. It is imported and called: this
-            runs code, and nothing is recognised.
+            runs code, and nothing is recognized.
         card: used instead of the card beside the checkpoint.
         classes_overlap: used instead of what the card says of it.
         output: likewise; of a network that returns several, the name of the one that is read.
@@ -70,7 +70,7 @@ def load_network(
         rewrite: whether to run the network in its inference form, rewritten exactly to save time and memory.
 
     Raises:
-        SegcamError: if the file is no checkpoint, is not recognised, does not match, or the device is not there.
+        SegcamError: if the file is no checkpoint, is not recognized, does not match, or the device is not there.
     """
     chosen = choose_device(device)
     if path is None and factory is None:
@@ -93,7 +93,7 @@ def load_network(
         elif checkpoint.module is not None:
             made = _whole(checkpoint, checkpoint.module, card)
         else:
-            made = _recognised(checkpoint, card or ModelCard(), architecture, encoder, options)
+            made = _recognized(checkpoint, card or ModelCard(), architecture, encoder, options)
     name = factory or "" if checkpoint is None else checkpoint.path.name
     sha256 = "" if checkpoint is None else checkpoint.sha256
     return Network.of(
@@ -151,14 +151,14 @@ class _Made:
     warnings: tuple[str, ...] = ()
 
 
-def _recognised(
+def _recognized(
     checkpoint: Checkpoint,
     card: ModelCard,
     architecture: str | None,
     encoder: str | None,
     options: Mapping[str, Any] | None,
 ) -> _Made:
-    blueprint = recognise(
+    blueprint = recognize(
         checkpoint, architecture or card.architecture, encoder or card.encoder, {**card.options, **(options or {})}
     )
     module = build(blueprint, checkpoint)
@@ -202,7 +202,7 @@ def _pickled(
         warnings=(*checkpoint.warnings, _REBUILT),
     )
     try:
-        made = _recognised(built_anew, card or ModelCard(), architecture, encoder, options)
+        made = _recognized(built_anew, card or ModelCard(), architecture, encoder, options)
     except SegcamError as error:
         raise error if fault is None else fault from error
     take_over(checkpoint.whole, made.module)
@@ -210,7 +210,7 @@ def _pickled(
 
 
 def _whole(checkpoint: Checkpoint, module: nn.Module, card: ModelCard | None) -> _Made:
-    """A network that the file holds whole: nothing needs to be recognised, but it must run."""
+    """A network that the file holds whole: nothing needs to be recognized, but it must run."""
     module = ready(module).requires_grad_(False).float()
     in_channels = _told_channels(card) or taken_channels(module)
     told, assumed = _feeding(module, card)
@@ -235,9 +235,9 @@ def _feeding(module: nn.Module, card: ModelCard | None) -> tuple[ModelCard, dict
         height, width = module.image_size
         fields["size"] = {"rule": "resize", "height": height, "width": width}
     if isinstance(module, KerasNetwork):
-        fields["normalisation"] = module.normalisation
-        if card is None or "normalisation" not in card.model_fields_set:
-            assumed["normalisation"] = module.normalisation
+        fields["normalization"] = module.normalization
+        if card is None or "normalization" not in card.model_fields_set:
+            assumed["normalization"] = module.normalization
     return card_of(fields), assumed
 
 

@@ -19,7 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from napari_segcam.budget import CARD_BYTES, INPUT_CHANNELS, INPUT_PIXELS, INPUT_SIDE, NORMALISATION
+from napari_segcam.budget import CARD_BYTES, INPUT_CHANNELS, INPUT_PIXELS, INPUT_SIDE, NORMALIZATION
+from napari_segcam.deprecated import CARD_FIELDS, present_fields
 from napari_segcam.errors import SegcamError, is_unprintable, printable
 from napari_segcam.files import whole_file
 from napari_segcam.network.settings_text import plain_yaml, read_text, refuse_unusual
@@ -32,7 +33,7 @@ _MOST_FAULTS = 4
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
+Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 Values = Annotated[
     tuple[Annotated[int, Field(ge=0)], ...],
     Field(min_length=1),
@@ -108,9 +109,9 @@ class ModelCard(_CardPart):
     and the lesion in it.
 
     ``architecture``, ``encoder`` and ``options`` (further arguments of the architecture) need to be given only where
-    they cannot be recognised from the weights.
+    they cannot be recognized from the weights.
 
-    The normalisation works on pixels from 0 (black) to 1 (white): ``unit`` leaves them so, ``imagenet`` and ``custom``
+    The normalization works on pixels from 0 (black) to 1 (white): ``unit`` leaves them so, ``imagenet`` and ``custom``
     subtract a mean and divide by a standard deviation, ``zscore`` takes these from the image itself; ``none`` passes
     the stored values on. The numbers of ``custom`` are one for all channels or one for each.
 
@@ -118,7 +119,7 @@ class ModelCard(_CardPart):
     with dots between. ``output_activation`` is what the network's own forward ends in, which is undone: ``sigmoid``,
     ``softmax``, their logarithms, ``tanh`` (from -1 to 1), or ``none`` for logits. Both are found out where absent.
 
-    ``class_colours``, such as ``"#00e5ff"``, go with ``class_names``, and so do ``class_values``: of each class the
+    ``class_colors``, such as ``"#00e5ff"``, go with ``class_names``, and so do ``class_values``: of each class the
     numbers that its pixels have in true masks, as in ``[[1, 2], 2]`` for an organ and the lesion in it. ``sha256`` is
     that of the weights file.
     """
@@ -128,11 +129,11 @@ class ModelCard(_CardPart):
     options: Options = Field(default_factory=dict)
     input_channels: int = Field(default=3, ge=1, le=INPUT_CHANNELS)
     size: SizeRule = SizeRule()
-    normalisation: Literal["imagenet", "unit", "zscore", "custom", "none"] = "imagenet"
-    mean: tuple[Annotated[float, Field(ge=-NORMALISATION, le=NORMALISATION)], ...] = ()
-    std: tuple[Annotated[float, Field(ge=1 / NORMALISATION, le=NORMALISATION)], ...] = ()
+    normalization: Literal["imagenet", "unit", "zscore", "custom", "none"] = "imagenet"
+    mean: tuple[Annotated[float, Field(ge=-NORMALIZATION, le=NORMALIZATION)], ...] = ()
+    std: tuple[Annotated[float, Field(ge=1 / NORMALIZATION, le=NORMALIZATION)], ...] = ()
     class_names: tuple[Name, ...] = ()
-    class_colours: tuple[Colour, ...] = ()
+    class_colors: tuple[Color, ...] = ()
     class_values: tuple[Values, ...] = ()
     classes_overlap: bool = False
     threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
@@ -141,18 +142,23 @@ class ModelCard(_CardPart):
     notes: Notes = ""
     sha256: Sha256 | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _earlier_names(cls, content: Any) -> Any:
+        return present_fields(content, CARD_FIELDS) if isinstance(content, Mapping) else content
+
     @model_validator(mode="after")
     def _fields_go_together(self) -> ModelCard:
         numbers = {len(self.mean), len(self.std)}
-        if self.normalisation == "custom":
+        if self.normalization == "custom":
             if not numbers <= {1, self.input_channels}:
                 raise ValueError(
-                    "the custom normalisation needs mean and std, each one number or one for each input channel "
+                    "the custom normalization needs mean and std, each one number or one for each input channel "
                     f"({self.input_channels})"
                 )
         elif numbers != {0}:
-            raise ValueError(f"mean and std go with normalisation custom, not {self.normalisation}")
-        for name, of_each in (("class_colours", self.class_colours), ("class_values", self.class_values)):
+            raise ValueError(f"mean and std go with normalization custom, not {self.normalization}")
+        for name, of_each in (("class_colors", self.class_colors), ("class_values", self.class_values)):
             if of_each and len(of_each) != len(self.class_names):
                 raise ValueError(f"there are {len(of_each)} {name} for {len(self.class_names)} class_names")
         return self

@@ -288,4 +288,4 @@ def _stride_of_encoder(module: nn.Module) -> int:
 
 def _assumed(card: ModelCard) -> dict[str, str]:
     """What the card leaves open of feeding the network."""
-    return {} if "normalisation" in card.model_fields_set else {"normalisation": card.normalisation}
+    return {} if "normalization" in card.model_fields_set else {"normalization": card.normalization}

@@ -16,12 +16,12 @@ from napari_segcam.imaging.cine import Cine
 from napari_segcam.reporting.correction import Correction, outlined
 from napari_segcam.reporting.exports import class_folder
 from napari_segcam.reporting.figures import Mask, Picture, display
+from napari_segcam.reporting.heat_scale import HeatScale, shared_scale
 from napari_segcam.reporting.layout import with_strip
-from napari_segcam.reporting.look import Look
 from napari_segcam.reporting.movie import movie_written
+from napari_segcam.reporting.overlay_style import OverlayStyle
 from napari_segcam.reporting.overlays import RESEARCH_ONLY, bar_of, overlay
-from napari_segcam.reporting.scale import Scale, shared_scale
-from napari_segcam.reporting.sheets import class_of, outline_colours
+from napari_segcam.reporting.sheets import class_of, outline_colors
 
 USUAL_FRAME_RATE = 10.0
 """Of a movie whose cine does not say its own, in frames per second."""
@@ -34,11 +34,11 @@ class _Packed:
     data: bytes
     dtype: np.dtype
     shape: tuple[int, ...]
-    colours: tuple[str, ...]
+    colors: tuple[str, ...]
 
     @classmethod
-    def of(cls, mask: Mask, colours: tuple[str, ...]) -> _Packed:
-        return cls(zlib.compress(mask.tobytes(), 1), mask.dtype, mask.shape, colours)
+    def of(cls, mask: Mask, colors: tuple[str, ...]) -> _Packed:
+        return cls(zlib.compress(mask.tobytes(), 1), mask.dtype, mask.shape, colors)
 
     def unpacked(self) -> Mask:
         return np.frombuffer(zlib.decompress(self.data), self.dtype).reshape(self.shape)
@@ -73,7 +73,7 @@ class Clip:
             correction: of the frame, where a reader has painted one; it is outlined where it is explained.
         """
         heatmap = explanation.heatmaps[self.stage]
-        outline = _Packed.of(outlined(explanation, correction), outline_colours(explanation, correction))
+        outline = _Packed.of(outlined(explanation, correction), outline_colors(explanation, correction))
         self._kept[number] = heatmap, outline
         if correction is not None:
             self._corrected[number] = correction.is_explained
@@ -83,13 +83,13 @@ class Clip:
             parts = (explanation.method, class_folder(explanation), heatmap.stage.name)
             self.name = safe_name("_".join(parts))
 
-    def pictures(self, cine: Cine, look: Look) -> Iterator[Picture]:
+    def pictures(self, cine: Cine, look: OverlayStyle) -> Iterator[Picture]:
         """The frames that were entered, in order, drawn in the look's first kind of overlay, on one scale."""
         scale = shared_scale(heatmap for heatmap, _ in self._kept.values())
         for number in sorted(self._kept):
             yield self._picture(number, cine, look, scale)
 
-    def written(self, folder: Path, cine: Cine, look: Look) -> Generator[int, None, None]:
+    def written(self, folder: Path, cine: Cine, look: OverlayStyle) -> Generator[int, None, None]:
         """Write the movie ``METHOD_CLASS_STAGE.mp4`` at the cine's own frame rate; after each frame, how many are in.
 
         Args:
@@ -103,11 +103,11 @@ class Clip:
         path = folder / f"{self.name or 'movie'}.mp4"
         return movie_written(path, self.pictures(cine, look), cine.frame_rate or USUAL_FRAME_RATE)
 
-    def _picture(self, number: int, cine: Cine, look: Look, scale: Scale) -> Picture:
+    def _picture(self, number: int, cine: Cine, look: OverlayStyle, scale: HeatScale) -> Picture:
         heatmap, packed = self._kept[number]
         mask = packed.unpacked()
         picture = display(cine[number], cine.value_range)
-        drawn = overlay(look.overlays[0], picture, heatmap, mask, look, scale=scale, colours=packed.colours)
+        drawn = overlay(look.overlays[0], picture, heatmap, mask, look, scale=scale, colors=packed.colors)
         if look.overlays[0] == "side-by-side":  # which says all this itself
             return drawn
         bar = bar_of(look, scale, "all frames", signed=heatmap.signed)

@@ -37,7 +37,7 @@ class Correction:
     names: Mapping[int, str]
     is_explained: bool = False
 
-    def described(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """In plain values, for a frame's ``explanation.json``."""
         labels, counts = np.unique(self.labels, return_counts=True)
         found = dict(zip(labels.tolist(), counts.tolist(), strict=True))
@@ -100,5 +100,5 @@ def write_corrections(folder: Path, name: str, corrections: Mapping[int, Correct
 
 
 def _without_file(correction: Correction) -> dict[str, Any]:
-    described = correction.described()
+    described = correction.as_dict()
     return {"labels": described["labels"], "pixels": described["pixels"]}

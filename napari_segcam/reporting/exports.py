@@ -16,19 +16,19 @@ from napari_segcam.evidence.attention import attention, finite_row
 from napari_segcam.evidence.measuring import Evidence
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.files import safe_name, whole_file, write_table
+from napari_segcam.reporting.cine_source import CineSource
 from napari_segcam.reporting.correction import FILE as CORRECTION_FILE
 from napari_segcam.reporting.correction import Correction, outlined
-from napari_segcam.reporting.described import described
+from napari_segcam.reporting.explanation_record import explanation_record
 from napari_segcam.reporting.figures import Picture, display
 from napari_segcam.reporting.heatmap_files import write_npz, write_tiff
-from napari_segcam.reporting.look import Look
+from napari_segcam.reporting.overlay_style import OverlayStyle
 from napari_segcam.reporting.overlays import overlay
-from napari_segcam.reporting.sheets import class_of, comparison_sheet, explanation_sheet, outline_colours
-from napari_segcam.reporting.source import Source
+from napari_segcam.reporting.sheets import class_of, comparison_sheet, explanation_sheet, outline_colors
 
 ATTENTION_COLUMNS = ("frame", "class", "method", "stage", "mean", "std", "inside", "outside", "ratio", "undefined")
 
-_DEFAULT_LOOK = Look()
+_DEFAULT_LOOK = OverlayStyle()
 _USUAL_OVERLAY = "contour"
 
 
@@ -36,11 +36,11 @@ def write_frame(
     folder: Path,
     frame: NDArray[np.generic],
     explanations: Iterable[Explanation],
-    look: Look = _DEFAULT_LOOK,
+    look: OverlayStyle = _DEFAULT_LOOK,
     *,
     by_method: bool = False,
     by_class: bool = False,
-    source: Source | None = None,
+    source: CineSource | None = None,
     number: int = 0,
     options: Mapping[str, Any] | None = None,
     correction: Correction | None = None,
@@ -103,9 +103,9 @@ def write_explanation(
     folder: Path,
     frame: NDArray[np.generic],
     explanation: Explanation,
-    look: Look = _DEFAULT_LOOK,
+    look: OverlayStyle = _DEFAULT_LOOK,
     *,
-    source: Source | None = None,
+    source: CineSource | None = None,
     number: int = 0,
     options: Mapping[str, Any] | None = None,
     correction: Correction | None = None,
@@ -139,12 +139,12 @@ def write_explanation(
         write_png(folder / name, mask)
     if correction is not None:
         write_png(folder / CORRECTION_FILE, correction.labels)
-    drawn_mask, colours = outlined(explanation, correction), outline_colours(explanation, correction)
+    drawn_mask, colors = outlined(explanation, correction), outline_colors(explanation, correction)
     for name, heatmap in explanation.heatmaps.items():
         stem = safe_name(name)
         for kind in look.overlays:
             suffix = "" if kind == _USUAL_OVERLAY else f"_{kind}"
-            drawn = overlay(kind, picture, heatmap, drawn_mask, look, colours=colours)
+            drawn = overlay(kind, picture, heatmap, drawn_mask, look, colors=colors)
             write_png(folder / f"{stem}{suffix}.png", drawn)
         facts = {"method": explanation.method, "class": class_of(explanation), "frame": number}
         write_tiff(folder / f"{stem}.tif", heatmap, source.spacing_mm if source else None, facts)
@@ -154,7 +154,7 @@ def write_explanation(
         write_png(folder / "sheet.png", sheet)
         write_npz(folder / "heatmaps.npz", explanation)
     with whole_file(folder / "explanation.json") as path:
-        plain = described(explanation, look, source, number, options, correction, evidence)
+        plain = explanation_record(explanation, look, source, number, options, correction, evidence)
         path.write_text(json.dumps(plain, indent=2, allow_nan=False), encoding="utf-8")
 
 
@@ -218,5 +218,5 @@ def _by_class(explanations: Sequence[Explanation]) -> dict[str, list[Explanation
     return of_class
 
 
-def _title(source: Source | None, number: int) -> str:
+def _title(source: CineSource | None, number: int) -> str:
     return source.title(number) if source else ""

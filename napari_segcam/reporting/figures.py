@@ -20,26 +20,26 @@ Picture = NDArray[np.uint8]
 Mask = NDArray[np.uint8] | NDArray[np.bool_]
 """Labels ``(Y, X)`` uint8, 0 being the background; or the mask of each class, ``(C, Y, X)`` bool, which may overlap."""
 
-CLASS_COLOURS = ("#00e5ff", "#ffd500", "#ff4fd8", "#7dff5a", "#ff7a33", "#9d8cff")
+CLASS_COLORS = ("#00e5ff", "#ffd500", "#ff4fd8", "#7dff5a", "#ff7a33", "#9d8cff")
 """Of the labels 1, 2, … of a mask, where the model card gives none; they begin again after the last."""
 
 _SIGNED_COLORMAP = "colorbrewer:RdBu_r"
 _OUTLINE_WIDTH = 2
 _MASK_OPACITY = 0.35
-_WHITE = 0.6  # the share of white in the colours of a correction with several classes
+_WHITE = 0.6  # the share of white in the colors of a correction with several classes
 
 
-def correction_colours(colours: Sequence[str], count: int) -> tuple[str, ...]:
-    """Colours of the labels 1, 2, … of a correction: white for one class, for several much lighter than the mask's.
+def correction_colors(colors: Sequence[str], count: int) -> tuple[str, ...]:
+    """Colors of the labels 1, 2, … of a correction: white for one class, for several much lighter than the mask's.
 
     Args:
-        colours: ``#rrggbb`` of the mask's labels; empty for the usual ones.
+        colors: ``#rrggbb`` of the mask's labels; empty for the usual ones.
         count: how many labels there may be.
     """
     if count <= 1:
         return ("#ffffff",)
-    lighter = [_WHITE * 255 + (1 - _WHITE) * np.array(_colour(label, colours)) for label in range(1, count + 1)]
-    return tuple("#{:02x}{:02x}{:02x}".format(*np.round(colour).astype(int)) for colour in lighter)
+    lighter = [_WHITE * 255 + (1 - _WHITE) * np.array(_color(label, colors)) for label in range(1, count + 1)]
+    return tuple("#{:02x}{:02x}{:02x}".format(*np.round(color).astype(int)) for color in lighter)
 
 
 def display(frame: NDArray[np.generic], value_range: tuple[float, float] | None = None) -> Picture:
@@ -65,27 +65,27 @@ def with_heat(
     Values run from 0 to 1; those of a signed map from −1 to 1, and are drawn from blue to red.
     """
     alpha = np.clip(np.abs(heat) / 0.5, 0, 1)[..., None] * opacity
-    return np.round(picture * (1 - alpha) + coloured(heat, colormap, signed=signed) * alpha).astype(np.uint8)
+    return np.round(picture * (1 - alpha) + colored(heat, colormap, signed=signed) * alpha).astype(np.uint8)
 
 
-def coloured(heat: NDArray[np.float32], colormap: str = "turbo", *, signed: bool = False) -> Picture:
-    """A heatmap ``(Y, X)`` by itself, in the colours that ``with_heat`` lays over a picture."""
+def colored(heat: NDArray[np.float32], colormap: str = "turbo", *, signed: bool = False) -> Picture:
+    """A heatmap ``(Y, X)`` by itself, in the colors that ``with_heat`` lays over a picture."""
     if signed or heat.min() < 0:
         return _lookup(_SIGNED_COLORMAP)[np.round(np.clip(heat + 1, 0, 2) * 127.5).astype(np.uint8)]
     return _lookup(colormap)[np.round(np.clip(heat, 0, 1) * 255).astype(np.uint8)]
 
 
-def with_outline(picture: Picture, mask: Mask, colours: Sequence[str] = ()) -> Picture:
+def with_outline(picture: Picture, mask: Mask, colors: Sequence[str] = ()) -> Picture:
     """Draw the outline of each label of a mask on a picture.
 
     Args:
         picture: of the mask's size.
         mask: of labels, or of classes that may overlap, which are the labels 1, 2, …
-        colours: ``#rrggbb`` of the labels 1, 2, …; by default ``CLASS_COLOURS``.
+        colors: ``#rrggbb`` of the labels 1, 2, …; by default ``CLASS_COLORS``.
     """
     outlined = picture.copy()
     for label, place, inside in _labels(mask):
-        outlined[place][rim(inside)] = _colour(label, colours)
+        outlined[place][rim(inside)] = _color(label, colors)
     return outlined
 
 
@@ -99,12 +99,12 @@ def rim(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return inside & ~core
 
 
-def with_mask(picture: Picture, mask: Mask, colours: Sequence[str] = ()) -> Picture:
+def with_mask(picture: Picture, mask: Mask, colors: Sequence[str] = ()) -> Picture:
     """Lay the labels of a mask over a picture, transparent, with their outlines; arguments as ``with_outline``."""
     filled = picture.astype(np.float32)
     for label, place, inside in _labels(mask):
-        filled[place][inside] += _MASK_OPACITY * (np.array(_colour(label, colours)) - filled[place][inside])
-    return with_outline(np.round(filled).astype(np.uint8), mask, colours)
+        filled[place][inside] += _MASK_OPACITY * (np.array(_color(label, colors)) - filled[place][inside])
+    return with_outline(np.round(filled).astype(np.uint8), mask, colors)
 
 
 def fitted(picture: Picture, smallest: int = 260, largest: int = 420, pixel_aspect: float = 1.0) -> Picture:
@@ -144,8 +144,8 @@ def _labels(mask: Mask) -> Iterator[tuple[int, tuple[slice, slice], NDArray[np.b
             yield label, place, mask[place] == label
 
 
-def _colour(label: int, colours: Sequence[str]) -> tuple[int, ...]:
-    chosen = colours or CLASS_COLOURS
+def _color(label: int, colors: Sequence[str]) -> tuple[int, ...]:
+    chosen = colors or CLASS_COLORS
     return ImageColor.getrgb(chosen[(label - 1) % len(chosen)])[:3]
 
 

@@ -59,7 +59,7 @@ def write_tiff(
     metadata: dict[str, Any] = {
         "axes": "YX",
         "unit": "mm" if spacing_mm else "pixel",
-        # ImageJ counts from pixels' corners, napari from their centres.
+        # ImageJ counts from pixels' corners, napari from their centers.
         "xorigin": (scale_x / 2 - 0.5 - translate_x) / scale_x,
         "yorigin": (scale_y / 2 - 0.5 - translate_y) / scale_y,
         "min": float(heatmap.values.min()),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from napari_segcam.reporting.figures import Picture, coloured, fitted
+from napari_segcam.reporting.figures import Picture, colored, fitted
 from napari_segcam.reporting.lettering import lettered, shortened, width_of, wrapped
 
 _GROUND, _TEXT, _DIM = "#101214", "#e4e8ec", "#98a1aa"
@@ -32,7 +32,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Bar:
-    """A colour bar, with what its two ends are."""
+    """A color bar, with what its two ends are."""
 
     colormap: str
     low: str
@@ -55,7 +55,7 @@ def lay_out(
         title: above all.
         row_captions: at the left, one for each row; a line break is kept.
         notes: below, one paragraph each.
-        bars: colour bars between pictures and notes.
+        bars: color bars between pictures and notes.
     """
     tiles = [tile for row in rows for tile in row if tile is not None]
     height, width = tiles[0].picture.shape[:2]
@@ -79,17 +79,17 @@ def lay_out(
     for at, row in enumerate(rows):
         y = top + at * (_LINE + height + _GAP)
         for number, line in enumerate(row_captions[at].split("\n") if row_captions else ()):
-            _write(draw, (_MARGIN, y + _LINE + number * _LINE), line, colour=_DIM if number else _TEXT)
+            _write(draw, (_MARGIN, y + _LINE + number * _LINE), line, color=_DIM if number else _TEXT)
         for column, tile in enumerate(row):
             if tile is not None:
                 x = left + column * (cell + _GAP)
                 _write(draw, (x, y), tile.caption)
-                _write(draw, (x + cell - width_of(tile.note, _SIZE), y), tile.note, colour=_DIM)
+                _write(draw, (x + cell - width_of(tile.note, _SIZE), y), tile.note, color=_DIM)
                 canvas.paste(Image.fromarray(tile.picture), (x, y + _LINE))
     for number, bar in enumerate(bars):
         _draw_bar(canvas, draw, bar, bottom + number * _LINE)
     for number, line in enumerate(note_lines):
-        _write(draw, (_MARGIN, bottom + (len(bars) + number) * _LINE), line, colour=_DIM)
+        _write(draw, (_MARGIN, bottom + (len(bars) + number) * _LINE), line, color=_DIM)
     return np.asarray(canvas)
 
 
@@ -105,7 +105,7 @@ def in_rows(tiles: Sequence[Tile], columns: int | None = None) -> list[Sequence[
 
 
 def with_strip(picture: Picture, bar: Bar, lines: Sequence[str]) -> Picture:
-    """A picture with a strip below it that holds a colour bar and lines of text, cut short where they do not fit.
+    """A picture with a strip below it that holds a color bar and lines of text, cut short where they do not fit.
 
     Pictures of one size stay so, whatever the texts; narrow ones are enlarged by whole pixels.
     """
@@ -117,7 +117,7 @@ def with_strip(picture: Picture, bar: Bar, lines: Sequence[str]) -> Picture:
     _draw_bar(canvas, draw, bar, height + _GAP // 2, left=_GAP)
     for number, line in enumerate(lines, start=1):
         shown = shortened(line, _SIZE, width - 2 * _GAP)
-        _write(draw, (_GAP, height + _GAP // 2 + number * _LINE), shown, colour=_DIM)
+        _write(draw, (_GAP, height + _GAP // 2 + number * _LINE), shown, color=_DIM)
     return np.asarray(canvas)
 
 
@@ -136,15 +136,15 @@ def with_words(picture: Picture, words: str) -> Picture:
 def _draw_bar(canvas: Image.Image, draw: ImageDraw.ImageDraw, bar: Bar, y: int, left: int = _MARGIN) -> None:
     width, height = _BAR
     shares = np.linspace(-1 if bar.signed else 0, 1, width, dtype=np.float32)
-    strip = coloured(np.tile(shares, (height, 1)), bar.colormap, signed=bar.signed)
-    _write(draw, (left, y), bar.low, colour=_DIM)
+    strip = colored(np.tile(shares, (height, 1)), bar.colormap, signed=bar.signed)
+    _write(draw, (left, y), bar.low, color=_DIM)
     x = left + width_of(bar.low, _SIZE) + _GAP
     canvas.paste(Image.fromarray(strip), (x, y + 4))
-    _write(draw, (x + width + _GAP, y), bar.high, colour=_DIM)
+    _write(draw, (x + width + _GAP, y), bar.high, color=_DIM)
 
 
 def _write(
-    draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, *, size: int = _SIZE, colour: str = _TEXT
+    draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, *, size: int = _SIZE, color: str = _TEXT
 ) -> None:
     drawn, font = lettered(text, size)
-    draw.text(place, drawn, fill=colour, font=font)
+    draw.text(place, drawn, fill=color, font=font)

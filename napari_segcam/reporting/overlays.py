@@ -8,14 +8,14 @@ import numpy as np
 
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explanation import Heatmap
-from napari_segcam.reporting.figures import Mask, Picture, coloured, fitted, with_heat, with_mask, with_outline
+from napari_segcam.reporting.figures import Mask, Picture, colored, fitted, with_heat, with_mask, with_outline
+from napari_segcam.reporting.heat_scale import HeatScale, in_short, own_scale, scaled
 from napari_segcam.reporting.layout import Bar, Tile, lay_out, with_words
-from napari_segcam.reporting.look import Look
-from napari_segcam.reporting.scale import Scale, in_short, own_scale, scaled
+from napari_segcam.reporting.overlay_style import OverlayStyle
 
 RESEARCH_ONLY = "Research use only – not for diagnostic use."
 OWN_SCALE = (
-    "Each map is coloured from its own lowest to its own highest value, which stand above it: brightness cannot be "
+    "Each map is colored from its own lowest to its own highest value, which stand above it: brightness cannot be "
     "compared between maps."
 )
 _UNSEEN = 32
@@ -26,10 +26,10 @@ def overlay(
     picture: Picture,
     heatmap: Heatmap,
     mask: Mask,
-    look: Look,
+    look: OverlayStyle,
     *,
-    scale: Scale | None = None,
-    colours: Sequence[str] = (),
+    scale: HeatScale | None = None,
+    colors: Sequence[str] = (),
 ) -> Picture:
     """One picture of a heatmap.
 
@@ -40,34 +40,34 @@ def overlay(
         mask: as ``Explanation.drawn``.
         look: its colormap and opacity.
         scale: that several maps share; by default the map's own.
-        colours: ``#rrggbb`` of the labels 1, 2, …
+        colors: ``#rrggbb`` of the labels 1, 2, …
     """
     if kind == "side-by-side":
-        return _side_by_side(picture, heatmap, mask, look, scale, colours)
+        return _side_by_side(picture, heatmap, mask, look, scale, colors)
     heated = with_heat(picture, scaled(heatmap, scale), look.colormap, look.opacity, signed=heatmap.signed)
-    return with_outline(heated, mask, colours) if kind == "contour" else heated
+    return with_outline(heated, mask, colors) if kind == "contour" else heated
 
 
 def _side_by_side(
     picture: Picture,
     heatmap: Heatmap,
     mask: Mask,
-    look: Look,
-    scale: Scale | None,
-    colours: Sequence[str],
+    look: OverlayStyle,
+    scale: HeatScale | None,
+    colors: Sequence[str],
 ) -> Picture:
     heat = np.full_like(picture, _UNSEEN)
     seen = heatmap.geometry.window
-    heat[seen] = coloured(scaled(heatmap, scale), look.colormap, signed=heatmap.signed)[seen]
+    heat[seen] = colored(scaled(heatmap, scale), look.colormap, signed=heatmap.signed)[seen]
     pixel_aspect = heatmap.geometry.pixel_aspect
-    shown = fitted(with_outline(heat, mask, colours), pixel_aspect=pixel_aspect)
+    shown = fitted(with_outline(heat, mask, colors), pixel_aspect=pixel_aspect)
     if heatmap.reason is not None:
-        without_heat = fitted(with_outline(picture, mask, colours), pixel_aspect=pixel_aspect)
+        without_heat = fitted(with_outline(picture, mask, colors), pixel_aspect=pixel_aspect)
         shown = with_words(without_heat, empty_words(heatmap.reason))
     tiles = [
         Tile("frame", fitted(picture, pixel_aspect=pixel_aspect)),
         Tile(heatmap.stage.name, shown, f"stride {heatmap.stage.stride}"),
-        Tile("mask", fitted(with_mask(picture, mask, colours), pixel_aspect=pixel_aspect)),
+        Tile("mask", fitted(with_mask(picture, mask, colors), pixel_aspect=pixel_aspect)),
     ]
     meaning = "all frames" if scale else "this map's lowest to its highest value"
     bar = bar_of(look, scale or own_scale(heatmap), meaning, signed=heatmap.signed)
@@ -79,6 +79,6 @@ def empty_words(reason: Reason) -> str:
     return f"Empty: {reason.value}."
 
 
-def bar_of(look: Look, scale: Scale, meaning: str, *, signed: bool) -> Bar:
-    """The colour bar of a scale, with what it means behind its upper end."""
+def bar_of(look: OverlayStyle, scale: HeatScale, meaning: str, *, signed: bool) -> Bar:
+    """The color bar of a scale, with what it means behind its upper end."""
     return Bar(look.colormap, in_short(scale.low), f"{in_short(scale.high)} ({meaning})", signed)

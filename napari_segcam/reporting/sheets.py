@@ -9,19 +9,19 @@ import numpy as np
 from napari_segcam.explanation.explanation import Explanation, Heatmap
 from napari_segcam.explanation.stage_maps import find_method
 from napari_segcam.reporting.correction import Correction, outlined
-from napari_segcam.reporting.figures import Picture, correction_colours, fitted, with_heat, with_mask, with_outline
+from napari_segcam.reporting.figures import Picture, correction_colors, fitted, with_heat, with_mask, with_outline
+from napari_segcam.reporting.heat_scale import own_scale
 from napari_segcam.reporting.layout import Bar, Tile, in_rows, lay_out, with_words
-from napari_segcam.reporting.look import Look
+from napari_segcam.reporting.overlay_style import OverlayStyle
 from napari_segcam.reporting.overlays import OWN_SCALE, RESEARCH_ONLY, empty_words
-from napari_segcam.reporting.scale import own_scale
 
-_DEFAULT_LOOK = Look()
+_DEFAULT_LOOK = OverlayStyle()
 
 
 def explanation_sheet(
     picture: Picture,
     explanation: Explanation,
-    look: Look = _DEFAULT_LOOK,
+    look: OverlayStyle = _DEFAULT_LOOK,
     *,
     title: str = "",
     correction: Correction | None = None,
@@ -52,7 +52,7 @@ def explanation_sheet(
 def comparison_sheet(
     picture: Picture,
     explanations: Sequence[Explanation],
-    look: Look = _DEFAULT_LOOK,
+    look: OverlayStyle = _DEFAULT_LOOK,
     *,
     title: str = "",
     correction: Correction | None = None,
@@ -94,36 +94,36 @@ def class_of(explanation: Explanation) -> str:
     return explanation.class_names[explanation.target.class_index or 0]
 
 
-def class_colours_of(explanation: Explanation) -> tuple[str, ...]:
+def class_colors_of(explanation: Explanation) -> tuple[str, ...]:
     """``#rrggbb`` for the labels 1, 2, … that are drawn, as the model card gives them; empty where it gives none."""
-    given = tuple(explanation.provenance.get("model_card", {}).get("class_colours") or ())
+    given = tuple(explanation.provenance.get("model_card", {}).get("class_colors") or ())
     return given[1:] if explanation.has_background else given  # the background is not drawn
 
 
-def outline_colours(explanation: Explanation, correction: Correction | None) -> tuple[str, ...]:
+def outline_colors(explanation: Explanation, correction: Correction | None) -> tuple[str, ...]:
     """``#rrggbb`` for the labels 1, 2, … of the mask that is outlined."""
-    colours = class_colours_of(explanation)
+    colors = class_colors_of(explanation)
     if correction is None or not correction.is_explained:
-        return colours
-    return correction_colours(colours, int(correction.labels.max()))
+        return colors
+    return correction_colors(colors, int(correction.labels.max()))
 
 
 def _input_tiles(picture: Picture, explanation: Explanation, correction: Correction | None) -> list[Tile]:
     pixel_aspect = explanation.segmentation.geometry.pixel_aspect
     tiles = [Tile("frame", fitted(picture, pixel_aspect=pixel_aspect))]
     if explanation.no_mask is None:
-        found = with_mask(picture, explanation.drawn, class_colours_of(explanation))
+        found = with_mask(picture, explanation.drawn, class_colors_of(explanation))
         share = np.count_nonzero(explanation.found) / explanation.mask.size
         extent = f"{share:.1%} of the frame" if share else "not found"
         name = "mask" if correction is None else "predicted mask"
         tiles.append(Tile(name, fitted(found, pixel_aspect=pixel_aspect), f"{class_of(explanation)}: {extent}"))
     if correction is not None:
-        colours = correction_colours(class_colours_of(explanation), int(correction.labels.max()))
+        colors = correction_colors(class_colors_of(explanation), int(correction.labels.max()))
         share = np.count_nonzero(correction.labels) / correction.labels.size
         tiles.append(
             Tile(
                 "reader's correction",
-                fitted(with_mask(picture, correction.labels, colours), pixel_aspect=pixel_aspect),
+                fitted(with_mask(picture, correction.labels, colors), pixel_aspect=pixel_aspect),
                 f"{share:.1%} of the frame, {'explained' if correction.is_explained else 'not explained'}",
             )
         )
@@ -135,25 +135,25 @@ def _stage_tile(
     picture: Picture,
     explanation: Explanation,
     heatmap: Heatmap,
-    look: Look,
+    look: OverlayStyle,
     correction: Correction | None,
 ) -> Tile:
-    mask, colours = outlined(explanation, correction), outline_colours(explanation, correction)
+    mask, colors = outlined(explanation, correction), outline_colors(explanation, correction)
     pixel_aspect = heatmap.geometry.pixel_aspect
     if heatmap.reason is not None:
-        shown = fitted(with_outline(picture, mask, colours), pixel_aspect=pixel_aspect)
+        shown = fitted(with_outline(picture, mask, colors), pixel_aspect=pixel_aspect)
         return Tile(caption, with_words(shown, empty_words(heatmap.reason)), "empty")
     heated = with_heat(picture, heatmap.on_frame(), look.colormap, look.opacity, signed=heatmap.signed)
-    shown = fitted(with_outline(heated, mask, colours), pixel_aspect=pixel_aspect)
+    shown = fitted(with_outline(heated, mask, colors), pixel_aspect=pixel_aspect)
     return Tile(caption, shown, str(own_scale(heatmap)))
 
 
-def _bars(explanations: Iterable[Explanation], look: Look) -> list[Bar]:
-    """A colour bar for the maps that have one sign, another for those that have two."""
+def _bars(explanations: Iterable[Explanation], look: OverlayStyle) -> list[Bar]:
+    """A color bar for the maps that have one sign, another for those that have two."""
     signs = {heatmap.signed for one in explanations for heatmap in one.heatmaps.values() if heatmap.reason is None}
     bars = {
         False: Bar(look.colormap, "least heat of a map", "most"),
-        True: Bar(look.colormap, "against the class", "for it (signed methods; no colour: neither)", signed=True),
+        True: Bar(look.colormap, "against the class", "for it (signed methods; no color: neither)", signed=True),
     }
     return [bars[sign] for sign in sorted(signs)]
 
@@ -163,7 +163,7 @@ def _facts(explanation: Explanation) -> list[str]:
     described = explanation.provenance
     checkpoint, sha256 = described.get("checkpoint"), described.get("sha256") or ""
     network = f"{checkpoint} ({described.get('architecture')}{', SHA-256 ' + sha256[:12] if sha256 else ''})"
-    target = explanation.target.described()
+    target = explanation.target.as_dict()
     facts = [f"Explained: {target['score']} {target['region']!r}. Network: {network}."]
     if explanation.no_mask is not None:
         likelihood = explanation.class_probabilities[class_of(explanation)]

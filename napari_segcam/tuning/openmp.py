@@ -26,7 +26,7 @@ def keep_threads_awake() -> None:
 
 
 @contextmanager
-def unasked() -> Iterator[None]:
+def passive_waiting() -> Iterator[None]:
     """Meanwhile have the environment as if nothing had been asked of it, for what shares the processor."""
     asked = os.environ.get("GOMP_SPINCOUNT") == _SPINS
     if asked:

@@ -14,7 +14,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QWidget
 
 from napari_segcam.viewer.comparison.stage_grid import StageGrid
-from napari_segcam.viewer.layers.hide_overlays import BareSpeckle
+from napari_segcam.viewer.layers.hide_overlays import HideOverlays
 from napari_segcam.viewer.napari_internals.canvas import canvas_of
 from napari_segcam.viewer.review.finding_stepper import step_finding
 from napari_segcam.viewer.review.stage_stepper import step_stage, toggle_outline, toggle_scale
@@ -30,7 +30,7 @@ class ReviewKeys:
 
     def __init__(self, session: ReviewSession) -> None:
         self._session = weakref.ref(session)
-        self.bare_speckle: BareSpeckle = BareSpeckle(session.viewer)
+        self.hide_overlays: HideOverlays = HideOverlays(session.viewer)
         self.stage_grid: StageGrid = StageGrid()
 
     @property
@@ -67,8 +67,8 @@ KEYS = (
     Key(
         "H",
         "Hold: the bare speckle, without mask and heatmaps",
-        lambda keys: keys.bare_speckle.hold(),
-        lambda keys: keys.bare_speckle.release(),
+        lambda keys: keys.hide_overlays.hold(),
+        lambda keys: keys.hide_overlays.release(),
     ),
     Key("W", "Scale the heat to each frame, or to the whole clip", lambda keys: toggle_scale(keys.session)),
     Key("U", "Show the mask as an outline, or filled", lambda keys: toggle_outline(keys.session)),

@@ -83,7 +83,7 @@ def _is_ours(path: Path) -> bool:
 def layer_data(cine: Cine) -> tuple[Any, dict[str, Any], str]:
     """A cine as napari layer data: ``(Y, X[, 3])`` numpy for one frame, ``(T, Y, X[, 3])`` dask for several.
 
-    Where the spacing is known the layer lies in millimetres, with a step of 1 from frame to frame; otherwise napari's
+    Where the spacing is known the layer lies in millimeters, with a step of 1 from frame to frame; otherwise napari's
     own pixel units and scale 1 stay.
     """
     axes = ("y", "x") if len(cine) == 1 else ("z" if cine.are_slices else "t", "y", "x")

@@ -29,14 +29,14 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.evidence.attention import finite_row
 from napari_segcam.files import as_cell, from_cell, json_bytes, safe_name
 from napari_segcam.imaging.opening import open_cine
-from napari_segcam.reporting.report.run import read_run
+from napari_segcam.reporting.report.finished_run import read_run
 
-WISHES = sc.Wishes(stages=["encoder_5"])
+OPTIONS = sc.ExplainOptions(stages=["encoder_5"])
 
 
 def run(network: sc.Network, source: Path, out: Path, **more: Any) -> dict[str, str]:
     """The errors of a run by image, '' where there is none."""
-    return {result.image: result.error for result in sc.run_batch(source, out, network, WISHES, **more)}
+    return {result.image: result.error for result in sc.run_batch(source, out, network, OPTIONS, **more)}
 
 
 @pytest.mark.parametrize("make", ["fifo", "socket", "loop", "loop of folders", "dangling", "device"])
@@ -129,7 +129,7 @@ def test_odd_names_are_kept_and_never_computed(network: sc.Network, tmp_path: Pa
     cells = [row["image"] for row in rows_in(out)] + list(errors_in(out))
     assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
     assert {from_cell(cell) for cell in cells} == printed
-    again = list(sc.run_batch(folder, out, network, WISHES, outputs=outputs))
+    again = list(sc.run_batch(folder, out, network, OPTIONS, outputs=outputs))
     assert [result.image for result in again if not result.earlier] == ["=bad.png"]
     assert [failure.name for failure in read_run(out).failures] == ["=bad.png"]
 
@@ -207,7 +207,7 @@ def test_what_changes_while_it_is_read_is_not_believed(
 
 def test_a_run_folder_that_goes_is_told(network: sc.Network, images: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    results = sc.run_batch(images, out, network, WISHES)
+    results = sc.run_batch(images, out, network, OPTIONS)
     next(results)
     shutil.rmtree(out)
     with pytest.raises(SegcamError, match="was removed while the batch was at work"):
@@ -218,12 +218,12 @@ def test_a_run_folder_that_goes_is_told(network: sc.Network, images: Path, tmp_p
 
 def test_a_result_that_goes_is_told(network: sc.Network, images: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    results = sc.run_batch(images, out, network, WISHES)
+    results = sc.run_batch(images, out, network, OPTIONS)
     shutil.rmtree(next(results).folder)
     with pytest.raises(SegcamError, match=r"1 results were removed .* image_0\.png"):
         list(results)
     assert len(rows_in(out)) == 2
-    again = list(sc.run_batch(images, out, network, WISHES))
+    again = list(sc.run_batch(images, out, network, OPTIONS))
     assert [result.image for result in again if not result.earlier] == ["image_0.png"]
 
 
@@ -237,7 +237,7 @@ def test_a_damaged_record_is_made_again(content: bytes, network: sc.Network, ima
 
 
 def test_an_image_that_has_gone_does_not_stop_what_is_begun(network: sc.Network, images: Path, tmp_path: Path) -> None:
-    batch = sc.Batch(images, tmp_path / "run", network, WISHES)
+    batch = sc.Batch(images, tmp_path / "run", network, OPTIONS)
     list(batch)
     image = replace(batch.images[0], path=images / "gone.png")
     assert not RunFolder(tmp_path / "run").done(image)
@@ -266,8 +266,8 @@ def test_the_main_process_is_killed_and_its_workers_end_with_it(checkpoint: Path
     _, alive = psutil.wait_procs(workers, timeout=120)
     assert not alive
     network = sc.load_network(checkpoint, "cpu")
-    list(sc.run_batch(images, tmp_path / "run", network, WISHES, threads=1))
-    list(sc.run_batch(images, tmp_path / "unbroken", network, WISHES, threads=1))
+    list(sc.run_batch(images, tmp_path / "run", network, OPTIONS, threads=1))
+    list(sc.run_batch(images, tmp_path / "unbroken", network, OPTIONS, threads=1))
     assert all_files(tmp_path / "run") == all_files(tmp_path / "unbroken")
 
 

@@ -18,16 +18,16 @@ from batches import all_files, write_checkpoint, write_images
 
 import napari_segcam as sc
 from napari_segcam.batch.cluster import Cluster
+from napari_segcam.batch.image_job import ImageJob, do
 from napari_segcam.batch.image_processing import Outputs
 from napari_segcam.batch.images import images_of
-from napari_segcam.batch.job import Job, do
-from napari_segcam.batch.model import described, versions
+from napari_segcam.batch.model import network_record, versions
 from napari_segcam.network.source import ModelSource
 
 distributed = pytest.importorskip("distributed")
 psutil = pytest.importorskip("psutil")  # which distributed needs
 
-WISHES = sc.Wishes(stages=["encoder_5", "decoder_last"])
+OPTIONS = sc.ExplainOptions(stages=["encoder_5", "decoder_last"])
 COUNT = 8
 
 
@@ -47,7 +47,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def alone(checkpoint: Path, images: Path) -> dict[str, bytes]:
     """The files of a run in this process; three threads sum in another order than one or two."""
-    list(sc.run_batch(images / "data", images / "alone", source(checkpoint), WISHES, threads=3, **more(images)))
+    list(sc.run_batch(images / "data", images / "alone", source(checkpoint), OPTIONS, threads=3, **more(images)))
     return all_files(images / "alone")
 
 
@@ -80,7 +80,7 @@ def test_two_workers_one_of_them_killed_give_the_same_bits(
     killer.start()
     results = []
     for result in sc.run_batch(
-        images / "data", tmp_path / "run", source(checkpoint), WISHES, threads=3, cluster=Cluster(2), **more(images)
+        images / "data", tmp_path / "run", source(checkpoint), OPTIONS, threads=3, cluster=Cluster(2), **more(images)
     ):
         results.append(result)
         begun.set()
@@ -96,7 +96,9 @@ def test_workers_leave_the_processor_to_each_other_while_they_wait(
     checkpoint: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GOMP_SPINCOUNT", "20000000")  # as the command has it for its own threads
-    run = sc.run_batch(images / "data", tmp_path / "run", source(checkpoint), WISHES, num_samples=2, cluster=Cluster(1))
+    run = sc.run_batch(
+        images / "data", tmp_path / "run", source(checkpoint), OPTIONS, num_samples=2, cluster=Cluster(1)
+    )
     with closing(run):
         next(run)
         environments = [worker.environ() for worker in worker_processes()]
@@ -132,14 +134,14 @@ def test_a_scheduler_of_ones_own_gives_the_same_bits(
     cluster = Cluster(scheduler=scheduler)
     relative = ModelSource(os.path.relpath(checkpoint), device="cpu")
     given = {"truth": Path("masks"), "outputs": Outputs(overlays=True)}
-    list(sc.run_batch("data", tmp_path / "run", relative, WISHES, threads=3, cluster=cluster, **given))  # type: ignore[arg-type]
+    list(sc.run_batch("data", tmp_path / "run", relative, OPTIONS, threads=3, cluster=cluster, **given))  # type: ignore[arg-type]
     assert all_files(tmp_path / "run") == alone
 
 
 def test_leaving_early_stops_and_the_rest_follows(
     scheduler: str, checkpoint: Path, images: Path, alone: dict[str, bytes], tmp_path: Path
 ) -> None:
-    given = (images / "data", tmp_path / "run", source(checkpoint), WISHES)
+    given = (images / "data", tmp_path / "run", source(checkpoint), OPTIONS)
     for _ in sc.run_batch(*given, threads=3, cluster=Cluster(scheduler=scheduler), **more(images)):
         break
     assert 0 < len(list((tmp_path / "run" / "images").iterdir())) < COUNT
@@ -153,7 +155,7 @@ def test_cancelling_ends_the_waiting(scheduler: str, checkpoint: Path, images: P
         images / "data",
         tmp_path / "run",
         source(checkpoint),
-        sc.Wishes(("scorecam",), ["encoder_5"]),  # minutes
+        sc.ExplainOptions(("scorecam",), ["encoder_5"]),  # minutes
         cluster=Cluster(scheduler=scheduler),
         num_samples=1,
         cancelled=lambda: time.monotonic() > start + 1,
@@ -188,7 +190,9 @@ def test_who_has_not_the_keys_of_a_run_gets_no_answer(checkpoint: Path, images: 
     for context in (other_keys, no_keys):
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     before = listening()
-    run = sc.run_batch(images / "data", tmp_path / "run", source(checkpoint), WISHES, num_samples=3, cluster=Cluster(1))
+    run = sc.run_batch(
+        images / "data", tmp_path / "run", source(checkpoint), OPTIONS, num_samples=3, cluster=Cluster(1)
+    )
     with closing(run):
         next(run)
         ports = listening() - before
@@ -217,13 +221,13 @@ def test_what_does_not_go_is_said(checkpoint: Path, images: Path, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("changed", "said"),
-    [({"versions": {"torch": "1.0"}}, "install the same"), ({"described": {"sha256": "0"}}, "another network")],
+    [({"versions": {"torch": "1.0"}}, "install the same"), ({"network_record": {"sha256": "0"}}, "another network")],
 )
 def test_a_worker_that_is_not_alike_is_refused(
     checkpoint: Path, images: Path, changed: dict[str, dict[str, str]], said: str
 ) -> None:
     model = source(checkpoint)
-    alike = {"described": described(model.load()), "versions": versions()}
-    job = Job(model, WISHES, Outputs(), None, 1, **(alike | changed))
+    alike = {"network_record": network_record(model.load()), "versions": versions()}
+    job = ImageJob(model, OPTIONS, Outputs(), None, 1, **(alike | changed))
     with pytest.raises(sc.SegcamError, match=said):
         do(job, images_of(images / "data")[0])

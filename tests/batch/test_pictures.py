@@ -61,7 +61,7 @@ def test_an_outlier_does_not_dim_the_rest() -> None:
 
 
 @pytest.mark.parametrize("signed", [False, True])
-def test_the_colours_are_those_of_the_other_pictures(signed: bool) -> None:
+def test_the_colors_are_those_of_the_other_pictures(signed: bool) -> None:
     picture = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
     heat = np.linspace(-1 if signed else 0, 1, 96 * 128, dtype=np.float32).reshape(96, 128)
     drawn = np.asarray(_heated(Image.fromarray(picture), heat, signed=signed)).astype(int)

@@ -44,7 +44,7 @@ def test_nifti_images_and_masks_go_together(network: sc.Network, tmp_path: Path)
     assert [image.name for image in images] == ["p1_2CH/p1_2CH.nii.gz", "p2_2CH/p2_2CH.nii.gz"]
     paired = with_truths(images, data)
     assert [image.truth_name for image in paired] == ["p1_2CH/p1_2CH_gt.nii.gz", "p2_2CH/p2_2CH_gt.nii.gz"]
-    results = list(sc.run_batch(data, tmp_path / "run", network, sc.Wishes(), truth=data))
+    results = list(sc.run_batch(data, tmp_path / "run", network, sc.ExplainOptions(), truth=data))
     assert [(result.image, result.error) for result in results] == [(image.name, "") for image in images]
     assert all(row["truth_pixels"] == 600 for result in results for row in result.rows)
 
@@ -52,9 +52,9 @@ def test_nifti_images_and_masks_go_together(network: sc.Network, tmp_path: Path)
 def test_a_list_names_what_is_meant_of_a_file(network: sc.Network, tmp_path: Path) -> None:
     np.savez(tmp_path / "case.npz", images=FRAMES.transpose(2, 0, 1), masks=MASKS)
     (tmp_path / "list.csv").write_text("image,truth\ncase.npz::images::XTY,case.npz::masks\ncase.npz,\n")
-    named, _ = sc.run_batch(tmp_path / "list.csv", tmp_path / "run", network, sc.Wishes())
+    named, _ = sc.run_batch(tmp_path / "list.csv", tmp_path / "run", network, sc.ExplainOptions())
     assert named.error == ""
     assert {row["truth_pixels"] for row in named.rows} == {600}
     assert "case.npz::images" in errors_in(tmp_path / "run")["case.npz"]
-    again, _ = sc.run_batch(tmp_path / "list.csv", tmp_path / "run", network, sc.Wishes())
+    again, _ = sc.run_batch(tmp_path / "list.csv", tmp_path / "run", network, sc.ExplainOptions())
     assert again.earlier

@@ -24,13 +24,13 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.source import ModelSource
 
-WISHES = sc.Wishes(stages=["encoder_5"])
+OPTIONS = sc.ExplainOptions(stages=["encoder_5"])
 
 
 def run(network: sc.Network, images: Path, out: Path) -> list[str]:
     """The images that were examined now, and not before."""
     outputs = Outputs(overlays=True)
-    results = sc.run_batch(images, out, network, WISHES, truth=images.parent / "masks", outputs=outputs)
+    results = sc.run_batch(images, out, network, OPTIONS, truth=images.parent / "masks", outputs=outputs)
     return [result.image for result in results if not result.earlier]
 
 
@@ -94,7 +94,7 @@ def test_a_command_that_is_killed_goes_on_to_the_same_end(checkpoint: Path, tmp_
     process.wait()
     assert not (tmp_path / "run" / "results.csv").exists()
     for out in ("run", "unbroken"):
-        list(sc.run_batch(images, tmp_path / out, sc.load_network(checkpoint, "cpu"), WISHES, threads=1))
+        list(sc.run_batch(images, tmp_path / out, sc.load_network(checkpoint, "cpu"), OPTIONS, threads=1))
     assert all_files(tmp_path / "run") == all_files(tmp_path / "unbroken")
 
 
@@ -142,10 +142,10 @@ def test_a_killed_process_leaves_no_lock(network: sc.Network, images: Path, tmp_
 
 
 def test_what_is_done_is_given_again_and_not_done_again(network: sc.Network, images: Path, tmp_path: Path) -> None:
-    results = sc.run_batch(images, tmp_path / "run", network, WISHES)
+    results = sc.run_batch(images, tmp_path / "run", network, OPTIONS)
     first = next(results)
     results.close()
-    again = list(sc.run_batch(images, tmp_path / "run", network, WISHES))
+    again = list(sc.run_batch(images, tmp_path / "run", network, OPTIONS))
     assert [result.earlier for result in again] == [True, False, False]
     assert again[0].rows == first.rows
     assert len({row["image"] for row in rows_in(tmp_path / "run")}) == 3
@@ -194,22 +194,22 @@ def test_a_damaged_or_missing_result_is_made_again(network: sc.Network, images: 
 
 
 def test_a_value_range_is_kept_for_the_run(network: sc.Network, images: Path, tmp_path: Path) -> None:
-    wishes = sc.Wishes(stages=["encoder_5"], value_range=(0.0, 100.0))
-    first = list(sc.run_batch(images, tmp_path / "run", network, wishes))
+    options = sc.ExplainOptions(stages=["encoder_5"], value_range=(0.0, 100.0))
+    first = list(sc.run_batch(images, tmp_path / "run", network, options))
     record = json.loads((first[0].folder / "record.json").read_text())
     assert (record["value_range"], record["value_range_from"]) == ([0, 100], "what was set")
-    assert all(result.earlier for result in sc.run_batch(images, tmp_path / "run", network, wishes))
+    assert all(result.earlier for result in sc.run_batch(images, tmp_path / "run", network, options))
     with pytest.raises(sc.SegcamError, match="value range was"):
-        sc.run_batch(images, tmp_path / "run", network, WISHES)
+        sc.run_batch(images, tmp_path / "run", network, OPTIONS)
     with pytest.raises(sc.SegcamError, match="white must be more than black"):
-        sc.run_batch(images, tmp_path / "other", network, sc.Wishes(value_range=(5.0, 5.0)))
+        sc.run_batch(images, tmp_path / "other", network, sc.ExplainOptions(value_range=(5.0, 5.0)))
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"wishes": sc.Wishes(("layercam",), ["encoder_5"])}, "methods was gradcam, now layercam"),
-        ({"wishes": sc.Wishes(stages=["encoder_4"])}, "stages was encoder_5, now encoder_4"),
+        ({"options": sc.ExplainOptions(("layercam",), ["encoder_5"])}, "methods was gradcam, now layercam"),
+        ({"options": sc.ExplainOptions(stages=["encoder_4"])}, "stages was encoder_5, now encoder_4"),
         ({"truth": "masks"}, "its images or their true masks are others"),
         ({"num_samples": 2}, "num samples was none, now 2"),
         ({"outputs": Outputs(overlays=True)}, "overlays was False, now True"),
@@ -219,9 +219,9 @@ def test_a_value_range_is_kept_for_the_run(network: sc.Network, images: Path, tm
 def test_another_option_is_refused(
     network: sc.Network, images: Path, tmp_path: Path, given: dict[str, object], said: str
 ) -> None:
-    list(sc.run_batch(images, tmp_path / "run", network, WISHES, threads=1))
+    list(sc.run_batch(images, tmp_path / "run", network, OPTIONS, threads=1))
     before = all_files(tmp_path / "run")
-    arguments = {"wishes": WISHES} | {
+    arguments = {"options": OPTIONS} | {
         key: tmp_path / value if key == "truth" else value for key, value in given.items()
     }  # type: ignore[operator]
     with pytest.raises(sc.SegcamError, match=said) as refused:
@@ -233,19 +233,21 @@ def test_another_option_is_refused(
 def test_another_model_card_image_or_version_is_refused(
     network: sc.Network, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    list(sc.run_batch(images, tmp_path / "run", network, WISHES))
+    list(sc.run_batch(images, tmp_path / "run", network, OPTIONS))
     other = sc.load_network(write_checkpoint(tmp_path / "other.pth", seed=1), "cpu")
     with pytest.raises(sc.SegcamError, match="its model is another one"):
-        sc.run_batch(images, tmp_path / "run", other, WISHES)
+        sc.run_batch(images, tmp_path / "run", other, OPTIONS)
     with pytest.raises(sc.SegcamError, match=r"threshold was 0\.5, now 0\.4"):
-        sc.run_batch(images, tmp_path / "run", sc.Network.from_module(network.module, ModelCard(threshold=0.4)), WISHES)
+        sc.run_batch(
+            images, tmp_path / "run", sc.Network.from_module(network.module, ModelCard(threshold=0.4)), OPTIONS
+        )
     write_images(tmp_path / "data", 4)
     with pytest.raises(sc.SegcamError, match="its images or their true masks are others"):
-        sc.run_batch(images, tmp_path / "run", network, WISHES)
+        sc.run_batch(images, tmp_path / "run", network, OPTIONS)
     (images / "image_3.png").unlink()
     monkeypatch.setattr("napari_segcam.batch.run_folder.FORMAT", 2)
     with pytest.raises(sc.SegcamError, match="format was 1, now 2"):
-        sc.run_batch(images, tmp_path / "run", network, WISHES)
+        sc.run_batch(images, tmp_path / "run", network, OPTIONS)
 
 
 def test_a_network_without_a_file_is_known_by_its_weights(images: Path, tmp_path: Path) -> None:
@@ -253,19 +255,19 @@ def test_a_network_without_a_file_is_known_by_its_weights(images: Path, tmp_path
     for seed in (0, 1):
         torch.manual_seed(seed)
         networks.append(sc.Network.from_module(torch.nn.Conv2d(3, 1, 3, padding=1), device="cpu"))
-    wishes = sc.Wishes(stages=[])
-    list(sc.run_batch(images, tmp_path / "run", networks[0], wishes))
-    sc.run_batch(images, tmp_path / "run", networks[0], wishes).close()
+    options = sc.ExplainOptions(stages=[])
+    list(sc.run_batch(images, tmp_path / "run", networks[0], options))
+    sc.run_batch(images, tmp_path / "run", networks[0], options).close()
     with pytest.raises(sc.SegcamError, match="its model is another one"):
-        sc.run_batch(images, tmp_path / "run", networks[1], wishes)
+        sc.run_batch(images, tmp_path / "run", networks[1], options)
 
 
 def test_a_run_that_cannot_be_read_is_not_written_over(network: sc.Network, images: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text("[")
     with pytest.raises(sc.SegcamError, match=r"run\.json cannot be read"):
-        sc.run_batch(images, tmp_path / "run", network, WISHES)
+        sc.run_batch(images, tmp_path / "run", network, OPTIONS)
     (tmp_path / "file").touch()
     with pytest.raises(sc.SegcamError, match="is a file: the results need a folder"):
-        sc.run_batch(images, tmp_path / "file", network, WISHES)
+        sc.run_batch(images, tmp_path / "file", network, OPTIONS)
     assert records_in(tmp_path / "run") == []

@@ -25,7 +25,7 @@ from napari_segcam.network.model_card import ModelCard
 
 def test_the_figures_are_those_of_the_explainer(network: sc.Network, images: Path, tmp_path: Path) -> None:
     run, truth = tmp_path / "run", tmp_path / "masks"
-    results = list(sc.run_batch(images, run, network, sc.Wishes(("gradcam", "layercam")), truth=truth))
+    results = list(sc.run_batch(images, run, network, sc.ExplainOptions(("gradcam", "layercam")), truth=truth))
     assert [result.image for result in results] == ["image_0.png", "image_1.png", "image_2.png"]
     explainer = sc.Explainer(network, "layercam", "main")
     explanation = explainer(sc.open_cine(images / "image_2.png")[0])
@@ -52,11 +52,11 @@ def test_classes_share_a_forward_pass_and_have_the_figures_of_each_alone(
     passes = []
     forward = Runner.forward
     monkeypatch.setattr(Runner, "forward", lambda self, x: passes.append(1) or forward(self, x))
-    wishes = sc.Wishes(("gradcam", "hirescam"), classes=("1", "2"), region=region)
-    (together, *_), count = list(sc.run_batch(images, tmp_path / "both", network, wishes)), len(passes)
+    options = sc.ExplainOptions(("gradcam", "hirescam"), classes=("1", "2"), region=region)
+    (together, *_), count = list(sc.run_batch(images, tmp_path / "both", network, options)), len(passes)
     assert count == 2 * 3, "one for each method and image"
     for index in ("1", "2"):
-        (alone, *_) = sc.run_batch(images, tmp_path / index, network, replace(wishes, classes=(index,)))
+        (alone, *_) = sc.run_batch(images, tmp_path / index, network, replace(options, classes=(index,)))
         name = network.class_names[int(index)]
         assert alone.rows == [row for row in together.rows if row["class"] == name]
     assert list(dict.fromkeys((row["method"], row["class"]) for row in together.rows)) == [
@@ -122,9 +122,9 @@ def test_a_cine_has_rows_for_each_frame_and_truth_for_each(network: sc.Network, 
     for folder, pages in (("data", frames), ("masks", masks)):
         (tmp_path / folder).mkdir()
         tifffile.imwrite(tmp_path / folder / "sweep.tif", pages, photometric="minisblack")
-    wishes = sc.Wishes(stages=["encoder_last"])
+    options = sc.ExplainOptions(stages=["encoder_last"])
     (result,) = sc.run_batch(
-        tmp_path / "data", tmp_path / "run", network, wishes, truth=tmp_path / "masks", outputs=Outputs(overlays=True)
+        tmp_path / "data", tmp_path / "run", network, options, truth=tmp_path / "masks", outputs=Outputs(overlays=True)
     )
     assert [(row["frame"], row["truth_pixels"]) for row in result.rows] == [(0, 640), (1, 1280), (2, 1920)]
     (record,) = records_in(tmp_path / "run")
@@ -133,13 +133,13 @@ def test_a_cine_has_rows_for_each_frame_and_truth_for_each(network: sc.Network, 
 
 
 def test_overlays_have_a_folder_for_what_there_is_several_of(network: sc.Network, images: Path, tmp_path: Path) -> None:
-    def tree(run: str, wishes: sc.Wishes) -> set[str]:
+    def tree(run: str, options: sc.ExplainOptions) -> set[str]:
         outputs = Outputs(pictures=False, overlays=True)
-        list(sc.run_batch(images, tmp_path / run, network, wishes, num_samples=1, outputs=outputs))
+        list(sc.run_batch(images, tmp_path / run, network, options, num_samples=1, outputs=outputs))
         return {str(Path(name).parent) for name in all_files(tmp_path / run) if name.startswith("gradcam")}
 
-    assert tree("one", sc.Wishes(stages=["encoder_5"])) == {"gradcam/foreground"}
-    assert tree("many", sc.Wishes(("gradcam", "layercam"), ["encoder_1", "encoder_5"])) == {
+    assert tree("one", sc.ExplainOptions(stages=["encoder_5"])) == {"gradcam/foreground"}
+    assert tree("many", sc.ExplainOptions(("gradcam", "layercam"), ["encoder_1", "encoder_5"])) == {
         f"gradcam/foreground/{method}/{stage}"
         for method in ("gradcam", "layercam")
         for stage in ("encoder_1", "encoder_5")
@@ -151,9 +151,9 @@ def test_classes_whose_names_clash_have_folders_of_their_own(images: Path, tmp_p
     torch.manual_seed(0)
     module = smp.Unet("resnet18", encoder_weights=None, classes=3).eval()
     network = sc.Network.from_module(module, ModelCard(class_names=("none", "head/left", "head:left")), device="cpu")
-    wishes = sc.Wishes(stages=["encoder_5"], classes=("1", "2"))
+    options = sc.ExplainOptions(stages=["encoder_5"], classes=("1", "2"))
     outputs = Outputs(pictures=False, overlays=True)
-    list(sc.run_batch(images, tmp_path / "run", network, wishes, num_samples=1, outputs=outputs))
+    list(sc.run_batch(images, tmp_path / "run", network, options, num_samples=1, outputs=outputs))
     assert {path.name for path in (tmp_path / "run" / "gradcam").iterdir()} == {"head_left_1", "head_left_2"}
 
 
@@ -163,8 +163,8 @@ def test_images_of_one_name_have_pictures_of_their_own(network: sc.Network, tmp_
         path = tmp_path / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(frame).save(path)
-    outputs, wishes = Outputs(overlays=True), sc.Wishes(stages=["encoder_5"])
-    results = list(sc.run_batch(tmp_path / "data", tmp_path / "run", network, wishes, outputs=outputs))
+    outputs, options = Outputs(overlays=True), sc.ExplainOptions(stages=["encoder_5"])
+    results = list(sc.run_batch(tmp_path / "data", tmp_path / "run", network, options, outputs=outputs))
     assert not any(result.error for result in results)
     pictures = [path for path in all_files(tmp_path / "run") if path.startswith("gradcam")]
     assert len(pictures) == 4
@@ -189,10 +189,10 @@ def test_cancelling_within_an_image_leaves_nothing_of_it(network: sc.Network, im
         asked += 1
         return asked > often
 
-    wishes = sc.Wishes(("gradcam", "layercam", "gradcam++"), ["encoder_5"])
-    list(sc.run_batch(images, tmp_path / "whole", network, wishes, cancelled=lambda: asked_more_than(np.inf)))
+    options = sc.ExplainOptions(("gradcam", "layercam", "gradcam++"), ["encoder_5"])
+    list(sc.run_batch(images, tmp_path / "whole", network, options, cancelled=lambda: asked_more_than(np.inf)))
     half, asked = asked // 2, 0  # in the midst of the second of three
-    results = list(sc.run_batch(images, tmp_path / "run", network, wishes, cancelled=lambda: asked_more_than(half)))
+    results = list(sc.run_batch(images, tmp_path / "run", network, options, cancelled=lambda: asked_more_than(half)))
     assert 0 < len(results) < 3
     assert len(records_in(tmp_path / "run")) == len(results)
     assert not errors_in(tmp_path / "run")
@@ -222,11 +222,14 @@ def test_no_figure_is_nan_and_what_was_not_found_is_undefined(tmp_path: Path) ->
         ({"source": "unet.pth"}, "neither a folder nor a CSV list"),
         ({"truth": "nothing"}, "There is no folder of true masks"),
         ({"truth": "empty"}, "There is no image"),
-        ({"wishes": sc.Wishes(region="false-positive")}, "needs true masks"),
-        ({"wishes": sc.Wishes(crop="1,2,3")}, "The crop 1,2,3 is not understood"),
-        ({"wishes": sc.Wishes(("gradcam", "gracam"))}, "no method 'gracam'"),
-        ({"wishes": sc.Wishes(classes=("5",))}, "no class 5"),
-        ({"truth_colours": {"head": (1, 2, 3)}, "wishes": sc.Wishes(classes=("0",))}, "The colour table has no class"),
+        ({"options": sc.ExplainOptions(region="false-positive")}, "needs true masks"),
+        ({"options": sc.ExplainOptions(crop="1,2,3")}, "The crop 1,2,3 is not understood"),
+        ({"options": sc.ExplainOptions(("gradcam", "gracam"))}, "no method 'gracam'"),
+        ({"options": sc.ExplainOptions(classes=("5",))}, "no class 5"),
+        (
+            {"truth_colors": {"head": (1, 2, 3)}, "options": sc.ExplainOptions(classes=("0",))},
+            "The color table has no class",
+        ),
     ],
 )
 def test_what_is_wrong_with_all_is_said_once_before_anything_is_written(

@@ -1,4 +1,4 @@
-"""True masks: numbers, palettes and colours, and what is refused because it cannot be told."""
+"""True masks: numbers, palettes and colors, and what is refused because it cannot be told."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 
 import napari_segcam as sc
-from napari_segcam.batch.true_masks import check_truth, open_truth, read_colours, true_mask
+from napari_segcam.batch.true_masks import check_truth, open_truth, read_colors, true_mask
 from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.network.model_card import ModelCard
 
 NUMBERS = np.array([[0, 1, 2], [2, 2, 0]], np.uint8)
-COLOURS = {"background": (9, 9, 9), "head": (255, 0, 0), "femur": (0, 255, 0)}
-PAINTED = np.array([COLOURS[name] for name in ("background", "head", "femur")], np.uint8)[NUMBERS]
+COLORS = {"background": (9, 9, 9), "head": (255, 0, 0), "femur": (0, 255, 0)}
+PAINTED = np.array([COLORS[name] for name in ("background", "head", "femur")], np.uint8)[NUMBERS]
 
 
 def network_of(classes: int, **card: object) -> sc.Network:
@@ -31,21 +31,21 @@ def network() -> sc.Network:
     return network_of(3)
 
 
-def mask_of(values: np.ndarray, index: int, network: sc.Network, colours: dict | None = None) -> np.ndarray:
-    mask = true_mask(ArrayCine(values, name="t"), 0, index, network, colours)
+def mask_of(values: np.ndarray, index: int, network: sc.Network, colors: dict | None = None) -> np.ndarray:
+    mask = true_mask(ArrayCine(values, name="t"), 0, index, network, colors)
     assert mask is not None
     assert mask.dtype == bool
     return mask
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])
-def test_numbers_palettes_and_colours_say_the_same(network: sc.Network, tmp_path: Path, index: int) -> None:
+def test_numbers_palettes_and_colors_say_the_same(network: sc.Network, tmp_path: Path, index: int) -> None:
     expected = np.isin(NUMBERS, index)
     np.testing.assert_array_equal(mask_of(NUMBERS, index, network), expected)
     np.testing.assert_array_equal(mask_of(np.repeat(NUMBERS[..., None], 3, 2), index, network), expected)
-    np.testing.assert_array_equal(mask_of(PAINTED, index, network, COLOURS), expected)
-    card_colours = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in COLOURS.values()]
-    np.testing.assert_array_equal(mask_of(PAINTED, index, network_of(3, class_colours=card_colours)), expected)
+    np.testing.assert_array_equal(mask_of(PAINTED, index, network, COLORS), expected)
+    card_colors = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in COLORS.values()]
+    np.testing.assert_array_equal(mask_of(PAINTED, index, network_of(3, class_colors=card_colors)), expected)
     palette = Image.fromarray(NUMBERS, "P")
     palette.putpalette([200, 0, 200, 255, 0, 0, 0, 255, 0])
     palette.save(tmp_path / "p.png")
@@ -73,7 +73,7 @@ def test_the_parts_of_a_truth_are_joined(network: sc.Network, tmp_path: Path, fo
         open_truth(paths[0], saved(tmp_path / "other.png", NUMBERS + 1, "L"))[0]
 
 
-def test_grays_can_be_colours(network: sc.Network) -> None:
+def test_grays_can_be_colors(network: sc.Network) -> None:
     grays = {"head": (128, 128, 128), "femur": (255, 255, 255)}
     np.testing.assert_array_equal(mask_of(NUMBERS * 127 + (NUMBERS > 0), 2, network, grays), NUMBERS == 2)
 
@@ -88,7 +88,7 @@ def test_of_one_class_all_that_is_not_black_is_it() -> None:
 
 @pytest.mark.parametrize(
     ("form", "classes"),
-    [("jpeg", 1), ("jpeg", 2), ("smooth", 1), ("smooth", 2), ("fractions", 1), ("fractions", 2), ("colour", 1)],
+    [("jpeg", 1), ("jpeg", 2), ("smooth", 1), ("smooth", 2), ("fractions", 1), ("fractions", 2), ("color", 1)],
 )
 def test_soft_edges_are_cut_at_half(tmp_path: Path, form: str, classes: int) -> None:
     inside = np.zeros((64, 80), bool)
@@ -103,7 +103,7 @@ def test_soft_edges_are_cut_at_half(tmp_path: Path, form: str, classes: int) -> 
     else:
         small = Image.fromarray(inside[::2, ::2].astype(np.uint8) * 255)
         smooth = np.asarray(small.resize((80, 64), Image.Resampling.BICUBIC))
-        Image.fromarray(np.dstack([smooth, smooth // 2, 0 * smooth]) if form == "colour" else smooth).save(path)
+        Image.fromarray(np.dstack([smooth, smooth // 2, 0 * smooth]) if form == "color" else smooth).save(path)
     mask = true_mask(open_truth(path), 0, classes - 1, network_of(classes))
     assert mask is not None
     assert np.count_nonzero(mask != inside) <= (4 if form == "smooth" else 8)
@@ -131,25 +131,25 @@ def test_a_cine_has_a_mask_for_each_frame_or_one_for_all(network: sc.Network) ->
 
 
 @pytest.mark.parametrize(
-    ("values", "colours", "said"),
+    ("values", "colors", "said"),
     [
         (NUMBERS * 100, None, "holds the number 200, but the network's classes are 0 to 2"),
-        (PAINTED, None, "a table must say which colour is which class"),
-        (PAINTED, {"head": (255, 0, 0)}, r"has the colour #0\w+, which is no class's \(5 pixels"),
-        (PAINTED, {"femur": (0, 255, 0)}, "The colour table has no class 'head'"),
-        (NUMBERS / 2, COLOURS, "its values are float64"),
+        (PAINTED, None, "a table must say which color is which class"),
+        (PAINTED, {"head": (255, 0, 0)}, r"has the color #0\w+, which is no class's \(5 pixels"),
+        (PAINTED, {"femur": (0, 255, 0)}, "The color table has no class 'head'"),
+        (NUMBERS / 2, COLORS, "its values are float64"),
     ],
 )
 def test_what_cannot_be_told_is_refused(
-    network: sc.Network, values: np.ndarray, colours: dict | None, said: str
+    network: sc.Network, values: np.ndarray, colors: dict | None, said: str
 ) -> None:
     with pytest.raises(sc.SegcamError, match=said):
-        mask_of(values, 1, network, colours)
+        mask_of(values, 1, network, colors)
 
 
-def test_a_table_of_colours(tmp_path: Path) -> None:
+def test_a_table_of_colors(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("Name, R ,g,b\nhead,255,0,0\n femur ,0, 255,0\n", encoding="utf-8-sig")
-    assert read_colours(tmp_path / "t.csv") == {"head": (255, 0, 0), "femur": (0, 255, 0)}
+    assert read_colors(tmp_path / "t.csv") == {"head": (255, 0, 0), "femur": (0, 255, 0)}
 
 
 @pytest.mark.parametrize(
@@ -159,13 +159,13 @@ def test_a_table_of_colours(tmp_path: Path) -> None:
         ("name,r,g,b\nhead,1,2", "line 2: a class's name and its r, g and b"),
         ("name,r,g,b\nhead,1,2,256", "line 2: a class's name"),
         ("head,1,2,3\nfemur,1,2,4", "line 2: a class's name"),
-        ("name,r,g,b\nhead,1,2,3\nfemur,1,2,3", "line 3: the class or the colour is there already"),
+        ("name,r,g,b\nhead,1,2,3\nfemur,1,2,3", "line 3: the class or the color is there already"),
     ],
 )
 def test_a_table_that_is_none_is_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(sc.SegcamError, match=said):
-        read_colours(tmp_path / "t.csv")
+        read_colors(tmp_path / "t.csv")
 
 
 # ── classes that overlap ────────────────────────────────────────────────────────────────────────────────────────────
@@ -184,8 +184,8 @@ def test_a_number_may_stand_for_several_classes(index: int, numbers: set[int]) -
     network = overlapping(class_values=[[1, 2, 3], [2, 3], 3])
     expected = [[int(value) in numbers for value in row] for row in REGIONS]
     np.testing.assert_array_equal(mask_of(REGIONS, index, network), expected)
-    in_colour = np.repeat(REGIONS[..., None], 3, 2)
-    np.testing.assert_array_equal(mask_of(in_colour, index, network), expected)
+    in_color = np.repeat(REGIONS[..., None], 3, 2)
+    np.testing.assert_array_equal(mask_of(in_color, index, network), expected)
     check_truth(ArrayCine(REGIONS), ArrayCine(np.zeros((2, 4))), network)
 
 
@@ -225,10 +225,10 @@ def test_what_cannot_be_told_of_overlapping_classes_is_refused(
         )
 
 
-def test_colours_and_unknown_numbers_tell_no_overlapping_classes() -> None:
+def test_colors_and_unknown_numbers_tell_no_overlapping_classes() -> None:
     with pytest.raises(sc.SegcamError, match="is painted, so that a pixel has one class"):
         mask_of(PAINTED, 0, overlapping(), {"whole": (255, 0, 0)})
     with pytest.raises(sc.SegcamError, match="holds the number 3, which is no class's"):
         mask_of(REGIONS, 0, overlapping(class_values=[[1, 2], 2, 2]))
-    with pytest.raises(sc.SegcamError, match="is a colour image, but the model card's class_values"):
+    with pytest.raises(sc.SegcamError, match="is a color image, but the model card's class_values"):
         mask_of(PAINTED, 0, overlapping(class_values=[[1, 2], 2, 2]))

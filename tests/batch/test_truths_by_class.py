@@ -13,7 +13,7 @@ from torch import nn
 
 import napari_segcam as sc
 from napari_segcam.batch.images import images_of
-from napari_segcam.batch.options import Wishes
+from napari_segcam.batch.options import ExplainOptions
 from napari_segcam.batch.pairing import class_of, with_truths, without_masks
 from napari_segcam.batch.truth import Truth
 from napari_segcam.imaging.cine import ArrayCine
@@ -59,7 +59,7 @@ class Levels(nn.Module):
 
 @pytest.fixture(scope="module")
 def network() -> sc.Network:
-    card = ModelCard(input_channels=1, normalisation="unit", class_names=("organ", "core"), classes_overlap=True)
+    card = ModelCard(input_channels=1, normalization="unit", class_names=("organ", "core"), classes_overlap=True)
     return sc.Network.from_module(Levels(), card, "cpu")
 
 
@@ -81,8 +81,8 @@ def test_a_batch_measures_each_class_against_its_own_file(form: str, network: sc
         write(tmp_path / "truth" / form.format(name=f"h{number}", of="organ"), ORGAN)
         if number == 0:
             write(tmp_path / "truth" / form.format(name=f"h{number}", of="core"), CORE)
-    wishes = Wishes(stages=["body"], classes=["organ", "core"])
-    batch = sc.Batch(tmp_path / "images", tmp_path / "run", network, wishes, truth=tmp_path / "truth")
+    options = ExplainOptions(stages=["body"], classes=["organ", "core"])
+    batch = sc.Batch(tmp_path / "images", tmp_path / "run", network, options, truth=tmp_path / "truth")
     assert [result.error for result in batch] == ["", ""]
     rows = {(row["image"], row["class"]): row for row in rows_in(tmp_path / "run")}
     for number, frame in enumerate(FRAMES):
@@ -95,10 +95,10 @@ def test_a_batch_measures_each_class_against_its_own_file(form: str, network: sc
             expected = 2 * (found & truth).sum() / (found.sum() + truth.sum())
             assert float(row["dice"]) == pytest.approx(expected)
             assert int(row["truth_pixels"]) == truth.sum()
-    again = sc.Batch(tmp_path / "images", tmp_path / "run", network, wishes, truth=tmp_path / "truth")
+    again = sc.Batch(tmp_path / "images", tmp_path / "run", network, options, truth=tmp_path / "truth")
     assert again.earlier == 2
     write(tmp_path / "truth" / form.format(name="h0", of="core"), ORGAN)
-    changed = sc.Batch(tmp_path / "images", tmp_path / "run", network, wishes, truth=tmp_path / "truth")
+    changed = sc.Batch(tmp_path / "images", tmp_path / "run", network, options, truth=tmp_path / "truth")
     assert changed.earlier == 1, "a truth that has changed is measured again"
 
 
@@ -115,7 +115,9 @@ def test_masks_beside_the_images_are_no_images(network: sc.Network, tmp_path: Pa
 def test_a_mask_that_tells_no_class_is_refused_with_what_would(network: sc.Network, tmp_path: Path) -> None:
     write(tmp_path / "images" / "h0.png", FRAMES[0])
     write(tmp_path / "truth" / "h0_mask.png", ORGAN)
-    batch = sc.Batch(tmp_path / "images", tmp_path / "run", network, Wishes(stages=["body"]), truth=tmp_path / "truth")
+    batch = sc.Batch(
+        tmp_path / "images", tmp_path / "run", network, ExplainOptions(stages=["body"]), truth=tmp_path / "truth"
+    )
     list(batch)
     (error,) = errors_in(tmp_path / "run").values()
     assert "has one mask, but the network has 2 classes that overlap (organ, core). Give a file for each" in error

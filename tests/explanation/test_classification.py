@@ -39,7 +39,7 @@ def module() -> nn.Module:
 
 @pytest.fixture(scope="module")
 def network(module: nn.Module) -> Network:
-    return Network.from_module(module, ModelCard(normalisation="unit", class_names=CLASSES), device="cpu")
+    return Network.from_module(module, ModelCard(normalization="unit", class_names=CLASSES), device="cpu")
 
 
 @pytest.mark.parametrize("layer", ["layer2.1.conv2", "layer4", "relu"])

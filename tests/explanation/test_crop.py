@@ -41,7 +41,7 @@ class Small(nn.Module):
 
 
 def explainer_of(rule: SizeRule, classes: int, method: str = "gradcam") -> Explainer:
-    card = ModelCard(input_channels=1, normalisation="zscore", size=rule)
+    card = ModelCard(input_channels=1, normalization="zscore", size=rule)
     return Explainer(Network.from_module(Small(classes), card, device="cpu"), method, ["down"])
 
 

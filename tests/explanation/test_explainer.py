@@ -22,7 +22,7 @@ from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.passes import precision
-from napari_segcam.explanation.slow_methods.control import Cancelled, Patience
+from napari_segcam.explanation.slow_methods.control import Cancelled, ProgressControl
 from napari_segcam.explanation.targets.region import Box, Pixel
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.opening import open_cine
@@ -30,7 +30,7 @@ from napari_segcam.network.loading import load_network
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
 
-CARD = ModelCard(input_channels=1, normalisation="unit")
+CARD = ModelCard(input_channels=1, normalization="unit")
 
 
 class Pixelwise(nn.Module):
@@ -536,22 +536,22 @@ def test_signed_maps_keep_the_evidence_against() -> None:
 # ── input channels ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("channels", "colour"), [(1, False), (1, True), (3, False), (3, True), (5, False)])
-def test_networks_of_one_three_and_many_channels_take_what_frames_they_can(channels: int, colour: bool) -> None:
+@pytest.mark.parametrize(("channels", "color"), [(1, False), (1, True), (3, False), (3, True), (5, False)])
+def test_networks_of_one_three_and_many_channels_take_what_frames_they_can(channels: int, color: bool) -> None:
     torch.manual_seed(0)
     module = TinyUnet()
     module.encoder.layer1[0] = nn.Conv2d(channels, 4, 3, stride=2, padding=1)
     network = Network.from_module(module, CARD.model_copy(update={"input_channels": channels}), device="cpu")
-    frame = np.random.default_rng(0).random((32, 48, 3) if colour else (32, 48), dtype=np.float32)
+    frame = np.random.default_rng(0).random((32, 48, 3) if color else (32, 48), dtype=np.float32)
     result = Explainer(network)(frame, Target(region="image"))
     assert result.mask.shape == (32, 48)
     assert len(result.heatmaps) == 5
     assert any(heatmap.reason is None for heatmap in result.heatmaps.values())
 
 
-def test_a_colour_frame_for_a_network_of_many_channels_is_refused() -> None:
+def test_a_color_frame_for_a_network_of_many_channels_is_refused() -> None:
     network = Network.from_module(nn.Conv2d(5, 1, 1), CARD.model_copy(update={"input_channels": 5}), device="cpu")
-    with pytest.raises(SegcamError, match="in colour, but the network takes 5 channels"):
+    with pytest.raises(SegcamError, match="in color, but the network takes 5 channels"):
         Explainer(network, stages=())(np.zeros((32, 32, 3), np.float32))
 
 
@@ -574,8 +574,8 @@ def test_the_cost_of_a_gradient_method_is_one_pass(unet: Network) -> None:
 
 def test_progress_is_told_stage_by_stage(unet: Network) -> None:
     told: list[tuple[str, int, int]] = []
-    patience = Patience(progress=lambda stage, done, of: told.append((stage, done, of)))
-    Explainer(unet, "scorecam", ["encoder_1", "decoder_0"], patience=patience)(frame_of(16, 24))
+    control = ProgressControl(progress=lambda stage, done, of: told.append((stage, done, of)))
+    Explainer(unet, "scorecam", ["encoder_1", "decoder_0"], control=control)(frame_of(16, 24))
     assert told == [("encoder_1", 4, 4), ("decoder_0", 4, 5), ("decoder_0", 5, 5)]
 
 
@@ -620,7 +620,7 @@ def test_slow_methods_run_under_autocast_too(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_quick_method_is_left_before_its_backward_pass_and_runs_again() -> None:
     given_up = [True]
-    explainer = Explainer(BRIGHT, stages=["stem"], patience=Patience(cancelled=lambda: given_up[0]))
+    explainer = Explainer(BRIGHT, stages=["stem"], control=ProgressControl(cancelled=lambda: given_up[0]))
     frame = np.linspace(0, 255, 64, dtype=np.uint8).reshape(8, 8)
     with pytest.raises(Cancelled):
         explainer(frame)

@@ -49,9 +49,9 @@ def naive(method: str, activations: Array, gradients: Array) -> Array:
 def naive_component(features: Array) -> tuple[Array, Array]:
     """Projection ``(h, w)`` on the first eigenvector ``(K,)`` of the covariance of features ``(K, h, w)``."""
     places = features.reshape(len(features), -1).T
-    centred = places - places.mean(0)
-    direction = np.linalg.eigh(centred.T @ centred)[1][:, -1]
-    return (centred @ direction).reshape(features.shape[1:]), direction
+    centered = places - places.mean(0)
+    direction = np.linalg.eigh(centered.T @ centered)[1][:, -1]
+    return (centered @ direction).reshape(features.shape[1:]), direction
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def test_the_sign_of_a_component_follows_the_sum_over_channels(taken: tuple[torc
         for turn in (1, -1):
             summed = turn * features.sum(1)
             heat = METHODS[name].compute(turn * taken[0], taken[1])
-            centred = summed - summed.mean((1, 2), keepdim=True)
-            assert ((heat * centred).sum((1, 2)) > 0).all(), name
+            centered = summed - summed.mean((1, 2), keepdim=True)
+            assert ((heat * centered).sum((1, 2)) > 0).all(), name
 
 
 def test_what_is_not_finite_is_handed_on_and_spares_the_rest_of_the_batch(

@@ -14,7 +14,7 @@ import napari_segcam as sc
 from napari_segcam.explanation.targets.classes import class_mask, label_mask
 from napari_segcam.network.model_card import ModelCard
 
-CARD = ModelCard(input_channels=1, normalisation="unit", classes_overlap=True, class_names=("organ", "lesion", "wall"))
+CARD = ModelCard(input_channels=1, normalization="unit", classes_overlap=True, class_names=("organ", "lesion", "wall"))
 FRAME = np.random.default_rng(5).random((32, 64), dtype=np.float32)
 SLOPES, BIASES = (10.0, 10.0, -10.0), (-3.0, -6.0, 2.0)  # above 0.3, above 0.6 and below 0.2
 

@@ -335,7 +335,7 @@ def test_names_match_maps_where_pairing_by_order_mislabels() -> None:
     def same(name: str, heatmap: np.ndarray) -> bool:
         return np.corrcoef(truth[name].ravel(), heatmap.ravel())[0, 1] > 0.999
 
-    mislabelled = [s.name for s, paired in zip(stages, by_order, strict=True) if not same(s.name, paired[0, 0])]
-    assert len(mislabelled) >= 9
+    mislabeled = [s.name for s, paired in zip(stages, by_order, strict=True) if not same(s.name, paired[0, 0])]
+    assert len(mislabeled) >= 9
     ours = our_maps(network.module, stages, x)
     assert all(same(stage.name, ours[stage.name, "gradcam"]) for stage in stages)

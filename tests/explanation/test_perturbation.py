@@ -379,7 +379,7 @@ def test_score_cam_weighs_by_the_standardised_scores_of_the_masked_input(batch: 
 
 
 def test_score_cam_does_not_depend_on_the_size_of_the_score() -> None:
-    """A softmax of sums is all on one channel and a softmax of means is flat: the standardised one is neither."""
+    """A softmax of sums is all on one channel and a softmax of means is flat: the standardized one is neither."""
 
     def weights(factor: float, weighting: str) -> torch.Tensor:
         torch.manual_seed(0)
@@ -390,8 +390,8 @@ def test_score_cam_does_not_depend_on_the_size_of_the_score() -> None:
 
     assert weights(1e5, "softmax").max() > 0.999
     assert weights(1e-3, "softmax").max() < 0.17, "each of the six weighs a sixth"
-    torch.testing.assert_close(weights(1e5, "standardised"), weights(1e-3, "standardised"))
-    assert 0.2 < weights(1, "standardised").max() < 0.9
+    torch.testing.assert_close(weights(1e5, "standardized"), weights(1e-3, "standardized"))
+    assert 0.2 < weights(1, "standardized").max() < 0.9
 
 
 def test_score_cam_knows_nothing_where_all_scores_are_equal() -> None:
@@ -401,7 +401,7 @@ def test_score_cam_knows_nothing_where_all_scores_are_equal() -> None:
     assert not given.values.any()
 
 
-def test_masks_lie_by_pixel_centres_and_span_nought_to_one() -> None:
+def test_masks_lie_by_pixel_centers_and_span_nought_to_one() -> None:
     maps = torch.tensor([[[0.0, 4.0]], [[3.0, 3.0]]])
     masks = channel_masks(maps, (1, 4))
     torch.testing.assert_close(masks[0, 0], torch.tensor([[0.0, 0.25, 0.75, 1.0]]))
@@ -469,8 +469,8 @@ def test_a_preview_of_scores_that_are_not_numbers_is_not_a_number() -> None:
 
 
 def test_a_spread_sample_takes_one_of_each_kind_first() -> None:
-    centres = torch.tensor([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0]])
-    masks = torch.cat([centres + 0.1 * number for number in range(5)])
+    centers = torch.tensor([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0]])
+    masks = torch.cat([centers + 0.1 * number for number in range(5)])
     sample = spread_sample(masks, 4)
     assert {number % 4 for number in sample} == {0, 1, 2, 3}
     assert sorted(spread_sample(masks, 99)) == list(range(20)), "each once, and no more than there are"

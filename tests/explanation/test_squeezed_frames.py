@@ -22,7 +22,7 @@ STAGE = "match"
 
 
 class Discs(nn.Module):
-    """Finds discs of one radius, and takes an ellipse for none: the mask is a square about each disc's centre."""
+    """Finds discs of one radius, and takes an ellipse for none: the mask is a square about each disc's center."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Discs(nn.Module):
 
 
 def explainer_of(rule: SizeRule = RULES["pad"]) -> sc.Explainer:
-    card = sc.ModelCard(input_channels=1, normalisation="unit", size=rule, class_names=("disc",))
+    card = sc.ModelCard(input_channels=1, normalization="unit", size=rule, class_names=("disc",))
     return sc.Explainer(sc.Network.from_module(Discs(), card, device="cpu"), "gradcam", [STAGE])
 
 
@@ -54,7 +54,7 @@ def scene(rows: float = 1.0, columns: float = 1.0) -> NDArray[np.uint8]:
     return F.adaptive_avg_pool2d(torch.from_numpy(picture)[None, None], shape)[0, 0].numpy().round().astype(np.uint8)
 
 
-def centres(mask: NDArray[np.generic], weights: NDArray[np.generic]) -> NDArray[np.float64]:
+def centers(mask: NDArray[np.generic], weights: NDArray[np.generic]) -> NDArray[np.float64]:
     """Of the upper and of the lower half, in shares of the frame."""
     found = []
     for part in (slice(0, mask.shape[0] // 2), slice(mask.shape[0] // 2, None)):
@@ -88,7 +88,7 @@ def test_a_squeezed_frame_has_the_mask_and_the_heat_of_the_square_one(rule: str,
     assert (grown(result.mask, square.shape) != expected.found).mean() < 0.01
     assert abs(result.mask.mean() / expected.mask.mean() - 1) < 0.25
     heat = [one.heatmaps[STAGE].on_frame() for one in (result, expected)]
-    places = [centres(values > 0.5, values) for values in heat]
+    places = [centers(values > 0.5, values) for values in heat]
     np.testing.assert_allclose(places[0], places[1], atol=0.005)
     np.testing.assert_allclose(places[1], [[40 / 144, 30 / 120], [100 / 144, 84 / 120]], atol=0.005)
     assert not explainer(frame).mask.any()  # as ellipses they are not found

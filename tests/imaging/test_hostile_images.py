@@ -136,9 +136,9 @@ def run_length(segment: bytes, count: int = 1) -> bytes:
 
 def segmented(*numbers: int) -> dict[str, object]:
     parts: dict[str, object] = {"PhotometricInterpretation": "PALETTE COLOR"}
-    for colour in ("Red", "Green", "Blue"):
-        parts[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
-        parts[f"Segmented{colour}PaletteColorLookupTableData"] = struct.pack(f"<{len(numbers)}H", *numbers)
+    for color in ("Red", "Green", "Blue"):
+        parts[f"{color}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
+        parts[f"Segmented{color}PaletteColorLookupTableData"] = struct.pack(f"<{len(numbers)}H", *numbers)
     return parts
 
 
@@ -215,7 +215,7 @@ def test_a_stack_that_asks_for_too_much_is_refused(name: str, tmp_path: Path) ->
 IMAGES: dict[str, Callable[[], bytes]] = {
     "PNG of 60,000 squared": lambda: png(SIDE, SIDE),
     "PNG of 2 to the 31 in a row": lambda: png(2**31 - 1, 1),
-    "PNG of 60,000 squared in 16-bit colours": lambda: png(SIDE, SIDE, 2, 16),
+    "PNG of 60,000 squared in 16-bit colors": lambda: png(SIDE, SIDE, 2, 16),
     "PNG just above the budget": lambda: png(8192, FRAME_PIXELS // 8192 + 1),
     "BMP of 60,000 squared": lambda: bmp(SIDE),
     "JPEG of 60,000 squared": lambda: jpeg(SIDE),

@@ -79,9 +79,9 @@ def test_the_images_of_a_folder_are_frames_in_natural_order(folder):
 
 
 @pytest.mark.parametrize("suffix", ["bmp", "tif", "png"])
-def test_other_kinds_colours_and_capitals(tmp_path, suffix):
-    colours = np.random.default_rng(1).integers(0, 256, (3, Y, X, 3), dtype=np.uint8)
-    for name, frame in zip(("B2", "a10", "b1"), colours, strict=True):
+def test_other_kinds_colors_and_capitals(tmp_path, suffix):
+    colors = np.random.default_rng(1).integers(0, 256, (3, Y, X, 3), dtype=np.uint8)
+    for name, frame in zip(("B2", "a10", "b1"), colors, strict=True):
         if suffix == "tif":
             tifffile.imwrite(tmp_path / f"{name}.tif", frame, photometric="rgb")
         else:
@@ -89,7 +89,7 @@ def test_other_kinds_colours_and_capitals(tmp_path, suffix):
     cine = open_cine(tmp_path)
     assert cine.frame_shape == (Y, X, 3)
     for frame, number in zip(cine, (1, 2, 0), strict=True):
-        np.testing.assert_array_equal(frame, colours[number])
+        np.testing.assert_array_equal(frame, colors[number])
 
 
 def test_fractions_get_their_value_range(tmp_path):
@@ -139,7 +139,7 @@ def test_the_first_image_that_does_not_belong_is_named(folder):
         open_cine(folder)
 
     Image.fromarray(np.dstack([FRAMES[0]] * 3)).save(folder / "frame8.png")
-    with pytest.raises(SegcamError, match=r"frame8\.png is a colour .*frame0\.png is a gray"):
+    with pytest.raises(SegcamError, match=r"frame8\.png is a color .*frame0\.png is a gray"):
         open_cine(folder)
 
 

@@ -104,7 +104,7 @@ def test_fibroid_appears_grows_shrinks_and_vanishes(sweep):
 def test_fibroids_are_darker_than_what_surrounds_them(seed):
     phantom = Phantom(seed)
     body = phantom.anatomy.fibroids[0].body
-    image, mask = phantom.frame(_position_of(body.centre[2]))
+    image, mask = phantom.frame(_position_of(body.center[2]))
     inside = ndimage.binary_erosion(mask, iterations=3)
     around = ndimage.binary_dilation(mask, iterations=10) & ~ndimage.binary_dilation(mask, iterations=3) & (image > 0)
     assert inside.sum() > 100
@@ -123,7 +123,7 @@ def test_no_two_fibroids_overlap_and_each_phantom_has_one_to_three():
         counts.add(len(fibroids))
         for number, one in enumerate(fibroids):
             for other in fibroids[:number]:
-                gap = np.linalg.norm(np.subtract(one.body.centre, other.body.centre))
+                gap = np.linalg.norm(np.subtract(one.body.center, other.body.center))
                 assert gap > 0.85 * (max(one.body.radii) + max(other.body.radii))
     assert counts == {1, 2, 3}
 
@@ -136,13 +136,13 @@ def test_speckle_of_homogeneous_tissue_is_rayleigh(probe):
 def test_speckle_is_finest_at_the_focus(probe):
     envelope = homogeneous_envelope(probe)
 
-    def likeness_of_neighbours(depth_mm):
+    def likeness_of_neighbors(depth_mm):
         """Correlation of points 2 mm apart across the beams."""
         rows = slice(int((depth_mm - 8) / probe.step_mm), int((depth_mm + 8) / probe.step_mm))
         lag = round(2 / ((depth_mm + probe.radius_mm) * probe.beam_angle))
         return correlation(envelope[rows, lag:], envelope[rows, :-lag])
 
-    assert likeness_of_neighbours(70) < likeness_of_neighbours(125)
+    assert likeness_of_neighbors(70) < likeness_of_neighbors(125)
 
 
 def test_speckle_changes_gradually_along_the_sweep(probe):

@@ -32,11 +32,11 @@ def asymmetric(height: int, width: int) -> NDArray[np.float32]:
 
 
 def raw_card(rule: SizeRule, channels: int = 1) -> ModelCard:
-    return ModelCard(input_channels=channels, size=rule, normalisation="none")
+    return ModelCard(input_channels=channels, size=rule, normalization="none")
 
 
 def resized(image: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
-    """The reference: torch's own bilinear interpolation between pixel centres."""
+    """The reference: torch's own bilinear interpolation between pixel centers."""
     return F.interpolate(image[None, None], shape, mode="bilinear", align_corners=False)[0, 0]
 
 
@@ -195,7 +195,7 @@ def test_maps_keep_their_dtype_and_leading_axes() -> None:
 
 @always_the_same
 @given(st.tuples(st.integers(40, 200), st.integers(40, 200)), rules, st.data())
-def test_a_region_keeps_its_centre_there_and_back(shape: tuple[int, int], rule: SizeRule, data: st.DataObject) -> None:
+def test_a_region_keeps_its_center_there_and_back(shape: tuple[int, int], rule: SizeRule, data: st.DataObject) -> None:
     geometry = lay_out(shape, rule, 16)
     region = np.zeros(shape, dtype=bool)
     spans = []
@@ -210,8 +210,8 @@ def test_a_region_keeps_its_centre_there_and_back(shape: tuple[int, int], rule: 
     back = geometry.to_frame(torch.from_numpy(laid).double()).numpy()
     for axis in (0, 1):
         profile = back.sum(1 - axis)
-        centre = (profile * np.arange(shape[axis])).sum() / profile.sum()
-        assert abs(centre - (spans[axis].start + spans[axis].stop - 1) / 2) <= 0.5 + 0.5 / geometry.zoom[axis]
+        center = (profile * np.arange(shape[axis])).sum() / profile.sum()
+        assert abs(center - (spans[axis].start + spans[axis].stop - 1) / 2) <= 0.5 + 0.5 / geometry.zoom[axis]
 
 
 def test_no_region_is_too_small_to_survive_a_shrinking() -> None:
@@ -246,7 +246,7 @@ def frames_with_crops(draw: st.DrawFn) -> tuple[tuple[int, int], Crop]:
 def test_a_crop_is_fed_as_if_it_were_the_frame(cropped: tuple[tuple[int, int], Crop], rule: SizeRule) -> None:
     shape, crop = cropped
     frame = asymmetric(*shape)
-    card = ModelCard(input_channels=1, size=rule, normalisation="zscore")
+    card = ModelCard(input_channels=1, size=rule, normalization="zscore")
     x, _ = prepare(frame, card, 32, crop=crop)
     of_crop, _ = prepare(frame[crop], card, 32)
     assert torch.equal(x, of_crop)
@@ -288,7 +288,7 @@ def test_no_pixel_outside_of_a_crop_and_every_one_inside_reaches_the_input(
     region[:] = False
     region[row, column] = True
     back = geometry.to_frame(torch.from_numpy(geometry.to_input(region)).double()).numpy()
-    if min(geometry.zoom) >= 1:  # else neighbours that share a pixel of the input are as warm as it
+    if min(geometry.zoom) >= 1:  # else neighbors that share a pixel of the input are as warm as it
         assert back[row, column] == back.max() > 0
     else:
         assert back.max() > 0
@@ -302,7 +302,7 @@ def test_what_black_and_white_mean_is_judged_from_the_whole_frame() -> None:
     frame = np.zeros((32, 64), np.float32)
     frame[:, 32:] = 255
     frame[:, :32] = 0.5
-    card = ModelCard(input_channels=1, normalisation="unit")
+    card = ModelCard(input_channels=1, normalization="unit")
     x, _ = prepare(frame, card, 32, crop=(slice(0, 32), slice(0, 32)))
     assert x.max() == pytest.approx(0.5 / 255)
 
@@ -340,7 +340,7 @@ def test_imagenet_normalisation_of_one_channel_takes_the_average_statistics() ->
 
 def test_custom_normalisation_takes_the_cards_numbers() -> None:
     frame = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
-    card = ModelCard(normalisation="custom", mean=(0.1, 0.2, 0.3), std=(0.5,))
+    card = ModelCard(normalization="custom", mean=(0.1, 0.2, 0.3), std=(0.5,))
     x, _ = prepare(frame, card, stride=32)
     expected = (frame / 255 - (0.1, 0.2, 0.3)) / 0.5
     np.testing.assert_allclose(x[0].permute(1, 2, 0), expected, atol=1e-6)
@@ -348,13 +348,13 @@ def test_custom_normalisation_takes_the_cards_numbers() -> None:
 
 def test_zscore_is_of_the_frame_alone_not_of_its_padding() -> None:
     frame = asymmetric(37, 53)
-    x, geometry = prepare(frame, ModelCard(input_channels=1, normalisation="zscore"), stride=32)
+    x, geometry = prepare(frame, ModelCard(input_channels=1, normalization="zscore"), stride=32)
     inside = geometry.to_frame(x[0, 0]).numpy()
     np.testing.assert_allclose(inside, (frame - frame.mean()) / frame.std(), atol=1e-5)
 
 
 def test_zscore_of_an_even_frame_is_zero() -> None:
-    x, _ = prepare(np.full((32, 32), 7, np.uint8), ModelCard(normalisation="zscore"), stride=32)
+    x, _ = prepare(np.full((32, 32), 7, np.uint8), ModelCard(normalization="zscore"), stride=32)
     assert torch.equal(x, torch.zeros(1, 3, 32, 32))
 
 
@@ -379,23 +379,23 @@ def test_without_normalisation_the_values_go_in_as_they_are() -> None:
     ids=lambda value: str(getattr(value, "dtype", value)),
 )
 def test_black_is_zero_and_white_is_one(frame: NDArray[np.generic], value_range: tuple[float, float] | None) -> None:
-    x, _ = prepare(frame.repeat(32, 0).repeat(16, 1), ModelCard(normalisation="unit"), 32, value_range)
+    x, _ = prepare(frame.repeat(32, 0).repeat(16, 1), ModelCard(normalization="unit"), 32, value_range)
     assert torch.equal(x[0, :, 0, ::16], torch.tensor([0.0, 1.0]).expand(3, 2))
 
 
 def test_what_lies_beyond_black_and_white_is_black_or_white() -> None:
     frame = np.array([[-50, 300]], np.int16).repeat(32, 0).repeat(16, 1)
-    x, _ = prepare(frame, ModelCard(normalisation="unit"), 32, (0.0, 255.0))
+    x, _ = prepare(frame, ModelCard(normalization="unit"), 32, (0.0, 255.0))
     assert torch.equal(x[0, :, 0, ::16], torch.tensor([0.0, 1.0]).expand(3, 2))
 
 
 def test_wide_values_keep_their_precision_until_black_is_subtracted() -> None:
     frame = np.array([[0, 51, 204, 255]], np.uint32).repeat(32, 0).repeat(8, 1) + np.uint32(2**31)
-    x, _ = prepare(frame, ModelCard(normalisation="unit"), 32, (2.0**31, 2.0**31 + 255))
+    x, _ = prepare(frame, ModelCard(normalization="unit"), 32, (2.0**31, 2.0**31 + 255))
     assert torch.allclose(x[0, 0, 0, ::8], torch.tensor([0, 0.2, 0.8, 1.0]))
 
 
-def test_padding_is_black_before_normalisation() -> None:
+def test_padding_is_black_before_normalization() -> None:
     x, _ = prepare(np.full((16, 16), 255, np.uint8), ModelCard(), stride=32)
     black, _ = prepare(np.zeros((32, 32), np.uint8), ModelCard(), stride=32)
     assert torch.equal(x[..., 16:, :], black[..., 16:, :])
@@ -404,8 +404,8 @@ def test_padding_is_black_before_normalisation() -> None:
 
 # ── channels ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-UNIT = ModelCard(normalisation="unit")
-UNIT_GRAY = ModelCard(normalisation="unit", input_channels=1)
+UNIT = ModelCard(normalization="unit")
+UNIT_GRAY = ModelCard(normalization="unit", input_channels=1)
 
 
 def test_gray_fills_every_channel() -> None:
@@ -414,30 +414,30 @@ def test_gray_fills_every_channel() -> None:
     assert all(np.array_equal(x[0, channel].numpy(), frame) for channel in range(3))
 
 
-def test_colour_keeps_its_channels_and_loses_its_alpha() -> None:
+def test_color_keeps_its_channels_and_loses_its_alpha() -> None:
     frame = np.random.default_rng(2).integers(0, 256, (32, 64, 4), dtype=np.uint8)
     x, _ = prepare(frame, UNIT, stride=32)
     np.testing.assert_allclose(x[0].permute(1, 2, 0).numpy(), frame[..., :3] / 255, atol=1e-6)
 
 
-def test_colour_becomes_its_luminance_for_one_channel() -> None:
+def test_color_becomes_its_luminance_for_one_channel() -> None:
     frame = np.random.default_rng(3).random((32, 32, 3))
     x, _ = prepare(frame, UNIT_GRAY, stride=32)
     luminance = 0.299 * frame[..., 0] + 0.587 * frame[..., 1] + 0.114 * frame[..., 2]
     np.testing.assert_allclose(x[0, 0].numpy(), luminance, atol=1e-6)
 
 
-def test_gray_stored_as_colour_gives_the_same_input_as_gray() -> None:
+def test_gray_stored_as_color_gives_the_same_input_as_gray() -> None:
     gray = asymmetric(32, 32)
     x, _ = prepare(np.stack([gray] * 3, axis=-1), UNIT_GRAY, stride=32)
     np.testing.assert_allclose(x[0, 0].numpy(), gray, atol=1e-6)
 
 
-@pytest.mark.parametrize("normalisation", ["imagenet", "unit", "zscore", "none"])
-def test_the_callers_frame_is_not_changed_and_not_shared(normalisation: str) -> None:
+@pytest.mark.parametrize("normalization", ["imagenet", "unit", "zscore", "none"])
+def test_the_callers_frame_is_not_changed_and_not_shared(normalization: str) -> None:
     frame = asymmetric(32, 32)
     before = frame.copy()
-    card = ModelCard.model_validate({"input_channels": 1, "normalisation": normalisation})
+    card = ModelCard.model_validate({"input_channels": 1, "normalization": normalization})
     x, _ = prepare(frame, card, stride=32)
     x.fill_(9)
     assert np.array_equal(frame, before)
@@ -472,8 +472,8 @@ def test_a_frame_that_cannot_be_fed_is_refused_in_words(frame: NDArray[np.generi
         prepare(frame, ModelCard(), stride=32)
 
 
-def test_colour_does_not_go_into_two_channels() -> None:
-    with pytest.raises(SegcamError, match="in colour, but the network takes 2 channels"):
+def test_color_does_not_go_into_two_channels() -> None:
+    with pytest.raises(SegcamError, match="in color, but the network takes 2 channels"):
         prepare(np.zeros((32, 32, 3), np.uint8), ModelCard(input_channels=2), stride=32)
 
 

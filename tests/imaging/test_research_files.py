@@ -66,7 +66,7 @@ def test_nifti_units_of_space_and_time(tmp_path, units, steps, spacing, rate):
     assert cine.spacing_mm == (pytest.approx(spacing) if spacing else None)
 
 
-def test_nifti_scale_and_colours(tmp_path):
+def test_nifti_scale_and_colors(tmp_path):
     path = write_nifti(tmp_path / "scaled.nii", STORED)
     header = bytearray(path.read_bytes())
     header[112:120] = np.array([0.5, 10], "<f4").tobytes()
@@ -75,10 +75,10 @@ def test_nifti_scale_and_colours(tmp_path):
     assert cine.dtype == np.float32
     np.testing.assert_array_equal(cine[2], FRAMES[2] / np.float32(2) + 10)
 
-    colours = np.random.default_rng(1).integers(0, 256, (X, Y, 1, 3), dtype=np.uint8)
-    record = colours.view([("R", "u1"), ("G", "u1"), ("B", "u1")])[..., 0]
+    colors = np.random.default_rng(1).integers(0, 256, (X, Y, 1, 3), dtype=np.uint8)
+    record = colors.view([("R", "u1"), ("G", "u1"), ("B", "u1")])[..., 0]
     write_nifti(tmp_path / "rgb.nii", record)
-    np.testing.assert_array_equal(open_cine(tmp_path / "rgb.nii")[0], colours[:, :, 0].transpose(1, 0, 2))
+    np.testing.assert_array_equal(open_cine(tmp_path / "rgb.nii")[0], colors[:, :, 0].transpose(1, 0, 2))
 
 
 def test_nifti_is_shown_as_stored_and_turned_on_request(tmp_path):
@@ -135,16 +135,16 @@ def test_metaimage_with_its_pixels_inside_beside_and_packed(tmp_path):
         assert cine.spacing_mm == (0.3, 0.2)
 
 
-def test_metaimage_types_colours_and_orientation(tmp_path):
+def test_metaimage_types_colors_and_orientation(tmp_path):
     deep = (FRAMES.astype(np.uint16) * 16).astype(">u2")
     path = write_metaimage(
         tmp_path / "a.mha", {"ElementType": "MET_USHORT", "BinaryDataByteOrderMSB": True}, deep.tobytes()
     )
     assert_is_frames(open_cine(path), deep.astype(np.uint16))
 
-    colours = np.random.default_rng(1).integers(0, 256, (T, Y, X, 3), dtype=np.uint8)
-    path = write_metaimage(tmp_path / "rgb.mha", {"ElementNumberOfChannels": 3}, colours.tobytes())
-    assert_is_frames(open_cine(path), colours)
+    colors = np.random.default_rng(1).integers(0, 256, (T, Y, X, 3), dtype=np.uint8)
+    path = write_metaimage(tmp_path / "rgb.mha", {"ElementNumberOfChannels": 3}, colors.tobytes())
+    assert_is_frames(open_cine(path), colors)
 
     path = write_metaimage(tmp_path / "turned.mha", {"TransformMatrix": "-1 0 0 0 1 0 0 0 1"}, FRAMES.tobytes())
     assert_is_frames(open_cine(path))
@@ -192,9 +192,9 @@ def test_nrrd_axes_follow_their_kinds(tmp_path):
     assert_is_frames(cine)
     assert cine.spacing_mm == (0.3, 0.2)
 
-    colours = np.random.default_rng(1).integers(0, 256, (Y, X, 3), dtype=np.uint8)
-    nrrd.write(str(tmp_path / "rgb.nrrd"), colours.transpose(2, 1, 0), {"kinds": ["RGB-color", "domain", "domain"]})
-    np.testing.assert_array_equal(open_cine(tmp_path / "rgb.nrrd")[0], colours)
+    colors = np.random.default_rng(1).integers(0, 256, (Y, X, 3), dtype=np.uint8)
+    nrrd.write(str(tmp_path / "rgb.nrrd"), colors.transpose(2, 1, 0), {"kinds": ["RGB-color", "domain", "domain"]})
+    np.testing.assert_array_equal(open_cine(tmp_path / "rgb.nrrd")[0], colors)
 
     nrrd.write(str(tmp_path / "big.nrrd"), STORED.astype(">i2"), {"endian": "big"})
     assert_is_frames(open_cine(tmp_path / "big.nrrd"), FRAMES.astype(np.int16))
@@ -231,11 +231,11 @@ def as_hdf5(path, array):
 
 @pytest.mark.parametrize("write", [as_npy, as_npz, as_hdf5])
 def test_arrays_have_time_first_unless_that_makes_no_frames(tmp_path, write):
-    colours = np.random.default_rng(1).integers(0, 256, (T, Y, X, 3), dtype=np.uint8)
+    colors = np.random.default_rng(1).integers(0, 256, (T, Y, X, 3), dtype=np.uint8)
     assert_is_frames(open_cine(write(tmp_path / "a", FRAMES)))
-    assert_is_frames(open_cine(write(tmp_path / "b", colours)), colours)
+    assert_is_frames(open_cine(write(tmp_path / "b", colors)), colors)
     np.testing.assert_array_equal(open_cine(write(tmp_path / "c", FRAMES[0]))[0], FRAMES[0])
-    np.testing.assert_array_equal(open_cine(write(tmp_path / "d", colours[0]))[0], colours[0])
+    np.testing.assert_array_equal(open_cine(write(tmp_path / "d", colors[0]))[0], colors[0])
     last = open_cine(write(tmp_path / "e", FRAMES.transpose(1, 2, 0)))
     assert_is_frames(last)
     assert "rows, columns, frames" in last.notes[0]
@@ -266,9 +266,9 @@ def test_matlab_files_have_time_last(tmp_path):
     for name in ("old.mat", "new.mat", "struct.mat"):
         assert_is_frames(open_cine(tmp_path / name))
 
-    colours = np.random.default_rng(1).integers(0, 256, (Y, X, 3, T), dtype=np.uint8)
-    savemat(tmp_path / "rgb.mat", {"movie": colours})
-    assert_is_frames(open_cine(tmp_path / "rgb.mat"), colours.transpose(3, 0, 1, 2))
+    colors = np.random.default_rng(1).integers(0, 256, (Y, X, 3, T), dtype=np.uint8)
+    savemat(tmp_path / "rgb.mat", {"movie": colors})
+    assert_is_frames(open_cine(tmp_path / "rgb.mat"), colors.transpose(3, 0, 1, 2))
     assert_is_frames(open_cine(f"{write_matlab_73(tmp_path / 'xyt.mat', a=FRAMES)}::TYX"))
 
 

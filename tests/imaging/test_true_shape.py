@@ -35,7 +35,7 @@ def test_the_input_holds_the_frame_in_its_true_shape(rule, aspect, content, size
 
 def test_pixels_are_torchs_interpolation_there_and_back():
     frame = torch.from_numpy(np.random.default_rng(0).random((90, 100), dtype=np.float32))
-    card = ModelCard(input_channels=1, size=PAD, normalisation="none")
+    card = ModelCard(input_channels=1, size=PAD, normalization="none")
     x, geometry = prepare(frame.numpy(), card, 16, pixel_aspect=4 / 3)
     expected = F.interpolate(frame[None, None], (120, 100), mode="bilinear", align_corners=False)
     torch.testing.assert_close(x[..., :120, :100], expected, atol=1e-6, rtol=0)

@@ -19,7 +19,7 @@ import napari_segcam as sc
 from napari_segcam.network.network import Network
 from napari_segcam.network.running.plain_module import private_copy
 
-CARD = sc.ModelCard(normalisation="unit")
+CARD = sc.ModelCard(normalization="unit")
 FRAMES = [np.random.default_rng(seed).integers(0, 200 + 20 * seed, (32, 32)).astype(np.uint8) for seed in range(3)]
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 
@@ -185,7 +185,7 @@ class Sparse(Small):
         return super().forward(x).to_sparse()
 
 
-def quantised() -> nn.Module:
+def quantized() -> nn.Module:
     return nn.Sequential(torch.ao.nn.quantized.Conv2d(3, 1, 1))
 
 
@@ -199,7 +199,7 @@ def quantised() -> nn.Module:
         (Locked, "cannot be copied: .*lock"),
         (Lazy, "no weights yet: out.weight is of a lazy layer"),
         (lambda: Small().to("meta"), "stem.weight is on torch's meta device"),
-        (quantised, r"quantised \(Conv2d\)"),
+        (quantized, r"quantized \(Conv2d\)"),
         (lambda: nn.Sequential(nn.Conv3d(1, 2, 3, padding=1), nn.Conv3d(2, 1, 1)), "three-dimensional.*2-D network"),
         (lambda: nn.Sequential(nn.Conv3d(3, 2, 3, padding=1)), "three-dimensional.*2-D network"),
         (lambda: nn.Sequential(nn.Conv1d(3, 2, 3)), "one-dimensional.*2-D network"),
@@ -340,7 +340,7 @@ def test_a_program_exported_for_a_size_that_is_no_square(tmp_path: Path) -> None
 
 
 def test_a_module_that_takes_the_size_of_its_card_alone() -> None:
-    card = sc.ModelCard(normalisation="unit", size={"rule": "resize", "height": 48, "width": 80})  # type: ignore[arg-type]
+    card = sc.ModelCard(normalization="unit", size={"rule": "resize", "height": 48, "width": 80})  # type: ignore[arg-type]
     network = Network.from_module(Placed(), card, device="cpu")
     assert {stage.stride for stage in network.stages} == {1, 2}
     assert sc.Explainer(network, stages="all")(FRAMES[0]).mask.shape == (32, 32)
@@ -371,7 +371,7 @@ class Training(BatchNormed):
         return self
 
 
-class Centred(Small):
+class Centerd(Small):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         scores = super().forward(x)
         return scores - scores.mean(0, keepdim=True) / 2
@@ -406,7 +406,7 @@ class Skipping(Small):
         return self.out(stem + kept * self.up(self.down(stem).relu()))
 
 
-MIXING = [BatchNormed, Training, Centred]
+MIXING = [BatchNormed, Training, Centerd]
 RANDOM = [Dropping, MonteCarlo, Skipping]
 
 

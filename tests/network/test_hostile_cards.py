@@ -15,7 +15,7 @@ from napari_segcam.network.settings_text import plain_yaml, read_json
 LAUGHS = "a: &a [x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n" for n in range(24)
 )
-CUSTOM = "{{normalisation: custom, mean: [{}], std: [{}]}}"
+CUSTOM = "{{normalization: custom, mean: [{}], std: [{}]}}"
 
 CARDS: dict[str, str | Callable[[], str]] = {
     "anchors that repeat one another": LAUGHS,
@@ -80,7 +80,7 @@ def test_usual_cards_are_read_as_they_were(tmp_path: Path) -> None:
         {
             "architecture": "Unet",
             "options": {"decoder_atrous_rates": [12, 24, 36], "interpolation": "nearest"},
-            "normalisation": "custom",
+            "normalization": "custom",
             "mean": [123.675],
             "std": [0.00392],
             "class_names": ["Schilddrüse", "甲状腺", "plaque (wall)"],
@@ -88,7 +88,7 @@ def test_usual_cards_are_read_as_they_were(tmp_path: Path) -> None:
             "notes": "two\nlines\tand a tab",
         }
     )
-    write_card(card, tmp_path / "card.yaml", assumed={"normalisation": "two\nlines: 1"})
+    write_card(card, tmp_path / "card.yaml", assumed={"normalization": "two\nlines: 1"})
     assert read_card(tmp_path / "card.yaml") == card
     assert read_card(tmp_path / "card.yaml") != ModelCard()
 

@@ -26,9 +26,9 @@ FULL = ModelCard(
     encoder="efficientnet-b5",
     input_channels=1,
     size=SizeRule(rule="letterbox", height=256, width=320),
-    normalisation="zscore",
+    normalization="zscore",
     class_names=("Hintergrund", "Myom – größtes"),
-    class_colours=("#000000", "#00E5ff"),
+    class_colors=("#000000", "#00E5ff"),
     threshold=0.35,
     notes="trained on: sweeps\nsecond line",
     options={"decoder_atrous_rates": [6, 12, 18]},
@@ -49,8 +49,8 @@ def test_what_nobody_gave_is_not_written(tmp_path: Path) -> None:
 
 
 def test_what_is_assumed_is_written_as_comments(tmp_path: Path) -> None:
-    write_card(ModelCard(threshold=0.5), tmp_path / "card.yaml", assumed={"normalisation": "imagenet"})
-    assert "#   normalisation: imagenet\n" in (tmp_path / "card.yaml").read_text(encoding="utf-8")
+    write_card(ModelCard(threshold=0.5), tmp_path / "card.yaml", assumed={"normalization": "imagenet"})
+    assert "#   normalization: imagenet\n" in (tmp_path / "card.yaml").read_text(encoding="utf-8")
     assert read_card(tmp_path / "card.yaml").model_fields_set == {"threshold"}
 
 
@@ -91,20 +91,20 @@ def test_a_card_is_found_where_there_is_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("colour: red", "there is no field colour"),
-        ("class_colour: red", r"there is no field class_colour \(did you mean class_colours\?\)"),
+        ("color: red", "there is no field color"),
+        ("class_color: red", r"there is no field class_color \(did you mean class_colors\?\)"),
         ("size: {hight: 256}", r"there is no field size\.hight \(did you mean height\?\)"),
         ("threshold: 1.0", r"threshold is 1\.0: input should be less than 1"),
         ("threshold: 0", "threshold is 0: .*greater than 0"),
         ("input_channels: 0", "input_channels is 0: .*greater than or equal to 1"),
-        ("normalisation: z-score", "normalisation is 'z-score', but may be 'imagenet', 'unit', 'zscore', 'custom' or"),
-        ("normalisation: custom", "custom normalisation needs mean and std"),
-        ("{normalisation: custom, mean: [0.5, 0.5], std: [0.2, 0.2]}", r"one for each input channel \(3\)"),
-        ("{normalisation: custom, mean: [0.5], std: [0]}", r"std\.0 is 0: .*greater than or equal to 0.000001"),
-        ("{mean: [0.5], std: [0.2]}", "mean and std go with normalisation custom, not imagenet"),
+        ("normalization: z-score", "normalization is 'z-score', but may be 'imagenet', 'unit', 'zscore', 'custom' or"),
+        ("normalization: custom", "custom normalization needs mean and std"),
+        ("{normalization: custom, mean: [0.5, 0.5], std: [0.2, 0.2]}", r"one for each input channel \(3\)"),
+        ("{normalization: custom, mean: [0.5], std: [0]}", r"std\.0 is 0: .*greater than or equal to 0.000001"),
+        ("{mean: [0.5], std: [0.2]}", "mean and std go with normalization custom, not imagenet"),
         ("class_names: fibroid", "class_names is 'fibroid': "),
-        ("{class_names: [a, b], class_colours: ['#00ff00']}", "1 class_colours for 2 class_names"),
-        ("{class_names: [a], class_colours: [green]}", r"class_colours\.0 is 'green': "),
+        ("{class_names: [a, b], class_colors: ['#00ff00']}", "1 class_colors for 2 class_names"),
+        ("{class_names: [a], class_colors: [green]}", r"class_colors\.0 is 'green': "),
         ("sha256: abc", "sha256 is 'abc': "),
         ("size: {rule: resize, height: 256}", "size: give both height and width"),
         ("size: {rule: letterbox}", "size: .*letterbox rule needs height and width"),

@@ -61,7 +61,7 @@ def test_a_network_without_weights_is_one_too() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x - 0.5
 
-    network = Network.from_module(Threshold(), ModelCard(input_channels=1, normalisation="unit"), device="cpu")
+    network = Network.from_module(Threshold(), ModelCard(input_channels=1, normalization="unit"), device="cpu")
     frame = np.eye(32, dtype=np.float32)
     assert np.array_equal(Explainer(network)(frame).mask, frame)
 
@@ -210,7 +210,7 @@ def test_a_checkpoint_becomes_the_network_it_was_saved_from(saved: tuple[Path, n
     assert network.card == ModelCard(input_channels=1)
     assert network.assumed == {
         "decoder_interpolation": "nearest",
-        "normalisation": "imagenet",
+        "normalization": "imagenet",
         "classes_overlap": "no (the 2 classes exclude each other, the first is the background)",
     }
     assert network.classes == 2
@@ -221,7 +221,7 @@ def test_a_checkpoint_becomes_the_network_it_was_saved_from(saved: tuple[Path, n
 
 @pytest.mark.parametrize(
     "card_beside",
-    [ModelCard(input_channels=1, class_names=("none", "fibroid"), normalisation="unit", notes="from the file")],
+    [ModelCard(input_channels=1, class_names=("none", "fibroid"), normalization="unit", notes="from the file")],
     indirect=True,
 )
 def test_the_card_beside_a_checkpoint_is_read_and_the_one_given_goes_before(
@@ -240,9 +240,9 @@ def test_a_card_that_contradicts_the_weights_is_refused(saved: tuple[Path, nn.Mo
 
 
 def test_what_a_card_leaves_open_is_told_by_the_weights(saved: tuple[Path, nn.Module]) -> None:
-    network = load_network(saved[0], device="cpu", card=ModelCard(threshold=0.3, normalisation="unit"))
-    assert network.card == ModelCard(input_channels=1, threshold=0.3, normalisation="unit")
-    assert "normalisation" not in network.assumed
+    network = load_network(saved[0], device="cpu", card=ModelCard(threshold=0.3, normalization="unit"))
+    assert network.card == ModelCard(input_channels=1, threshold=0.3, normalization="unit")
+    assert "normalization" not in network.assumed
 
 
 def test_options_come_from_the_caller_and_from_the_card(saved: tuple[Path, nn.Module]) -> None:
@@ -266,12 +266,12 @@ def test_a_card_for_other_weights_is_doubted(saved: tuple[Path, nn.Module]) -> N
 def test_a_saved_card_is_read_back(saved: tuple[Path, nn.Module], tmp_path: Path) -> None:
     path = tmp_path / "unet.pth"
     path.write_bytes(saved[0].read_bytes())
-    card = ModelCard(class_names=("none", "fibroid"), class_colours=("#000000", "#ff00aa"))
+    card = ModelCard(class_names=("none", "fibroid"), class_colors=("#000000", "#ff00aa"))
     first = load_network(path, device="cpu", card=card)
     assert save_card(first, path) == tmp_path / "unet.segcam.yaml"
     again = load_network(path, device="cpu")
     assert again.card == first.card.model_copy(update={"sha256": first.sha256})
-    assert "normalisation" in again.assumed, "what nobody said stays assumed"
+    assert "normalization" in again.assumed, "what nobody said stays assumed"
     with pytest.raises(SegcamError, match=r"a model card already: .*unet\.segcam\.yaml"):
         save_card(first, path)
     save_card(first, path, force=True)

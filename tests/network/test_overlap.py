@@ -141,7 +141,7 @@ def test_monais_networks_are_told_by_their_card(tmp_path: Path) -> None:
     module = monai.UNet(2, 1, 3, channels=(4, 8, 16), strides=(2, 2), num_res_units=1).eval()
     path = tmp_path / "monai.pth"
     torch.save(module.state_dict(), path)
-    card_path(path).write_text("classes_overlap: true\nclass_names: [vessel, lumen, wall]\nnormalisation: unit\n")
+    card_path(path).write_text("classes_overlap: true\nclass_names: [vessel, lumen, wall]\nnormalization: unit\n")
     network = load_network(path, "cpu")
     assert (network.classes_overlap, network.class_names) == (True, ("vessel", "lumen", "wall"))
     assert "classes_overlap" not in network.assumed

@@ -44,7 +44,7 @@ def explanation(
     method: str = "gradcam",
     class_index: int = 0,
     class_names: tuple[str, ...] = ("lesion",),
-    class_colours: tuple[str, ...] = (),
+    class_colors: tuple[str, ...] = (),
     mask: np.ndarray | None = None,
     shape: tuple[int, int] = SHAPE,
 ) -> Explanation:
@@ -68,21 +68,21 @@ def explanation(
             "checkpoint": "unet.pth",
             "sha256": "0123456789abcdef",
             "architecture": "Unet",
-            "model_card": {"class_colours": list(class_colours)},
+            "model_card": {"class_colors": list(class_colors)},
             "versions": {"torch": "2"},
         },
     )
 
 
 def overlapping(
-    heatmaps: Mapping[str, Heatmap] | None = None, *, class_index: int = 0, class_colours: tuple[str, ...] = ()
+    heatmaps: Mapping[str, Heatmap] | None = None, *, class_index: int = 0, class_colors: tuple[str, ...] = ()
 ) -> Explanation:
     """An organ of 20 × 30 pixels with a lesion of 10 × 20 in it, of a network whose classes overlap."""
     made = explanation(
         heatmaps if heatmaps is not None else {"encoder_5": heatmap(np.zeros((3, 4)))},
         class_index=class_index,
         class_names=("organ", "lesion"),
-        class_colours=class_colours,
+        class_colors=class_colors,
     )
     probabilities = np.full((2, *SHAPE), 0.1, np.float32)
     probabilities[0, 20:40, 40:70] = 0.9

@@ -10,9 +10,9 @@ from made_explanations import SHAPE, explanation, heatmap, overlapping, ramp
 from PIL import Image
 
 from napari_segcam.explanation.emptiness import Reason
+from napari_segcam.reporting.cine_source import CineSource
 from napari_segcam.reporting.exports import safe_name, write_explanation, write_frame
-from napari_segcam.reporting.look import Look
-from napari_segcam.reporting.source import Source
+from napari_segcam.reporting.overlay_style import OverlayStyle
 
 FRAME = np.random.default_rng(0).integers(0, 255, SHAPE, dtype=np.uint8)
 
@@ -28,7 +28,7 @@ def test_one_explanation_is_these_files(tmp_path: Path) -> None:
 
 
 def test_each_kind_of_overlay_is_a_picture_of_its_own(tmp_path: Path) -> None:
-    look = Look(("contour", "heat", "side-by-side"), opacity=0.8)
+    look = OverlayStyle(("contour", "heat", "side-by-side"), opacity=0.8)
     found = explanation({"encoder_5": heatmap(ramp())})
     write_explanation(tmp_path, FRAME, found, look)
     contour, heat = (np.asarray(Image.open(tmp_path / name)) for name in ("encoder_5.png", "encoder_5_heat.png"))
@@ -42,7 +42,7 @@ def test_each_kind_of_overlay_is_a_picture_of_its_own(tmp_path: Path) -> None:
 def test_the_look_is_obeyed(tmp_path: Path) -> None:
     found = explanation({"encoder_5": heatmap(ramp())})
     pictures = []
-    for look in (Look(), Look(colormap="gray"), Look(opacity=0)):
+    for look in (OverlayStyle(), OverlayStyle(colormap="gray"), OverlayStyle(opacity=0)):
         write_explanation(tmp_path, FRAME, found, look)
         pictures.append(np.asarray(Image.open(tmp_path / "encoder_5.png")))
     assert (pictures[0] != pictures[1]).any()
@@ -53,7 +53,7 @@ def test_the_look_is_obeyed(tmp_path: Path) -> None:
 def test_the_tiff_holds_raw_values_with_their_size_and_place(tmp_path: Path) -> None:
     values = ramp(6, 8) - 1
     found = explanation({"encoder_4": heatmap(values, name="encoder_4", signed=True, crop=(12, 60, 32, 96))})
-    write_explanation(tmp_path, FRAME, found, source=Source("x.dcm", spacing_mm=(0.5, 0.25)), number=7)
+    write_explanation(tmp_path, FRAME, found, source=CineSource("x.dcm", spacing_mm=(0.5, 0.25)), number=7)
     with tifffile.TiffFile(tmp_path / "encoder_4.tif") as file:
         np.testing.assert_array_equal(file.asarray(), values)
         (x, over_x), (y, over_y) = (file.pages[0].tags[name].value for name in ("XResolution", "YResolution"))
@@ -70,8 +70,10 @@ def test_the_tiff_holds_raw_values_with_their_size_and_place(tmp_path: Path) -> 
 def test_the_provenance_says_what_was_explained_and_how_it_was_drawn(tmp_path: Path) -> None:
     empty = heatmap(np.zeros((3, 4)), name="e", reason=Reason.NOTHING_POSITIVE)
     found = explanation({"encoder_5": heatmap(ramp()), "e": empty})
-    source = Source("clip.dcm", "ab" * 32, 40, float("nan"), (0.5, 0.25), (0, 255))
-    write_explanation(tmp_path, FRAME, found, Look(("heat",)), source=source, number=12, options={"methods": "gradcam"})
+    source = CineSource("clip.dcm", "ab" * 32, 40, float("nan"), (0.5, 0.25), (0, 255))
+    write_explanation(
+        tmp_path, FRAME, found, OverlayStyle(("heat",)), source=source, number=12, options={"methods": "gradcam"}
+    )
     described = json.loads((tmp_path / "explanation.json").read_text())
     assert described["source"]["sha256"] == "ab" * 32
     assert described["source"]["spacing_mm"] == [0.5, 0.25]
@@ -130,8 +132,8 @@ def test_classes_that_overlap_have_a_mask_file_each(tmp_path: Path) -> None:
     assert told["mask_pixels"] == {"organ": 600, "lesion": 200}
 
 
-def test_of_classes_that_overlap_each_is_outlined_in_its_own_colour(tmp_path: Path) -> None:
-    found = overlapping(class_colours=("#0000ff", "#00ff00"))
+def test_of_classes_that_overlap_each_is_outlined_in_its_own_color(tmp_path: Path) -> None:
+    found = overlapping(class_colors=("#0000ff", "#00ff00"))
     write_explanation(tmp_path, np.zeros(SHAPE, np.uint8), found)
     drawn = np.asarray(Image.open(tmp_path / "encoder_5.png"))
     assert tuple(drawn[20, 50]) == (0, 0, 255), "the organ's upper edge"

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_segcam.reporting.figures import coloured, display, fitted, rim, with_heat, with_mask, with_outline
+from napari_segcam.reporting.figures import colored, display, fitted, rim, with_heat, with_mask, with_outline
 
 
-def test_gray_and_colour_frames_are_shown_as_they_are() -> None:
+def test_gray_and_color_frames_are_shown_as_they_are() -> None:
     gray = np.arange(12, dtype=np.uint8).reshape(3, 4)
     np.testing.assert_array_equal(display(gray), np.repeat(gray[..., None], 3, 2))
-    colour = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)
-    np.testing.assert_array_equal(display(colour), colour)
+    color = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)
+    np.testing.assert_array_equal(display(color), color)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_black_and_white_are_what_the_range_says(
     assert display(frame, value_range)[0, :, 0].tolist() == [0, white]
 
 
-def test_no_heat_leaves_the_picture_and_full_heat_colours_it() -> None:
+def test_no_heat_leaves_the_picture_and_full_heat_colors_it() -> None:
     picture = np.full((2, 2, 3), 100, np.uint8)
     heat = np.array([[0, 0], [0, 1]], np.float32)
     heated = with_heat(picture, heat, opacity=1)
@@ -57,7 +57,7 @@ def test_an_empty_mask_has_no_outline() -> None:
     np.testing.assert_array_equal(with_outline(picture, np.zeros((5, 5), np.uint8)), picture)
 
 
-def test_each_label_has_its_own_colour() -> None:
+def test_each_label_has_its_own_color() -> None:
     mask = np.zeros((30, 30), np.uint8)
     mask[2:12, 2:12], mask[12:22, 2:12] = 1, 2
     drawn = with_outline(np.zeros((30, 30, 3), np.uint8), mask, ("#ff0000", "#00ff00"))
@@ -76,10 +76,10 @@ def test_a_filled_mask_lets_the_picture_shine_through() -> None:
     assert (np.diff(inner[:, 1]) > 0).all()
 
 
-def test_a_signed_map_keeps_its_colours_where_nothing_is_negative() -> None:
-    colours = coloured(np.array([[0, 1]], np.float32), signed=True)
-    assert colours[0, 0].min() > 240, "0 is white"
-    assert colours[0, 1, 0] > 2 * colours[0, 1, 2], "1 is red"
+def test_a_signed_map_keeps_its_colors_where_nothing_is_negative() -> None:
+    colors = colored(np.array([[0, 1]], np.float32), signed=True)
+    assert colors[0, 0].min() > 240, "0 is white"
+    assert colors[0, 1, 0] > 2 * colors[0, 1, 2], "1 is red"
 
 
 @pytest.mark.parametrize(

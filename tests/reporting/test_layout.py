@@ -10,7 +10,7 @@ def flat(value: int, shape: tuple[int, int] = (40, 60)) -> np.ndarray:
 
 
 def place_of(drawn: np.ndarray, value: int) -> tuple[int, int, int]:
-    """Top, left and count of the pixels of a colour that only one tile has."""
+    """Top, left and count of the pixels of a color that only one tile has."""
     rows, columns = np.nonzero((drawn == value).all(-1))
     return int(rows.min()), int(columns.min()), len(rows)
 
@@ -37,7 +37,7 @@ def test_long_captions_make_room_for_themselves() -> None:
     assert wide.shape[1] - place_of(wide, 81)[1] > 300, "the second one's caption has room too"
 
 
-def test_a_bar_shows_its_colours_from_end_to_end() -> None:
+def test_a_bar_shows_its_colors_from_end_to_end() -> None:
     drawn = lay_out([[Tile("", flat(0))]], bars=[Bar("gray", "0", "1")])
     assert (drawn == 255).all(-1).any(), "white is the end of gray"
 

@@ -9,7 +9,7 @@ def test_signs_that_the_font_lacks_become_plain_ones_or_question_marks() -> None
 
 
 def test_lines_are_as_wide_as_may_be_and_hold_every_word() -> None:
-    text = "each map is coloured from its own lowest to its own highest value"
+    text = "each map is colored from its own lowest to its own highest value"
     lines = wrapped(text, 13, 150)
     assert " ".join(lines) == text
     assert all(width_of(line, 13) <= 150 for line in lines)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.reporting.look import Look
+from napari_segcam.reporting.overlay_style import OverlayStyle
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,9 @@ from napari_segcam.reporting.look import Look
 )
 def test_what_cannot_be_drawn_is_refused_in_words(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(SegcamError) as refused:
-        Look(**wrong)  # type: ignore[arg-type]
+        OverlayStyle(**wrong)  # type: ignore[arg-type]
     assert said in str(refused.value)
 
 
 def test_looks_that_are_alike_are_equal() -> None:
-    assert Look(("heat",), "viridis", 0.0) == Look(overlays=("heat",), colormap="viridis", opacity=0)
+    assert OverlayStyle(("heat",), "viridis", 0.0) == OverlayStyle(overlays=("heat",), colormap="viridis", opacity=0)

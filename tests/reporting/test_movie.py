@@ -13,17 +13,17 @@ from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.reporting import movie
 from napari_segcam.reporting.clip import Clip
-from napari_segcam.reporting.look import Look
 from napari_segcam.reporting.movie import movie_written
+from napari_segcam.reporting.overlay_style import OverlayStyle
 
 pytest.importorskip("av")
 
-COLOURS = [(200, 30, 30), (30, 160, 40), (40, 40, 210)]
+COLORS = [(200, 30, 30), (30, 160, 40), (40, 40, 210)]
 
 
 def pictures(shape: tuple[int, int] = (64, 96)) -> Iterator[np.ndarray]:
-    for colour in COLOURS:
-        yield np.full((*shape, 3), colour, np.uint8)
+    for color in COLORS:
+        yield np.full((*shape, 3), color, np.uint8)
 
 
 @pytest.mark.parametrize("encoder", ["libx264", "mpeg4"])
@@ -32,8 +32,8 @@ def test_a_movie_reads_back_as_it_was_drawn(tmp_path: Path, monkeypatch: pytest.
     list(movie_written(tmp_path / "m.mp4", pictures(), 12.5))
     read = open_cine(tmp_path / "m.mp4")
     assert (len(read), read.frame_rate, read.frame_shape) == (3, 12.5, (64, 96, 3))
-    for frame, colour in zip(read, COLOURS, strict=True):
-        assert np.abs(frame.astype(int) - colour).mean() < 12
+    for frame, color in zip(read, COLORS, strict=True):
+        assert np.abs(frame.astype(int) - color).mean() < 12
 
 
 def test_odd_sizes_grow_by_a_pixel(tmp_path: Path) -> None:
@@ -92,12 +92,12 @@ def entered(*maps: object) -> Clip:
 
 def test_a_clip_is_one_movie_on_one_scale(tmp_path: Path, cine: ArrayCine) -> None:
     clip = entered(heatmap(ramp(highest=1)), heatmap(ramp(highest=10)), heatmap(ramp(highest=10)))
-    faint, strong, same = clip.pictures(cine, Look(("heat",)))
+    faint, strong, same = clip.pictures(cine, OverlayStyle(("heat",)))
     corner = (SHAPE[0] - 1, SHAPE[1] - 1)
     changed = [np.abs(one[corner].astype(int) - 60).sum() for one in (faint, strong, same)]
     assert changed[0] < changed[1] / 2
     assert changed[1] == changed[2]
-    assert list(clip.written(tmp_path, cine, Look())) == [1, 2, 3]
+    assert list(clip.written(tmp_path, cine, OverlayStyle())) == [1, 2, 3]
     (path,) = tmp_path.iterdir()
     assert path.name == "gradcam_lesion_encoder_5.mp4"
     assert (len(open_cine(path)), open_cine(path).frame_rate) == (3, 24)
@@ -106,21 +106,21 @@ def test_a_clip_is_one_movie_on_one_scale(tmp_path: Path, cine: ArrayCine) -> No
 @pytest.mark.parametrize("kind", ["heat", "contour", "side-by-side"])
 def test_a_frame_without_heat_is_of_the_same_size(cine: ArrayCine, kind: str) -> None:
     empty = heatmap(np.zeros((1, 1)), reason=Reason.NOT_CONNECTED)
-    shapes = {one.shape for one in entered(heatmap(ramp()), empty).pictures(cine, Look((kind,)))}
+    shapes = {one.shape for one in entered(heatmap(ramp()), empty).pictures(cine, OverlayStyle((kind,)))}
     assert len(shapes) == 1
 
 
 def test_a_movie_that_is_given_up_leaves_no_file(tmp_path: Path, cine: ArrayCine) -> None:
-    writing = entered(heatmap(ramp()), heatmap(ramp())).written(tmp_path, cine, Look())
+    writing = entered(heatmap(ramp()), heatmap(ramp())).written(tmp_path, cine, OverlayStyle())
     assert next(writing) == 1
     writing.close()
     assert not list(tmp_path.iterdir())
 
 
 def test_a_clip_keeps_classes_that_overlap_apart() -> None:
-    colours = ("#0000ff", "#00ff00")
+    colors = ("#0000ff", "#00ff00")
     clip = Clip("encoder_5")
-    clip.enter(0, overlapping(class_colours=colours))
-    (picture,) = clip.pictures(ArrayCine(np.zeros(SHAPE, np.uint8)), Look())
-    for colour in ((0, 0, 255), (0, 255, 0)):
-        assert (picture == colour).all(-1).sum() > 60, "an outline of two pixels"
+    clip.enter(0, overlapping(class_colors=colors))
+    (picture,) = clip.pictures(ArrayCine(np.zeros(SHAPE, np.uint8)), OverlayStyle())
+    for color in ((0, 0, 255), (0, 255, 0)):
+        assert (picture == color).all(-1).sum() > 60, "an outline of two pixels"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_explanations import SHAPE, heatmap, ramp
 
-from napari_segcam.reporting.scale import Scale, in_short, own_scale, scaled, shared_scale
+from napari_segcam.reporting.heat_scale import HeatScale, in_short, own_scale, scaled, shared_scale
 
 
 def test_by_default_a_map_is_drawn_as_the_reference_libraries_do() -> None:
@@ -18,24 +18,24 @@ def test_by_default_a_map_is_drawn_as_the_reference_libraries_do() -> None:
 def test_the_own_scale_says_which_values_the_ends_are(values: np.ndarray, signed: bool) -> None:
     one = heatmap(values, signed=signed)
     np.testing.assert_allclose(scaled(one, own_scale(one)), one.on_frame(), atol=1e-5)
-    assert own_scale(one) == (Scale(-4, 4) if signed else Scale(2, 8))
+    assert own_scale(one) == (HeatScale(-4, 4) if signed else HeatScale(2, 8))
 
 
 def test_on_a_shared_scale_twice_the_heat_is_twice_as_bright() -> None:
     faint, strong = heatmap(ramp(highest=2)), heatmap(ramp(highest=4))
     scale = shared_scale([faint, strong])
-    assert scale == Scale(0, 4)
+    assert scale == HeatScale(0, 4)
     np.testing.assert_allclose(2 * scaled(faint, scale), scaled(strong, scale), atol=1e-6)
 
 
 def test_a_shared_scale_begins_at_no_evidence_and_of_signed_maps_goes_both_ways() -> None:
-    assert shared_scale([heatmap(ramp() + 2)]) == Scale(0, 8)
-    assert shared_scale([heatmap(ramp() - 5, signed=True), heatmap(ramp() - 3, signed=True)]) == Scale(-5, 5)
+    assert shared_scale([heatmap(ramp() + 2)]) == HeatScale(0, 8)
+    assert shared_scale([heatmap(ramp() - 5, signed=True), heatmap(ramp() - 3, signed=True)]) == HeatScale(-5, 5)
 
 
 def test_outside_of_the_crop_there_is_no_heat_on_any_scale() -> None:
     one = heatmap(ramp() + 1, crop=(10, 70, 20, 100))
-    for drawn in (scaled(one, Scale(-5, 5)), scaled(one)):
+    for drawn in (scaled(one, HeatScale(-5, 5)), scaled(one)):
         assert drawn.shape == SHAPE
         assert not drawn[:10].any()
         assert not drawn[:, 100:].any()
@@ -45,7 +45,7 @@ def test_outside_of_the_crop_there_is_no_heat_on_any_scale() -> None:
 def test_maps_of_nothing_have_no_heat() -> None:
     nothing = heatmap(np.zeros((3, 4)))
     assert not scaled(nothing, shared_scale([nothing])).any()
-    assert shared_scale([]) == Scale(0, 0)
+    assert shared_scale([]) == HeatScale(0, 0)
 
 
 def test_values_as_people_read_them() -> None:

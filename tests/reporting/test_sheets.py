@@ -6,7 +6,7 @@ from made_explanations import SHAPE, explanation, heatmap, ramp
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.reporting.figures import display, fitted, with_heat, with_outline
 from napari_segcam.reporting.layout import Tile, lay_out
-from napari_segcam.reporting.sheets import class_colours_of, comparison_sheet, explanation_sheet
+from napari_segcam.reporting.sheets import class_colors_of, comparison_sheet, explanation_sheet
 
 PICTURE = display(np.random.default_rng(0).integers(0, 255, SHAPE, dtype=np.uint8))
 
@@ -54,9 +54,9 @@ def test_a_method_may_lack_a_stage() -> None:
     assert comparison_sheet(PICTURE, both).shape[0] > comparison_sheet(PICTURE, both[:1]).shape[0]
 
 
-def test_colours_are_those_of_the_card_without_the_background() -> None:
+def test_colors_are_those_of_the_card_without_the_background() -> None:
     maps = {"encoder_5": heatmap(ramp())}
-    assert class_colours_of(explanation(maps, class_colours=("#ff0000",))) == ("#ff0000",)
-    two = explanation(maps, class_names=("background", "lesion"), class_colours=("#000000", "#00ff00"), class_index=1)
-    assert class_colours_of(two) == ("#00ff00",)
-    assert class_colours_of(explanation(maps)) == ()
+    assert class_colors_of(explanation(maps, class_colors=("#ff0000",))) == ("#ff0000",)
+    two = explanation(maps, class_names=("background", "lesion"), class_colors=("#000000", "#00ff00"), class_index=1)
+    assert class_colors_of(two) == ("#00ff00",)
+    assert class_colors_of(explanation(maps)) == ()

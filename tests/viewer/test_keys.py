@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QApplication, QLabel, QLineEdit
 
 from napari_segcam.viewer import keys as keys_module
 from napari_segcam.viewer.keys import KEYS, KeyHelp, bind_keys, key_rows
-from napari_segcam.viewer.layers.hide_overlays import BareSpeckle
+from napari_segcam.viewer.layers.hide_overlays import HideOverlays
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.review.stage_stepper import step_stage, toggle_outline
 
@@ -188,7 +188,7 @@ def test_layers_that_come_and_go_while_the_key_is_held(stages: ReviewSession, ha
 
 
 def test_a_change_of_focus_ends_the_bare_speckle(stages: ReviewSession, qtbot: QtBot) -> None:
-    bare, before = BareSpeckle(stages.viewer), look(stages.viewer)
+    bare, before = HideOverlays(stages.viewer), look(stages.viewer)
     field = QLineEdit()
     qtbot.addWidget(field)
     bare.hold()

@@ -18,7 +18,7 @@ from scipy.io import savemat
 import napari_segcam
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import ArrayCine, Cine
-from napari_segcam.viewer.frames.plan import Source
+from napari_segcam.viewer.frames.plan import LayerSource
 from napari_segcam.viewer.reader import get_reader, layer_data, read_layers
 
 T, Y, X = 5, 12, 20
@@ -108,13 +108,13 @@ def test_pixels_that_are_not_square_are_shown_in_their_true_shape(clip, ratio, s
     ((data, meta, _),) = read_layers(str(clip))
     layer = ViewerModel().add_image(data, **meta)
     np.testing.assert_allclose(layer.scale, (1, scale, 1))
-    assert Source.of(layer).cine.pixel_aspect == pytest.approx(scale)
+    assert LayerSource.of(layer).cine.pixel_aspect == pytest.approx(scale)
     assert any("not square" in note for note in layer.metadata["segcam_source"]["notes"]) == (scale != 1)
 
 
 def test_a_layer_that_is_shown_stretched_is_computed_as_it_is_shown():
     layer = ViewerModel().add_image(np.zeros((3, 40, 60), np.uint8), scale=(1, 0.9, 0.6))
-    assert Source.of(layer).cine.pixel_aspect == pytest.approx(1.5)
+    assert LayerSource.of(layer).cine.pixel_aspect == pytest.approx(1.5)
 
 
 def test_what_is_assumed_of_an_image_is_notified(tmp_path, monkeypatch):
@@ -142,7 +142,7 @@ def test_only_the_frames_that_are_looked_at_are_read():
     assert 4 not in cine.read
 
 
-def test_a_single_uncalibrated_colour_frame_keeps_pixel_units():
+def test_a_single_uncalibrated_color_frame_keeps_pixel_units():
     frame = np.random.default_rng(1).integers(0, 255, (Y, X, 3), dtype=np.uint8)
     data, meta, _ = layer_data(ArrayCine(frame, name="still"))
     assert isinstance(data, np.ndarray)
@@ -153,7 +153,7 @@ def test_a_single_uncalibrated_colour_frame_keeps_pixel_units():
     assert [str(unit) for unit in layer.units] == ["pixel", "pixel"]
 
 
-def test_a_colour_cine_three_columns_wide_is_not_taken_for_colours():
+def test_a_color_cine_three_columns_wide_is_not_taken_for_colors():
     data, meta, _ = layer_data(ArrayCine(FRAMES[..., :3], rgb=False))
     layer = ViewerModel().add_image(data, **meta)
     assert layer.data.shape == (T, Y, 3)
@@ -180,12 +180,12 @@ def test_videos_and_folders_of_images_are_read(tmp_path):
         picture.save(stills / f"{index}.png")
     pictures[0].save(tmp_path / "clip.mp4", "GIF", save_all=True, append_images=pictures[1:], duration=40)
 
-    for path, colours, frame_rate in ((stills, (), None), (tmp_path / "clip.mp4", (3,), 25)):
+    for path, colors, frame_rate in ((stills, (), None), (tmp_path / "clip.mp4", (3,), 25)):
         ((data, meta, kind),) = get_reader(str(path))(str(path))
-        assert (kind, meta["name"], data.shape) == ("image", path.stem, (T, Y, X, *colours))
+        assert (kind, meta["name"], data.shape) == ("image", path.stem, (T, Y, X, *colors))
         assert meta["metadata"]["segcam_source"]["frame_rate"] == frame_rate
         frame = np.asarray(data[3])
-        np.testing.assert_array_equal(frame[..., 0] if colours else frame, FRAMES[3])
+        np.testing.assert_array_equal(frame[..., 0] if colors else frame, FRAMES[3])
 
 
 def test_a_folder_of_cines_opens_as_one_layer_each(clip, tmp_path):
@@ -277,7 +277,7 @@ def test_a_file_that_changed_and_is_opened_again_shows_its_new_frames(clip):
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the real ultrasound files are not here")
-def test_a_real_colour_cine():
+def test_a_real_color_cine():
     path = str(DATA / "cine/us_multiframe_ybr_30_frames.dcm")
     ((data, meta, _),) = get_reader(path)(path)
     viewer = ViewerModel()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from napari_segcam.explanation.passes.batch_size import paying_batch
+from napari_segcam.explanation.passes.batch_size import best_batch_size
 from napari_segcam.explanation.passes.forward_pass import forward
 from napari_segcam.explanation.slow_methods.control import Cancelled
 from napari_segcam.explanation.slow_methods.replay import Replay
@@ -87,7 +87,7 @@ def score_at(module: nn.Module, x: torch.Tensor, stage: Stage, objective: Object
     around it, by a skip connection, stays as it is, and only what follows the stage is run.
 
     A frame is black where every channel has the input's least value: that is the black of the frame's padding and of
-    all that lies beside the scan, whatever the normalisation.
+    all that lies beside the scan, whatever the normalization.
 
     Args:
         module: frozen and in eval mode.
@@ -100,7 +100,7 @@ def score_at(module: nn.Module, x: torch.Tensor, stage: Stage, objective: Object
         SegcamError: if the stage never runs or gives no feature map.
     """
     black = x.amin((2, 3), keepdim=True).expand_as(x)
-    batch = 1 if alone else min(_LARGEST_BATCH, paying_batch((x.shape[-2], x.shape[-1]), x.device))
+    batch = 1 if alone else min(_LARGEST_BATCH, best_batch_size((x.shape[-2], x.shape[-1]), x.device))
     if not stage.layer:
         return Score(lambda images: logits_of(module(images)), x, black, objective, batch)
     replay = Replay(module, x, stage)

@@ -38,8 +38,8 @@ def _along_the_sum(features: torch.Tensor) -> torch.Tensor:
     """
     projection = _first_component(features)
     summed = features.sum(1)
-    centred = summed - summed.mean((1, 2), keepdim=True)
-    return _turned(projection, (projection * centred).sum((1, 2)) < 0)
+    centered = summed - summed.mean((1, 2), keepdim=True)
+    return _turned(projection, (projection * centered).sum((1, 2)) < 0)
 
 
 def _turned(projection: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
@@ -47,7 +47,7 @@ def _turned(projection: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
 
 
 def _first_component(features: torch.Tensor) -> torch.Tensor:
-    """Projection ``(B, h, w)`` of each place's centred channels X ``(places, C)`` on their first principal component.
+    """Projection ``(B, h, w)`` of each place's centered channels X ``(places, C)`` on their first principal component.
 
     X = U S Vᵀ has S² and V as the eigenvalues and vectors of XᵀX, S² and U as those of XXᵀ, and the projection X v is
     s u: so the smaller of the two products is enough, in float64, where squaring costs the first component nothing.
@@ -57,12 +57,12 @@ def _first_component(features: torch.Tensor) -> torch.Tensor:
         return _first_component(features.cpu()).to(features.device)
     height, width = features.shape[-2:]
     places = features.flatten(2).transpose(1, 2).double()
-    centred = places - places.mean(1, keepdim=True)
-    finite = centred.isfinite().all(-1).all(-1)[:, None, None]
-    safe = torch.where(finite, centred, 0)
-    if centred.shape[1] > centred.shape[2]:
+    centered = places - places.mean(1, keepdim=True)
+    finite = centered.isfinite().all(-1).all(-1)[:, None, None]
+    safe = torch.where(finite, centered, 0)
+    if centered.shape[1] > centered.shape[2]:
         _, vectors = torch.linalg.eigh(safe.transpose(1, 2) @ safe)
-        projection = torch.einsum("bpc,bc->bp", centred, vectors[..., -1])
+        projection = torch.einsum("bpc,bc->bp", centered, vectors[..., -1])
     else:
         values, vectors = torch.linalg.eigh(safe @ safe.transpose(1, 2))
         projection = torch.where(finite[..., 0], values[:, -1:].clamp(min=0).sqrt() * vectors[..., -1], torch.nan)

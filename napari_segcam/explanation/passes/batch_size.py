@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 
-def paying_batch(frame_shape: tuple[int, ...], device: torch.device) -> int:
+def best_batch_size(frame_shape: tuple[int, ...], device: torch.device) -> int:
     """How many frames of a size are worth one pass.
 
     On a CPU small frames gain by sharing a pass and large ones lose (eight frames of U-Net++ / EfficientNet-B5 took

@@ -21,7 +21,7 @@ class TooLittleMemory(SegcamError):  # noqa: N818 - named for what users read, a
     """The device's memory does not hold a pass."""
 
 
-class Thrift:
+class MemoryFallback:
     """What is done to get by, one measure after the other, each kept for the frames that follow.
 
     First smaller batches; then the blocks of the network are computed again on the way back instead of kept
@@ -63,7 +63,7 @@ class Thrift:
         self._say(f"batches of at most {self.largest_batch}, for want of memory")
         return self.largest_batch
 
-    def relieve(self) -> bool:
+    def fall_back(self) -> bool:
         """Take the next measure for single frames; False where there is none left."""
         if not self._repeated:
             self._repeated = repeatable_blocks(self.module, self._stages, self._sample.to(self.device))

@@ -12,7 +12,7 @@ from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.network.stages.stage import INPUT, Stage
 from napari_segcam.network.stages.survey import logits_of
 
-# Of the window's side to its step: neighbouring windows overlap by half.
+# Of the window's side to its step: neighboring windows overlap by half.
 _OVERLAP = 2
 
 

@@ -33,10 +33,10 @@ def predicted(masks: torch.Tensor, scores: torch.Tensor, known: torch.Tensor) ->
     mean, spread = values.mean(), values.std(unbiased=False)
     if not spread > 0:  # all equal, or not finite: what is unknown is the same
         return torch.where(known, scores, mean.to(scores))
-    standardised = (values - mean) / spread
+    standardized = (values - mean) / spread
     distances = torch.cdist(points, points[were_run])
     unit = distances[were_run].median().clamp_min(1e-12)
-    length, alpha = _fitted(distances[were_run] / unit, standardised)
+    length, alpha = _fitted(distances[were_run] / unit, standardized)
     guessed = mean + spread * (_kernel(distances / unit, length) @ alpha)
     return torch.where(known, scores, guessed.to(scores))
 

@@ -29,7 +29,7 @@ class ScoreCam(Probe):
 
     The paper's weights are a softmax over the s_k, class scores that differ by a few units. The score of a region does
     not: as a sum of logits it differs by thousands and the softmax picks one channel; as a mean it hardly differs and
-    all channels weigh the same. So the scores are standardised first, w = softmax((s − mean s) / std s): a channel one
+    all channels weigh the same. So the scores are standardized first, w = softmax((s − mean s) / std s): a channel one
     standard deviation above the mean weighs e times as much as the mean one, whatever the size of the region. Where
     all scores are equal they tell nothing of the channels, and all weights are zero.
 
@@ -40,7 +40,7 @@ class ScoreCam(Probe):
     Args:
         module, x, stage, objective: as for ``Probe``; the module runs once here, and once per batch of channels later.
         preview: run a sample of the channels.
-        weighting: ``"softmax"`` leaves the standardising out, as the packages grad-cam and torch-cam do.
+        weighting: ``"softmax"`` leaves the standardizing out, as the packages grad-cam and torch-cam do.
         masks: how maps ``(K, h, w)`` become masks ``(K, 1, H, W)`` in [0, 1].
 
     Raises:
@@ -55,7 +55,7 @@ class ScoreCam(Probe):
         objective: Objective,
         *,
         preview: bool = False,
-        weighting: Literal["standardised", "softmax"] = "standardised",
+        weighting: Literal["standardized", "softmax"] = "standardized",
         masks: Masks | None = None,
     ) -> None:
         super().__init__(module, x, stage, objective)
@@ -95,7 +95,7 @@ class ScoreCam(Probe):
 def channel_masks(activations: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Each map ``(K, h, w)`` scaled to [0, 1] and brought to the input's size: ``(K, 1, H, W)``.
 
-    They are laid on the input by pixel centres, as heatmaps are on the frame. The paper brings them to size first and
+    They are laid on the input by pixel centers, as heatmaps are on the frame. The paper brings them to size first and
     scales then, which differs where the size's own pixels miss a map's extremes.
     """
     scaled = _scaled(activations)[:, None]

@@ -11,7 +11,7 @@ class Cancelled(Exception):  # noqa: N818 - it is no error
 
 
 @dataclass(frozen=True)
-class Patience:
+class ProgressControl:
     """How an explanation is watched.
 
     Attributes:

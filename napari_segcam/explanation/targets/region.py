@@ -81,7 +81,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Polygon:
-    """The pixels whose centres lie in a polygon with these corners."""
+    """The pixels whose centers lie in a polygon with these corners."""
 
     corners: Sequence[tuple[float, float]]
 

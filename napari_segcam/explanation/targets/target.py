@@ -57,7 +57,7 @@ class Target:
             return self.region.pixels(found)
         return found if self.region == "mask" else np.ones_like(found)
 
-    def described(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """The target in plain values, for provenance."""
         region: str
         if isinstance(self.region, str):

@@ -16,7 +16,7 @@ from napari_segcam.imaging.geometry import Geometry
 from napari_segcam.network.network import Network
 
 
-def settled(target: Target, network: Network, probabilities: torch.Tensor) -> Target:
+def resolve_target(target: Target, network: Network, probabilities: torch.Tensor) -> Target:
     """The target with its class; of a network that classifies, by default the likeliest, and the whole frame.
 
     Args:

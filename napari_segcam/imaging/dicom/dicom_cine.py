@@ -70,7 +70,7 @@ class DicomCine(Cine):
 
     Gray frames keep their stored values, turned where small means white, as in MONOCHROME1; a window in the header says
     which are black and white. Where the header has them mapped by a table or another curve, they are what it makes of
-    them. Colour frames come as RGB however they are stored, those with a palette as uint8.
+    them. Color frames come as RGB however they are stored, those with a palette as uint8.
 
     Opening reads the header and finds where each frame lies; reading a frame opens the file, reads its bytes and
     decodes them. So memory does not grow with the number of frames, no file stays open, and threads share nothing.
@@ -178,7 +178,7 @@ def pixel_element(file: BinaryIO, header: Dataset) -> tuple[str, Span]:
 
 
 def _refuse_unusual(header: Dataset) -> None:
-    """Raise a ValueError unless the header describes 8- or 16-bit gray or colour frames."""
+    """Raise a ValueError unless the header describes 8- or 16-bit gray or color frames."""
     missing = [keyword for keyword in _REQUIRED_KEYWORDS if header.get(keyword) is None]
     if missing:
         raise ValueError(f"its header lacks {' and '.join(missing)}")
@@ -206,7 +206,7 @@ def _locate_frames(file: BinaryIO, header: Dataset, pixels: Span) -> tuple[Locat
         raise ValueError("its pixel data have no length, but are not compressed")
     frame_length = header.Rows * header.Columns * header.SamplesPerPixel * header.BitsAllocated // 8
     if photometric == "YBR_FULL_422":
-        # Two pixels share their colour and so need 4 bytes instead of 6; some files say so and store all 6.
+        # Two pixels share their color and so need 4 bytes instead of 6; some files say so and store all 6.
         packed = frame_length * 2 // 3
         if 0 <= pixels.length - (frames or 1) * frame_length < min(packed, _PADDING):
             photometric = "YBR_FULL"
@@ -216,9 +216,9 @@ def _locate_frames(file: BinaryIO, header: Dataset, pixels: Span) -> tuple[Locat
 
 
 def _settle_planes(file: BinaryIO, header: Dataset, located: Located) -> str | None:
-    """Say in the header whether colours follow one another by pixel or by plane, where it lacks that; a note on it.
+    """Say in the header whether colors follow one another by pixel or by plane, where it lacks that; a note on it.
 
-    Most of an ultrasound picture is gray: its three colours are alike where they are taken for what they are.
+    Most of an ultrasound picture is gray: its three colors are alike where they are taken for what they are.
     """
     if header.SamplesPerPixel == 1 or header.get("PlanarConfiguration") in (0, 1):
         return None
@@ -230,7 +230,7 @@ def _settle_planes(file: BinaryIO, header: Dataset, located: Located) -> str | N
     if np.ptp(by_plane, axis=1).mean() < np.ptp(by_pixel, axis=1).mean():
         header.PlanarConfiguration = 1
     order = "plane by plane" if header.PlanarConfiguration else "pixel by pixel"
-    return f"The header does not say in which order its colours are stored: they are taken {order}."
+    return f"The header does not say in which order its colors are stored: they are taken {order}."
 
 
 def _one_line(error: Exception) -> str:

@@ -15,16 +15,16 @@ from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit, RLELossles
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Frame
-from napari_segcam.imaging.coded_size import refuse_large_picture, transforms_colours
+from napari_segcam.imaging.coded_size import refuse_large_picture, transforms_colors
 from napari_segcam.imaging.dicom.bits import PixelBits, pixel_bits
 from napari_segcam.imaging.dicom.gray_values import gray_scale_of
 from napari_segcam.imaging.value_range import range_of_bits
 
-_MOST_COLOURS = 2**16
+_MOST_COLORS = 2**16
 
 PALETTE_KEYWORDS = tuple(
-    f"{kind}{colour}PaletteColorLookupTable{part}"
-    for colour in ("Red", "Green", "Blue")
+    f"{kind}{color}PaletteColorLookupTable{part}"
+    for color in ("Red", "Green", "Blue")
     for kind, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
 )
 
@@ -44,7 +44,7 @@ class FrameDecoder:
     """Turns the stored bytes of a frame into pixels; holds nothing that changes, so threads may share it.
 
     Gray frames keep their stored values, turned where small means white, as in MONOCHROME1; where the header has them
-    mapped by a table or another curve, they are what it makes of them. Colour frames come as RGB however they are
+    mapped by a table or another curve, they are what it makes of them. Color frames come as RGB however they are
     stored, those with a palette as uint8.
 
     Args:
@@ -55,7 +55,7 @@ class FrameDecoder:
     Attributes:
         frame_shape: ``(Y, X)`` or ``(Y, X, 3)``.
         dtype: of the frames.
-        gray_scale: how gray values are meant, None for frames in colour.
+        gray_scale: how gray values are meant, None for frames in color.
         stored_range: of the bits that are used, None where a table or palette takes their place.
         turned_about: the sum of a stored value and the frame's value, where small means white; None elsewhere.
     """
@@ -141,12 +141,12 @@ class FrameDecoder:
     def _from_jpeg(self, stored: bytes) -> Frame:
         """RGB from Pillow, whose conversion is several times faster than pydicom's.
 
-        The stream says which colours it holds, by a marker of Adobe or JFIF, the names of its components, or by storing
+        The stream says which colors it holds, by a marker of Adobe or JFIF, the names of its components, or by storing
         two of them more coarsely, which is done to YCbCr alone. Where nothing says it and the header says RGB, the
         picture decides, most of which is gray.
         """
         with Image.open(io.BytesIO(stored), formats=("JPEG",)) as image:
-            if self._says_rgb and _says_nothing_of_colours(image):
+            if self._says_rgb and _says_nothing_of_colors(image):
                 image.draft("YCbCr", image.size)  # as it is stored
                 pixels = np.array(image)
                 if _is_grayer_as_ycbcr(pixels):
@@ -165,7 +165,7 @@ class FrameDecoder:
         if not self._decoder.is_encapsulated:
             return self._decoder.as_array(stored, index=0, **self._options)[0]
         options = self._options
-        if self._is_ybr_jpeg_2000 and transforms_colours(stored):  # which makes them RGB, whatever the header says
+        if self._is_ybr_jpeg_2000 and transforms_colors(stored):  # which makes them RGB, whatever the header says
             options = {**options, "photometric_interpretation": "YBR_RCT"}
         source = encapsulate([stored], has_bot=False)
         *others, last = self._codecs
@@ -194,7 +194,7 @@ def refuse_undecodable(header: Dataset, name: str) -> None:
         raise SegcamError(f"{name} is stored as {syntax.name}, which cannot be decoded here. {advice}")
 
 
-def _says_nothing_of_colours(image: Image.Image) -> bool:
+def _says_nothing_of_colors(image: Image.Image) -> bool:
     """Whether a JPEG stream leaves open if its three components are RGB or YCbCr, which libjpeg takes them for."""
     components = list(getattr(image, "layer", ()))
     return (
@@ -208,35 +208,35 @@ def _says_nothing_of_colours(image: Image.Image) -> bool:
 def _is_grayer_as_ycbcr(stored: NDArray[np.uint8]) -> bool:
     """Whether three components are those of a gray picture if they are taken for YCbCr rather than for RGB."""
     first, second, third = (stored[..., at].astype(np.int16) for at in range(3))
-    colour_of_rgb = np.abs(first - second).mean() + np.abs(first - third).mean()
-    colour_of_ycbcr = np.abs(second - 128).mean() + np.abs(third - 128).mean()
-    return bool(colour_of_ycbcr <= colour_of_rgb)
+    color_of_rgb = np.abs(first - second).mean() + np.abs(first - third).mean()
+    color_of_ycbcr = np.abs(second - 128).mean() + np.abs(third - 128).mean()
+    return bool(color_of_ycbcr <= color_of_rgb)
 
 
 def _palette(header: Dataset) -> NDArray[np.uint8]:
-    """The colours of all stored values, ``(values, 3)``."""
+    """The colors of all stored values, ``(values, 3)``."""
     _refuse_palette_bomb(header)
     values = np.arange(2**header.BitsStored, dtype=np.uint16)
-    colours = apply_color_lut(values, header)
+    colors = apply_color_lut(values, header)
     # 16-bit entries use the whole range by the standard, but some scanners write 8-bit values into them.
-    return (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8)
+    return (colors >> 8 if colors.max() > 255 else colors).astype(np.uint8)
 
 
 def _refuse_palette_bomb(header: Dataset) -> None:
-    """Refuse a segmented palette whose segments, six bytes each, would become more colours than there can be.
+    """Refuse a segmented palette whose segments, six bytes each, would become more colors than there can be.
 
     Raises:
         ValueError: if so.
     """
-    for colour in ("Red", "Green", "Blue"):
-        data = header.get(f"Segmented{colour}PaletteColorLookupTableData") or b""
+    for color in ("Red", "Green", "Blue"):
+        data = header.get(f"Segmented{color}PaletteColorLookupTableData") or b""
         wide = header.get("RedPaletteColorLookupTableDescriptor", [0, 0, 16])[2] == 16
         numbers = np.frombuffer(data[: len(data) // 2 * 2], "<u2" if wide else "u1").tolist()
-        place, colours = 0, 0
-        while place + 1 < len(numbers) and colours <= _MOST_COLOURS:
+        place, colors = 0, 0
+        while place + 1 < len(numbers) and colors <= _MOST_COLORS:
             kind, length = numbers[place : place + 2]
             # Discrete, linear, and indirect, which does so many of the earlier ones again (PS3.3, section C.7.9.2).
-            colours += length if kind < 2 else length * _MOST_COLOURS // 16
+            colors += length if kind < 2 else length * _MOST_COLORS // 16
             place += 2 + {0: length, 1: 1}.get(kind, 2 if wide else 4)
-        if colours > _MOST_COLOURS:
-            raise ValueError("its palette would have more colours than its pixels can")
+        if colors > _MOST_COLORS:
+            raise ValueError("its palette would have more colors than its pixels can")

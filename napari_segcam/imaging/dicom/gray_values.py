@@ -56,7 +56,7 @@ class GrayScale:
 
 
 def gray_scale_of(header: Dataset, bits: int, *, signed: bool) -> GrayScale:
-    """The gray scale of a file whose frames are not in colour.
+    """The gray scale of a file whose frames are not in color.
 
     The first window counts, or the first table in its place (PS3.3, sections C.11.1 and C.11.2). What is not linear
     becomes a table.
@@ -81,15 +81,15 @@ def gray_scale_of(header: Dataset, bits: int, *, signed: bool) -> GrayScale:
         return _by_table(voi(rescaled) / voi.white, "the file's VOI table", notes)
     if window is not None and window.function == "SIGMOID":
         gray = 1 / (1 + np.exp(-4 * (rescaled - window.center) / window.width))
-        return _by_table(gray, window.described, notes)
+        return _by_table(gray, window.in_words, notes)
     if modality:
         black, white = window.edges if window else (rescaled.min(), rescaled.max())
-        reason = window.described if window else "the file's modality table"
+        reason = window.in_words if window else "the file's modality table"
         return _by_table((rescaled - black) / max(white - black, 1e-9), reason, notes)
     stated = None
     if window is not None:
         black, white = sorted((edge - intercept) / slope for edge in window.edges)
-        stated = ValueRange(black, white, window.described)
+        stated = ValueRange(black, white, window.in_words)
     extent = [number for end in _EXTENT for number in _numbers(elements, end)]
     is_extent = len(extent) == 2 and lowest <= extent[0] < extent[1] <= highest
     return GrayScale(stated, (extent[0], extent[1]) if is_extent else None, slope < 0, notes=tuple(notes))
@@ -108,7 +108,7 @@ class _Window:
     function: str
 
     @property
-    def described(self) -> str:
+    def in_words(self) -> str:
         return f"the file's window (center {self.center:g}, width {self.width:g})"
 
     @property
@@ -173,7 +173,7 @@ def _window_of(elements: Dataset, notes: list[str]) -> _Window | None:
     smallest = 1 if function == "LINEAR" else 0
     usable = [one for one in windows if math.isfinite(one.center) and smallest < one.width < _IMPOSSIBLE]
     if windows and not usable:
-        notes.append(f"{windows[0].described.capitalize()} makes no sense: it is not used.")
+        notes.append(f"{windows[0].in_words.capitalize()} makes no sense: it is not used.")
     if len(set(usable)) > 1:
         notes.append(f"The file has {len(usable)} windows: the first is used.")
     return usable[0] if usable else None

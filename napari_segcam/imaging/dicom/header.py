@@ -26,7 +26,7 @@ CALIBRATION_KEYWORDS = (
 
 # Codes of the US Region Calibration module (PS3.3, section C.8.5.5).
 _FORMAT_2D = 1
-_TISSUE, _COLOUR_FLOW = 1, 2
+_TISSUE, _COLOR_FLOW = 1, 2
 _CENTIMETRES = 3
 _ENHANCED_US_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
 
@@ -182,7 +182,7 @@ def _shows_tissue(region: Dataset) -> bool:
     left, top, right, bottom = _corners(region)
     return (
         region.get("RegionSpatialFormat") == _FORMAT_2D
-        and region.get("RegionDataType") in (_TISSUE, _COLOUR_FLOW)
+        and region.get("RegionDataType") in (_TISSUE, _COLOR_FLOW)
         and 0 <= left < right
         and 0 <= top < bottom
     )

@@ -60,23 +60,23 @@ class Anatomy:
         self.level_db = {name: uniform(-2, 2) for name in ("pelvis", "wall", "uterus")}
 
         self.uterus = Body(
-            centre=(uniform(-10, 10), wall + uniform(42, 55), uniform(-5, 5)),
+            center=(uniform(-10, 10), wall + uniform(42, 55), uniform(-5, 5)),
             radii=(uniform(40, 54), uniform(24, 31), uniform(28, 34)),
             tilt=uniform(-0.4, 0.4),
             unevenness=uniform(0.4, 1.2),
             part=1,
         )
         stripe = (0.6 * self.uterus.radii[0], uniform(2.5, 5.0), 0.55 * self.uterus.radii[2])
-        self.endometrium = Body(self.uterus.centre, stripe, self.uterus.tilt, unevenness=0.7, part=2)
+        self.endometrium = Body(self.uterus.center, stripe, self.uterus.tilt, unevenness=0.7, part=2)
         self.fibroids = self._place_fibroids(rng)
 
         self.fluid: list[Body] = []
         if uniform() < 0.75:
-            top = self.uterus.centre[1] - self.uterus.radii[1]
+            top = self.uterus.center[1] - self.uterus.radii[1]
             half_height = float(np.clip((top - wall) / 2 + uniform(2, 6), 6, 14))
             self.fluid.append(
                 Body(
-                    centre=(uniform(-22, 22), wall + half_height + 2, uniform(-12, 12)),
+                    center=(uniform(-22, 22), wall + half_height + 2, uniform(-12, 12)),
                     radii=(uniform(20, 34), half_height, uniform(18, 30)),
                     tilt=uniform(-0.15, 0.15),
                     unevenness=1.2,
@@ -85,27 +85,27 @@ class Anatomy:
             )
         for number in range(rng.integers(0, 3)):  # ovarian cysts beside the uterus, or small ones in its wall
             side, radius = rng.choice((-1, 1)), uniform(3, 12)
-            centre = (side * uniform(38, 62), wall + uniform(25, 70), uniform(-28, 28))
+            center = (side * uniform(38, 62), wall + uniform(25, 70), uniform(-28, 28))
             self.fluid.append(
-                Body(centre, (radius, radius * uniform(0.8, 1), radius), part=10 + number, unevenness=0.4)
+                Body(center, (radius, radius * uniform(0.8, 1), radius), part=10 + number, unevenness=0.4)
             )
 
         self.gas: list[Body] = []
         for number in range(rng.integers(0, 3)):
-            centre = (rng.choice((-1, 1)) * uniform(40, 70), wall + uniform(8, 40), uniform(-35, 35))
+            center = (rng.choice((-1, 1)) * uniform(40, 70), wall + uniform(8, 40), uniform(-35, 35))
             self.gas.append(
-                Body(centre, (uniform(5, 11), uniform(2, 4), uniform(8, 16)), part=20 + number, unevenness=1)
+                Body(center, (uniform(5, 11), uniform(2, 4), uniform(8, 16)), part=20 + number, unevenness=1)
             )
 
     def _place_fibroids(self, rng: np.random.Generator) -> tuple[Fibroid, ...]:
         placed: list[Fibroid] = []
         for number in range(rng.integers(1, 4)):
             radius = rng.uniform(8, 17) if number else rng.uniform(11, 20)
-            centre = self._place_in_uterus(rng, radius, placed)
-            if centre is None:
+            center = self._place_in_uterus(rng, radius, placed)
+            if center is None:
                 continue
             radii = tuple(radius * rng.uniform(0.85, 1.15, size=3))
-            body = Body(centre, radii, rng.uniform(-0.6, 0.6), unevenness=0.05 * radius, part=30 + number)
+            body = Body(center, radii, rng.uniform(-0.6, 0.6), unevenness=0.05 * radius, part=30 + number)
             placed.append(
                 Fibroid(
                     body=body,
@@ -119,18 +119,18 @@ class Anatomy:
         return tuple(placed)
 
     def _place_in_uterus(self, rng: np.random.Generator, radius: float, placed: list[Fibroid]) -> Position | None:
-        """A free centre in or at the edge of the uterus, or None if twenty tries find none."""
+        """A free center in or at the edge of the uterus, or None if twenty tries find none."""
         for _ in range(20):
             direction = rng.standard_normal(3)
             offset = direction / np.linalg.norm(direction) * rng.uniform(0.3, 0.85) * np.asarray(self.uterus.radii)
             cos, sin = np.cos(self.uterus.tilt), np.sin(self.uterus.tilt)
             turned = (cos * offset[0] - sin * offset[1], sin * offset[0] + cos * offset[1], offset[2])
-            centre = np.asarray(self.uterus.centre) + turned
+            center = np.asarray(self.uterus.center) + turned
             apart = all(
-                np.linalg.norm(centre - other.body.centre) > 1.1 * (radius + max(other.body.radii)) for other in placed
+                np.linalg.norm(center - other.body.center) > 1.1 * (radius + max(other.body.radii)) for other in placed
             )
-            if apart and abs(centre[2]) + 1.3 * radius < HALF_SWEEP_MM:
-                return float(centre[0]), float(centre[1]), float(centre[2])
+            if apart and abs(center[2]) + 1.3 * radius < HALF_SWEEP_MM:
+                return float(center[0]), float(center[1]), float(center[2])
         return None
 
     def fibroid_distance(self, plane: Plane) -> Field:
@@ -150,7 +150,7 @@ class Anatomy:
         Args:
             plane: the points.
             depth: distance from the probe's face in mm, broadcastable to ``(depth, beam)``: the wall lies along it.
-            step_mm: distance between neighbouring samples of a beam.
+            step_mm: distance between neighboring samples of a beam.
         """
         patchy = 0.55 + 0.45 * np.tanh(1.5 * self.noise(plane, (10, 6, 10), part=13))  # no surface echoes evenly
         paint = _Painter(self._pelvis(plane), step_mm)

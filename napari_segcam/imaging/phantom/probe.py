@@ -41,7 +41,7 @@ class Probe:
 
     @property
     def beam_angle(self) -> float:
-        """Angle between neighbouring beams, in radians."""
+        """Angle between neighboring beams, in radians."""
         return 2 * self.half_angle / (_BEAMS - 1)
 
     @cached_property
@@ -79,7 +79,7 @@ class Probe:
     def scatterers(self, seed: int, z_mm: float, shift_mm: tuple[float, float] = (0.0, 0.0)) -> NDArray[np.complex64]:
         """Complex random scatterers of the slice at ``z_mm``, ``(samples, beams)``, variance 1, margins included.
 
-        They are fixed in the tissue: neighbouring slices share planes, weighted by the beam's thickness, and
+        They are fixed in the tissue: neighboring slices share planes, weighted by the beam's thickness, and
         ``shift_mm`` (x, y) moves them as the tissue moves.
         """
         middle = int(np.round(z_mm / _PLANE_MM))

@@ -57,11 +57,11 @@ class SmoothNoise:
 class Body:
     """An ellipsoid with an uneven surface.
 
-    ``centre`` and ``radii`` are x, y, z in mm; ``tilt`` turns it in the image plane, in radians; ``unevenness`` is
+    ``center`` and ``radii`` are x, y, z in mm; ``tilt`` turns it in the image plane, in radians; ``unevenness`` is
     the standard deviation of the surface in mm, over patches of about half the mean radius.
     """
 
-    centre: Position
+    center: Position
     radii: Position
     tilt: float = 0.0
     unevenness: float = 0.0
@@ -69,13 +69,13 @@ class Body:
 
     def meets(self, plane: Plane) -> bool:
         """Whether the plane may cut the body or its surface's echo."""
-        return abs(plane.z - self.centre[2]) < self.radii[2] + 4 * self.unevenness + 3
+        return abs(plane.z - self.center[2]) < self.radii[2] + 4 * self.unevenness + 3
 
     def local(self, plane: Plane) -> tuple[Field, Field, Field]:
-        """The points as seen from the body: from its centre, along its axes, in mm."""
-        x, y = plane.x - np.float32(self.centre[0]), plane.y - np.float32(self.centre[1])
+        """The points as seen from the body: from its center, along its axes, in mm."""
+        x, y = plane.x - np.float32(self.center[0]), plane.y - np.float32(self.center[1])
         cos, sin = np.float32(np.cos(self.tilt)), np.float32(np.sin(self.tilt))
-        return cos * x + sin * y, cos * y - sin * x, np.full_like(x, plane.z - self.centre[2])
+        return cos * x + sin * y, cos * y - sin * x, np.full_like(x, plane.z - self.center[2])
 
     def distance(self, plane: Plane, noise: SmoothNoise) -> Field:
         """About how far each point lies outside the surface in mm; negative inside."""

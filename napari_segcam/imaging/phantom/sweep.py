@@ -23,7 +23,7 @@ class PhantomSweep:
     """A cine with its truth.
 
     ``images``: ``(T, Y, X)`` uint8, black outside the sector; ``masks``: the same shape, 1 in a fibroid, else 0;
-    ``frame_rate`` in Hz; ``spacing_mm`` between pixel centres (row, column).
+    ``frame_rate`` in Hz; ``spacing_mm`` between pixel centers (row, column).
     """
 
     images: NDArray[np.uint8]
@@ -104,7 +104,7 @@ class Phantom:
         return _BREATH_MM[0] * float(np.sin(phase[0])), _BREATH_MM[1] * float(np.sin(phase[1]))
 
     def _pixel_grid(self) -> tuple[Field, Field, tuple[float, float]]:
-        """x and y of each pixel's centre in mm, and the spacing at which the whole sector just fits."""
+        """x and y of each pixel's center in mm, and the spacing at which the whole sector just fits."""
         probe, (rows, columns) = self.probe, self.shape
         top = probe.radius_mm * (np.cos(probe.half_angle) - 1)  # the corners of the face lie above its middle
         width = 2 * (probe.radius_mm + probe.depth_mm) * np.sin(probe.half_angle)

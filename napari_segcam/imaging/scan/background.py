@@ -1,4 +1,4 @@
-"""The screen around the scan: its black, and panels of other colours that reach the frame's edge."""
+"""The screen around the scan: its black, and panels of other colors that reach the frame's edge."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEVEL = 1 / 255
 # A scanner often shows nothing inside the fan just one level above the black of the screen.
 _HALF_LEVEL = 0.5 * LEVEL
 _FLAT = 0.75 * LEVEL  # four fifths of a flat square's values lie this close together
-_NOT_QUITE_BLACK = 8 * LEVEL  # the dark of a scan is not another colour of the screen
+_NOT_QUITE_BLACK = 8 * LEVEL  # the dark of a scan is not another color of the screen
 _DARK = 30 * LEVEL
 _PANEL_TOLERANCE = 1.2 * LEVEL
 _PANEL_SHARE = 0.01  # of the frame's squares: what is less is no panel
@@ -56,7 +56,7 @@ class Screen:
         ruled = (np.minimum(across, down) <= _RULED) & (middle > self._black + _NOT_QUITE_BLACK)
         self.is_scale: Mask = _scales(ruled, middle)
         dark = middle <= self._black + _HALF_LEVEL
-        # On a screen of another colour, the black is of the scan, unless there is much of it.
+        # On a screen of another color, the black is of the scan, unless there is much of it.
         self._is_black = _ring(dark).mean() > _BLACK_EDGE or (dark & flat).mean() > _BLACK_SHARE
         self._panels = list(_panels(middle, flat if self._black > _DARK else self.is_flat))
 
@@ -75,10 +75,10 @@ class Screen:
         return (picture <= self._black + max(_HALF_LEVEL, haze)) & self._is_black
 
     def share_in(self, picture: Gray, haze: float = 0) -> NDArray[np.float32]:
-        """How much of each square shows the screen, 0 to 1; ``haze`` is by how much its colours may be off."""
+        """How much of each square shows the screen, 0 to 1; ``haze`` is by how much its colors may be off."""
         share = self._share(self.is_bare(picture, haze))
-        for colour, around in self._panels:
-            share[around] += self._share(np.abs(picture - colour) <= max(_PANEL_TOLERANCE, haze))[around]
+        for color, around in self._panels:
+            share[around] += self._share(np.abs(picture - color) <= max(_PANEL_TOLERANCE, haze))[around]
         return share
 
     def _share(self, mask: Mask) -> NDArray[np.float32]:
@@ -95,7 +95,7 @@ def _black_of(low: NDArray[np.float32], middle: NDArray[np.float32], flat: Mask)
 
 
 def _change(picture: Gray, axis: int, step: int) -> NDArray[np.float32]:
-    """The mean difference of neighbouring pixels in each square."""
+    """The mean difference of neighboring pixels in each square."""
     change = np.abs(np.diff(picture, axis=axis, append=np.take(picture, [-1], axis)))
     mean: NDArray[np.float32] = blocks(change, step).mean(2)
     return mean
@@ -119,7 +119,7 @@ def _ring(squares: NDArray[Any]) -> NDArray[Any]:
 
 
 def _panels(middle: NDArray[np.float32], flat: Mask) -> Iterator[tuple[float, Mask]]:
-    """The colours of large flat parts that reach the frame's edge, with the squares on and around them."""
+    """The colors of large flat parts that reach the frame's edge, with the squares on and around them."""
     smallest = _PANEL_SHARE * middle.size
     levels = np.clip(np.rint(middle[flat] / LEVEL), 0, 255).astype(int)
     for level in np.flatnonzero(np.bincount(levels, minlength=1) >= smallest):

@@ -26,7 +26,7 @@ _FAR_TOO_LARGE = 2.0
 _TOO_LARGE = 1.15
 _MARKED = 0.01
 _WHOLE = (
-    "Nothing around the scan was recognised as the screen, so the network sees the whole frame. If there is writing "
+    "Nothing around the scan was recognized as the screen, so the network sees the whole frame. If there is writing "
     "beside the scan, draw the region, or give it in pixels."
 )
 
@@ -41,7 +41,7 @@ class ScanRegion:
 
     Attributes:
         crop: rows and columns to cut out, as ``Explainer`` takes them.
-        outline: the corners ``(N, 2)`` of a polygon to draw, rows and columns in pixel-centre coordinates.
+        outline: the corners ``(N, 2)`` of a polygon to draw, rows and columns in pixel-center coordinates.
         source: ``"dicom"``, the file's own region; found in the image, ``"motion"`` as what moves or ``"fan"`` as the
             large thing brighter than the screen; ``"drawn"`` by the user; ``"whole frame"`` where nothing was found.
         note: what the user should know of the choice, in a sentence; empty where nothing is odd.
@@ -57,7 +57,7 @@ class ScanRegion:
         """What the user drew: the pixels that a rectangle or polygon touches, and all in the rectangle around them.
 
         Args:
-            vertices: ``(N, 2)`` rows and columns, in pixel-centre coordinates; what lies outside the frame is cut off.
+            vertices: ``(N, 2)`` rows and columns, in pixel-center coordinates; what lies outside the frame is cut off.
             frame_shape: ``(Y, X)`` or ``(Y, X, 3)``.
 
         Raises:

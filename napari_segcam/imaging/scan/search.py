@@ -23,7 +23,7 @@ _LONGEST_SIDE = 1400  # pixels: of larger frames every second or third is looked
 _MAJORITY = 5  # coarse pixels: a spot counts if most of the square around it does, which most of a text does not
 # Half the thickness of what is too thin for a fan (lines of text, gray bars, rulers, traces), of the longer side.
 _HALF_THICKNESS = 1 / 66
-_SCREEN_IN_TISSUE = 0.25  # of a square of tissue shows the screen's colours at most
+_SCREEN_IN_TISSUE = 0.25  # of a square of tissue shows the screen's colors at most
 _SCREEN_IN_MARKS = 0.9  # of a square that holds anything shows them at most
 _SCREEN_IN_TEXT = 0.6  # of a square with writing or a trace shows them in each frame at least
 _HAZE = 6 * LEVEL  # that lossy compression leaves on the screen around strokes
@@ -45,7 +45,7 @@ class Tissue:
     """What was found.
 
     Attributes:
-        outline: convex, ``(N, 2)`` rows and columns of its corners on the frame, in pixel-centre coordinates.
+        outline: convex, ``(N, 2)`` rows and columns of its corners on the frame, in pixel-center coordinates.
         step: how exact it is, in frame pixels.
         clue: what gave it away: its motion, or that it is the largest thing brighter than the screen.
         squares: where it is, in squares of ``step`` pixels.
@@ -148,7 +148,7 @@ def _region(
 
 
 def _gray(frame: NDArray[np.generic], value_range: tuple[float, float]) -> NDArray[np.float32]:
-    """``(Y, X)``, black 0 and white 1; every colour counts alike, since Doppler overlays come in all of them."""
+    """``(Y, X)``, black 0 and white 1; every color counts alike, since Doppler overlays come in all of them."""
     pixels = to_unit(frame, *value_range)
     return (pixels[..., 0] + pixels[..., 1] + pixels[..., 2]) / np.float32(3) if pixels.ndim == 3 else pixels
 

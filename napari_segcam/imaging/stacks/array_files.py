@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def open_npy(part: FilePart) -> StackCine:
-    """Open a .npy file: ``(Y, X)``, ``(T, Y, X)``, with colours last, unless the shape or the user says otherwise.
+    """Open a .npy file: ``(Y, X)``, ``(T, Y, X)``, with colors last, unless the shape or the user says otherwise.
 
     Raises:
         SegcamError: if the file is damaged, holds Python objects, or no frames.
@@ -195,7 +195,7 @@ def _note(said: str, shape: tuple[int, ...], axes: Axes) -> str:
     other = "YXT" if axes.letters.startswith("T") else "TYX"
     return (
         f"The file does not say what its axes ({' × '.join(map(str, shape))}) are: they are taken as "
-        f"{axes.described()}. If they are others, say so: {said}::{other}"
+        f"{axes.in_words()}. If they are others, say so: {said}::{other}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the axes of a stored array are: rows, columns, time and colours."""
+"""What the axes of a stored array are: rows, columns, time and colors."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from napari_segcam.errors import SegcamError
 Convention = Literal["TYX", "YXT", "XYT"]
 """The usual order of axes: NumPy and HDF5, MATLAB, and the medical formats whose first axis runs along a row."""
 
-_WORDS = {"T": "frames", "Y": "rows", "X": "columns", "C": "colours"}
-_COLOURS = (3, 4)
+_WORDS = {"T": "frames", "Y": "rows", "X": "columns", "C": "colors"}
+_COLORS = (3, 4)
 _LONGEST = 4.0  # times as long as wide: a frame that is longer is rather a cut through time
 
 
@@ -35,7 +35,7 @@ class Axes:
         return int(shape[self.letters.index("T")]) if "T" in self.letters else 1
 
     def frame_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """``(Y, X)`` or ``(Y, X, 3)``; a fourth colour is alpha and dropped."""
+        """``(Y, X)`` or ``(Y, X, 3)``; a fourth color is alpha and dropped."""
         length = dict(zip(self.letters, shape, strict=True))
         return (length["Y"], length["X"], 3) if "C" in length else (length["Y"], length["X"])
 
@@ -50,7 +50,7 @@ class Axes:
             pixels = pixels[:, ::-1]
         return pixels[..., :3] if "C" in left else pixels
 
-    def described(self) -> str:
+    def in_words(self) -> str:
         return ", ".join(_WORDS.get(letter, "nothing") for letter in self.letters)
 
 
@@ -66,8 +66,8 @@ def said_axes(letters: str, shape: Sequence[int], name: str) -> Axes:
         letters = "".join(next(given) if length > 1 else "1" for length in shape)
     if len(letters) != len(shape):
         raise SegcamError(f"{name} has the shape {tuple(shape)}: {letters} does not name each of its axes.")
-    if "C" in letters and shape[letters.index("C")] not in _COLOURS:
-        raise SegcamError(f"{name} has the shape {tuple(shape)}: an axis of colours has 3 or 4 of them.")
+    if "C" in letters and shape[letters.index("C")] not in _COLORS:
+        raise SegcamError(f"{name} has the shape {tuple(shape)}: an axis of colors has 3 or 4 of them.")
     return Axes(letters)
 
 
@@ -81,28 +81,28 @@ def guessed_axes(shape: Sequence[int], convention: Convention, name: str) -> Axe
     lengths = [shape[at] for at in long]
     if not 2 <= len(long) <= 4 or 0 in shape:
         raise SegcamError(f"{name} has the shape {tuple(shape)}, which is neither a frame nor a sequence of frames.")
-    colour = None if convention == "XYT" else _colour_axis(lengths)
-    others = [length for at, length in enumerate(lengths) if at != colour]
+    color = None if convention == "XYT" else _color_axis(lengths)
+    others = [length for at, length in enumerate(lengths) if at != color]
     if len(others) == 4:
         raise SegcamError(
             f"{name} has the shape {tuple(shape)}: volumes in time are not frames. Save one plane of them, or add the "
-            "axes to its name if one of them is of colours, for instance ::TYXC."
+            "axes to its name if one of them is of colors, for instance ::TYXC."
         )
     order = _order(others, convention)
-    if colour is not None:
-        order = order[:colour] + "C" + order[colour:]
+    if color is not None:
+        order = order[:color] + "C" + order[color:]
     letters = ["1"] * len(shape)
     for at, letter in zip(long, order, strict=True):
         letters[at] = letter
     return Axes("".join(letters))
 
 
-def _colour_axis(lengths: Sequence[int]) -> int | None:
-    """The axis that holds colours, if one must: the last of three or of four whose length is 3 or 4."""
-    if len(lengths) == 3 and lengths[-1] in _COLOURS and min(lengths[:2]) > 4:
+def _color_axis(lengths: Sequence[int]) -> int | None:
+    """The axis that holds colors, if one must: the last of three or of four whose length is 3 or 4."""
+    if len(lengths) == 3 and lengths[-1] in _COLORS and min(lengths[:2]) > 4:
         return 2
     if len(lengths) == 4:
-        return next((at for at in (3, 2, 1, 0) if lengths[at] in _COLOURS), None)
+        return next((at for at in (3, 2, 1, 0) if lengths[at] in _COLORS), None)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Calibration: what the units and numbers of a header say about millimetres and seconds."""
+"""Calibration: what the units and numbers of a header say about millimeters and seconds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def spacing_in_mm(steps: Sequence[float], unit: str | None) -> tuple[tuple[float
 
     Args:
         steps: from row to row and from column to column.
-        unit: of both, None where the file does not say; millimetres are then assumed.
+        unit: of both, None where the file does not say; millimeters are then assumed.
     """
     if any(not math.isfinite(step) or step == 0 for step in steps):
         return None, ""

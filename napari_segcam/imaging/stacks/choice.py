@@ -52,7 +52,7 @@ def chosen(path: Path, arrays: Mapping[str, tuple[Sequence[int], str]], name: st
     if not images:
         raise SegcamError(
             f"{path.name} holds no image: an array of numbers of at least {_SMALLEST} × {_SMALLEST} pixels, with axes "
-            "for time and colours if it has them."
+            "for time and colors if it has them."
         )
     if len(images) > 1:
         raise SeveralImagesError(path, images)

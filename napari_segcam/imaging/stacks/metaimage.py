@@ -66,7 +66,7 @@ def open_metaimage(part: FilePart) -> StackCine:
     of_slices = note_on_slices(are_slices, path.name, axes.letters)
     if channels > 1:
         if channels not in (3, 4):
-            raise SegcamError(f"{path.name} holds {channels} values a pixel: gray has 1, and colours have 3 or 4.")
+            raise SegcamError(f"{path.name} holds {channels} values a pixel: gray has 1, and colors have 3 or 4.")
         shape, axes = (channels, *shape), Axes("C" + axes.letters, axes.turned)
     layout = Layout(shape, dtype)
     packing: Packing = "zlib" if header.get("compresseddata", "false").lower() == "true" else "none"

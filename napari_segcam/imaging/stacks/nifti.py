@@ -53,7 +53,7 @@ def open_nifti(part: FilePart) -> StackCine:
     if "T" in axes.letters[:3] and not part.axes:  # the standard has space there, and time after it
         are_slices = has_distance(steps[axes.letters.index("T")]) or None
     of_slices = note_on_slices(are_slices, path.name, axes.letters)
-    if dtype.names:  # colours, as a record of bytes
+    if dtype.names:  # colors, as a record of bytes
         shape, dtype = (len(dtype.names), *shape), np.dtype(np.uint8)
         axes, steps = Axes("C" + axes.letters, axes.turned), [1.0, *steps]
     sides = [steps[axes.letters.index(letter)] for letter in "YX"]

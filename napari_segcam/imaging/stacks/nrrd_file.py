@@ -33,7 +33,7 @@ _TYPES = {
 }
 _PACKINGS: dict[str, Packing] = {"raw": "none", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"}
 _IN_TIME = ("time", "list")
-_COLOURS = ("rgb-color", "rgba-color", "3-color", "4-color", "rgba")
+_COLORS = ("rgb-color", "rgba-color", "3-color", "4-color", "rgba")
 
 
 def open_nrrd(part: FilePart) -> StackCine:
@@ -113,7 +113,7 @@ def _vectors(header: Mapping[str, Any], dimensions: int) -> list[NDArray[np.floa
 
 
 def _axes(shape: tuple[int, ...], kinds: list[str], name: str) -> Axes:
-    letters = ["C" if kind in _COLOURS else "T" if kind in _IN_TIME else "" for kind in kinds]
+    letters = ["C" if kind in _COLORS else "T" if kind in _IN_TIME else "" for kind in kinds]
     left = [at for at, letter in enumerate(letters) if not letter]
     others = [at for at in left if shape[at] > 1]
     if letters.count("C") > 1 or letters.count("T") > 1 or len(others) > 3 - letters.count("T"):

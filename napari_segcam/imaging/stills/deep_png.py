@@ -1,4 +1,4 @@
-"""PNG files of 16-bit colours, or of 16-bit gray with alpha, which Pillow would cut down to 8 bits."""
+"""PNG files of 16-bit colors, or of 16-bit gray with alpha, which Pillow would cut down to 8 bits."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY_WITH_ALPHA = 4
-_SAMPLES = {2: 3, GRAY_WITH_ALPHA: 2, 6: 4}  # by colour type
+_SAMPLES = {2: 3, GRAY_WITH_ALPHA: 2, 6: 4}  # by color type
 # First row, first column, and steps between rows and between columns of the passes of an interlaced picture.
 _PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
 
 def deep_kind(path: Path) -> int | None:
-    """The colour type of a PNG file of 16-bit colours, or of 16-bit gray with alpha; None of any other file."""
+    """The color type of a PNG file of 16-bit colors, or of 16-bit gray with alpha; None of any other file."""
     with path.open("rb") as file:
         head = file.read(26)
     is_deep = head.startswith(_SIGNATURE[:4]) and head[12:16] == b"IHDR" and head[24] == 16

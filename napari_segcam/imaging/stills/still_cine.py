@@ -50,19 +50,19 @@ class StillCine(Cine):
             if Image.Image.getexif(image).get(ExifTags.Base.Orientation) in _QUARTER_TURNS:
                 width, height = height, width
             kind = deep_kind(path)
-            self._is_deep_colour = kind is not None  # which Pillow would cut down to 8 bits
+            self._is_deep_color = kind is not None  # which Pillow would cut down to 8 bits
             is_gray = kind == GRAY_WITH_ALPHA if kind is not None else _is_gray(image)
             self.frame_shape = (height, width) if is_gray else (height, width, 3)
-            self.dtype = np.dtype(np.uint16 if _is_deep(image) or self._is_deep_colour else np.uint8)
-        if self._is_deep_colour:
-            needed("av", f"{path.name} holds colours of 16 bits")
+            self.dtype = np.dtype(np.uint16 if _is_deep(image) or self._is_deep_color else np.uint8)
+        if self._is_deep_color:
+            needed("av", f"{path.name} holds colors of 16 bits")
 
     def __len__(self) -> int:
         return 1
 
     def _read(self, index: int) -> Frame:  # noqa: ARG002 -- there is only one
-        if self._is_deep_colour:
-            return self._deep_colour()
+        if self._is_deep_color:
+            return self._deep_color()
         with opened_still(self.path) as image:
             self._refuse_scans(image)
             try:
@@ -73,8 +73,8 @@ class StillCine(Cine):
             except (OSError, ValueError, SyntaxError) as error:
                 raise SegcamError(f"{self.path.name} is damaged and cannot be decoded: {error}.") from error
 
-    def _deep_colour(self) -> Frame:
-        """16-bit colours, or gray with alpha, of a PNG file."""
+    def _deep_color(self) -> Frame:
+        """16-bit colors, or gray with alpha, of a PNG file."""
         try:
             return read_deep_png(self.path)
         except (OSError, ValueError, zlib.error) as error:

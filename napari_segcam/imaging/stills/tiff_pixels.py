@@ -1,4 +1,4 @@
-"""The pixels of a TIFF page as a gray or RGB frame: colour models, palettes, alpha and orientation."""
+"""The pixels of a TIFF page as a gray or RGB frame: color models, palettes, alpha and orientation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PageReader:
         page: whose tags hold for all.
 
     Raises:
-        ValueError: if they are no gray or colour pixels that can be understood.
+        ValueError: if they are no gray or color pixels that can be understood.
     """
 
     def __init__(self, page: tifffile.TiffPage) -> None:
@@ -41,7 +41,7 @@ class PageReader:
             raise ValueError(f"its pages have the axes {page.axes} and the shape {page.shape}")
         is_palette = self._photometric == _PHOTOMETRIC.PALETTE and self._colormap is not None and samples == 1
         is_gray = self._photometric in _GRAY and samples in (1, 2)
-        plain = self._photometric in (*_GRAY, _PHOTOMETRIC.PALETTE) and samples in (3, 4)  # colours, badly labelled
+        plain = self._photometric in (*_GRAY, _PHOTOMETRIC.PALETTE) and samples in (3, 4)  # colors, badly labeled
         if not (is_palette or is_gray or plain or enough.get(self._photometric, 99) <= samples):
             name = getattr(self._photometric, "name", self._photometric)
             raise ValueError(f"its pixels are {name} with {samples} samples each")
@@ -49,7 +49,7 @@ class PageReader:
         if self._photometric == _PHOTOMETRIC.SEPARATED and inks is not None and int(inks.value) != 1:
             raise ValueError("its inks are not cyan, magenta, yellow and black")
         if self._is_ycbcr and page.subsampling not in (None, (1, 1)):
-            raise ValueError("its colours are stored more coarsely than its brightness, and not as JPEG")
+            raise ValueError("its colors are stored more coarsely than its brightness, and not as JPEG")
 
     @property
     def is_transposed(self) -> bool:
@@ -58,15 +58,15 @@ class PageReader:
 
     def __call__(self, page: NDArray[Any]) -> Frame:
         """The frame ``(Y, X)`` or ``(Y, X, 3)``, upright."""
-        return np.ascontiguousarray(_upright(self._coloured(page), self.orientation))
+        return np.ascontiguousarray(_upright(self._colored(page), self.orientation))
 
-    def _coloured(self, page: NDArray[Any]) -> Frame:
+    def _colored(self, page: NDArray[Any]) -> Frame:
         if self._planar:
             page = page.transpose(1, 2, 0)
         if self._photometric == _PHOTOMETRIC.PALETTE and self._colormap is not None and page.ndim == 2:
             # 16-bit entries use the whole range by the standard, but some writers put 8-bit values into them.
-            colours = self._colormap.T >> 8 if self._colormap.max() > 255 else self._colormap.T
-            return np.asarray(colours.astype(np.uint8)[page])
+            colors = self._colormap.T >> 8 if self._colormap.max() > 255 else self._colormap.T
+            return np.asarray(colors.astype(np.uint8)[page])
         if page.ndim == 3 and page.shape[2] == 2:  # gray with alpha
             page = page[..., 0]
         if self.is_turned and page.ndim == 2:

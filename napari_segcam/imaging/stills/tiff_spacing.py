@@ -49,7 +49,7 @@ def spacing_of(file: TiffFile, page: TiffPage) -> tuple[float, float] | None:
         sides = [positive(pixels.get(f"PhysicalSize{axis}")) for axis in "YX"]
     else:
         return None
-    row, column = (_in_millimetres(side, unit) for side, unit in zip(sides, units, strict=True))
+    row, column = (_in_millimeters(side, unit) for side, unit in zip(sides, units, strict=True))
     return None if row is None or column is None else (row, column)
 
 
@@ -62,7 +62,7 @@ def _per_pixel(page: TiffPage, name: str) -> float | None:
     return None if pixels is None or units is None else units / pixels
 
 
-def _in_millimetres(side: float | None, unit: str) -> float | None:
+def _in_millimeters(side: float | None, unit: str) -> float | None:
     # ImageJ escapes µ, and there are two characters that look alike.
     name = unit.replace("\\u00B5", "µ").replace("\\u00b5", "µ").replace("μ", "µ").strip()
     length = _MILLIMETRES.get(name, _MILLIMETRES.get(name.lower()))

@@ -31,7 +31,7 @@ class Cut:
     whole_frames: int | None = None
 
     @property
-    def described(self) -> str:
+    def in_words(self) -> str:
         """In a sentence."""
         if self.whole is None:
             return "The file is cut short: its end is missing, and how much that is cannot be told."
@@ -60,7 +60,7 @@ def _frames_of_gif(file: BinaryIO) -> tuple[int, bool]:
     """How many pictures of a GIF file are whole, and whether it has an end."""
     file.seek(0)
     head = file.read(13)
-    file.seek(_colours(head[10]) if len(head) == 13 else 0, os.SEEK_CUR)
+    file.seek(_colors(head[10]) if len(head) == 13 else 0, os.SEEK_CUR)
     frames = 0
     while kind := file.read(1):
         if kind == b";":
@@ -69,7 +69,7 @@ def _frames_of_gif(file: BinaryIO) -> tuple[int, bool]:
             place = file.read(9)
             if len(place) < 9:
                 break
-            file.seek(_colours(place[8]) + 1, os.SEEK_CUR)
+            file.seek(_colors(place[8]) + 1, os.SEEK_CUR)
         elif kind == b"!":
             file.seek(1, os.SEEK_CUR)
         else:  # damaged
@@ -80,8 +80,8 @@ def _frames_of_gif(file: BinaryIO) -> tuple[int, bool]:
     return frames, False
 
 
-def _colours(flags: int) -> int:
-    """Bytes of the colour table that these flags announce."""
+def _colors(flags: int) -> int:
+    """Bytes of the color table that these flags announce."""
     return 3 * 2 ** (flags % 8 + 1) if flags & 0x80 else 0
 
 

@@ -29,7 +29,7 @@ _READERS = 2
 class VideoCine(Cine):
     """The frames of a video: those that a decoder gives from beginning to end, each read by itself.
 
-    Colour frames are RGB, and so are gray scenes in a colour format, since any other frame may hold colour; a gray
+    Color frames are RGB, and so are gray scenes in a color format, since any other frame may hold color; a gray
     format gives gray. All are uint8: samples of more bits are scaled down. Frames are turned as a rotation in the
     file says, and their pixels have the shape that it gives them.
 
@@ -115,13 +115,13 @@ def open_video(path: Path) -> VideoCine:
     try:
         cine = VideoCine(path, open_container)
     except SegcamError as error:
-        raise error if cut is None else SegcamError(f"{error} {cut.described}") from error
+        raise error if cut is None else SegcamError(f"{error} {cut.in_words}") from error
     if cut is not None:
         if cut.whole_frames is not None:
             cine.leave_out_from(max(1, cut.whole_frames))
         promised = _promised_frames(open_container)
         of_all = f" of about {promised}" if cut.whole is not None and promised > len(cine) else ""
-        cine.notes = (f"{cut.described} {len(cine)}{of_all} frames can be read.",)
+        cine.notes = (f"{cut.in_words} {len(cine)}{of_all} frames can be read.",)
     if (videos := _videos_in(open_container)) > 1:
         cine.notes = (*cine._notes, f"The file holds {videos} videos: only one is read.")
     return cine
@@ -166,8 +166,8 @@ def _within_budget(name: str, open_container: OpenContainer) -> InputContainer:
 
 def _is_gray(frame: VideoFrame) -> bool:
     if frame.format.has_palette:
-        colours = frame.to_ndarray(format="rgb24")
-        return bool((colours == colours[..., :1]).all())
+        colors = frame.to_ndarray(format="rgb24")
+        return bool((colors == colors[..., :1]).all())
     return sum(not component.is_alpha for component in frame.format.components) == 1
 
 

@@ -1,7 +1,7 @@
 """Saved preprocessing: how images were fed in training, where an SMP folder says so.
 
 SMP's own examples save the transforms of albumentations beside the weights, with ``transform.save_pretrained(folder)``.
-Of these, the size and the normalisation concern the network.
+Of these, the size and the normalization concern the network.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def _card_fields(transform: Mapping[str, Any]) -> dict[str, Any]:
         share = 1.0 if white in (1, 255, 65535) else white / 255
         mean, std = (tuple(float(one) * share for one in _numbers(transform[key])) for key in ("mean", "std"))
         if (mean, std) == (IMAGENET_MEAN, IMAGENET_STD):
-            return {"normalisation": "imagenet"}
-        return {"normalisation": "custom", "mean": mean, "std": std}
+            return {"normalization": "imagenet"}
+        return {"normalization": "custom", "mean": mean, "std": std}
     return {}
 
 

@@ -225,7 +225,7 @@ def check_tensors(weights: Mapping[str, torch.Tensor], file_size: int) -> None:
     """
     for name, tensor in weights.items():
         if tensor.is_quantized or tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_nested:
-            raise SegcamError(f"stores {name} in a special form (quantised or sparse). Save plain weights")
+            raise SegcamError(f"stores {name} in a special form (quantized or sparse). Save plain weights")
         # A tensor can be declared to repeat a few bytes without end.
         if tensor.numel() * tensor.element_size() > file_size:
             raise SegcamError(f"declares {name} to be larger than the whole file. It is not opened")

@@ -235,7 +235,7 @@ def _count(shapes: Shapes, prefix: str) -> int:
 
 
 def _norm(shapes: Shapes, layer: str) -> str | dict[str, Any]:
-    """The normalisation of one of SMP's convolution blocks, whose part 0 is the convolution and part 1 the norm."""
+    """The normalization of one of SMP's convolution blocks, whose part 0 is the convolution and part 1 the norm."""
     if f"{layer}.1.running_mean" in shapes:
         return "batchnorm"
     if f"{layer}.1.weight" in shapes:

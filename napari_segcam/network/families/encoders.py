@@ -65,11 +65,11 @@ def weightless() -> Iterator[None]:
 class _NoValues(TorchFunctionMode):
     """Completes torch's ``meta`` device, where tensors have no values.
 
-    Initialising them is skipped, as it takes seconds in a deep transformer. ``torch.linspace`` stays on the CPU, since
+    Initializing them is skipped, as it takes seconds in a deep transformer. ``torch.linspace`` stays on the CPU, since
     transformers read their drop rates from it while they are built.
     """
 
-    _initialising = frozenset({"normal_", "uniform_", "erfinv_", "mul_", "add_", "clamp_", "fill_", "zero_"})
+    _initializing = frozenset({"normal_", "uniform_", "erfinv_", "mul_", "add_", "clamp_", "fill_", "zero_"})
 
     def __torch_function__(
         self,
@@ -81,7 +81,7 @@ class _NoValues(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         if func is torch.linspace:
             kwargs.setdefault("device", "cpu")
-        elif getattr(func, "__name__", "") in self._initialising and args and args[0].is_meta:
+        elif getattr(func, "__name__", "") in self._initializing and args and args[0].is_meta:
             return args[0]
         return func(*args, **kwargs)
 

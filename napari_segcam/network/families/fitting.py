@@ -28,19 +28,19 @@ def put_in(module: nn.Module, weights: Weights, unfit: str) -> nn.Module:
         The module in eval mode, frozen, in float32 on the CPU.
 
     Raises:
-        SegcamError: if any weight is missing, unexpected, of another shape, or quantised.
+        SegcamError: if any weight is missing, unexpected, of another shape, or quantized.
     """
     expected = module.state_dict()
     pairs = _pairs(expected, weights)
     given = {own: weights[name] for own, name in pairs.items()} if pairs else dict(weights)
     given = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in given.items()}
-    quantised = [
+    quantized = [
         name
         for name, tensor in given.items()
         if name in expected and expected[name].is_floating_point() and not tensor.is_floating_point()
     ]
-    if quantised:
-        raise SegcamError(f"{unfit}: {len(quantised)} are not floating-point numbers ({listed(quantised)}).")
+    if quantized:
+        raise SegcamError(f"{unfit}: {len(quantized)} are not floating-point numbers ({listed(quantized)}).")
     try:
         # SMP renames older names in the dict itself, so that the names compared below are the new ones.
         module.load_state_dict(given, strict=True, assign=True)

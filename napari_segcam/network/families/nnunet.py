@@ -41,7 +41,7 @@ _MARKS = ("encoder.stages.0.0.convs.0.conv.weight", "encoder.stem.convs.0.conv.w
 _NOT_FROM_PLANS = ("input_channels", "num_classes", "deep_supervision")
 _MOST_STAGES, _MOST_BLOCKS = 16, 64
 
-_NORMALISATIONS = {"ZScoreNormalization": "zscore", "RGBTo01Normalization": "unit", "NoNormalization": "none"}
+_NORMALIZATIONS = {"ZScoreNormalization": "zscore", "RGBTo01Normalization": "unit", "NoNormalization": "none"}
 
 
 def nnunet_blueprint(checkpoint: Checkpoint) -> Blueprint | None:
@@ -69,7 +69,7 @@ def nnunet_blueprint(checkpoint: Checkpoint) -> Blueprint | None:
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise SegcamError(f"{what}, but its plans are not as nnU-Net v2 writes them ({error!r}).") from error
     needed("dynamic-network-architectures", what)
-    assumed = {} if "normalisation" in card.model_fields_set else {"normalisation": card.normalisation}
+    assumed = {} if "normalization" in card.model_fields_set else {"normalization": card.normalization}
     return Blueprint(architecture, "", first[1], shapes[heads[-1]][0], arguments, assumed, library="nnU-Net", card=card)
 
 
@@ -185,9 +185,9 @@ def _card(
     planned: Mapping[str, Any], dataset: Mapping[str, Any], in_channels: int, classes: int, what: str
 ) -> ModelCard:
     told: dict[str, Any] = {"input_channels": in_channels}
-    schemes = {_NORMALISATIONS.get(scheme) for scheme in planned.get("normalization_schemes", ())}
+    schemes = {_NORMALIZATIONS.get(scheme) for scheme in planned.get("normalization_schemes", ())}
     if len(schemes) == 1 and (scheme := schemes.pop()) is not None:
-        told["normalisation"] = scheme
+        told["normalization"] = scheme
     labels = _labels(dataset)
     regions = {name: numbers for name, numbers in labels.items() if set(numbers) != {0}}
     overlap = any(len(numbers) > 1 for numbers in regions.values())  # nnU-Net's own rule for a sigmoid each

@@ -34,7 +34,7 @@ _CONSTRUCT: Mapping[str, Callable[[Blueprint], torch.nn.Module]] = {
 }
 
 
-def recognise(
+def recognize(
     checkpoint: Checkpoint,
     architecture: str | None = None,
     encoder: str | None = None,
@@ -65,7 +65,7 @@ def build(blueprint: Blueprint, checkpoint: Checkpoint) -> torch.nn.Module:
 
     Raises:
         SegcamError: if the library cannot build it, or any weight is missing, unexpected, of another shape, or
-            quantised.
+            quantized.
     """
     name = blueprint.title + (f" with {blueprint.encoder}" if blueprint.encoder else "")
     try:
@@ -89,8 +89,8 @@ def _blueprint(checkpoint: Checkpoint, architecture: str | None, encoder: str | 
     # Names decide: SMP's decoders have names that no other library's networks have.
     found = find_architecture(shapes)
     if found is None:
-        for recognised in _OTHER_LIBRARIES:
-            blueprint = recognised(checkpoint)
+        for recognized in _OTHER_LIBRARIES:
+            blueprint = recognized(checkpoint)
             if blueprint is not None:
                 if architecture not in (None, blueprint.architecture, blueprint.title):
                     raise SegcamError(f"{checkpoint.path}: the weights are those of {blueprint.title}.")
@@ -101,7 +101,7 @@ def _blueprint(checkpoint: Checkpoint, architecture: str | None, encoder: str | 
         return smp_blueprint(checkpoint, architecture_name(architecture), encoder)
     if found is None:
         raise SegcamError(
-            f"{checkpoint.path}: the architecture cannot be recognised; the weights begin with {listed(shapes)}. "
+            f"{checkpoint.path}: the architecture cannot be recognized; the weights begin with {listed(shapes)}. "
             f"If it is one of SMP's, give it (--architecture): {', '.join(ARCHITECTURES)}. "
             "If it is your own, give the function that makes it (--network-factory package.module:function)."
         )

@@ -69,7 +69,7 @@ def smp_blueprint(checkpoint: Checkpoint, architecture: str, encoder: str | None
     if not readings:
         raise SegcamError(
             f"{checkpoint.path}: the decoder's weights are not those of {architecture}. "
-            "Give its architecture (--architecture), or leave it out to have it recognised."
+            "Give its architecture (--architecture), or leave it out to have it recognized."
         )
     found = _encoder(shapes, readings, architecture, encoder, checkpoint)
     reading = found.match.reading

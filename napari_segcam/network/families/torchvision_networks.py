@@ -93,7 +93,7 @@ def _resnet(shapes: Shapes) -> Blueprint | None:
 
 
 def _take_channels(network: nn.Module, channels: int) -> None:
-    """Exchange the convolution that takes the image, where it is not in colour: torchvision has no argument for it."""
+    """Exchange the convolution that takes the image, where it is not in color: torchvision has no argument for it."""
     name, first = next((name, part) for name, part in network.named_modules() if isinstance(part, nn.Conv2d))
     if first.in_channels == channels:
         return

@@ -35,7 +35,7 @@ _ROOMS = (
 _LIBRARIES = ("torchvision", "timm", "segmentation_models_pytorch")
 _PARALLEL = ("torch.nn.parallel.data_parallel.DataParallel", "torch.nn.parallel.distributed.DistributedDataParallel")
 
-# Data that modules keep beside plain values, with no behaviour to speak of.
+# Data that modules keep beside plain values, with no behavior to speak of.
 _DATA_CLASSES = ("timm.models._features.FeatureInfo",)
 
 _ACTIVATIONS = "relu relu6 gelu silu mish elu selu celu leaky_relu hardswish hardsigmoid softplus sigmoid tanh softmax"

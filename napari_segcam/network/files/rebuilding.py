@@ -116,7 +116,7 @@ def _parameter(data: torch.Tensor, *_details: Any) -> torch.nn.Parameter:
 
 
 def _special(*_args: Any) -> Any:
-    raise Refused("stores tensors in a special form (quantised or sparse). Save plain weights")
+    raise Refused("stores tensors in a special form (quantized or sparse). Save plain weights")
 
 
 def _subclass(rebuild: Named, _kind: Any, args: tuple[Any, ...], _state: Any) -> Any:

@@ -22,7 +22,7 @@ from napari_segcam.network.stages.survey import logits_of, survey
 LARGEST_LOGIT_DIFFERENCE = 1e-3
 LARGEST_GRADIENT_DIFFERENCE = 0.1
 
-# In this order: a norm can be folded once its convolution is an ordinary one, a block recognised once its norms are.
+# In this order: a norm can be folded once its convolution is an ordinary one, a block recognized once its norms are.
 _REWRITES: dict[str, Callable[[nn.Module, torch.Tensor], bool]] = {
     "same padding": lambda module, _: fold_same_padding(module),
     "batch norms": fold_batch_norms,

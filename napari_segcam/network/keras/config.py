@@ -2,7 +2,7 @@
 
 Keras makes objects of whatever classes a file names, its own and registered ones, and its safe mode forbids only
 bytecode. Some of its own layers read files or pickles. So only layers that compute are let through, by name; what
-matters in training alone (initialisers, regularisers, constraints, precision) is left out.
+matters in training alone (initializers, regularizers, constraints, precision) is left out.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def given_activation(
     }
     if not fits[activation]:
         raise SegcamError(
-            f"The model card says output_activation: {activation}, but the network's output, {values.described()}, "
+            f"The model card says output_activation: {activation}, but the network's output, {values.in_words()}, "
             "does not come from that. Correct output_activation in the card."
         )
     return Finding(activation)
@@ -161,7 +161,7 @@ class Values:
     def within(self, low: float, high: float, margin: float = _CLOSE) -> bool:
         return self.low >= low - margin and self.high <= high + margin
 
-    def described(self) -> str:
+    def in_words(self) -> str:
         return f"from {self.low:.3g} to {self.high:.3g}"
 
 
@@ -224,7 +224,7 @@ def _by_values(end: Ending, values: Values) -> Finding:
     bent = sorted(end.operations & _BENDS)
     if values.low >= 0 and values.vary and values.channels == 1 and not bent:
         doubt = (
-            f"The network's output never falls below 0 on noise: it runs {values.described()}. It is taken for logits, "
+            f"The network's output never falls below 0 on noise: it runs {values.in_words()}. It is taken for logits, "
             f"of which that is unusual. {_SET_IT}"
         )
         return Finding("none", doubt=doubt)
@@ -236,7 +236,7 @@ def _by_values(end: Ending, values: Values) -> Finding:
 
 def _changed(title: str, values: Values) -> SegcamError:
     return SegcamError(
-        f"The network ends in a {title}, but its output is no probability: it runs {values.described()}. {_SET_IT}"
+        f"The network ends in a {title}, but its output is no probability: it runs {values.in_words()}. {_SET_IT}"
     )
 
 

@@ -95,7 +95,7 @@ class Candidate:
         """Whether it is more than one score per class."""
         return self.size != (1, 1)
 
-    def described(self) -> str:
+    def in_words(self) -> str:
         """Its name and size, for people."""
         height, width = self.size
         size = f"{height}×{width} pixels" if self.is_map else "the whole image"
@@ -129,12 +129,14 @@ def _step(tensor: torch.Tensor, place: Place) -> Any:
     return step
 
 
-def described(output: Any) -> str:
+def shape_in_words(output: Any) -> str:
     """What a network returned, for people."""
     if isinstance(output, torch.Tensor):
         kind = "" if output.is_floating_point() else f" of {str(output.dtype).removeprefix('torch.')} numbers"
         return f"a tensor of shape {tuple(output.shape)}{kind}"
-    inner = [f"{name or 'it'}: {described(value)}" for name, value in _children(output) if name and value is not None]
+    inner = [
+        f"{name or 'it'}: {shape_in_words(value)}" for name, value in _children(output) if name and value is not None
+    ]
     return f"a {type(output).__name__}" + (f" ({'; '.join(inner[:6])})" if inner else "")
 
 

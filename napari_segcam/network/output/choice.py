@@ -94,7 +94,7 @@ def _named(wanted: str, found: Sequence[Candidate]) -> Candidate:
 
 
 def _listed(found: Sequence[Candidate]) -> str:
-    shown = ", ".join(one.described() for one in found[:_LISTED])
+    shown = ", ".join(one.in_words() for one in found[:_LISTED])
     return shown + (f" and {len(found) - _LISTED} more" if len(found) > _LISTED else "")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-# Operations that move values, or mix each with its neighbours', so that probabilities stay probabilities.
+# Operations that move values, or mix each with its neighbors', so that probabilities stay probabilities.
 _MOVES = re.compile(
     r"(Upsample\w*|Squeeze|Unsqueeze|View|UnsafeView|Reshape\w*|Permute|Transpose|T|Slice|Select|SelectCopy|SliceCopy"
     r"|Narrow|Expand|Clone|ToCopy|Index|IndexSelect|Gather|Cat|Stack|Split\w*|UnsafeSplit\w*|Unbind|ConstantPadNd|Flip"

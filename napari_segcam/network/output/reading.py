@@ -14,7 +14,7 @@ from torch import nn
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.output.activation import LARGEST, Finding, find_activation, given_activation
-from napari_segcam.network.output.candidates import Candidate, Place, all_tensors, candidates, described
+from napari_segcam.network.output.candidates import Candidate, Place, all_tensors, candidates, shape_in_words
 from napari_segcam.network.output.choice import Chosen, choose
 from napari_segcam.network.output.graph import ending
 from napari_segcam.network.output.undoing import Activation, Watch, comes_from, inverse
@@ -66,7 +66,7 @@ class OutputReading:
         words = _LEFT_OUT if finding.exact else _TAKEN if finding.activation == "log_softmax" else _INVERTED
         return (words.format(finding.title),)
 
-    def described(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """In plain values: which output is read, of which, and what of its end is undone."""
         return {
             "name": self.name,
@@ -178,12 +178,12 @@ def _chosen(look: _Look, card: ModelCard) -> Chosen:
     if not look.found:
         if isinstance(look.output, torch.Tensor) and not look.output.is_floating_point():
             raise SegcamError(
-                f"This network returns {described(look.output)}: the numbers of classes, not their scores. Return what "
-                "it takes the largest of (before argmax)."
+                f"This network returns {shape_in_words(look.output)}: the numbers of classes, not their scores. Return "
+                "what it takes the largest of (before argmax)."
             )
         raise SegcamError(
             "This network returns neither a segmentation nor class scores: a tensor of (batch, classes, height, width) "
-            f"or of (batch, classes) was expected, but it gave {described(look.output)}."
+            f"or of (batch, classes) was expected, but it gave {shape_in_words(look.output)}."
         )
     chosen = choose(look.found, (look.x.shape[-2], look.x.shape[-1]), card.output, len(card.class_names))
     _refuse_by_company(chosen.output, look)

@@ -18,7 +18,7 @@ def refuse_unsuitable(module: nn.Module) -> None:
     """Refuse a module that no image can be given to, or that has no weights.
 
     Raises:
-        SegcamError: if it is no module, is for volumes, takes several images, or its weights are missing or quantised.
+        SegcamError: if it is no module, is for volumes, takes several images, or its weights are missing or quantized.
     """
     if not isinstance(module, nn.Module):
         what = f"the class {module.__name__}" if isinstance(module, type) else f"a {type(module).__name__}"
@@ -38,10 +38,10 @@ def refuse_unsuitable(module: nn.Module) -> None:
             )
         if tensor.is_meta:
             raise SegcamError(f"The network has no weights: {name} is on torch's meta device. Load its weights before.")
-    quantised = next((part for part in parts if ".quantized." in f"{type(part).__module__}."), None)
-    if quantised is not None:
+    quantized = next((part for part in parts if ".quantized." in f"{type(part).__module__}."), None)
+    if quantized is not None:
         raise SegcamError(
-            f"The network is quantised ({type(quantised).__name__}), and has no gradients to explain it by. "
+            f"The network is quantized ({type(quantized).__name__}), and has no gradients to explain it by. "
             "Give the network as it was before."
         )
     if len(taken := _needed_arguments(module)) > 1:

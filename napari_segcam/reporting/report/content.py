@@ -8,11 +8,11 @@ from datetime import datetime
 from napari_segcam.reporting.report.attention import attention_section
 from napari_segcam.reporting.report.document import Document, Section
 from napari_segcam.reporting.report.findings import findings_section
+from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.reporting.report.front import front_blocks, provenance_section
 from napari_segcam.reporting.report.measures import cases_of, places_of
 from napari_segcam.reporting.report.pages import failures_section, overview_section, pages_section
 from napari_segcam.reporting.report.reading import limits_section, literature_section, reading_section
-from napari_segcam.reporting.report.run import Run
 from napari_segcam.reporting.report.sheets import Sheets
 from napari_segcam.reporting.report.standouts import extremes_section, outliers_section
 from napari_segcam.reporting.report.text import counted
@@ -33,7 +33,7 @@ class Choices:
     anonymous: bool = False
 
 
-def document_of(run: Run, choices: Choices, made: datetime) -> Document:
+def document_of(run: FinishedRun, choices: Choices, made: datetime) -> Document:
     """What the report of a run says.
 
     Args:

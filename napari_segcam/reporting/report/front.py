@@ -8,15 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from napari_segcam.reporting.report.document import RESEARCH_ONLY, Block, Code, Facts, Paragraph, Section
+from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.reporting.report.measures import Case, Distribution, Place
-from napari_segcam.reporting.report.run import Run
 from napari_segcam.reporting.report.text import counted, plain, share, words
 
 _HIDDEN = "left out of an anonymous report"
 _FLAGS = ("preview", "autocast")
 
 
-def front_blocks(run: Run, cases: Sequence[Case], places: Sequence[Place], made: datetime) -> list[Block]:
+def front_blocks(run: FinishedRun, cases: Sequence[Case], places: Sequence[Place], made: datetime) -> list[Block]:
     """What stands on the first page: the warning, the main figures, the model."""
     model, wishes = run.part("model"), run.part("wishes")
     blocks: list[Block] = [
@@ -51,11 +51,11 @@ def front_blocks(run: Run, cases: Sequence[Case], places: Sequence[Place], made:
     return [*blocks, Facts(tuple(facts))]
 
 
-def provenance_section(run: Run, anonymous: bool) -> Section:
+def provenance_section(run: FinishedRun, anonymous: bool) -> Section:
     """Everything that decides the results, and the command that makes them again."""
     data = dict(run.part("data"))
     if anonymous:
-        data.update({name: _HIDDEN for name in ("source", "truth", "truth_colours") if data.get(name)})
+        data.update({name: _HIDDEN for name in ("source", "truth", "truth_colors") if data.get(name)})
     facts = [
         *(_prefixed("Model", run.part("model"))),
         *(_prefixed("Setting", run.part("wishes"))),
@@ -75,13 +75,13 @@ def provenance_section(run: Run, anonymous: bool) -> Section:
     return Section("provenance", "Provenance", blocks)
 
 
-def repeat_command(run: Run, anonymous: bool = False) -> str:
+def repeat_command(run: FinishedRun, anonymous: bool = False) -> str:
     """The ``napari-segcam batch`` command that makes such a run."""
     data, wishes, model = run.part("data"), run.part("wishes"), run.part("model")
     parts = ["napari-segcam", "batch", "DATA" if anonymous else str(data.get("source") or "DATA")]
     given = dict(run.part("given")) or {"model": model.get("checkpoint") or "CHECKPOINT"}
     options = {**given, "truth": "TRUTH" if anonymous and data.get("truth") else data.get("truth")}
-    options["truth_colours"] = "COLOURS.csv" if data.get("truth_colours") else None
+    options["truth_colors"] = "COLORS.csv" if data.get("truth_colors") else None
     options |= {name: value for name, value in wishes.items() if name not in _FLAGS}
     options |= {name: data.get(name) for name in ("num_samples", "seed")} | {"image_size": _image_size(model)}
     overlap = options.pop("classes_overlap", None)

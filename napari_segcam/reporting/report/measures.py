@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_segcam.reporting.report.run import ImageResult, Row
+from napari_segcam.reporting.report.finished_run import ReportedImage, Row
 
 _UNKNOWN = "no reason is recorded"
 
@@ -77,7 +77,7 @@ class Case:
 
     number: int
     name: str
-    image: ImageResult
+    image: ReportedImage
     heat: Mapping[Place, Heat]
     found: Mapping[str, Found]
 
@@ -124,7 +124,7 @@ def values_of(measures: Iterable[Measure]) -> list[float]:
     return [measure.value for measure in measures if measure.value is not None]
 
 
-def cases_of(images: Sequence[ImageResult], anonymous: bool = False) -> list[Case]:
+def cases_of(images: Sequence[ReportedImage], anonymous: bool = False) -> list[Case]:
     """One case per image, in their order; ``anonymous`` puts numbers in the place of names."""
     digits = max(3, len(str(len(images))))
     return [
@@ -140,7 +140,7 @@ def places_of(cases: Sequence[Case]) -> list[Place]:
     return sorted(seen, key=lambda place: [rank[name] for rank, name in zip(ranks, place, strict=True)])
 
 
-def _heat(image: ImageResult) -> dict[Place, Heat]:
+def _heat(image: ReportedImage) -> dict[Place, Heat]:
     rows: dict[Place, list[Row]] = {}
     for row in image.rows:
         rows.setdefault(Place(str(row["class"]), str(row["method"]), str(row["stage"])), []).append(row)
@@ -156,7 +156,7 @@ def _heat(image: ImageResult) -> dict[Place, Heat]:
     }
 
 
-def _found(image: ImageResult) -> dict[str, Found]:
+def _found(image: ReportedImage) -> dict[str, Found]:
     rows: dict[str, dict[str, Row]] = {}
     for row in image.rows:  # the same for every method and stage of a frame
         rows.setdefault(str(row["class"]), {}).setdefault(str(row["frame"]), row)

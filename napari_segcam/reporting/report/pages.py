@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from napari_segcam.reporting.report.attention import reference_place
 from napari_segcam.reporting.report.document import Block, Cell, ImagePage, Paragraph, Section, Table
+from napari_segcam.reporting.report.finished_run import Failure
 from napari_segcam.reporting.report.measures import Case, Found, Place
-from napari_segcam.reporting.report.run import Failure
 from napari_segcam.reporting.report.sheets import Sheets
 from napari_segcam.reporting.report.standouts import name_cell
 from napari_segcam.reporting.report.text import UNDEFINED, counted, number, share

@@ -1,4 +1,4 @@
-"""Plots of a run, drawn by matplotlib without its windows, in the colours of Okabe & Ito that colour-blind people tell
+"""Plots of a run, drawn by matplotlib without its windows, in the colors of Okabe & Ito that color-blind people tell
 apart."""
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ Panels = Mapping[str, Mapping[str, Sequence[float]]]
 """For each panel, such as a method, the values under each heading, such as a stage."""
 
 
-def ratio_boxes(panels: Panels, region: str, colour: str, alternative: str, caption: str) -> Plot:
+def ratio_boxes(panels: Panels, region: str, color: str, alternative: str, caption: str) -> Plot:
     """A box with its values for each stage, one panel per method, on a logarithmic axis where no value is negative."""
     height = 0.7 + 1.9 * len(panels)
     with _drawing(height) as figure:
@@ -59,7 +59,7 @@ def ratio_boxes(panels: Panels, region: str, colour: str, alternative: str, capt
         for axis, (title, stages) in zip(axes, panels.items(), strict=True):
             axis.set_title(drawable(title))
             drawn = _on_ratio_scale(axis, stages.values())
-            _boxes(axis, drawn, colour)
+            _boxes(axis, drawn, color)
             axis.axhline(1, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
             axis.set_ylabel(f"inside / outside\nof the {region}")
             axis.grid(axis="y")
@@ -87,8 +87,8 @@ def profile(
         for axis, (title, lines) in zip(axes, panels.items(), strict=True):
             axis.set_title(drawable(title))
             _on_ratio_scale(axis, [values for stages in lines.values() for values in stages.values()])
-            for (label, stages), colour, marker in zip(lines.items(), (BLUE, VERMILION), "os", strict=False):
-                _profile_line(axis, list(stages.values()), label, colour, marker)
+            for (label, stages), color, marker in zip(lines.items(), (BLUE, VERMILION), "os", strict=False):
+                _profile_line(axis, list(stages.values()), label, color, marker)
             for border in borders:
                 axis.axvline(border - 0.5, color=GREY, linewidth=0.8)
             axis.axhline(1, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -188,7 +188,7 @@ def _ones_twos_fives() -> LogLocator:
     return LogLocator(subs=(1, 2, 5))
 
 
-def _boxes(axis: Axes, groups: Sequence[Sequence[float]], colour: str, lying: bool = False) -> None:
+def _boxes(axis: Axes, groups: Sequence[Sequence[float]], color: str, lying: bool = False) -> None:
     """Median, quartiles and whiskers to 1.5 interquartile ranges (Tukey), over the values themselves."""
     jitter = np.random.default_rng(0)
     many = sum(map(len, groups)) > _MANY_POINTS
@@ -197,7 +197,7 @@ def _boxes(axis: Axes, groups: Sequence[Sequence[float]], colour: str, lying: bo
             continue
         across = place + jitter.uniform(-0.22, 0.22, len(group))
         x, y = (group, across) if lying else (across, group)
-        axis.scatter(x, y, s=5, color=colour, alpha=0.3, linewidths=0, rasterized=many)
+        axis.scatter(x, y, s=5, color=color, alpha=0.3, linewidths=0, rasterized=many)
         axis.boxplot(
             [group],
             positions=[place],
@@ -212,13 +212,13 @@ def _boxes(axis: Axes, groups: Sequence[Sequence[float]], colour: str, lying: bo
         )
 
 
-def _profile_line(axis: Axes, stages: Sequence[Sequence[float]], label: str, colour: str, marker: str) -> None:
+def _profile_line(axis: Axes, stages: Sequence[Sequence[float]], label: str, color: str, marker: str) -> None:
     known = [place for place, values in enumerate(stages) if len(values)]
     if not known:
         return
     low, middle, high = np.array([np.percentile(stages[place], (25, 50, 75)) for place in known]).T
-    axis.fill_between(known, low, high, color=colour, alpha=0.16, linewidth=0)
-    axis.plot(known, middle, color=colour, marker=marker, markersize=4, linewidth=1.4, label=label)
+    axis.fill_between(known, low, high, color=color, alpha=0.16, linewidth=0)
+    axis.plot(known, middle, color=color, marker=marker, markersize=4, linewidth=1.4, label=label)
 
 
 def _stage_names(axis: Axes, names: Sequence[str]) -> None:

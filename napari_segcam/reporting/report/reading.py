@@ -61,8 +61,8 @@ _READING = (
     (
         "Looking right is not being right",
         "Some saliency methods give the same pictures for a network with random weights (Adebayo 2018), and in medical "
-        "images their localisation and repeatability were found wanting (Arun 2021). Before heatmaps support a claim, "
-        "test whether they change when weights are randomised and whether removing the hot places changes the score.",
+        "images their localization and repeatability were found wanting (Arun 2021). Before heatmaps support a claim, "
+        "test whether they change when weights are randomized and whether removing the hot places changes the score.",
     ),
     (
         "Dice and IoU",
@@ -74,7 +74,7 @@ _READING = (
 _LIMITS = (
     (
         "Research use only",
-        "This report describes the behaviour of a network. It is no medical device and no basis for the diagnosis or "
+        "This report describes the behavior of a network. It is no medical device and no basis for the diagnosis or "
         "treatment of any patient.",
     ),
     (

@@ -8,9 +8,9 @@ from pathlib import Path
 from napari_segcam.errors import SegcamError
 from napari_segcam.optional import needed
 from napari_segcam.reporting.report.content import Choices, document_of
+from napari_segcam.reporting.report.finished_run import read_run
 from napari_segcam.reporting.report.html import write_html
 from napari_segcam.reporting.report.pdf import write_pdf
-from napari_segcam.reporting.report.run import read_run
 
 
 def need_report(*, pdf: bool = True) -> None:

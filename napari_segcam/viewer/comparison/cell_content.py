@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 
-from napari_segcam.viewer.drawing.cell_pixels import Window, coloured
+from napari_segcam.viewer.drawing.cell_pixels import Window, colored
 from napari_segcam.viewer.frames.cine_record import CineRecord
 from napari_segcam.viewer.napari_internals.label_outline import outline
 
@@ -113,7 +113,7 @@ class PictureReader:
             top = np.iinfo(data.dtype).max if data.dtype.kind in "ui" else 1.0
             pixels[..., :3] = np.clip(drawn[..., :3] * (255 / top), 0, 255)
         else:
-            pixels = coloured(drawn, image.contrast_limits, image.colormap, image.gamma)
+            pixels = colored(drawn, image.contrast_limits, image.colormap, image.gamma)
         pixels[~seen.is_inside(data.shape[:2])] = 0
         return pixels
 
@@ -134,7 +134,7 @@ def _heat(layer: Image, frame: int, limits: Pair | None, seen: Window) -> Overla
     values = _slice(layer, frame)
     if limits is None or not np.isfinite(values).any():
         return None
-    pixels = coloured(seen.sample(values), limits, layer.colormap, layer.gamma)
+    pixels = colored(seen.sample(values), limits, layer.colormap, layer.gamma)
     pixels[~seen.is_inside(values.shape)] = 0
     return Overlay(pixels, layer.opacity)
 

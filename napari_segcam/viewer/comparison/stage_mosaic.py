@@ -31,7 +31,7 @@ class StageMosaic(QWidget):
     Attributes:
         picture: what is drawn.
         zoom: 1 shows the whole frame.
-        centre: the place of the frame, in its pixels, that is in the middle of every cell.
+        center: the place of the frame, in its pixels, that is in the middle of every cell.
     """
 
     chosen = Signal(str)
@@ -45,7 +45,7 @@ class StageMosaic(QWidget):
         self._dragged_from: QPointF | None = None
         self.picture: Picture | None = None
         self.zoom = 1.0
-        self.centre = self._middle()
+        self.center = self._middle()
         self._throttle = Throttle(self.refresh, self)
         for changed in (session.record_changed, session.frame_changed):
             changed.connect(self._throttle.ask)
@@ -94,7 +94,7 @@ class StageMosaic(QWidget):
         """What every cell shows of the frame, one place for each pixel of the screen."""
         size, ratio = self.places()[0].size(), self.devicePixelRatioF()
         cell = (round(size.height() * ratio), round(size.width() * ratio))
-        return window(self._shape(), self._spacing(), cell, self.zoom, self.centre)
+        return window(self._shape(), self._spacing(), cell, self.zoom, self.center)
 
     # Qt's hooks
 
@@ -183,9 +183,9 @@ class StageMosaic(QWidget):
         )
 
     def _move_by(self, distance: NDArray[np.float64]) -> None:
-        """Move the centre, which stays on the frame, and in its middle when all of it is seen."""
-        wanted = np.clip(np.add(self.centre, distance), 0, np.subtract(self._shape(), 1))
-        self.centre = self._middle() if self.zoom == 1 else (float(wanted[0]), float(wanted[1]))
+        """Move the center, which stays on the frame, and in its middle when all of it is seen."""
+        wanted = np.clip(np.add(self.center, distance), 0, np.subtract(self._shape(), 1))
+        self.center = self._middle() if self.zoom == 1 else (float(wanted[0]), float(wanted[1]))
         self._throttle.ask()
 
     def _on_layer_event(self, event: Any) -> None:
@@ -205,14 +205,14 @@ def _write(painter: QPainter, place: QRect, cell: Cell) -> None:
     metrics = painter.fontMetrics()
     flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
     height = metrics.height() + 2
-    for text, top, colour in (
+    for text, top, color in (
         (cell.title, place.top(), _TEXT),
         (cell.figure, place.bottom() - height + 1, _QUIET),
     ):
         if text:
             plate = QRect(place.left(), top, min(metrics.horizontalAdvance(text) + 8, place.width()), height)
             painter.fillRect(plate, _PLATE)
-            painter.setPen(colour)
+            painter.setPen(color)
             painter.drawText(plate.adjusted(4, 0, -2, 0), flags, text)
     if cell.is_shown:
         painter.setPen(_SHOWN)

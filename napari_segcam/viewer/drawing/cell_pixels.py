@@ -1,6 +1,6 @@
 """The pixels of a cell in the side-by-side comparison: frame, heat and mask, each sampled where the cell's pixels are.
 
-As napari does, values are interpolated first and coloured afterwards, so that a cell looks like the canvas.
+As napari does, values are interpolated first and colored afterwards, so that a cell looks like the canvas.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Window:
     """The part of a frame that a cell shows.
 
     Attributes:
-        rows: ``(n,)`` where the cell's rows lie, in frame pixels, whose centres are whole numbers.
+        rows: ``(n,)`` where the cell's rows lie, in frame pixels, whose centers are whole numbers.
         columns: ``(m,)`` likewise.
     """
 
@@ -56,7 +56,7 @@ def window(
     spacing: tuple[float, float],
     cell: tuple[int, int],
     zoom: float,
-    centre: tuple[float, float],
+    center: tuple[float, float],
 ) -> Window:
     """What a cell of so many rows and columns shows of a frame.
 
@@ -65,13 +65,13 @@ def window(
         spacing: of its pixels, in any unit; the picture has the right proportions.
         cell: its height and width in pixels.
         zoom: 1 shows the whole frame.
-        centre: the place of the frame, in its pixels, that is in the middle of the cell.
+        center: the place of the frame, in its pixels, that is in the middle of the cell.
     """
     step = max(frame[axis] * spacing[axis] / cell[axis] for axis in (0, 1)) / zoom
 
     def places(axis: int) -> NDArray[np.float64]:
         from_middle = np.arange(cell[axis], dtype=np.float64) + 0.5 - cell[axis] / 2
-        return centre[axis] + from_middle * (step / spacing[axis])
+        return center[axis] + from_middle * (step / spacing[axis])
 
     return Window(places(0), places(1))
 
@@ -89,7 +89,7 @@ def _sample_rows(values: NDArray[np.float32], at: NDArray[np.float64]) -> NDArra
     return csr_matrix(weights / weights.sum(axis=1, keepdims=True)) @ values
 
 
-def coloured(
+def colored(
     values: NDArray[np.floating], limits: tuple[float, float], colormap: Colormap, gamma: float = 1.0
 ) -> NDArray[np.uint8]:
     """RGBA ``(n, m, 4)`` of values ``(n, m)``; what is not a number is transparent."""

@@ -129,17 +129,17 @@ class FrameComputer:
 
     def _explainer(self, stages: tuple[str, ...]) -> Explainer:
         from napari_segcam.explanation.explainer import Explainer
-        from napari_segcam.explanation.slow_methods.control import Patience
+        from napari_segcam.explanation.slow_methods.control import ProgressControl
 
         if stages not in self._explainers:
             plan, request = self.plan, self.plan.request
             # By way of this object, since both change from job to job.
-            patience = Patience(
+            control = ProgressControl(
                 request.preview,
                 progress=lambda stage, done, total: self.progress(stage, done, total),
                 cancelled=lambda: self.cancelled(),
             )
-            self._explainers[stages] = Explainer(plan.network, request.method, stages, plan.threshold, patience)
+            self._explainers[stages] = Explainer(plan.network, request.method, stages, plan.threshold, control)
         return self._explainers[stages]
 
     def _target(self, region: NDArray[np.bool_] | None) -> Target:

@@ -43,13 +43,13 @@ class Request:
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class LayerSource:
     """The frames of an image layer, as the layer was when this was made.
 
     Attributes:
         name: of the layer.
         data: of the layer, numpy or dask; it is read in the worker.
-        rgb: whether its last axis holds colours.
+        rgb: whether its last axis holds colors.
         value_range: the values that mean black and white, where a reader knew them.
         spacing_mm: of rows and columns, where known.
         region: rows and columns that hold the scan, where the file says so.
@@ -75,7 +75,7 @@ class Source:
     pixel_aspect: float | None = None
 
     @classmethod
-    def of(cls, image: Image, crop: tuple[slice, slice] | None = None, *, is_crop_drawn: bool = False) -> Source:
+    def of(cls, image: Image, crop: tuple[slice, slice] | None = None, *, is_crop_drawn: bool = False) -> LayerSource:
         """Of a layer."""
         known = image.metadata.get("segcam_source", {})
         path = known.get("path") or image.source.path
@@ -138,7 +138,7 @@ class Plan:
     """
 
     network: Network
-    source: Source
+    source: LayerSource
     request: Request
     threshold: float
     label: int

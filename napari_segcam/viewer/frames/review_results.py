@@ -55,7 +55,7 @@ class Explained:
         return region + sum(heatmap.values.nbytes for heatmap in self.heatmaps.values())
 
 
-class Kept:
+class ReviewResults:
     """The results of one image in a store that other images may share.
 
     Attributes:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari_segcam.viewer.frames.frame_computer import FrameComputer
 from napari_segcam.viewer.frames.plan import Plan
-from napari_segcam.viewer.worker.background import Told
+from napari_segcam.viewer.worker.background import Progress
 from napari_segcam.viewer.worker.worker import Job
 
 if TYPE_CHECKING:
     from napari_segcam.reporting.correction import Beside, Correction
-    from napari_segcam.reporting.look import Look
+    from napari_segcam.reporting.overlay_style import OverlayStyle
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Export:
     Attributes:
         folder: to write to.
         frames: by number.
-        overlays: as for ``Look``.
+        overlays: as for ``OverlayStyle``.
         colormap: likewise.
         opacity: likewise.
         movies: stages that also become a movie, where there are several frames.
@@ -39,10 +39,10 @@ class Export:
     movies: Sequence[str] = ()
 
     @property
-    def look(self) -> Look:
-        from napari_segcam.reporting.look import Look
+    def look(self) -> OverlayStyle:
+        from napari_segcam.reporting.overlay_style import OverlayStyle
 
-        return Look(self.overlays, self.colormap, self.opacity)
+        return OverlayStyle(self.overlays, self.colormap, self.opacity)
 
 
 def exporting(
@@ -78,19 +78,19 @@ def _exported(
     beside: Mapping[int, Beside],
     movies: Sequence[str],
     cancelled: Callable[[], bool],
-) -> Iterator[Told]:
+) -> Iterator[Progress]:
     from napari_segcam.explanation.slow_methods.control import Cancelled
+    from napari_segcam.reporting.cine_source import CineSource
     from napari_segcam.reporting.clip import Clip
     from napari_segcam.reporting.correction import write_beside
     from napari_segcam.reporting.exports import attention_rows, write_attention, write_frame
     from napari_segcam.reporting.movie import check_movies
-    from napari_segcam.reporting.source import Source
 
     look, cine, computer = export.look, plan.source.cine, FrameComputer(plan)
     if movies:
         check_movies()
     computer.cancelled = cancelled
-    source = Source.of(cine)
+    source = CineSource.of(cine)
     clips = [Clip(stage) for stage in movies]
     total = len(export.frames) * (1 + len(movies))
     rows: list[dict[str, Any]] = []
@@ -109,12 +109,12 @@ def _exported(
             for clip in clips:
                 clip.enter(number, explanation, correction)
             done += 1
-            yield Told(done, total, f"Frame {number} is written")
+            yield Progress(done, total, f"Frame {number} is written")
     finally:
         write_attention(export.folder / "attention.csv", rows)
     for clip in clips:
         with closing(clip.written(export.folder / "movies", cine, look)) as frames:
             for _ in frames:
                 done += 1
-                yield Told(done, total, f"Movie of {clip.stage}")
-    yield Told(total, total, f"Written to {export.folder}")
+                yield Progress(done, total, f"Movie of {clip.stage}")
+    yield Progress(total, total, f"Written to {export.folder}")

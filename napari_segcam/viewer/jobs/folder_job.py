@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.viewer.frames.plan import CORRECTED, Plan, Source
-from napari_segcam.viewer.worker.background import Told
+from napari_segcam.viewer.frames.plan import CORRECTED, LayerSource, Plan
+from napari_segcam.viewer.worker.background import Progress
 from napari_segcam.viewer.worker.worker import Job
 
 if TYPE_CHECKING:
-    from napari_segcam.batch.options import Wishes
+    from napari_segcam.batch.options import ExplainOptions
     from napari_segcam.network.network import Network
     from napari_segcam.network.source import ModelSource
 
@@ -38,14 +38,14 @@ class FolderRun:
 
 
 def running_over(
-    run: FolderRun, network: Network, source: ModelSource | None, wishes: Wishes, cancelled: Callable[[], bool]
+    run: FolderRun, network: Network, source: ModelSource | None, options: ExplainOptions, cancelled: Callable[[], bool]
 ) -> Job:
     """Examine every image of a folder, with a network and what it was loaded from, where that is known."""
     title = f"Running over {run.images.name}"
-    return Job("batch", title, lambda: _examined(run, network, source, wishes, cancelled), 0)
+    return Job("batch", title, lambda: _processed(run, network, source, options, cancelled), 0)
 
 
-def wishes_of(plan: Plan | None, threshold: float) -> Wishes:
+def options_of(plan: Plan | None, threshold: float) -> ExplainOptions:
     """What was asked for in the viewer, as it is asked of any image: exactly that, or nothing.
 
     Args:
@@ -55,17 +55,17 @@ def wishes_of(plan: Plan | None, threshold: float) -> Wishes:
     Raises:
         SegcamError: if it belongs to this image alone, or is no explanation.
     """
-    from napari_segcam.batch.options import Wishes
+    from napari_segcam.batch.options import ExplainOptions
 
     if plan is None:
-        return Wishes(threshold=threshold)
+        return ExplainOptions(threshold=threshold)
     request = plan.request
     if not plan.stages:
         raise SegcamError(
             "A run over a folder explains, and its table has a row for each stage. What was asked for last is the "
             "mask alone: run Grad-CAM once, with the stages and the region that you want."
         )
-    return Wishes(
+    return ExplainOptions(
         methods=(request.method,),
         stages=plan.stages,
         classes=("" if request.class_index is None else str(request.class_index),),
@@ -76,21 +76,21 @@ def wishes_of(plan: Plan | None, threshold: float) -> Wishes:
     )
 
 
-def in_words(wishes: Wishes, network: Network) -> str:
+def in_words(options: ExplainOptions, network: Network) -> str:
     """What a run will do to each image."""
     from napari_segcam.explanation.stage_maps import find_method
 
-    (method,), (name,) = wishes.methods, wishes.classes
-    title = find_method(method).title + (", preview" if wishes.preview else "")
+    (method,), (name,) = options.methods, options.classes
+    title = find_method(method).title + (", preview" if options.preview else "")
     index = network.class_index(int(name) if name else None)
     of_class = f" of {network.class_names[index]}" if network.segments else ""
-    stages = network.select(wishes.stages)
+    stages = network.select(options.stages)
     of_stages = stages[0].name if len(stages) == 1 else f"{len(stages)} stages"
-    cut = "" if network.has_background or wishes.threshold is None else f", mask above {wishes.threshold:.2f}"
+    cut = "" if network.has_background or options.threshold is None else f", mask above {options.threshold:.2f}"
     regions = {"mask": "the predicted mask", "image": "the whole image", "component": "the largest part of the mask"}
-    region = "the rim of the mask" if wishes.region.startswith("rim") else regions.get(wishes.region, wishes.region)
+    region = "the rim of the mask" if options.region.startswith("rim") else regions.get(options.region, options.region)
     crops = {"none": "the whole frame", "auto": "the scan as it is found in each image"}
-    crop = crops.get(wishes.crop, f"columns and rows {wishes.crop} of each image, as drawn here")
+    crop = crops.get(options.crop, f"columns and rows {options.crop} of each image, as drawn here")
     return f"{title}{of_class}, {of_stages}, region: {region}{cut}; the network sees {crop}"
 
 
@@ -114,7 +114,7 @@ def _region_in_words(region: Any) -> str:
     raise SegcamError(f"What is painted in {name} belongs to this image: no other one of a folder has it. {other}")
 
 
-def _crop_in_words(source: Source) -> str:
+def _crop_in_words(source: LayerSource) -> str:
     """As ``parse_crop`` reads it."""
     if source.crop is None:
         return "none"
@@ -124,29 +124,29 @@ def _crop_in_words(source: Source) -> str:
     return f"{columns.start},{rows.start},{columns.stop},{rows.stop}"
 
 
-def _examined(
-    run: FolderRun, network: Network, source: ModelSource | None, wishes: Wishes, cancelled: Callable[[], bool]
-) -> Iterator[Told]:
+def _processed(
+    run: FolderRun, network: Network, source: ModelSource | None, options: ExplainOptions, cancelled: Callable[[], bool]
+) -> Iterator[Progress]:
     from napari_segcam.batch.run import Batch
     from napari_segcam.reporting.report.writing import need_report
 
     if run.with_report:
         need_report()
-    yield Told(0, 0, "Listing the images")
-    batch = Batch(run.images, run.out, source or network, wishes, loaded=network, truth=run.truth, cancelled=cancelled)
+    yield Progress(0, 0, "Listing the images")
+    batch = Batch(run.images, run.out, source or network, options, loaded=network, truth=run.truth, cancelled=cancelled)
     total, done, failed = len(batch), 0, 0
     with closing(iter(batch)) as results:
         for result in results:
             done += 1
             failed += bool(result.error)
-            yield Told(done, total, f"{result.image}: {result.error or 'done'}")
+            yield Progress(done, total, f"{result.image}: {result.error or 'done'}")
     if cancelled():
         return
     if run.with_report:
         for _ in _report_written(run.out):
-            yield Told(done, total, "Writing the report")
+            yield Progress(done, total, "Writing the report")
     faults = f", {failed} failed (see errors.csv)" if failed else ""
-    yield Told(done, total, f"{done - failed} of {total} images{faults}. Written to {run.out}")
+    yield Progress(done, total, f"{done - failed} of {total} images{faults}. Written to {run.out}")
 
 
 def _report_written(out: Path) -> Iterator[None]:

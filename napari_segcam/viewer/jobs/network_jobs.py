@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
-from napari_segcam.viewer.frames.plan import Source
+from napari_segcam.viewer.frames.plan import LayerSource
 from napari_segcam.viewer.layers.correction_layer import CorrectionLayer
-from napari_segcam.viewer.responsiveness.garbage_collection import made_to_stay
+from napari_segcam.viewer.responsiveness.garbage_collection import without_gc_pause
 from napari_segcam.viewer.worker.worker import Job
 
 if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, where nobody waits for it
@@ -36,7 +36,7 @@ def loading(source: ModelSource, device: str, card: ModelCard | None, then: Call
     """
 
     def work() -> Iterator[Network]:
-        with made_to_stay():
+        with without_gc_pause():
             network = source.load(device, card)
         yield network
 
@@ -70,7 +70,7 @@ def saving_card(network: Network, card: ModelCard, path: Path, then: Callable[[s
     return Job("card", f"Writing {path.name}", work, on_result=then)
 
 
-def finding_scan(source: Source, drawn: ArrayLike | None, then: Callable[[ScanRegion], None]) -> Job:
+def finding_scan(source: LayerSource, drawn: ArrayLike | None, then: Callable[[ScanRegion], None]) -> Job:
     """Find the scan in an image, or take what the user has drawn around it.
 
     Args:

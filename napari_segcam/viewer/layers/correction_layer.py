@@ -54,7 +54,7 @@ class CorrectionLayer:
         self._is_busy = False
         self._frame = 0
         self._classes = 1
-        self._colours: tuple[str, ...] = ()
+        self._colors: tuple[str, ...] = ()
         self.frames: set[int] = set()
         self.unsaved: set[int] = set()
         self.label_names: dict[int, Mapping[int, str]] = {}
@@ -99,9 +99,9 @@ class CorrectionLayer:
         """The same within its bounding box."""
         return self._seen.get(frame) if frame in self.frames else None
 
-    def colour(self, classes: int, colours: Sequence[str]) -> None:
-        """Draw the classes in what goes with these colours of the mask."""
-        self._classes, self._colours = classes, tuple(colours)
+    def color(self, classes: int, colors: Sequence[str]) -> None:
+        """Draw the classes in what goes with these colors of the mask."""
+        self._classes, self._colors = classes, tuple(colors)
         if self._layer is not None:
             most = max([classes - 1, *(int(frame_of(self._layer, frame).max()) for frame in self.frames)])
             self._layer.colormap = self._colormap(max(classes, most + 1 if most > 1 else 1))
@@ -201,7 +201,7 @@ class CorrectionLayer:
         return self._layer
 
     def _colormap(self, classes: int) -> DirectLabelColormap:
-        return correction_colormap(classes, self._colours, one_of_several=bool(self.of_class))
+        return correction_colormap(classes, self._colors, one_of_several=bool(self.of_class))
 
     def _begin(self, layer: Labels, frame: int, predicted: SparseMask) -> None:
         pixels = frame_of(layer, frame)

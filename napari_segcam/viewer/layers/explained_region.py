@@ -16,12 +16,12 @@ from napari_segcam.viewer.frames.sparse_mask import SparseMask
 from napari_segcam.viewer.layers.placement import OURS, Placement
 from napari_segcam.viewer.napari_internals.deferred_slicing import defer_slicing
 from napari_segcam.viewer.napari_internals.label_outline import outline
-from napari_segcam.viewer.responsiveness.garbage_collection import made_to_stay
+from napari_segcam.viewer.responsiveness.garbage_collection import without_gc_pause
 
 _THICKNESS = 1 / 400  # of the shorter side of a frame
 _DASH = 1 / 80
 _DARK, _BRIGHT = 1, 2
-_COLOURS = Colormap([[0, 0, 0, 0], [0, 0, 0, 1], [1, 0.69, 0, 1]], name="segcam explained region")
+_COLORS = Colormap([[0, 0, 0, 0], [0, 0, 0, 1], [1, 0.69, 0, 1]], name="segcam explained region")
 _KEPT_MS = 2000  # hidden rather than removed: to add a layer costs many times what it costs to show one
 
 
@@ -119,7 +119,7 @@ class ExplainedRegion:
     def _make(self) -> None:
         is_needed = self._region is not None and self._is_wanted
         if is_needed and self.layer is None and self._placement.image in self._viewer.layers:
-            with made_to_stay():
+            with without_gc_pause():
                 self._layer = self._made()
 
     def _made(self) -> Image:
@@ -130,7 +130,7 @@ class ExplainedRegion:
             name=f"{image.name} explained region",
             rgb=False,
             multiscale=False,
-            colormap=_COLOURS,
+            colormap=_COLORS,
             contrast_limits=(0, _BRIGHT),
             interpolation2d="nearest",
             blending="translucent_no_depth",

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
-from napari_segcam.viewer.drawing.colormaps import class_colours
+from napari_segcam.viewer.drawing.colormaps import class_colors
 from napari_segcam.viewer.frames.sparse_mask import SparseMask
 from napari_segcam.viewer.layers.correction_layer import CorrectionLayer
 from napari_segcam.viewer.layers.explained_region import ExplainedRegion
-from napari_segcam.viewer.layers.heatmap_layers import HeatmapLayers, Later, ReadHeatmap, Scale
+from napari_segcam.viewer.layers.heatmap_layers import HeatmapLayers, Later, ReadHeatmap, ScaleMode
 from napari_segcam.viewer.layers.mask_layer import MaskLayer
 from napari_segcam.viewer.layers.mask_pair import MaskPair
 from napari_segcam.viewer.layers.placement import Placement
@@ -53,7 +53,7 @@ class ExplanationLayers:
         self.label_names: Callable[[], Mapping[int, str]] = dict
         self._pairs: dict[str, MaskPair] = {}  # those that were ever made: a correction outlives its network
         self._frame = 0
-        self._colours: tuple[str, ...] = ()
+        self._colors: tuple[str, ...] = ()
         self._explained = ""
         self._shown: tuple[str, ...] = ("",)
         self.arrange(("",), "")
@@ -71,7 +71,7 @@ class ExplanationLayers:
         for name in set(self._shown) - set(names):
             self._pairs[name].mask.remove()
         self._shown, self._explained = tuple(names), explained
-        self.colour(self._colours)
+        self.color(self._colors)
 
     @property
     def shown(self) -> list[MaskPair]:
@@ -123,13 +123,13 @@ class ExplanationLayers:
         """The heatmaps' layers that are in the viewer, by stage name, in the network's order."""
         return self.heat.layers
 
-    def colour(self, colours: Sequence[str]) -> None:
-        """Draw the classes in these colours, one per output channel; none for the usual ones."""
-        self._colours = tuple(colours)
-        each = class_colours(len(self._shown), self._colours, overlap=True) if self._explained else ()
+    def color(self, colors: Sequence[str]) -> None:
+        """Draw the classes in these colors, one per output channel; none for the usual ones."""
+        self._colors = tuple(colors)
+        each = class_colors(len(self._shown), self._colors, overlap=True) if self._explained else ()
         for at, pair in enumerate(self.shown):
-            pair.mask.colour([each[at]] if each else self._colours)
-            pair.corrections.colour(pair.mask.classes, pair.mask.colours)
+            pair.mask.color([each[at]] if each else self._colors)
+            pair.corrections.color(pair.mask.classes, pair.mask.colors)
 
     def show_only(self, label: int | None) -> None:
         """Show one class, or all.
@@ -185,7 +185,7 @@ class ExplanationLayers:
             pair.mask.refresh()
 
     def style(self, colormap: str, opacity: float, floor: float) -> None:
-        """Draw all stages, and those to come, in these colours; the heatmaps stay as they are.
+        """Draw all stages, and those to come, in these colors; the heatmaps stay as they are.
 
         Args:
             colormap: one of ``COLORMAPS``.
@@ -195,7 +195,7 @@ class ExplanationLayers:
         self.heat.colormap, self.heat.opacity, self.heat.floor = colormap, opacity, floor
         self.heat.restyle()
 
-    def set_scale(self, scale: Scale) -> None:
+    def set_scale(self, scale: ScaleMode) -> None:
         """Give each frame a scale of its own, or all frames of a stage one."""
         self.heat.set_scale(scale)
 

@@ -16,12 +16,12 @@ from napari_segcam.viewer.layers.frame_stack import FrameStack
 from napari_segcam.viewer.layers.placement import OURS, Placement
 from napari_segcam.viewer.napari_internals.blank_frames import leave_out_blank_frames
 from napari_segcam.viewer.napari_internals.deferred_slicing import defer_slicing
-from napari_segcam.viewer.responsiveness.garbage_collection import made_to_stay
+from napari_segcam.viewer.responsiveness.garbage_collection import without_gc_pause
 
 if TYPE_CHECKING:  # torch comes with it, and is imported in the worker first
     from napari_segcam.explanation.explanation import Heatmap
 
-Scale = Literal["frame", "clip"]
+ScaleMode = Literal["frame", "clip"]
 Later = Callable[[Callable[[], None]], None]
 ReadHeatmap = Callable[[str, int], "Heatmap | None"]
 
@@ -59,7 +59,7 @@ class HeatmapLayers:
         self.colormap = COLORMAPS[0]
         self.opacity = 0.6
         self.floor = 0.0
-        self.scale: Scale = "clip"
+        self.scale: ScaleMode = "clip"
         self.by_hand: set[str] = set()
         self._is_scaling = False
         self._with_bar: WeakSet[Image] = WeakSet()
@@ -109,7 +109,7 @@ class HeatmapLayers:
             self._is_making = True
             self._later(self._make_next)
 
-    def set_scale(self, scale: Scale) -> None:
+    def set_scale(self, scale: ScaleMode) -> None:
         """Give each frame a scale of its own, or all frames of a stage one; limits set by hand are given up."""
         self.scale = scale
         self.by_hand.clear()
@@ -134,7 +134,7 @@ class HeatmapLayers:
         return min((int(np.isfinite(peaks).sum()) for peaks in self._peaks.values()), default=0)
 
     def limits(self, stage: str) -> tuple[float, float] | None:
-        """The values that a stage's colours run from and to in the frame in view; None where it is not computed."""
+        """The values that a stage's colors run from and to in the frame in view; None where it is not computed."""
         peaks = self._peaks.get(stage)
         if peaks is None or np.isnan(peaks).all():
             return None
@@ -154,7 +154,7 @@ class HeatmapLayers:
         return float(peaks[self._frame] / max(layer.contrast_limits[1], np.finfo(np.float32).tiny))
 
     def show_bars(self, stages: Collection[str]) -> None:
-        """Have a colour bar for these stages alone, but for those that the user has taken away."""
+        """Have a color bar for these stages alone, but for those that the user has taken away."""
         for name, layer in self.layers.items():
             is_wanted = name in stages
             if is_wanted and layer not in self._with_bar:
@@ -177,10 +177,10 @@ class HeatmapLayers:
                 self._apply_limits(name, layer)
 
     def restyle(self) -> None:
-        """Give all layers the colours and the opacity."""
+        """Give all layers the colors and the opacity."""
         for layer in self.layers.values():
             layer.opacity = self.opacity
-            layer.colormap = self._colours(layer.metadata[OURS]["signed"])
+            layer.colormap = self._colors(layer.metadata[OURS]["signed"])
 
     def _make_next(self) -> None:
         """Make one of the layers that are waited for: first the one that is looked at first."""
@@ -188,7 +188,7 @@ class HeatmapLayers:
             encoder = [name for name, heatmap in self._waiting.items() if heatmap.stage.kind == "encoder"]
             is_seen = any(layer.visible for layer in self.layers.values())
             name = next(iter(self._waiting)) if is_seen else (encoder or list(self._waiting))[-1]
-            with made_to_stay():
+            with without_gc_pause():
                 self._make(self._waiting.pop(name), visible=not is_seen)
         self._is_making = bool(self._waiting)
         if self._is_making:
@@ -203,7 +203,7 @@ class HeatmapLayers:
             name=f"{stage.name} (stride {stage.stride})",
             rgb=False,
             multiscale=False,
-            colormap=self._colours(heatmap.signed),
+            colormap=self._colors(heatmap.signed),
             contrast_limits=(0, 1),
             opacity=self.opacity,
             blending="translucent_no_depth",
@@ -254,7 +254,7 @@ class HeatmapLayers:
         rows, columns = shape[-2:]
         return FrameStack(values, (lead[0], rows, columns)) if lead else np.full((rows, columns), np.nan, np.float32)
 
-    def _colours(self, signed: bool) -> object:
+    def _colors(self, signed: bool) -> object:
         return signed_colormap(self.floor) if signed else heat_colormap(self.colormap, self.floor)
 
     def _apply_limits(self, stage: str, layer: Image) -> None:

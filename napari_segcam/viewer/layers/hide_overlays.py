@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     pass
 
 
-class BareSpeckle:
+class HideOverlays:
     """Takes all our layers from the image as long as a key is held.
 
     They are made transparent rather than invisible: they stay sliced, so that they are back at once, and whoever asks

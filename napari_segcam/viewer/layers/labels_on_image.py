@@ -34,7 +34,7 @@ def add_labels(
         placement: of the image.
         frame_shape: rows and columns.
         name: of the layer.
-        colormap: a colour for each label.
+        colormap: a color for each label.
         on_shown: called when the layer is shown, hidden or made transparent.
     """
     selected = set(viewer.layers.selection)

@@ -14,7 +14,7 @@ from napari_segcam.viewer.frames.sparse_mask import SparseMask
 from napari_segcam.viewer.layers.labels_on_image import add_labels, on_painted
 from napari_segcam.viewer.layers.placement import Placement
 from napari_segcam.viewer.napari_internals.strokes import forget_strokes
-from napari_segcam.viewer.responsiveness.garbage_collection import made_to_stay
+from napari_segcam.viewer.responsiveness.garbage_collection import without_gc_pause
 
 _NOTHING = SparseMask.of(np.zeros((1, 1), np.uint8))
 
@@ -53,7 +53,7 @@ class MaskLayer:
         self.only_label: int | None = None
         self.on_shown: Callable[[], None] = lambda: None
         self._classes = 1
-        self._colours: tuple[str, ...] = ()
+        self._colors: tuple[str, ...] = ()
 
     @property
     def layer(self) -> Labels | None:
@@ -71,9 +71,9 @@ class MaskLayer:
         return self._classes
 
     @property
-    def colours(self) -> tuple[str, ...]:
+    def colors(self) -> tuple[str, ...]:
         """Those that were given, one per output channel; empty for the usual ones."""
-        return self._colours
+        return self._colors
 
     def begin(self) -> None:
         """A new run has been asked for: a layer that the user has deleted may come back."""
@@ -88,11 +88,11 @@ class MaskLayer:
     def show(self, frame: int, mask: SparseMask, frame_shape: tuple[int, int], classes: int) -> None:
         """Show what was predicted for a frame."""
         if self._layer is None:
-            with made_to_stay():
+            with without_gc_pause():
                 self._layer = self._make(frame_shape)
         if classes != self._classes:
             self._classes = classes
-            self.colour(self._colours)
+            self.color(self._colors)
         self._predicted[frame] = mask
         self._write(frame)
 
@@ -109,11 +109,11 @@ class MaskLayer:
         self.refresh()
         self.on_shown()
 
-    def colour(self, colours: Sequence[str]) -> None:
-        """Draw the classes in these colours, one per output channel; none for the usual ones."""
-        self._colours = tuple(colours)
+    def color(self, colors: Sequence[str]) -> None:
+        """Draw the classes in these colors, one per output channel; none for the usual ones."""
+        self._colors = tuple(colors)
         if self.layer is not None:
-            self.layer.colormap = class_colormap(self._classes, self._colours)
+            self.layer.colormap = class_colormap(self._classes, self._colors)
 
     def predicted(self, frame: int) -> SparseMask | None:
         """What was predicted for a frame; None where nothing was computed."""
@@ -148,7 +148,7 @@ class MaskLayer:
 
     def _make(self, frame_shape: tuple[int, int]) -> Labels:
         name = f"{self._placement.image.name} {self._of_class or 'mask'}"
-        colormap = class_colormap(self._classes, self._colours)
+        colormap = class_colormap(self._classes, self._colors)
         layer = add_labels(self._viewer, self._placement, frame_shape, name, colormap, lambda: self.on_shown())
         self._pixels = layer.data
         on_painted(layer, self._on_painted)

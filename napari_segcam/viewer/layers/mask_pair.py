@@ -46,7 +46,7 @@ class MaskPair:
     def _take_stroke(
         self, frame: int, predicted: SparseMask, is_painted: NDArray[np.bool_], labels: NDArray[np.uint8]
     ) -> None:
-        self.corrections.colour(self.mask.classes, self.mask.colours)
+        self.corrections.color(self.mask.classes, self.mask.colors)
         self.corrections.take_stroke(frame, predicted, is_painted, labels)
         self._later(self._follow_brush)  # the mask's layer is still at work on the stroke
 

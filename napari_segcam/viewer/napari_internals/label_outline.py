@@ -35,21 +35,21 @@ def outline_quickly(labels: Labels) -> None:
 def outline(labels: NDArray[np.integer], thickness: int) -> NDArray[np.integer]:
     """The labels ``(Y, X)`` at their borders alone, background elsewhere, as napari draws them.
 
-    A pixel is kept where the largest label among its four neighbours and itself is not the smallest label within
-    ``thickness`` steps from pixel to neighbouring pixel. Beyond the edge of the frame it is mirrored.
+    A pixel is kept where the largest label among its four neighbors and itself is not the smallest label within
+    ``thickness`` steps from pixel to neighboring pixel. Beyond the edge of the frame it is mirrored.
     """
     framed = np.pad(labels, thickness, mode="symmetric")
     inner = slice(thickness - 1, -(thickness - 1) or None)
-    largest = _over_neighbours(np.maximum, framed[inner, inner])
+    largest = _over_neighbors(np.maximum, framed[inner, inner])
     smallest = framed
     for _ in range(thickness):
-        smallest = _over_neighbours(np.minimum, smallest)
+        smallest = _over_neighbors(np.minimum, smallest)
     return np.where(largest != smallest, labels, 0)
 
 
-def _over_neighbours(extreme: np.ufunc, labels: NDArray[np.integer]) -> NDArray[np.integer]:
-    """The largest or smallest label among each pixel and its four neighbours, but for those at the edge."""
+def _over_neighbors(extreme: np.ufunc, labels: NDArray[np.integer]) -> NDArray[np.integer]:
+    """The largest or smallest label among each pixel and its four neighbors, but for those at the edge."""
     found = extreme(labels[1:-1, 1:-1], labels[:-2, 1:-1])
-    for neighbours in (labels[2:, 1:-1], labels[1:-1, :-2], labels[1:-1, 2:]):
-        extreme(found, neighbours, out=found)
+    for neighbors in (labels[2:, 1:-1], labels[1:-1, :-2], labels[1:-1, 2:]):
+        extreme(found, neighbors, out=found)
     return found

@@ -14,7 +14,7 @@ _RESTING_MS = 2000
 
 
 @contextmanager
-def made_to_stay() -> Iterator[None]:
+def without_gc_pause() -> Iterator[None]:
     """Within this, make many objects that will stay.
 
     The collector looks through all objects of the process once those that stay have become a quarter more. Torch's and

@@ -34,7 +34,7 @@ def next_finding(findings: NDArray[np.bool_], frame: int, direction: int) -> int
     """The first frame of the nearest finding in this direction, other than ``frame`` itself.
 
     Args:
-        findings: ``(T,)``; neighbouring frames with something in them are one finding.
+        findings: ``(T,)``; neighboring frames with something in them are one finding.
         frame: where to start from.
         direction: 1 for later ones, -1 for earlier ones.
     """

@@ -41,10 +41,10 @@ def background_work(session: ReviewSession) -> list[str]:
 
 def unsaved_corrections(session: ReviewSession) -> list[str]:
     """The corrections that are in no file, by image."""
-    return [described(one) for one in session.all_corrections() if one.unsaved]
+    return [corrections_in_words(one) for one in session.all_corrections() if one.unsaved]
 
 
-def described(corrections: CorrectionLayer) -> str:
+def corrections_in_words(corrections: CorrectionLayer) -> str:
     """How many frames of an image are corrected, in words."""
     frames = corrections.unsaved or corrections.frames
     count = f"your correction of {corrections.title}"
@@ -75,7 +75,9 @@ def offer_back(session: ReviewSession, corrections: CorrectionLayer) -> Question
         Answer("Save and remove …", lambda: save_corrections(session, [corrections], corrections.drop)),
         Answer("Remove", corrections.drop, loses=True),
     ]
-    return ask(session.viewer, "You have removed the layer of your corrections.", [described(corrections)], answers)
+    return ask(
+        session.viewer, "You have removed the layer of your corrections.", [corrections_in_words(corrections)], answers
+    )
 
 
 def save_corrections(session: ReviewSession, of: list[CorrectionLayer], then: Callable[[], object]) -> None:

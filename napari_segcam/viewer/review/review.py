@@ -17,9 +17,9 @@ from qtpy.QtCore import QTimer
 from napari_segcam.viewer.frames.cine_record import CineRecord, State
 from napari_segcam.viewer.frames.frame_jobs import Computation, FrameCut, Given, Started
 from napari_segcam.viewer.frames.frame_results import FrameFailure
-from napari_segcam.viewer.frames.plan import CORRECTED, Plan, Request, Source, label_explained
+from napari_segcam.viewer.frames.plan import CORRECTED, LayerSource, Plan, Request, label_explained
 from napari_segcam.viewer.frames.result_store import ResultStore
-from napari_segcam.viewer.frames.review_results import Explained, Kept, Segmented
+from napari_segcam.viewer.frames.review_results import Explained, ReviewResults, Segmented
 from napari_segcam.viewer.frames.schedule import Schedule, Scope
 from napari_segcam.viewer.frames.sparse_mask import SparseMask, dice
 from napari_segcam.viewer.layers.correction_layer import CorrectionLayer
@@ -76,12 +76,12 @@ class Review:
         self.part: Any = "all"
         self.running = False
         self._frames = frame_count(image) or 1
-        self._kept = Kept(store)
+        self._kept = ReviewResults(store)
         self._schedule = Schedule(self._frames)
         self.computation = Computation(self._schedule, self._kept.missing, self._take_in, self._on_end)
         self._on_change = on_change
         self._tell = tell
-        self._source = Source.of(image)
+        self._source = LayerSource.of(image)
         self._told: set[str] = set()
         self._failed_in_a_row = 0
         self._painted_in: Labels | None = None
@@ -140,7 +140,7 @@ class Review:
             return
         plan, scope = self.plan, self._schedule.scope
         self.clear()
-        self._source = Source.of(self.image, crop, is_crop_drawn=is_drawn)
+        self._source = LayerSource.of(self.image, crop, is_crop_drawn=is_drawn)
         if plan is not None and scope is not None:
             self.begin(plan.network, plan.request, self.computation.cut, scope)
 
@@ -164,7 +164,7 @@ class Review:
         self.image.metadata = {**self.image.metadata, "segcam_source": known}
         plan, scope, before = self.plan, self._schedule.scope, self._source
         self.clear()
-        self._source = Source.of(self.image, before.crop, is_crop_drawn=before.is_crop_drawn)
+        self._source = LayerSource.of(self.image, before.crop, is_crop_drawn=before.is_crop_drawn)
         if plan is not None and scope is not None:
             self.begin(plan.network, plan.request, self.computation.cut, scope)
 

@@ -13,7 +13,7 @@ from napari_segcam.viewer.frames.schedule import Scope
 
 
 @dataclass
-class Run:
+class RunSummary:
     """What was asked for.
 
     Attributes:

@@ -16,16 +16,16 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.frames.cine_record import CineRecord, State
-from napari_segcam.viewer.frames.plan import Request, Source
+from napari_segcam.viewer.frames.plan import LayerSource, Request
 from napari_segcam.viewer.frames.result_store import ResultStore
 from napari_segcam.viewer.frames.schedule import Scope
 from napari_segcam.viewer.jobs.export_job import Export, exporting
-from napari_segcam.viewer.jobs.folder_job import FolderRun, in_words, running_over, wishes_of
+from napari_segcam.viewer.jobs.folder_job import FolderRun, in_words, options_of, running_over
 from napari_segcam.viewer.jobs.network_jobs import finding_scan, loading, saving_card, saving_corrections
 from napari_segcam.viewer.layers.chosen_layers import ChosenLayers
 from napari_segcam.viewer.layers.correction_layer import CorrectionLayer
 from napari_segcam.viewer.layers.explanation_layers import ExplanationLayers
-from napari_segcam.viewer.layers.heatmap_layers import Scale
+from napari_segcam.viewer.layers.heatmap_layers import ScaleMode
 from napari_segcam.viewer.layers.placement import frame_count, is_ours
 from napari_segcam.viewer.layers.scan_outline import drawn_on
 from napari_segcam.viewer.napari_internals.deferred_deletion import delete_while_drawing
@@ -34,7 +34,7 @@ from napari_segcam.viewer.responsiveness.garbage_collection import Tidying
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.question import Question
 from napari_segcam.viewer.review.review import Review
-from napari_segcam.viewer.review.run_summary import Run
+from napari_segcam.viewer.review.run_summary import RunSummary
 from napari_segcam.viewer.review.status_overlay import StatusOverlay
 from napari_segcam.viewer.review.view_state import View, view_of
 from napari_segcam.viewer.worker.background import Background
@@ -42,7 +42,7 @@ from napari_segcam.viewer.worker.import_torch import import_torch
 from napari_segcam.viewer.worker.worker import Job, Worker
 
 if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, where nobody waits for it
-    from napari_segcam.batch.options import Wishes
+    from napari_segcam.batch.options import ExplainOptions
     from napari_segcam.evidence.attention import Attention
     from napari_segcam.imaging.scan.region import ScanRegion
     from napari_segcam.network.model_card import ModelCard
@@ -80,10 +80,10 @@ class ReviewSession(QObject):
     Attributes:
         network: the loaded network, or None.
         source: what that was loaded from; None for one that was handed over.
-        class_colours: one per output channel; empty for the usual ones.
+        class_colors: one per output channel; empty for the usual ones.
         image: the chosen image layer, or None.
         threshold: that cuts the probability of a single class.
-        scale: what the strongest colour of the heat stands for, in all images.
+        scale: what the strongest color of the heat stands for, in all images.
         job: what the worker does besides frames, or None.
         background: what it does when there is nothing else to do.
         outcomes: how the last job or run of each kind (``"load"``, ``"segment"``, ``"explain"``) ended, in words.
@@ -108,17 +108,17 @@ class ReviewSession(QObject):
         self.viewer: ViewerModel = viewer
         self.network: Network | None = None
         self.source: ModelSource | None = None
-        self.class_colours: tuple[str, ...] = ()
+        self.class_colors: tuple[str, ...] = ()
         self.image: Image | None = None
         self.threshold = 0.5
-        self.scale: Scale = "clip"
+        self.scale: ScaleMode = "clip"
         self.job: Job | None = None
         self.outcomes: dict[str, str] = {}
         self.store = ResultStore(_BUDGET)
         self._reviews: dict[Any, Review] = {}
         self._let_go: list[CorrectionLayer] = []  # of images that are no more
         self.question: Question | None = None
-        self._run: Run | None = None
+        self._run: RunSummary | None = None
         self._figures: Mapping[str, Attention] = {}
         self._frame = 0
         self.view = View()
@@ -183,7 +183,7 @@ class ReviewSession(QObject):
         image = self.image
         if image.unique_id not in self._reviews:
             made = Review(self.viewer, image, self.store, self._on_change, show_error)
-            made.layers.colour(self.class_colours)
+            made.layers.color(self.class_colors)
             made.layers.heat.scale = self.scale
             made.layers.on_taken_out = self.corrections_removed.emit
             self._reviews[image.unique_id] = made
@@ -248,7 +248,7 @@ class ReviewSession(QObject):
         for review in list(self._reviews.values()):
             review.clear()
         self.network, self.source = network, source
-        self.set_class_colours(network.card.class_colours)
+        self.set_class_colors(network.card.class_colors)
         self.threshold = network.card.threshold
         for warning in network.warnings:
             show_warning(warning)
@@ -263,20 +263,20 @@ class ReviewSession(QObject):
         assert network is not None
         assert review is not None
         review.look_at(self.current_frame())
-        self._run = Run(request, scope, len(review.record), self.current_frame())
+        self._run = RunSummary(request, scope, len(review.record), self.current_frame())
         try:
             review.begin(network, request, self.threshold, scope)
         except SegcamError as fault:
             self._run = None  # it has not begun
             show_error(str(fault))
 
-    def set_class_colours(self, colours: Sequence[str]) -> None:
-        """Draw the classes in these colours, one per output channel, in masks that are there and those to come."""
-        self.class_colours = tuple(colours)
+    def set_class_colors(self, colors: Sequence[str]) -> None:
+        """Draw the classes in these colors, one per output channel, in masks that are there and those to come."""
+        self.class_colors = tuple(colors)
         for review in list(self._reviews.values()):
-            review.layers.colour(self.class_colours)
+            review.layers.color(self.class_colors)
 
-    def set_scale(self, scale: Scale) -> None:
+    def set_scale(self, scale: ScaleMode) -> None:
         """Give each frame a scale of its own, or all frames of a stage one, in all images."""
         self.scale = scale
         for review in list(self._reviews.values()):
@@ -299,7 +299,7 @@ class ReviewSession(QObject):
             review.outline.remove()
             review.set_crop(None)
             return
-        image, source = review.image, Source.of(review.image)
+        image, source = review.image, LayerSource.of(review.image)
         try:
             drawn = None if isinstance(part, str) else drawn_on(part, image)
         except SegcamError as fault:
@@ -373,23 +373,23 @@ class ReviewSession(QObject):
             show_warning(LOAD_FIRST)
             return
         try:
-            wishes = self._wishes()
+            options = self._options()
         except SegcamError as fault:
             show_warning(str(fault))
             return
-        self.background.start(lambda cancelled: running_over(run, network, source, wishes, cancelled))
+        self.background.start(lambda cancelled: running_over(run, network, source, options, cancelled))
 
     def told_of_run_over(self) -> tuple[bool, str]:
         """Whether a folder can be run over now, and in words what will be done to each image, or why not."""
         if self.network is None:
             return False, LOAD_FIRST
         try:
-            return True, in_words(self._wishes(), self.network)
+            return True, in_words(self._options(), self.network)
         except SegcamError as fault:
             return False, str(fault)
 
-    def _wishes(self) -> Wishes:
-        return wishes_of(None if self.review is None else self.review.plan, self.threshold)
+    def _options(self) -> ExplainOptions:
+        return options_of(None if self.review is None else self.review.plan, self.threshold)
 
     def cancel(self) -> None:
         """Stop computing; what has come stays."""

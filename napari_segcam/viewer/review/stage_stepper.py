@@ -12,7 +12,7 @@ _NO_HEATMAPS = "There are no heatmaps yet: run Grad-CAM first."
 
 
 def step_stage(session: ReviewSession, direction: int) -> None:
-    """Show the next heatmap alone: 1 towards the output, -1 towards the input; after the last comes the first."""
+    """Show the next heatmap alone: 1 toward the output, -1 toward the input; after the last comes the first."""
     layers = session.layers()
     heatmaps = layers.heatmaps if layers is not None else {}
     if not heatmaps:

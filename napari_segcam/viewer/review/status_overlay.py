@@ -7,11 +7,11 @@ from typing import Any
 from napari.components import ViewerModel
 from napari.components.overlays import TextOverlay
 
-_COLOUR = "#ffb000"
+_COLOR = "#ffb000"
 
 
 class StatusOverlay:
-    """A few words in the corners of a viewer's canvas: on the frame in view above, on the colours below.
+    """A few words in the corners of a viewer's canvas: on the frame in view above, on the colors below.
 
     Words have a box behind them, without which nobody could read them over heat or speckle.
     """
@@ -20,7 +20,7 @@ class StatusOverlay:
         self._overlays = viewer.canvas.overlays
         self._of_scale = self._added("segcam_scale", TextOverlay(position="bottom_left", font_size=9, box=True))
         self._of_frame = self._added(
-            "segcam_status", TextOverlay(position="top_left", font_size=11, color=_COLOUR, box=True)
+            "segcam_status", TextOverlay(position="top_left", font_size=11, color=_COLOR, box=True)
         )
 
     def say(self, of_frame: str, of_scale: str) -> None:

@@ -27,7 +27,7 @@ class View:
 
     Attributes:
         of_frame: words on the frame in view.
-        of_scale: words on what the colours of the heat stand for.
+        of_scale: words on what the colors of the heat stand for.
         heated: the stages of which there is heat to be seen.
         is_weak: whether that is so little of its scale that it is hardly seen.
         is_corrected: whether the reader has corrected the frame.
@@ -189,7 +189,7 @@ def _weak(review: Review, heated: tuple[str, ...]) -> list[str]:
 
 
 def _of_scale(review: Review, heated: tuple[str, ...], this_frame: str) -> str:
-    """What is to be said of the colours of a review's heat."""
+    """What is to be said of the colors of a review's heat."""
     heat = review.layers.heat
     by_hand = [stage for stage in heated if stage in heat.by_hand]
     if not heated:

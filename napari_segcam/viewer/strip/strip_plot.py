@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_segcam.viewer.frames.cine_record import CineRecord
 from napari_segcam.viewer.review.finding_stepper import runs
-from napari_segcam.viewer.strip.frame_marks import STYLES, Look, legend, looks, row_of_columns
+from napari_segcam.viewer.strip.frame_marks import STYLES, FrameMark, legend, looks, row_of_columns
 
 _BACKGROUND = QColor(22, 24, 28)
 _QUIET = QColor(150, 156, 164)
@@ -30,13 +30,13 @@ class Curve:
         name: in the record.
         values: ``(T,)``, not a number where there is none.
         heights: ``(T,)`` the same in shares of the plot's height.
-        colour: of the line.
+        color: of the line.
     """
 
     name: str
     values: NDArray[np.float64]
     heights: NDArray[np.float64]
-    colour: str
+    color: str
 
 
 @dataclass
@@ -113,27 +113,27 @@ class StripPlot(QWidget):
         if event.type() != QEvent.Type.ToolTip:
             return bool(super().event(event))
         if self.picture.record is not None:
-            QToolTip.showText(event.globalPos(), self.described(self.frame_at(event.pos().x())), self)
+            QToolTip.showText(event.globalPos(), self.frame_in_words(self.frame_at(event.pos().x())), self)
         return True
 
-    def described(self, frame: int) -> str:
-        """All that is known of a frame, and what the colours mean, as rich text."""
+    def frame_in_words(self, frame: int) -> str:
+        """All that is known of a frame, and what the colors mean, as rich text."""
         record = self.picture.record
         assert record is not None
-        look = Look(int(looks(record)[frame]))
-        why = f": {escape(record.failures[frame])}" if look is Look.FAILED and frame in record.failures else ""
+        look = FrameMark(int(looks(record)[frame]))
+        why = f": {escape(record.failures[frame])}" if look is FrameMark.FAILED and frame in record.failures else ""
         lines = [f"<b>Frame {frame}</b>: {STYLES[look].label}{why}"]
         lines += [self.readout(curve, frame) for curve in self.picture.curves]
         return "<br>".join([*lines, f"<small>{legend()}</small>"])
 
     def readout(self, curve: Curve, frame: int) -> str:
-        """A curve's colour, name and value at a frame, with its unit, as rich text."""
+        """A curve's color, name and value at a frame, with its unit, as rich text."""
         value, unit = float(curve.values[frame]), ""
         name = CineRecord.PREDICTED_AREA if curve.name == CineRecord.AREA else curve.name  # whose it is
         if self.picture.record is not None and curve.name in CineRecord.AREAS:
             unit = f" {self.picture.record.area_unit}"
         number = "–" if np.isnan(value) else f"{value:,.0f}{unit}" if value >= 100 else f"{value:.3g}{unit}"
-        return f'<span style="color: {curve.colour}">■</span> {escape(name)} <b>{number}</b>'
+        return f'<span style="color: {curve.color}">■</span> {escape(name)} <b>{number}</b>'
 
     # Drawing
 
@@ -172,7 +172,7 @@ class StripPlot(QWidget):
         return pixmap
 
     def _draw_curve(self, painter: QPainter, curve: Curve) -> None:
-        pen = QPen(QColor(curve.colour), 1)
+        pen = QPen(QColor(curve.color), 1)
         pen.setCosmetic(True)  # one pixel of any screen: Qt takes up to a hundred times as long for a wider line
         painter.setPen(pen)
         top, bottom = _MARGIN + _STATES_HEIGHT + 5, self.height() - _MARGIN

@@ -23,8 +23,8 @@ from napari_segcam.viewer.strip.strip_plot import Curve, StripPicture, StripPlot
 from napari_segcam.viewer.widgets.layout import Line
 
 _MOST_CURVES = 5  # as many readouts as fit into a line
-# Paul Tol's "light" scheme: told apart by the colour-blind on a dark ground.
-_COLOURS = ("#99ddff", "#ee8866", "#eedd88", "#ffaabb", "#44bb99")
+# Paul Tol's "light" scheme: told apart by the color-blind on a dark ground.
+_COLORS = ("#99ddff", "#ee8866", "#eedd88", "#ffaabb", "#44bb99")
 
 
 class StripWidget(QWidget):
@@ -142,8 +142,8 @@ def picture_of(record: CineRecord | None, names: list[str]) -> StripPicture:
     areas = [record.curves[name] for name in CineRecord.AREAS if name in record.curves]
     largest = max(float(np.nanmax(values, initial=0)) for values in areas)  # one scale for both
     curves = [
-        Curve(name, record.curves[name], heights_of(name, record.curves[name], largest), colour)
-        for name, colour in zip(names, _COLOURS, strict=False)
+        Curve(name, record.curves[name], heights_of(name, record.curves[name], largest), color)
+        for name, color in zip(names, _COLORS, strict=False)
     ]
     is_blank = not record.states.any()
     return StripPicture(record, curves, "Explain the cine to see it here." if is_blank else "")

@@ -20,7 +20,7 @@ from napari_segcam.viewer.review.losses import ask_before_loading
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice
 from napari_segcam.viewer.widgets.layout import panel
-from napari_segcam.viewer.widgets.model_card.architecture_form import GivenByHand
+from napari_segcam.viewer.widgets.model_card.architecture_form import ArchitectureForm
 from napari_segcam.viewer.widgets.model_card.card_form import CardForm
 from napari_segcam.viewer.widgets.model_card.card_saving import save_card_beside
 from napari_segcam.viewer.widgets.model_card.card_summary import card_text
@@ -57,7 +57,7 @@ class CheckpointWidget(QWidget):
         self.apply.setToolTip("Load the network again with this card; nothing is written")
         self.save = QPushButton("Save card …")
         self.save.setToolTip("Write this card beside the checkpoint, where it is found whenever that is loaded")
-        self.by_hand = GivenByHand()
+        self.by_hand = ArchitectureForm()
         self._lay_out()
 
         self.recent.chosen.connect(self._load_recent)
@@ -65,7 +65,7 @@ class CheckpointWidget(QWidget):
         self.browse_folder.clicked.connect(self._browse_folder)
         self.device.chosen.connect(self._load_again)
         self.form.edited.connect(self._refresh)
-        self.form.recoloured.connect(self._recolour)
+        self.form.recolored.connect(self._recolor)
         self.apply.clicked.connect(self._apply)
         self.save.clicked.connect(self._save)
         self.by_hand.changed.connect(self._load_again)
@@ -98,7 +98,7 @@ class CheckpointWidget(QWidget):
         self.editing = QCollapsible("What the network expects")
         self.editing.addWidget(self.form)
         self.editing.addWidget(buttons)
-        self.advanced = QCollapsible("If it is not recognised")
+        self.advanced = QCollapsible("If it is not recognized")
         self.advanced.addWidget(self.by_hand)
         inside = QWidget()
         panel(inside, self.recent, browse, self.card, self.editing, self.advanced)
@@ -190,8 +190,8 @@ class CheckpointWidget(QWidget):
             show_error(str(fault))
             return None
 
-    def _recolour(self) -> None:
-        self.session.set_class_colours(self.form.classes.colours())
+    def _recolor(self) -> None:
+        self.session.set_class_colors(self.form.classes.colors())
         self._show_card()
 
     # What is shown
@@ -199,7 +199,7 @@ class CheckpointWidget(QWidget):
     def _on_network(self) -> None:
         network, source = self.session.network, self.session.source
         if network is not None:
-            self.form.show_card(network, self.session.class_colours)
+            self.form.show_card(network, self.session.class_colors)
         self._show_card()
         if source is not None and source == self._asked:
             remember(source)
@@ -217,7 +217,7 @@ class CheckpointWidget(QWidget):
 
     def _show_card(self) -> None:
         network = self.session.network
-        self._card_text = "" if network is None else card_text(network, self.session.class_colours)
+        self._card_text = "" if network is None else card_text(network, self.session.class_colors)
         self._refresh()
 
     def _refresh(self) -> None:

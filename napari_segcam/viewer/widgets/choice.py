@@ -1,4 +1,4 @@
-"""Choices: combo boxes of labelled values."""
+"""Choices: combo boxes of labeled values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_segcam.viewer.review.session import ReviewSession
 
 
 class Choice(QComboBox):
-    """A combo box of labelled values that keeps its choice when the values change."""
+    """A combo box of labeled values that keeps its choice when the values change."""
 
     chosen = Signal(object)
 

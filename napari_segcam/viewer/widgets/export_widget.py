@@ -33,7 +33,7 @@ class ExportWidget(QWidget):
         self.image = ImageChoice(session)
         self.overlay = Choice("What the pictures show: the heat with or without the mask's contour, or beside it")
         self.overlay.offer(_OVERLAYS)
-        self.colormap = Choice("The colours of the heat in the pictures; signed maps run from blue to red")
+        self.colormap = Choice("The colors of the heat in the pictures; signed maps run from blue to red")
         self.colormap.offer([(name, name) for name in COLORMAPS])
         self.movie = Choice("Of a cine: a stage that also becomes an MP4 movie, on one scale for all frames")
         self.frame = QPushButton("Export this frame …")
@@ -72,7 +72,7 @@ class ExportWidget(QWidget):
         panel(
             self,
             form(
-                ("image", self.image), ("pictures", self.overlay), ("colours", self.colormap), ("movie of", self.movie)
+                ("image", self.image), ("pictures", self.overlay), ("colors", self.colormap), ("movie of", self.movie)
             ),
             buttons,
             checks,

@@ -27,7 +27,7 @@ _ECHOES = (
 
 
 class GradCamWidget(QWidget):
-    """Choose the method, the target and the stages; run; fade and colour all heatmaps at once."""
+    """Choose the method, the target and the stages; run; fade and color all heatmaps at once."""
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class GradCamWidget(QWidget):
         self.colormap = Choice("Of all stages at once")
         self.colormap.offer([(name, name) for name in COLORMAPS])
         self.scale = Choice(
-            "What the strongest colour stands for: the peak of the stage over the whole clip, so that frames can be "
+            "What the strongest color stands for: the peak of the stage over the whole clip, so that frames can be "
             "compared, or the peak of each frame, so that weak heat is seen"
         )
         self.scale.offer([("over the clip", "clip"), ("frame by frame", "frame")])
@@ -75,12 +75,12 @@ class GradCamWidget(QWidget):
         choosers = QHBoxLayout()
         for button in (self.choose_main, self.choose_all, self.choose_none, self.keys):
             choosers.addWidget(button)
-        colours = QHBoxLayout()
-        colours.addWidget(self.colormap)
-        colours.addWidget(self.scale)
-        coloured = QWidget()
-        coloured.setLayout(colours)
-        colours.setContentsMargins(0, 0, 0, 0)
+        colors = QHBoxLayout()
+        colors.addWidget(self.colormap)
+        colors.addWidget(self.scale)
+        colored = QWidget()
+        colored.setLayout(colors)
+        colors.setContentsMargins(0, 0, 0, 0)
         panel(
             self,
             form(
@@ -91,7 +91,7 @@ class GradCamWidget(QWidget):
             ),
             choosers,
             self.stages,
-            form(("opacity", self.opacity), ("hide below", self.floor), ("colours", coloured)),
+            form(("opacity", self.opacity), ("hide below", self.floor), ("colors", colored)),
             self.rescale,
             self.run_bar,
         )

@@ -64,7 +64,7 @@ class Line(QWidget):
 
 
 def form(*rows: tuple[str, QWidget]) -> QFormLayout:
-    """A form of labelled widgets that fits a narrow dock."""
+    """A form of labeled widgets that fits a narrow dock."""
     layout = QFormLayout()
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setVerticalSpacing(4)

@@ -14,7 +14,7 @@ from napari_segcam.viewer.worker.worker import Job, Worker
 
 
 @dataclass(frozen=True)
-class Told:
+class Progress:
     """How far a job in the background has got; the last one tells how it ended.
 
     Attributes:
@@ -29,7 +29,7 @@ class Told:
 
 
 class Background(QObject):
-    """One job at a time, whose results are ``Told``; it is shown in napari's activity dock too.
+    """One job at a time, whose results are ``Progress``; it is shown in napari's activity dock too.
 
     Attributes:
         job: that is going on, or None.
@@ -41,7 +41,7 @@ class Background(QObject):
     def __init__(self, worker: Worker, parent: QObject) -> None:
         super().__init__(parent)
         self.job: Job | None = None
-        self.told: Told | None = None
+        self.told: Progress | None = None
         self._worker = worker
         self._shown: Any = None
         self._then: Callable[[], None] = lambda: None
@@ -59,7 +59,7 @@ class Background(QObject):
         job = make(lambda: job.cancelled)
         job.in_background = True
         job.on_result, job.on_done = self._on_told, self._on_done
-        self.job, self.told, self._then = job, Told(0, job.total, job.title), then
+        self.job, self.told, self._then = job, Progress(0, job.total, job.title), then
         self._shown = progress(desc=job.title, total=job.total)  # of 0 it is unknown, which napari shows as busy
         self._worker.submit(job)
         self.changed.emit()
@@ -69,7 +69,7 @@ class Background(QObject):
         if self.job is not None:
             self.job.cancel()
 
-    def _on_told(self, told: Told) -> None:
+    def _on_told(self, told: Progress) -> None:
         self.told = told
         self._shown.total = told.total  # napari's bar takes no None
         self._shown.n = told.done
@@ -82,9 +82,9 @@ class Background(QObject):
         assert told is not None
         if error is not None:
             show_error(error)
-            self.told = Told(told.done, told.total, f"{job.title}: failed. {error}")
+            self.told = Progress(told.done, told.total, f"{job.title}: failed. {error}")
         elif job.cancelled:
-            self.told = Told(told.done, told.total, f"{job.title}: stopped. {told.words}")
+            self.told = Progress(told.done, told.total, f"{job.title}: stopped. {told.words}")
         else:
             self._then()
         self.job = None

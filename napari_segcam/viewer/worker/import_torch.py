@@ -7,8 +7,8 @@ import os
 import sys
 from contextlib import suppress
 
-from napari_segcam.tuning.openmp import unasked
-from napari_segcam.viewer.responsiveness.garbage_collection import made_to_stay
+from napari_segcam.tuning.openmp import passive_waiting
+from napari_segcam.viewer.responsiveness.garbage_collection import without_gc_pause
 
 
 def import_torch() -> None:
@@ -27,5 +27,5 @@ def import_torch() -> None:
                 importlib.import_module("triton._C.libtriton")
         finally:
             sys.setdlopenflags(flags)
-    with made_to_stay(), unasked():  # threads that spin while the worker waits slow down the window
+    with without_gc_pause(), passive_waiting():  # threads that spin while the worker waits slow down the window
         importlib.import_module("torch")

@@ -21,7 +21,7 @@ from napari_segcam.explanation.attribution import ATTRIBUTIONS, Attribution, att
 from napari_segcam.explanation.attribution.score import PIXELS
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explanation import Explanation
-from napari_segcam.explanation.slow_methods.control import Cancelled, Patience
+from napari_segcam.explanation.slow_methods.control import Cancelled, ProgressControl
 from napari_segcam.explanation.stage_maps import find_method
 from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.imaging.preprocessing import prepare
@@ -56,7 +56,7 @@ class Skipping(nn.Module):
 @pytest.fixture(scope="module")
 def network() -> Network:
     torch.manual_seed(0)
-    return Network.from_module(Skipping().double(), sc.ModelCard(normalisation="unit"), device="cpu")
+    return Network.from_module(Skipping().double(), sc.ModelCard(normalization="unit"), device="cpu")
 
 
 def by_hand(network: Network) -> tuple[torch.Tensor, torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
@@ -112,7 +112,7 @@ def linear() -> Network:
     module = nn.Conv2d(1, 1, 1)
     nn.init.constant_(module.weight, 2.0)
     nn.init.constant_(module.bias, -1.0)
-    return Network.from_module(module, sc.ModelCard(input_channels=1, normalisation="unit"), device="cpu")
+    return Network.from_module(module, sc.ModelCard(input_channels=1, normalization="unit"), device="cpu")
 
 
 def test_of_a_linear_network_they_are_known() -> None:
@@ -195,8 +195,8 @@ def test_progress_ends_with_the_last_run_and_cancel_is_heeded(name: str) -> None
 
 def test_the_explainer_watches_and_estimates(network: Network) -> None:
     told: list[tuple[str, int, int]] = []
-    patience = Patience(progress=lambda *given: told.append(given), cancelled=lambda: len(told) == 1)
-    explainer = sc.Explainer(network, "smoothgrad", patience=patience)
+    control = ProgressControl(progress=lambda *given: told.append(given), cancelled=lambda: len(told) == 1)
+    explainer = sc.Explainer(network, "smoothgrad", control=control)
     assert explainer.estimate(FRAME).forwards == 1 + 24
     with pytest.raises(Cancelled):
         explainer(FRAME, TARGET)

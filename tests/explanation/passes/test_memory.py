@@ -11,14 +11,14 @@ from torch.nn import functional as F
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explainer import Explainer
-from napari_segcam.explanation.passes.memory import Thrift
+from napari_segcam.explanation.passes.memory import MemoryFallback
 from napari_segcam.explanation.passes.recomputation import recomputing, repeatable_blocks
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
 from napari_segcam.network.stages.stage import Stage
 
-CARD = ModelCard(input_channels=1, normalisation="unit")
+CARD = ModelCard(input_channels=1, normalization="unit")
 FRAMES = np.random.default_rng(0).integers(0, 255, (6, 32, 32), dtype=np.uint8)
 EVERYWHERE = Target(region="image")
 
@@ -49,7 +49,7 @@ def test_batches_are_halved_until_they_fit_and_stay_so() -> None:
     for ours, alone in zip(results, wide.each(FRAMES, EVERYWHERE, batch=1), strict=True):
         np.testing.assert_allclose(ours.heatmaps["body"].values, alone.heatmaps["body"].values, atol=1e-6)
     assert results[-1].provenance["memory"] == ["batches of at most 2, for want of memory"]
-    assert narrow._thrift.largest_batch == 2
+    assert narrow._memory_fallback.largest_batch == 2
 
 
 def test_on_a_cpu_a_single_frame_that_does_not_fit_is_an_error_in_words() -> None:
@@ -126,7 +126,7 @@ def test_maps_are_the_same_after_the_first_measure() -> None:
     network, stages = blocks()
     explainer = Explainer(network, stages=[stage.name for stage in stages])
     alone = explainer(FRAMES[0], EVERYWHERE)
-    assert explainer._thrift.relieve()
+    assert explainer._memory_fallback.fall_back()
     thrifty = explainer(FRAMES[0], EVERYWHERE)
     assert thrifty.provenance["memory"] == ["blocks computed again on the way back, for want of memory"]
     for name, heatmap in alone.heatmaps.items():
@@ -135,16 +135,18 @@ def test_maps_are_the_same_after_the_first_measure() -> None:
 
 def test_single_frames_are_recomputed_and_then_go_to_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     network, stages = blocks()
-    thrift = Thrift(network.module, stages, torch.device("cuda"), torch.zeros(1, 1, 32, 32), rewritten=False)
+    memory_fallback = MemoryFallback(
+        network.module, stages, torch.device("cuda"), torch.zeros(1, 1, 32, 32), rewritten=False
+    )
     monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *_args, **_options: tensor)  # there is no such device here
-    assert thrift.relieve()
-    assert thrift.module is network.module
-    assert thrift.relieve()
-    assert thrift.module is not network.module
-    assert thrift.device.type == "cpu"
-    assert thrift.relieve()
-    assert not thrift.relieve()
-    assert thrift.measures == [
+    assert memory_fallback.fall_back()
+    assert memory_fallback.module is network.module
+    assert memory_fallback.fall_back()
+    assert memory_fallback.module is not network.module
+    assert memory_fallback.device.type == "cpu"
+    assert memory_fallback.fall_back()
+    assert not memory_fallback.fall_back()
+    assert memory_fallback.measures == [
         "blocks computed again on the way back, for want of memory",
         "computed on the CPU, for want of memory on the device",
         "blocks computed again on the way back, for want of memory",

@@ -16,7 +16,7 @@ import napari_segcam as sc
 from napari_segcam.explanation.attribution import ATTRIBUTIONS
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.perturbation.sampling import predicted, spread_sample
-from napari_segcam.explanation.slow_methods.control import Patience
+from napari_segcam.explanation.slow_methods.control import ProgressControl
 from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.imaging.preprocessing import prepare
 
@@ -55,14 +55,14 @@ class Scene:
     def __init__(self, classes: int, channels: int = 16) -> None:
         module = Tiny(classes, channels).eval()
         self.exact = copy.deepcopy(module).double().requires_grad_(False)
-        self.network = sc.Network.from_module(module, sc.ModelCard(normalisation="unit"), device="cpu")
+        self.network = sc.Network.from_module(module, sc.ModelCard(normalization="unit"), device="cpu")
         self.classes, self.index = classes, classes - 1
 
     def target(self, score: str, region: Any = "image") -> sc.Target:
         return sc.Target(self.index, region, score)  # type: ignore[arg-type]
 
-    def explained(self, method: str, target: sc.Target, **patience: Any) -> Explanation:
-        return sc.Explainer(self.network, method, ["encoder.3"], patience=Patience(**patience))(FRAME, target)
+    def explained(self, method: str, target: sc.Target, **control: Any) -> Explanation:
+        return sc.Explainer(self.network, method, ["encoder.3"], control=ProgressControl(**control))(FRAME, target)
 
     def input(self, frame: np.ndarray = FRAME) -> torch.Tensor:
         return prepare(frame, self.network.card, self.network.stride)[0].double()
@@ -118,8 +118,8 @@ def masks_of(maps: torch.Tensor) -> torch.Tensor:
 def weighed(scores: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
     if (scores == scores[0]).all():
         return torch.zeros_like(maps[0])
-    standardised = (scores - scores.mean()) / scores.var(unbiased=False).sqrt()
-    return (standardised.softmax(0)[:, None, None] * maps).sum(0)
+    standardized = (scores - scores.mean()) / scores.var(unbiased=False).sqrt()
+    return (standardized.softmax(0)[:, None, None] * maps).sum(0)
 
 
 def scorecam(y: Score, exact: nn.Module, maps: torch.Tensor, x: torch.Tensor) -> torch.Tensor:

@@ -46,7 +46,7 @@ def test_pixel_and_box(found: np.ndarray) -> None:
     assert np.argwhere(box).max(0).tolist() == [1, 13]
 
 
-def test_a_polygon_holds_the_pixels_whose_centres_lie_in_it(found: np.ndarray) -> None:
+def test_a_polygon_holds_the_pixels_whose_centers_lie_in_it(found: np.ndarray) -> None:
     square = Polygon([(1.5, 2.5), (1.5, 6.5), (4.5, 6.5), (4.5, 2.5)]).pixels(found)
     expected = np.zeros_like(found)
     expected[2:5, 3:7] = True

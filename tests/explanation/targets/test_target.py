@@ -48,8 +48,8 @@ def test_faults_are_named_in_words() -> None:
 
 def test_described_is_plain() -> None:
     words = {"class_index": 1, "region": "image", "score": "sum of logits over the region"}
-    assert Target(1, "image").described() == words
-    assert Target(1, np.ones((2, 3), dtype=bool)).described() == words | {"region": "drawn"}
-    assert Target(1, Painted(np.ones((2, 3)))).described() == words | {"region": "drawn"}
-    assert Target(1, Component((2, 3))).described() == words | {"region": "Component at=(2, 3)"}
-    assert Target(score="probability").described()["score"] == "sum of probabilities over the region"
+    assert Target(1, "image").as_dict() == words
+    assert Target(1, np.ones((2, 3), dtype=bool)).as_dict() == words | {"region": "drawn"}
+    assert Target(1, Painted(np.ones((2, 3)))).as_dict() == words | {"region": "drawn"}
+    assert Target(1, Component((2, 3))).as_dict() == words | {"region": "Component at=(2, 3)"}
+    assert Target(score="probability").as_dict()["score"] == "sum of probabilities over the region"

@@ -89,8 +89,8 @@ def saved(frame, form, **options):
     return buffer.getvalue()
 
 
-def smooth_colours():
-    """Colours that JPEG keeps within a few levels: ``(T, 16, 32, 3)``."""
+def smooth_colors():
+    """Colors that JPEG keeps within a few levels: ``(T, 16, 32, 3)``."""
     ramp = np.linspace(0, 255, 32)
     frame = np.stack(np.broadcast_arrays(ramp, 255 - ramp, np.linspace(20, 90, 16)[:, None]), axis=-1)
     return np.stack([np.roll(frame, 5 * index, axis=0) for index in range(T)]).astype(np.uint8)
@@ -149,16 +149,16 @@ def test_frames_come_back_bit_for_bit(tmp_path, syntax, shape, dtype):
         assert frame.dtype == cine.dtype
 
 
-def test_big_endian_and_planar_colours(tmp_path):
+def test_big_endian_and_planar_colors(tmp_path):
     deep = noise(T, Y, X, dtype=np.uint16)
     swapped = deep.astype(">u2").tobytes()
     path = write_dicom(tmp_path / "big.dcm", deep, syntax=ExplicitVRBigEndian, pixel_data=swapped)
     np.testing.assert_array_equal(open_cine(path)[2], deep[2])
 
-    colours = noise(T, Y, X, 3)
-    planes = np.moveaxis(colours, -1, 1).tobytes()
-    path = write_dicom(tmp_path / "planar.dcm", colours, pixel_data=planes, PlanarConfiguration=1)
-    np.testing.assert_array_equal(open_cine(path)[2], colours[2])
+    colors = noise(T, Y, X, 3)
+    planes = np.moveaxis(colors, -1, 1).tobytes()
+    path = write_dicom(tmp_path / "planar.dcm", colors, pixel_data=planes, PlanarConfiguration=1)
+    np.testing.assert_array_equal(open_cine(path)[2], colors[2])
 
 
 def test_monochrome1_is_turned_and_bits_stored_set_black_and_white(tmp_path):
@@ -295,21 +295,21 @@ def test_the_window_of_the_functional_groups_counts(tmp_path):
 
 
 @pytest.mark.parametrize("scale", [1, 256])
-def test_palette_colours_are_looked_up_also_where_16_bit_entries_hold_8_bit_values(tmp_path, scale):
+def test_palette_colors_are_looked_up_also_where_16_bit_entries_hold_8_bit_values(tmp_path, scale):
     indices = noise(T, Y, X)
-    colours = noise(3, 256, seed=1)
+    colors = noise(3, 256, seed=1)
     elements = {"PhotometricInterpretation": "PALETTE COLOR"}
-    for name, entries in zip(("Red", "Green", "Blue"), colours, strict=True):
+    for name, entries in zip(("Red", "Green", "Blue"), colors, strict=True):
         elements[f"{name}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
         elements[f"{name}PaletteColorLookupTableData"] = (entries.astype(np.uint16) * scale).tobytes()
     cine = open_cine(write_dicom(tmp_path / "palette.dcm", indices, **elements))
     assert (cine.frame_shape, cine.dtype, cine.value_range) == ((Y, X, 3), np.uint8, (0, 255))
-    np.testing.assert_array_equal(cine[2], np.moveaxis(colours[:, indices[2]], 0, -1))
+    np.testing.assert_array_equal(cine[2], np.moveaxis(colors[:, indices[2]], 0, -1))
 
 
 def test_uncompressed_ybr_becomes_rgb(tmp_path):
     # Full-range BT.601 by its own formula: Y, 128 + 0.564 (B − Y), 128 + 0.713 (R − Y), the blue in pairs of columns.
-    rgb = smooth_colours().repeat(2, axis=2).astype(float)
+    rgb = smooth_colors().repeat(2, axis=2).astype(float)
     y = rgb @ [0.299, 0.587, 0.114]
     cb, cr = 128 + 0.564 * (rgb[..., 2] - y), 128 + 0.713 * (rgb[..., 0] - y)
     full = np.stack([y, cb, cr], axis=-1).round().clip(0, 255).astype(np.uint8)
@@ -323,10 +323,10 @@ def test_uncompressed_ybr_becomes_rgb(tmp_path):
 
 @pytest.mark.parametrize("quality", [{"quality": 95, "subsampling": "4:2:2"}, {"quality": 90, "subsampling": "4:4:4"}])
 def test_jpeg_equals_pillow(tmp_path, quality):
-    streams = [saved(frame, "JPEG", **quality) for frame in smooth_colours()]
+    streams = [saved(frame, "JPEG", **quality) for frame in smooth_colors()]
     path = write_dicom(
         tmp_path / "clip.dcm",
-        smooth_colours(),
+        smooth_colors(),
         syntax=JPEGBaseline8Bit,
         pixel_data=encapsulate(streams),
         PhotometricInterpretation="YBR_FULL_422",
@@ -337,12 +337,12 @@ def test_jpeg_equals_pillow(tmp_path, quality):
 
 
 def test_a_jpeg_with_an_adobe_marker_is_not_converted_twice(tmp_path):
-    jfif = saved(smooth_colours()[0], "JPEG", quality=95)
+    jfif = saved(smooth_colors()[0], "JPEG", quality=95)
     adobe = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x01"
     stream = jfif[:2] + adobe + jfif[4 + int.from_bytes(jfif[4:6], "big") :]
     path = write_dicom(
         tmp_path / "scan.dcm",
-        smooth_colours()[:1],
+        smooth_colors()[:1],
         syntax=JPEGBaseline8Bit,
         pixel_data=encapsulate([stream]),
         PhotometricInterpretation="YBR_FULL_422",
@@ -351,7 +351,7 @@ def test_a_jpeg_with_an_adobe_marker_is_not_converted_twice(tmp_path):
 
 
 def without_markers(stream, *, names=None):
-    """A JPEG stream without what says which colours it holds, and with other names for its components."""
+    """A JPEG stream without what says which colors it holds, and with other names for its components."""
     assert stream[2:4] == b"\xff\xe0"
     stream = bytearray(stream[:2] + stream[4 + int.from_bytes(stream[4:6], "big") :])
     if names is not None:
@@ -393,18 +393,18 @@ def test_a_jpeg_without_a_marker_that_holds_rgb_is_seen_to(tmp_path, names):
 
 
 @pytest.mark.parametrize("irreversible", [True, False])
-def test_jpeg_2000_colours(tmp_path, irreversible):
+def test_jpeg_2000_colors(tmp_path, irreversible):
     streams = [
-        saved(frame, "JPEG2000", irreversible=irreversible, quality_layers=[1.5], mct=1) for frame in smooth_colours()
+        saved(frame, "JPEG2000", irreversible=irreversible, quality_layers=[1.5], mct=1) for frame in smooth_colors()
     ]
     path = write_dicom(
         tmp_path / "clip.dcm",
-        smooth_colours(),
+        smooth_colors(),
         syntax=JPEG2000,
         pixel_data=encapsulate(streams),
         PhotometricInterpretation="YBR_ICT" if irreversible else "YBR_RCT",
     )
-    np.testing.assert_allclose(open_cine(path)[2].astype(int), smooth_colours()[2], atol=8)
+    np.testing.assert_allclose(open_cine(path)[2].astype(int), smooth_colors()[2], atol=8)
 
 
 @pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEGLSNearLossless])
@@ -432,11 +432,11 @@ def fragmented(streams, table):
 def test_frames_in_several_fragments(tmp_path, table):
     # Long padding hides the end marker, so that only the table tells the frames apart.
     padding = bytes(24) if table else b""
-    streams = [saved(frame, "JPEG", quality=95) + padding for frame in smooth_colours()]
+    streams = [saved(frame, "JPEG", quality=95) + padding for frame in smooth_colors()]
     assert len(list(fragment_frame(streams[0], 3))) == 3
     path = write_dicom(
         tmp_path / "clip.dcm",
-        smooth_colours(),
+        smooth_colors(),
         syntax=JPEGBaseline8Bit,
         pixel_data=fragmented(streams, table),
         PhotometricInterpretation="YBR_FULL_422",
@@ -449,10 +449,10 @@ def test_frames_in_several_fragments(tmp_path, table):
 
 
 def test_a_single_frame_in_several_fragments_and_no_number_of_frames(tmp_path):
-    stream = saved(smooth_colours()[0], "JPEG", quality=95)
+    stream = saved(smooth_colors()[0], "JPEG", quality=95)
     path = write_dicom(
         tmp_path / "scan.dcm",
-        smooth_colours()[:1],
+        smooth_colors()[:1],
         syntax=JPEGBaseline8Bit,
         pixel_data=fragmented([stream], table=False),
         PhotometricInterpretation="YBR_FULL_422",
@@ -695,8 +695,8 @@ def test_frames_in_several_fragments_of_a_cut_file(tmp_path, table, part):
 
 @pytest.mark.parametrize("extra", [0, 2])
 @pytest.mark.parametrize("stated", [T, T - 1])
-def test_packed_colours_are_told_from_whole_ones_also_beyond_the_stated_number(tmp_path, stated, extra):
-    packed = np.repeat(noise(T, Y, X)[..., None], 2, axis=-1)  # of a gray picture, without its colours
+def test_packed_colors_are_told_from_whole_ones_also_beyond_the_stated_number(tmp_path, stated, extra):
+    packed = np.repeat(noise(T, Y, X)[..., None], 2, axis=-1)  # of a gray picture, without its colors
     packed[..., 1] = 128
     frames = np.zeros((T, Y, X, 3), np.uint8)
     path = write_dicom(
@@ -717,13 +717,13 @@ def test_packed_colours_are_told_from_whole_ones_also_beyond_the_stated_number(t
 
 
 @pytest.mark.parametrize("planar", [0, 1])
-def test_the_order_of_colours_is_seen_where_the_header_lacks_it(tmp_path, planar):
-    colours = noise(T, Y, X)[..., None].repeat(3, axis=-1)
-    colours[:, :3, :4, 0] = 200  # some colour in a gray picture
-    stored = np.moveaxis(colours, -1, 1) if planar else colours
-    path = write_dicom(tmp_path / "clip.dcm", colours, pixel_data=stored.tobytes(), PlanarConfiguration=None)
+def test_the_order_of_colors_is_seen_where_the_header_lacks_it(tmp_path, planar):
+    colors = noise(T, Y, X)[..., None].repeat(3, axis=-1)
+    colors[:, :3, :4, 0] = 200  # some color in a gray picture
+    stored = np.moveaxis(colors, -1, 1) if planar else colors
+    path = write_dicom(tmp_path / "clip.dcm", colors, pixel_data=stored.tobytes(), PlanarConfiguration=None)
     cine = open_cine(path)
-    np.testing.assert_array_equal(cine[2], colours[2])
+    np.testing.assert_array_equal(cine[2], colors[2])
     assert ("plane by plane" if planar else "pixel by pixel") in cine.notes[0]
 
 
@@ -853,13 +853,13 @@ def test_several_streams_in_one_fragment_are_frames(tmp_path, form, promised):
 
 
 @pytest.mark.parametrize("photometric", ["RGB", "YBR_RCT", "YBR_FULL", "YBR_FULL_422"])
-def test_a_jpeg_2000_stream_that_turns_its_colours_into_rgb(tmp_path, photometric):
+def test_a_jpeg_2000_stream_that_turns_its_colors_into_rgb(tmp_path, photometric):
     frames = noise(1, Y, X, 3)
     with io.BytesIO() as stream:
         Image.fromarray(frames[0]).save(stream, "JPEG2000", no_jp2=True, mct=1, irreversible=False)
         data = encapsulate([stream.getvalue()])
     path = write_dicom(
-        tmp_path / "colours.dcm",
+        tmp_path / "colors.dcm",
         frames,
         syntax=JPEG2000Lossless,
         pixel_data=data,

@@ -83,7 +83,7 @@ def test_a_cine_gives_its_scan_away_by_motion(sweep: NDArray[np.uint8], sector: 
     assert region.crop[0].start > TEXT_BOTTOM
 
 
-def test_colour_frames_and_other_values_give_the_same(sweep: NDArray[np.uint8]) -> None:
+def test_color_frames_and_other_values_give_the_same(sweep: NDArray[np.uint8]) -> None:
     frames = on_screen(sweep)
     gray = find_scan_region(ArrayCine(frames))
     for same in (

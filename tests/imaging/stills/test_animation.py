@@ -9,8 +9,8 @@ from PIL import Image
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.opening import open_cine
 
-COLOURS = np.random.default_rng(0).integers(0, 256, (5, 20, 30, 3), dtype=np.uint8)
-GRAYS = COLOURS[..., 0]
+COLORS = np.random.default_rng(0).integers(0, 256, (5, 20, 30, 3), dtype=np.uint8)
+GRAYS = COLORS[..., 0]
 
 
 def write(path, frames, **options):
@@ -22,9 +22,9 @@ def write(path, frames, **options):
 @pytest.mark.parametrize(
     ("name", "frames", "options"),
     [
-        ("colour.png", COLOURS, {"duration": 40}),
+        ("color.png", COLORS, {"duration": 40}),
         ("gray.png", GRAYS, {"duration": 40}),
-        ("colour.webp", COLOURS, {"duration": 40, "lossless": True}),
+        ("color.webp", COLORS, {"duration": 40, "lossless": True}),
     ],
 )
 def test_all_frames_of_an_animation_are_read(tmp_path, name, frames, options):
@@ -36,18 +36,18 @@ def test_all_frames_of_an_animation_are_read(tmp_path, name, frames, options):
 
 
 def test_the_rate_is_the_mean_of_uneven_times(tmp_path):
-    cine = open_cine(write(tmp_path / "uneven.png", COLOURS, duration=[10, 10, 10, 10, 160]))
+    cine = open_cine(write(tmp_path / "uneven.png", COLORS, duration=[10, 10, 10, 10, 160]))
     assert cine.frame_rate == pytest.approx(25)
 
 
 def test_a_picture_beside_the_animation_is_no_frame(tmp_path):
-    path = write(tmp_path / "beside.png", COLOURS, default_image=True)
+    path = write(tmp_path / "beside.png", COLORS, default_image=True)
     cine = open_cine(path)
     assert len(cine) == 4
-    np.testing.assert_array_equal(cine[0], COLOURS[1])
+    np.testing.assert_array_equal(cine[0], COLORS[1])
 
 
-@pytest.mark.parametrize("frames", [COLOURS, GRAYS])
+@pytest.mark.parametrize("frames", [COLORS, GRAYS])
 def test_of_a_cut_animation_the_whole_frames_are_read_and_the_others_told(tmp_path, frames):
     path = write(tmp_path / "cut.png", frames)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.7)])
@@ -60,11 +60,11 @@ def test_of_a_cut_animation_the_whole_frames_are_read_and_the_others_told(tmp_pa
 
 
 def test_several_pictures_in_a_jpeg_are_frames_if_they_are_of_one_size(tmp_path):
-    cine = open_cine(write(tmp_path / "two.jpg", COLOURS[:2], format="MPO", quality=100, subsampling=0))
+    cine = open_cine(write(tmp_path / "two.jpg", COLORS[:2], format="MPO", quality=100, subsampling=0))
     assert len(cine) == 2
     assert "holds 2 pictures" in cine.notes[0]
-    np.testing.assert_allclose(cine[1].astype(int), COLOURS[1], atol=8)
-    first, second = Image.fromarray(COLOURS[0]), Image.fromarray(COLOURS[1, :9])
+    np.testing.assert_allclose(cine[1].astype(int), COLORS[1], atol=8)
+    first, second = Image.fromarray(COLORS[0]), Image.fromarray(COLORS[1, :9])
     first.save(tmp_path / "preview.jpg", format="MPO", save_all=True, append_images=[second])
     still = open_cine(tmp_path / "preview.jpg")
     assert len(still) == 1
@@ -72,11 +72,11 @@ def test_several_pictures_in_a_jpeg_are_frames_if_they_are_of_one_size(tmp_path)
 
 
 def test_a_webp_still(tmp_path):
-    Image.fromarray(COLOURS[2]).save(tmp_path / "still.webp", lossless=True)
+    Image.fromarray(COLORS[2]).save(tmp_path / "still.webp", lossless=True)
     cine = open_cine(tmp_path / "still.webp")
     assert (len(cine), cine.notes) == (1, ())
-    np.testing.assert_array_equal(cine[0], COLOURS[2])
-    path = write(tmp_path / "cut.webp", COLOURS, lossless=True)
+    np.testing.assert_array_equal(cine[0], COLORS[2])
+    path = write(tmp_path / "cut.webp", COLORS, lossless=True)
     path.write_bytes(path.read_bytes()[:900])
     with pytest.raises(SegcamError, match=r"cut\.webp"):
         open_cine(path)[0]

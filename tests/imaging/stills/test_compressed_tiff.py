@@ -24,11 +24,11 @@ def test_lossless_compression(tmp_path: Path, compression: str) -> None:
 
 
 @pytest.mark.parametrize("compression", ["jpeg", "jpeg2000"])
-@pytest.mark.parametrize("colour", [False, True])
-def test_jpeg(tmp_path: Path, compression: str, colour: bool) -> None:
+@pytest.mark.parametrize("color", [False, True])
+def test_jpeg(tmp_path: Path, compression: str, color: bool) -> None:
     smooth = np.stack([Y * 3, Y + X, X * 2], axis=-1).astype(np.uint8)
-    expected = smooth if colour else smooth[..., 1]
-    photometric = "rgb" if colour else "minisblack"
+    expected = smooth if color else smooth[..., 1]
+    photometric = "rgb" if color else "minisblack"
     tifffile.imwrite(tmp_path / "a.tif", expected, compression=compression, photometric=photometric)
     assert np.abs(open_cine(tmp_path / "a.tif")[0].astype(int) - expected).mean() < 3
 

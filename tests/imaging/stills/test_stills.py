@@ -25,7 +25,7 @@ def cine():
 
 
 @pytest.fixture
-def colour_cine():
+def color_cine():
     return np.random.default_rng(2).integers(0, 256, (5, 12, 20, 3), dtype=np.uint8)
 
 
@@ -35,8 +35,8 @@ def written(path, values, **options):
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp"])
-def test_gray_and_rgb_stills_come_unchanged(tmp_path, suffix, gray, colour_cine):
-    for values in (gray, colour_cine[0]):
+def test_gray_and_rgb_stills_come_unchanged(tmp_path, suffix, gray, color_cine):
+    for values in (gray, color_cine[0]):
         path = tmp_path / f"scan.{suffix}"
         Image.fromarray(values).save(path)
         still = open_cine(path)
@@ -53,10 +53,10 @@ def test_16_bit_gray_stays_16_bit(tmp_path, gray):
     assert still.value_range == (0, 65535)
 
 
-def test_alpha_is_dropped_and_a_palette_becomes_rgb(tmp_path, gray, colour_cine):
+def test_alpha_is_dropped_and_a_palette_becomes_rgb(tmp_path, gray, color_cine):
     alpha = np.full((12, 20, 1), 80, np.uint8)
-    Image.fromarray(np.dstack([colour_cine[0], alpha])).save(tmp_path / "rgba.png")
-    np.testing.assert_array_equal(open_cine(tmp_path / "rgba.png")[0], colour_cine[0])
+    Image.fromarray(np.dstack([color_cine[0], alpha])).save(tmp_path / "rgba.png")
+    np.testing.assert_array_equal(open_cine(tmp_path / "rgba.png")[0], color_cine[0])
 
     Image.fromarray(np.dstack([gray[..., None], alpha])).save(tmp_path / "la.png")
     np.testing.assert_array_equal(open_cine(tmp_path / "la.png")[0], gray)
@@ -64,8 +64,8 @@ def test_alpha_is_dropped_and_a_palette_becomes_rgb(tmp_path, gray, colour_cine)
     indexed = Image.fromarray(np.uint8([[0, 1], [1, 0]]))
     indexed.putpalette([10, 20, 30, 200, 100, 50])
     indexed.save(tmp_path / "palette.png")
-    colours = open_cine(tmp_path / "palette.png")[0]
-    np.testing.assert_array_equal(colours, [[[10, 20, 30], [200, 100, 50]], [[200, 100, 50], [10, 20, 30]]])
+    colors = open_cine(tmp_path / "palette.png")[0]
+    np.testing.assert_array_equal(colors, [[[10, 20, 30], [200, 100, 50]], [[200, 100, 50], [10, 20, 30]]])
 
 
 def test_exif_orientation_is_applied(tmp_path):
@@ -131,15 +131,15 @@ def test_opening_a_tiff_decodes_no_page(tmp_path, cine, monkeypatch):
     assert decoded == []
 
 
-def test_colour_pages_interleaved_planar_and_with_alpha(tmp_path, colour_cine):
-    interleaved = written(tmp_path / "a.tif", colour_cine, photometric="rgb")
-    planar = written(tmp_path / "b.tif", np.moveaxis(colour_cine, -1, 1), photometric="rgb", planarconfig="separate")
-    with_alpha = np.concatenate([colour_cine, colour_cine[..., :1]], axis=-1)
+def test_color_pages_interleaved_planar_and_with_alpha(tmp_path, color_cine):
+    interleaved = written(tmp_path / "a.tif", color_cine, photometric="rgb")
+    planar = written(tmp_path / "b.tif", np.moveaxis(color_cine, -1, 1), photometric="rgb", planarconfig="separate")
+    with_alpha = np.concatenate([color_cine, color_cine[..., :1]], axis=-1)
     alpha = written(tmp_path / "c.tif", with_alpha, photometric="rgb", extrasamples=["unassalpha"])
     for path in (interleaved, planar, alpha):
         opened = open_cine(path)
         assert (len(opened), opened.frame_shape) == (5, (12, 20, 3))
-        np.testing.assert_array_equal(opened[2], colour_cine[2])
+        np.testing.assert_array_equal(opened[2], color_cine[2])
 
 
 def test_one_page_of_each_depth(tmp_path, gray):
@@ -157,9 +157,9 @@ def test_one_page_of_each_depth(tmp_path, gray):
 def test_white_is_zero_is_turned_and_a_palette_applied(tmp_path, gray):
     np.testing.assert_array_equal(open_cine(written(tmp_path / "w.tif", gray, photometric="miniswhite"))[0], 255 - gray)
 
-    colours = np.random.default_rng(3).integers(0, 256, (3, 256), dtype=np.uint16)
-    path = written(tmp_path / "p.tif", gray, photometric="palette", colormap=colours << 8)
-    np.testing.assert_array_equal(open_cine(path)[0], np.moveaxis(colours[:, gray], 0, -1))
+    colors = np.random.default_rng(3).integers(0, 256, (3, 256), dtype=np.uint16)
+    path = written(tmp_path / "p.tif", gray, photometric="palette", colormap=colors << 8)
+    np.testing.assert_array_equal(open_cine(path)[0], np.moveaxis(colors[:, gray], 0, -1))
 
 
 def test_other_layouts_are_refused_in_words(tmp_path, cine):
@@ -186,13 +186,13 @@ def test_a_compression_without_its_package_says_what_to_install(tmp_path, gray):
 PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
 
-def png_of(values, colour_type, *, interlaced=False):
-    """A PNG file of 16 bits, which Pillow cannot write in colour."""
+def png_of(values, color_type, *, interlaced=False):
+    """A PNG file of 16 bits, which Pillow cannot write in color."""
     height, width = values.shape[:2]
     passes = [values[top::down, left::right] for top, left, down, right in PASSES] if interlaced else [values]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for part in passes if part.size for row in part)
     chunks = [
-        (b"IHDR", struct.pack(">LLBBBBB", width, height, 16, colour_type, 0, 0, interlaced)),
+        (b"IHDR", struct.pack(">LLBBBBB", width, height, 16, color_type, 0, 0, interlaced)),
         (b"IDAT", zlib.compress(rows)),
         (b"IEND", b""),
     ]
@@ -201,27 +201,27 @@ def png_of(values, colour_type, *, interlaced=False):
     )
 
 
-@pytest.mark.parametrize(("colour_type", "samples"), [(2, 3), (6, 4), (4, 2)])
+@pytest.mark.parametrize(("color_type", "samples"), [(2, 3), (6, 4), (4, 2)])
 @pytest.mark.parametrize("white", [255, 65535])
-def test_16_bit_colours_stay_16_bit(tmp_path, colour_type, samples, white):
+def test_16_bit_colors_stay_16_bit(tmp_path, color_type, samples, white):
     values = np.random.default_rng(0).integers(0, white, (12, 20, samples), endpoint=True).astype(np.uint16)
-    (tmp_path / "deep.png").write_bytes(png_of(values, colour_type))
+    (tmp_path / "deep.png").write_bytes(png_of(values, color_type))
     still = open_cine(tmp_path / "deep.png")
     expected = values[..., 0] if samples == 2 else values[..., :3]
     np.testing.assert_array_equal(still[0], expected)
     assert (still.dtype, still.frame_shape, still.value_range) == (np.uint16, expected.shape, (0, white))
 
 
-@pytest.mark.parametrize(("colour_type", "samples"), [(2, 3), (6, 4), (4, 2)])
+@pytest.mark.parametrize(("color_type", "samples"), [(2, 3), (6, 4), (4, 2)])
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (16, 16), (100, 101), (301, 303)])
-def test_interlaced_16_bit_colours(tmp_path, colour_type, samples, size):
+def test_interlaced_16_bit_colors(tmp_path, color_type, samples, size):
     values = np.random.default_rng(0).integers(0, 65536, (*size, samples)).astype(np.uint16)
-    (tmp_path / "deep.png").write_bytes(png_of(values, colour_type, interlaced=True))
+    (tmp_path / "deep.png").write_bytes(png_of(values, color_type, interlaced=True))
     expected = values[..., 0] if samples == 2 else values[..., :3]
     np.testing.assert_array_equal(open_cine(tmp_path / "deep.png")[0], expected)
 
 
-def test_cut_interlaced_16_bit_colours_are_refused(tmp_path):
+def test_cut_interlaced_16_bit_colors_are_refused(tmp_path):
     coded = png_of(np.arange(4800, dtype=np.uint16).reshape(40, 40, 3), 2, interlaced=True)
     (tmp_path / "deep.png").write_bytes(coded[: len(coded) // 2])
     with pytest.raises(SegcamError, match="damaged"):
@@ -249,23 +249,23 @@ def test_a_tiff_is_turned_upright(tmp_path, orientation, gray):
 
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
 @pytest.mark.parametrize("planar", ["contig", "separate"])
-def test_inks_become_colours(tmp_path, depth, planar):
+def test_inks_become_colors(tmp_path, depth, planar):
     white = np.iinfo(depth).max
-    colours = np.array([[[0, 0, 0], [1, 1, 1]], [[1, 0, 0], [0, 0.5, 1]]])
+    colors = np.array([[[0, 0, 0], [1, 1, 1]], [[1, 0, 0], [0, 0.5, 1]]])
     black = np.array([[[1.0], [0]], [[0], [0]]])
-    inks = np.round(np.concatenate([(1 - colours) * (1 - black), black], axis=-1) * white).astype(depth)
+    inks = np.round(np.concatenate([(1 - colors) * (1 - black), black], axis=-1) * white).astype(depth)
     stored = np.moveaxis(inks, -1, 0) if planar == "separate" else inks
     path = written(tmp_path / "i.tif", stored, photometric="separated", planarconfig=planar)
-    np.testing.assert_allclose(open_cine(path)[0] / white, colours, atol=0.01)
+    np.testing.assert_allclose(open_cine(path)[0] / white, colors, atol=0.01)
 
 
-def test_colour_models_that_are_not_understood_are_refused(tmp_path, colour_cine):
-    path = written(tmp_path / "lab.tif", colour_cine[0], photometric="cielab")
+def test_color_models_that_are_not_understood_are_refused(tmp_path, color_cine):
+    path = written(tmp_path / "lab.tif", color_cine[0], photometric="cielab")
     with pytest.raises(SegcamError, match="its pixels are CIELAB"):
         open_cine(path)
 
 
-def test_gray_with_alpha_and_colours_as_brightness_and_difference(tmp_path, gray):
+def test_gray_with_alpha_and_colors_as_brightness_and_difference(tmp_path, gray):
     both = np.dstack([gray, np.full_like(gray, 9)])
     path = written(
         tmp_path / "la.tif", both, photometric="minisblack", planarconfig="contig", extrasamples=["unassalpha"]
@@ -277,7 +277,7 @@ def test_gray_with_alpha_and_colours_as_brightness_and_difference(tmp_path, gray
 
 
 @pytest.mark.parametrize(
-    ("unit", "millimetres"),
+    ("unit", "millimeters"),
     [
         ("mm", 1),
         ("cm", 10),
@@ -292,14 +292,14 @@ def test_gray_with_alpha_and_colours_as_brightness_and_difference(tmp_path, gray
         ("furlong", None),
     ],
 )
-def test_pixel_sizes_of_imagej(tmp_path, cine, unit, millimetres):
+def test_pixel_sizes_of_imagej(tmp_path, cine, unit, millimeters):
     path = written(
         tmp_path / "clip.tif", cine, imagej=True, resolution=(5, 2.5), metadata={"axes": "TYX", "unit": unit}
     )
-    spacing = None if millimetres is None else pytest.approx((0.4 * millimetres, 0.2 * millimetres))
+    spacing = None if millimeters is None else pytest.approx((0.4 * millimeters, 0.2 * millimeters))
     opened = open_cine(path)
     assert opened._spacing_mm == spacing
-    possible = millimetres is not None and 0.4 * millimetres <= 100
+    possible = millimeters is not None and 0.4 * millimeters <= 100
     assert opened.spacing_mm == (spacing if possible else None)
 
 

@@ -21,7 +21,7 @@ OPEN_GOP = {"x264-params": "keyint=8:open-gop=1:bframes=3:b-adapt=0:scenecut=0"}
 
 
 def scene(count=T):
-    """Colour frames, each its own: a box that moves over a background that brightens."""
+    """Color frames, each its own: a box that moves over a background that brightens."""
     frames = np.empty((count, Y, X, 3), np.uint8)
     for index, frame in enumerate(frames):
         frame[:] = 60 + 5 * index
@@ -244,7 +244,7 @@ def test_pixels_have_the_shape_that_the_file_gives_them(tmp_path, codec, name):
 
 @pytest.mark.parametrize("disposal", [0, 1, 2, [1, 3, 3, 1, 3, 1]])
 def test_gif_frames_are_put_together_as_pillow_does(tmp_path, disposal):
-    # Boxes in colours of their own on a still ground: frames are stored as their changes only, with palettes.
+    # Boxes in colors of their own on a still ground: frames are stored as their changes only, with palettes.
     frames = np.full((6, 30, 40, 3), (20, 90, 160), np.uint8)
     for index, frame in enumerate(frames):
         frame[4:14, 5 * index : 5 * index + 8] = np.random.default_rng(index).integers(0, 255, (10, 8, 3))

@@ -15,7 +15,7 @@ from torch import nn
 
 import napari_segcam as sc
 
-CARD = sc.ModelCard(normalisation="unit")
+CARD = sc.ModelCard(normalization="unit")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 

@@ -32,23 +32,23 @@ def test_size_and_normalisation_are_taken(tmp_path):
     inner = {"__class_fullname__": "Sequential", "transforms": [_normalize(**IMAGENET)]}
     resize = {"__class_fullname__": "Resize", "height": 256, "width": 320, "interpolation": 1}
     card = saved_preprocessing(_saved(tmp_path, resize, inner, {"__class_fullname__": "ToTensorV2"}), 3)
-    assert card.normalisation == "imagenet"
+    assert card.normalization == "imagenet"
     assert (card.size.rule, card.size.height, card.size.width) == ("resize", 256, 320)
-    assert card.model_fields_set == {"input_channels", "normalisation", "size"}
+    assert card.model_fields_set == {"input_channels", "normalization", "size"}
 
 
 @pytest.mark.parametrize(("white", "share"), [(255.0, 1.0), (1.0, 1.0), (65535.0, 1.0), (510.0, 2.0)])
 def test_numbers_of_ones_own_are_brought_to_pixels_up_to_one(white, share, tmp_path):
     folder = _saved(tmp_path, _normalize(mean=0.25, std=0.125, max_pixel_value=white))
     card = saved_preprocessing(folder, 1)
-    assert (card.normalisation, card.mean, card.std) == ("custom", (0.25 * share,), (0.125 * share,))
+    assert (card.normalization, card.mean, card.std) == ("custom", (0.25 * share,), (0.125 * share,))
 
 
 def test_what_is_for_use_goes_before_what_is_for_training(tmp_path):
     _saved(tmp_path, _normalize(mean=0.5, std=0.5), kind="train")
     assert saved_preprocessing(tmp_path, 3).mean == (0.5,)
     _saved(tmp_path, _normalize(**IMAGENET))
-    assert saved_preprocessing(tmp_path, 3).normalisation == "imagenet"
+    assert saved_preprocessing(tmp_path, 3).normalization == "imagenet"
 
 
 def test_nothing_is_made_of_nothing(tmp_path):
@@ -73,8 +73,8 @@ def test_numbers_for_other_channels_are_said(tmp_path):
 def test_the_network_of_an_smp_folder_is_fed_as_it_says(tmp_path):
     network = smp.Unet("resnet18", encoder_weights=None, decoder_channels=(8, 8, 4, 4, 4))
     network.save_pretrained(tmp_path / "model")
-    assert sc.load_network(tmp_path / "model", "cpu").assumed["normalisation"] == "imagenet"
+    assert sc.load_network(tmp_path / "model", "cpu").assumed["normalization"] == "imagenet"
     _saved(tmp_path / "model", _normalize(mean=0.5, std=0.25))
     loaded = sc.load_network(tmp_path / "model", "cpu")
-    assert (loaded.card.normalisation, loaded.card.mean, loaded.card.std) == ("custom", (0.5,), (0.25,))
-    assert "normalisation" not in loaded.assumed
+    assert (loaded.card.normalization, loaded.card.mean, loaded.card.std) == ("custom", (0.5,), (0.25,))
+    assert "normalization" not in loaded.assumed

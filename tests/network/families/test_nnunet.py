@@ -16,7 +16,7 @@ import napari_segcam as sc
 from napari_segcam import optional
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import read_checkpoint
-from napari_segcam.network.families.recognition import build, recognise
+from napari_segcam.network.families.recognition import build, recognize
 from napari_segcam.network.loading import load_network
 from napari_segcam.network.model_card import ModelCard
 
@@ -103,7 +103,7 @@ def output_of(module: nn.Module) -> torch.Tensor:
 def test_a_checkpoint_with_its_plans_inside(name: str, arguments: dict[str, Any], tmp_path: Path) -> None:
     module = network(name, arguments)
     checkpoint = read_checkpoint(save(tmp_path / "checkpoint_final.pth", module, plans(name, arguments)))
-    blueprint = recognise(checkpoint)
+    blueprint = recognize(checkpoint)
     assert (blueprint.title, blueprint.in_channels, blueprint.classes) == (f"nnU-Net {name}", 1, 2)
     assert torch.equal(output_of(build(blueprint, checkpoint)), output_of(module))
 
@@ -112,7 +112,7 @@ def test_plans_of_earlier_versions(tmp_path: Path) -> None:
     module = network()
     earlier = {"configurations": {"2d": {**EARLIER, "normalization_schemes": ["ZScoreNormalization"]}}}
     checkpoint = read_checkpoint(save(tmp_path / "checkpoint_final.pth", module, earlier))
-    assert torch.equal(output_of(build(recognise(checkpoint), checkpoint)), output_of(module))
+    assert torch.equal(output_of(build(recognize(checkpoint), checkpoint)), output_of(module))
 
 
 def test_files_above_the_folds_folder_stand_in_for_what_the_checkpoint_lacks(tmp_path: Path) -> None:
@@ -131,18 +131,18 @@ def test_files_above_the_folds_folder_stand_in_for_what_the_checkpoint_lacks(tmp
 def test_what_the_plans_say_becomes_the_model_card(tmp_path: Path) -> None:
     path = save(tmp_path / "checkpoint_final.pth", network(), plans())
     loaded = load_network(path, "cpu")
-    assert loaded.card.normalisation == "zscore"
+    assert loaded.card.normalization == "zscore"
     assert loaded.card.class_names == ("background", "fibroid")
     assert "256×320 pixels at a spacing of 0.5×0.5" in loaded.card.notes
     assert loaded.assumed == {}
     assert [stage.layer for stage in loaded.select("encoder")] == [f"encoder.stages.{number}" for number in range(3)]
-    given = load_network(path, "cpu", card=ModelCard(normalisation="unit"))
-    assert (given.card.normalisation, given.card.class_names) == ("unit", ("background", "fibroid"))
+    given = load_network(path, "cpu", card=ModelCard(normalization="unit"))
+    assert (given.card.normalization, given.card.class_names) == ("unit", ("background", "fibroid"))
 
 
 def test_an_unknown_normalisation_is_assumed(tmp_path: Path) -> None:
     path = save(tmp_path / "x.pth", network(), plans(normalization_schemes=["CTNormalization"]))
-    assert "normalisation" in load_network(path, "cpu").assumed
+    assert "normalization" in load_network(path, "cpu").assumed
 
 
 def with_argument(**changed: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from torch import nn
 from napari_segcam import optional
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint
-from napari_segcam.network.families.recognition import build, recognise
+from napari_segcam.network.families.recognition import build, recognize
 
 segmentation = torchvision.models.segmentation
 UNTRAINED: dict[str, Any] = {"weights": None, "weights_backbone": None}
@@ -44,7 +44,7 @@ def output_of(network: nn.Module, channels: int) -> torch.Tensor:
 def comes_back(network: nn.Module, title: str, channels: int, classes: int, prefix: str = "") -> None:
     network = with_statistics(network)
     checkpoint = checkpoint_of(network, prefix, **({"criterion.weight": torch.ones(2)} if prefix else {}))
-    blueprint = recognise(checkpoint)
+    blueprint = recognize(checkpoint)
     assert (blueprint.title, blueprint.in_channels, blueprint.classes) == (title, channels, classes)
     assert torch.equal(output_of(build(blueprint, checkpoint), channels), output_of(network, channels))
 
@@ -136,35 +136,35 @@ def test_monais_networks(architecture: str, make: Callable[[], nn.Module], prefi
 def test_what_monais_weights_do_not_tell_can_be_given() -> None:
     network = unet(strides=(2, 1), act="elu").eval()
     checkpoint = checkpoint_of(network)
-    assert recognise(checkpoint).assumed == {
+    assert recognize(checkpoint).assumed == {
         "strides": "(2, 2)",
         "adn_ordering": "NDA",
         "act": "RELU",
         "norm": "INSTANCE",
     }
-    blueprint = recognise(checkpoint, options={"strides": [2, 1], "act": "elu"})
+    blueprint = recognize(checkpoint, options={"strides": [2, 1], "act": "elu"})
     assert torch.equal(output_of(build(blueprint, checkpoint), 1), output_of(network, 1))
 
 
 def test_volumes_are_refused() -> None:
     nets = pytest.importorskip("monai.networks.nets.unet")
     with pytest.raises(SegcamError, match=r"MONAI's UNet for volumes \(3-D\)"):
-        recognise(checkpoint_of(nets.UNet(3, 1, 2, (4, 8), (2,))))
+        recognize(checkpoint_of(nets.UNet(3, 1, 2, (4, 8), (2,))))
 
 
 def test_a_missing_library_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     network = unet(strides=(2, 2))
     monkeypatch.setattr(optional, "find_spec", lambda _name: None)
     with pytest.raises(SegcamError, match=r"is MONAI's UNet, which needs the package monai\. .*pip install monai"):
-        recognise(checkpoint_of(network))
+        recognize(checkpoint_of(network))
 
 
 def test_another_architecture_than_the_weights_is_refused() -> None:
     with pytest.raises(SegcamError, match=r"the weights are those of MONAI UNet\."):
-        recognise(checkpoint_of(unet(strides=(2, 2))), architecture="FPN")
+        recognize(checkpoint_of(unet(strides=(2, 2))), architecture="FPN")
 
 
 def test_names_that_only_begin_alike_are_not_taken_for_a_librarys() -> None:
     for name in ("0.conv.weight", "convInit.conv.weight", "skip_layers.downsample.x", "conv1.weight", "backbone.a"):
-        with pytest.raises(SegcamError, match="architecture cannot be recognised"):
-            recognise(Checkpoint(Path("other.pth"), {name: torch.zeros(1, 1, 1, 1)}, "", {}))
+        with pytest.raises(SegcamError, match="architecture cannot be recognized"):
+            recognize(Checkpoint(Path("other.pth"), {name: torch.zeros(1, 1, 1, 1)}, "", {}))

@@ -16,7 +16,7 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint, read_checkpoint
 from napari_segcam.network.families import encoders
 from napari_segcam.network.families.blueprint import Blueprint
-from napari_segcam.network.families.recognition import build, recognise
+from napari_segcam.network.families.recognition import build, recognize
 
 
 def _network(architecture: str, encoder: str, **options: Any) -> torch.nn.Module:
@@ -83,7 +83,7 @@ NETWORKS: list[tuple[str, str, dict[str, Any]]] = [
 def test_round_trip(architecture, encoder, options):
     network = _network(architecture, encoder, **options)
     checkpoint = _checkpoint(network)
-    blueprint = recognise(checkpoint)
+    blueprint = recognize(checkpoint)
     assert (blueprint.architecture, blueprint.encoder) == (architecture, encoder)
     assert blueprint.in_channels == options.get("in_channels", 3)
     assert blueprint.classes == options.get("classes", 1)
@@ -110,7 +110,7 @@ def test_round_trip_through_files(container, tmp_path):
     else:
         network.save_pretrained(path)
     checkpoint = read_checkpoint(path)
-    rebuilt = build(recognise(checkpoint), checkpoint)
+    rebuilt = build(recognize(checkpoint), checkpoint)
     if container != "folder":  # the interpolation leaves no trace in the weights; only SMP's folder tells it
         for block in rebuilt.decoder.blocks.values():
             assert block.interpolation_mode == "nearest"
@@ -122,7 +122,7 @@ def test_the_network_is_ready_to_be_explained():
     network = _network("Unet", "resnet18", activation="sigmoid").half()
     settings = {"_model_class": "Unet", "encoder_name": "resnet18", "activation": "sigmoid"}
     checkpoint = _checkpoint(network, **settings)
-    rebuilt = build(recognise(checkpoint), checkpoint)
+    rebuilt = build(recognize(checkpoint), checkpoint)
     assert not rebuilt.training
     assert not any(parameter.requires_grad for parameter in rebuilt.parameters())
     assert {parameter.dtype for parameter in rebuilt.parameters()} == {torch.float32}
@@ -133,10 +133,10 @@ def test_the_network_is_ready_to_be_explained():
 def test_recognition_builds_few_encoders_and_none_twice():
     checkpoint = _checkpoint(_network("UnetPlusPlus", "efficientnet-b5"))
     encoders.built_encoder.cache_clear()
-    assert recognise(checkpoint).encoder == "efficientnet-b5"
+    assert recognize(checkpoint).encoder == "efficientnet-b5"
     built = encoders.built_encoder.cache_info().misses
     assert built <= 3
-    recognise(checkpoint)
+    recognize(checkpoint)
     assert encoders.built_encoder.cache_info().misses == built
 
 
@@ -149,7 +149,7 @@ def test_names_that_smp_used_formerly():
             name = name.replace(new, old)
         weights[name] = tensor
     checkpoint = Checkpoint(Path("old.pth"), weights, "", {})
-    blueprint = recognise(checkpoint)
+    blueprint = recognize(checkpoint)
     assert blueprint.architecture == "DeepLabV3"
     assert torch.equal(_output(build(blueprint, checkpoint)), _output(network))
 
@@ -158,15 +158,15 @@ def test_batch_counters_may_be_absent():
     network = _network("Unet", "resnet18")
     weights = {name: t for name, t in network.state_dict().items() if not name.endswith("num_batches_tracked")}
     checkpoint = Checkpoint(Path("converted.pth"), weights, "", {})
-    assert torch.equal(_output(build(recognise(checkpoint), checkpoint)), _output(network))
+    assert torch.equal(_output(build(recognize(checkpoint), checkpoint)), _output(network))
 
 
 def test_what_leaves_no_trace_is_called_assumed_unless_smp_wrote_it_down():
     network = _network("DeepLabV3Plus", "resnet18", decoder_atrous_rates=(6, 12, 18), decoder_channels=32)
-    assumed = recognise(_checkpoint(network)).assumed
+    assumed = recognize(_checkpoint(network)).assumed
     assert assumed == {"encoder_output_stride": "16", "decoder_atrous_rates": "(12, 24, 36)"}
     settings = json.loads(json.dumps(network.config)) | {"_model_class": "DeepLabV3Plus"}
-    blueprint = recognise(_checkpoint(network, **settings))
+    blueprint = recognize(_checkpoint(network, **settings))
     assert blueprint.assumed == {}
     assert tuple(blueprint.options["decoder_atrous_rates"]) == (6, 12, 18)
 
@@ -174,18 +174,18 @@ def test_what_leaves_no_trace_is_called_assumed_unless_smp_wrote_it_down():
 def test_what_is_assumed_can_be_given_and_nothing_else():
     network = _network("DeepLabV3Plus", "resnet18", decoder_atrous_rates=(6, 12, 18), decoder_channels=32)
     checkpoint = _checkpoint(network)
-    blueprint = recognise(checkpoint, options={"decoder_atrous_rates": [6, 12, 18]})
+    blueprint = recognize(checkpoint, options={"decoder_atrous_rates": [6, 12, 18]})
     assert set(blueprint.assumed) == {"encoder_output_stride"}
     assert torch.equal(_output(build(blueprint, checkpoint)), _output(network))
     with pytest.raises(SegcamError, match=r"option 'decoder_channels'.*encoder_output_stride, decoder_atrous_rates"):
-        recognise(checkpoint, options={"decoder_channels": 64})
+        recognize(checkpoint, options={"decoder_channels": 64})
     with pytest.raises(SegcamError, match="cannot be built"):
-        build(recognise(checkpoint, options={"encoder_output_stride": "many"}), checkpoint)
+        build(recognize(checkpoint, options={"encoder_output_stride": "many"}), checkpoint)
 
 
 def test_metadata_that_is_not_smps_is_no_authority():
     settings = {"architecture": "MyNet", "encoder": "resnet-fifty", "upsampling": "4", "_model_class": "Linknet"}
-    blueprint = recognise(_checkpoint(_network("Unet", "resnet18"), **settings))
+    blueprint = recognize(_checkpoint(_network("Unet", "resnet18"), **settings))
     assert (blueprint.architecture, blueprint.encoder) == ("Unet", "resnet18")
     assert "upsampling" not in blueprint.options
 
@@ -199,7 +199,7 @@ def test_timm_encoders_when_they_are_named(told, architecture, encoder):
     checkpoint = _checkpoint(network, **({"encoder_name": encoder} if told == "settings" else {}))
     if told == "training arguments":
         checkpoint.beside["hyper_parameters"] = {"lr": 0.1, "encoder_name": encoder}
-    blueprint = recognise(checkpoint, encoder=encoder if told == "user" else None)
+    blueprint = recognize(checkpoint, encoder=encoder if told == "user" else None)
     assert (blueprint.encoder, blueprint.in_channels) == (encoder, 1)
     assert "encoder" not in blueprint.assumed
     assert torch.equal(_output(build(blueprint, checkpoint), 1), _output(network, 1))
@@ -217,14 +217,14 @@ def test_timm_encoders_when_they_are_named(told, architecture, encoder):
 def test_timm_encoders_are_told_by_the_weights_alone(architecture, encoder, options):
     network = _network(architecture, encoder, **options)
     checkpoint = _checkpoint(network)
-    blueprint = recognise(checkpoint)
+    blueprint = recognize(checkpoint)
     assert blueprint.encoder == encoder
     in_channels = options.get("in_channels", 3)
     assert torch.equal(_output(build(blueprint, checkpoint), in_channels), _output(network, in_channels))
 
 
 def test_encoders_whose_weights_have_the_same_shapes_are_all_named():
-    blueprint = recognise(_checkpoint(_network("Unet", "tu-resnetblur18")))
+    blueprint = recognize(_checkpoint(_network("Unet", "tu-resnetblur18")))
     assert blueprint.encoder == "tu-resnet18"
     assert "tu-resnetblur18" in blueprint.assumed["encoder"]
 
@@ -233,7 +233,7 @@ def test_dpt():
     encoder = "tu-vit_tiny_patch16_224"
     network = _network("DPT", encoder, decoder_intermediate_channels=(16, 16, 16, 16), decoder_fusion_channels=16)
     checkpoint = _checkpoint(network)
-    blueprint = recognise(checkpoint)
+    blueprint = recognize(checkpoint)
     assert (blueprint.architecture, blueprint.encoder) == ("DPT", encoder)
     assert torch.equal(_output(build(blueprint, checkpoint), side=224), _output(network, side=224))
 
@@ -242,7 +242,7 @@ def test_former_timm_encoders_of_smp():
     network = _network("Unet", "tu-regnetx_002")
     weights = {name.replace("encoder.model.", "encoder."): tensor for name, tensor in network.state_dict().items()}
     checkpoint = Checkpoint(Path("old.pth"), weights, "", {})
-    blueprint = recognise(checkpoint, encoder="timm-regnetx_002")
+    blueprint = recognize(checkpoint, encoder="timm-regnetx_002")
     assert torch.equal(_output(build(blueprint, checkpoint)), _output(network))
 
 
@@ -253,7 +253,7 @@ def unet() -> Checkpoint:
 
 @pytest.mark.parametrize("spelling", ["Unet", "unet", "UNet", "u-net"])
 def test_the_users_spelling_of_an_architecture(spelling, unet):
-    assert recognise(unet, architecture=spelling, encoder="resnet18").architecture == "Unet"
+    assert recognize(unet, architecture=spelling, encoder="resnet18").architecture == "Unet"
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_the_users_spelling_of_an_architecture(spelling, unet):
 )
 def test_what_the_user_gives_must_fit(given, reason, unet):
     with pytest.raises(SegcamError, match=reason):
-        recognise(unet, **given)
+        recognize(unet, **given)
 
 
 def _without(checkpoint: Checkpoint, *names: str, **added: torch.Tensor) -> Checkpoint:
@@ -279,14 +279,14 @@ def _without(checkpoint: Checkpoint, *names: str, **added: torch.Tensor) -> Chec
 
 
 def test_what_cannot_be_recognised_is_asked_for(unet):
-    with pytest.raises(SegcamError, match=r"architecture cannot be recognised; .*--architecture.*UnetPlusPlus"):
-        recognise(Checkpoint(Path("other.pth"), {"conv.weight": torch.zeros(1)}, "", {}))
+    with pytest.raises(SegcamError, match=r"architecture cannot be recognized; .*--architecture.*UnetPlusPlus"):
+        recognize(Checkpoint(Path("other.pth"), {"conv.weight": torch.zeros(1)}, "", {}))
     with pytest.raises(SegcamError, match="segmentation head are missing"):
-        recognise(_without(unet, "segmentation_head."))
+        recognize(_without(unet, "segmentation_head."))
     with pytest.raises(SegcamError, match=r"closest is resnet18 .1 of its 100 tensors are missing.*--encoder"):
-        recognise(_without(unet, "encoder.layer1.0.conv1.weight"))
+        recognize(_without(unet, "encoder.layer1.0.conv1.weight"))
     with pytest.raises(SegcamError, match="the encoder of this Unet is none that is known"):
-        recognise(_without(unet, "encoder."))
+        recognize(_without(unet, "encoder."))
 
 
 def test_a_partial_match_is_refused_with_the_counts(unet):
@@ -296,7 +296,7 @@ def test_a_partial_match_is_refused_with_the_counts(unet):
         **{"decoder.extra": torch.zeros(1), "decoder.blocks.2.conv2.0.weight": torch.zeros(64, 64, 1, 1)},
     )
     with pytest.raises(SegcamError) as refusal:
-        build(recognise(partial), partial)
+        build(recognize(partial), partial)
     message = str(refusal.value)
     assert "4 missing (decoder.blocks.3.conv2.1." in message
     assert "1 unexpected (decoder.extra)" in message
@@ -307,7 +307,7 @@ def test_quantised_weights_are_refused(unet):
     name = "encoder.bn1.running_mean"
     spoilt = _without(unet, name, **{name: unet.weights[name].to(torch.int8)})
     with pytest.raises(SegcamError, match=f"not floating-point numbers .{name}"):
-        build(recognise(spoilt), spoilt)
+        build(recognize(spoilt), spoilt)
 
 
 def test_what_smp_cannot_build_is_said(unet):
@@ -322,4 +322,4 @@ def test_what_smp_cannot_build_is_said(unet):
 def test_senseless_shapes_are_refused(name, shape, unet):
     spoilt = _without(unet, name, **{name: torch.zeros(1).expand(shape)})
     with pytest.raises(SegcamError):
-        build(recognise(spoilt), spoilt)
+        build(recognize(spoilt), spoilt)

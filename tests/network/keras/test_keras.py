@@ -160,7 +160,7 @@ def test_network_within_a_network(tmp_path: Path) -> None:
 
 
 def test_a_copy_has_weights_of_its_own(tmp_path: Path) -> None:
-    """Else randomising the weights of a copy, as sanity checks do, would change the network itself."""
+    """Else randomizing the weights of a copy, as sanity checks do, would change the network itself."""
     network = load_network(saved(small_network(1, "sigmoid"), tmp_path / "network.keras"), device="cpu")
     other = copy.deepcopy(network.module)
     for weight in other.parameters():
@@ -206,14 +206,14 @@ def test_one_of_several_outputs_is_chosen_and_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("begin", "normalisation"),
+    ("begin", "normalization"),
     [(None, "unit"), (L.Rescaling(1 / 255), "none"), (L.Normalization(mean=[1.0, 2, 3], variance=[4.0, 5, 6]), "none")],
 )
-def test_size_and_normalisation_that_the_network_tells(tmp_path: Path, begin: Any, normalisation: str) -> None:
+def test_size_and_normalisation_that_the_network_tells(tmp_path: Path, begin: Any, normalization: str) -> None:
     path = saved(small_network(1, "sigmoid", side=24, begin=begin), tmp_path / "network.keras")
     network = load_network(path, device="cpu")
     assert (network.card.size.rule, network.card.size.height, network.card.size.width) == ("resize", 24, 24)
-    assert network.assumed["normalisation"] == network.card.normalisation == normalisation
+    assert network.assumed["normalization"] == network.card.normalization == normalization
 
 
 def test_channels_first(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def image() -> torch.Tensor:
 
 
 def read(module: nn.Module, **card: Any) -> Network:
-    return Network.from_module(module, ModelCard(normalisation="unit", **card), device="cpu")
+    return Network.from_module(module, ModelCard(normalization="unit", **card), device="cpu")
 
 
 GIVES: dict[str, tuple[Callable[[Maps], Any], str]] = {  # what is returned, and the name of the fine map in it

@@ -65,7 +65,7 @@ def image() -> torch.Tensor:
 
 
 def read(module: nn.Module, **card: Any) -> Network:
-    return Network.from_module(module, ModelCard(normalisation="unit", **card), device="cpu", rewrite=False)
+    return Network.from_module(module, ModelCard(normalization="unit", **card), device="cpu", rewrite=False)
 
 
 def smooth(z: torch.Tensor) -> torch.Tensor:
@@ -331,7 +331,7 @@ def test_a_mask_that_is_cut_already_is_kept() -> None:
 def test_torchscript_with_a_resized_sigmoid(tmp_path: Path) -> None:
     module = Small(lambda z: smooth(z.sigmoid())).eval()
     torch.jit.trace(module, torch.rand(1, 3, 64, 64)).save(str(tmp_path / "a.pt"))
-    network = sc.load_network(tmp_path / "a.pt", card=ModelCard(normalisation="unit"), device="cpu")
+    network = sc.load_network(tmp_path / "a.pt", card=ModelCard(normalization="unit"), device="cpu")
     frame = (image()[0, 0].numpy() * 255).astype(np.uint8)
     result = sc.Explainer(network, stages=[])(frame, None, (0, 255))
     x = torch.from_numpy(frame / 255.0).float().expand(1, 3, -1, -1)

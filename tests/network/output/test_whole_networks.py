@@ -29,7 +29,7 @@ class Several(nn.Module):
 
 
 def load(path: Path, **card: Any) -> sc.Network:
-    return sc.load_network(path, device="cpu", card=ModelCard(normalisation="unit", **card))
+    return sc.load_network(path, device="cpu", card=ModelCard(normalization="unit", **card))
 
 
 def test_exported_programs_keep_the_names(tmp_path: Path) -> None:

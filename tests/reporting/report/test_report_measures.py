@@ -8,16 +8,16 @@ import pytest
 from made_run import row
 
 from napari_segcam.reporting.report.attention import reference_place
+from napari_segcam.reporting.report.finished_run import ReportedImage
 from napari_segcam.reporting.report.measures import Distribution, Measure, Place, cases_of, places_of
 from napari_segcam.reporting.report.outliers import modified_z_scores, outliers_of
-from napari_segcam.reporting.report.run import ImageResult
 from napari_segcam.reporting.report.text import drawable, number, plain, printable
 
 PLACE = Place("fibroid", "gradcam", "encoder_5")
 
 
-def image(*rows: dict[str, object], name: str = "a.png") -> ImageResult:
-    return ImageResult(name, "t.png", len(rows), rows, None)
+def image(*rows: dict[str, object], name: str = "a.png") -> ReportedImage:
+    return ReportedImage(name, "t.png", len(rows), rows, None)
 
 
 def test_a_cine_counts_as_the_median_of_the_frames_that_have_a_value() -> None:

@@ -15,8 +15,8 @@ from made_run import HOSTILE, WriteRun, run_writer
 from napari_segcam.errors import SegcamError
 from napari_segcam.reporting.report.content import Choices, document_of
 from napari_segcam.reporting.report.document import RESEARCH_ONLY, Document, ImagePage, Table
+from napari_segcam.reporting.report.finished_run import FinishedRun, read_run
 from napari_segcam.reporting.report.front import repeat_command
-from napari_segcam.reporting.report.run import Run, read_run
 from napari_segcam.reporting.report.sheets import Sheets
 from napari_segcam.reporting.report.text import printable
 from napari_segcam.reporting.report.writing import write_report
@@ -235,7 +235,7 @@ def test_a_missing_package_is_asked_for_before_anything_is_written(
     ],
 )
 def test_the_command_says_what_was_given_of_the_model(given: dict[str, str | None], said: str) -> None:
-    command = repeat_command(Run({"given": given, "model": {"checkpoint": "other"}}, (), (), 0))
+    command = repeat_command(FinishedRun({"given": given, "model": {"checkpoint": "other"}}, (), (), 0))
     assert said in command
     assert ("--model" in command) == bool(given["model"])
     assert "other" not in command
@@ -246,11 +246,11 @@ def test_the_command_says_what_was_given_of_the_model(given: dict[str, str | Non
     ("overlap", "flags"), [(True, {"--classes-overlap"}), (False, {"--classes-exclusive"}), (None, set())]
 )
 def test_the_command_says_whether_classes_overlap(overlap: bool | None, flags: set[str]) -> None:
-    command = repeat_command(Run({"given": {"model": "best.pth", "classes_overlap": overlap}}, (), (), 0))
+    command = repeat_command(FinishedRun({"given": {"model": "best.pth", "classes_overlap": overlap}}, (), (), 0))
     assert {part for part in command.split() if part.startswith("--classes-")} == flags
 
 
-def test_the_command_names_no_colour_table_by_its_content() -> None:
-    data = {"source": "scans", "truth": "masks", "truth_colours": {"cyst": [1, 2, 3]}}
-    command = repeat_command(Run({"data": data}, (), (), 0))
-    assert "--truth masks --truth-colours COLOURS.csv" in command
+def test_the_command_names_no_color_table_by_its_content() -> None:
+    data = {"source": "scans", "truth": "masks", "truth_colors": {"cyst": [1, 2, 3]}}
+    command = repeat_command(FinishedRun({"data": data}, (), (), 0))
+    assert "--truth masks --truth-colors COLORS.csv" in command

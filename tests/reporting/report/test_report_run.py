@@ -9,7 +9,7 @@ import pytest
 from made_run import WriteRun, write_record
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.reporting.report.run import read_run
+from napari_segcam.reporting.report.finished_run import read_run
 
 
 def test_images_come_in_natural_order(write_run: WriteRun) -> None:

@@ -16,7 +16,7 @@ from qtpy.QtGui import QWheelEvent
 from napari_segcam.viewer.comparison.cell_content import MOST_CELLS, compared
 from napari_segcam.viewer.comparison.stage_grid import StageGrid
 from napari_segcam.viewer.comparison.stage_mosaic import StageMosaic
-from napari_segcam.viewer.drawing.cell_pixels import Window, coloured, window
+from napari_segcam.viewer.drawing.cell_pixels import Window, colored, window
 from napari_segcam.viewer.frames.sparse_mask import SparseMask
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.sessions import session_of
@@ -109,10 +109,10 @@ def test_a_map_is_sampled_where_it_lies_on_the_frame() -> None:
     np.testing.assert_allclose(on_map, seen.sample(ramp), atol=1e-4)
 
 
-def test_colours_span_the_limits_and_nothing_is_transparent() -> None:
-    colours = coloured(np.array([[-1.0, 0, 2, 9, np.nan]]), (0, 2), RED_TO_BLUE)
+def test_colors_span_the_limits_and_nothing_is_transparent() -> None:
+    colors = colored(np.array([[-1.0, 0, 2, 9, np.nan]]), (0, 2), RED_TO_BLUE)
     np.testing.assert_array_equal(
-        colours[0], [[255, 0, 0, 255], [255, 0, 0, 255], [0, 0, 255, 255], [0, 0, 255, 255], [0, 0, 0, 0]]
+        colors[0], [[255, 0, 0, 255], [255, 0, 0, 255], [0, 0, 255, 255], [0, 0, 255, 255], [0, 0, 0, 0]]
     )
 
 
@@ -169,7 +169,7 @@ def test_each_stage_has_its_cell_with_the_heat_of_its_layer(grid: StageGrid, cin
         row, column = 1, 1  # the middle of a pixel of the map, as a place of the frame and of the cell
         stride = 96 / layer.data.shape[1]
         at = [int(np.abs(places - ((row + 0.5) * stride - 0.5)).argmin()) for places in (seen.rows, seen.columns)]
-        wanted = coloured(np.array([[layer.data[1, row, column]]]), layers.heat.limits(cell.stage), layer.colormap)
+        wanted = colored(np.array([[layer.data[1, row, column]]]), layers.heat.limits(cell.stage), layer.colormap)
         assert cell.heat is not None
         np.testing.assert_allclose(cell.heat.pixels[tuple(at)].astype(int), wanted[0, 0].astype(int), atol=24)
 
@@ -224,12 +224,12 @@ def test_all_cells_are_zoomed_about_the_pointer_and_dragged_together(grid: Stage
     step = np.diff(whole.rows)[0]
     assert closer.rows[inside.y()] == pytest.approx(whole.rows[inside.y()], abs=step)
     assert closer.columns[inside.x()] == pytest.approx(whole.columns[inside.x()], abs=step)
-    before = mosaic.centre
+    before = mosaic.center
     qtbot.mousePress(mosaic, Qt.MouseButton.LeftButton, pos=pointer)
     qtbot.mouseMove(mosaic, pos=pointer + QPoint(10, 0))
-    qtbot.waitUntil(lambda: mosaic.centre != before)
+    qtbot.waitUntil(lambda: mosaic.center != before)
     qtbot.mouseRelease(mosaic, Qt.MouseButton.LeftButton, pos=pointer + QPoint(10, 0))
-    assert mosaic.centre[1] < before[1]
+    assert mosaic.center[1] < before[1]
     wheel(mosaic, pointer, -6000)
     assert mosaic.zoom == 1
     np.testing.assert_allclose(mosaic.seen().rows, whole.rows)

@@ -10,7 +10,7 @@ from napari_segcam.network.network import Network
 from napari_segcam.viewer.frames import frame_jobs as computation_module
 from napari_segcam.viewer.frames.frame_jobs import Computation, Given, Started
 from napari_segcam.viewer.frames.frame_results import FrameResult
-from napari_segcam.viewer.frames.plan import Plan, Request, Source
+from napari_segcam.viewer.frames.plan import LayerSource, Plan, Request
 from napari_segcam.viewer.frames.schedule import Schedule
 
 
@@ -20,7 +20,7 @@ class Ran:
     def __init__(self, network: Network, frames: np.ndarray) -> None:
         self.schedule = Schedule(len(frames))
         self.given: list[Given] = []
-        plan = Plan(network, Source.of(Image(frames)), Request(stages=("encoder_5",)), 0.5, 1, lambda _frame: None)
+        plan = Plan(network, LayerSource.of(Image(frames)), Request(stages=("encoder_5",)), 0.5, 1, lambda _frame: None)
         self.computation = Computation(self.schedule, lambda plan, _frame: plan.stages, self.given.append, self._on_end)
         self.computation.plan = plan
         self.schedule.start("all", range(len(frames)))

@@ -19,8 +19,8 @@ from napari_segcam.explanation.targets.region_words import parse_region
 from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.imaging.scan.region import parse_crop
 from napari_segcam.network.network import Network
-from napari_segcam.viewer.frames.plan import CORRECTED, Plan, Request, Source
-from napari_segcam.viewer.jobs.folder_job import FolderRun, in_words, wishes_of
+from napari_segcam.viewer.frames.plan import CORRECTED, LayerSource, Plan, Request
+from napari_segcam.viewer.jobs.folder_job import FolderRun, in_words, options_of
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.export_widget import ExportWidget
@@ -30,36 +30,36 @@ FRAME = np.zeros((40, 50), np.uint8)
 
 def plan_of(network: Network, region: Any = "mask", crop: Any = None, *, drawn: bool = False, **asked: Any) -> Plan:
     request = Request(stages=("encoder_5",), region=region) if not asked else Request(region=region, **asked)
-    source = Source.of(Image(FRAME), crop, is_crop_drawn=drawn)
+    source = LayerSource.of(Image(FRAME), crop, is_crop_drawn=drawn)
     return Plan(network, source, request, 0.5, 1, lambda _frame: None)
 
 
 @pytest.mark.parametrize("region", ["mask", "image", Component(), Component((7, 9)), Boundary(), Boundary(5)])
 def test_a_region_that_any_image_has_is_run_as_it_was_asked_for(network: Network, region: Any) -> None:
-    assert parse_region(wishes_of(plan_of(network, region), 0.5).region) == region
+    assert parse_region(options_of(plan_of(network, region), 0.5).region) == region
 
 
 @pytest.mark.parametrize("region", [CORRECTED, Labels(FRAME, name="my drawing")])
 def test_a_region_of_this_image_alone_is_refused(network: Network, region: Any) -> None:
     with pytest.raises(SegcamError, match="to this image"):
-        wishes_of(plan_of(network, region), 0.5)
+        options_of(plan_of(network, region), 0.5)
 
 
 def test_a_mask_alone_is_refused_and_not_explained(network: Network) -> None:
     with pytest.raises(SegcamError, match="the mask alone"):
-        wishes_of(plan_of(network, method="gradcam"), 0.5)
+        options_of(plan_of(network, method="gradcam"), 0.5)
 
 
 def test_a_crop_stays_what_it_was(network: Network) -> None:
     crop = slice(3, 20), slice(10, 45)
     cine = ArrayCine(FRAME[None])
-    assert parse_crop(wishes_of(plan_of(network, crop=crop, drawn=True), 0.5).crop, cine) == crop
-    assert wishes_of(plan_of(network, crop=crop), 0.5).crop == "auto"
-    assert wishes_of(plan_of(network), 0.5).crop == "none"
+    assert parse_crop(options_of(plan_of(network, crop=crop, drawn=True), 0.5).crop, cine) == crop
+    assert options_of(plan_of(network, crop=crop), 0.5).crop == "auto"
+    assert options_of(plan_of(network), 0.5).crop == "none"
 
 
 def test_what_is_run_is_told_in_words(network: Network) -> None:
-    words = in_words(wishes_of(plan_of(network, Boundary(), (slice(3, 20), slice(10, 45)), drawn=True), 0.25), network)
+    words = in_words(options_of(plan_of(network, Boundary(), (slice(3, 20), slice(10, 45)), drawn=True), 0.25), network)
     for part in ("Grad-CAM", "encoder_5", "the rim of the mask", "above 0.25", "10,3,45,20"):
         assert part in words
 

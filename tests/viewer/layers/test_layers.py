@@ -97,9 +97,9 @@ def test_maps_and_mask_lie_on_the_frame(
     layers = shown(viewer, network, image, 0)
     assert layers.mask is not None
     for layer, stride in ((layers.mask, 1), (layers.heatmaps["encoder_3"], 8), (layers.heatmaps["encoder_5"], 32)):
-        # The map's pixel (i, j) covers stride × stride frame pixels: their common centre must be its own.
-        centre = np.array([2, 1 * stride + (stride - 1) / 2, 1 * stride + (stride - 1) / 2])
-        np.testing.assert_allclose(layer.data_to_world((2, 1, 1)), image.data_to_world(centre), atol=1e-9)
+        # The map's pixel (i, j) covers stride × stride frame pixels: their common center must be its own.
+        center = np.array([2, 1 * stride + (stride - 1) / 2, 1 * stride + (stride - 1) / 2])
+        np.testing.assert_allclose(layer.data_to_world((2, 1, 1)), image.data_to_world(center), atol=1e-9)
         assert layer.units == image.units
         assert layer.axis_labels == image.axis_labels
 
@@ -176,8 +176,8 @@ def test_layers_follow_an_image_that_is_moved(viewer: ViewerModel, network: Netw
     image.scale, image.translate, image.rotate = (1, 0.3, 0.2), (0, 7, -4), 20.0
     assert layers.mask is not None
     np.testing.assert_allclose(layers.mask.data_to_world((2, 3, 4)), image.data_to_world((2, 3, 4)), atol=1e-9)
-    centre = image.data_to_world((2, 1 * 32 + 15.5, 1 * 32 + 15.5))
-    np.testing.assert_allclose(layers.heatmaps["encoder_5"].data_to_world((2, 1, 1)), centre, atol=1e-9)
+    center = image.data_to_world((2, 1 * 32 + 15.5, 1 * 32 + 15.5))
+    np.testing.assert_allclose(layers.heatmaps["encoder_5"].data_to_world((2, 1, 1)), center, atol=1e-9)
 
 
 def test_layers_that_the_user_deleted_come_back_with_the_next_run(

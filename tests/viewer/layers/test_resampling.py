@@ -54,7 +54,7 @@ def test_labels_without_time_lie_on_every_frame(painted: np.ndarray) -> None:
     must_agree(viewer, image, viewer.add_labels(painted[0], translate=(3, 2)))
 
 
-def test_labels_of_a_colour_still_and_at_several_scales(painted: np.ndarray) -> None:
+def test_labels_of_a_color_still_and_at_several_scales(painted: np.ndarray) -> None:
     viewer = ViewerModel()
     image = viewer.add_image(np.zeros((50, 40, 3), np.uint8), scale=(0.5, 0.5), rgb=True)
     must_agree(viewer, image, viewer.add_labels(painted[0], scale=(0.4, 0.6)))

@@ -49,7 +49,7 @@ def tiny_network(seed: int) -> Network:
     module = nn.Sequential(nn.Conv2d(1, 6, 3, 2, 1), nn.ReLU(), nn.Conv2d(6, 4, 3, 1, 1), nn.ReLU())
     module.add_module("up", nn.Upsample(scale_factor=2))
     module.add_module("head", nn.Conv2d(4, 1, 1))
-    return Network.from_module(module, ModelCard(input_channels=1, normalisation="unit"), device="cpu")
+    return Network.from_module(module, ModelCard(input_channels=1, normalization="unit"), device="cpu")
 
 
 class Reviewer:

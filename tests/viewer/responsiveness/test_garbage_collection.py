@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QObject
 
 from napari_segcam.viewer.responsiveness import garbage_collection as garbage
-from napari_segcam.viewer.responsiveness.garbage_collection import Tidying, made_to_stay
+from napari_segcam.viewer.responsiveness.garbage_collection import Tidying, without_gc_pause
 
 
 class Knot:
@@ -21,14 +21,14 @@ class Knot:
 
 
 def test_what_is_made_to_stay_is_not_young() -> None:
-    with made_to_stay():
+    with without_gc_pause():
         made = Knot()
     assert not any(thing is made for thing in gc.get_objects(generation=0))
     assert gc.get_freeze_count() == 0
 
 
 def test_it_is_collected_all_the_same() -> None:
-    with made_to_stay():
+    with without_gc_pause():
         gone = weakref.ref(Knot())
     assert gone() is not None
     gc.collect()
@@ -36,12 +36,12 @@ def test_it_is_collected_all_the_same() -> None:
 
 
 def test_the_collector_is_left_as_it_was() -> None:
-    with made_to_stay():
+    with without_gc_pause():
         assert not gc.isenabled()
     assert gc.isenabled()
     gc.disable()
     try:
-        with made_to_stay():
+        with without_gc_pause():
             pass
         assert not gc.isenabled()
     finally:
@@ -61,7 +61,7 @@ def test_after_many_steps_all_is_collected_once_the_user_rests(
 ) -> None:
     monkeypatch.setattr(garbage, "_MANY_STEPS", 5)
     monkeypatch.setattr(garbage, "_RESTING_MS", 20)
-    with made_to_stay():
+    with without_gc_pause():
         gone = weakref.ref(Knot())
     parent = QObject()
     tidying = Tidying(parent)

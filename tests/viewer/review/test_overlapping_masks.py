@@ -27,7 +27,7 @@ from napari_segcam.viewer.workspace import PLUGIN
 
 Finish = Callable[[ReviewSession], None]
 STAGES = ("body",)
-COLOURS = ("#ff0000", "#00ff00")
+COLORS = ("#ff0000", "#00ff00")
 LEVELS = {"organ": 0.301, "core": 0.601}
 
 
@@ -49,9 +49,9 @@ class Nested(nn.Module):
 def nested() -> Network:
     card = ModelCard(
         input_channels=1,
-        normalisation="unit",
+        normalization="unit",
         class_names=("organ", "core"),
-        class_colours=COLOURS,
+        class_colors=COLORS,
         classes_overlap=True,
     )
     return Network.from_module(Nested(), card, "cpu")
@@ -88,10 +88,10 @@ def paint(labels: Labels, frame: int) -> None:
 
 
 def test_each_class_is_a_layer_of_its_own(reviewed: ReviewSession, frames: np.ndarray) -> None:
-    for name, colour in (("organ", [1, 0, 0]), ("core", [0, 1, 0])):
+    for name, color in (("organ", [1, 0, 0]), ("core", [0, 1, 0])):
         labels = layer(reviewed, f"sweep {name}")
         np.testing.assert_array_equal(labels.data, where(frames, name))
-        assert labels.get_color(1)[:3] == pytest.approx(colour)
+        assert labels.get_color(1)[:3] == pytest.approx(color)
     assert "sweep mask" not in reviewed.viewer.layers
 
 
@@ -163,10 +163,10 @@ def test_another_kind_of_network_has_other_layers(
     assert review_of(reviewed).record.curves[CineRecord.CORRECTED_AREA][1] == np.count_nonzero(corrected[1])
 
 
-def test_all_are_filled_and_coloured_together(reviewed: ReviewSession) -> None:
+def test_all_are_filled_and_colored_together(reviewed: ReviewSession) -> None:
     toggle_outline(reviewed)
     assert [layer(reviewed, f"sweep {name}").contour for name in LEVELS] == [0, 0]
-    reviewed.set_class_colours(("#0000ff", "#00ffff"))
+    reviewed.set_class_colors(("#0000ff", "#00ffff"))
     assert layer(reviewed, "sweep organ").get_color(1)[:3] == pytest.approx([0, 0, 1])
     assert layer(reviewed, "sweep core").get_color(1)[:3] == pytest.approx([0, 1, 1])
 
@@ -216,7 +216,7 @@ def test_a_classifier_gives_no_mask_whatever_its_classes(
     overlap: bool,
     index: int | None,
 ) -> None:
-    card = ModelCard(input_channels=1, normalisation="unit", classes_overlap=overlap)
+    card = ModelCard(input_channels=1, normalization="unit", classes_overlap=overlap)
     module = Findings()
     session.viewer.add_image(frames, name="sweep")
     session.viewer.dims.set_current_step(0, 1)

@@ -18,13 +18,13 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from napari_segcam.viewer.frames.cine_record import CineRecord, State
 from napari_segcam.viewer.review.finding_stepper import next_finding, runs, step_finding
 from napari_segcam.viewer.review.session import ReviewSession
-from napari_segcam.viewer.strip.frame_marks import STYLES, Look, legend, looks, row_of_columns
+from napari_segcam.viewer.strip.frame_marks import STYLES, FrameMark, legend, looks, row_of_columns
 from napari_segcam.viewer.strip.strip_widget import StripWidget, heights_of
 from napari_segcam.viewer.workspace import PLUGIN
 
 FRAMES = 20
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
-COLOUR_VISION = {
+COLOR_VISION = {
     "full": np.eye(3),
     "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
     "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
@@ -71,41 +71,48 @@ def test_every_state_has_a_look_of_its_own(cine: ReviewSession) -> None:
     record.edited |= {4, 18}
     record.set_state(19, State.COMPUTING)
     of_frames = looks(record)
-    wanted = {0: Look.NOTHING, 3: Look.FOUND, 4: Look.EDITED, 8: Look.MISSING, 18: Look.FAILED, 19: Look.COMPUTING}
+    wanted = {
+        0: FrameMark.NOTHING,
+        3: FrameMark.FOUND,
+        4: FrameMark.EDITED,
+        8: FrameMark.MISSING,
+        18: FrameMark.FAILED,
+        19: FrameMark.COMPUTING,
+    }
     assert {frame: of_frames[frame] for frame in wanted} == wanted
 
 
-@pytest.mark.parametrize("vision", COLOUR_VISION)
-def test_states_are_told_apart_with_any_colour_vision(vision: str) -> None:
-    colours = np.array([STYLES[look].colour for look in Look]) / 255
-    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
-    seen = np.clip(linear @ np.transpose(COLOUR_VISION[vision]), 0, 1)
+@pytest.mark.parametrize("vision", COLOR_VISION)
+def test_states_are_told_apart_with_any_color_vision(vision: str) -> None:
+    colors = np.array([STYLES[look].color for look in FrameMark]) / 255
+    linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.transpose(COLOR_VISION[vision]), 0, 1)
     lab = rgb2lab(np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)[None])[0]
-    for one, other in combinations(Look, 2):
+    for one, other in combinations(FrameMark, 2):
         assert deltaE_ciede2000(lab[one], lab[other]) > 15, f"{one.name} and {other.name}"
 
 
 def test_the_row_has_one_column_per_frame() -> None:
-    of_frames = np.array([Look.FOUND, Look.MISSING, Look.FAILED], np.uint8)
+    of_frames = np.array([FrameMark.FOUND, FrameMark.MISSING, FrameMark.FAILED], np.uint8)
     row = row_of_columns(of_frames, 30, 8)
     assert row.shape == (8, 30, 4)
-    for frame, look in enumerate((Look.FOUND, Look.MISSING, Look.FAILED)):
+    for frame, look in enumerate((FrameMark.FOUND, FrameMark.MISSING, FrameMark.FAILED)):
         column = row[:, frame * 10 + 4]
-        assert tuple(column[-1, :3]) == STYLES[look].colour
+        assert tuple(column[-1, :3]) == STYLES[look].color
         assert np.count_nonzero(column[:, 3]) == max(1, round(8 * STYLES[look].height))
-    assert not row[:, 9].any()  # a gap between neighbours
+    assert not row[:, 9].any()  # a gap between neighbors
 
 
 def test_a_failed_frame_among_many_is_not_lost() -> None:
-    of_frames = np.full(850, Look.FOUND, np.uint8)
-    of_frames[333] = Look.FAILED
+    of_frames = np.full(850, FrameMark.FOUND, np.uint8)
+    of_frames[333] = FrameMark.FAILED
     row = row_of_columns(of_frames, 100, 8)
-    failed = np.flatnonzero((row[-1, :, :3] == STYLES[Look.FAILED].colour).all(axis=-1))
+    failed = np.flatnonzero((row[-1, :, :3] == STYLES[FrameMark.FAILED].color).all(axis=-1))
     assert list(failed) == [333 * 100 // 850]
 
 
 def test_the_legend_names_every_state() -> None:
-    assert all(STYLES[look].label in legend() for look in Look)
+    assert all(STYLES[look].label in legend() for look in FrameMark)
 
 
 # Curves
@@ -197,8 +204,8 @@ def test_the_frame_in_view_is_marked(strip: StripWidget, qtbot: QtBot) -> None:
 
 
 def test_the_tooltip_says_why_a_frame_failed(strip: StripWidget) -> None:
-    assert "failed: The frame &lt;18&gt; could not be decoded." in strip.plot.described(18)
-    assert "nothing found" in strip.plot.described(0).split("<br>")[0]
+    assert "failed: The frame &lt;18&gt; could not be decoded." in strip.plot.frame_in_words(18)
+    assert "nothing found" in strip.plot.frame_in_words(0).split("<br>")[0]
 
 
 def test_findings_are_stepped_through_run_by_run(cine: ReviewSession) -> None:
@@ -213,7 +220,7 @@ def test_findings_are_stepped_through_run_by_run(cine: ReviewSession) -> None:
     assert cine.current_frame() == 3
 
 
-def test_runs_and_neighbours() -> None:
+def test_runs_and_neighbors() -> None:
     findings = np.array([1, 1, 0, 1, 0], bool)
     assert runs(findings) == [slice(0, 2), slice(3, 4)]
     assert next_finding(findings, 0, 1) == 3

@@ -90,7 +90,7 @@ def test_what_is_assumed_stands_out_and_can_be_set(widget: CheckpointWidget, fin
     assert widget.card.text().count("<b>assumed</b>") == len(widget.session.network.assumed) >= 2
     assert not widget.apply.isEnabled()
 
-    choose(widget.form.normalisation, "imagenet")
+    choose(widget.form.normalization, "imagenet")
     choose(widget.form.rule, "resize")
     widget.form.size_y.setValue(64)
     widget.form.size_x.setValue(96)
@@ -99,9 +99,9 @@ def test_what_is_assumed_stands_out_and_can_be_set(widget: CheckpointWidget, fin
     widget.apply.click()
     finish(widget.session)
     card = widget.session.network.card
-    assert (card.normalisation, card.size.height, card.size.width) == ("imagenet", 64, 96)
+    assert (card.normalization, card.size.height, card.size.width) == ("imagenet", 64, 96)
     assert card.class_names == ("background", "<cyst>", "class 2")
-    assert not {"normalisation", "classes_overlap"} & widget.session.network.assumed.keys()
+    assert not {"normalization", "classes_overlap"} & widget.session.network.assumed.keys()
     assert "resized to 64×96" in widget.card.text()
     assert "&lt;cyst&gt;" in widget.card.text()
     assert list(checkpoint.parent.glob("*.yaml")) == []
@@ -168,7 +168,7 @@ def test_a_custom_normalisation_is_asked_for_its_numbers(
     widget.load(str(checkpoint))
     finish(widget.session)
     told.clear()
-    choose(widget.form.normalisation, "custom")
+    choose(widget.form.normalization, "custom")
     widget.apply.click()
     widget.form.mean.setText("0.5, 0.4")
     widget.form.std.setText("0.2")
@@ -183,7 +183,7 @@ def test_a_custom_normalisation_is_asked_for_its_numbers(
     assert "custom: mean 0.5, std 0.2" in widget.card.text()
 
 
-def test_colours_are_drawn_at_once_and_nothing_is_computed(
+def test_colors_are_drawn_at_once_and_nothing_is_computed(
     widget: CheckpointWidget, finish: Finish, checkpoint: Path, frames: np.ndarray
 ) -> None:
     session = widget.session
@@ -193,7 +193,7 @@ def test_colours_are_drawn_at_once_and_nothing_is_computed(
     session.run(Request(), "this")
     finish(session)
     network, states = session.network, session.record.states.copy()
-    widget.form.classes.set_colour(2, "#ff0000")
+    widget.form.classes.set_color(2, "#ff0000")
     assert not session.busy
     assert session.network is network
     np.testing.assert_array_equal(session.record.states, states)
@@ -214,19 +214,19 @@ def test_the_card_is_saved_and_found_again(
     widget.load(str(checkpoint))
     finish(widget.session)
     assumed = widget.session.network.assumed
-    widget.form.classes.set_colour(1, "#00ff00")
-    choose(widget.form.normalisation, "unit")
+    widget.form.classes.set_color(1, "#00ff00")
+    choose(widget.form.normalization, "unit")
     widget.save.click()
     finish(widget.session)
     path = checkpoint.with_name("best_model.segcam.yaml")
     card = read_card(path)
-    assert (card.normalisation, card.class_colours[1]) == ("unit", "#00ff00")
+    assert (card.normalization, card.class_colors[1]) == ("unit", "#00ff00")
     assert card.sha256 == widget.session.network.sha256
     comments = path.read_text(encoding="utf-8").partition("#   ")[2]
     assert "decoder_interpolation" in comments
-    assert not {name for name in ("normalisation", "classes_overlap") if name in comments}
-    assert widget.session.network.card.normalisation == "unit"  # what is saved is what runs
-    assert widget.session.class_colours[1] == "#00ff00"
+    assert not {name for name in ("normalization", "classes_overlap") if name in comments}
+    assert widget.session.network.card.normalization == "unit"  # what is saved is what runs
+    assert widget.session.class_colors[1] == "#00ff00"
     assert answers.asked == []
 
     widget.load(str(checkpoint))
@@ -344,7 +344,7 @@ def test_own_code_is_run_only_once_confirmed(
     weights = own_code / "own.pth"
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 1))
     torch.save(network.state_dict(), weights)
-    widget.load(str(weights))  # is not recognised, but can be put in
+    widget.load(str(weights))  # is not recognized, but can be put in
     finish(widget.session)
     widget.by_hand.build.click()
     finish(widget.session)
@@ -391,7 +391,7 @@ def test_a_bad_file_is_told_once_and_the_network_stays(
 
 def test_a_classifier_says_so(widget: CheckpointWidget) -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
-    widget.session.use(Network.from_module(module, ModelCard(normalisation="unit"), "cpu"))
+    widget.session.use(Network.from_module(module, ModelCard(normalization="unit"), "cpu"))
     assert "classifies whole frames: no mask" in widget.card.text()
     assert "class 0, class 1, class 2" in widget.card.text()
     assert not widget.form.threshold.isEnabled()
@@ -408,7 +408,7 @@ def test_many_classes_are_counted(three_classes: Network) -> None:
 def test_it_fits_a_narrow_dock(widget: CheckpointWidget, qtbot: QtBot, finish: Finish, checkpoint: Path) -> None:
     widget.load(str(checkpoint.rename(checkpoint.with_name(f"best_{80 * 'x'}.pth"))))
     finish(widget.session)
-    choose(widget.form.normalisation, "custom")
+    choose(widget.form.normalization, "custom")
     choose(widget.form.rule, "letterbox")
     with qtbot.waitExposed(widget):
         widget.show()

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QFileDialog
 from rich.console import Console
 
-from napari_segcam.batch.options import Wishes
+from napari_segcam.batch.options import ExplainOptions
 from napari_segcam.batch.run import Batch
 from napari_segcam.batch.run_folder import RunFolder
 from napari_segcam.commands.explaining import explain_cine
@@ -26,7 +26,7 @@ from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.network.network import Network
 from napari_segcam.network.source import ModelSource
-from napari_segcam.reporting.figures import CLASS_COLOURS, rim
+from napari_segcam.reporting.figures import CLASS_COLORS, rim
 from napari_segcam.viewer.frames.plan import CORRECTED, Request
 from napari_segcam.viewer.jobs.export_job import Export
 from napari_segcam.viewer.jobs.folder_job import FolderRun
@@ -163,8 +163,8 @@ def test_a_run_over_a_folder_is_the_batch(
     told = explained.background.told
     assert told is not None
     assert told.words.startswith("2 of 3 images, 1 failed")
-    wishes = Wishes(stages=STAGES, threshold=explained.threshold)
-    for _ in Batch(images, tmp_path / "headless", network, wishes):
+    options = ExplainOptions(stages=STAGES, threshold=explained.threshold)
+    for _ in Batch(images, tmp_path / "headless", network, options):
         pass
     assert (tmp_path / "run" / "results.csv").read_text() == (tmp_path / "headless" / "results.csv").read_text()
     given = (RunFolder(tmp_path / "run").settings() or {})["given"]
@@ -259,10 +259,10 @@ def test_the_numbers_of_an_image_are_the_same_however_they_are_asked_for(
     shown = explained.figures()
     explained.export(Export(tmp_path / "export", [0]))
     ended(qtbot, explained)
-    wishes = Wishes(stages=STAGES)
+    options = ExplainOptions(stages=STAGES)
     cine = open_cine(tmp_path / "images" / "one.png")
-    explain_cine(network, cine, [0], wishes, tmp_path / "explain", Console(file=StringIO()))
-    for _ in Batch(tmp_path / "images", tmp_path / "run", network, wishes):
+    explain_cine(network, cine, [0], options, tmp_path / "explain", Console(file=StringIO()))
+    for _ in Batch(tmp_path / "images", tmp_path / "run", network, options):
         pass
 
     def told(path: Path) -> list[tuple[str, ...]]:
@@ -313,8 +313,8 @@ def test_a_correction_is_exported_beside_the_prediction_and_it_is_said_which_was
         np.testing.assert_array_equal(raw["encoder_5"], expected.heatmaps["encoder_5"].values)
     outline = rim(corrected > 0) if is_explained else rim(expected.mask > 0)
     drawn = np.asarray(Image.open(folder / "encoder_5.png"))
-    colour = (255, 255, 255) if is_explained else ImageColor.getrgb(CLASS_COLOURS[0])
-    assert (drawn[outline] == colour).all()
+    color = (255, 255, 255) if is_explained else ImageColor.getrgb(CLASS_COLORS[0])
+    assert (drawn[outline] == color).all()
     other = json.loads((tmp_path / "frame_0001" / "explanation.json").read_text())
     assert other["correction"] is None
     assert other["explained_mask"] == "prediction"

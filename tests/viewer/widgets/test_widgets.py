@@ -14,7 +14,7 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 
 from napari_segcam.explanation.explainer import Explainer
-from napari_segcam.explanation.slow_methods.control import Patience
+from napari_segcam.explanation.slow_methods.control import ProgressControl
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.frames.cine_record import State
 from napari_segcam.viewer.review.session import ReviewSession
@@ -241,7 +241,7 @@ def test_methods_whose_stage_is_their_own_and_previews_run_from_the_widget(
     qtbot.waitUntil(lambda: "runs" in session.title, timeout=60_000)
     finish(session)
     (stage,) = gradcam.checked()
-    expected = Explainer(network, "scorecam", [stage], patience=Patience(preview=True))(frames[0])
+    expected = Explainer(network, "scorecam", [stage], control=ProgressControl(preview=True))(frames[0])
     shown = session.layers().heatmaps[stage].data
     np.testing.assert_allclose(shown, expected.heatmaps[stage].values, rtol=1e-4, atol=1e-6)
     gradcam.method.setCurrentText("Occlusion (slow)")

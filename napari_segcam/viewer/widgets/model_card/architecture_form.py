@@ -19,7 +19,7 @@ _WIDTH = 130  # of a file name in a narrow dock, pixels
 _YES, _NO = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
 
 
-class GivenByHand(QWidget):
+class ArchitectureForm(QWidget):
     """Asks for it; code of one's own is run only once the user has confirmed that.
 
     ``built`` carries what makes the network and, where they are to be put in it, the weights.
@@ -33,9 +33,9 @@ class GivenByHand(QWidget):
         self._confirmed: set[str] = set()
         self._checkpoint: str | None = None
         self.architecture = Choice("Needed only where the weights do not tell")
-        self.architecture.offer([("recognised", None), *((name, name) for name in _ARCHITECTURES)])
+        self.architecture.offer([("recognized", None), *((name, name) for name in _ARCHITECTURES)])
         self.encoder = QLineEdit()
-        self.encoder.setPlaceholderText("recognised")
+        self.encoder.setPlaceholderText("recognized")
         self.encoder.setToolTip("Needed only where the weights do not tell, for example efficientnet-b5")
         self.output = QLineEdit()
         self.output.setPlaceholderText("chosen by evidence")

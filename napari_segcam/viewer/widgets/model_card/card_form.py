@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QLineEdit, 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard, card_of
 from napari_segcam.network.settings_text import plain_yaml
-from napari_segcam.viewer.drawing.colormaps import class_colours
+from napari_segcam.viewer.drawing.colormaps import class_colors
 from napari_segcam.viewer.widgets.choice import Choice
 from napari_segcam.viewer.widgets.layout import form
 from napari_segcam.viewer.widgets.model_card.class_table import ClassTable
@@ -20,7 +20,7 @@ from napari_segcam.viewer.widgets.model_card.output_form import OutputForm
 if TYPE_CHECKING:  # torch comes with it
     from napari_segcam.network.network import Network
 
-_NORMALISATIONS = (
+_NORMALIZATIONS = (
     ("ImageNet's mean and std", "imagenet"),
     ("0 to 1", "unit"),
     ("z-score of the image", "zscore"),
@@ -31,20 +31,20 @@ _RULES = (("padded", "pad"), ("resized", "resize"), ("letterboxed", "letterbox")
 _LARGEST = 8192
 _OVERLAP = (("exclude each other", False), ("may overlap", True))
 # What else is assumed are options of the architecture.
-_WITH_A_FIELD = ("normalisation", "classes_overlap", "encoder", "output", "output_activation")
+_WITH_A_FIELD = ("normalization", "classes_overlap", "encoder", "output", "output_activation")
 
 
 class CardForm(QWidget):
     """Edits a network's card; what the user has not touched stays as it is, and assumed where it was."""
 
     edited = Signal()
-    recoloured = Signal()
+    recolored = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self._card = ModelCard()
         self._touched: set[str] = set()
-        self.normalisation = Choice("How the values of a frame are scaled before the network sees them, as in training")
+        self.normalization = Choice("How the values of a frame are scaled before the network sees them, as in training")
         self.mean, self.std = QLineEdit(), QLineEdit()
         for line, what in ((self.mean, "mean"), (self.std, "std")):
             line.setPlaceholderText(what)
@@ -72,7 +72,7 @@ class CardForm(QWidget):
         self.notes.setPlaceholderText("what users should know")
         self.options: dict[str, QLineEdit] = {}
         self._rows = form(
-            ("normalisation", self.normalisation),
+            ("normalization", self.normalization),
             ("size", self.rule),
             ("classes", self.overlap),
             ("threshold", self.threshold),
@@ -91,9 +91,9 @@ class CardForm(QWidget):
         layout.addLayout(self._rows)
         layout.addWidget(self.classes)
 
-        self.normalisation.chosen.connect(self._touches("normalisation"))
-        self.mean.textEdited.connect(self._touches("normalisation"))
-        self.std.textEdited.connect(self._touches("normalisation"))
+        self.normalization.chosen.connect(self._touches("normalization"))
+        self.mean.textEdited.connect(self._touches("normalization"))
+        self.std.textEdited.connect(self._touches("normalization"))
         self.rule.chosen.connect(self._touches("size"))
         self.size_y.valueChanged.connect(self._touches("size"))
         self.size_x.valueChanged.connect(self._touches("size"))
@@ -102,19 +102,19 @@ class CardForm(QWidget):
         self.notes.textEdited.connect(self._touches("notes"))
         self.output.edited.connect(self._touches("output"))
         self.classes.renamed.connect(self._touches("class_names"))
-        self.classes.recoloured.connect(self._touches("class_colours"))
-        self.classes.recoloured.connect(self.recoloured)
+        self.classes.recolored.connect(self._touches("class_colors"))
+        self.classes.recolored.connect(self.recolored)
 
-    def show_card(self, network: Network, colours: Sequence[str]) -> None:
-        """Show the card of a network, and the colours that its classes are drawn in."""
+    def show_card(self, network: Network, colors: Sequence[str]) -> None:
+        """Show the card of a network, and the colors that its classes are drawn in."""
         card = self._card = network.card
         assumed = dict(network.assumed)
-        if "normalisation" in assumed:  # the same again, once chosen, is no longer assumed
-            label = next(label for label, name in _NORMALISATIONS if name == card.normalisation)
-            self.normalisation.offer([(f"assumed: {label}", None), *_NORMALISATIONS])
-            self.normalisation.setCurrentIndex(0)
+        if "normalization" in assumed:  # the same again, once chosen, is no longer assumed
+            label = next(label for label, name in _NORMALIZATIONS if name == card.normalization)
+            self.normalization.offer([(f"assumed: {label}", None), *_NORMALIZATIONS])
+            self.normalization.setCurrentIndex(0)
         else:
-            self.normalisation.offer(_NORMALISATIONS, card.normalisation)
+            self.normalization.offer(_NORMALIZATIONS, card.normalization)
         for line, numbers in ((self.mean, card.mean), (self.std, card.std)):
             line.setText(", ".join(f"{number:g}" for number in numbers))
         self.rule.offer(_RULES, card.size.rule)
@@ -128,7 +128,7 @@ class CardForm(QWidget):
         self._offer_options({name: value for name, value in assumed.items() if name not in _WITH_A_FIELD})
         self._offer_overlap(network)
         first_drawn = int(network.has_background) if network.segments else network.classes
-        drawn = class_colours(network.classes, colours, overlap=network.classes_overlap)
+        drawn = class_colors(network.classes, colors, overlap=network.classes_overlap)
         self.classes.offer(network.class_names, drawn, first_drawn)
         self._touched.clear()
         self._refresh()
@@ -136,7 +136,7 @@ class CardForm(QWidget):
     @property
     def has_edits(self) -> bool:
         """Whether anything was changed that takes effect only once the network is loaded with it."""
-        return bool(self._touched - {"class_colours"})
+        return bool(self._touched - {"class_colors"})
 
     def card(self) -> ModelCard:
         """The card with what the user has changed.
@@ -145,9 +145,9 @@ class CardForm(QWidget):
             SegcamError: if that is not understood, or does not go together.
         """
         fields: dict[str, Any] = self.output.fields()
-        if "normalisation" in self._touched and self.normalisation.value is not None:
-            fields["normalisation"] = self.normalisation.value
-            is_custom = fields["normalisation"] == "custom"
+        if "normalization" in self._touched and self.normalization.value is not None:
+            fields["normalization"] = self.normalization.value
+            is_custom = fields["normalization"] == "custom"
             if is_custom or self._card.mean:
                 fields |= {name: _parts(line) if is_custom else () for name, line in self._statistics()}
         if "size" in self._touched:
@@ -163,10 +163,10 @@ class CardForm(QWidget):
         if "options" in self._touched:
             typed = {name: _typed(name, line) for name, line in self.options.items() if line.text().strip()}
             fields["options"] = {**self._card.options, **typed}
-        if self._touched & {"class_names", "class_colours"}:
+        if self._touched & {"class_names", "class_colors"}:
             fields["class_names"] = self.classes.names()
-        if "class_colours" in self._touched:
-            fields["class_colours"] = self.classes.colours()
+        if "class_colors" in self._touched:
+            fields["class_colors"] = self.classes.colors()
         return card_of(fields, self._card)
 
     def _statistics(self) -> tuple[tuple[str, QLineEdit], tuple[str, QLineEdit]]:
@@ -201,7 +201,7 @@ class CardForm(QWidget):
         return note
 
     def _refresh(self) -> None:
-        self._custom.setVisible(self.normalisation.value == "custom")
+        self._custom.setVisible(self.normalization.value == "custom")
         self._sides.setVisible(self.rule.value != "pad")
         self.edited.emit()
 

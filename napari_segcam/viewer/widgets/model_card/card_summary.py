@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from napari_segcam.viewer.drawing.colormaps import class_colours
+from napari_segcam.viewer.drawing.colormaps import class_colors
 
 if TYPE_CHECKING:  # torch comes with it
     from napari_segcam.network.network import Network
@@ -15,31 +15,31 @@ _STANDS_OUT = "#e08a00"  # on dark and on light themes
 _CLASSES_SHOWN = 6
 
 
-def card_text(network: Network, colours: Sequence[str] = ()) -> str:
+def card_text(network: Network, colors: Sequence[str] = ()) -> str:
     """A network's card as rich text.
 
     Args:
         network: that is loaded.
-        colours: of its classes, one per output channel; none for the usual ones.
+        colors: of its classes, one per output channel; none for the usual ones.
     """
     title = f"<b>{escape(network.architecture)}</b> / <b>{escape(network.encoder or 'own encoder')}</b>"
     rows = "".join(
         f"<tr><td style='padding-right: 8px'>{label}</td><td>{value}</td></tr>"
-        for label, value in _facts(network, colours)
+        for label, value in _facts(network, colors)
     )
     warnings = "<br>".join(_standing_out(escape(warning)) for warning in network.warnings)
     return f"{title} on {network.device}<br>{escape(network.name)}<table>{rows}</table>{warnings}"
 
 
-def _facts(network: Network, colours: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _facts(network: Network, colors: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Label and value, as rich text."""
     card, assumed = network.card, dict(network.assumed)
     yield "input", f"{card.input_channels} channels, {_size(network)}"
-    values: str = card.normalisation
+    values: str = card.normalization
     if values == "custom":
         values += f": mean {_numbers(card.mean)}, std {_numbers(card.std)}"
-    yield "normalisation", values + _assumed(assumed.pop("normalisation", None) is not None)
-    yield "classes", _classes(network, colours)
+    yield "normalization", values + _assumed(assumed.pop("normalization", None) is not None)
+    yield "classes", _classes(network, colors)
     yield "gives", _output(network) + _assumed(assumed.pop("classes_overlap", None) is not None)
     read = network.output
     if len(read.choices) > 1 and "output" not in assumed:
@@ -61,10 +61,10 @@ def _size(network: Network) -> str:
     return f"{'padded' if size.rule == 'pad' else 'resized'} to ×{network.stride}"
 
 
-def _classes(network: Network, colours: Sequence[str]) -> str:
+def _classes(network: Network, colors: Sequence[str]) -> str:
     names = [escape(name) for name in network.class_names[:_CLASSES_SHOWN]]
     if network.segments:
-        drawn = class_colours(network.classes, colours, overlap=network.classes_overlap)
+        drawn = class_colors(network.classes, colors, overlap=network.classes_overlap)
         first = int(network.has_background)  # is not drawn
         names = [
             name if index < first else f"<span style='color: {drawn[index]}'>■</span>&nbsp;{name}"

@@ -1,4 +1,4 @@
-"""The classes of a network in a table: their names, and the colours that they are drawn in."""
+"""The classes of a network in a table: their names, and the colors that they are drawn in."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QBrush, QColor
 from qtpy.QtWidgets import QColorDialog, QHeaderView, QTableWidget, QTableWidgetItem
 
-_NAME, _COLOUR = range(2)
+_NAME, _COLOR = range(2)
 _ROWS_SEEN = 4  # of more the rest is scrolled to
 
 
 class ClassTable(QTableWidget):
-    """One row per output channel; names are typed, colours are picked with a click."""
+    """One row per output channel; names are typed, colors are picked with a click."""
 
     renamed = Signal()
-    recoloured = Signal()
+    recolored = Signal()
 
     def __init__(self) -> None:
         super().__init__(0, 2)
         self._names: tuple[str, ...] = ()
-        self.setHorizontalHeaderLabels(["class", "colour"])
+        self.setHorizontalHeaderLabels(["class", "color"])
         self.horizontalHeader().setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         self.verticalHeader().hide()
         self.itemChanged.connect(self._on_item)
         self.cellClicked.connect(self._pick)
 
-    def offer(self, names: Sequence[str], colours: Sequence[str], first: int) -> None:
+    def offer(self, names: Sequence[str], colors: Sequence[str], first: int) -> None:
         """Show these classes.
 
         Args:
             names: one per output channel.
-            colours: one per output channel.
-            first: that is drawn; the background, before it, has no colour to choose.
+            colors: one per output channel.
+            first: that is drawn; the background, before it, has no color to choose.
         """
         self._names = tuple(names)
         with QSignalBlocker(self):
             self.setRowCount(len(names))
-            for row, (name, colour) in enumerate(zip(names, colours, strict=True)):
+            for row, (name, color) in enumerate(zip(names, colors, strict=True)):
                 self.setItem(row, _NAME, QTableWidgetItem(name))
                 swatch = QTableWidgetItem()
-                swatch.setBackground(QBrush(QColor(colour)))
-                swatch.setToolTip("Click to choose another colour" if row >= first else "It is not drawn")
+                swatch.setBackground(QBrush(QColor(color)))
+                swatch.setToolTip("Click to choose another color" if row >= first else "It is not drawn")
                 swatch.setFlags(Qt.ItemFlag.ItemIsEnabled if row >= first else Qt.ItemFlag.NoItemFlags)
-                self.setItem(row, _COLOUR, swatch)
+                self.setItem(row, _COLOR, swatch)
         seen = min(len(names), _ROWS_SEEN)
         frame = 2 * self.frameWidth()
         self.setFixedHeight(self.horizontalHeader().sizeHint().height() + seen * self.rowHeight(0) + frame)
@@ -53,22 +53,22 @@ class ClassTable(QTableWidget):
         """As they are now."""
         return tuple(self.item(row, _NAME).text() for row in range(self.rowCount()))
 
-    def colours(self) -> tuple[str, ...]:
+    def colors(self) -> tuple[str, ...]:
         """As they are now, ``#rrggbb``."""
-        return tuple(self.item(row, _COLOUR).background().color().name() for row in range(self.rowCount()))
+        return tuple(self.item(row, _COLOR).background().color().name() for row in range(self.rowCount()))
 
-    def set_colour(self, row: int, colour: str) -> None:
-        """Draw a class in another colour."""
-        self.item(row, _COLOUR).setBackground(QBrush(QColor(colour)))
-        self.recoloured.emit()
+    def set_color(self, row: int, color: str) -> None:
+        """Draw a class in another color."""
+        self.item(row, _COLOR).setBackground(QBrush(QColor(color)))
+        self.recolored.emit()
 
     def _pick(self, row: int, column: int) -> None:
         swatch = self.item(row, column)
-        if column != _COLOUR or not swatch.flags() & Qt.ItemFlag.ItemIsEnabled:
+        if column != _COLOR or not swatch.flags() & Qt.ItemFlag.ItemIsEnabled:
             return
-        colour = QColorDialog.getColor(swatch.background().color(), self, f"Colour of {self.names()[row]}")
-        if colour.isValid():
-            self.set_colour(row, colour.name())
+        color = QColorDialog.getColor(swatch.background().color(), self, f"Color of {self.names()[row]}")
+        if color.isValid():
+            self.set_color(row, color.name())
 
     def _on_item(self, item: QTableWidgetItem) -> None:
         if item.column() != _NAME:

@@ -12,7 +12,7 @@ from napari_segcam.explanation.explanation import Heatmap
 
 
 @dataclass(frozen=True)
-class Scale:
+class HeatScale:
     """The raw values at the ends of a colormap; of a signed map they lie symmetrically about 0."""
 
     low: float
@@ -27,13 +27,13 @@ def in_short(value: float) -> str:
     return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
-def own_scale(heatmap: Heatmap) -> Scale:
+def own_scale(heatmap: Heatmap) -> HeatScale:
     """What ``Heatmap.on_frame`` scales one map by: its lowest and highest raw value where the network looked."""
     raw = heatmap.raw_on_frame()[heatmap.geometry.window]
-    return _symmetric(_highest(heatmap)) if heatmap.signed else Scale(float(raw.min()), _highest(heatmap))
+    return _symmetric(_highest(heatmap)) if heatmap.signed else HeatScale(float(raw.min()), _highest(heatmap))
 
 
-def shared_scale(heatmaps: Iterable[Heatmap]) -> Scale:
+def shared_scale(heatmaps: Iterable[Heatmap]) -> HeatScale:
     """One scale for the maps of one stage and method in many frames, so that their brightness can be compared.
 
     It begins at 0, no evidence, and ends at the largest raw value of all.
@@ -42,10 +42,10 @@ def shared_scale(heatmaps: Iterable[Heatmap]) -> Scale:
     for heatmap in heatmaps:
         is_signed |= heatmap.signed
         high = max(high, _highest(heatmap))
-    return _symmetric(high) if is_signed else Scale(0.0, high)
+    return _symmetric(high) if is_signed else HeatScale(0.0, high)
 
 
-def scaled(heatmap: Heatmap, scale: Scale | None = None) -> NDArray[np.float32]:
+def scaled(heatmap: Heatmap, scale: HeatScale | None = None) -> NDArray[np.float32]:
     """The map on the frame's grid ``(Y, X)`` as it is drawn: 0 to 1, or −1 to 1 for a signed one.
 
     Args:
@@ -66,11 +66,11 @@ def scaled(heatmap: Heatmap, scale: Scale | None = None) -> NDArray[np.float32]:
 
 
 def _highest(heatmap: Heatmap) -> float:
-    """The magnitude that the strongest colour stands for, of what is drawn on the frame."""
+    """The magnitude that the strongest color stands for, of what is drawn on the frame."""
     if heatmap.has_outliers:
         return heatmap.peak
     return float(np.abs(heatmap.raw_on_frame()[heatmap.geometry.window]).max())
 
 
-def _symmetric(high: float) -> Scale:
-    return Scale(-high, high)
+def _symmetric(high: float) -> HeatScale:
+    return HeatScale(-high, high)

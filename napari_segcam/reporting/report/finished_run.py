@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class ImageResult:
+class ReportedImage:
     """What the run holds of one image or cine.
 
     Attributes:
@@ -47,7 +47,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Run:
+class FinishedRun:
     """A run over many images.
 
     Attributes:
@@ -58,7 +58,7 @@ class Run:
     """
 
     about: Mapping[str, Any]
-    images: tuple[ImageResult, ...]
+    images: tuple[ReportedImage, ...]
     failures: tuple[Failure, ...]
     missing: int
 
@@ -68,7 +68,7 @@ class Run:
         return part if isinstance(part, Mapping) else {}
 
 
-def read_run(folder: Path, partial: bool = False) -> Run:
+def read_run(folder: Path, partial: bool = False) -> FinishedRun:
     """Read a run.
 
     Args:
@@ -90,7 +90,7 @@ def read_run(folder: Path, partial: bool = False) -> Run:
     images = sorted(_images(folder), key=lambda image: _natural(image.name))
     explained = {image.name for image in images}
     failures = [failure for failure in _failures(folder / "errors.csv") if failure.name not in explained]
-    run = Run(about, tuple(images), tuple(sorted(failures, key=lambda failure: _natural(failure.name))), 0)
+    run = FinishedRun(about, tuple(images), tuple(sorted(failures, key=lambda failure: _natural(failure.name))), 0)
     wanted = _wanted(run)
     missing = max(0, wanted - len(images) - len(failures))
     if missing and not partial:
@@ -100,16 +100,16 @@ def read_run(folder: Path, partial: bool = False) -> Run:
         )
     if not images:
         raise SegcamError(f"The run in {folder} has no image that was explained, so there is nothing to report.")
-    return Run(about, run.images, run.failures, missing)
+    return FinishedRun(about, run.images, run.failures, missing)
 
 
-def _wanted(run: Run) -> int:
+def _wanted(run: FinishedRun) -> int:
     """How many images the run was to explain."""
     numbers = [run.part("data").get(name) for name in ("count", "num_samples")]
     return min((number for number in numbers if isinstance(number, int)), default=len(run.images) + len(run.failures))
 
 
-def _images(folder: Path) -> Iterator[ImageResult]:
+def _images(folder: Path) -> Iterator[ReportedImage]:
     for record in (folder / "images").glob("*/record.json"):
         content = _read_json(record)
         rows = content.get("rows")
@@ -118,7 +118,7 @@ def _images(folder: Path) -> Iterator[ImageResult]:
         # Only the name is taken, so that no record can put a file from elsewhere into the report.
         sheet = record.with_name(Path(str(content["sheet"])).name) if content.get("sheet") else None
         truth, frames = content.get("truth"), content.get("frames")
-        yield ImageResult(
+        yield ReportedImage(
             content["image"],
             truth if isinstance(truth, str) else None,
             frames if isinstance(frames, int) else 1,

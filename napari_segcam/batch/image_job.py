@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from napari_segcam.batch.analysis import Analysis
-from napari_segcam.batch.image_processing import Examined, Outputs, examine
+from napari_segcam.batch.image_processing import Outputs, ProcessedImage, process_image
 from napari_segcam.batch.images import BatchImage
-from napari_segcam.batch.model import described, versions
-from napari_segcam.batch.options import Wishes
-from napari_segcam.batch.true_masks import Colour
+from napari_segcam.batch.model import network_record, versions
+from napari_segcam.batch.options import ExplainOptions
+from napari_segcam.batch.true_masks import Color
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
 
@@ -23,25 +23,25 @@ _ready: dict[str, Analysis] = {}
 
 
 @dataclass(frozen=True)
-class Job:
+class ImageJob:
     """What is done to every image, and with what.
 
     Attributes:
         model: where the network is loaded from.
         wishes: what is wanted of every frame.
         outputs: what is wanted besides figures.
-        colours: of true masks that are painted.
+        colors: of true masks that are painted.
         threads: of torch.
-        described: the network as it must be, lest results of two are mixed.
+        network_record: the network as it must be, lest results of two are mixed.
         versions: of the packages, likewise.
     """
 
     model: ModelSource
-    wishes: Wishes
+    options: ExplainOptions
     outputs: Outputs
-    colours: Mapping[str, Colour] | None
+    colors: Mapping[str, Color] | None
     threads: int
-    described: Mapping[str, Any]
+    network_record: Mapping[str, Any]
     versions: Mapping[str, str]
 
     @property
@@ -50,7 +50,7 @@ class Job:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
-def do(job: Job, image: BatchImage, worker: int = 0) -> Examined:
+def do(job: ImageJob, image: BatchImage, worker: int = 0) -> ProcessedImage:
     """Examine an image in this process, which keeps the network for the next one.
 
     Args:
@@ -65,23 +65,23 @@ def do(job: Job, image: BatchImage, worker: int = 0) -> Examined:
     if job.token not in _ready:
         _ready.clear()  # at most one network is in memory
         _ready[job.token] = _prepared(job, worker)
-    examined = examine(image, _ready[job.token], job.outputs, job.colours)
+    examined = process_image(image, _ready[job.token], job.outputs, job.colors)
     assert examined is not None  # nothing cancels it
     return examined
 
 
-def _prepared(job: Job, worker: int) -> Analysis:
+def _prepared(job: ImageJob, worker: int) -> Analysis:
     here = versions()
     for package, there in job.versions.items():
         if here[package] != there:
             raise SegcamError(f"A worker has {package} {here[package]}, but {there} is wanted: install the same.")
     network = job.model.load(_device(job.model.device, worker))
-    if described(network) != dict(job.described):
+    if network_record(network) != dict(job.network_record):
         raise SegcamError(
             f"A worker has another network than this run ({network.name}, on {network.device}): it must find the same "
             "checkpoint and model card at the same path, and the same kind of device."
         )
-    return Analysis(network, job.wishes)
+    return Analysis(network, job.options)
 
 
 def _device(device: str, worker: int) -> str:

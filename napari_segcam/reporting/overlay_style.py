@@ -13,13 +13,13 @@ OVERLAYS = ("heat", "contour", "side-by-side")
 
 
 @dataclass(frozen=True)
-class Look:
+class OverlayStyle:
     """How heatmaps are drawn; the same for files, reports, movies and the viewer's exports.
 
     Attributes:
         overlays: kinds of picture, each of ``OVERLAYS``: the heat over the frame; that with the contour of the mask;
-            frame, heatmap and mask side by side, with a colour bar.
-        colormap: any name that cmap knows. Maps of signed methods always run from blue to red, through no colour at 0.
+            frame, heatmap and mask side by side, with a color bar.
+        colormap: any name that cmap knows. Maps of signed methods always run from blue to red, through no color at 0.
         opacity: of the strongest heat, 0–1.
 
     Raises:

@@ -9,7 +9,7 @@ from napari_segcam.imaging.cine import Cine
 
 
 @dataclass(frozen=True)
-class Source:
+class CineSource:
     """Where frames come from.
 
     Attributes:
@@ -33,7 +33,7 @@ class Source:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, cine: Cine) -> Source:
+    def of(cls, cine: Cine) -> CineSource:
         """The source of a cine, whose file is read once for its sum.
 
         Raises:

@@ -14,17 +14,17 @@ import numpy as np
 
 from napari_segcam.evidence.measuring import Evidence
 from napari_segcam.explanation.explanation import Explanation, Heatmap
+from napari_segcam.reporting.cine_source import CineSource
 from napari_segcam.reporting.correction import Correction
-from napari_segcam.reporting.look import Look
-from napari_segcam.reporting.source import Source
+from napari_segcam.reporting.overlay_style import OverlayStyle
 
 _PACKAGES = ("numpy", "scipy", "timm", "pillow", "cmap", "pydicom", "tifffile")
 
 
-def described(
+def explanation_record(
     explanation: Explanation,
-    look: Look,
-    source: Source | None = None,
+    look: OverlayStyle,
+    source: CineSource | None = None,
     number: int = 0,
     options: Mapping[str, Any] | None = None,
     correction: Correction | None = None,
@@ -51,9 +51,9 @@ def described(
             "look": asdict(look),
             "options": dict(options or {}),
             **_found(explanation),
-            "correction": None if correction is None else correction.described(),
+            "correction": None if correction is None else correction.as_dict(),
             "explained_mask": _explained_mask(explanation, correction),
-            **(evidence.described() if evidence else {}),
+            **(evidence.as_dict() if evidence else {}),
             "heatmaps": {name: _heatmap(heatmap) for name, heatmap in explanation.heatmaps.items()},
         }
     )
