@@ -44,7 +44,7 @@ def test_nothing_is_found_where_there_is_nothing(explainer: sc.Explainer) -> Non
     assert result.mask.mean() < 0.005
 
 
-def test_the_demo_network_is_recognised_and_runs_rewritten(explainer: sc.Explainer) -> None:
+def test_the_demo_network_is_recognized_and_runs_rewritten(explainer: sc.Explainer) -> None:
     network = explainer.network
     assert (network.architecture, network.encoder) == ("UnetPlusPlus", "efficientnet-b0")
     assert network.class_names == ("fibroid",)

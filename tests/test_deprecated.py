@@ -10,6 +10,7 @@ from segmentation_models_pytorch import Unet
 import napari_segcam as sc
 from napari_segcam.deprecated import with_present_options
 from napari_segcam.explanation.slow_methods.control import ProgressControl
+from napari_segcam.explanation.targets.region import Boundary
 from napari_segcam.network.model_card import read_card
 
 
@@ -25,6 +26,14 @@ def test_an_earlier_argument_is_the_present_one() -> None:
     with pytest.deprecated_call(match="patience is now control"):
         explainer = sc.Explainer(network, "scorecam", patience=control)
     assert explainer.control is control
+
+
+def test_a_region_is_found_at_its_earlier_place() -> None:
+    from napari_segcam.explanation import region
+
+    with pytest.deprecated_call(match=r"napari_segcam\.explanation\.region is now"):
+        earlier = region.Boundary
+    assert earlier is Boundary
 
 
 def test_an_earlier_option_is_the_present_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,7 +64,7 @@ FLOORS: dict[str, list[list[str]]] = {
     ],
     "explanation": [
         ["registry", "targets", "passes", "slow_methods"],
-        ["methods", "attribution", "perturbation", "emptiness", "stage_replay"],
+        ["methods", "attribution", "perturbation", "emptiness", "stage_replay", "region"],
         ["explanation", "stage_maps"],
         ["provenance", "runner", "what_if"],
         ["explainer"],

@@ -235,9 +235,9 @@ def _feeding(module: nn.Module, card: ModelCard | None) -> tuple[ModelCard, dict
         height, width = module.image_size
         fields["size"] = {"rule": "resize", "height": height, "width": width}
     if isinstance(module, KerasNetwork):
-        fields["normalization"] = module.normalization
+        fields["normalization"] = module.card_normalization
         if card is None or "normalization" not in card.model_fields_set:
-            assumed["normalization"] = module.normalization
+            assumed["normalization"] = module.card_normalization
     return card_of(fields), assumed
 
 

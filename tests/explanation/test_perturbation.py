@@ -364,7 +364,7 @@ def scores_by_hand(network: nn.Module, x: torch.Tensor, activations: torch.Tenso
 
 
 @pytest.mark.parametrize("batch", [1, 4, 100])
-def test_score_cam_weighs_by_the_standardised_scores_of_the_masked_input(batch: int) -> None:
+def test_score_cam_weighs_by_the_standardized_scores_of_the_masked_input(batch: int) -> None:
     network, x = frozen(Skipping()), image()
     objective = of_left_half(network(x))
     deep, _, _ = losses_by_hand(network, x)

@@ -326,19 +326,19 @@ def test_a_crop_that_does_not_lie_in_the_frame_is_refused_in_words(crop: Crop, w
 # ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_imagenet_normalisation_is_smps() -> None:
+def test_imagenet_normalization_is_smps() -> None:
     frame = np.random.default_rng(1).integers(0, 256, (32, 64, 3), dtype=np.uint8)
     x, _ = prepare(frame, ModelCard(), stride=32)
     smps = smp.encoders.get_preprocessing_fn("tu-resnet18")(frame)  # "tu-": timm's, which asks no server
     np.testing.assert_allclose(x[0].permute(1, 2, 0).numpy(), smps, atol=1e-6)
 
 
-def test_imagenet_normalisation_of_one_channel_takes_the_average_statistics() -> None:
+def test_imagenet_normalization_of_one_channel_takes_the_average_statistics() -> None:
     x, _ = prepare(np.full((32, 32), 255, np.uint8), ModelCard(input_channels=1), stride=32)
     assert x.unique().item() == pytest.approx((1 - 0.449) / 0.226, abs=1e-5)
 
 
-def test_custom_normalisation_takes_the_cards_numbers() -> None:
+def test_custom_normalization_takes_the_cards_numbers() -> None:
     frame = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
     card = ModelCard(normalization="custom", mean=(0.1, 0.2, 0.3), std=(0.5,))
     x, _ = prepare(frame, card, stride=32)
@@ -358,7 +358,7 @@ def test_zscore_of_an_even_frame_is_zero() -> None:
     assert torch.equal(x, torch.zeros(1, 3, 32, 32))
 
 
-def test_without_normalisation_the_values_go_in_as_they_are() -> None:
+def test_without_normalization_the_values_go_in_as_they_are() -> None:
     frame = np.array([[0, 40_000], [-7, 3]], dtype=np.int32).repeat(16, 0).repeat(16, 1)
     x, _ = prepare(frame, raw_card(PAD), stride=32)
     assert np.array_equal(x[0, 0].numpy(), frame)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY_WITH_ALPHA = 4
 _SAMPLES = {2: 3, GRAY_WITH_ALPHA: 2, 6: 4}  # by color type
+_PIXEL_FORMATS = {2: "rgb48be", GRAY_WITH_ALPHA: "ya16be", 6: "rgba64be"}  # of FFmpeg, by color type
 # First row, first column, and steps between rows and between columns of the passes of an interlaced picture.
 _PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
@@ -86,12 +87,17 @@ def _as_png(rows: bytes, height: int, width: int, kind: int) -> bytes:
 
 
 def _decoded(coded: bytes, kind: int) -> NDArray[np.uint16]:
+    """The samples as FFmpeg decodes them, without its conversion, which writes wrong values for gray with alpha."""
     import av
 
     try:
         with av.open(io.BytesIO(coded), "r", format="png_pipe") as container:
             picture = next(container.decode(video=0))
-            form = "gray16le" if kind == GRAY_WITH_ALPHA else "rgb48le"
-            return np.asarray(picture.to_ndarray(format=form), np.uint16)
     except (av.FFmpegError, StopIteration) as error:
         raise ValueError(str(error)) from error
+    if picture.format.name != _PIXEL_FORMATS[kind]:
+        raise ValueError(f"its pixels are {picture.format.name}, not {_PIXEL_FORMATS[kind]}")
+    (plane,) = picture.planes
+    rows = np.frombuffer(memoryview(plane), ">u2").reshape(picture.height, plane.line_size // 2)
+    samples = rows[:, : picture.width * _SAMPLES[kind]].reshape(picture.height, picture.width, _SAMPLES[kind])
+    return np.ascontiguousarray(samples[..., 0] if kind == GRAY_WITH_ALPHA else samples[..., :3], np.uint16)

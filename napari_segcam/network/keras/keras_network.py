@@ -19,8 +19,8 @@ class KerasNetwork(KerasGraph):
         channels: of the images it takes.
         image_size: height and width of these in pixels, where it takes no other.
         output_names: of the layers that give its outputs.
-        normalization: as model cards name it, that goes with the network: a layer of its own that scales pixels takes
-            them as they are stored; else they run from 0 to 1, as is usual with Keras.
+        card_normalization: the model card's normalization that goes with the network: "none" where a layer of its own
+            scales the pixels, else "unit", as is usual with Keras.
 
     Args:
         model: a ``keras.Model``, functional or sequential, which may be changed from now on.
@@ -48,7 +48,7 @@ class KerasNetwork(KerasGraph):
         self.output_names = tuple(tensor._keras_history.operation.name for tensor in model.outputs)
         axis = 1 if layout == "channels_first" else -1
         scales = any(_scales_an_image(operation, channels, axis) for operation in operations)
-        self.normalization: Literal["none", "unit"] = "none" if scales else "unit"
+        self.card_normalization: Literal["none", "unit"] = "none" if scales else "unit"
 
     def forward(self, given: torch.Tensor, **_kwargs: Any) -> Any:
         """Run the network.

@@ -28,7 +28,7 @@ def _normalize(**fields: Any) -> dict[str, Any]:
     return {"__class_fullname__": "Normalize", "p": 1.0, "normalization": "standard", **fields}
 
 
-def test_size_and_normalisation_are_taken(tmp_path):
+def test_size_and_normalization_are_taken(tmp_path):
     inner = {"__class_fullname__": "Sequential", "transforms": [_normalize(**IMAGENET)]}
     resize = {"__class_fullname__": "Resize", "height": 256, "width": 320, "interpolation": 1}
     card = saved_preprocessing(_saved(tmp_path, resize, inner, {"__class_fullname__": "ToTensorV2"}), 3)

@@ -140,7 +140,7 @@ def test_what_the_plans_say_becomes_the_model_card(tmp_path: Path) -> None:
     assert (given.card.normalization, given.card.class_names) == ("unit", ("background", "fibroid"))
 
 
-def test_an_unknown_normalisation_is_assumed(tmp_path: Path) -> None:
+def test_an_unknown_normalization_is_assumed(tmp_path: Path) -> None:
     path = save(tmp_path / "x.pth", network(), plans(normalization_schemes=["CTNormalization"]))
     assert "normalization" in load_network(path, "cpu").assumed
 

@@ -278,7 +278,7 @@ def _without(checkpoint: Checkpoint, *names: str, **added: torch.Tensor) -> Chec
     return Checkpoint(checkpoint.path, kept | added, "", {})
 
 
-def test_what_cannot_be_recognised_is_asked_for(unet):
+def test_what_cannot_be_recognized_is_asked_for(unet):
     with pytest.raises(SegcamError, match=r"architecture cannot be recognized; .*--architecture.*UnetPlusPlus"):
         recognize(Checkpoint(Path("other.pth"), {"conv.weight": torch.zeros(1)}, "", {}))
     with pytest.raises(SegcamError, match="segmentation head are missing"):
@@ -303,7 +303,7 @@ def test_a_partial_match_is_refused_with_the_counts(unet):
     assert "1 of another shape (decoder.blocks.2.conv2.0.weight)" in message
 
 
-def test_quantised_weights_are_refused(unet):
+def test_quantized_weights_are_refused(unet):
     name = "encoder.bn1.running_mean"
     spoilt = _without(unet, name, **{name: unet.weights[name].to(torch.int8)})
     with pytest.raises(SegcamError, match=f"not floating-point numbers .{name}"):

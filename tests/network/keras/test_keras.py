@@ -209,7 +209,7 @@ def test_one_of_several_outputs_is_chosen_and_said(tmp_path: Path) -> None:
     ("begin", "normalization"),
     [(None, "unit"), (L.Rescaling(1 / 255), "none"), (L.Normalization(mean=[1.0, 2, 3], variance=[4.0, 5, 6]), "none")],
 )
-def test_size_and_normalisation_that_the_network_tells(tmp_path: Path, begin: Any, normalization: str) -> None:
+def test_size_and_normalization_that_the_network_tells(tmp_path: Path, begin: Any, normalization: str) -> None:
     path = saved(small_network(1, "sigmoid", side=24, begin=begin), tmp_path / "network.keras")
     network = load_network(path, device="cpu")
     assert (network.card.size.rule, network.card.size.height, network.card.size.width) == ("resize", 24, 24)

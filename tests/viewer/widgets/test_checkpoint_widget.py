@@ -162,7 +162,7 @@ def test_an_assumed_option_of_the_architecture_is_set(
     assert widget.session.network.card.options == {"decoder_interpolation": "bilinear"}
 
 
-def test_a_custom_normalisation_is_asked_for_its_numbers(
+def test_a_custom_normalization_is_asked_for_its_numbers(
     widget: CheckpointWidget, finish: Finish, told: list[str], checkpoint: Path
 ) -> None:
     widget.load(str(checkpoint))
