@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from napari_segcam.reporting.report.finished_run import FORMAT
 from napari_segcam.reporting.report.writing import write_report
+from napari_segcam.reporting.run_format import FORMAT
 
 STAGES = [f"encoder_{number}" for number in range(1, 6)] + [f"decoder_x_0_{number}" for number in range(5)]
 SHEET_BYTES = 40_000
@@ -36,7 +36,7 @@ def made_run(folder: Path, images: int, seed: int = 0) -> None:
         "format": FORMAT,
         "napari_segcam": "0.1.0",
         "model": {"checkpoint": "made_up.pth", "sha256": "0" * 64, "architecture": "UnetPlusPlus"},
-        "wishes": options,
+        "options": options,
         "data": {"source": "data", "count": images, "num_samples": None, "seed": 0, "truth": "truth"},
         "versions": {"torch": "2.10"},
         "started": "2026-01-01T12:00:00+00:00",

@@ -103,6 +103,18 @@ def safe_name(text: str) -> str:
     return f"{name[: _LONGEST_NAME // 4]}-{digest}"
 
 
+def natural_key(name: str) -> tuple[list[str | tuple[int, str]], str]:
+    """Return the key that sorts names as people do: frame2 before frame10, in upper or lower case.
+
+    Names that differ only by case or by leading zeros follow one another in the order of their characters.
+    """
+    parts = re.split(r"(\d+)", name.casefold())
+    numbers = [part.lstrip("0") for part in parts[1::2]]
+    key: list[str | tuple[int, str]] = [*parts]
+    key[1::2] = [(len(digits), digits) for digits in numbers]  # as numbers compare, however many digits they have
+    return key, name
+
+
 def refuse_no_file(path: Path) -> None:
     """Refuse what is neither a file nor a folder: a pipe or a socket would be waited for without end.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_segcam.batch.analysis import Analysis
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.pictures import overlay_jpeg, sheet_jpeg
-from napari_segcam.batch.rows import Row, rows_of
+from napari_segcam.batch.rows import rows_of
 from napari_segcam.batch.true_masks import Color
 from napari_segcam.batch.truth import Truth
 from napari_segcam.errors import SegcamError, one_line
@@ -23,6 +23,7 @@ from napari_segcam.imaging.opening import open_cine
 from napari_segcam.imaging.scan.region import parse_crop
 from napari_segcam.reporting.explanation_record import finite
 from napari_segcam.reporting.exports import class_folder
+from napari_segcam.reporting.run_format import Row
 
 
 @dataclass(frozen=True)

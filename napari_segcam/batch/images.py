@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.files import refuse_no_file, safe_name, sha256_of
+from napari_segcam.files import natural_key, refuse_no_file, safe_name, sha256_of
 from napari_segcam.imaging.cine import without_suffix
 from napari_segcam.imaging.file_kind import DICOM_DIRECTORY, STACKS, FileKind, kind_of, read_head
 from napari_segcam.imaging.file_part import file_part
@@ -122,12 +122,6 @@ def ascii_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._+-]+", "_", text).strip("._") or "_"
 
 
-def natural(name: str) -> tuple[list[str | int], str]:
-    """Sorts names as people do: frame2 before frame10."""
-    parts = re.split(r"(\d+)", name.casefold())
-    return [int(part) if at % 2 else part for at, part in enumerate(parts)], name
-
-
 def _in_folder(folder: Path, leave_out: set[str]) -> list[BatchImage]:
     images = []
 
@@ -150,7 +144,7 @@ def _in_folder(folder: Path, leave_out: set[str]) -> list[BatchImage]:
         for file in filter(is_wanted, files):
             if _is_image(here / file, pictures):
                 enter(here / file)
-    return sorted(images, key=lambda image: natural(image.name))
+    return sorted(images, key=lambda image: natural_key(image.name))
 
 
 def _is_image(path: Path, pictures: Collection[str]) -> bool:

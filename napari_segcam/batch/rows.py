@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,36 +9,7 @@ from napari_segcam.evidence.attention import Attention, attention_to, finite_row
 from napari_segcam.evidence.finding import area_mm2, finding
 from napari_segcam.evidence.overlap import overlap
 from napari_segcam.explanation.explanation import Explanation, Heatmap
-
-COLUMNS: dict[str, type] = {
-    "image": str,
-    "frame": int,
-    "class": str,
-    "method": str,
-    "stage": str,
-    "mean": float,
-    "std": float,
-    "inside": float,
-    "outside": float,
-    "ratio": float,
-    "undefined": str,
-    "truth_inside": float,
-    "truth_outside": float,
-    "truth_ratio": float,
-    "truth_undefined": str,
-    "dice": float,
-    "iou": float,
-    "overlap_undefined": str,
-    "pixels": int,
-    "area_mm2": float,
-    "probability": float,
-    "truth_pixels": int,
-    "truth_area_mm2": float,
-    "empty": str,
-}
-"""The columns of a table of results, in order, each with the type of what is not undefined in it."""
-
-Row = dict[str, Any]
+from napari_segcam.reporting.run_format import Row
 
 _NO_TRUTH = "there is no true mask"
 
@@ -52,7 +21,9 @@ def rows_of(
     truth: NDArray[np.bool_] | None,
     spacing_mm: tuple[float, float] | None,
 ) -> list[Row]:
-    """One row per stage, with the columns of ``COLUMNS``; None is undefined, and reasons are '' where there is none.
+    """Return one row per stage, with the columns of ``COLUMNS`` in ``run_format``.
+
+    None is undefined; a reason is ``""`` where there is none.
 
     Args:
         image: its name.

@@ -21,7 +21,6 @@ from napari_segcam.batch.images import BatchImage, images_of, sample
 from napari_segcam.batch.model import network_record, versions
 from napari_segcam.batch.options import ExplainOptions
 from napari_segcam.batch.pairing import with_truths, without_masks
-from napari_segcam.batch.rows import Row
 from napari_segcam.batch.run_folder import RunFolder
 from napari_segcam.batch.tables import need_parquet
 from napari_segcam.batch.true_masks import Color
@@ -31,6 +30,7 @@ from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.imaging.scan.region import parse_crop
 from napari_segcam.network.network import Network
 from napari_segcam.network.source import ModelSource
+from napari_segcam.reporting.run_format import Row
 
 
 @dataclass(frozen=True)

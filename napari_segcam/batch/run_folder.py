@@ -18,13 +18,11 @@ from filelock import FileLock, Timeout
 
 from napari_segcam.batch.image_processing import ProcessedImage
 from napari_segcam.batch.images import BatchImage
-from napari_segcam.batch.rows import Row
 from napari_segcam.batch.tables import write_errors, write_parquet, write_results
 from napari_segcam.errors import SegcamError
 from napari_segcam.files import json_bytes, sha256_of, whole_file
+from napari_segcam.reporting.run_format import FORMAT, Row
 from napari_segcam.version import __version__
-
-FORMAT = 1
 
 # What describes a run without deciding its results: the same data may have been moved.
 _FREE = {"started", "given", "data.source", "data.truth", "data.count", "data.found", "model.checkpoint"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from napari_segcam.batch.rows import COLUMNS, Row
 from napari_segcam.files import whole_file, write_table
 from napari_segcam.optional import needed
+from napari_segcam.reporting.run_format import COLUMNS, Row
 
 
 def write_results(path: Path, rows: Iterable[Row]) -> None:

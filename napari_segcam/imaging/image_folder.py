@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.files import natural_key
 from napari_segcam.imaging.cine import Cine, Frame
 from napari_segcam.imaging.dicom.dicom_cine import DicomCine
 from napari_segcam.imaging.dicom.directory import files_of_directory
@@ -177,7 +177,7 @@ def images_in(folder: Path) -> Iterator[tuple[Path, Callable[[Path], Cine]]]:
         files = listed or [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
     except OSError as error:
         raise SegcamError(f"{folder} cannot be read: {error.strerror}.") from error
-    for path in files if listed else sorted(files, key=_natural):
+    for path in files if listed else sorted(files, key=lambda file: natural_key(file.name)):
         claims = path.suffix.lower() in _SUFFIXES
         kind = kind_of(read_head(path)) if claims or path.stat().st_size else None
         if kind in _OPENERS and path.name.upper() != DICOM_DIRECTORY:
@@ -186,11 +186,6 @@ def images_in(folder: Path) -> Iterator[tuple[Path, Callable[[Path], Cine]]]:
             yield path, open_file
         elif claims:
             raise SegcamError(f"{path} is not the image that its name says. Remove it or export it again.")
-
-
-def _natural(path: Path) -> tuple[list[str | int], str]:
-    parts = re.split(r"(\d+)", path.name.casefold())
-    return [int(part) if at % 2 else part for at, part in enumerate(parts)], path.name
 
 
 def _in_order(stills: Sequence[Cine]) -> list[Cine]:

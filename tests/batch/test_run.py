@@ -17,10 +17,10 @@ from PIL import Image
 
 import napari_segcam as sc
 from napari_segcam.batch.image_processing import Outputs
-from napari_segcam.batch.rows import COLUMNS
 from napari_segcam.batch.true_masks import open_truth
 from napari_segcam.explanation.runner import Runner
 from napari_segcam.network.model_card import ModelCard
+from napari_segcam.reporting.run_format import COLUMNS
 
 
 def test_the_figures_are_those_of_the_explainer(network: sc.Network, images: Path, tmp_path: Path) -> None:

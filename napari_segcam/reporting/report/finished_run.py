@@ -1,27 +1,22 @@
-"""Reading a run: the folder that ``napari-segcam batch`` leaves, checked before anything is made of it."""
+"""A finished run: the folder that ``napari-segcam batch`` wrote, read and checked."""
 
 from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_segcam.errors import SegcamError
-from napari_segcam.files import from_cell
-
-FORMAT = 1
-_ROW_KEYS = ("frame", "class", "method", "stage")
-
-Row = Mapping[str, Any]
+from napari_segcam.errors import SegcamError, one_line
+from napari_segcam.files import from_cell, natural_key
+from napari_segcam.reporting.run_format import FORMAT, KEY_COLUMNS, Row, present_run
 
 
 @dataclass(frozen=True)
 class ReportedImage:
-    """What the run holds of one image or cine.
+    """The results of one image or cine.
 
     Attributes:
         name: its path, relative to the data folder.
@@ -40,7 +35,7 @@ class ReportedImage:
 
 @dataclass(frozen=True)
 class Failure:
-    """An image that the run could not explain, and why."""
+    """An image that could not be explained, and why."""
 
     name: str
     error: str
@@ -51,20 +46,21 @@ class FinishedRun:
     """A run over many images.
 
     Attributes:
-        about: the content of ``run.json``.
-        images: in the natural order of their names.
-        failures: likewise.
-        missing: how many images are neither explained nor known to have failed.
+        settings: the content of ``run.json``, with the names of today.
+        images: in the order of ``results.csv``; those that it does not list come last, in the natural order of their
+            names.
+        failures: in the natural order of their names.
+        missing: how many images have neither a result nor an error.
     """
 
-    about: Mapping[str, Any]
+    settings: Mapping[str, Any]
     images: tuple[ReportedImage, ...]
     failures: tuple[Failure, ...]
     missing: int
 
     def part(self, name: str) -> Mapping[str, Any]:
-        """A part of ``run.json``, such as ``"model"``; empty where it is not there."""
-        part = self.about.get(name)
+        """Return a part of ``run.json``, such as ``"model"``; empty where it is missing."""
+        part = self.settings.get(name)
         return part if isinstance(part, Mapping) else {}
 
 
@@ -73,53 +69,75 @@ def read_run(folder: Path, partial: bool = False) -> FinishedRun:
 
     Args:
         folder: that the run was written to.
-        partial: whether an unfinished run will do.
+        partial: whether an unfinished run is accepted.
 
     Raises:
         SegcamError: if the folder holds no run, one of another format or a damaged one, one without any image, or an
             unfinished one and ``partial`` is not set.
     """
-    if not (folder / "run.json").is_file():
+    path = folder / "run.json"
+    if not path.is_file():
         raise SegcamError(f"{folder} holds no run: there is no run.json in it. Give the --out folder of a batch.")
-    about = _read_json(folder / "run.json")
-    if about.get("format") != FORMAT:
+    content = _read_json(path)
+    if content.get("format") != FORMAT:
         raise SegcamError(
-            f"{folder} holds a run of format {about.get('format')}, but this version of napari-segcam reads format "
-            f"{FORMAT}. Make the report with the version that made the run, or run the batch anew."
+            f"{folder} holds a run of format {content.get('format')}, but this version of napari-segcam reads format "
+            f"{FORMAT}. Make the report with the version that made the run, or run the batch again."
         )
-    images = sorted(_images(folder), key=lambda image: _natural(image.name))
+    try:
+        settings = present_run(content)
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
+    positions = _positions(folder / "results.csv")
+    images = sorted(
+        _read_images(folder),
+        key=lambda image: (positions.get(image.name, len(positions)), natural_key(image.name)),
+    )
     explained = {image.name for image in images}
-    failures = [failure for failure in _failures(folder / "errors.csv") if failure.name not in explained]
-    run = FinishedRun(about, tuple(images), tuple(sorted(failures, key=lambda failure: _natural(failure.name))), 0)
-    wanted = _wanted(run)
-    missing = max(0, wanted - len(images) - len(failures))
+    failures = [failure for failure in _read_failures(folder / "errors.csv") if failure.name not in explained]
+    failures.sort(key=lambda failure: natural_key(failure.name))
+    expected = _expected_images(settings, len(images) + len(failures))
+    missing = max(0, expected - len(images) - len(failures))
     if missing and not partial:
         raise SegcamError(
-            f"The run in {folder} is unfinished: {missing} of {wanted} images are missing. Give the batch command "
+            f"The run in {folder} is unfinished: {missing} of {expected} images are missing. Give the batch command "
             "again to complete it, or --partial to report what is there."
         )
     if not images:
         raise SegcamError(f"The run in {folder} has no image that was explained, so there is nothing to report.")
-    return FinishedRun(about, run.images, run.failures, missing)
+    return FinishedRun(settings, tuple(images), tuple(failures), missing)
 
 
-def _wanted(run: FinishedRun) -> int:
-    """How many images the run was to explain."""
-    numbers = [run.part("data").get(name) for name in ("count", "num_samples")]
-    return min((number for number in numbers if isinstance(number, int)), default=len(run.images) + len(run.failures))
+def _expected_images(settings: Mapping[str, Any], default: int) -> int:
+    """Return how many images the run was to explain."""
+    data = settings.get("data")
+    counts = [data.get(name) for name in ("count", "num_samples")] if isinstance(data, Mapping) else []
+    return min((count for count in counts if isinstance(count, int)), default=default)
 
 
-def _images(folder: Path) -> Iterator[ReportedImage]:
-    for record in (folder / "images").glob("*/record.json"):
-        content = _read_json(record)
-        rows = content.get("rows")
-        if not isinstance(content.get("image"), str) or not isinstance(rows, list) or not all(map(_is_row, rows)):
-            raise _damaged(record, "it is not a result of napari-segcam batch")
-        # Only the name is taken, so that no record can put a file from elsewhere into the report.
-        sheet = record.with_name(Path(str(content["sheet"])).name) if content.get("sheet") else None
-        truth, frames = content.get("truth"), content.get("frames")
+def _positions(results: Path) -> dict[str, int]:
+    """Return the position of each image in the table of results; empty where the table cannot be read."""
+    positions: dict[str, int] = {}
+    try:
+        with results.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            for row in csv.DictReader(file):
+                positions.setdefault(from_cell(row.get("image") or ""), len(positions))
+    except (OSError, csv.Error):
+        return {}
+    return positions
+
+
+def _read_images(folder: Path) -> Iterator[ReportedImage]:
+    for path in (folder / "images").glob("*/record.json"):
+        record = _read_json(path)
+        rows = record.get("rows")
+        if not isinstance(record.get("image"), str) or not isinstance(rows, list) or not all(map(_is_row, rows)):
+            raise _damaged(path, "it is not a result of napari-segcam batch")
+        # Only the name is used, so that no record can put a file from elsewhere into the report.
+        sheet = path.with_name(Path(str(record["sheet"])).name) if record.get("sheet") else None
+        truth, frames = record.get("truth"), record.get("frames")
         yield ReportedImage(
-            content["image"],
+            record["image"],
             truth if isinstance(truth, str) else None,
             frames if isinstance(frames, int) else 1,
             tuple(rows),
@@ -127,11 +145,11 @@ def _images(folder: Path) -> Iterator[ReportedImage]:
         )
 
 
-def _is_row(row: object) -> bool:
-    return isinstance(row, dict) and all(key in row for key in _ROW_KEYS)
+def _is_row(value: object) -> bool:
+    return isinstance(value, dict) and all(column in value for column in KEY_COLUMNS)
 
 
-def _failures(path: Path) -> list[Failure]:
+def _read_failures(path: Path) -> list[Failure]:
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
@@ -145,17 +163,12 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(path, " ".join(str(error).split())) from error
+        raise _damaged(path, one_line(error)) from error
     if not isinstance(content, dict):
         raise _damaged(path, "it is not a JSON object")
     return content
 
 
 def _damaged(path: Path, fault: str) -> SegcamError:
-    remedy = "Run the batch anew" if path.name == "run.json" else "Delete its folder and give the batch command again"
+    remedy = "Run the batch again" if path.name == "run.json" else "Delete its folder and give the batch command again"
     return SegcamError(f"{path} cannot be read: {fault.rstrip('.')}. {remedy}.")
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """A key that puts ``frame_2`` before ``frame_10``."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]

@@ -18,7 +18,7 @@ _FLAGS = ("preview", "autocast")
 
 def front_blocks(run: FinishedRun, cases: Sequence[Case], places: Sequence[Place], made: datetime) -> list[Block]:
     """What stands on the first page: the warning, the main figures, the model."""
-    model, wishes = run.part("model"), run.part("wishes")
+    model, options = run.part("model"), run.part("options")
     blocks: list[Block] = [
         Paragraph(
             f"{RESEARCH_ONLY}. Heatmaps show what a network used, not what is there: see “How to read this report”.",
@@ -41,11 +41,11 @@ def front_blocks(run: FinishedRun, cases: Sequence[Case], places: Sequence[Place
         ("Truth", _truth(cases)),
         *((title, ", ".join(own)) for title, own in zip(("Classes", "Methods", "Stages"), names, strict=True)),
         *([("Masks", "one for each class: a pixel may have several")] if model.get("classes_overlap") else []),
-        ("Region explained", plain(wishes.get("region"))),
+        ("Region explained", plain(options.get("region"))),
         *_dice(cases, names[0]),
         ("Model", _model(model)),
         ("Weights (SHA-256)", plain(model.get("sha256"))),
-        ("Run started", _time(run.about.get("started"))),
+        ("Run started", _time(run.settings.get("started"))),
         ("Report written", made.isoformat(" ", "minutes")),
     ]
     return [*blocks, Facts(tuple(facts))]
@@ -58,12 +58,12 @@ def provenance_section(run: FinishedRun, anonymous: bool) -> Section:
         data.update({name: _HIDDEN for name in ("source", "truth", "truth_colors") if data.get(name)})
     facts = [
         *(_prefixed("Model", run.part("model"))),
-        *(_prefixed("Setting", run.part("wishes"))),
+        *(_prefixed("Setting", run.part("options"))),
         *(_prefixed("Data", data)),
         *(_prefixed("Output", run.part("outputs"))),
         *(_prefixed("Computing", run.part("compute"))),
         *(_prefixed("Version", run.part("versions"))),
-        ("Run made by", f"napari-segcam {plain(run.about.get('napari_segcam'))}"),
+        ("Run made by", f"napari-segcam {plain(run.settings.get('napari_segcam'))}"),
     ]
     again = Paragraph("To run it again, with the same weights and data in place:")
     note = Paragraph(
@@ -76,22 +76,22 @@ def provenance_section(run: FinishedRun, anonymous: bool) -> Section:
 
 
 def repeat_command(run: FinishedRun, anonymous: bool = False) -> str:
-    """The ``napari-segcam batch`` command that makes such a run."""
-    data, wishes, model = run.part("data"), run.part("wishes"), run.part("model")
+    """Return the ``napari-segcam batch`` command that makes such a run."""
+    data, options, model = run.part("data"), run.part("options"), run.part("model")
     parts = ["napari-segcam", "batch", "DATA" if anonymous else str(data.get("source") or "DATA")]
     given = dict(run.part("given")) or {"model": model.get("checkpoint") or "CHECKPOINT"}
-    options = {**given, "truth": "TRUTH" if anonymous and data.get("truth") else data.get("truth")}
-    options["truth_colors"] = "COLORS.csv" if data.get("truth_colors") else None
-    options |= {name: value for name, value in wishes.items() if name not in _FLAGS}
-    options |= {name: data.get(name) for name in ("num_samples", "seed")} | {"image_size": _image_size(model)}
-    overlap = options.pop("classes_overlap", None)
-    for name, value in options.items():
+    arguments = {**given, "truth": "TRUTH" if anonymous and data.get("truth") else data.get("truth")}
+    arguments["truth_colors"] = "COLORS.csv" if data.get("truth_colors") else None
+    arguments |= {name: value for name, value in options.items() if name not in _FLAGS}
+    arguments |= {name: data.get(name) for name in ("num_samples", "seed")} | {"image_size": _image_size(model)}
+    overlap = arguments.pop("classes_overlap", None)
+    for name, value in arguments.items():
         text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         if value is not None and text:
             parts += [f"--{name.replace('_', '-')}", text]
     if overlap is not None:
         parts.append("--classes-overlap" if overlap else "--classes-exclusive")
-    parts += [f"--{name}" for name in _FLAGS if wishes.get(name)]
+    parts += [f"--{name}" for name in _FLAGS if options.get(name)]
     parts += ["--overlays"] if run.part("outputs").get("overlays") else []
     return shlex.join([*parts, "--out", "RUN"])
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_segcam.reporting.report.finished_run import ReportedImage, Row
+from napari_segcam.reporting.report.finished_run import ReportedImage
+from napari_segcam.reporting.run_format import REASON_COLUMNS, Row
 
 _UNKNOWN = "no reason is recorded"
 
@@ -146,10 +147,10 @@ def _heat(image: ReportedImage) -> dict[Place, Heat]:
         rows.setdefault(Place(str(row["class"]), str(row["method"]), str(row["stage"])), []).append(row)
     return {
         place: Heat(
-            _measure(own, "mean", "empty"),
-            _measure(own, "std", "empty"),
-            _measure(own, "ratio", "undefined"),
-            _measure(own, "truth_ratio", "truth_undefined"),
+            _measure(own, "mean"),
+            _measure(own, "std"),
+            _measure(own, "ratio"),
+            _measure(own, "truth_ratio"),
             _empty(own),
         )
         for place, own in rows.items()
@@ -164,8 +165,8 @@ def _found(image: ReportedImage) -> dict[str, Found]:
     for name, by_frame in rows.items():
         own = list(by_frame.values())
         found[name] = Found(
-            _measure(own, "dice", "overlap_undefined"),
-            _measure(own, "iou", "overlap_undefined"),
+            _measure(own, "dice"),
+            _measure(own, "iou"),
             _measure(own, "pixels"),
             _measure(own, "truth_pixels"),
             _measure(own, "area_mm2"),
@@ -175,11 +176,11 @@ def _found(image: ReportedImage) -> dict[str, Found]:
     return found
 
 
-def _measure(rows: Sequence[Row], key: str, reason: str = "") -> Measure:
-    values = [value for row in rows if (value := _number(row.get(key))) is not None]
+def _measure(rows: Sequence[Row], column: str) -> Measure:
+    values = [value for row in rows if (value := _number(row.get(column))) is not None]
     if values:
         return Measure(float(np.median(values)))
-    reasons = Counter(str(row.get(reason) or _UNKNOWN) for row in rows)
+    reasons = Counter(str(row.get(REASON_COLUMNS.get(column, "")) or _UNKNOWN) for row in rows)
     return Measure(None, reasons.most_common(1)[0][0])
 
 

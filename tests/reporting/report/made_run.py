@@ -109,7 +109,7 @@ def run_writer(parent: Path) -> WriteRun:
             "format": 1,
             "napari_segcam": "0.1.0",
             "model": {"checkpoint": "best.pth", "sha256": "ab" * 32, "model_card": {"size": {"rule": "pad"}}},
-            "wishes": {"methods": list(methods), "stages": "main", "classes": list(classes), "preview": False},
+            "options": {"methods": list(methods), "stages": "main", "classes": list(classes), "preview": False},
             "data": {"source": "/data/my scans", "count": len(names) + len(failures) if count is None else count},
             "versions": {"torch": "2.10"},
             "started": "2026-01-02T03:04:05+00:00",

@@ -2,19 +2,83 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
 import pytest
-from made_run import WriteRun, write_record
+from made_run import WriteRun, row, write_record
+from PIL import Image
 
+from napari_segcam.batch.image_processing import ProcessedImage
+from napari_segcam.batch.images import images_of
+from napari_segcam.batch.run_folder import RunFolder
 from napari_segcam.errors import SegcamError
+from napari_segcam.files import write_table
 from napari_segcam.reporting.report.finished_run import read_run
 
 
 def test_images_come_in_natural_order(write_run: WriteRun) -> None:
     run = read_run(write_run(("frame_10.png", "frame_9.png", "a/frame_1.png")))
     assert [image.name for image in run.images] == ["a/frame_1.png", "frame_9.png", "frame_10.png"]
+
+
+def test_images_come_in_the_order_of_the_results(write_run: WriteRun) -> None:
+    """A list of images has an order of its own, which the results keep; what they do not list comes last."""
+    folder = write_run(("frame_2.png", "=frame_10.png", "Frame_3.png", "frame_1.png"))
+    write_table(folder / "results.csv", ["image"], [{"image": name} for name in ("=frame_10.png", "frame_2.png")])
+    names = [image.name for image in read_run(folder).images]
+    assert names == ["=frame_10.png", "frame_2.png", "frame_1.png", "Frame_3.png"]
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_the_report_and_the_results_of_a_batch_have_one_order(tmp_path: Path, as_list: bool) -> None:
+    names = ["b_2.png", "B_10.png", "a_01.png", "A_1.png", "c/x.png", "c 1.png", "10.png", "9.png"]
+    source = tmp_path / "images"
+    for name in names:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4)).save(source / name)
+    if as_list:
+        (tmp_path / "list.csv").write_text("\n".join(["image", *(f"images/{name}" for name in names)]))
+    images = images_of(tmp_path / "list.csv" if as_list else source)
+    run = RunFolder(tmp_path / "run")
+    run.begin({"data": {"count": len(names)}})
+    for number, image in enumerate(images):
+        rows = [row(image.printed, number, "cyst", "gradcam", "encoder_5")]
+        run.keep(image, ProcessedImage({"image": image.printed, "rows": rows}))
+    run.assemble(images, {}, parquet=False)
+    with (tmp_path / "run" / "results.csv").open(newline="") as file:
+        listed = [line["image"] for line in csv.DictReader(file)]
+    assert [image.name for image in read_run(tmp_path / "run").images] == listed
+    assert listed == ([f"images/{name}" for name in names] if as_list else listed)
+    assert len(listed) == len(names)
+
+
+def test_a_table_of_results_that_cannot_be_read_leaves_the_natural_order(write_run: WriteRun) -> None:
+    folder = write_run(("frame_10.png", "frame_9.png"))
+    (folder / "results.csv").write_bytes(b"\0\xff,;\n" * 3)
+    assert [image.name for image in read_run(folder).images] == ["frame_9.png", "frame_10.png"]
+
+
+def test_a_run_of_an_earlier_version_is_read_by_the_names_of_today(write_run: WriteRun) -> None:
+    folder = write_run()
+    settings = json.loads((folder / "run.json").read_text())
+    settings["wishes"] = settings.pop("options")
+    settings["data"]["truth_colours"] = {"cyst": [1, 2, 3]}
+    settings["model"]["model_card"] |= {"normalisation": "unit", "class_colours": ["#102030"]}
+    (folder / "run.json").write_text(json.dumps(settings))
+    run = read_run(folder)
+    assert run.part("options")["methods"] == ["gradcam"]
+    assert run.part("data")["truth_colors"] == {"cyst": [1, 2, 3]}
+    assert run.part("model")["checkpoint"] == "best.pth"
+    card = run.part("model")["model_card"]
+    assert (card["normalization"], card["class_colors"]) == ("unit", ["#102030"])
+    assert not {"wishes", "truth_colours", "normalisation", "class_colours"} & {*run.settings, *run.part("data"), *card}
+
+
+def test_a_run_with_a_field_under_both_names_is_refused(write_run: WriteRun) -> None:
+    with pytest.raises(SegcamError, match="wishes is the earlier name of options"):
+        read_run(write_run(wishes={}))
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

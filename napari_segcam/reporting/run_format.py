@@ -1,0 +1,78 @@
+"""The files of a run: the names in ``run.json``, and the columns of a row of results.
+
+``napari-segcam batch`` writes a run by these names, and the report reads it by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from napari_segcam.deprecated import CARD_FIELDS, present_fields
+
+FORMAT = 1
+"""Of ``run.json`` and of the records: it changes when an earlier version could not read them."""
+
+COLUMNS: dict[str, type] = {
+    "image": str,
+    "frame": int,
+    "class": str,
+    "method": str,
+    "stage": str,
+    "mean": float,
+    "std": float,
+    "inside": float,
+    "outside": float,
+    "ratio": float,
+    "undefined": str,
+    "truth_inside": float,
+    "truth_outside": float,
+    "truth_ratio": float,
+    "truth_undefined": str,
+    "dice": float,
+    "iou": float,
+    "overlap_undefined": str,
+    "pixels": int,
+    "area_mm2": float,
+    "probability": float,
+    "truth_pixels": int,
+    "truth_area_mm2": float,
+    "empty": str,
+}
+"""The columns of a table of results, in order, each with the type of its defined values."""
+
+KEY_COLUMNS = ("frame", "class", "method", "stage")
+"""The columns that every row of an image has: together they say which heatmap the row is about."""
+
+REASON_COLUMNS = {
+    "mean": "empty",
+    "std": "empty",
+    "ratio": "undefined",
+    "truth_ratio": "truth_undefined",
+    "dice": "overlap_undefined",
+    "iou": "overlap_undefined",
+}
+"""For each column whose value can be undefined, the column that says why."""
+
+Row = dict[str, Any]
+"""One row of results, by column."""
+
+_RUN_FIELDS = {"wishes": "options"}
+_DATA_FIELDS = {"truth_colours": "truth_colors"}
+
+
+def present_run(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a ``run.json`` with the names of today, whichever version wrote it.
+
+    Args:
+        content: of the file, as it was read.
+
+    Raises:
+        ValueError: if a field is there under both its earlier and its present name.
+    """
+    run = present_fields(content, _RUN_FIELDS)
+    if isinstance(data := run.get("data"), Mapping):
+        run["data"] = present_fields(data, _DATA_FIELDS)
+    if isinstance(model := run.get("model"), Mapping) and isinstance(card := model.get("model_card"), Mapping):
+        run["model"] = {**model, "model_card": present_fields(card, CARD_FIELDS)}
+    return run
