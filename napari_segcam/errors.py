@@ -63,5 +63,13 @@ def one_line(message: object, longest: int = LONGEST) -> str:
     return f"{text[: longest - end - 3].rstrip()} … {text[-end:].lstrip()}"
 
 
+def error_text(error: BaseException, longest: int = LONGEST) -> str:
+    """The message of an exception as one line without its full stop, to be used within a sentence.
+
+    Of an error of the operating system it is the system's own message, without number and path.
+    """
+    return one_line(getattr(error, "strerror", None) or error, longest).rstrip(".") or type(error).__name__
+
+
 def _ends(word: str) -> str:
     return f"{word[: _LONGEST_WORD // 2]}…{word[-_LONGEST_WORD // 2 + 1 :]}"

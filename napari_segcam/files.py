@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from napari_segcam.errors import SegcamError, is_unprintable
+from napari_segcam.errors import SegcamError, error_text, is_unprintable
 
 # Spreadsheets take such cells for formulas, also where the letter is of full width.
 _FORMULA_BEGINS = ("=", "+", "-", "@", "'", "＝", "＋", "－", "＠")
@@ -34,7 +34,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise SegcamError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise SegcamError(f"{path} cannot be written: {error_text(error)}.") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -127,7 +127,7 @@ def refuse_no_file(path: Path) -> None:
         where = "The link leads to no file:" if os.path.islink(path) else "There is no file"
         raise SegcamError(f"{where} {path}.") from None
     except (OSError, ValueError) as error:
-        raise SegcamError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+        raise SegcamError(f"{path} cannot be read: {error_text(error)}.") from error
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise SegcamError(f"{path} is neither a file nor a folder, but a pipe, a socket or a device.")
 
@@ -147,6 +147,6 @@ def sha256_of(path: Path) -> str:
     except FileNotFoundError:
         raise SegcamError(f"There is no file {path}.") from None
     except OSError as error:
-        raise SegcamError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise SegcamError(f"{path} cannot be read: {error_text(error)}.") from error
     sums = "".join(f"{sha256_of(one)}  {one.name}\n" for one in files)
     return hashlib.sha256(sums.encode("utf-8", "surrogateescape")).hexdigest()

@@ -9,7 +9,7 @@ import pytest
 from rich.table import Table
 
 from napari_segcam.commands.terminal import PlainConsole
-from napari_segcam.errors import LONGEST, SegcamError, one_line, printable
+from napari_segcam.errors import LONGEST, SegcamError, error_text, one_line, printable
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,16 @@ def test_a_message_survives_another_process_and_being_wrapped() -> None:
 
 def test_ends_of_lines_stay_where_they_may() -> None:
     assert printable("one\ntwo\x1b[0m", keep="\n") == "one\ntwo�[0m"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("bad header.\n  at byte 3."), "bad header. at byte 3"),
+        (FileNotFoundError(2, "No such file or directory", "/scans/a.dcm"), "No such file or directory"),
+        (KeyError(), "KeyError"),
+        (SegcamError("The file is empty."), "The file is empty"),
+    ],
+)
+def test_the_message_of_an_exception_fits_into_a_sentence(error: Exception, text: str) -> None:
+    assert error_text(error) == text

@@ -75,9 +75,9 @@ def process_image(
     try:
         return _processed(image, analysis, outputs, colors, cancelled)
     except SegcamError as error:
-        return ProcessedImage(error=_one_line(error))
+        return ProcessedImage(error=str(error))
     except Exception as error:  # what a damaged file makes of its reader is beyond listing
-        return ProcessedImage(error=f"{type(error).__name__}: {_one_line(error)}")
+        return ProcessedImage(error=f"{type(error).__name__}: {one_line(error) or 'it cannot be read'}")
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,3 @@ def _overlays(
         place = f"{folder}/{safe_name(stage)}" if len(explanation.heatmaps) > 1 else folder
         files[f"{place}/{name}.jpg"] = overlay_jpeg(result.frame, cine.value_range, explanation, heatmap)
     return files
-
-
-def _one_line(error: BaseException) -> str:
-    return one_line(error) or "it cannot be read"

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import natural_key, refuse_no_file, safe_name, sha256_of
 from napari_segcam.imaging.cine import without_suffix
 from napari_segcam.imaging.file_kind import DICOM_DIRECTORY, STACKS, FileKind, kind_of, read_head
@@ -130,7 +130,7 @@ def _in_folder(folder: Path, leave_out: set[str]) -> list[BatchImage]:
 
     def on_error(error: OSError) -> None:
         if Path(error.filename) == folder:
-            raise SegcamError(f"{error.filename} cannot be read: {error.strerror}.") from error
+            raise SegcamError(f"{error.filename} cannot be read: {error_text(error)}.") from error
         enter(Path(error.filename))  # a folder that cannot be read is reported like an image that cannot be read
 
     for place, folders, files in os.walk(folder, onerror=on_error):
@@ -172,7 +172,7 @@ def _in_list(path: Path) -> list[BatchImage]:
             columns = {(name or "").strip().lower(): name for name in table.fieldnames or ()}
             rows = [(table.line_num, row) for row in table]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SegcamError(f"The list {path} cannot be read: {error}.") from error
+        raise SegcamError(f"The list {path} cannot be read: {error_text(error)}.") from error
     if "image" not in columns:
         raise SegcamError(f"The list {path} has no column named image in its first line.")
     images: dict[str, BatchImage] = {}

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from napari_segcam.batch.image_processing import ProcessedImage
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.tables import write_errors, write_parquet, write_results
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import json_bytes, sha256_of, whole_file
 from napari_segcam.reporting.run_format import FORMAT, Row
 from napari_segcam.version import __version__
@@ -57,7 +57,7 @@ class RunFolder:
                 f"Another batch is at work in {self.path}: wait until it ends, or choose another --out."
             ) from None
         except OSError as error:
-            raise SegcamError(f"{self.path} cannot be written to: {error.strerror or error}.") from error
+            raise SegcamError(f"{self.path} cannot be written to: {error_text(error)}.") from error
         try:
             yield
         finally:
@@ -75,7 +75,9 @@ class RunFolder:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, TypeError) as error:
-            raise SegcamError(f"{self.path / 'run.json'} cannot be read: {error}. Choose another --out.") from error
+            raise SegcamError(
+                f"{self.path / 'run.json'} cannot be read: {error_text(error)}. Choose another --out."
+            ) from error
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Begin a run, or go on with the one that is here if it is the same; the folder must be locked.
@@ -123,7 +125,7 @@ class RunFolder:
             (self._folder(image) / "record.json").unlink(missing_ok=True)
             shutil.rmtree(self._folder(image), ignore_errors=True)
         except OSError as error:
-            raise SegcamError(f"{self._folder(image)} cannot be removed: {error.strerror}.") from error
+            raise SegcamError(f"{self._folder(image)} cannot be removed: {error_text(error)}.") from error
 
     def keep(self, image: BatchImage, examined: ProcessedImage) -> None:
         """Write an image's result.

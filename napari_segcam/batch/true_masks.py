@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_segcam.budget import refuse_large_frame
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import refuse_no_file
 from napari_segcam.imaging.cine import ArrayCine, Cine, Frame, name_of
 from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
@@ -94,7 +94,9 @@ def open_truth(path: Path, *more: Path, in_colors: bool = False) -> Cine:
                     refuse_large_frame(path.name, (image.height, image.width))
                     return ArrayCine(np.asarray(image), name=name_of(path), path=path)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise SegcamError(f"The truth {path.name} is damaged and cannot be decoded: {error}.") from error
+            raise SegcamError(
+                f"The truth {path.name} is damaged and cannot be decoded: {error_text(error)}."
+            ) from error
     return open_cine(path)
 
 
@@ -215,7 +217,7 @@ def read_colors(path: Path) -> dict[str, Color]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = [{(key or "").strip().lower(): value for key, value in row.items()} for row in csv.DictReader(file)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SegcamError(f"The color table {path} cannot be read: {error}.") from error
+        raise SegcamError(f"The color table {path} cannot be read: {error_text(error)}.") from error
     colors: dict[str, Color] = {}
     for line, row in enumerate(table, start=2):
         parts = [(row.get(key) or "").strip() for key in ("r", "g", "b")]

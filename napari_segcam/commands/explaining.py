@@ -17,7 +17,7 @@ from rich.table import Table
 
 from napari_segcam.commands.evidence import EvidenceTable
 from napari_segcam.commands.terminal import duration, progress_on, stoppable
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -167,7 +167,7 @@ def _refuse_unwritable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SegcamError(f"{folder} cannot be written to: {error.strerror or error}.") from error
+        raise SegcamError(f"{folder} cannot be written to: {error_text(error)}.") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise SegcamError(f"{folder} cannot be written to: Permission denied.")
 

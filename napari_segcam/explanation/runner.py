@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.explanation.methods import GradientMethod
 from napari_segcam.explanation.passes.forward_pass import Forward, forward
 from napari_segcam.explanation.passes.memory import MemoryFallback, TooLittleMemory
@@ -107,7 +107,7 @@ class Runner:
         except Exception as error:  # it is anybody's code
             seen = "×".join(map(str, self._network.seen.size))
             raise SegcamError(
-                f"The network does not run on an input of {size} ({' '.join(str(error).split())}). "
+                f"The network does not run on an input of {size} ({error_text(error)}). "
                 f"It does at {seen}: set that image size."
             ) from error
 

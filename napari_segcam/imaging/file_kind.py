@@ -8,7 +8,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Literal
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import refuse_no_file
 
 # Enough for NIfTI's magic word, the last thing looked at.
@@ -61,7 +61,7 @@ def read_head(path: Path) -> bytes:
         with path.open("rb") as file:
             head = file.read(HEAD_LENGTH)
     except OSError as error:
-        raise SegcamError(f"{path} cannot be read: {error.strerror}.") from error
+        raise SegcamError(f"{path} cannot be read: {error_text(error)}.") from error
     if not head:
         raise SegcamError(f"{path} is empty.")
     return head

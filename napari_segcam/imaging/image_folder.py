@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import natural_key
 from napari_segcam.imaging.cine import Cine, Frame
 from napari_segcam.imaging.dicom.dicom_cine import DicomCine
@@ -176,7 +176,7 @@ def images_in(folder: Path) -> Iterator[tuple[Path, Callable[[Path], Cine]]]:
         listed = files_of_directory(folder)
         files = listed or [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
     except OSError as error:
-        raise SegcamError(f"{folder} cannot be read: {error.strerror}.") from error
+        raise SegcamError(f"{folder} cannot be read: {error_text(error)}.") from error
     for path in files if listed else sorted(files, key=lambda file: natural_key(file.name)):
         claims = path.suffix.lower() in _SUFFIXES
         kind = kind_of(read_head(path)) if claims or path.stat().st_size else None

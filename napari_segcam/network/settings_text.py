@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from napari_segcam.budget import OPTION_SIZE, SETTINGS_BYTES
-from napari_segcam.errors import SegcamError, is_unprintable
+from napari_segcam.errors import SegcamError, error_text, is_unprintable
 
 _DEEPEST, _MOST_VALUES, _LONGEST_TEXT = 8, 10_000, 10_000
 
@@ -57,7 +57,7 @@ def plain_yaml(text: str) -> Any:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except (yaml.YAMLError, ValueError, TypeError, OverflowError) as error:
-        raise ValueError(" ".join(str(error).split())) from error
+        raise ValueError(error_text(error)) from error
 
 
 class _PlainLoader(yaml.SafeLoader):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import whole_file
 from napari_segcam.optional import needed
 from napari_segcam.reporting.figures import Picture
@@ -62,7 +62,7 @@ def movie_written(path: Path, pictures: Iterable[Picture], frame_rate: float) ->
             with av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}) as container:
                 yield from _encoded(container, pictures, rate, path.name)
         except FFmpegError as error:
-            raise SegcamError(f"{path} cannot be written: {error.strerror or error}.") from error
+            raise SegcamError(f"{path} cannot be written: {error_text(error)}.") from error
 
 
 def _encoded(

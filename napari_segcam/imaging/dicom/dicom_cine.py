@@ -15,7 +15,7 @@ from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
 
 from napari_segcam.budget import refuse_large_frame
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.imaging.cine import Cine, Frame, name_of
 from napari_segcam.imaging.dicom.frame_decoder import PALETTE_KEYWORDS, FrameDecoder, refuse_undecodable
 from napari_segcam.imaging.dicom.frame_positions import Located, Span, locate_encapsulated, locate_native, read_spans
@@ -141,11 +141,11 @@ class DicomCine(Cine):
             with self.path.open("rb") as file:
                 stored = read_spans(file, self._spans[index])
         except OSError as error:
-            raise SegcamError(f"{self.path} can no longer be read: {error.strerror}.") from error
+            raise SegcamError(f"{self.path} can no longer be read: {error_text(error)}.") from error
         try:
             return self._decoder(stored)
         except Exception as error:  # each decoder raises what it likes
-            raise SegcamError(f"Frame {index} of {self.path.name} cannot be decoded: {_one_line(error)}.") from error
+            raise SegcamError(f"Frame {index} of {self.path.name} cannot be decoded: {error_text(error)}.") from error
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def dicom_errors(path: Path) -> Iterator[None]:
     except SegcamError:
         raise
     except Exception as error:  # a damaged header makes pydicom raise errors of many types
-        raise SegcamError(f"{path.name} cannot be read: {_one_line(error)}.") from error
+        raise SegcamError(f"{path.name} cannot be read: {error_text(error)}.") from error
 
 
 def pixel_element(file: BinaryIO, header: Dataset) -> tuple[str, Span]:
@@ -231,7 +231,3 @@ def _settle_planes(file: BinaryIO, header: Dataset, located: Located) -> str | N
         header.PlanarConfiguration = 1
     order = "plane by plane" if header.PlanarConfiguration else "pixel by pixel"
     return f"The header does not say in which order its colors are stored: they are taken {order}."
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_segcam.budget import refuse_large_content
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.imaging.cine import name_of
 from napari_segcam.imaging.file_part import FilePart
 from napari_segcam.imaging.stacks.axes import Axes, Convention, guessed_axes, said_axes
@@ -255,6 +255,4 @@ def _explained(path: Path, kind: str) -> Iterator[None]:
     except FileNotFoundError:
         raise SegcamError(f"There is no file {path}.") from None
     except (Exception, struct.error) as error:  # each library raises what it likes
-        raise SegcamError(
-            f"{path.name} is a {kind} file, but cannot be read: {' '.join(str(error).split())}."
-        ) from error
+        raise SegcamError(f"{path.name} is a {kind} file, but cannot be read: {error_text(error)}.") from error

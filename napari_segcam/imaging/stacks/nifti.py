@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.imaging.file_part import FilePart
 from napari_segcam.imaging.stacks.axes import Axes, guessed_axes, said_axes
 from napari_segcam.imaging.stacks.calibration import aspect_of, rate_of, spacing_in_mm
@@ -44,7 +44,7 @@ def open_nifti(part: FilePart) -> StackCine:
         directions = _directions(image.affine, len(shape))
         data = Path(image.file_map["image"].filename)
     except Exception as error:  # a damaged header makes nibabel raise errors of many types
-        raise SegcamError(f"{path.name} is a NIfTI file, but a damaged one: {' '.join(str(error).split())}.") from error
+        raise SegcamError(f"{path.name} is a NIfTI file, but a damaged one: {error_text(error)}.") from error
     axes = said_axes(part.axes, shape, path.name) if part.axes else guessed_axes(shape, "XYT", path.name)
     note = ""
     if not part.axes:

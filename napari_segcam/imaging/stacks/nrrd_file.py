@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.imaging.file_part import FilePart
 from napari_segcam.imaging.stacks.axes import Axes, guessed_axes, said_axes
 from napari_segcam.imaging.stacks.calibration import aspect_of, is_length, is_time, rate_of, spacing_in_mm
@@ -63,7 +63,7 @@ def open_nrrd(part: FilePart) -> StackCine:
         if not len(kinds) == len(vectors) == len(units) == len(shape) or min(shape) < 1:
             raise ValueError("its axes do not go together")
     except Exception as error:  # a damaged header makes the library raise errors of many types
-        what = f"it lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        what = f"it lacks {error}" if isinstance(error, KeyError) else error_text(error)
         raise SegcamError(f"{path.name} is an NRRD file, but a damaged one: {what}.") from error
     if encoding not in _PACKINGS:
         raise SegcamError(f"{path.name} holds its pixels as {encoding}. Save it again with the encoding raw or gzip.")

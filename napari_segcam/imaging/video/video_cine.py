@@ -14,7 +14,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 
 from napari_segcam.budget import FRAME_PIXELS, refuse_large_frame
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.imaging.cine import Cine, Frame, name_of
 from napari_segcam.imaging.file_kind import read_head, video_format
 from napari_segcam.imaging.plausibility import is_possible_aspect
@@ -57,7 +57,7 @@ class VideoCine(Cine):
             frame = first.read(0)
             self.stated_aspect = _pixel_aspect(open_container, is_on_its_side=frame.rotation % 180 != 0)
         except (FFmpegError, OSError, ValueError, LookupError) as error:
-            raise SegcamError(f"{path.name} cannot be read as a video: {_in_words(error)}.") from error
+            raise SegcamError(f"{path.name} cannot be read as a video: {error_text(error)}.") from error
         self._pixel_format = "gray" if _is_gray(frame) else "rgb24"
         self._length = len(index.frames)
         self._idle = [first, *(VideoReader(open_container, index) for _ in range(_READERS - 1))]
@@ -79,7 +79,7 @@ class VideoCine(Cine):
             pixels = reader.pixels(reader.read(index), self._pixel_format)
         except (FFmpegError, OSError, LookupError) as error:
             raise SegcamError(
-                f"Frame {index} of {self.path.name} cannot be decoded: {_in_words(error)}. The file may be damaged."
+                f"Frame {index} of {self.path.name} cannot be decoded: {error_text(error)}. The file may be damaged."
             ) from error
         finally:
             with self._returned:
@@ -111,7 +111,7 @@ def open_video(path: Path) -> VideoCine:
     try:
         cut = find_cut(path)
     except OSError as error:
-        raise SegcamError(f"{path} cannot be read: {error.strerror}.") from error
+        raise SegcamError(f"{path} cannot be read: {error_text(error)}.") from error
     try:
         cine = VideoCine(path, open_container)
     except SegcamError as error:
@@ -169,7 +169,3 @@ def _is_gray(frame: VideoFrame) -> bool:
         colors = frame.to_ndarray(format="rgb24")
         return bool((colors == colors[..., :1]).all())
     return sum(not component.is_alpha for component in frame.format.components) == 1
-
-
-def _in_words(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).rstrip(".")

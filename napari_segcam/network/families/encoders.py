@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.network.families.decoders import Reading, Shapes
 
 
@@ -183,13 +183,8 @@ def built_encoder(name: str, depth: int, vision_transformer: bool = False) -> tu
             else:
                 encoder = smp.encoders.get_encoder(name, depth=depth, weights=None)
     except Exception as error:  # SMP and timm raise many kinds for what an encoder cannot do
-        raise SegcamError(f"The encoder {name} cannot be used here: {one_line(error)}") from error
+        raise SegcamError(f"The encoder {name} cannot be used here: {error_text(error)}") from error
     return shapes_of(encoder.state_dict()), tuple(encoder.out_channels)
-
-
-def one_line(error: Exception) -> str:
-    """Another library's message, fit to stand in one of ours."""
-    return " ".join(str(error).split())
 
 
 def shapes_of(weights: Mapping[str, torch.Tensor]) -> Shapes:

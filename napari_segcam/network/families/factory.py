@@ -15,8 +15,7 @@ from types import ModuleType
 
 from torch import nn
 
-from napari_segcam.errors import SegcamError
-from napari_segcam.network.families.encoders import one_line
+from napari_segcam.errors import SegcamError, error_text
 
 
 def made_by(factory: str) -> nn.Module:
@@ -39,7 +38,7 @@ def made_by(factory: str) -> nn.Module:
         try:
             network = function()
         except Exception as error:  # it is the user's code
-            raise SegcamError(f"{factory} failed with {type(error).__name__}: {one_line(error)}") from error
+            raise SegcamError(f"{factory} failed with {type(error).__name__}: {error_text(error)}") from error
     if not isinstance(network, nn.Module):
         raise SegcamError(
             f"{factory} returned a {type(network).__name__}: a torch.nn.Module is wanted, ready to take the weights."
@@ -57,7 +56,7 @@ def _imported(name: str) -> ModuleType:
             f"There is no Python module {name}: none is installed under that name, nor lies in {Path.cwd()}."
         ) from error
     except Exception as error:  # it is the user's code
-        raise SegcamError(f"{name} cannot be imported: {type(error).__name__}: {one_line(error)}") from error
+        raise SegcamError(f"{name} cannot be imported: {type(error).__name__}: {error_text(error)}") from error
 
 
 def _function(module: ModuleType, name: str) -> Callable[[], object]:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import nn
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.network.checkpoints.state_dict import listed
-from napari_segcam.network.families.encoders import one_line, shapes_of
+from napari_segcam.network.families.encoders import shapes_of
 
 Weights = Mapping[str, torch.Tensor]
 
@@ -45,7 +45,7 @@ def put_in(module: nn.Module, weights: Weights, unfit: str) -> nn.Module:
         # SMP renames older names in the dict itself, so that the names compared below are the new ones.
         module.load_state_dict(given, strict=True, assign=True)
     except RuntimeError as error:
-        raise SegcamError(f"{unfit}: {_difference(expected, given) or one_line(error)}.") from error
+        raise SegcamError(f"{unfit}: {_difference(expected, given) or error_text(error)}.") from error
     module.eval()
     return module.requires_grad_(False)
 

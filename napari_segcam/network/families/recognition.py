@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint
 from napari_segcam.network.checkpoints.state_dict import listed
 from napari_segcam.network.families import monai_networks, nnunet, smp_networks, torchvision_networks
 from napari_segcam.network.families.blueprint import Blueprint
 from napari_segcam.network.families.decoders import ARCHITECTURES, find_architecture
-from napari_segcam.network.families.encoders import one_line, shapes_of
+from napari_segcam.network.families.encoders import shapes_of
 from napari_segcam.network.families.fitting import put_in
 from napari_segcam.network.families.smp_networks import architecture_name, smp_blueprint
 from napari_segcam.network.running.suitability import volumetric, weights_are_volumetric
@@ -71,7 +71,7 @@ def build(blueprint: Blueprint, checkpoint: Checkpoint) -> torch.nn.Module:
     try:
         module = _CONSTRUCT[blueprint.library](blueprint)
     except Exception as error:  # these libraries raise many kinds for what does not go together
-        raise SegcamError(f"{name} cannot be built: {one_line(error)}") from error
+        raise SegcamError(f"{name} cannot be built: {error_text(error)}") from error
     return put_in(module, used_weights(blueprint, checkpoint), f"{checkpoint.path}: the weights do not fit {name}")
 
 

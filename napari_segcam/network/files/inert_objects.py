@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_segcam.errors import one_line
+
 # Up to here a number is its own hash, so that no two have the same.
 _LARGEST_KEY = 2**60
 
@@ -13,7 +15,7 @@ class NotInert(Exception):  # noqa: N818 - it is what a pickle is, not a fault
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.name = " ".join(name.split())[:200]
+        self.name = one_line(name, 200)
 
 
 class Malformed(Exception):  # noqa: N818 - as above

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.network.files.archive import Archive
 
 # The interpreter's own instructions that only compute, and the operations of ATen that do more than that.
@@ -84,9 +84,9 @@ def read_torchscript(archive: Archive) -> ScriptedNetwork:
             graph = script.inlined_graph
             operations = set(_operations(graph))
     except Exception as error:  # the loader raises many kinds, with many lines
-        reason = " ".join(str(error).split())[:200]
         raise SegcamError(
-            f"{archive.path} is a damaged TorchScript file, or one of another version of torch ({reason})."
+            f"{archive.path} is a damaged TorchScript file, or one of another version of torch "
+            f"({error_text(error, 200)})."
         ) from error
     for operation in sorted(operations):
         computes = operation.startswith("aten::") and operation not in _TOUCHES_FILES

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from napari_segcam.budget import LAYER_SIZE
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, one_line
 
 
 def _words(text: str) -> frozenset[str]:
@@ -157,4 +157,4 @@ def _refused(config: Mapping[str, Any], own: bool) -> SegcamError:
 
 
 def _short(name: object) -> str:
-    return " ".join(str(name).split())[:100]
+    return one_line(name, 100)

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
-from napari_segcam.errors import SegcamError, one_line
+from napari_segcam.errors import SegcamError, error_text, one_line
 from napari_segcam.network.files.archive import Archive
 from napari_segcam.network.keras.config import cleaned
 from napari_segcam.network.keras.keras_network import KerasNetwork
@@ -78,9 +78,8 @@ def _read(path: Path, clean: Callable[[], bytes], name: str) -> KerasNetwork:
             raise
         raise SegcamError(f"{path} is a file of Keras that {error}.") from error
     except Exception as error:  # Keras raises nearly anything for what it does not understand
-        reason = " ".join(str(error).split())[:200]
         raise SegcamError(
-            f"{path} is damaged, or a network that Keras {version('keras')} cannot build: {reason}"
+            f"{path} is damaged, or a network that Keras {version('keras')} cannot build: {error_text(error, 200)}"
         ) from error
 
 

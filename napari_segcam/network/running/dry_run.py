@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from napari_segcam.budget import INPUT_CHANNELS, INPUT_PIXELS
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, one_line
 from napari_segcam.network.device import image_like
 from napari_segcam.network.graphs.graph_network import GraphNetwork
 from napari_segcam.network.keras.keras_network import KerasNetwork
@@ -68,7 +68,7 @@ def dry_run(
 def failure_in_words(failure: BaseException | None) -> str:
     """Why somebody's code failed, in one line; of a usual error its text alone."""
     try:
-        text = " ".join(str(failure).split())
+        text = one_line(failure)
     except Exception:  # the error's own text may fail too
         text = ""
     usual = isinstance(failure, RuntimeError | ValueError | AssertionError)

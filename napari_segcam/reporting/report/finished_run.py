@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_segcam.errors import SegcamError, one_line
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import from_cell, natural_key
 from napari_segcam.reporting.run_format import FORMAT, KEY_COLUMNS, Row, present_run
 
@@ -163,7 +163,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(path, one_line(error)) from error
+        raise _damaged(path, error_text(error)) from error
     if not isinstance(content, dict):
         raise _damaged(path, "it is not a JSON object")
     return content
