@@ -44,7 +44,8 @@ MAY_IMPORT = {
 # The rooms within a room, from the ground up: each imports only what stands in a line above its own.
 FLOORS: dict[str, list[list[str]]] = {
     "network": [
-        ["device", "settings_text", "trial", "files"],
+        ["child_names", "device", "settings_text", "trial"],
+        ["files"],
         ["model_card", "graphs", "keras"],
         ["checkpoints", "running"],
         ["families", "output"],

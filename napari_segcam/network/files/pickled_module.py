@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.network.child_names import is_child_name
 from napari_segcam.network.files.inert_objects import Named, Record
 
 # Modules whose classes only compute: no data sets, no checkpoints, no training, nothing that compiles.
@@ -172,6 +173,10 @@ class _Rebuilding:
     def _filled(self, kind: type[nn.Module], record: Record) -> nn.Module:
         module = kind.__new__(kind)
         nn.Module.__init__(module)
+        for table in ("_parameters", "_buffers", "_modules"):
+            for name in _table(record, table):
+                if not is_child_name(name):
+                    raise SegcamError(f"holds a network with a part named {name[:100]!r}, as torch allows none")
         attributes: dict[str, Any] = {}
         for name, value in record.state.items():
             if name in _OWN_ATTRIBUTES:

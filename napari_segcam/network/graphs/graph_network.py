@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.network.child_names import free_child_name
 from napari_segcam.network.graphs.graph_arguments import filled, names_given, names_taken, operation_named, value_of
 
 _LARGEST_NUMBER = 2**62
@@ -32,16 +33,23 @@ class _Step:
 
 
 class Operation(nn.Module):
-    """One operation of a graph, as a layer that holds the weights it is the first to take."""
+    """One operation of a graph, as a layer that holds the weights it is the first to take.
+
+    Attributes:
+        operation: of ATen, or Python's arithmetic.
+        weight_names: of its weights in this module, by the names of the graph's inputs.
+    """
 
     def __init__(self, operation: Callable[..., Any], weights: Mapping[str, torch.Tensor]) -> None:
         super().__init__()
         self.operation = operation
+        self.weight_names: dict[str, str] = {}
         for name, tensor in weights.items():
+            self.weight_names[name] = free = free_child_name(self, name, "weight")
             if tensor.is_floating_point():
-                self.register_parameter(name, nn.Parameter(tensor, requires_grad=False))
+                self.register_parameter(free, nn.Parameter(tensor, requires_grad=False))
             else:
-                self.register_buffer(name, tensor)
+                self.register_buffer(free, tensor)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         given = self.operation(*args, **kwargs)
@@ -92,14 +100,14 @@ class GraphNetwork(nn.Module):
         self._image, self._outputs = image, tuple(outputs)
         # What no later operation takes is let go of after the last one that does.
         last = {name: place for place, node in enumerate(graph["nodes"]) for name in names_taken(node)}
-        self._homes: dict[str, str] = {}
+        self._weights: dict[str, tuple[str, str]] = {}  # name of the graph's input → layer, name in the layer
         self._steps: list[_Step] = []
         known = {image, *weights}
         for place, node in enumerate(graph["nodes"]):
             taken = names_taken(node)
             if unknown := taken - known:
                 raise ValueError(f"{sorted(unknown)[0]} is taken before anything gives it")
-            own = {name: weights[name] for name in sorted(taken & weights.keys() - self._homes.keys())}
+            own = {name: weights[name] for name in sorted(taken & weights.keys() - self._weights.keys())}
             done_with = tuple(name for name in taken if last[name] == place and name not in self._outputs)
             step = self._step(node, own, done_with)
             known.update(step.gives)
@@ -120,11 +128,10 @@ class GraphNetwork(nn.Module):
                 args.append(value)
         gives = [names_given(output) for output in node["outputs"]]
         names = tuple(name for one in gives for name in ([one] if isinstance(one, str) else one))
-        layer = names[0] if names else "check"
-        if hasattr(self, layer):
-            layer = f"{layer}_of_{len(self._modules)}"
-        self.add_module(layer, Operation(operation, own))
-        self._homes |= dict.fromkeys(own, layer)
+        layer = free_child_name(self, names[0] if names else "check", f"of_{len(self._modules)}")
+        module = Operation(operation, own)
+        self.add_module(layer, module)
+        self._weights |= {name: (layer, attribute) for name, attribute in module.weight_names.items()}
         return _Step(layer, tuple(args), kwargs, names, bool(gives) and gives != list(names), done_with)
 
     def forward(self, image: torch.Tensor) -> Any:
@@ -147,7 +154,9 @@ class GraphNetwork(nn.Module):
             raise RuntimeError(f"the program does not make sense: {error}") from error
 
     def _run(self, image: torch.Tensor) -> Any:
-        results: dict[str, Any] = {name: getattr(self._modules[home], name) for name, home in self._homes.items()}
+        results: dict[str, Any] = {
+            name: getattr(self._modules[layer], attribute) for name, (layer, attribute) in self._weights.items()
+        }
         results[self._image] = image
         for step in self._steps:
             given = self.get_submodule(step.layer)(*filled(step.args, results), **filled(step.kwargs, results))

@@ -14,6 +14,8 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_map
 
+from napari_segcam.network.child_names import free_child_name
+
 Layout = Literal["channels_last", "channels_first"]
 
 # By class: layers that only act in training, and those that make no map of their own.
@@ -54,13 +56,15 @@ class KerasLayer(nn.Module):
         self.only_prepares = type(operation).__name__ in _ONLY_PREPARES
         # An operation without state, such as the sum of two maps written with a plus, is no layer to Keras.
         self._is_layer = hasattr(operation, "stateless_call")
-        variables = [operation.trainable_variables, operation.non_trainable_variables] if self._is_layer else []
-        self._names = [[self._hold(variable) for variable in one] for one in variables]
+        self._weight_names: list[list[str]] = []
+        if self._is_layer:
+            for variables in (operation.trainable_variables, operation.non_trainable_variables):
+                self._weight_names.append([self._add_weight(variable) for variable in variables])
 
-    def _hold(self, variable: Any) -> str:
-        name, tensor = str(variable.name), variable.value.detach()
-        if hasattr(self, name):
-            name = f"{name}_{len(self._parameters) + len(self._buffers)}"
+    def _add_weight(self, variable: Any) -> str:
+        """Make a variable of Keras a weight of this module; return its name."""
+        tensor = variable.value.detach()
+        name = free_child_name(self, str(variable.name), str(len(self._parameters) + len(self._buffers)))
         if tensor.is_floating_point():
             self.register_parameter(name, nn.Parameter(tensor, requires_grad=False))
         else:
@@ -70,7 +74,7 @@ class KerasLayer(nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         operation = self._operation.of
         if self._is_layer:
-            weights = [[getattr(self, name) for name in names] for names in self._names]
+            weights = [[getattr(self, name) for name in names] for names in self._weight_names]
             given, _ = operation.stateless_call(*weights, *args, **kwargs)
         else:
             given = operation(*args, **kwargs)
@@ -103,21 +107,22 @@ class ActsInTraining(nn.Identity):
 class KerasGraph(nn.Module):
     """A graph of Keras layers, each a submodule by its name; a network within a network is a graph of its own.
 
-    It takes what Keras gives it, and gives maps as ``(B, C, H, W)``.
+    It takes what Keras gives it, and gives maps as ``(B, C, H, W)``. It has no layers before ``add_layers`` is called.
     """
 
     def __init__(self, inputs: Any, outputs: Any, layout: Layout) -> None:
         super().__init__()
         self._layout = layout
-        function = importlib.import_module("keras").Function(list(inputs), list(outputs))
-        self._function = _Shared(function)
-        self._places: dict[str, str] = {}
-        for operation in function.operations:
+        self._function = _Shared(importlib.import_module("keras").Function(list(inputs), list(outputs)))
+        self._child_names: dict[str, str] = {}  # by Keras' name of the layer
+
+    def add_layers(self) -> None:
+        """Add the layers, as the last thing: the file names them, and a name must not be that of an attribute."""
+        for operation in self._function.of.operations:
             if type(operation).__name__ != "InputLayer":
-                name = operation.name
-                place = f"{name}_layer" if hasattr(self, name) else name
-                self.add_module(place, _module_of(operation, self._layout))
-                self._places[name] = place
+                name = free_child_name(self, operation.name, "layer")
+                self.add_module(name, _module_of(operation, self._layout))
+                self._child_names[operation.name] = name
 
     @property
     def has_one_output(self) -> bool:
@@ -131,7 +136,7 @@ class KerasGraph(nn.Module):
         return outputs[0] if self.has_one_output else outputs
 
     def _runner(self, operation: Any) -> Callable[..., Any]:
-        module = self.get_submodule(self._places[operation.name])
+        module = self.get_submodule(self._child_names[operation.name])
 
         def run(*args: Any, **kwargs: Any) -> Any:
             outputs = module(*args, **kwargs)
@@ -142,7 +147,9 @@ class KerasGraph(nn.Module):
 
 def _module_of(operation: Any, layout: Layout) -> nn.Module:
     if hasattr(operation, "layers") and hasattr(operation, "inputs"):  # a network within the network
-        return KerasGraph(operation.inputs, operation.outputs, layout)
+        graph = KerasGraph(operation.inputs, operation.outputs, layout)
+        graph.add_layers()
+        return graph
     if type(operation).__name__ in _ACTS_IN_TRAINING:
         return ActsInTraining(layout)
     return KerasLayer(operation, layout)

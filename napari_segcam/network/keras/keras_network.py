@@ -49,6 +49,7 @@ class KerasNetwork(KerasGraph):
         axis = 1 if layout == "channels_first" else -1
         scales = any(_scales_an_image(operation, channels, axis) for operation in operations)
         self.card_normalization: Literal["none", "unit"] = "none" if scales else "unit"
+        self.add_layers()
 
     def forward(self, given: torch.Tensor, **_kwargs: Any) -> Any:
         """Run the network.

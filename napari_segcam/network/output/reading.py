@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.network.graphs.graph_network import GraphNetwork
+from napari_segcam.network.keras.keras_network import KerasNetwork
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.output.activation import LARGEST, Finding, find_activation, given_activation
 from napari_segcam.network.output.candidates import Candidate, Place, all_tensors, candidates, shape_in_words
@@ -171,7 +173,8 @@ def _run(module: nn.Module, x: torch.Tensor) -> _Look:
     watch = Watch()
     with watch:
         output = module(x.clone())
-    return _Look(x, output, candidates(output, x, getattr(module, "output_names", ())), watch)
+    names = module.output_names if isinstance(module, GraphNetwork | KerasNetwork) else ()
+    return _Look(x, output, candidates(output, x, names), watch)
 
 
 def _chosen(look: _Look, card: ModelCard) -> Chosen:

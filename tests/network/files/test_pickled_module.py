@@ -98,6 +98,10 @@ def _altered(change: Callable[[nn.Module], None]) -> bytes:
     return saved(network)
 
 
+def _with_child(name: str) -> Callable[[nn.Module], None]:
+    return lambda network: network._modules.update({name: nn.ReLU()})
+
+
 def _containing_itself(network: nn.Module) -> None:
     network[0]._modules["again"] = network
 
@@ -118,6 +122,8 @@ ODD: dict[str, tuple[Callable[[], bytes], str]] = {
         "would replace __call__",
     ),
     "a layer that is a function": (lambda: _altered(lambda m: m._modules.update(a=nn.functional.relu)), "no record"),
+    "a layer with a name of Python's own": (lambda: _altered(_with_child("__deepcopy__")), "named '__deepcopy__'"),
+    "a layer with a dot in its name": (lambda: _altered(_with_child("norm.1")), "named 'norm.1'"),
     "layers that contain each other": (lambda: _altered(_containing_itself), "contain each other"),
     "more layers than memory": (lambda: saved(_doubled(60)), "repeats itself beyond all measure"),
     "a layer of training code": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -99,6 +100,21 @@ def test_a_final_activation_is_left_out_and_said(activation, tmp_path):
     with torch.no_grad():
         assert torch.allclose(network.module(image), small_network()(image), atol=1e-5)
     assert any("which is left out" in warning for warning in network.warnings)
+
+
+@pytest.mark.parametrize("name", ["channels", "image_size", "output_names", "forward", "training", "_steps", "relu.1"])
+def test_operations_and_weights_may_have_any_name(fixed: bytes, tmp_path: Path, name: str) -> None:
+    entries = {key.partition("/")[2]: content for key, content in entries_of(fixed).items()}
+    program = entries["models/model.json"]
+    for former in (b'"relu_"', b'"p_down_0_weight"'):
+        assert former in program
+    renamed = program.replace(b'"relu_"', f'"{name}"'.encode()).replace(b'"p_down_0_weight"', f'"{name}_w"'.encode())
+    renamed = renamed.replace(b'"p_down_0_bias"', b'"operation"')
+    content = zipped({f"model/{key}": renamed if key == "models/model.json" else entries[key] for key in entries})
+    module = read_checkpoint(_written(content, tmp_path)).module
+    image = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(module(image), small_network()(image))
 
 
 def test_a_transformer_and_a_list_of_tensors(tmp_path):

@@ -159,6 +159,36 @@ def test_network_within_a_network(tmp_path: Path) -> None:
     assert (network.stage("backbone.inside").channels, network.stage("backbone.inside").stride) == (4, 2)
 
 
+def test_layers_may_have_any_name(tmp_path: Path) -> None:
+    """Also that of an attribute which a module, or ours, has by the same name."""
+    names = ["normalization", "channels", "image_size", "output_names", "card_normalization", "forward", "training"]
+    names += ["type", "add_layers", "channels_layer", "_layout", "_modules", "__deepcopy__"]
+    x = image = L.Input((None, None, 3))
+    for name in names:
+        x = L.Conv2D(4, 3, padding="same", name=name)(x)
+    network = load_network(saved(keras.Model(image, x), tmp_path / "network.keras"), device="cpu")
+    with torch.no_grad():
+        np.testing.assert_allclose(network.module(image_of()), predicted(keras.Model(image, x), image_of()), atol=1e-5)
+    assert network.card.input_channels == 3
+    assert [layer for layer, _ in network.module.named_children()] == [
+        *("normalization", "channels_layer", "image_size_layer", "output_names_layer", "card_normalization_layer"),
+        *("forward_layer", "training_layer", "type_layer", "add_layers_layer", "channels_layer_layer"),
+        *("_layout_layer", "_modules_layer", "__deepcopy___layer"),
+    ]
+    assert network.stage("forward_layer").channels == 4
+
+
+def test_weights_may_have_any_name() -> None:
+    image = L.Input((None, None, 3))
+    layer = L.Conv2D(2, 1)
+    model = keras.Model(image, layer(image))
+    layer.kernel._name, layer.bias._name = "forward", "_layout"
+    module = KerasNetwork(model)
+    with torch.no_grad():
+        np.testing.assert_allclose(module(image_of()), predicted(model, image_of()), atol=1e-5)
+    assert [name.rpartition(".")[2] for name, _ in module.named_parameters()] == ["forward_0", "_layout_1"]
+
+
 def test_a_copy_has_weights_of_its_own(tmp_path: Path) -> None:
     """Else randomizing the weights of a copy, as sanity checks do, would change the network itself."""
     network = load_network(saved(small_network(1, "sigmoid"), tmp_path / "network.keras"), device="cpu")
