@@ -44,6 +44,7 @@ class Cine(ABC):
         frame_shape: ``(Y, X)`` or ``(Y, X, 3)``.
         dtype: of the frames.
         stated_aspect: height of a pixel by its width, as the file says; None where it does not.
+        file_names: the name of each frame's file, for a folder of stills; empty for a cine in one file.
         are_slices: whether the frames are slices of a volume rather than moments in time.
         region: rows and columns that hold the scan rather than the screen around it, None where unknown.
         stated_range: what the file or the user says that black and white are; None where nobody does.
@@ -58,6 +59,7 @@ class Cine(ABC):
     frame_shape: tuple[int, ...]
     dtype: np.dtype[Any]
     stated_aspect: float | None = None
+    file_names: tuple[str, ...] = ()
     are_slices: bool = False
     region: tuple[slice, slice] | None = None
     stated_range: ValueRange | None = None

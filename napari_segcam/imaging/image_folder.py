@@ -55,6 +55,7 @@ class FolderCine(Cine):
         self.name = folder.resolve().name
         self.path = folder
         self._stills = _in_order(stills)
+        self.file_names = tuple(still.path.name if still.path else still.name for still in self._stills)
         first = self._stills[0]
         for still in self._stills:
             _refuse_odd(still, first)

@@ -1,17 +1,17 @@
-"""Asking which of several images in a file is meant."""
+"""Ask the user which of several images in a file to open."""
 
 from __future__ import annotations
 
 from napari_segcam.imaging.stacks.choice import SeveralImagesError
 
 
-def chosen_image(several: SeveralImagesError) -> str | None:
-    """The name of the image that the user chooses in a dialog; None if they cancel it.
+def ask_for_image(several: SeveralImagesError) -> str | None:
+    """Return the name of the image that the user chooses in a dialog, or None if they cancel it.
 
     Raises:
-        SeveralImagesError: where there is no window to ask in.
+        SeveralImagesError: if there is no window to ask in.
     """
-    # Imported here so that the reader works without Qt's widgets, as in a script.
+    # Imported here so that the reader works without Qt widgets, for example in a script.
     from qtpy.QtWidgets import QApplication, QInputDialog
 
     if QApplication.instance() is None:
@@ -19,7 +19,7 @@ def chosen_image(several: SeveralImagesError) -> str | None:
     names = list(several.shapes)
     labels = [f"{name}   ({' × '.join(map(str, several.shapes[name]))})" for name in names]
     title = f"Open {several.path.name}"
-    label, is_chosen = QInputDialog.getItem(
+    label, is_accepted = QInputDialog.getItem(
         QApplication.activeWindow(), title, f"{several.path.name} holds several images. Open:", labels, 0, False
     )
-    return names[labels.index(label)] if is_chosen else None
+    return names[labels.index(label)] if is_accepted else None

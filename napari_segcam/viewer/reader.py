@@ -1,4 +1,4 @@
-"""The napari reader: DICOM, videos, research files and folders of images as layers, frames read when looked at."""
+"""The napari reader: DICOM, videos, research files and folders of images as layers; frames are read on demand."""
 
 from __future__ import annotations
 
@@ -20,101 +20,104 @@ from napari_segcam.imaging.image_folder import cines_of, images_in
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.imaging.stacks.choice import SeveralImagesError
 from napari_segcam.viewer.checkpoint_reader import LayerData, is_checkpoint, load_checkpoint
-from napari_segcam.viewer.image_choice import chosen_image
+from napari_segcam.viewer.image_choice import ask_for_image
+from napari_segcam.viewer.layers.frame_names import SOURCE
 
-_MOST_LAYERS = 60  # more would bury the window
+_MAX_LAYERS = 60  # more layers would fill the layer list
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
-    """The reader for a DICOM file, a video, a research file, a folder of images or a checkpoint, known by its content.
+    """Return the reader of a DICOM file, a video, a research file, a folder of images or a checkpoint; else None.
 
-    None for all else, and for single PNG, JPEG, BMP, TIFF and .npy files, which napari's own readers take. Called by
-    napari as the manifest's ``readers`` command, with several paths if the user asks for a stack.
+    Files are recognized by their content. Single PNG, JPEG, BMP, TIFF and .npy files are left to napari's own readers.
+    napari calls this as the manifest's ``readers`` command, with several paths if the user asks for a stack.
     """
     if not isinstance(path, str | os.PathLike):
         return None
     if is_checkpoint(Path(path)):
         return load_checkpoint
-    return read_layers if _is_ours(Path(path)) else None
+    return read_layers if _can_read(Path(path)) else None
 
 
 def read_layers(path: str) -> list[LayerData]:
-    """Open a file as one image layer, and a folder as one for each cine in it; ask which image of a file is meant.
+    """Open a file as one image layer, or a folder as one layer for each cine in it.
 
-    A notification says what is to be known of how the frames were read.
+    If a file holds several images, the user is asked which one to open. A notification says what the user should know
+    about how the frames were read.
 
     Raises:
         SegcamError: if it cannot be read.
     """
     if Path(path).is_dir():
         contents = cines_of(Path(path))
-        if len(contents.cines) > _MOST_LAYERS:
-            open_cine(path)  # refuses, and lists them
+        if len(contents.cines) > _MAX_LAYERS:
+            open_cine(path)  # raises an error that lists them
         for reason in contents.unread:
             show_warning(reason)
-        return [_told(cine) for cine in contents.cines]
+        return [_layer_with_notes(cine) for cine in contents.cines]
     try:
-        return [_told(open_cine(path))]
+        return [_layer_with_notes(open_cine(path))]
     except SeveralImagesError as several:
-        name = chosen_image(several)
-        return [(None,)] if name is None else [_told(open_cine(f"{path}::{name}"))]
+        name = ask_for_image(several)
+        return [(None,)] if name is None else [_layer_with_notes(open_cine(f"{path}::{name}"))]
 
 
-def _told(cine: Cine) -> LayerData:
-    """A cine as layer data, with what is to be known of how it was read, which is notified too."""
+def _layer_with_notes(cine: Cine) -> LayerData:
+    """Return a cine as layer data, with notes on how it was read; show the notes to the user, too."""
     if cine.notes:
         show_warning(f"{cine.name}: {' '.join(cine.notes)}")
-    data, meta, kind = layer_data(cine)
-    meta["metadata"]["segcam_source"] |= {"value_range_from": cine.black_and_white.reason, "notes": cine.notes}
-    return data, meta, kind
+    data, attributes, kind = layer_data(cine)
+    attributes["metadata"][SOURCE] |= {"value_range_from": cine.black_and_white.reason, "notes": cine.notes}
+    return data, attributes, kind
 
 
-def _is_ours(path: Path) -> bool:
+def _can_read(path: Path) -> bool:
     try:
         if path.is_dir():
             return any(images_in(path))
         kind = kind_of(read_head(path))
     except SegcamError:
         return False
-    ours = kind in (FileKind.DICOM, FileKind.VIDEO) or (kind in STACKS and kind is not FileKind.NPY)
-    return ours or path.suffix.lower() == ".dcm"
+    is_readable = kind in (FileKind.DICOM, FileKind.VIDEO) or (kind in STACKS and kind is not FileKind.NPY)
+    return is_readable or path.suffix.lower() == ".dcm"
 
 
 def layer_data(cine: Cine) -> tuple[Any, dict[str, Any], str]:
-    """A cine as napari layer data: ``(Y, X[, 3])`` numpy for one frame, ``(T, Y, X[, 3])`` dask for several.
+    """Return a cine as napari layer data: ``(Y, X[, 3])`` numpy for one frame, ``(T, Y, X[, 3])`` dask for several.
 
-    Where the spacing is known the layer lies in millimeters, with a step of 1 from frame to frame; otherwise napari's
-    own pixel units and scale 1 stay.
+    With a known pixel spacing, the layer is in millimeters, with a step of 1 from frame to frame. Otherwise it keeps
+    napari's pixel units and scale 1.
     """
     axes = ("y", "x") if len(cine) == 1 else ("z" if cine.are_slices else "t", "y", "x")
-    meta: dict[str, Any] = {
+    source: dict[str, Any] = {
+        "path": None if cine.path is None else str(cine.path),
+        "frame_rate": cine.frame_rate,
+        "spacing_mm": cine.spacing_mm,
+        "value_range": cine.value_range,
+        "pixel_aspect": cine.pixel_aspect,
+        "region": cine.region,
+    }
+    if cine.file_names:
+        source["file_names"] = cine.file_names
+    attributes: dict[str, Any] = {
         "name": cine.name,
         "rgb": cine.is_rgb,
         "axis_labels": axes,
-        "metadata": {
-            "segcam_source": {
-                "path": None if cine.path is None else str(cine.path),
-                "frame_rate": cine.frame_rate,
-                "spacing_mm": cine.spacing_mm,
-                "value_range": cine.value_range,
-                "pixel_aspect": cine.pixel_aspect,
-                "region": cine.region,
-            }
-        },
+        "metadata": {SOURCE: source},
     }
+    leading_axes = len(axes) - 2
     if cine.spacing_mm is not None:
-        frame_step = len(axes) - 2
-        meta["scale"] = (1.0,) * frame_step + cine.spacing_mm
-        meta["units"] = ("pixel",) * frame_step + ("mm", "mm")  # napari has no unit for frames
+        attributes["scale"] = (1.0,) * leading_axes + cine.spacing_mm
+        attributes["units"] = ("pixel",) * leading_axes + ("mm", "mm")  # napari has no unit for frames
     elif cine.pixel_aspect != 1:
-        meta["scale"] = (1.0,) * (len(axes) - 2) + (cine.pixel_aspect, 1.0)
+        attributes["scale"] = (1.0,) * leading_axes + (cine.pixel_aspect, 1.0)
     if not cine.is_rgb:
-        meta["contrast_limits"] = cine.value_range
-    return cine[0] if len(cine) == 1 else lazy_frames(cine), meta, "image"
+        attributes["contrast_limits"] = cine.value_range
+    return cine[0] if len(cine) == 1 else lazy_frames(cine), attributes, "image"
 
 
 def lazy_frames(cine: Cine) -> da.Array:
-    """The frames as one dask array ``(T, Y, X[, 3])``; a frame is decoded when it is looked at."""
+    """Return the frames as one dask array ``(T, Y, X[, 3])`` that decodes a frame when it is looked at."""
 
     def read(block_id: tuple[int, ...]) -> NDArray[np.generic]:
         return cine[block_id[0]][np.newaxis]
@@ -124,6 +127,6 @@ def lazy_frames(cine: Cine) -> da.Array:
         chunks=((1,) * len(cine), *((length,) for length in cine.frame_shape)),
         dtype=cine.dtype,
         meta=np.empty((0,) * (1 + len(cine.frame_shape)), dtype=cine.dtype),
-        # napari caches chunks by name: a name of its own keeps a file that was changed and reopened apart.
+        # napari caches chunks by name: a unique name keeps apart a file that was changed and opened again.
         name=f"segcam-cine-{uuid.uuid4().hex}",
     )

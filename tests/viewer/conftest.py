@@ -9,6 +9,7 @@ import pytest
 import segmentation_models_pytorch as smp
 import torch
 from napari.components import ViewerModel
+from npe2 import PluginManager
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QSettings
 
@@ -19,6 +20,12 @@ from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.model_card import recent_models
 from napari_segcam.viewer.worker import background
+
+
+@pytest.fixture(scope="session", autouse=True)
+def discovered() -> None:
+    """Let npe2 find the plugin's manifest, as the first napari window of a process does."""
+    PluginManager.instance().discover()
 
 
 @pytest.fixture(scope="session")

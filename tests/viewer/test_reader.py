@@ -1,7 +1,10 @@
+"""The napari reader: which files it takes, and the layers that it makes of them."""
+
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -9,6 +12,7 @@ import pydicom
 import pytest
 import tifffile
 from napari.components import ViewerModel
+from napari.layers import Layer
 from npe2 import PluginManager, PluginManifest
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -27,8 +31,8 @@ FRAMES = np.random.default_rng(0).integers(0, 200, (T, Y, X), dtype=np.uint8)
 
 
 @pytest.fixture
-def clip(tmp_path):
-    """A calibrated gray cine of 25 frames per second."""
+def clip(tmp_path: Path) -> Path:
+    """Return a calibrated gray DICOM cine of 25 frames per second."""
     header = Dataset()
     header.file_meta = FileMetaDataset()
     header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -46,36 +50,37 @@ def clip(tmp_path):
 
 
 class CountingCine(Cine):
-    """Frames of one value each, and a note of which were read."""
+    """A cine whose frames have one value each; it notes which frames are read."""
 
     name = "counted"
     frame_shape = (Y, X)
     dtype = np.dtype(np.uint8)
     value_range = (0.0, 255.0)
 
-    def __init__(self):
-        self.read = []
+    def __init__(self) -> None:
+        self.read: list[int] = []
 
-    def __len__(self):
+    def __len__(self) -> int:
         return T
 
-    def _read(self, index):
+    def _read(self, index: int) -> np.ndarray:
         self.read.append(index)
         return np.full((Y, X), index, np.uint8)
 
 
-def shown(layer):
+def shown_frame(layer: Layer) -> np.ndarray:
+    """Return the pixels that the layer shows."""
     return np.asarray(layer._slice.image.raw)
 
 
-def test_a_cine_opens_as_a_calibrated_layer(clip):
-    ((data, meta, kind),) = get_reader(str(clip))(str(clip))
+def test_a_cine_opens_as_a_calibrated_layer(clip: Path) -> None:
+    ((data, attributes, kind),) = get_reader(str(clip))(str(clip))
     assert kind == "image"
     assert isinstance(data, da.Array)
     assert data.chunksize == (1, Y, X)
 
     viewer = ViewerModel()
-    layer = viewer.add_image(data, **meta)
+    layer = viewer.add_image(data, **attributes)
     assert layer.name == "clip"
     np.testing.assert_allclose(layer.scale, (1, 0.3, 0.2))
     assert [str(unit) for unit in layer.units] == ["pixel", "millimeter", "millimeter"]
@@ -95,74 +100,76 @@ def test_a_cine_opens_as_a_calibrated_layer(clip):
     assert "not square (1.5 times as high as wide)" in layer.metadata["segcam_source"]["notes"][0]
     for step in (0, 3, 1, 4):
         viewer.dims.set_current_step(0, step)
-        np.testing.assert_array_equal(shown(layer), FRAMES[step])
+        np.testing.assert_array_equal(shown_frame(layer), FRAMES[step])
 
 
 @pytest.mark.parametrize(("ratio", "scale"), [(None, 1), ([4, 3], 4 / 3), ([1, 2], 0.5), ([0, 3], 1), ([9999, 1], 1)])
-def test_pixels_that_are_not_square_are_shown_in_their_true_shape(clip, ratio, scale):
+def test_pixels_that_are_not_square_are_shown_in_their_true_shape(
+    clip: Path, ratio: list[int] | None, scale: float
+) -> None:
     header = pydicom.dcmread(clip)
     del header.PixelSpacing
     if ratio is not None:
         header.PixelAspectRatio = ratio
     header.save_as(clip)
-    ((data, meta, _),) = read_layers(str(clip))
-    layer = ViewerModel().add_image(data, **meta)
+    ((data, attributes, _),) = read_layers(str(clip))
+    layer = ViewerModel().add_image(data, **attributes)
     np.testing.assert_allclose(layer.scale, (1, scale, 1))
     assert LayerSource.of(layer).cine.pixel_aspect == pytest.approx(scale)
     assert any("not square" in note for note in layer.metadata["segcam_source"]["notes"]) == (scale != 1)
 
 
-def test_a_layer_that_is_shown_stretched_is_computed_as_it_is_shown():
+def test_a_stretched_layer_is_computed_as_it_is_shown() -> None:
     layer = ViewerModel().add_image(np.zeros((3, 40, 60), np.uint8), scale=(1, 0.9, 0.6))
     assert LayerSource.of(layer).cine.pixel_aspect == pytest.approx(1.5)
 
 
-def test_what_is_assumed_of_an_image_is_notified(tmp_path, monkeypatch):
-    said = []
-    monkeypatch.setattr("napari_segcam.viewer.reader.show_warning", said.append)
+def test_a_notification_says_what_is_assumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr("napari_segcam.viewer.reader.show_warning", warnings.append)
     folder = tmp_path / "words"
     folder.mkdir()
     for number in range(2):
         tifffile.imwrite(folder / f"{number}.tif", np.linspace(0, 3000, Y * X).reshape(Y, X).astype(np.uint16))
-    ((_, meta, _),) = read_layers(str(folder))
-    assert meta["contrast_limits"] == (0, 4095)
-    assert meta["metadata"]["segcam_source"]["notes"]
-    assert len(said) == 1
-    assert "words: Black is taken to be 0 and white 4095" in said[0]
+    ((_, attributes, _),) = read_layers(str(folder))
+    assert attributes["contrast_limits"] == (0, 4095)
+    assert attributes["metadata"]["segcam_source"]["notes"]
+    assert len(warnings) == 1
+    assert "words: Black is taken to be 0 and white 4095" in warnings[0]
 
 
-def test_only_the_frames_that_are_looked_at_are_read():
+def test_only_the_frames_in_view_are_read() -> None:
     cine = CountingCine()
-    data, meta, _ = layer_data(cine)
+    data, attributes, _ = layer_data(cine)
     assert cine.read == []
     viewer = ViewerModel()
-    layer = viewer.add_image(data, **meta)
+    layer = viewer.add_image(data, **attributes)
     viewer.dims.set_current_step(0, 2)
-    assert (shown(layer) == 2).all()
+    assert (shown_frame(layer) == 2).all()
     assert 4 not in cine.read
 
 
-def test_a_single_uncalibrated_color_frame_keeps_pixel_units():
+def test_a_single_uncalibrated_color_frame_keeps_pixel_units() -> None:
     frame = np.random.default_rng(1).integers(0, 255, (Y, X, 3), dtype=np.uint8)
-    data, meta, _ = layer_data(ArrayCine(frame, name="still"))
+    data, attributes, _ = layer_data(ArrayCine(frame, name="still"))
     assert isinstance(data, np.ndarray)
-    layer = ViewerModel().add_image(data, **meta)
+    layer = ViewerModel().add_image(data, **attributes)
     assert layer.rgb
     assert layer.axis_labels == ("y", "x")
     np.testing.assert_array_equal(layer.scale, (1, 1))
     assert [str(unit) for unit in layer.units] == ["pixel", "pixel"]
 
 
-def test_a_color_cine_three_columns_wide_is_not_taken_for_colors():
-    data, meta, _ = layer_data(ArrayCine(FRAMES[..., :3], rgb=False))
-    layer = ViewerModel().add_image(data, **meta)
+def test_a_gray_cine_three_columns_wide_is_not_taken_for_color() -> None:
+    data, attributes, _ = layer_data(ArrayCine(FRAMES[..., :3], rgb=False))
+    layer = ViewerModel().add_image(data, **attributes)
     assert layer.data.shape == (T, Y, 3)
     assert not layer.rgb
 
 
-def test_files_are_known_by_their_content(clip, tmp_path):
-    bare = shutil.copy(clip, tmp_path / "IM_0001")
-    assert get_reader(bare) is not None
+def test_files_are_recognized_by_their_content(clip: Path, tmp_path: Path) -> None:
+    unnamed = shutil.copy(clip, tmp_path / "IM_0001")
+    assert get_reader(str(unnamed)) is not None
     picture = tmp_path / "scan.png"
     picture.write_bytes(b"\x89PNG" + bytes(200))
     assert get_reader(str(picture)) is None
@@ -170,7 +177,7 @@ def test_files_are_known_by_their_content(clip, tmp_path):
     assert get_reader(str(tmp_path / "gone.dcm")) is None
 
 
-def test_videos_and_folders_of_images_are_read(tmp_path):
+def test_videos_and_folders_of_images_are_read(tmp_path: Path) -> None:
     stills = tmp_path / "stills"
     stills.mkdir()
     (stills / "notes.txt").write_text("no image")
@@ -181,25 +188,27 @@ def test_videos_and_folders_of_images_are_read(tmp_path):
     pictures[0].save(tmp_path / "clip.mp4", "GIF", save_all=True, append_images=pictures[1:], duration=40)
 
     for path, colors, frame_rate in ((stills, (), None), (tmp_path / "clip.mp4", (3,), 25)):
-        ((data, meta, kind),) = get_reader(str(path))(str(path))
-        assert (kind, meta["name"], data.shape) == ("image", path.stem, (T, Y, X, *colors))
-        assert meta["metadata"]["segcam_source"]["frame_rate"] == frame_rate
+        ((data, attributes, kind),) = get_reader(str(path))(str(path))
+        assert (kind, attributes["name"], data.shape) == ("image", path.stem, (T, Y, X, *colors))
+        assert attributes["metadata"]["segcam_source"]["frame_rate"] == frame_rate
+        file_names = tuple(f"{index}.png" for index in range(T)) if path == stills else ()
+        assert attributes["metadata"]["segcam_source"].get("file_names", ()) == file_names
         frame = np.asarray(data[3])
         np.testing.assert_array_equal(frame[..., 0] if colors else frame, FRAMES[3])
 
 
-def test_a_folder_of_cines_opens_as_one_layer_each(clip, tmp_path):
+def test_a_folder_of_cines_opens_as_one_layer_each(clip: Path, tmp_path: Path) -> None:
     exam = tmp_path / "exam"
     exam.mkdir()
     for name in ("IM000001", "1.2.840.7"):
         shutil.copy(clip, exam / name)
     layers = get_reader(str(exam))(str(exam))
-    assert [meta["name"] for _, meta, _ in layers] == ["1.2.840.7", "IM000001"]
+    assert [attributes["name"] for _, attributes, _ in layers] == ["1.2.840.7", "IM000001"]
     for data, _, _ in layers:
         np.testing.assert_array_equal(np.asarray(data[3]), FRAMES[3])
 
 
-def test_research_files_are_read_and_npy_is_left_to_napari(tmp_path):
+def test_research_files_are_read_and_npy_is_left_to_napari(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", frames=FRAMES)
     savemat(tmp_path / "a.mat", {"frames": FRAMES.transpose(1, 2, 0)})
     (tmp_path / "a.mha").write_bytes(
@@ -209,35 +218,35 @@ def test_research_files_are_read_and_npy_is_left_to_napari(tmp_path):
     )
     for name, spacing in (("a.npz", None), ("a.mat", None), ("a.mha", (0.3, 0.2))):
         path = str(tmp_path / name)
-        ((data, meta, _),) = get_reader(path)(path)
+        ((data, attributes, _),) = get_reader(path)(path)
         np.testing.assert_array_equal(np.asarray(data[3]), FRAMES[3])
-        assert meta["metadata"]["segcam_source"]["spacing_mm"] == spacing
+        assert attributes["metadata"]["segcam_source"]["spacing_mm"] == spacing
     np.save(tmp_path / "a.npy", FRAMES)
     assert get_reader(str(tmp_path / "a.npy")) is None
 
 
 @pytest.mark.usefixtures("qapp")
-def test_which_of_several_images_is_asked(tmp_path, monkeypatch):
+def test_the_user_is_asked_which_of_several_images_to_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez(tmp_path / "a.npz", images=FRAMES, masks=FRAMES > 100)
     path = str(tmp_path / "a.npz")
-    asked = []
+    offered: list[list[str]] = []
 
-    def choose(_parent, _title, _text, labels, *_):
-        asked.append(labels)
-        return labels[1], answer
+    def choose(_parent: Any, _title: str, _text: str, labels: list[str], *_: Any) -> tuple[str, bool]:
+        offered.append(labels)
+        return labels[1], is_accepted
 
     monkeypatch.setattr("qtpy.QtWidgets.QInputDialog.getItem", choose)
-    answer = True
-    ((data, meta, _),) = get_reader(path)(path)
-    assert asked == [[f"images   ({T} × {Y} × {X})", f"masks   ({T} × {Y} × {X})"]]
-    assert meta["name"] == "a masks"
+    is_accepted = True
+    ((data, attributes, _),) = get_reader(path)(path)
+    assert offered == [[f"images   ({T} × {Y} × {X})", f"masks   ({T} × {Y} × {X})"]]
+    assert attributes["name"] == "a masks"
     np.testing.assert_array_equal(np.asarray(data[2]), FRAMES[2] > 100)
-    answer = False
+    is_accepted = False
     assert get_reader(path)(path) == [(None,)]
 
 
 @pytest.mark.parametrize(
-    ("name", "is_ours"),
+    ("name", "is_offered"),
     [
         *(
             (name, True)
@@ -247,29 +256,29 @@ def test_which_of_several_images_is_asked(tmp_path, monkeypatch):
         *((name, False) for name in ("a.tif", "a.png", "a.nd2", "a.jp2", "a.npy", "a.csv", "a.czi", "a.zarr")),
     ],
 )
-def test_the_manifest_asks_for_the_files_that_we_may_read(name, is_ours):
+def test_the_manifest_offers_the_files_that_the_reader_may_take(name: str, is_offered: bool) -> None:
     plugins = PluginManager()
     plugins.register(PluginManifest.from_file(Path(napari_segcam.__file__).with_name("napari.yaml")))
-    assert bool(list(plugins.iter_compatible_readers([f"/data/some.folder/{name}"]))) == is_ours
+    assert bool(list(plugins.iter_compatible_readers([f"/data/some.folder/{name}"]))) == is_offered
 
 
-def test_other_files_without_a_suffix_are_declined(tmp_path):
+def test_other_files_without_a_suffix_are_declined(tmp_path: Path) -> None:
     for name, content in (("README", b"Read me. " * 50), ("20240101", b"\x7fELF" + bytes(600)), ("empty", b"")):
         (tmp_path / name).write_bytes(content)
         assert get_reader(str(tmp_path / name)) is None
 
 
-def test_a_file_that_only_claims_to_be_dicom_is_refused_in_words(tmp_path):
+def test_a_file_that_is_not_the_dicom_it_claims_to_be_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "scan.dcm"
     path.write_bytes(b"nothing" * 50)
     with pytest.raises(SegcamError, match=r"scan\.dcm"):
         get_reader(str(path))(str(path))
 
 
-def test_a_file_that_changed_and_is_opened_again_shows_its_new_frames(clip):
-    def opened_frame():
-        ((data, meta, _),) = get_reader(str(clip))(str(clip))
-        return shown(ViewerModel().add_image(data, **meta))
+def test_a_file_that_changed_and_is_opened_again_shows_its_new_frames(clip: Path) -> None:
+    def opened_frame() -> np.ndarray:
+        ((data, attributes, _),) = get_reader(str(clip))(str(clip))
+        return shown_frame(ViewerModel().add_image(data, **attributes))
 
     np.testing.assert_array_equal(opened_frame(), FRAMES[T // 2])
     clip.write_bytes(clip.read_bytes().replace(FRAMES.tobytes(), (FRAMES + 50).tobytes()))
@@ -277,13 +286,13 @@ def test_a_file_that_changed_and_is_opened_again_shows_its_new_frames(clip):
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the real ultrasound files are not here")
-def test_a_real_color_cine():
+def test_a_real_color_cine() -> None:
     path = str(DATA / "cine/us_multiframe_ybr_30_frames.dcm")
-    ((data, meta, _),) = get_reader(path)(path)
+    ((data, attributes, _),) = get_reader(path)(path)
     viewer = ViewerModel()
-    layer = viewer.add_image(data, **meta)
+    layer = viewer.add_image(data, **attributes)
     assert layer.data.shape == (30, 240, 320, 3)
     assert layer.rgb
     np.testing.assert_array_equal(layer.scale, (1, 1, 1))
     viewer.dims.set_current_step(0, 20)
-    np.testing.assert_array_equal(shown(layer), np.asarray(data[20]))
+    np.testing.assert_array_equal(shown_frame(layer), np.asarray(data[20]))

@@ -1,1 +1,1 @@
-"""The cine strip."""
+"""The cine strip: one column per frame, and curves of the figures."""

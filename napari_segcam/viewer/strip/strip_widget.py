@@ -1,4 +1,4 @@
-"""The cine strip: how far each frame has got, the figures as curves, and the way from finding to finding."""
+"""The Cine strip widget: the state of each frame, curves of the figures, and steps from finding to finding."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
+from napari.layers import Image
 from napari.settings import get_settings
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
@@ -16,44 +17,64 @@ from qtpy.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 from napari_segcam.viewer.docks import dock_names
 from napari_segcam.viewer.frames.cine_record import CineRecord, State
 from napari_segcam.viewer.keys import key_rows, show_help
+from napari_segcam.viewer.layers.frame_names import file_names, frame_name
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.finding_stepper import step_finding
 from napari_segcam.viewer.sessions import session_of
-from napari_segcam.viewer.strip.strip_plot import Curve, StripPicture, StripPlot
+from napari_segcam.viewer.strip.strip_plot import Curve, StripContent, StripPlot
 from napari_segcam.viewer.widgets.layout import Line
 
-_MOST_CURVES = 5  # as many readouts as fit into a line
-# Paul Tol's "light" scheme: told apart by the color-blind on a dark ground.
+_MOST_CURVES = 5  # their readouts fit into one line
+# Paul Tol's "light" scheme: the color-blind can tell the colors apart on a dark background.
 _COLORS = ("#99ddff", "#ee8866", "#eedd88", "#ffaabb", "#44bb99")
 
 
+class _Text:
+    """Every text of the widget."""
+
+    CURVES = "Curves  "  # room for the arrow
+    NO_CURVES = "Explain a cine first"
+    PREVIOUS = "◀ Finding"
+    PREVIOUS_TIP = "Previous finding (Shift+N)"
+    NEXT = "Finding ▶"
+    NEXT_TIP = "Next finding (N)"
+    KEYS = "?"
+    NO_CINE = "Explain a cine to see it here."
+    BLANK_CINE = "Explain the cine to see it here."
+    BLANK_FOLDER = "Explain the images to see them here."
+    DONE = "{done} of {frames} done"
+    FAILED = ", {failed} failed"
+
+
 class StripWidget(QWidget):
-    """Docks below the canvas and follows the session.
+    """The cine strip, docked below the canvas.
 
     Attributes:
-        chosen: names of the curves the user has chosen; None until then: the area and the ratio of the stage in view.
+        chosen_curves: names of the curves that the user has chosen. None until then: the areas, and the ratios of the
+            visible stages.
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
-        # Where napari docks a widget for the first time; what the user makes of it later is kept by napari.
+        # Where napari docks the widget the first time. Later napari keeps the place that the user chose.
         for name in dock_names("Cine strip"):
             get_settings().application.plugin_widget_positions.setdefault(name, "bottom")
         self.session = session_of(napari_viewer)
-        self.chosen: list[str] | None = None
+        self.chosen_curves: list[str] | None = None
         self.plot = StripPlot()
         self.readouts = Line("■ <b>0</b>")
         self.menu = QMenu(self)
         curves = QToolButton()
-        curves.setText("Curves  ")  # room for the arrow
+        curves.setText(_Text.CURVES)
         curves.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         curves.setMenu(self.menu)
-        before = _button("◀ finding", "The finding before (Shift+N)", lambda: step_finding(self.session, -1))
-        after = _button("finding ▶", "The next finding (N)", lambda: step_finding(self.session, 1))
-        keys = _button("?", "\n".join(f"{key}: {what}" for key, what in key_rows()), lambda: show_help(self))
+        previous_finding = _button(_Text.PREVIOUS, _Text.PREVIOUS_TIP, lambda: step_finding(self.session, -1))
+        next_finding = _button(_Text.NEXT, _Text.NEXT_TIP, lambda: step_finding(self.session, 1))
+        key_tip = "\n".join(f"{key}: {action}" for key, action in key_rows())
+        keys = _button(_Text.KEYS, key_tip, lambda: show_help(self))
 
         row = QHBoxLayout()
-        for button in (curves, before, after, keys):
+        for button in (curves, previous_finding, next_finding, keys):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard stays with the canvas
             row.addWidget(button)
         row.addWidget(self.readouts, 1)
@@ -68,47 +89,49 @@ class StripWidget(QWidget):
         self.plot.picked.connect(self.session.go_to)
         self.session.record_changed.connect(self._throttle.ask)
         self.session.image_changed.connect(self.refresh)  # at once: another cine has other frames
-        self.session.frame_changed.connect(self.look_at)
+        self.session.frame_changed.connect(self.set_frame)
         events, on_layer_event = napari_viewer.layers.events, self._on_layer_event
         events.connect(on_layer_event)
         self.destroyed.connect(lambda: events.disconnect(on_layer_event))
         self.refresh()
 
     def refresh(self) -> None:
-        """Draw the record as it is now."""
+        """Draw the current record."""
         record = self.session.record
-        self.plot.show_picture(picture_of(record, self.curves()))
-        self.look_at(self.session.current_frame() if record is not None else 0)
+        content = strip_content(record, self.curves(), self.session.image)
+        self.plot.show_content(content)
+        self.set_frame(self.session.current_frame() if record is not None else 0)
 
-    def look_at(self, frame: int) -> None:
-        """The user has come to this frame."""
-        self.plot.look_at(frame)
-        picture = self.plot.picture
-        if picture.record is None:
-            self.readouts.say("")
+    def set_frame(self, frame: int) -> None:
+        """Move the line to this frame, and show its values."""
+        self.plot.set_frame(frame)
+        content = self.plot.content
+        if content.record is None:
+            self.readouts.set_text("")
             return
-        lines = [summary_of(picture.record), *(self.plot.readout(curve, frame) for curve in picture.curves)]
-        self.readouts.say("&nbsp;&nbsp; ".join(lines))
+        lines = [progress_text(content.record), *(self.plot.readout(curve, frame) for curve in content.curves)]
+        self.readouts.set_text("&nbsp;&nbsp; ".join(lines))
 
     def curves(self) -> list[str]:
-        """Names of the curves that are shown."""
+        """Return the names of the curves shown."""
         record = self.session.record
         if record is None:
             return []
-        usual = [*CineRecord.AREAS, *self._ratios_in_view()]
-        wanted = usual if self.chosen is None else self.chosen
-        return [name for name in wanted if name in record.curves][:_MOST_CURVES]
+        names = self.chosen_curves
+        if names is None:
+            names = [*CineRecord.AREAS, *self._visible_ratios()]
+        return [name for name in names if name in record.curves][:_MOST_CURVES]
 
-    def choose(self, name: str, is_shown: bool) -> None:
-        """Show a curve, or leave it out."""
+    def show_curve(self, name: str, is_shown: bool) -> None:
+        """Show or hide a curve."""
         others = [other for other in self.curves() if other != name]
-        self.chosen = [*others, name] if is_shown else others
+        self.chosen_curves = [*others, name] if is_shown else others
         self.refresh()
 
-    def _ratios_in_view(self) -> list[str]:
+    def _visible_ratios(self) -> list[str]:
         layers = self.session.layers()
-        shown = [] if layers is None else [stage for stage, layer in layers.heatmaps.items() if layer.visible]
-        return [CineRecord.ratio_of(stage) for stage in shown]
+        stages = [] if layers is None else [stage for stage, layer in layers.heatmaps.items() if layer.visible]
+        return [CineRecord.ratio_of(stage) for stage in stages]
 
     def _fill_menu(self) -> None:
         self.menu.clear()
@@ -118,54 +141,62 @@ class StripWidget(QWidget):
             action.setCheckable(True)
             action.setChecked(name in shown)
             action.setEnabled(name in shown or len(shown) < _MOST_CURVES)
-            action.toggled.connect(partial(self.choose, name))
+            action.toggled.connect(partial(self.show_curve, name))
         if self.menu.isEmpty():
-            self.menu.addAction("Explain a cine first").setEnabled(False)
+            self.menu.addAction(_Text.NO_CURVES).setEnabled(False)
 
     def _on_layer_event(self, event: Any) -> None:
-        if event.type == "visible" and self.chosen is None:
-            self._throttle.ask()  # the stage in view has changed
+        if event.type == "visible" and self.chosen_curves is None:
+            self._throttle.ask()  # other stages are visible now
 
 
-def _button(text: str, tooltip: str, act: Callable[[], object]) -> QToolButton:
+def _button(text: str, tooltip: str, on_click: Callable[[], object]) -> QToolButton:
     button = QToolButton()
     button.setText(text)
     button.setToolTip(tooltip)
-    button.clicked.connect(act)
+    button.clicked.connect(on_click)
     return button
 
 
-def picture_of(record: CineRecord | None, names: list[str]) -> StripPicture:
-    """What the strip draws of a record, with the curves of these names."""
+def strip_content(record: CineRecord | None, names: list[str], image: Image | None = None) -> StripContent:
+    """Return what the strip draws.
+
+    Args:
+        record: of the image; None if no image is chosen.
+        names: of the curves to draw.
+        image: the layer that the record belongs to.
+    """
     if record is None or len(record) < 2:
-        return StripPicture(message="Explain a cine to see it here.")
+        return StripContent(message=_Text.NO_CINE)
     areas = [record.curves[name] for name in CineRecord.AREAS if name in record.curves]
     largest = max(float(np.nanmax(values, initial=0)) for values in areas)  # one scale for both
     curves = [
-        Curve(name, record.curves[name], heights_of(name, record.curves[name], largest), color)
+        Curve(name, record.curves[name], curve_heights(name, record.curves[name], largest), color)
         for name, color in zip(names, _COLORS, strict=False)
     ]
     is_blank = not record.states.any()
-    return StripPicture(record, curves, "Explain the cine to see it here." if is_blank else "")
+    blank = _Text.BLANK_FOLDER if file_names(image) else _Text.BLANK_CINE
+    return StripContent(record, curves, blank if is_blank else "", partial(frame_name, image))
 
 
-def summary_of(record: CineRecord) -> str:
-    """How far the cine has got, in a few words."""
+def progress_text(record: CineRecord) -> str:
+    """Return how many frames are done, for example "12 of 20 done"."""
     failed = int((record.states == State.FAILED).sum())
     done = int((record.states == State.DONE).sum())
-    return f"{done} of {len(record)} done" + (f", {failed} failed" if failed else "")
+    text = _Text.DONE.format(done=done, frames=len(record))
+    return text + (_Text.FAILED.format(failed=failed) if failed else "")
 
 
-def heights_of(name: str, values: NDArray[np.float64], largest: float | None = None) -> NDArray[np.float64]:
-    """Values as shares of the plot's height, 0–1, not a number where there is none.
+def curve_heights(name: str, values: NDArray[np.float64], largest: float | None = None) -> NDArray[np.float64]:
+    """Return values as shares of the plot's height, 0–1; NaN if a frame has no value.
 
-    Shares are drawn as they are and areas as shares of the largest. Ratios are drawn on a logarithmic scale with 1, as
-    much heat inside as outside, at half height.
+    Shares are drawn as they are, and areas as shares of the largest area. Ratios are drawn on a logarithmic scale: 1,
+    as much heat inside as outside, is at half height.
 
     Args:
         name: of the curve.
         values: ``(T,)``.
-        largest: the area at full height; by default the largest of these.
+        largest: the area at full height; by default the largest of the values.
     """
     if name in (CineRecord.PROBABILITY, CineRecord.DICE):
         return np.clip(values, 0, 1)
@@ -173,5 +204,5 @@ def heights_of(name: str, values: NDArray[np.float64], largest: float | None = N
         return values / max(1.0, float(np.nanmax(values, initial=0)) if largest is None else largest)
     with np.errstate(divide="ignore", invalid="ignore"):
         powers = np.log2(values)
-    reach = max(1.0, float(np.max(np.abs(powers[np.isfinite(powers)]), initial=0)))
-    return np.clip(0.5 + 0.5 * powers / reach, 0, 1)
+    largest_power = max(1.0, float(np.max(np.abs(powers[np.isfinite(powers)]), initial=0)))
+    return np.clip(0.5 + 0.5 * powers / largest_power, 0, 1)

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import (
-    QComboBox,
-    QSizePolicy,
-)
+from qtpy.QtWidgets import QComboBox, QSizePolicy
 
 from napari_segcam.viewer.review.session import ReviewSession
 
+_IMAGE_TIP = "The image layer to segment and explain"
+
 
 class Choice(QComboBox):
-    """A combo box of labeled values that keeps its choice when the values change."""
+    """A combo box of labeled values that keeps the chosen value when the list changes."""
 
     chosen = Signal(object)
 
@@ -29,32 +28,33 @@ class Choice(QComboBox):
 
     @property
     def value(self) -> Any:
+        """The chosen value; None if nothing is offered."""
         return self.currentData()
 
-    def offer(self, choices: Sequence[tuple[str, Any]], chosen: Any = None) -> None:
-        """Offer these (label, value) pairs; what was chosen stays so where it is still there."""
-        wanted = self.value if chosen is None else chosen
+    def offer(self, choices: Sequence[tuple[str, Any]], value: Any = None) -> None:
+        """Offer these (label, value) pairs, and choose a value; by default, the value chosen so far."""
+        value = self.value if value is None else value
         with QSignalBlocker(self):
             self.clear()
-            for label, value in choices:
-                self.addItem(label, value)
-        self.choose(wanted)
+            for label, offered in choices:
+                self.addItem(label, offered)
+        self.choose(value)
 
-    def choose(self, wanted: Any) -> None:
-        """Show this value as the chosen one; the first where it is not offered."""
-        values = [self.itemData(row) for row in range(self.count())]
+    def choose(self, value: Any) -> None:
+        """Choose this value, or the first one if it is not offered."""
+        offered = [self.itemData(index) for index in range(self.count())]
         # By identity first: comparing layers compares their data.
-        at = next((row for row, value in enumerate(values) if value is wanted), -1)
-        if at < 0:
-            at = next((row for row, v in enumerate(values) if type(v) is type(wanted) and v == wanted), 0)
-        self.setCurrentIndex(at if values else -1)
+        matches = [index for index, other in enumerate(offered) if other is value]
+        if not matches:
+            matches = [index for index, other in enumerate(offered) if type(other) is type(value) and other == value]
+        self.setCurrentIndex(matches[0] if matches else 0 if offered else -1)
 
 
 class ImageChoice(Choice):
     """The image layer of the session, the same in every widget."""
 
     def __init__(self, session: ReviewSession) -> None:
-        super().__init__("The image layer that is segmented and explained")
+        super().__init__(_IMAGE_TIP)
         self._session = session
         self.chosen.connect(session.choose_image)
         session.layers_changed.connect(self._offer)

@@ -1,91 +1,114 @@
-"""The Export widget: what is shown as files, and the same for all images of a folder."""
+"""The Export widget: save results to files, and run over all images of a folder."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from napari.components import ViewerModel
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QProgressBar, QPushButton, QWidget
 
 from napari_segcam.files import safe_name
 from napari_segcam.viewer.drawing.colormaps import COLORMAPS
 from napari_segcam.viewer.jobs.export_job import Export
 from napari_segcam.viewer.jobs.folder_job import FolderRun
+from napari_segcam.viewer.layers.frame_names import frame_word
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
-from napari_segcam.viewer.widgets.layout import form, panel
+from napari_segcam.viewer.widgets.layout import form, panel, row
 
-_OVERLAYS = [
-    ("heat, contour of the mask", ("contour",)),
-    ("heat alone", ("heat",)),
-    ("side by side", ("side-by-side",)),
-    ("all three", ("contour", "heat", "side-by-side")),
-]
+
+class _Text:
+    """Every text of the widget; ``{frame}`` is "frame", or "image" in a folder of stills."""
+
+    IMAGE = "Image"
+    OVERLAY = "Overlay"
+    OVERLAY_TIP = "What the pictures show: heat, heat with the outline of the mask, or image and heat side by side"
+    OVERLAYS = (
+        ("Heat and mask outline", ("contour",)),
+        ("Heat only", ("heat",)),
+        ("Side by side", ("side-by-side",)),
+        ("All three", ("contour", "heat", "side-by-side")),
+    )
+    COLORS = "Colors"
+    COLORS_TIP = "Colors of the heat in the pictures. Signed maps always run from blue to red."
+    MOVIE = "Movie of"
+    MOVIE_TIP = "For a cine: also write an MP4 movie of this stage, with one color scale for all {frame}s"
+    NO_MOVIE = "None"
+    EXPORT_FRAME = "Export current {frame} …"
+    EXPORT_ALL = "Export all {frame}s …"
+    EXPORT_TIP = "Pictures, masks, raw heatmaps (TIFF, NPZ) and all settings, computed with the current mask threshold"
+    TRUTH = "Compare with true masks"
+    TRUTH_TIP = "Asks for a folder of masks with the same names as the images"
+    REPORT = "Write a report"
+    REPORT_TIP = "One HTML page and a PDF with distributions, best and worst cases, and every image"
+    RUN = "Run over folder …"
+    RUN_TIP = (
+        "Do the same to all images, DICOM cines and videos of a folder, with the settings of the last run here.\n"
+        "To continue a stopped run, choose the same folder for the results."
+    )
+    WILL_RUN = "Will run: {run}"
+    CANNOT_RUN = "No run over a folder: {reason}"
+    STOP = "Stop"
+    NOTHING_TO_EXPORT = "Run Segmentation or Grad-CAM first: that is what is exported."
+    EXPORT_FOLDER = "Export to this folder"
+    IMAGES_FOLDER = "Folder of images"
+    TRUTH_FOLDER = "Folder of true masks"
+    RESULTS_FOLDER = "Folder for the results"
 
 
 class ExportWidget(QWidget):
-    """Write the frame in view or the whole cine, and run over a folder; both go on in the background."""
+    """Write the current frame or the whole cine to files, and run over a folder; both in the background."""
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
         self.session = session = session_of(napari_viewer)
+        self._word = ""
         self.image = ImageChoice(session)
-        self.overlay = Choice("What the pictures show: the heat with or without the mask's contour, or beside it")
-        self.overlay.offer(_OVERLAYS)
-        self.colormap = Choice("The colors of the heat in the pictures; signed maps run from blue to red")
+        self.overlay = Choice(_Text.OVERLAY_TIP)
+        self.overlay.offer(_Text.OVERLAYS)
+        self.colormap = Choice(_Text.COLORS_TIP)
         self.colormap.offer([(name, name) for name in COLORMAPS])
-        self.movie = Choice("Of a cine: a stage that also becomes an MP4 movie, on one scale for all frames")
-        self.frame = QPushButton("Export this frame …")
-        self.cine = QPushButton("Export this cine …")
-        for button in (self.frame, self.cine):
-            button.setToolTip(
-                "Pictures, masks, raw heatmaps (TIFF, NPZ) and all settings, computed with the threshold as it stands"
-            )
-        self.truth = QCheckBox("compare with true masks")
-        self.truth.setToolTip("Asks for a folder of masks that are named as the images")
-        self.report = QCheckBox("write a report")
-        self.report.setToolTip("One HTML page and a PDF with distributions, best and worst cases, and every image")
+        self.movie = Choice()
+        self.export_frame = QPushButton()
+        self.export_all = QPushButton()
+        for button in (self.export_frame, self.export_all):
+            button.setToolTip(_Text.EXPORT_TIP)
+        self.truth = QCheckBox(_Text.TRUTH)
+        self.truth.setToolTip(_Text.TRUTH_TIP)
+        self.report = QCheckBox(_Text.REPORT)
+        self.report.setToolTip(_Text.REPORT_TIP)
         self.report.setChecked(True)
-        self.run = QPushButton("Run over folder …")
-        self.run.setToolTip(
-            "Do to all images, DICOM cines and videos of a folder what was last asked for here.\n"
-            "Given the same folder for the results again, it goes on where it was stopped."
-        )
+        self.run = QPushButton(_Text.RUN)
+        self.run.setToolTip(_Text.RUN_TIP)
         self.will_run = QLabel()
         self.will_run.setWordWrap(True)
         self.progress = QProgressBar()
-        self.stop = QPushButton("Stop")
+        self.stop = QPushButton(_Text.STOP)
         self.message = QLabel()
         self.message.setWordWrap(True)
-
-        self._bar = QWidget()
-        for held, row in (
-            (buttons := QWidget(), (self.frame, self.cine)),
-            (checks := QWidget(), (self.truth, self.report)),
-            (self._bar, (self.progress, self.stop)),
-        ):
-            layout = QHBoxLayout(held)
-            layout.setContentsMargins(0, 0, 0, 0)
-            for widget in row:
-                layout.addWidget(widget)
+        self._progress_row = row(self.progress, self.stop)
         panel(
             self,
             form(
-                ("image", self.image), ("pictures", self.overlay), ("colors", self.colormap), ("movie of", self.movie)
+                (_Text.IMAGE, self.image),
+                (_Text.OVERLAY, self.overlay),
+                (_Text.COLORS, self.colormap),
+                (_Text.MOVIE, self.movie),
             ),
-            buttons,
-            checks,
+            row(self.export_frame, self.export_all),
+            row(self.truth, self.report),
             self.run,
             self.will_run,
-            self._bar,
+            self._progress_row,
             self.message,
         )
         self.layout().addStretch(1)
 
-        self.frame.clicked.connect(lambda: self._export([session.current_frame()]))
-        self.cine.clicked.connect(lambda: self._export(range(len(session.record or ()))))
-        self.run.clicked.connect(self._run_over)
+        self.export_frame.clicked.connect(lambda: self._export([session.current_frame()]))
+        self.export_all.clicked.connect(lambda: self._export(range(len(session.record or ()))))
+        self.run.clicked.connect(self._run_over_folder)
         self.stop.clicked.connect(session.background.cancel)
         session.background.changed.connect(self._refresh)
         session.job_changed.connect(Throttle(self._refresh, self).ask)
@@ -95,54 +118,71 @@ class ExportWidget(QWidget):
 
     def _export(self, frames: range | list[int]) -> None:
         image = self.session.image
-        if image is None or (folder := self._folder("Export to this folder")) is None:
+        if image is None or (folder := self._ask_for_folder(_Text.EXPORT_FOLDER)) is None:
             return
         name = safe_name(image.name)
-        part = name if len(frames) > 1 or image.ndim == 2 else f"{name}_frame_{frames[0]:04d}"
+        subfolder = name if len(frames) > 1 or image.ndim == 2 else f"{name}_frame_{frames[0]:04d}"
         movies = (self.movie.value,) if self.movie.value else ()
-        self.session.export(Export(folder / part, frames, self.overlay.value, self.colormap.value, movies=movies))
+        self.session.export(Export(folder / subfolder, frames, self.overlay.value, self.colormap.value, movies=movies))
 
-    def _run_over(self) -> None:
-        images = self._folder("Folder of images")
-        truth = self._folder("Folder of true masks") if images and self.truth.isChecked() else None
+    def _run_over_folder(self) -> None:
+        images = self._ask_for_folder(_Text.IMAGES_FOLDER)
+        truth = self._ask_for_folder(_Text.TRUTH_FOLDER) if images and self.truth.isChecked() else None
         if images is None or (self.truth.isChecked() and truth is None):
             return
-        if (out := self._folder("Folder for the results")) is not None:
+        if (out := self._ask_for_folder(_Text.RESULTS_FOLDER)) is not None:
             self.session.run_over(FolderRun(images, out, truth, self.report.isChecked()))
 
-    def _folder(self, title: str) -> Path | None:
-        chosen = QFileDialog.getExistingDirectory(self, title)
-        return Path(chosen) if chosen else None
+    def _ask_for_folder(self, title: str) -> Path | None:
+        folder = QFileDialog.getExistingDirectory(self, title)
+        return Path(folder) if folder else None
 
     def _refresh(self) -> None:
-        """Show what can be done now, and how far it is."""
+        """Show what can be done now, and the progress."""
         session, background = self.session, self.session.background
         plan = None if session.review is None else session.review.plan
-        idle = background.job is None
-        self.frame.setEnabled(idle and plan is not None)
-        self.cine.setEnabled(idle and plan is not None)
-        self.cine.setVisible(session.image is None or session.image.ndim > 2)
-        can_run, words = session.told_of_run_over()
-        self.run.setEnabled(idle and can_run)
-        words = f"Will run: {words}" if can_run else f"No run over a folder: {words}" if session.network else ""
-        if self.will_run.text() != words:
-            self.will_run.setText(words)
+        is_idle = background.job is None
+        self._name_frames(frame_word(session.image))
+        self.export_frame.setEnabled(is_idle and plan is not None)
+        self.export_all.setEnabled(is_idle and plan is not None)
+        self.export_all.setVisible(session.image is None or session.image.ndim > 2)
+        self._show_folder_run(is_idle)
         self.movie.setEnabled(session.image is not None and session.image.ndim > 2)
-        stages = () if plan is None else plan.stages
-        offered = [("none", ""), *((stage, stage) for stage in stages)]
-        if [self.movie.itemData(i) for i in range(self.movie.count())] != [value for _, value in offered]:
-            self.movie.offer(offered)
-        self._bar.setVisible(not idle)
-        told = background.told
-        if told is not None:
-            self.progress.setRange(0, told.total)
-            self.progress.setValue(told.done)
-            self._say(told.words)
+        self._offer_movies(() if plan is None else plan.stages)
+        self._progress_row.setVisible(not is_idle)
+        progress = background.told
+        if progress is not None:
+            self.progress.setRange(0, progress.total)
+            self.progress.setValue(progress.done)
+            _show(self.message, progress.words)
         elif session.network is None or plan is None:
-            self._say(session.missing() or "Run Segmentation or Grad-CAM first: that is what is exported.")
+            _show(self.message, session.missing() or _Text.NOTHING_TO_EXPORT)
         else:
-            self._say("")
+            _show(self.message, "")
 
-    def _say(self, words: str) -> None:
-        if self.message.text() != words:
-            self.message.setText(words)
+    def _name_frames(self, word: str) -> None:
+        """Speak of frames, or of images if these come from a folder of stills."""
+        if word != self._word:
+            self._word = word
+            self.export_frame.setText(_Text.EXPORT_FRAME.format(frame=word))
+            self.export_all.setText(_Text.EXPORT_ALL.format(frame=word))
+            self.movie.setToolTip(_Text.MOVIE_TIP.format(frame=word))
+
+    def _show_folder_run(self, is_idle: bool) -> None:
+        """Say what a run over a folder will do, or why there can be none."""
+        can_run, words = self.session.told_of_run_over()
+        self.run.setEnabled(is_idle and can_run)
+        if can_run:
+            _show(self.will_run, _Text.WILL_RUN.format(run=words))
+        else:
+            _show(self.will_run, _Text.CANNOT_RUN.format(reason=words) if self.session.network else "")
+
+    def _offer_movies(self, stages: Sequence[str]) -> None:
+        choices = [(_Text.NO_MOVIE, ""), *((stage, stage) for stage in stages)]
+        if [self.movie.itemData(index) for index in range(self.movie.count())] != [value for _, value in choices]:
+            self.movie.offer(choices)
+
+
+def _show(label: QLabel, text: str) -> None:
+    if label.text() != text:
+        label.setText(text)

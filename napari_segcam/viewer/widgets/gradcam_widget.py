@@ -4,94 +4,129 @@ from __future__ import annotations
 
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QTreeWidget, QTreeWidgetItem, QWidget
+from qtpy.QtWidgets import QHeaderView, QPushButton, QTreeWidget, QTreeWidgetItem, QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_segcam.viewer.drawing.colormaps import COLORMAPS
 from napari_segcam.viewer.frames.plan import CORRECTED, Request
 from napari_segcam.viewer.keys import key_rows, show_help
+from napari_segcam.viewer.layers.frame_names import frame_word
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
-from napari_segcam.viewer.widgets.layout import form, panel
+from napari_segcam.viewer.widgets.layout import form, panel, row
 from napari_segcam.viewer.widgets.run_bar import RunBar
 
 _NAME, _STRIDE, _RATIO = range(3)
 _STAGE = Qt.ItemDataRole.UserRole
-_RATIO_EXPLAINED = (
-    "Mean heat inside the region over mean heat outside it, of the frame in view. "
-    "Where the region is the predicted mask a large ratio is partly true by construction."
-)
-_ECHOES = (
-    "A full-resolution decoder stage echoes the mask by construction: it tells little of where the network looked."
-)
+
+
+class _Text:
+    """Every text of the widget; ``{frame}`` is "frame", or "image" in a folder of stills."""
+
+    IMAGE = "Image"
+    METHOD = "Method"
+    METHOD_TIP = "How activations and gradients become a heatmap"
+    PREVIEW = "{title}, preview"
+    SLOW = "{title} (slow)"
+    CLASS = "Class"
+    CLASS_TIP = "The class whose score is explained"
+    REGION = "Region"
+    REGION_TIP = (
+        "The region whose score is explained.\n"
+        "Corrected mask: your correction, or the predicted mask where you made none.\n"
+        "Largest component: the largest connected part of the predicted mask.\n"
+        "Boundary: a band along the edge of the predicted mask.\n"
+        "Painted in …: what you paint in a Labels layer."
+    )
+    PREDICTED_MASK = "Predicted mask"
+    CORRECTED_MASK = "Corrected mask"
+    WHOLE_IMAGE = "Whole image"
+    COMPONENT = "Largest component of the mask"
+    BOUNDARY = "Boundary of the mask"
+    PAINTED_IN = "Painted in {layer}"
+    STAGES_TIP = "The stages that get a heatmap, in the order in which the network runs them"
+    COLUMNS = ("Stage", "Stride", "In / out")
+    RATIO_TIP = (
+        "Mean heat inside the region divided by mean heat outside it, in the current {frame}. If the region is the "
+        "predicted mask, a large ratio is partly true by construction."
+    )
+    NO_RATIO = "undefined"
+    STAGE_TIP = "{channels} channels at stride {stride}"
+    ECHO_TIP = "Echoes the mask by construction: it says little about where the network looked"
+    MAIN = "Main"
+    MAIN_TIP = "Check the encoder stages and one decoder node per resolution"
+    ALL = "All"
+    NONE = "None"
+    KEYS = "Keys …"
+    OPACITY = "Opacity"
+    OPACITY_TIP = "Opacity of the heatmaps of all stages"
+    THRESHOLD = "Heat threshold"
+    THRESHOLD_TIP = "Hide heat below this share of the color scale, in all stages. The mask does not change."
+    COLORS = "Colors"
+    COLORS_TIP = "Colors of the heatmaps of all stages"
+    SCALES = (("All {frame}s", "clip"), ("Each {frame}", "frame"))
+    SCALE_TIP = (
+        "What the strongest color means.\n"
+        "All {frame}s: the highest value of the stage in all {frame}s, to compare {frame}s.\n"
+        "Each {frame}: the highest value in the current {frame}, to see weak heat."
+    )
+    RESCALE = "Very little heat: scale colors to this {frame}"
+    RESCALE_TIP = "This {frame} uses only a small part of the color scale. Key W does the same, and back."
+    RUN = "Explain"
 
 
 class GradCamWidget(QWidget):
-    """Choose the method, the target and the stages; run; fade and color all heatmaps at once."""
+    """Choose the method, the target and the stages; run; set opacity and colors of all heatmaps at once."""
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
         self.session = session_of(napari_viewer)
+        self._word = ""
         self.image = ImageChoice(self.session)
-        self.method = Choice("How activations and gradients become a heatmap")
-        self.target_class = Choice("Whose logits are explained")
-        self.region = Choice(
-            "Where the logits are summed: the predicted mask, the mask with your corrections, everywhere, or what is "
-            "painted in a Labels layer"
-        )
+        self.method = Choice(_Text.METHOD_TIP)
+        self.target_class = Choice(_Text.CLASS_TIP)
+        self.region = Choice(_Text.REGION_TIP)
         self.stages = QTreeWidget()
         self.stages.setRootIsDecorated(False)
-        self.stages.setHeaderLabels(["stage", "stride", "in / out"])
+        self.stages.setHeaderLabels(list(_Text.COLUMNS))
         self.stages.header().setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         self.stages.header().setStretchLastSection(False)
-        self.stages.setToolTip("Which stages get a heatmap, in the order the network runs them")
-        self.stages.headerItem().setToolTip(_RATIO, _RATIO_EXPLAINED)
-        self.choose_main = QPushButton("Main")
-        self.choose_main.setToolTip("The encoder stages and one decoder node per resolution")
-        self.choose_all = QPushButton("All")
-        self.choose_none = QPushButton("None")
-        self.keys = QPushButton("Keys …")
-        self.keys.setToolTip("\n".join(f"{key}: {what}" for key, what in key_rows()))
+        self.stages.setToolTip(_Text.STAGES_TIP)
+        self.choose_main = QPushButton(_Text.MAIN)
+        self.choose_main.setToolTip(_Text.MAIN_TIP)
+        self.choose_all = QPushButton(_Text.ALL)
+        self.choose_none = QPushButton(_Text.NONE)
+        self.keys = QPushButton(_Text.KEYS)
+        self.keys.setToolTip("\n".join(f"{key}: {action}" for key, action in key_rows()))
         self.opacity = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 1)
         self.opacity.setDecimals(2)
         self.opacity.setValue(0.6)
-        self.opacity.setToolTip("Of all stages at once")
-        self.floor = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
-        self.floor.setRange(0, 0.95)
-        self.floor.setDecimals(2)
-        self.floor.setToolTip("Heat below this share of the scale is not drawn, in any stage")
-        self.colormap = Choice("Of all stages at once")
+        self.opacity.setToolTip(_Text.OPACITY_TIP)
+        self.heat_threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.heat_threshold.setRange(0, 0.95)
+        self.heat_threshold.setDecimals(2)
+        self.heat_threshold.setToolTip(_Text.THRESHOLD_TIP)
+        self.colormap = Choice(_Text.COLORS_TIP)
         self.colormap.offer([(name, name) for name in COLORMAPS])
-        self.scale = Choice(
-            "What the strongest color stands for: the peak of the stage over the whole clip, so that frames can be "
-            "compared, or the peak of each frame, so that weak heat is seen"
-        )
-        self.scale.offer([("over the clip", "clip"), ("frame by frame", "frame")])
-        self.rescale = QPushButton("Hardly any heat is seen: scale it to this frame")
-        self.rescale.setToolTip("The frame reaches but a small part of the scale. The key W does the same, and back")
-        self.run_bar = RunBar(self.session, "explain", "Explain")
-
-        choosers = QHBoxLayout()
-        for button in (self.choose_main, self.choose_all, self.choose_none, self.keys):
-            choosers.addWidget(button)
-        colors = QHBoxLayout()
-        colors.addWidget(self.colormap)
-        colors.addWidget(self.scale)
-        colored = QWidget()
-        colored.setLayout(colors)
-        colors.setContentsMargins(0, 0, 0, 0)
+        self.scale = Choice()
+        self.rescale = QPushButton()
+        self.run_bar = RunBar(self.session, "explain", _Text.RUN)
         panel(
             self,
             form(
-                ("image", self.image),
-                ("method", self.method),
-                ("class", self.target_class),
-                ("region", self.region),
+                (_Text.IMAGE, self.image),
+                (_Text.METHOD, self.method),
+                (_Text.CLASS, self.target_class),
+                (_Text.REGION, self.region),
             ),
-            choosers,
+            row(self.choose_main, self.choose_all, self.choose_none, self.keys),
             self.stages,
-            form(("opacity", self.opacity), ("hide below", self.floor), ("colors", colored)),
+            form(
+                (_Text.OPACITY, self.opacity),
+                (_Text.THRESHOLD, self.heat_threshold),
+                (_Text.COLORS, row(self.colormap, self.scale)),
+            ),
             self.rescale,
             self.run_bar,
         )
@@ -101,7 +136,7 @@ class GradCamWidget(QWidget):
         self.choose_none.clicked.connect(lambda: self._check(()))
         self.keys.clicked.connect(lambda: show_help(self))
         self.opacity.valueChanged.connect(self._restyle)
-        self.floor.valueChanged.connect(self._restyle)
+        self.heat_threshold.valueChanged.connect(self._restyle)
         self.colormap.chosen.connect(self._restyle)
         self.scale.chosen.connect(self.session.set_scale)
         self.rescale.clicked.connect(lambda: self.session.set_scale("frame"))
@@ -112,8 +147,10 @@ class GradCamWidget(QWidget):
         self.session.layers_changed.connect(self._offer_regions)
         self.session.image_changed.connect(self._offer_regions)
         self.session.figures_changed.connect(self._show_figures)
+        self.session.image_changed.connect(self._name_frames)
         self._on_network()
         self._offer_regions()
+        self._name_frames()
         self._show_scale()
 
     def checked(self) -> tuple[str, ...]:
@@ -131,24 +168,25 @@ class GradCamWidget(QWidget):
             return
         self._restyle()
         method, preview = self.method.value
-        own = find_method(method).stage  # of a method whose stage is not the user's choice
-        stages = self.checked() if own is None else (own.name,)
+        only_stage = find_method(method).stage  # some methods explain one stage only, for example the input
+        stages = self.checked() if only_stage is None else (only_stage.name,)
         request = Request(method, stages, self.target_class.value, self.region.value, preview)
         self.session.run(request, scope)  # type: ignore[arg-type]
 
     def _check(self, stages: str | tuple[str, ...]) -> None:
+        """Check these stages, and no others."""
         if self.session.network is None:
             return
-        wanted = {stage.name for stage in self.session.network.select(stages)}
+        names = {stage.name for stage in self.session.network.select(stages)}
         for name, item in self._items():
-            item.setCheckState(_NAME, Qt.CheckState.Checked if name in wanted else Qt.CheckState.Unchecked)
+            item.setCheckState(_NAME, Qt.CheckState.Checked if name in names else Qt.CheckState.Unchecked)
 
     def _restyle(self) -> None:
         if (layers := self.session.layers()) is not None:
-            layers.style(self.colormap.value, self.opacity.value(), self.floor.value())
+            layers.style(self.colormap.value, self.opacity.value(), self.heat_threshold.value())
 
     def _show_scale(self) -> None:
-        """Show which scale is drawn, and offer the other where it hides a frame's heat."""
+        """Show the color scale in use; if it leaves a frame with hardly any heat, offer to scale to the frame."""
         self.scale.setCurrentIndex(self.scale.findData(self.session.scale))
         self.rescale.setVisible(self.session.view.is_weak)
 
@@ -156,18 +194,20 @@ class GradCamWidget(QWidget):
         network = self.session.network
         if network is None:
             return
-        # These bring torch, which the network has brought already.
+        # These import torch, which the network has already imported.
         from napari_segcam.explanation.attribution import ATTRIBUTIONS
         from napari_segcam.explanation.methods import METHODS
         from napari_segcam.explanation.perturbation import PERTURBATIONS
 
         quick = [(method.title, (method.name, False)) for method in METHODS.values()]
         slow = [
-            (f"{method.title} (slow)", (method.name, False))
+            (_Text.SLOW.format(title=method.title), (method.name, False))
             for method in (*PERTURBATIONS.values(), *ATTRIBUTIONS.values())
         ]
         previews = [
-            (f"{method.title}, preview", (method.name, True)) for method in PERTURBATIONS.values() if method.has_preview
+            (_Text.PREVIEW.format(title=method.title), (method.name, True))
+            for method in PERTURBATIONS.values()
+            if method.has_preview
         ]
         self.method.offer([*quick, *previews, *slow])
         self.target_class.offer(
@@ -177,25 +217,48 @@ class GradCamWidget(QWidget):
         for stage in network.stages:
             item = QTreeWidgetItem([stage.name, str(stage.stride), ""])
             item.setData(_NAME, _STAGE, stage.name)
-            echoes = stage.kind != "encoder" and stage.stride == 1
-            item.setToolTip(_NAME, f"{stage.channels} channels at stride {stage.stride}" + f"\n{_ECHOES}" * echoes)
+            tips = [_Text.STAGE_TIP.format(channels=stage.channels, stride=stage.stride)]
+            if stage.kind != "encoder" and stage.stride == 1:
+                tips.append(_Text.ECHO_TIP)
+            item.setToolTip(_NAME, "\n".join(tips))
             self.stages.addTopLevelItem(item)
         self._check("main")
 
     def _offer_regions(self) -> None:
         from napari_segcam.explanation.targets.region import Boundary, Component
 
-        painted = [(f"painted in {layer.name}", layer) for layer in self.session.regions()]
-        rules = [("largest part of the mask", Component()), ("rim of the mask", Boundary())]
-        edited = [("mask as I corrected it", CORRECTED)]
-        self.region.offer([("predicted mask", "mask"), *edited, ("whole image", "image"), *rules, *painted])
+        self.region.offer(
+            [
+                (_Text.PREDICTED_MASK, "mask"),
+                (_Text.CORRECTED_MASK, CORRECTED),
+                (_Text.WHOLE_IMAGE, "image"),
+                (_Text.COMPONENT, Component()),
+                (_Text.BOUNDARY, Boundary()),
+                *((_Text.PAINTED_IN.format(layer=layer.name), layer) for layer in self.session.regions()),
+            ]
+        )
+
+    def _name_frames(self) -> None:
+        """Speak of frames, or of images if these come from a folder of stills."""
+        word = frame_word(self.session.image)
+        if word == self._word:
+            return
+        self._word = word
+        self.scale.offer([(label.format(frame=word), scale) for label, scale in _Text.SCALES], self.session.scale)
+        self.scale.setToolTip(_Text.SCALE_TIP.format(frame=word))
+        self.rescale.setText(_Text.RESCALE.format(frame=word))
+        self.rescale.setToolTip(_Text.RESCALE_TIP.format(frame=word))
+        self.stages.headerItem().setToolTip(_RATIO, _Text.RATIO_TIP.format(frame=word))
 
     def _show_figures(self) -> None:
-        shown = self.session.figures()
+        all_figures = self.session.figures()
+        ratio_tip = _Text.RATIO_TIP.format(frame=self._word)
         for name, item in self._items():
-            figures = shown.get(name)
-            ratio = figures.ratio if figures is not None else None
-            item.setText(_RATIO, "" if figures is None else "undefined" if ratio is None else f"{ratio:.2g}")
-            item.setToolTip(
-                _RATIO, figures.undefined if figures is not None and figures.undefined else _RATIO_EXPLAINED
-            )
+            figures = all_figures.get(name)
+            item.setText(_RATIO, "" if figures is None else _ratio_text(figures.ratio))
+            item.setToolTip(_RATIO, ratio_tip if figures is None else figures.undefined or ratio_tip)
+
+
+def _ratio_text(ratio: float | None) -> str:
+    """Return an in / out figure as text."""
+    return _Text.NO_RATIO if ratio is None else f"{ratio:.2g}"

@@ -1,4 +1,4 @@
-"""Parts that several widgets are made of."""
+"""The layout of the widgets: a form, a row, a column, a panel, and a line of text."""
 
 from __future__ import annotations
 
@@ -7,20 +7,14 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QResizeEvent, QShowEvent
-from qtpy.QtWidgets import (
-    QFormLayout,
-    QLabel,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QBoxLayout, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 
 class Line(QWidget):
-    """One line of text; whatever it says, nothing around it is laid out anew, as the whole window would be.
+    """One line of text with a fixed height: when its text changes, the window is not laid out again.
 
     Args:
-        sample: as high as anything that it will say; rich text if that will be.
+        sample: text as high as any that will be shown; rich text if the texts will be.
     """
 
     def __init__(self, sample: str = "0") -> None:
@@ -34,7 +28,7 @@ class Line(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         super().showEvent(event)
-        self._fit()  # a style gives a widget its font when it is shown first
+        self._fit()  # a style sets the font when the widget is first shown
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         super().changeEvent(event)
@@ -42,29 +36,29 @@ class Line(QWidget):
             self._fit()
 
     def _fit(self) -> None:
-        """Be as high as the sample is in the font as it is now."""
-        words = self._label.text()
+        """Set the height to that of the sample in the current font."""
+        text = self._label.text()
         self._label.ensurePolished()
         self._label.setText(self._sample)
         self.setFixedHeight(self._label.sizeHint().height())
-        self._label.setText(words)
+        self._label.setText(text)
 
     def resizeEvent(self, _event: QResizeEvent) -> None:  # noqa: N802
         self._label.resize(self.size())
 
     def text(self) -> str:
-        """What it says."""
+        """Return the text shown."""
         return self._label.text()
 
-    def say(self, words: str) -> None:
-        """Say something else."""
-        if words != self.text():
-            self._label.setText(words)
-            self._label.sizeHint()  # lays rich text out, which while it is painted would have it painted once more
+    def set_text(self, text: str) -> None:
+        """Show this text."""
+        if text != self.text():
+            self._label.setText(text)
+            self._label.sizeHint()  # lays out rich text now: while painting, that would cause a second paint
 
 
 def form(*rows: tuple[str, QWidget]) -> QFormLayout:
-    """A form of labeled widgets that fits a narrow dock."""
+    """Return a form of labeled widgets that fits a narrow dock."""
     layout = QFormLayout()
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setVerticalSpacing(4)
@@ -72,6 +66,25 @@ def form(*rows: tuple[str, QWidget]) -> QFormLayout:
     for label, widget in rows:
         layout.addRow(label, widget)
     return layout
+
+
+def row(*widgets: QWidget) -> QWidget:
+    """Return a widget that holds these side by side."""
+    return _box(QHBoxLayout(), widgets)
+
+
+def column(*widgets: QWidget) -> QWidget:
+    """Return a widget that holds these one below the other."""
+    return _box(QVBoxLayout(), widgets)
+
+
+def _box(layout: QBoxLayout, widgets: tuple[QWidget, ...]) -> QWidget:
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
+    box = QWidget()
+    box.setLayout(layout)
+    return box
 
 
 def panel(widget: QWidget, *contents: Any) -> None:

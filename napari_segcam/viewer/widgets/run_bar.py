@@ -1,26 +1,33 @@
-"""The run bar: what to run and on which frames, and how far it is."""
+"""The run bar: run on some or all frames, see the progress, stop."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
+from napari_segcam.viewer.layers.frame_names import frame_word
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.widgets.choice import Choice
+from napari_segcam.viewer.widgets.layout import row
+
+
+class _Text:
+    """Every text of the run bar; ``{frame}`` is "frame", or "image" in a folder of stills."""
+
+    SCOPES = (("All {frame}s", "all"), ("Visited {frame}s", "follow"), ("Current {frame}", "this"))
+    SCOPE_TIP = (
+        "All {frame}s: the current {frame} first, then those after it, then the rest.\n"
+        "Visited {frame}s: each {frame} that you go to, and a few after it.\n"
+        "Current {frame}: this one alone."
+    )
+    PROGRESS = "%v of %m"
+    STOP = "Stop"
+    RUNNING = "{title} …"
 
 
 class RunBar(QWidget):
-    """What to run, and of which frames; while it runs its progress and Stop instead; and what is missing, in words."""
+    """A button that runs on the chosen frames; during a run, the progress and Stop; below, a message."""
 
     requested = Signal(str)
     refreshed = Signal()
@@ -29,16 +36,13 @@ class RunBar(QWidget):
         super().__init__()
         self._session = session
         self._kind = kind
+        self._word = ""
         self.run = QPushButton(verb)
-        self.scope = Choice(
-            "The whole cine: the frame in view first, then those ahead of it, then the rest.\n"
-            "Frames as I go: what comes into view, and a few frames ahead."
-        )
-        self.scope.offer([("the whole cine", "all"), ("frames as I go", "follow"), ("this frame", "this")])
+        self.scope = Choice()
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
-        self.progress.setFormat("%v of %m")
-        self.cancel = QPushButton("Stop")
+        self.progress.setFormat(_Text.PROGRESS)
+        self.cancel = QPushButton(_Text.STOP)
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.message.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -46,26 +50,20 @@ class RunBar(QWidget):
         self.run.clicked.connect(lambda: self.requested.emit(self.scope.value))
         self.cancel.clicked.connect(session.cancel)
 
-        # Pages of one size: nothing around them moves when a run begins.
+        # Two pages of one size: nothing around them moves when a run begins.
         self._pages = QStackedWidget()
         self._pages.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        for page in ((self.run, self.scope), (self.progress, self.cancel)):
-            row = QHBoxLayout()
-            row.setContentsMargins(0, 0, 0, 0)
-            for widget in page:
-                row.addWidget(widget)
-            held = QWidget()
-            held.setLayout(row)
-            self._pages.addWidget(held)
+        self._pages.addWidget(row(self.run, self.scope))
+        self._pages.addWidget(row(self.progress, self.cancel))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._pages)
         layout.addWidget(self.message)
         session.job_changed.connect(Throttle(self.refresh, self).ask)
-        self._slowly = QTimer(self)  # what a frame that takes minutes has to tell
-        self._slowly.setSingleShot(True)
-        self._slowly.setInterval(1500)  # later than frames of a second tell it: each time the window is composed anew
-        self._slowly.timeout.connect(self.refresh)
+        self._timer = QTimer(self)  # shows what a frame that takes minutes reports on the way
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(1500)  # each refresh redraws the window, so frames of a second do not need it
+        self._timer.timeout.connect(self.refresh)
         for changed in (session.network_changed, session.image_changed, session.layers_changed):
             changed.connect(self.refresh)
         self.refresh()
@@ -75,25 +73,32 @@ class RunBar(QWidget):
         session = self._session
         missing = session.missing()
         self._pages.setCurrentIndex(int(session.busy))
-        (self._slowly.start if session.busy else self._slowly.stop)()
+        (self._timer.start if session.busy else self._timer.stop)()
         self.run.setEnabled(missing is None)
+        self._offer_scopes(frame_word(session.image))
         self.scope.setVisible(session.image is None or session.image.ndim > 2)
         if session.busy:
             self._show_progress(*session.progress)
-            self._say(f"{session.title} …")
+            self._show_message(_Text.RUNNING.format(title=session.title))
         else:
-            self._say(missing or session.outcomes.get(self._kind, ""))
+            self._show_message(missing or session.outcomes.get(self._kind, ""))
         self.refreshed.emit()
+
+    def _offer_scopes(self, word: str) -> None:
+        if word != self._word:
+            self._word = word
+            self.scope.offer([(label.format(frame=word), scope) for label, scope in _Text.SCOPES])
+            self.scope.setToolTip(_Text.SCOPE_TIP.format(frame=word))
 
     def _show_progress(self, done: int, total: int) -> None:
         bar = self.progress
         if (done, total) == (bar.value(), bar.maximum()):
             return
-        bar.setUpdatesEnabled(False)  # it would repaint the window at once, each time
+        bar.setUpdatesEnabled(False)  # otherwise each call repaints the window at once
         bar.setRange(0, total)
         bar.setValue(done)
         bar.setUpdatesEnabled(True)
 
-    def _say(self, words: str) -> None:
-        if self.message.text() != words:
-            self.message.setText(words)
+    def _show_message(self, text: str) -> None:
+        if self.message.text() != text:
+            self.message.setText(text)

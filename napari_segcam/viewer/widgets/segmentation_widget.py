@@ -1,20 +1,59 @@
-"""The Segmentation widget: the mask, what it is cut at, and what the network is shown for it."""
+"""The Segmentation widget: the mask, its threshold, and the input of the network."""
 
 from __future__ import annotations
 
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QSpinBox, QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_segcam.viewer.frames.plan import Request
 from napari_segcam.viewer.review.losses import save_corrections
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
-from napari_segcam.viewer.widgets.layout import Line, form, panel
+from napari_segcam.viewer.widgets.layout import Line, column, form, panel, row
 from napari_segcam.viewer.widgets.run_bar import RunBar
 
 _MB = 1 << 20
+
+
+class _Text:
+    """Every text of the widget."""
+
+    IMAGE = "Image"
+    CLASS = "Class"
+    CLASS_TIP = "The class that the mask shows"
+    ALL_CLASSES = "All"
+    THRESHOLD = "Mask threshold"
+    THRESHOLD_TIP = (
+        "A pixel belongs to the mask if its probability is above this value. Masks change at once. Heatmaps still "
+        "explain the mask that they were computed for."
+    )
+    INPUT_REGION = "Input region"
+    INPUT_REGION_TIP = (
+        "The part of the image that the network is given: all of it, with any burned-in text, or the scan alone. The "
+        "scan comes from the DICOM file if its entry is right, else from what moves or is bright in the image. You can "
+        "also draw a rectangle or a polygon in a Shapes layer."
+    )
+    WHOLE_IMAGE = "Whole image"
+    SCAN_ONLY = "Scan only"
+    DRAWN_IN = "Drawn in {layer}"
+    GRAY_VALUES = "Gray values"
+    USE_LIMITS = "Use contrast limits"
+    USE_LIMITS_TIP = (
+        "Take black and white for the network from the contrast limits of the image layer, instead of from the file or "
+        "the pixel values"
+    )
+    MEMORY = "Memory limit"
+    MEMORY_TIP = "Memory for results. When it is full, the results farthest from the current frame go first."
+    MEMORY_USED = "{megabytes:.0f} MB used"
+    DISCARD = "Discard this correction"
+    DISCARD_TIP = "What you paint over a mask is your own correction. It is kept until you discard it here."
+    BRING_BACK = "Bring my corrections back"
+    BRING_BACK_TIP = "Their layer was removed, but they are kept"
+    SAVE = "Save my corrections …"
+    SAVE_TIP = "One PNG for each corrected frame, and the names of its labels"
+    RUN = "Segment"
 
 
 class SegmentationWidget(QWidget):
@@ -24,87 +63,62 @@ class SegmentationWidget(QWidget):
         super().__init__()
         self.session = session_of(napari_viewer)
         self.image = ImageChoice(self.session)
-        self.shown_class = Choice("Which class the mask shows")
+        self.shown_class = Choice(_Text.CLASS_TIP)
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.threshold.setRange(0.01, 0.99)
         self.threshold.setDecimals(2)
-        self.threshold.setToolTip(
-            "Probability above which a pixel belongs to the mask. The masks change at once; heatmaps go on explaining "
-            "the mask that they were computed for."
-        )
-        self.part = Choice(
-            "What the network is shown: the whole frame with all that is burned into it, or the region of the scan "
-            "alone. It comes from the DICOM file where that is right, else from what moves or shines in the image, or "
-            "from a rectangle or polygon that you have drawn in a Shapes layer."
-        )
+        self.threshold.setToolTip(_Text.THRESHOLD_TIP)
+        self.input_region = Choice(_Text.INPUT_REGION_TIP)
         self.gray_values = Line()
-        self.take_limits = QPushButton("Use contrast limits")
-        self.take_limits.setToolTip(
-            "Take what is black and white for the network from the contrast limits of the image layer, in the place of "
-            "what the file says or the values show"
-        )
-        self.budget = QSpinBox()
-        self.budget.setRange(64, 1 << 20)
-        self.budget.setSingleStep(256)
-        self.budget.setSuffix(" MB")
-        self.budget.setValue(self.session.store.budget // _MB)
-        self.budget.setKeyboardTracking(False)
-        self.budget.setToolTip("How much memory results may take; the frames farthest from the one in view go first")
-        self.used = Line()
-        self.discard = QPushButton("Discard this correction")
-        self.discard.setToolTip("What you paint over a mask is your own correction, kept until you discard it here")
-        self.bring_back = QPushButton("Bring my corrections back")
-        self.bring_back.setToolTip("Their layer was removed, but they are kept")
-        self.save = QPushButton("Save my corrections …")
-        self.save.setToolTip("One PNG a corrected frame, and the names of its labels")
-        self.run_bar = RunBar(self.session, "segment", "Segment")
-        memory = QHBoxLayout()
-        memory.setContentsMargins(0, 0, 0, 0)
-        memory.addWidget(self.budget)
-        memory.addWidget(self.used)
-        held = QWidget()
-        held.setLayout(memory)
-        grays = QVBoxLayout()
-        grays.setContentsMargins(0, 0, 0, 0)
-        grays.addWidget(self.take_limits)
-        grays.addWidget(self.gray_values)
-        gray = QWidget()
-        gray.setLayout(grays)
-        corrections = QHBoxLayout()
-        corrections.addWidget(self.discard)
-        corrections.addWidget(self.save)
+        self.use_limits = QPushButton(_Text.USE_LIMITS)
+        self.use_limits.setToolTip(_Text.USE_LIMITS_TIP)
+        self.memory_limit = QSpinBox()
+        self.memory_limit.setRange(64, 1 << 20)
+        self.memory_limit.setSingleStep(256)
+        self.memory_limit.setSuffix(" MB")
+        self.memory_limit.setValue(self.session.store.budget // _MB)
+        self.memory_limit.setKeyboardTracking(False)
+        self.memory_limit.setToolTip(_Text.MEMORY_TIP)
+        self.memory_used = Line()
+        self.discard = QPushButton(_Text.DISCARD)
+        self.discard.setToolTip(_Text.DISCARD_TIP)
+        self.bring_back = QPushButton(_Text.BRING_BACK)
+        self.bring_back.setToolTip(_Text.BRING_BACK_TIP)
+        self.save = QPushButton(_Text.SAVE)
+        self.save.setToolTip(_Text.SAVE_TIP)
+        self.run_bar = RunBar(self.session, "segment", _Text.RUN)
         panel(
             self,
             form(
-                ("image", self.image),
-                ("class", self.shown_class),
-                ("threshold", self.threshold),
-                ("network sees", self.part),
-                ("gray values", gray),
-                ("memory", held),
+                (_Text.IMAGE, self.image),
+                (_Text.CLASS, self.shown_class),
+                (_Text.THRESHOLD, self.threshold),
+                (_Text.INPUT_REGION, self.input_region),
+                (_Text.GRAY_VALUES, column(self.use_limits, self.gray_values)),
+                (_Text.MEMORY, row(self.memory_limit, self.memory_used)),
             ),
             self.bring_back,
-            corrections,
+            row(self.discard, self.save),
             self.run_bar,
         )
 
         self.threshold.valueChanged.connect(self.session.set_threshold)
         self.shown_class.chosen.connect(self._show_only)
-        self.part.chosen.connect(self.session.show_network)
-        self.take_limits.clicked.connect(self._take_limits)
-        self.budget.valueChanged.connect(lambda megabytes: self.session.set_budget(megabytes * _MB))
+        self.input_region.chosen.connect(self.session.show_network)
+        self.use_limits.clicked.connect(self._use_limits)
+        self.memory_limit.valueChanged.connect(lambda megabytes: self.session.set_budget(megabytes * _MB))
         self.discard.clicked.connect(self._discard)
         self.bring_back.clicked.connect(self.session.bring_corrections_back)
         self.save.clicked.connect(lambda: save_corrections(self.session, self.session.all_corrections(), lambda: None))
         self.run_bar.requested.connect(self._run)
         self.session.network_changed.connect(self._on_network)
-        self.session.layers_changed.connect(self._offer_parts)
+        self.session.layers_changed.connect(self._offer_input_regions)
         self.session.image_changed.connect(self._on_image)
         self.run_bar.refreshed.connect(self._refresh)
         for changed in (self.session.view_changed, self.session.layers_changed):
             changed.connect(self._show_corrections)
         self._on_network()
-        self._offer_parts()
+        self._offer_input_regions()
         self._refresh()
 
     def _run(self, scope: str) -> None:
@@ -120,37 +134,37 @@ class SegmentationWidget(QWidget):
             layers.discard(self.session.current_frame())
 
     def _refresh(self) -> None:
-        self._show_part()
+        self._show_input_region()
         self._show_corrections()
-        self.used.say(f"{self.session.used / _MB:.0f} MB used")
+        self.memory_used.set_text(_Text.MEMORY_USED.format(megabytes=self.session.used / _MB))
         review = self.session.review
-        self.gray_values.say("" if review is None else review.gray_values())
-        self.take_limits.setEnabled(review is not None and not review.image.rgb)
+        self.gray_values.set_text("" if review is None else review.gray_values())
+        self.use_limits.setEnabled(review is not None and not review.image.rgb)
 
     def _show_corrections(self) -> None:
         self.discard.setVisible(self.session.view.is_corrected)
         corrections = self.session.all_corrections()
         self.save.setVisible(bool(corrections))
-        self.bring_back.setVisible(any(one.is_taken_out for one in corrections))
+        self.bring_back.setVisible(any(correction.is_taken_out for correction in corrections))
 
-    def _take_limits(self) -> None:
+    def _use_limits(self) -> None:
         if (review := self.session.review) is not None:
             review.take_contrast_limits()
         self._refresh()
 
     def _on_image(self) -> None:
-        """Show of another image what is chosen here, and say what the network is shown of it."""
+        """Apply the chosen class to another image, and show its input region."""
         self._show_only(self.shown_class.value)
-        self._show_part()
+        self._show_input_region()
 
-    def _show_part(self) -> None:
+    def _show_input_region(self) -> None:
         review = self.session.review
-        if review is not None and self.session.job is None:  # else it is being looked for
-            self.part.choose(review.part)
+        if review is not None and self.session.job is None:  # a job may be looking for it
+            self.input_region.choose(review.part)
 
-    def _offer_parts(self) -> None:
-        drawings = [(f"drawn in {layer.name}", layer) for layer in self.session.drawings()]
-        self.part.offer([("the whole frame", "all"), ("the scan alone", "scan"), *drawings])
+    def _offer_input_regions(self) -> None:
+        drawings = [(_Text.DRAWN_IN.format(layer=layer.name), layer) for layer in self.session.drawings()]
+        self.input_region.offer([(_Text.WHOLE_IMAGE, "all"), (_Text.SCAN_ONLY, "scan"), *drawings])
 
     def _on_network(self) -> None:
         network = self.session.network
@@ -159,7 +173,9 @@ class SegmentationWidget(QWidget):
         drawn = list(enumerate(names[1:] if has_background else names, start=1))
         several = network is not None and network.segments and network.classes > 1
         self.shown_class.offer(
-            [("all", None), *((name, label) for label, name in drawn)] if several else [(n, None) for n in names]
+            [(_Text.ALL_CLASSES, None), *((name, label) for label, name in drawn)]
+            if several
+            else [(name, None) for name in names]
         )
         self.shown_class.setEnabled(several)
         self.threshold.setEnabled(not has_background)

@@ -179,7 +179,7 @@ def test_the_widget_shows_one_class_or_all(
     session: ReviewSession = widget.session
     viewer.add_image(frames, name="sweep")
     session.use(nested)
-    assert [widget.shown_class.itemText(at) for at in range(3)] == ["all", "organ", "core"]
+    assert [widget.shown_class.itemText(at) for at in range(3)] == ["All", "organ", "core"]
     assert widget.threshold.isEnabled()
     widget.run_bar.requested.emit("all")
     finish(session)

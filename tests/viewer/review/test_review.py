@@ -414,7 +414,7 @@ def test_black_and_white_are_said_and_can_be_taken_from_the_contrast_limits(
     assert review is not None
     assert review.gray_values() == widget.gray_values.text() == "black 0, white 4095 (assumed)"
     image.contrast_limits = (100, 900)
-    widget.take_limits.click()
+    widget.use_limits.click()
     finish(session)
     assert review.plan is not None
     cine = review.plan.source.cine

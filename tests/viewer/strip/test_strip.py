@@ -1,4 +1,4 @@
-"""The cine strip: what it says of each frame, its curves, and getting about with it."""
+"""The cine strip: the mark of each frame, the curves, and moving through the cine."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from napari_segcam.viewer.frames.cine_record import CineRecord, State
 from napari_segcam.viewer.review.finding_stepper import next_finding, runs, step_finding
 from napari_segcam.viewer.review.session import ReviewSession
-from napari_segcam.viewer.strip.frame_marks import STYLES, FrameMark, legend, looks, row_of_columns
-from napari_segcam.viewer.strip.strip_widget import StripWidget, heights_of
+from napari_segcam.viewer.strip.frame_marks import STYLES, FrameMark, draw_marks, frame_marks, legend
+from napari_segcam.viewer.strip.strip_plot import StripContent
+from napari_segcam.viewer.strip.strip_widget import StripWidget, curve_heights
 from napari_segcam.viewer.workspace import PLUGIN
 
 FRAMES = 20
@@ -34,7 +35,7 @@ COLOR_VISION = {
 
 @pytest.fixture
 def cine(session: ReviewSession) -> ReviewSession:
-    """A session on a cine with findings in frames 3–5, 10 and 15–16; frames 8 and 9 are missing and 18 has failed."""
+    """Return a session on a cine with findings in frames 3–5, 10 and 15–16; 8 and 9 are missing, 18 has failed."""
     session.viewer.add_image(np.zeros((FRAMES, 24, 32), np.uint8))
     fill(session.record)
     session.go_to(0)
@@ -62,64 +63,64 @@ def fill(record: CineRecord | None) -> None:
     record.set_state(18, State.FAILED, "The frame <18> could not be decoded.")
 
 
-# What a frame looks like
+# Marks
 
 
-def test_every_state_has_a_look_of_its_own(cine: ReviewSession) -> None:
+def test_every_state_has_its_own_mark(cine: ReviewSession) -> None:
     record = cine.record
     assert record is not None
     record.edited |= {4, 18}
     record.set_state(19, State.COMPUTING)
-    of_frames = looks(record)
-    wanted = {
-        0: FrameMark.NOTHING,
-        3: FrameMark.FOUND,
-        4: FrameMark.EDITED,
+    marks = frame_marks(record)
+    expected = {
+        0: FrameMark.NO_FINDING,
+        3: FrameMark.FINDING,
+        4: FrameMark.CORRECTED,
         8: FrameMark.MISSING,
         18: FrameMark.FAILED,
         19: FrameMark.COMPUTING,
     }
-    assert {frame: of_frames[frame] for frame in wanted} == wanted
+    assert {frame: marks[frame] for frame in expected} == expected
 
 
 @pytest.mark.parametrize("vision", COLOR_VISION)
-def test_states_are_told_apart_with_any_color_vision(vision: str) -> None:
-    colors = np.array([STYLES[look].color for look in FrameMark]) / 255
+def test_marks_differ_in_any_color_vision(vision: str) -> None:
+    colors = np.array([STYLES[mark].color for mark in FrameMark]) / 255
     linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ np.transpose(COLOR_VISION[vision]), 0, 1)
     lab = rgb2lab(np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)[None])[0]
-    for one, other in combinations(FrameMark, 2):
-        assert deltaE_ciede2000(lab[one], lab[other]) > 15, f"{one.name} and {other.name}"
+    for first, second in combinations(FrameMark, 2):
+        assert deltaE_ciede2000(lab[first], lab[second]) > 15, f"{first.name} and {second.name}"
 
 
 def test_the_row_has_one_column_per_frame() -> None:
-    of_frames = np.array([FrameMark.FOUND, FrameMark.MISSING, FrameMark.FAILED], np.uint8)
-    row = row_of_columns(of_frames, 30, 8)
+    marks = np.array([FrameMark.FINDING, FrameMark.MISSING, FrameMark.FAILED], np.uint8)
+    row = draw_marks(marks, 30, 8)
     assert row.shape == (8, 30, 4)
-    for frame, look in enumerate((FrameMark.FOUND, FrameMark.MISSING, FrameMark.FAILED)):
+    for frame, mark in enumerate((FrameMark.FINDING, FrameMark.MISSING, FrameMark.FAILED)):
         column = row[:, frame * 10 + 4]
-        assert tuple(column[-1, :3]) == STYLES[look].color
-        assert np.count_nonzero(column[:, 3]) == max(1, round(8 * STYLES[look].height))
+        assert tuple(column[-1, :3]) == STYLES[mark].color
+        assert np.count_nonzero(column[:, 3]) == max(1, round(8 * STYLES[mark].height))
     assert not row[:, 9].any()  # a gap between neighbors
 
 
 def test_a_failed_frame_among_many_is_not_lost() -> None:
-    of_frames = np.full(850, FrameMark.FOUND, np.uint8)
-    of_frames[333] = FrameMark.FAILED
-    row = row_of_columns(of_frames, 100, 8)
+    marks = np.full(850, FrameMark.FINDING, np.uint8)
+    marks[333] = FrameMark.FAILED
+    row = draw_marks(marks, 100, 8)
     failed = np.flatnonzero((row[-1, :, :3] == STYLES[FrameMark.FAILED].color).all(axis=-1))
     assert list(failed) == [333 * 100 // 850]
 
 
 def test_the_legend_names_every_state() -> None:
-    assert all(STYLES[look].label in legend() for look in FrameMark)
+    assert all(STYLES[mark].label in legend() for mark in FrameMark)
 
 
 # Curves
 
 
-def test_a_ratio_of_one_lies_half_way_and_the_double_as_far_above_as_the_half_below() -> None:
-    heights = heights_of(CineRecord.ratio_of("encoder_5"), np.array([1, 2, 0.5, 8, 0, np.nan]))
+def test_a_ratio_of_one_is_at_half_height_with_double_and_half_at_equal_distances() -> None:
+    heights = curve_heights(CineRecord.ratio_of("encoder_5"), np.array([1, 2, 0.5, 8, 0, np.nan]))
     assert heights[0] == 0.5
     assert heights[1] - 0.5 == pytest.approx(0.5 - heights[2])
     assert heights[3] == 1
@@ -127,30 +128,30 @@ def test_a_ratio_of_one_lies_half_way_and_the_double_as_far_above_as_the_half_be
     assert np.isnan(heights[5])
 
 
-def test_areas_are_drawn_against_the_largest_and_shares_as_they_are() -> None:
-    np.testing.assert_allclose(heights_of(CineRecord.AREA, np.array([0, 50, 200, np.nan])), [0, 0.25, 1, np.nan])
-    np.testing.assert_allclose(heights_of(CineRecord.DICE, np.array([0.2, 0.9])), [0.2, 0.9])
+def test_areas_are_drawn_relative_to_the_largest_and_shares_unchanged() -> None:
+    np.testing.assert_allclose(curve_heights(CineRecord.AREA, np.array([0, 50, 200, np.nan])), [0, 0.25, 1, np.nan])
+    np.testing.assert_allclose(curve_heights(CineRecord.DICE, np.array([0.2, 0.9])), [0.2, 0.9])
 
 
 @pytest.mark.parametrize("name", [CineRecord.AREA, CineRecord.ratio_of("encoder_5")])
 def test_curves_without_any_value_can_be_drawn(name: str) -> None:
-    assert np.isnan(heights_of(name, np.full(5, np.nan))).all()
-    assert not heights_of(name, np.zeros(5)).any()
+    assert np.isnan(curve_heights(name, np.full(5, np.nan))).all()
+    assert not curve_heights(name, np.zeros(5)).any()
 
 
-def test_the_area_and_the_stage_in_view_are_shown_until_the_user_chooses(
+def test_the_area_and_the_visible_stage_are_shown_until_the_user_chooses(
     strip: StripWidget, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = strip.session.viewer.add_image(np.zeros((FRAMES, 4, 4)), metadata={"segcam": {}}, visible=False)
-    monkeypatch.setattr(type(strip.session.layers()), "heatmaps", {"encoder_5": shown})
+    layer = strip.session.viewer.add_image(np.zeros((FRAMES, 4, 4)), metadata={"segcam": {}}, visible=False)
+    monkeypatch.setattr(type(strip.session.layers()), "heatmaps", {"encoder_5": layer})
     assert strip.curves() == [CineRecord.AREA]
-    shown.visible = True
+    layer.visible = True
     qtbot.waitUntil(
-        lambda: [curve.name for curve in strip.plot.picture.curves] == [CineRecord.AREA, "in / out, encoder_5"]
+        lambda: [curve.name for curve in strip.plot.content.curves] == [CineRecord.AREA, "in / out, encoder_5"]
     )
-    strip.choose(CineRecord.DICE, True)
-    strip.choose(CineRecord.AREA, False)
-    assert [curve.name for curve in strip.plot.picture.curves] == ["in / out, encoder_5", CineRecord.DICE]
+    strip.show_curve(CineRecord.DICE, True)
+    strip.show_curve(CineRecord.AREA, False)
+    assert [curve.name for curve in strip.plot.content.curves] == ["in / out, encoder_5", CineRecord.DICE]
 
 
 def test_readouts_follow_the_frame_with_unit(strip: StripWidget) -> None:
@@ -160,9 +161,9 @@ def test_readouts_follow_the_frame_with_unit(strip: StripWidget) -> None:
     assert "area <b>–</b>" in strip.readouts.text()
 
 
-def test_a_curve_has_a_gap_where_nothing_is_known(strip: StripWidget) -> None:
-    strip.choose(CineRecord.PROBABILITY, True)
-    strip.choose(CineRecord.AREA, False)
+def test_a_curve_has_a_gap_at_frames_without_a_value(strip: StripWidget) -> None:
+    strip.show_curve(CineRecord.PROBABILITY, True)
+    strip.show_curve(CineRecord.AREA, False)
     image = strip.plot.grab().toImage()
 
     def is_drawn(frame: int) -> bool:
@@ -174,7 +175,7 @@ def test_a_curve_has_a_gap_where_nothing_is_known(strip: StripWidget) -> None:
     assert is_drawn(12)
 
 
-# Getting about
+# Moving through the cine
 
 
 def test_a_click_and_a_drag_bring_the_frame_under_the_pointer_into_view(strip: StripWidget, qtbot: QtBot) -> None:
@@ -204,16 +205,16 @@ def test_the_frame_in_view_is_marked(strip: StripWidget, qtbot: QtBot) -> None:
 
 
 def test_the_tooltip_says_why_a_frame_failed(strip: StripWidget) -> None:
-    assert "failed: The frame &lt;18&gt; could not be decoded." in strip.plot.frame_in_words(18)
-    assert "nothing found" in strip.plot.frame_in_words(0).split("<br>")[0]
+    assert "failed: The frame &lt;18&gt; could not be decoded." in strip.plot.tooltip(18)
+    assert "no finding" in strip.plot.tooltip(0).split("<br>")[0]
 
 
-def test_findings_are_stepped_through_run_by_run(cine: ReviewSession) -> None:
-    seen = []
+def test_keys_step_from_finding_to_finding(cine: ReviewSession) -> None:
+    visited = []
     for _ in range(4):
         step_finding(cine, 1)
-        seen.append(cine.current_frame())
-    assert seen == [3, 10, 15, 15]
+        visited.append(cine.current_frame())
+    assert visited == [3, 10, 15, 15]
     assert cine.viewer.status == "No finding after this frame; 2 frames are not computed yet."
     cine.go_to(5)
     step_finding(cine, -1)
@@ -229,22 +230,22 @@ def test_runs_and_neighbors() -> None:
     assert next_finding(np.zeros(5, bool), 2, 1) is None
 
 
-# Living with the session
+# Following the session
 
 
-def test_what_to_do_is_said_while_there_is_nothing_to_see(session: ReviewSession, qtbot: QtBot) -> None:
+def test_an_empty_strip_says_what_to_do(session: ReviewSession, qtbot: QtBot) -> None:
     widget = StripWidget(session.viewer)
     qtbot.addWidget(widget)
-    assert "Explain a cine" in widget.plot.picture.message
+    assert "Explain a cine" in widget.plot.content.message
     session.viewer.add_image(np.zeros((5, 24, 32), np.uint8))
-    qtbot.waitUntil(lambda: widget.plot.picture.record is session.record)
-    assert "Explain the cine" in widget.plot.picture.message
+    qtbot.waitUntil(lambda: widget.plot.content.record is session.record)
+    assert "Explain the cine" in widget.plot.content.message
     assert session.record is not None
     session.record.set_state(2, State.DONE)
     session.record_changed.emit()
-    qtbot.waitUntil(lambda: widget.plot.picture.message == "")
+    qtbot.waitUntil(lambda: widget.plot.content.message == "")
     session.viewer.layers.clear()
-    qtbot.waitUntil(lambda: widget.plot.picture.record is None)
+    qtbot.waitUntil(lambda: widget.plot.content.record is None)
 
 
 def test_another_cine_may_be_longer(strip: StripWidget) -> None:
@@ -259,9 +260,9 @@ def test_another_cine_may_be_longer(strip: StripWidget) -> None:
 def test_many_changes_are_drawn_at_most_twenty_times_a_second(
     strip: StripWidget, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = []
+    drawn: list[StripContent] = []
     qtbot.wait(100)
-    monkeypatch.setattr(strip.plot, "show_picture", drawn.append)
+    monkeypatch.setattr(strip.plot, "show_content", drawn.append)
     started = perf_counter()
     for _ in range(50):
         strip.session.record_changed.emit()
@@ -270,32 +271,32 @@ def test_many_changes_are_drawn_at_most_twenty_times_a_second(
     assert 2 <= len(drawn) <= 20 * (perf_counter() - started) + 1
 
 
-def test_readouts_of_any_length_are_painted_once_and_nothing_is_laid_out_anew(strip: StripWidget, qtbot: QtBot) -> None:
+def test_readouts_of_any_length_are_painted_once_without_a_new_layout(strip: StripWidget, qtbot: QtBot) -> None:
     strip.show()
     qtbot.wait(50)
-    heard: list[tuple[QObject | None, QEvent.Type]] = []
+    events: list[tuple[QObject | None, QEvent.Type]] = []
 
     class Listener(QObject):
         def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
             if event is not None:
-                heard.append((watched, event.type()))
+                events.append((watched, event.type()))
             return False
 
     listener = Listener()
     strip.installEventFilter(listener)
     strip.readouts.installEventFilter(listener)
-    for words in ("short", "<b>long</b> " * 30):
-        heard.clear()
-        strip.readouts.say(words)
+    for text in ("short", "<b>long</b> " * 30):
+        events.clear()
+        strip.readouts.set_text(text)
         qtbot.wait(50)
-        assert strip.readouts.text() == words
-        assert (strip, QEvent.Type.LayoutRequest) not in heard
-        assert heard.count((strip.readouts, QEvent.Type.Paint)) == 1
+        assert strip.readouts.text() == text
+        assert (strip, QEvent.Type.LayoutRequest) not in events
+        assert events.count((strip.readouts, QEvent.Type.Paint)) == 1
 
 
 def test_readouts_are_not_cut_off_in_a_larger_font(strip: StripWidget, qtbot: QtBot) -> None:
     strip.setStyleSheet("QWidget { font-size: 20pt; }")
-    strip.readouts.say("area <b>1,046 mm²</b>, encoder_5")
+    strip.readouts.set_text("area <b>1,046 mm²</b>, encoder_5")
     strip.show()
     qtbot.wait(50)
     label = strip.readouts.findChild(QLabel)

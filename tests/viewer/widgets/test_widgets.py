@@ -153,7 +153,7 @@ def test_several_classes_can_be_shown_one_at_a_time(
     checkpoint.session.use(three_classes)
     assert not segmentation.threshold.isEnabled()
     shown = segmentation.shown_class
-    assert [shown.itemText(i) for i in range(shown.count())] == ["all", "class 1", "class 2"]
+    assert [shown.itemText(i) for i in range(shown.count())] == ["All", "class 1", "class 2"]
     assert gradcam.target_class.currentText() == "class 1"
     segmentation.run_bar.requested.emit("this")
     finish(checkpoint.session)
@@ -198,7 +198,7 @@ def test_heat_is_drawn_where_the_map_says(
     _, gradcam = viewer.window.add_plugin_dock_widget(PLUGIN, "Grad-CAM")
     gradcam.choose_none.click()
     gradcam.stages.topLevelItem(2).setCheckState(0, Qt.CheckState.Checked)
-    gradcam.region.setCurrentText("whole image")
+    gradcam.region.setCurrentText("Whole image")
     gradcam.colormap.setCurrentText("gray")
     gradcam.opacity.setValue(1)
     gradcam.run_bar.requested.emit("this")

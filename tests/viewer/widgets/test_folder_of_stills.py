@@ -1,0 +1,60 @@
+"""A folder of stills in the widgets and the strip: "image" and file names instead of "frame" and numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QComboBox
+
+from napari_segcam.viewer.reader import read_layers
+from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.strip.strip_widget import StripWidget
+from napari_segcam.viewer.widgets.export_widget import ExportWidget
+from napari_segcam.viewer.widgets.gradcam_widget import GradCamWidget
+
+NAMES = ("case_2.png", "case_10 <b>.png")
+
+
+@pytest.fixture
+def stills(session: ReviewSession, frames: np.ndarray, tmp_path: Path) -> ReviewSession:
+    """Return a session whose image is a folder of two stills."""
+    for name, frame in zip(NAMES, frames, strict=False):
+        Image.fromarray(frame).save(tmp_path / name)
+    ((data, attributes, _),) = read_layers(str(tmp_path))
+    session.viewer.add_image(data, **attributes)
+    return session
+
+
+def labels(combo: QComboBox) -> list[str]:
+    return [combo.itemText(index) for index in range(combo.count())]
+
+
+def test_the_widgets_speak_of_images(stills: ReviewSession, frames: np.ndarray, qtbot: QtBot) -> None:
+    gradcam, export = GradCamWidget(stills.viewer), ExportWidget(stills.viewer)
+    for widget in (gradcam, export):
+        qtbot.addWidget(widget)
+    assert labels(gradcam.run_bar.scope) == ["All images", "Visited images", "Current image"]
+    assert labels(gradcam.scale) == ["All images", "Each image"]
+    assert (export.export_frame.text(), export.export_all.text()) == ("Export current image …", "Export all images …")
+    gradcam.run_bar.scope.setCurrentIndex(1)
+    gradcam.session.set_scale("frame")
+
+    stills.choose_image(stills.viewer.add_image(frames))  # a cine
+    assert labels(gradcam.run_bar.scope) == ["All frames", "Visited frames", "Current frame"]
+    assert labels(gradcam.scale) == ["All frames", "Each frame"]
+    assert (export.export_frame.text(), export.export_all.text()) == ("Export current frame …", "Export all frames …")
+    assert (gradcam.run_bar.scope.value, gradcam.scale.value) == ("follow", "frame"), "the choices stay"
+
+
+def test_the_strip_names_the_files(stills: ReviewSession, frames: np.ndarray, qtbot: QtBot) -> None:
+    strip = StripWidget(stills.viewer)
+    qtbot.addWidget(strip)
+    assert strip.plot.content.message == "Explain the images to see them here."
+    assert strip.plot.tooltip(0).startswith("<b>case_2.png</b>: not computed")
+    assert strip.plot.tooltip(1).startswith("<b>case_10 &lt;b&gt;.png</b>")
+    stills.choose_image(stills.viewer.add_image(frames))
+    assert strip.plot.tooltip(1).startswith("<b>Frame 1</b>: not computed")
