@@ -13,7 +13,7 @@ from one_pass import run
 from torch import nn
 
 from napari_segcam.explanation.methods import METHODS
-from napari_segcam.explanation.passes.recomputation import repeatable_blocks
+from napari_segcam.explanation.passes.recomputation import recomputable_blocks
 from napari_segcam.network.inference import inference_form
 from napari_segcam.network.stages.stage import Stage, find_stages, main_stages
 from napari_segcam.network.stages.survey import survey
@@ -54,7 +54,7 @@ class Contest:
 
     @cached_property
     def repeatable(self) -> list[nn.Module]:
-        return repeatable_blocks(self.own, self.stages, torch.zeros(1, 3, 64, 64))
+        return recomputable_blocks(self.own, self.stages, torch.zeros(1, 3, 64, 64))
 
     @cached_property
     def x(self) -> torch.Tensor:

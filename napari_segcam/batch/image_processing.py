@@ -92,7 +92,7 @@ class _FrameResult:
     @property
     def pixels(self) -> int:
         """How much was found in it."""
-        return sum(int(np.count_nonzero(one.found)) for one in self.explanations)
+        return sum(int(np.count_nonzero(one.target_mask)) for one in self.explanations)
 
 
 def _processed(

@@ -29,7 +29,7 @@ _BACKGROUND, _INK = "#101214", "#d8dde2"
 def overlay_jpeg(frame: Frame, value_range: tuple[float, float], explanation: Explanation, heatmap: Heatmap) -> bytes:
     """One stage's heat over the whole frame, with the outline of the explained class."""
     heated = with_heat(display(frame, value_range), heatmap.on_frame(), signed=heatmap.signed)
-    return _jpeg(Image.fromarray(with_outline(heated, explanation.found.astype(np.uint8))), 90)
+    return _jpeg(Image.fromarray(with_outline(heated, explanation.target_mask.astype(np.uint8))), 90)
 
 
 def sheet_jpeg(frame: Frame, value_range: tuple[float, float], explanations: Sequence[Explanation]) -> bytes:
@@ -43,7 +43,7 @@ def sheet_jpeg(frame: Frame, value_range: tuple[float, float], explanations: Seq
     tiles = sum(2 + len(explanation.heatmaps) for explanation in explanations)
     shown = display(frame, value_range)
     whole = Image.fromarray(shown[..., 0] if frame.ndim == 2 else shown)  # one channel is shrunk in a third of the time
-    picture, quality = _fit_for(tiles, whole, explanations[0].found)
+    picture, quality = _fit_for(tiles, whole, explanations[0].target_mask)
     rows = [_row(picture, explanation, many=len(explanations) > 1) for explanation in explanations]
     return _small_jpeg(_laid_out(rows, picture.size), quality)
 
@@ -69,7 +69,7 @@ _Tile = tuple[str, Image.Image]
 
 def _row(picture: Image.Image, explanation: Explanation, *, many: bool) -> list[_Tile]:
     name = explanation.class_names[explanation.target.class_index or 0]
-    outline = _outline(explanation.found, picture.size)  # searched for once, drawn on every tile
+    outline = _outline(explanation.target_mask, picture.size)  # searched for once, drawn on every tile
     row = [
         (name if many else "frame", picture),
         (explanation.method if many else f"mask: {name}", _outlined(picture, outline)),

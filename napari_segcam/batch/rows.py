@@ -73,7 +73,7 @@ def _of_class(explanation: Explanation, truth: NDArray[np.bool_] | None, spacing
             "probability": float(probabilities[0, 0]),
             **of_truth,
         }
-    found = explanation.found
+    found = explanation.target_mask
     agreement = overlap(found, truth) if truth is not None else None
     if agreement is None:
         undefined = _NO_TRUTH

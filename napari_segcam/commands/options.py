@@ -10,8 +10,8 @@ import typer
 from napari_segcam.errors import SegcamError
 
 _REGIONS = (
-    "What is explained: mask, image, component, component:X,Y, rim, rim:WIDTH, X,Y (a pixel), LEFT,TOP,RIGHT,BOTTOM "
-    "(a box), false-positive or false-negative (of a --truth)."
+    "What is explained: mask, image, component, component:X,Y, boundary, boundary:WIDTH, X,Y (a pixel), "
+    "LEFT,TOP,RIGHT,BOTTOM (a box), false-positive or false-negative (of a --truth)."
 )
 
 Device = Annotated[str, typer.Option(help="auto, cuda, cuda:N, mps or cpu.")]

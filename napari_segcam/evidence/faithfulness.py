@@ -97,8 +97,8 @@ def _losses(
         return with_hidden(replay.activations, torch.from_numpy(np.stack([cells[n] for n in numbers])), instead)
 
     lost: list[float] = []
-    for number, outcome in replay.in_batches(len(cells), maps):
-        loss = lost_dice(replay, outcome) if of_mask else lost_score(replay, outcome)
+    for number, output in replay.in_batches(len(cells), maps):
+        loss = lost_dice(replay, output) if of_mask else lost_score(replay, output)
         if loss is None:
             return None
         lost.append(loss)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from napari_segcam.explanation.stage_replay import Outcome, StageReplay
+from napari_segcam.explanation.stage_replay import ReplayOutput, StageReplay
 
 Reference = Callable[[torch.Tensor], torch.Tensor]
 """Makes what hidden cells are replaced by, ``(K, h, w)``, from a stage's map ``(K, h, w)``."""
@@ -35,19 +35,19 @@ def with_hidden(activations: torch.Tensor, cells: torch.Tensor, reference: torch
     return torch.where(cells[:, None].to(activations.device), reference[None], activations[None])
 
 
-def lost_dice(replay: StageReplay, outcome: Outcome) -> float | None:
+def lost_dice(replay: StageReplay, output: ReplayOutput) -> float | None:
     """1 − Dice between the mask of the explained class before and after, of one map; 0 where both are empty.
 
     None for a network that classifies the whole frame.
     """
-    before, after = replay.original.masks, outcome.masks
+    before, after = replay.original.masks, output.masks
     if before is None or after is None:
         return None
     total = int(before.sum()) + int(after.sum())
     return 1 - 2 * int((before & after).sum()) / total if total else 0.0
 
 
-def lost_score(replay: StageReplay, outcome: Outcome) -> float | None:
+def lost_score(replay: StageReplay, output: ReplayOutput) -> float | None:
     """(S − S') / |S| of the explained score before and after, of one map; None where S is 0."""
-    before, after = float(replay.original.scores), float(outcome.scores)
+    before, after = float(replay.original.scores), float(output.scores)
     return (before - after) / abs(before) if before and math.isfinite(before) and math.isfinite(after) else None

@@ -50,5 +50,5 @@ def influence(replay: StageReplay, *, of_mask: bool, reference: Reference = spat
     Raises:
         Cancelled: once the user has stopped it.
     """
-    outcome = replay(reference(replay.activations)[None].clone())
-    return Influence(lost_dice(replay, outcome), lost_score(replay, outcome), of_mask)
+    output = replay(reference(replay.activations)[None].clone())
+    return Influence(lost_dice(replay, output), lost_score(replay, output), of_mask)

@@ -22,7 +22,7 @@ from napari_segcam.evidence.stage_evidence import FirstStage, StageEvidence, fir
 from napari_segcam.evidence.views import Views, views
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
-from napari_segcam.explanation.what_if import WhatIf
+from napari_segcam.explanation.frame_replay import FrameReplay
 from napari_segcam.imaging.geometry import Crop
 
 Measure = Literal["influence", "faithfulness", "in_out", "sanity", "echo", "off_scan", "stability"]
@@ -147,10 +147,10 @@ def _of_replays(
     faithful: dict[str, Measurement] = {}
     if not {"influence", "faithfulness"} & set(measures) or explainer.method.stage is not None:
         return influences, faithful
-    what_if = WhatIf(explainer.network, explanation, frame, value_range, cancelled)
+    frame_replay = FrameReplay(explainer.network, explanation, frame, value_range, cancelled)
     of_mask = explanation.target.region == "mask" and explanation.no_mask is None
     for number, (name, heatmap) in enumerate(explanation.heatmaps.items(), start=1):
-        with what_if.at(name) as replay:
+        with frame_replay.at(name) as replay:
             if "influence" in measures:
                 influences[name] = influence(replay, of_mask=of_mask)
                 tell("influence", number, len(explanation.heatmaps))

@@ -91,12 +91,12 @@ def views(
     geometry = explanation.segmentation.geometry
     crop = geometry.window if geometry.crop else None
     levels = value_range or value_range_of(frame)
-    masks = [explanation.found]
+    masks = [explanation.target_mask]
     correlations: dict[str, list[float]] = {name: [] for name in explanation.heatmaps}
     for number, view in enumerate(VIEWS[1:], start=1):
         target = _target(explanation, view)
         seen = explainer(view.of(frame, levels), target, levels, crop, geometry.pixel_aspect)
-        masks.append(view.put_back(seen.found).astype(bool))
+        masks.append(view.put_back(seen.target_mask).astype(bool))
         for name, heatmap in explanation.heatmaps.items():
             if heatmap.reason is None and seen.heatmaps[name].reason is None:
                 correlation = spearman(heatmap.raw_on_frame(), view.put_back(seen.heatmaps[name].raw_on_frame()))

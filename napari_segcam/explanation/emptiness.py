@@ -1,4 +1,4 @@
-"""Emptiness: why a heatmap has nothing to show."""
+"""Empty heatmaps: the reason why a heatmap has nothing to show."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Reason(Enum):
 
     EMPTY_REGION = "the network found nothing of this class in the frame, so there is no region to explain"
     NOTHING_DRAWN = "the chosen region is empty in this frame"
-    NOTHING_POSITIVE = "nothing at this stage speaks for the target, so nothing is left above zero"
+    NOTHING_POSITIVE = "nothing at this stage supports the target, so no value is above zero"
     NOT_CONNECTED = "the score does not depend on this stage"
     NOT_FINITE = "the network gave values that are not numbers (NaN or infinity) at this stage"
 
@@ -24,16 +24,16 @@ class Reason(Enum):
 def why_empty(
     target: Target,
     values: NDArray[np.float32] | None,
-    reacts: bool,
+    score_depends: bool,
     logits: torch.Tensor,
     region: torch.Tensor | None,
 ) -> Reason | None:
-    """Why a frame's heatmap is empty; None where it is not.
+    """Return the reason why a frame's heatmap is empty, or None if it is not.
 
     Args:
-        target: what was explained.
+        target: the explained target.
         values: the map ``(h, w)``; None where the stage did not run or the score does not depend on it.
-        reacts: whether the score depends on the stage.
+        score_depends: whether the score depends on the stage.
         logits: ``(C, H, W)``.
         region: M ``(H, W)``; None for a method that knows no target.
     """
@@ -42,10 +42,10 @@ def why_empty(
     if region is not None and not region.any():
         if target.region != "mask":
             return Reason.NOTHING_DRAWN
-        # Where the logits are NaN, no pixel is above a threshold: that is no finding of the network.
+        # Where the logits are NaN, no pixel is above the threshold, but the network did not find the class absent.
         return Reason.EMPTY_REGION if logits.isfinite().all() else Reason.NOT_FINITE
     if not np.isfinite(values).all():
         return Reason.NOT_FINITE
     if not values.any():
-        return Reason.NOTHING_POSITIVE if reacts else Reason.NOT_CONNECTED
+        return Reason.NOTHING_POSITIVE if score_depends else Reason.NOT_CONNECTED
     return None

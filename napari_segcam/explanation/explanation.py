@@ -1,4 +1,4 @@
-"""The explanation: all that one frame gave."""
+"""The explanation: everything computed for one frame."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_segcam.deprecated import warn_renamed
 from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.targets.classes import class_mask, label_mask
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.geometry import Geometry
 from napari_segcam.network.stages.stage import Stage
 
-# Of an outlying heatmap's values, those that the colors tell apart.
-_CAP = 0.99
+# The quantile at which the color scale of a heatmap with outliers ends.
+_PEAK_QUANTILE = 0.99
 
 
 @dataclass(frozen=True, eq=False)
 class Heatmap:
-    """The map of one stage at the stage's own resolution.
+    """Map of one stage at the stage's own resolution.
 
     Attributes:
-        stage: which one.
+        stage: the explained stage.
         values: ``(h, w)`` float32, raw: not scaled, and not negative unless the method is signed.
-        geometry: how the frame lies in the network's input.
-        reason: why it is empty; None where it is not.
+        geometry: where the frame is in the network's input.
+        reason: why the map is empty; None where it is not.
         signed: whether negative values are evidence against the target.
-        has_outliers: whether a few values exceed all others by far, and are not to set the scale.
-        completeness_error: of a method that divides a difference of scores among the map's places, what its sum is off
-            by, as a share of the difference; else None.
+        has_outliers: whether a few values are far above all others and must not set the color scale.
+        completeness_error: for a method that divides a difference of scores among the map's pixels, how far their sum
+            is from the difference, as a share of it; else None.
     """
 
     stage: Stage
@@ -51,7 +52,7 @@ class Heatmap:
 
     @property
     def translate(self) -> tuple[float, float]:
-        """Where the center of the first heatmap pixel lies, in frame pixels, (rows, columns)."""
+        """Center of the first heatmap pixel in frame pixels, (rows, columns)."""
         return self._placement()[1]
 
     def _placement(self) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -59,34 +60,36 @@ class Heatmap:
 
     @property
     def peak(self) -> float:
-        """The magnitude that the strongest color stands for: the largest, or where there are outliers the largest
-        but one in a hundred, as Smilkov et al. (2017) draw gradients."""
+        """Magnitude shown in the strongest color: the largest, or the 99th percentile where there are outliers.
+
+        Smilkov et al. (2017) draw gradients in this way.
+        """
         magnitudes = np.abs(self.values)
-        capped = float(np.quantile(magnitudes, _CAP)) if self.has_outliers else 0.0
+        capped = float(np.quantile(magnitudes, _PEAK_QUANTILE)) if self.has_outliers else 0.0
         return capped or float(magnitudes.max())
 
     def raw_on_frame(self) -> NDArray[np.float32]:
-        """The raw values interpolated to the frame's grid ``(Y, X)``; 0 where the network did not look."""
+        """Return the raw values interpolated to the frame's grid ``(Y, X)``; 0 outside the network's input."""
         return self.geometry.to_frame(torch.from_numpy(self.values)).numpy().copy()
 
     def on_frame(self) -> NDArray[np.float32]:
-        """The map on the frame's grid ``(Y, X)``, scaled to [0, 1] as the reference libraries do.
+        """Return the map on the frame's grid ``(Y, X)``, scaled to [0, 1] as the reference libraries do.
 
-        That is min–max, bilinear interpolation, and min–max again: fit for looking at one frame, but values of
+        That is min–max, bilinear interpolation, and min–max again. It is good for looking at one frame, but values of
         different frames, stages or methods cannot be compared. A signed map is scaled to [−1, 1] by its largest
-        magnitude, so that 0 stays no evidence. Outliers count as the peak. Where the network did not look, it is 0.
+        magnitude, so that 0 still means no evidence. Outliers count as the peak. Outside the network's input it is 0.
         """
         if self.signed:
             raw = self.raw_on_frame()
             largest = self.peak if self.has_outliers else np.abs(raw).max()
             return np.clip(raw / (1e-7 + largest), -1, 1, dtype=np.float32)
         scaled = torch.from_numpy(_min_max(self.values.clip(max=self.peak)))
-        seen = _min_max(self.geometry.to_window(scaled).numpy())
-        return self.geometry.paste(torch.from_numpy(seen)).numpy()
+        window = _min_max(self.geometry.to_window(scaled).numpy())
+        return self.geometry.paste(torch.from_numpy(window)).numpy()
 
 
 class Heatmaps(Mapping[str, Heatmap]):
-    """Heatmaps by stage name, in the network's order; aliases such as ``"encoder_last"`` are understood."""
+    """Heatmaps by stage name, in the network's order; aliases such as ``"encoder_last"`` work too."""
 
     def __init__(self, heatmaps: Mapping[str, Heatmap], aliases: Mapping[str, str]) -> None:
         self._heatmaps = dict(heatmaps)
@@ -104,13 +107,13 @@ class Heatmaps(Mapping[str, Heatmap]):
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """What the network said of a frame, on its own grid: from it the mask can be cut again at another threshold.
+    """Probabilities of a frame on the network's own grid, from which masks at any threshold follow.
 
     Attributes:
-        probabilities: ``(C, H, W)`` float32 on the grid of the network's input; ``(C, 1, 1)`` of a network that
+        probabilities: ``(C, H, W)`` float32 on the grid of the network's input; ``(C, 1, 1)`` from a network that
             classifies the whole frame.
-        geometry: how the frame lies in that.
-        classes_overlap: whether each of several classes has a sigmoid of its own; else they exclude each other.
+        geometry: where the frame is in the network's input.
+        classes_overlap: whether each of several classes has its own sigmoid; else they exclude each other.
     """
 
     probabilities: NDArray[np.float32]
@@ -119,30 +122,30 @@ class Segmentation:
 
     @property
     def is_map(self) -> bool:
-        """Whether there are probabilities for each pixel, and so a mask."""
+        """Whether there are probabilities for each pixel, and therefore a mask."""
         return self.probabilities.shape[1:] != (1, 1)
 
     def on_frame(self) -> NDArray[np.float32]:
-        """The probabilities ``(C, Y, X)`` on the frame's grid; where the network did not look, nothing was found.
+        """Return the probabilities ``(C, Y, X)`` on the frame's grid.
 
-        That is 0, and of several that exclude each other, whose probabilities add up to 1, it is 1 for the first, the
-        background. Those of the whole frame stay ``(C, 1, 1)``.
+        Outside the network's input they are 0. Where classes exclude each other and add up to 1, the background is 1
+        there. Probabilities of the whole frame stay ``(C, 1, 1)``.
         """
         if not self.is_map:
             return self.probabilities
-        nothing = torch.zeros(len(self.probabilities), 1, 1)
-        if len(nothing) > 1 and not self.classes_overlap:
-            nothing[0] = 1
-        return self.geometry.to_frame(torch.from_numpy(self.probabilities), outside=nothing).numpy()
+        outside = torch.zeros(len(self.probabilities), 1, 1)
+        if len(outside) > 1 and not self.classes_overlap:
+            outside[0] = 1
+        return self.geometry.to_frame(torch.from_numpy(self.probabilities), outside=outside).numpy()
 
     def mask(self, threshold: float) -> NDArray[np.uint8]:
-        """The labels ``(Y, X)`` on the frame's grid, as ``Explanation.mask`` has them for this threshold."""
+        """Return the labels ``(Y, X)`` on the frame's grid, as ``Explanation.mask`` for this threshold."""
         if not self.is_map:
             return np.zeros(self.geometry.frame_shape, np.uint8)
         return label_mask(self.on_frame(), threshold, overlap=self.classes_overlap)
 
     def class_mask(self, index: int, threshold: float) -> NDArray[np.bool_]:
-        """Where a class is on the frame's grid ``(Y, X)``, as ``Explanation.class_mask`` has it for this threshold."""
+        """Return the mask ``(Y, X)`` of a class on the frame's grid, as ``Explanation.class_mask``, for a threshold."""
         if not self.is_map:
             return np.zeros(self.geometry.frame_shape, np.bool_)
         return class_mask(self.on_frame(), index, threshold, overlap=self.classes_overlap)
@@ -150,22 +153,22 @@ class Segmentation:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """All that one frame gave.
+    """Everything computed for one frame.
 
     Attributes:
-        segmentation: the probabilities as the network gave them.
-        probabilities: ``(C, Y, X)`` float32 on the frame's grid: a sigmoid for one class and for each of several that
-            overlap, a softmax for several that exclude each other; ``(C, 1, 1)`` where the network classifies the whole
-            frame.
+        segmentation: the probabilities on the network's own grid.
+        probabilities: ``(C, Y, X)`` float32 on the frame's grid: a sigmoid for a single class and for each of several
+            that overlap, a softmax for several that exclude each other; ``(C, 1, 1)`` where the network classifies the
+            whole frame.
         mask: ``(Y, X)`` uint8 labels, 0 = background; with one class 1 is that class, else the class's index. Empty
-            where ``no_mask`` says why. Of classes that overlap it has only the likeliest of those that a pixel has, as
-            the class's index + 1: use ``masks``.
+            where ``no_mask`` gives a reason. Where classes overlap, each pixel has only its likeliest class, as the
+            class's index + 1: use ``masks`` there.
         region: ``(Y, X)`` bool, M on the frame's grid.
         heatmaps: one per selected stage.
         method: name of the CAM method.
-        target: what was explained, its class settled.
+        target: the explained target, with its class.
         class_names: one per probability channel.
-        threshold: that cut the probability of a single class, and of each of several that overlap.
+        threshold: cuts the probability of a single class, and of each of several that overlap.
         provenance: what this was computed from, in plain values.
     """
 
@@ -186,28 +189,28 @@ class Explanation:
 
     @property
     def no_mask(self) -> str | None:
-        """Why there is no mask, in words; None where there is one."""
+        """Reason why there is no mask, in words; None where there is one."""
         return None if self.segmentation.is_map else "the network classifies the whole frame: it gives no mask"
 
     @property
     def class_probabilities(self) -> dict[str, float]:
-        """Of a network that classifies, each class's probability for the whole frame, by name; else empty."""
+        """Each class's probability for the whole frame, by name, from a network that classifies; else empty."""
         if self.no_mask is None:
             return {}
         return dict(zip(self.class_names, self.probabilities.ravel().tolist(), strict=True))
 
     @property
     def classes_overlap(self) -> bool:
-        """Whether a pixel can have several classes, or none of them; else each pixel has one."""
+        """Whether a pixel can have several classes or none; else each pixel has exactly one."""
         return self.segmentation.classes_overlap
 
     @property
     def has_background(self) -> bool:
-        """Whether the first class is the background, as it is of several that exclude each other in a mask."""
+        """Whether the first class is the background: in a mask of several classes that exclude each other."""
         return self.no_mask is None and len(self.class_names) > 1 and not self.classes_overlap
 
     def class_mask(self, index: int) -> NDArray[np.bool_]:
-        """Where a class is, ``(Y, X)`` bool."""
+        """Return the mask of a class, ``(Y, X)`` bool."""
         if self.no_mask is not None:
             return np.zeros(self.frame_shape, np.bool_)
         overlap = self.classes_overlap
@@ -215,20 +218,32 @@ class Explanation:
 
     @cached_property
     def masks(self) -> NDArray[np.bool_]:
-        """Where each class is, ``(C, Y, X)`` bool; of classes that exclude each other, the first is the background."""
+        """Mask of each class, ``(C, Y, X)`` bool; where classes exclude each other, the first is the background."""
         return np.stack([self.class_mask(index) for index in range(len(self.class_names))])
 
     @property
-    def found(self) -> NDArray[np.bool_]:
-        """Where the explained class is, ``(Y, X)`` bool."""
+    def target_mask(self) -> NDArray[np.bool_]:
+        """Mask of the explained class, ``(Y, X)`` bool."""
         return self.class_mask(self.target.class_index or 0)
 
     @property
-    def drawn(self) -> NDArray[np.uint8] | NDArray[np.bool_]:
-        """What pictures draw: the labels ``(Y, X)``, or of classes that overlap the mask of each, ``(C, Y, X)``."""
+    def found(self) -> NDArray[np.bool_]:
+        """Earlier name of ``target_mask``."""
+        warn_renamed("Explanation.found", "Explanation.target_mask")
+        return self.target_mask
+
+    @property
+    def display_mask(self) -> NDArray[np.uint8] | NDArray[np.bool_]:
+        """Mask to draw on pictures: the labels ``(Y, X)``, or one mask ``(C, Y, X)`` a class where classes overlap."""
         return self.masks if self.classes_overlap else self.mask
+
+    @property
+    def drawn(self) -> NDArray[np.uint8] | NDArray[np.bool_]:
+        """Earlier name of ``display_mask``."""
+        warn_renamed("Explanation.drawn", "Explanation.display_mask")
+        return self.display_mask
 
 
 def _min_max(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    lifted = values - values.min()
-    return lifted / (1e-7 + lifted.max())
+    shifted = values - values.min()
+    return shifted / (1e-7 + shifted.max())

@@ -28,7 +28,7 @@ def provenance_of(
     geometry: Geometry,
     heatmaps: Mapping[str, Heatmap],
 ) -> dict[str, Any]:
-    """Everything that decides what an explanation shows, fit for JSON."""
+    """Return everything that determines an explanation, ready for JSON."""
     is_rewritten = memory_fallback.rewritten
     errors = {name: heatmap.completeness_error for name, heatmap in heatmaps.items()}
     return {

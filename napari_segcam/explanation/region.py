@@ -1,4 +1,4 @@
-"""Earlier place of ``napari_segcam.explanation.targets.region``: imports from here work for one more version."""
+"""Earlier name of ``napari_segcam.explanation.targets.region``: imports from here work for one more version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry of methods: all families, each method in a file of its own that makes it known."""
+"""Registry of all methods: each method registers itself in its own file."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from napari_segcam.network.stages.stage import Stage
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A method under the name the field gives it.
+    """Explanation method, under the name that the field uses.
 
     Attributes:
-        name: how users ask for it, ``"gradcam++"``.
-        title: how people write it, ``"Grad-CAM++"``.
-        paper: authors and where it appeared.
-        year: when; methods are listed in this order.
-        needs_gradient: whether a backward pass comes before it.
-        knows_target: whether its maps depend on what is asked of the network.
-        stage: the only one it explains, where stages are not the user's choice.
-        signed: whether negative values are evidence against the target, to be kept: no ReLU ends this method.
-        has_outliers: whether a few places exceed all others by far, as gradients of pixels do.
-        package: that it needs besides this one's dependencies, by its name for pip; empty for none.
+        name: as users type it, ``"gradcam++"``.
+        title: as people write it, ``"Grad-CAM++"``.
+        paper: authors and where it was published.
+        year: of publication; methods are listed in this order.
+        needs_gradient: whether it needs a backward pass.
+        knows_target: whether its maps depend on the target.
+        stage: the only stage that it explains, where the user has no choice of stages.
+        signed: whether negative values are evidence against the target and are kept: no ReLU at the end.
+        has_outliers: whether a few pixels are far above all others, as in gradients of pixels.
+        package: extra package that it needs, by its name for pip; empty for none.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Method:
 
 @dataclass(frozen=True, kw_only=True)
 class SlowMethod(Method):
-    """A method that runs the network many times: what it takes is estimated, and it is watched and can be cancelled."""
+    """Method that runs the network many times: its cost is estimated, it reports progress and can be cancelled."""
 
 
 AnyMethod = TypeVar("AnyMethod", bound=Method)
@@ -51,19 +51,19 @@ _registered: list[Method] = []
 
 
 def register(method: Method) -> None:
-    """Make a method known."""
+    """Add a method to the registry."""
     _registered.append(method)
 
 
 def collect(package: str, folder: Iterable[str], kind: type[AnyMethod]) -> dict[str, AnyMethod]:
-    """Import every file of a folder of methods; those of a kind by name, in order of year and name.
+    """Import every file of a folder of methods, and return the methods of one kind by name, by year and name.
 
     Args:
         package: dotted name of the folder's package.
         folder: the package's ``__path__``.
-        kind: of the methods that are wanted.
+        kind: class of the methods to return.
     """
     for module in pkgutil.iter_modules(folder):
         importlib.import_module(f"{package}.{module.name}")
-    found = [method for method in _registered if isinstance(method, kind)]
-    return {method.name: method for method in sorted(found, key=lambda method: (method.year, method.name))}
+    methods = [method for method in _registered if isinstance(method, kind)]
+    return {method.name: method for method in sorted(methods, key=lambda method: (method.year, method.name))}

@@ -1,4 +1,4 @@
-"""The runner: a network's work on a batch, within the device's memory, in the chosen precision, its faults in words."""
+"""The runner: runs a network on a batch, within the device's memory and in the chosen precision."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.explanation.methods import GradientMethod
-from napari_segcam.explanation.passes.forward_pass import Forward, forward
+from napari_segcam.explanation.passes.forward_pass import ForwardPass, forward
 from napari_segcam.explanation.passes.memory import MemoryFallback, TooLittleMemory
 from napari_segcam.explanation.passes.precision import autocast_on, refuse_autocast_without_gain
 from napari_segcam.explanation.passes.transfer import to_device
@@ -22,21 +22,21 @@ from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.network.network import Network
 from napari_segcam.network.stages.stage import Stage
 
-Given = TypeVar("Given")
+Result = TypeVar("Result")
 
 
 class Runner:
     """Runs a network for one method and one choice of stages.
 
-    While it runs the network's lock is held, by who calls.
+    The caller holds the network's lock.
 
     Attributes:
-        stages: as they are found in what runs.
-        thrift: what runs, where, and what was done for want of memory.
-        autocast: whether products are in bfloat16.
+        stages: as they are in the module that runs.
+        memory_fallback: the module that runs, its device, and what was changed because memory was short.
+        autocast: whether the network multiplies in bfloat16.
 
     Raises:
-        SegcamError: if autocast is wanted where it does not pay.
+        SegcamError: if autocast is asked for where it gains nothing.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Runner:
     ) -> None:
         if autocast:
             refuse_autocast_without_gain(network.device)
-        # A method with a stage of its own taps none of the network's.
+        # A method with a fixed stage taps none of the network's stages.
         self._tapped: tuple[Stage, ...]
         module, self._tapped = network.running([] if method.stage else stages)
         self.stages = tuple(stages) if method.stage else self._tapped
@@ -62,37 +62,41 @@ class Runner:
         self._network, self._method, self._control = network, method, control
 
     def on_device(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Inputs ``(1, C, H, W)`` as one batch where the network runs."""
+        """Return inputs ``(1, C, H, W)`` as one batch on the network's device."""
         return to_device(torch.cat(list(inputs)), self.memory_fallback.device, self._network.dtype)
 
-    def forward(self, x: torch.Tensor) -> Forward:
-        """The forward pass of a batch ``(B, C, H, W)``, ready for ``maps``."""
+    def forward(self, x: torch.Tensor) -> ForwardPass:
+        """Run the forward pass of a batch ``(B, C, H, W)``, ready for ``maps``."""
         graph = self._method.needs_gradient
-        return self._guarded(x, lambda: forward(self.memory_fallback.module, x, self._tapped, graph=graph))
+        return self._run(x, lambda: forward(self.memory_fallback.module, x, self._tapped, graph=graph))
 
     def maps(
-        self, x: torch.Tensor, run: Forward, objectives: Sequence[Objective], *, keep: bool
+        self, x: torch.Tensor, forward_pass: ForwardPass, objectives: Sequence[Objective], *, retain_graph: bool
     ) -> dict[str, StageMap]:
-        """The stages' maps, for one objective a frame; ``keep`` where another target of the pass follows."""
+        """Return the stages' maps for one objective a frame; ``retain_graph`` if another target of the pass follows."""
         if not self.stages:
             return {}
         if isinstance(self._method, GradientMethod):
             method = self._method
-            return self._guarded(
-                x, lambda: gradient_maps(method, run, self.stages, objectives, keep=keep), backward=True
+            return self._run(
+                x,
+                lambda: gradient_maps(method, forward_pass, self.stages, objectives, retain_graph=retain_graph),
+                backward=True,
             )
         assert isinstance(self._method, SlowMethod)
-        slow, module, control, alone = self._method, self.memory_fallback.module, self._control, self._network.alone
-        return self._guarded(x, lambda: slow_maps(slow, module, x, self.stages, objectives, control, alone))
+        slow_method, module, control = self._method, self.memory_fallback.module, self._control
+        one_by_one = self._network.alone
+        return self._run(x, lambda: slow_maps(slow_method, module, x, self.stages, objectives, control, one_by_one))
 
-    def cost(self, x: torch.Tensor, run: Forward) -> Cost:
-        """What the maps of a slow method would cost for one frame ``(1, C, H, W)``."""
+    def cost(self, x: torch.Tensor, forward_pass: ForwardPass) -> Cost:
+        """Estimate what the maps of a slow method cost for one frame ``(1, C, H, W)``."""
         assert isinstance(self._method, SlowMethod)
-        slow, module, control, alone = self._method, self.memory_fallback.module, self._control, self._network.alone
-        return self._guarded(x, lambda: slow_cost(slow, module, x, self.stages, run.logits, control, alone))
+        method, module, control = self._method, self.memory_fallback.module, self._control
+        logits, one_by_one = forward_pass.logits, self._network.alone
+        return self._run(x, lambda: slow_cost(method, module, x, self.stages, logits, control, one_by_one))
 
-    def _guarded(self, x: torch.Tensor, work: Callable[[], Given], *, backward: bool = False) -> Given:
-        """Do the network's work; what stops it is told in the user's words."""
+    def _run(self, x: torch.Tensor, work: Callable[[], Result], *, backward: bool = False) -> Result:
+        """Do work that runs the network, and report its errors in the user's words."""
         size = f"{x.shape[-2]}×{x.shape[-1]} pixels"
         try:
             with self._precision(backward):
@@ -104,13 +108,13 @@ class Runner:
             ) from error
         except (SegcamError, Cancelled):
             raise
-        except Exception as error:  # it is anybody's code
-            seen = "×".join(map(str, self._network.seen.size))
+        except Exception as error:  # the network can be anybody's code
+            working_size = "×".join(map(str, self._network.seen.size))
             raise SegcamError(
                 f"The network does not run on an input of {size} ({error_text(error)}). "
-                f"It does at {seen}: set that image size."
+                f"It does at {working_size}: set that image size."
             ) from error
 
     def _precision(self, backward: bool) -> AbstractContextManager[object]:
-        # A backward pass takes the precision that its forward pass left it.
+        # A backward pass runs in the precision of its forward pass.
         return autocast_on(self.memory_fallback.device, self.autocast and not backward)

@@ -1,4 +1,4 @@
-"""Stage maps: what a method makes of each stage, for all frames of a batch."""
+"""Stage maps: the map of each stage by any method, for all frames of a batch."""
 
 from __future__ import annotations
 
@@ -11,15 +11,22 @@ from torch import nn
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.attribution import (
     ATTRIBUTIONS,
-    Attributed,
+    AttributedMap,
     Attribution,
     attribute,
     estimate_attribution,
     score_at,
 )
 from napari_segcam.explanation.methods import METHODS, GradientMethod
-from napari_segcam.explanation.passes.forward_pass import Forward
-from napari_segcam.explanation.perturbation import BATCH, PERTURBATIONS, Perturbation, Probe, estimate, perturb
+from napari_segcam.explanation.passes.forward_pass import ForwardPass
+from napari_segcam.explanation.perturbation import (
+    BATCH_SIZE,
+    PERTURBATIONS,
+    Perturbation,
+    Probe,
+    estimate_perturbation,
+    perturb,
+)
 from napari_segcam.explanation.registry import Method, SlowMethod
 from napari_segcam.explanation.slow_methods.control import ProgressControl
 from napari_segcam.explanation.slow_methods.cost import Cost
@@ -29,21 +36,21 @@ from napari_segcam.network.stages.stage import Stage
 
 @dataclass(frozen=True)
 class StageMap:
-    """What a method made of one stage.
+    """Maps of one stage for all frames of a batch.
 
     Attributes:
         values: ``(B, h, w)``, negative only where the method is signed.
-        reacts: of each frame, whether the score depends on the stage there.
-        completeness_errors: of each frame, as ``Attributed`` has it; empty where the method has none.
+        score_depends: for each frame, whether the score depends on the stage.
+        completeness_errors: for each frame, as in ``AttributedMap``; empty where the method has none.
     """
 
     values: torch.Tensor
-    reacts: list[bool]
+    score_depends: list[bool]
     completeness_errors: Sequence[float | None] = ()
 
 
 def find_method(name: str) -> Method:
-    """The method of this name, of whatever family.
+    """Return the method of this name, from any family.
 
     Raises:
         SegcamError: if there is none.
@@ -55,36 +62,41 @@ def find_method(name: str) -> Method:
 
 
 def gradient_maps(
-    method: GradientMethod, run: Forward, stages: Sequence[Stage], objectives: Sequence[Objective], *, keep: bool
+    method: GradientMethod,
+    forward_pass: ForwardPass,
+    stages: Sequence[Stage],
+    objectives: Sequence[Objective],
+    *,
+    retain_graph: bool,
 ) -> dict[str, StageMap]:
-    """The maps of all stages from one backward pass; a stage that the score does not depend on is missing.
+    """Return the maps of all stages from one backward pass, without stages that the score does not depend on.
 
     Args:
-        method: of the CAM family.
-        run: the forward pass.
-        stages: which were tapped in it.
+        method: a CAM method.
+        forward_pass: the forward pass.
+        stages: those tapped in it.
         objectives: one a frame.
-        keep: whether another target of this forward pass follows.
+        retain_graph: whether another target of this forward pass follows.
 
     Raises:
         SegcamError: if a stage gives no feature map.
     """
-    gradients: dict[str, torch.Tensor | None] = dict(run.activations)
+    gradients: dict[str, torch.Tensor | None] = dict(forward_pass.activations)
     if method.needs_gradient:
-        one_by_one = zip(objectives, run.logits.split(1), strict=True)
-        weights = torch.cat([objective.gradient(logits) for objective, logits in one_by_one])
-        gradients = run.gradients(weights, keep=keep)
+        frames = zip(objectives, forward_pass.logits.split(1), strict=True)
+        weights = torch.cat([objective.gradient(logits) for objective, logits in frames])
+        gradients = forward_pass.gradients(weights, retain_graph=retain_graph)
     maps = {}
     for stage in stages:
-        activations, gradient = run.activations.get(stage.name), gradients.get(stage.name)
+        activations, gradient = forward_pass.activations.get(stage.name), gradients.get(stage.name)
         if activations is not None and activations.ndim != 4:
             raise SegcamError(f"The layer {stage.layer} gives no feature map, but {tuple(activations.shape)}.")
         if activations is not None and gradient is not None:
-            # Half precision is for the network; sums over a whole map need more.
+            # Half precision is enough for the network, but not for sums over a map.
             precise = torch.promote_types(activations.dtype, torch.float32)
             values = method.compute(activations.to(precise), gradient.to(precise))
-            reacts = gradient.flatten(1).any(1).tolist()
-            maps[stage.name] = StageMap(values if method.signed else values.relu(), reacts)
+            score_depends = gradient.flatten(1).any(1).tolist()
+            maps[stage.name] = StageMap(values if method.signed else values.relu(), score_depends)
     return maps
 
 
@@ -95,39 +107,39 @@ def slow_maps(
     stages: Sequence[Stage],
     objectives: Sequence[Objective],
     control: ProgressControl,
-    alone: bool = False,
+    one_by_one: bool = False,
 ) -> dict[str, StageMap]:
-    """The maps of all stages from many runs of the network, stage by stage and frame by frame.
+    """Return the maps of all stages from many runs of the network, stage by stage and frame by frame.
 
     Args:
-        method: of the perturbations or the attributions.
+        method: a perturbation or an attribution.
         module: frozen and in eval mode.
         x: the input ``(B, C, H, W)``.
-        stages: to be explained.
+        stages: the stages to explain.
         objectives: one a frame.
-        patience: how it is watched.
-        alone: whether a pass may take no more than one image.
+        control: previews, reports progress and cancels.
+        one_by_one: whether a pass may have only one image.
 
     Raises:
-        Cancelled: once the user has stopped it.
+        Cancelled: if the user cancels it.
         SegcamError: if a stage gives no feature map.
     """
     maps = {}
     for stage in stages:
 
-        def tell(done: int, total: int, stage: Stage = stage) -> None:
+        def report_progress(done: int, total: int, stage: Stage = stage) -> None:
             if control.progress is not None:
                 control.progress(stage.name, done, total)
 
-        given = [
-            _slow_map(method, module, x[i : i + 1], stage, objective, control, alone, tell)
+        frame_maps = [
+            _slow_map(method, module, x[i : i + 1], stage, objective, control, one_by_one, report_progress)
             for i, objective in enumerate(objectives)
         ]
-        values = torch.stack([of_frame.values for of_frame in given])
+        values = torch.stack([frame_map.values for frame_map in frame_maps])
         maps[stage.name] = StageMap(
             values if method.signed else values.relu(),
-            [of_frame.reacts for of_frame in given],
-            [of_frame.completeness_error for of_frame in given],
+            [frame_map.score_depends for frame_map in frame_maps],
+            [frame_map.completeness_error for frame_map in frame_maps],
         )
     return maps
 
@@ -139,14 +151,14 @@ def slow_cost(
     stages: Sequence[Stage],
     logits: torch.Tensor,
     control: ProgressControl,
-    alone: bool = False,
+    one_by_one: bool = False,
 ) -> Cost:
-    """What ``slow_maps`` would cost for one frame ``(1, C, H, W)`` whose logits are given."""
+    """Estimate what ``slow_maps`` costs for one frame ``(1, C, H, W)`` with these logits."""
     objective = Objective(0, torch.zeros(logits.shape[-2:], dtype=torch.bool))
     costs = (
-        estimate_attribution(method, score_at(module, x, stage, objective, alone=alone))
+        estimate_attribution(method, score_at(module, x, stage, objective, one_by_one=one_by_one))
         if isinstance(method, Attribution)
-        else estimate(_probe(method, module, x, stage, objective, control))
+        else estimate_perturbation(_probe(method, module, x, stage, objective, control))
         for stage in stages
     )
     return sum(costs, Cost(0, 0.0))
@@ -159,16 +171,18 @@ def _slow_map(
     stage: Stage,
     objective: Objective,
     control: ProgressControl,
-    alone: bool,
+    one_by_one: bool,
     progress: Callable[[int, int], None],
-) -> Attributed:
-    """The map of one stage of one frame, from either family."""
+) -> AttributedMap:
+    """Return the map of one stage of one frame, from either family."""
     if isinstance(method, Attribution):
-        score = score_at(module, x, stage, objective, alone=alone)
+        score = score_at(module, x, stage, objective, one_by_one=one_by_one)
         return attribute(method, score, progress=progress, cancelled=control.cancelled)
     probe = _probe(method, module, x, stage, objective, control)
-    given = perturb(probe, batch=1 if alone else BATCH, progress=progress, cancelled=control.cancelled)
-    return Attributed(given.values, reacts=bool(given.weights.any()))
+    perturbed = perturb(
+        probe, batch_size=1 if one_by_one else BATCH_SIZE, progress=progress, cancelled=control.cancelled
+    )
+    return AttributedMap(perturbed.values, score_depends=bool(perturbed.weights.any()))
 
 
 def _probe(

@@ -1,10 +1,9 @@
-"""Stage replay: what a network says of one frame once the map of one stage is replaced."""
+"""Stage replay: the output of a network for one frame when the map of one stage is replaced."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 
@@ -13,16 +12,14 @@ from napari_segcam.explanation.slow_methods.replay import Replay
 from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.network.stages.stage import Stage
 
-Result = TypeVar("Result")
-
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """What the network says of a frame, for each of B maps of a stage.
+class ReplayOutput:
+    """Masks and scores of a frame for each of B maps of a stage.
 
     Attributes:
-        masks: ``(B, H, W)`` bool, where it finds the explained class, on the grid of its input and within the frame;
-            None for a network that classifies the whole frame.
+        masks: ``(B, H, W)`` bool, masks of the explained class on the grid of the input, within the frame; None for a
+            network that classifies the whole frame.
         scores: ``(B,)`` float64, the explained score S over the region of the explanation.
     """
 
@@ -31,24 +28,24 @@ class Outcome:
 
 
 class StageReplay:
-    """The network on one frame, run again and again with other maps at one stage; only what follows the stage runs.
+    """The network on one frame, run again with other maps at one stage; only the part after the stage runs.
 
-    Made by ``Explainer.replaying``; while it is used the network runs nowhere else.
+    ``FrameReplay.at`` makes it. Nothing else may run the network meanwhile.
 
     Attributes:
-        stage: whose map is replaced.
+        stage: the stage whose map is replaced.
         activations: its map in this frame ``(K, h, w)``.
-        original: what the network says with that map.
-        batch: how many maps are worth one run.
+        original: the output with that map.
+        batch: how many maps to run at once.
 
     Args:
         module: frozen and in eval mode.
         x: the input ``(1, C, H, W)``.
         stage: as above.
         objective: the explained score.
-        find: where the explained class is, given logits ``(B, C, H, W)``: ``(B, H, W)`` bool, or None.
+        class_masks: masks ``(B, H, W)`` of the explained class for logits ``(B, C, H, W)``, or None.
         batch: as above.
-        cancelled: asked before each run.
+        cancelled: called before each run; True stops it.
 
     Raises:
         SegcamError: if the stage never runs or gives no feature map.
@@ -60,44 +57,44 @@ class StageReplay:
         x: torch.Tensor,
         stage: Stage,
         objective: Objective,
-        find: Callable[[torch.Tensor], torch.Tensor | None],
+        class_masks: Callable[[torch.Tensor], torch.Tensor | None],
         batch: int,
         cancelled: Callable[[], bool] | None = None,
     ) -> None:
         self.stage, self.batch = stage, batch
-        self._objective, self._find, self._cancelled = objective, find, cancelled
+        self._objective, self._class_masks, self._cancelled = objective, class_masks, cancelled
         self._replay = Replay(module, x, stage)
         self.activations = self._replay.activations
-        self.original = self._read(self._replay.logits)
+        self.original = self._output_of(self._replay.logits)
 
     @torch.no_grad()
-    def __call__(self, maps: torch.Tensor) -> Outcome:
-        """What the network says with these maps ``(B, K, h, w)``, which may be overwritten, in one run.
+    def __call__(self, maps: torch.Tensor) -> ReplayOutput:
+        """Run the network once with these maps ``(B, K, h, w)``, which may be overwritten.
 
         Raises:
-            Cancelled: once the user has stopped it.
+            Cancelled: if the user cancels it.
         """
         if self._cancelled is not None and self._cancelled():
             raise Cancelled
-        return self._read(self._replay(maps))
+        return self._output_of(self._replay(maps))
 
-    def in_batches(self, count: int, maps: Callable[[range], torch.Tensor]) -> Iterator[tuple[int, Outcome]]:
-        """What the network says with each of ``count`` maps: pairs of a number and an outcome of one map.
+    def in_batches(self, count: int, maps: Callable[[range], torch.Tensor]) -> Iterator[tuple[int, ReplayOutput]]:
+        """Run the network with each of ``count`` maps: pairs of a number and the output for that map.
 
         Args:
-            count: of maps.
-            maps: makes those of these numbers, ``(B, K, h, w)``, when their turn comes.
+            count: number of maps.
+            maps: makes the maps of these numbers, ``(B, K, h, w)``, when they are needed.
 
         Raises:
-            Cancelled: once the user has stopped it.
+            Cancelled: if the user cancels it.
         """
         for start in range(0, count, self.batch):
             numbers = range(start, min(start + self.batch, count))
-            outcome = self(maps(numbers))
-            for place, number in enumerate(numbers):
-                masks = None if outcome.masks is None else outcome.masks[place : place + 1]
-                yield number, Outcome(masks, outcome.scores[place : place + 1])
+            output = self(maps(numbers))
+            for i, number in enumerate(numbers):
+                masks = None if output.masks is None else output.masks[i : i + 1]
+                yield number, ReplayOutput(masks, output.scores[i : i + 1])
 
-    def _read(self, logits: torch.Tensor) -> Outcome:
+    def _output_of(self, logits: torch.Tensor) -> ReplayOutput:
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return Outcome(self._find(logits), self._objective(logits).cpu())
+        return ReplayOutput(self._class_masks(logits), self._objective(logits).cpu())

@@ -52,7 +52,7 @@ class Correction:
 
 def outlined(explanation: Explanation, correction: Correction | None) -> Mask:
     """The mask whose outline goes with the heat: the one that is explained."""
-    return explanation.drawn if correction is None or not correction.is_explained else correction.labels
+    return explanation.display_mask if correction is None or not correction.is_explained else correction.labels
 
 
 Beside = Mapping[str, NDArray[np.uint8]]

@@ -37,7 +37,7 @@ def overlay(
         kind: one of ``OVERLAYS``. The first two give a picture of the frame's size.
         picture: the frame ``(Y, X, 3)``, as ``display`` gives it.
         heatmap: of one stage.
-        mask: as ``Explanation.drawn``.
+        mask: as ``Explanation.display_mask``.
         look: its colormap and opacity.
         scale: that several maps share; by default the map's own.
         colors: ``#rrggbb`` of the labels 1, 2, …

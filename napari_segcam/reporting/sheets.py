@@ -112,8 +112,8 @@ def _input_tiles(picture: Picture, explanation: Explanation, correction: Correct
     pixel_aspect = explanation.segmentation.geometry.pixel_aspect
     tiles = [Tile("frame", fitted(picture, pixel_aspect=pixel_aspect))]
     if explanation.no_mask is None:
-        found = with_mask(picture, explanation.drawn, class_colors_of(explanation))
-        share = np.count_nonzero(explanation.found) / explanation.mask.size
+        found = with_mask(picture, explanation.display_mask, class_colors_of(explanation))
+        share = np.count_nonzero(explanation.target_mask) / explanation.mask.size
         extent = f"{share:.1%} of the frame" if share else "not found"
         name = "mask" if correction is None else "predicted mask"
         tiles.append(Tile(name, fitted(found, pixel_aspect=pixel_aspect), f"{class_of(explanation)}: {extent}"))

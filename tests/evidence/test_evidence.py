@@ -24,8 +24,8 @@ from napari_segcam.evidence.sanity import with_shuffled_weights
 from napari_segcam.evidence.stage_evidence import StageEvidence, first_stage
 from napari_segcam.evidence.views import VIEWS, View, agreement
 from napari_segcam.explanation.explanation import Explanation, Heatmap
+from napari_segcam.explanation.frame_replay import FrameReplay
 from napari_segcam.explanation.slow_methods.control import Cancelled
-from napari_segcam.explanation.what_if import WhatIf
 from napari_segcam.network.stages.stage import Stage
 
 STAGES = ("shallow", "idle", "deep")
@@ -93,7 +93,7 @@ def test_the_blurred_reference_keeps_a_flat_map_and_levels_a_peak() -> None:
 def test_a_map_that_is_hot_at_the_switch_is_faithful(explainer: sc.Explainer, explanation: Explanation) -> None:
     values = np.zeros((8, 8))
     values[1, 1] = 1  # frame pixels 8 to 16
-    with WhatIf(explainer.network, explanation, frame(), LEVELS).at("deep") as replay:
+    with FrameReplay(explainer.network, explanation, frame(), LEVELS).at("deep") as replay:
         right = faithfulness(replay, with_map(explanation, "deep", values), of_mask=True)
         wrong = faithfulness(replay, with_map(explanation, "deep", np.roll(values, (4, 4), (0, 1))), of_mask=True)
     assert right.value == 1.0
@@ -103,7 +103,7 @@ def test_a_map_that_is_hot_at_the_switch_is_faithful(explainer: sc.Explainer, ex
 
 
 def test_p_of_noise_is_uniform(explainer: sc.Explainer, explanation: Explanation) -> None:
-    with WhatIf(explainer.network, explanation, frame(), LEVELS).at("shallow") as replay:
+    with FrameReplay(explainer.network, explanation, frame(), LEVELS).at("shallow") as replay:
         ps = [
             faithfulness(replay, with_map(explanation, "shallow", noise(seed, 32)), of_mask=True, draws=9, seed=seed).p
             for seed in range(120)
@@ -120,7 +120,7 @@ def noise(seed: int, side: int) -> np.ndarray:
 
 def test_faithfulness_of_an_empty_map_is_undefined_with_its_reason(explainer: sc.Explainer) -> None:
     result = explainer(np.zeros((SIDE, SIDE), np.uint8), None, LEVELS)
-    with WhatIf(explainer.network, result, np.zeros((SIDE, SIDE), np.uint8), LEVELS).at("deep") as replay:
+    with FrameReplay(explainer.network, result, np.zeros((SIDE, SIDE), np.uint8), LEVELS).at("deep") as replay:
         found = faithfulness(replay, result.heatmaps["deep"], of_mask=True)
     assert found.value is None
     assert found.p is None

@@ -132,7 +132,7 @@ def test_one_channel_is_a_sigmoid_cut_at_the_threshold() -> None:
     assert result.mask.dtype == np.uint8
     assert np.array_equal(result.mask, (frame > 0.5).astype(np.uint8))
     assert result.target.class_index == 0
-    assert np.array_equal(result.found, frame > 0.5)
+    assert np.array_equal(result.target_mask, frame > 0.5)
     assert result.class_names == ("foreground",)
 
 
@@ -158,7 +158,7 @@ def test_several_channels_are_a_softmax_whose_likeliest_class_is_the_label() -> 
     result = Explainer(THIRDS, stages=["stem"])(frame, Target(class_index=2))
     np.testing.assert_allclose(result.probabilities.sum(0), 1, atol=1e-5)
     assert np.array_equal(result.mask, np.digitize(frame, [0.35, 0.6]))
-    assert np.array_equal(result.found, frame > 0.6)
+    assert np.array_equal(result.target_mask, frame > 0.6)
     assert np.array_equal(result.region, frame > 0.6)
 
 
@@ -583,7 +583,7 @@ def test_progress_is_told_stage_by_stage(unet: Network) -> None:
 
 
 def test_autocast_is_refused_where_it_would_be_slower(unet: Network) -> None:
-    with pytest.raises(SegcamError, match="Autocast pays on NVIDIA GPUs only; this network is on cpu"):
+    with pytest.raises(SegcamError, match="Autocast is faster on NVIDIA GPUs only; this network is on cpu"):
         Explainer(unet, autocast=True)
 
 

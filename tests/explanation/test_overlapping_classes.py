@@ -56,7 +56,7 @@ def test_each_class_has_its_own_probability_and_mask(network: sc.Network) -> Non
     np.testing.assert_array_equal(result.masks, expected)
     assert (expected[0] & expected[1]).any(), "they overlap"
     assert result.target.class_index == 0, "there is no background to leave out"
-    np.testing.assert_array_equal(result.found, FRAME > 0.3)
+    np.testing.assert_array_equal(result.target_mask, FRAME > 0.3)
     np.testing.assert_array_equal(result.region, FRAME > 0.3)
 
 
@@ -117,7 +117,7 @@ def test_a_classifier_may_find_several_classes() -> None:
     mean = FRAME.astype(np.float64).mean()
     for name, slope, bias in zip(CARD.class_names, SLOPES, BIASES, strict=True):
         assert result.class_probabilities[name] == pytest.approx(1 / (1 + np.exp(-slope * mean - bias)), abs=1e-4)
-    assert not result.found.any()
+    assert not result.target_mask.any()
     assert result.target.class_index == 0, "the likeliest"
 
 

@@ -11,9 +11,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.explanation.perturbation import PERTURBATIONS, Probe, estimate, perturb
+from napari_segcam.explanation.perturbation import PERTURBATIONS, Probe, estimate_perturbation, perturb
 from napari_segcam.explanation.perturbation.ablationcam import AblationCam
-from napari_segcam.explanation.perturbation.sampling import predicted, spread_sample
+from napari_segcam.explanation.perturbation.sampling import predict_scores, spread_sample
 from napari_segcam.explanation.perturbation.scorecam import ScoreCam, channel_masks
 from napari_segcam.explanation.slow_methods.control import Cancelled
 from napari_segcam.explanation.slow_methods.replay import Replay
@@ -108,7 +108,7 @@ def test_a_replay_gives_what_the_network_gives_with_other_values() -> None:
 def test_a_replay_spares_what_comes_before_the_stage_and_the_stage_itself() -> None:
     network = frozen(Skipping())
     replay = Replay(network, image(), layer("deep"))
-    assert not replay.whole
+    assert not replay.runs_whole_network
     before = network.stem.runs, network.deep.runs, network.head.runs
     for _ in range(3):
         replay(ablated(replay.activations))
@@ -167,7 +167,7 @@ class Several(nn.Module):
 def test_one_of_several_outputs_is_replaced_for_those_made_from_it_too() -> None:
     network, x = frozen(Several()), image()
     replay = Replay(network, x, layer("encoder", 1))
-    assert not replay.whole
+    assert not replay.runs_whole_network
     before = network.encoder.first.runs
     values = ablated(replay.activations)
     torch.testing.assert_close(replay(values), network.skip(values) * network.head(network.encoder.second(values)))
@@ -249,13 +249,13 @@ def test_where_a_replay_would_be_wrong_the_whole_network_runs() -> None:
     x = image()
     windowed = frozen(Windowed())
     replay = Replay(windowed, x, layer("stem"))
-    assert replay.whole
+    assert replay.runs_whole_network
     values = ablated(replay.activations)
     torch.testing.assert_close(replay(values), windowed.head(values) + windowed.bias(x))
 
     hiding = frozen(Hiding())
     replay = Replay(hiding, x, layer("stem"))
-    assert replay.whole
+    assert replay.runs_whole_network
     values = ablated(replay.activations)
     torch.testing.assert_close(replay(values), hiding.head(hiding.cut(values)))
 
@@ -331,7 +331,7 @@ def losses_by_hand(network: Skipping, x: torch.Tensor) -> tuple[torch.Tensor, to
 @pytest.mark.parametrize("batch", [1, 4, 100])
 def test_ablation_cam_weighs_by_the_loss_of_the_regions_mean_logit(batch: int) -> None:
     network, x = frozen(Skipping()), image()
-    given = perturb(AblationCam(network, x, layer("deep"), of_left_half(network(x))), batch=batch)
+    given = perturb(AblationCam(network, x, layer("deep"), of_left_half(network(x))), batch_size=batch)
     deep, _, lost = losses_by_hand(network, x)
     torch.testing.assert_close(given.weights, lost / (8 * 6))
     torch.testing.assert_close(given.values, (lost[:, None, None] / (8 * 6) * deep).sum(0))
@@ -371,7 +371,7 @@ def test_score_cam_weighs_by_the_standardized_scores_of_the_masked_input(batch: 
     scores = scores_by_hand(network, x, deep)
     z = (scores - scores.mean()) / scores.var(unbiased=False).sqrt()
     weights = z.exp() / z.exp().sum()
-    given = perturb(ScoreCam(network, x, layer("deep"), objective), batch=batch)
+    given = perturb(ScoreCam(network, x, layer("deep"), objective), batch_size=batch)
     torch.testing.assert_close(given.weights, weights)
     torch.testing.assert_close(given.values, (weights[:, None, None] * deep).sum(0))
     plain = perturb(ScoreCam(network, x, layer("deep"), objective, weighting="softmax"))
@@ -437,7 +437,7 @@ def test_a_preview_runs_a_part_of_the_channels_and_comes_close_to_the_whole_map(
     probe = ScoreCam(network, x, layer("stem"), objective, preview=True)
     before = network.stem.runs
     told: list[tuple[int, int]] = []
-    preview = perturb(probe, batch=1, progress=lambda done, of: told.append((done, of)))
+    preview = perturb(probe, batch_size=1, progress=lambda done, of: told.append((done, of)))
     assert network.stem.runs - before == probe.runs == 32
     assert told[-1] == (32, 32)
     assert correlation(preview.values, full.values) > 0.99
@@ -482,7 +482,7 @@ def test_prediction_keeps_what_is_known_and_learns_a_smooth_score() -> None:
     scores = (3 * points[:, 0]).sin() + points[:, 1].square()
     known = torch.zeros(200, dtype=torch.bool)
     known[spread_sample(points, 25)] = True
-    given = predicted(points, torch.where(known, scores, 99.0), known)
+    given = predict_scores(points, torch.where(known, scores, 99.0), known)
     assert torch.equal(given[known], scores[known])
     assert (given - scores).abs().max() < 0.1 * scores.std()
 
@@ -501,13 +501,13 @@ BY_CHANNEL = [name for name, method in PERTURBATIONS.items() if method.stage is 
 @pytest.mark.parametrize("name", BY_CHANNEL)
 def test_progress_is_told_and_cancel_heeded_between_batches(name: str) -> None:
     told: list[tuple[int, int]] = []
-    perturb(probe_of(name), batch=4, progress=lambda done, of: told.append((done, of)))
+    perturb(probe_of(name), batch_size=4, progress=lambda done, of: told.append((done, of)))
     assert told == [(4, 6), (6, 6)]
     told.clear()
     with pytest.raises(Cancelled):
         perturb(
             probe_of(name),
-            batch=2,
+            batch_size=2,
             progress=lambda done, of: told.append((done, of)),
             cancelled=lambda: bool(told),
         )
@@ -516,7 +516,7 @@ def test_progress_is_told_and_cancel_heeded_between_batches(name: str) -> None:
 
 @pytest.mark.parametrize("name", BY_CHANNEL)
 def test_the_cost_is_one_run_per_channel(name: str) -> None:
-    cost = estimate(probe_of(name))
+    cost = estimate_perturbation(probe_of(name))
     assert cost.forwards == 6
     assert 0 < cost.seconds < 60
 

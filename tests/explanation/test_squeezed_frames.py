@@ -12,7 +12,7 @@ from torch import nn
 import napari_segcam as sc
 from napari_segcam.evidence.sanity import sanity
 from napari_segcam.evidence.views import views
-from napari_segcam.explanation.what_if import WhatIf
+from napari_segcam.explanation.frame_replay import FrameReplay
 from napari_segcam.network.model_card import SizeRule
 
 RADIUS = 9
@@ -85,7 +85,7 @@ def test_a_squeezed_frame_has_the_mask_and_the_heat_of_the_square_one(rule: str,
     result = explainer(frame, pixel_aspect=aspect)
     assert result.mask.shape == result.region.shape == frame.shape
     assert expected.mask.sum() > 0
-    assert (grown(result.mask, square.shape) != expected.found).mean() < 0.01
+    assert (grown(result.mask, square.shape) != expected.target_mask).mean() < 0.01
     assert abs(result.mask.mean() / expected.mask.mean() - 1) < 0.25
     heat = [one.heatmaps[STAGE].on_frame() for one in (result, expected)]
     places = [centers(values > 0.5, values) for values in heat]
@@ -123,7 +123,7 @@ def test_evidence_sees_the_frame_as_it_was_explained() -> None:
     seen = views(result, explainer, frame)
     assert seen.agreement is not None
     assert seen.agreement > 0.7  # as ellipses, the views would find nothing
-    assert WhatIf(explainer.network, result, frame).explanation is result
+    assert FrameReplay(explainer.network, result, frame).explanation is result
     assert set(sanity(result, explainer, frame, draws=1)) == {STAGE}
     assert set(sc.measure_evidence(result, explainer, frame, draws=19).stages) == {STAGE}
 

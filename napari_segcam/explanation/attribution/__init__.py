@@ -1,19 +1,18 @@
-"""Gradient attributions: how much of the score each pixel, or each place of a stage, accounts for.
+"""Gradient attributions: how much each pixel, or each pixel of a stage, contributes to the score.
 
-Unlike a CAM method, which makes a map of one gradient, they gather many: along a path to the frame, or around it. The
-library captum does that. Every method is a small function of a ``Score``, which can be differentiated by the input or
-by a stage's map ``(1, K, h, w)``, and returns a map ``(h, w)``. A new method is a new file in this folder. How they are
-used::
+A CAM method makes a map of one gradient; these combine many, along a path to the frame or around it. The library captum
+does that. Every method is a small function of a ``Score``, which can be differentiated with respect to the input or a
+stage's map ``(1, K, h, w)``, and returns a map ``(h, w)``. A new method is a new file in this folder. Usage::
 
     score = score_at(module, x, stage, objective)
-    estimate_attribution(ATTRIBUTIONS["smoothgrad"], score)     # what it will cost
+    estimate_attribution(ATTRIBUTIONS["smoothgrad"], score)     # the cost
     attribute(ATTRIBUTIONS["smoothgrad"], score, progress=..., cancelled=...)   # the map, or Cancelled
 """
 
 from __future__ import annotations
 
 from napari_segcam.explanation.attribution.attribution import (
-    Attributed,
+    AttributedMap,
     Attribution,
     attribute,
     estimate_attribution,
@@ -21,6 +20,6 @@ from napari_segcam.explanation.attribution.attribution import (
 from napari_segcam.explanation.attribution.score import Score, score_at
 from napari_segcam.explanation.registry import collect
 
-__all__ = ["ATTRIBUTIONS", "Attributed", "Attribution", "Score", "attribute", "estimate_attribution", "score_at"]
+__all__ = ["ATTRIBUTIONS", "AttributedMap", "Attribution", "Score", "attribute", "estimate_attribution", "score_at"]
 
 ATTRIBUTIONS: dict[str, Attribution] = collect(__name__, __path__, Attribution)

@@ -1,4 +1,4 @@
-"""What a gradient attribution is, how a file makes one known, and how it is made, watched and estimated."""
+"""Gradient attributions: registering one, computing its map and estimating its cost."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from napari_segcam.network.stages.stage import Stage
 
 
 @dataclass(frozen=True, eq=False)
-class Attributed:
-    """What an attribution gave.
+class AttributedMap:
+    """Map of an attribution.
 
     Attributes:
         values: the map ``(h, w)``.
-        completeness_error: of a method that divides the difference between the frame's score and the baseline's among
-            the places of the map, what its sum is off by, as a share of the difference; else None.
-        reacts: whether the score depends on the stage.
+        completeness_error: for a method that divides the difference between the frame's score and the baseline's among
+            the pixels of the map, how far their sum is from the difference, as a share of it; else None.
+        score_depends: whether the score depends on the stage.
     """
 
     values: torch.Tensor
     completeness_error: float | None = None
-    reacts: bool = True
+    score_depends: bool = True
 
 
-AttributionFunction = Callable[[Score], Attributed]
+AttributionFunction = Callable[[Score], AttributedMap]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attribution(SlowMethod):
-    """A method that gathers the gradients of many runs of the network.
+    """Method that combines the gradients of many runs of the network.
 
     Attributes:
         compute: makes the map of a score.
-        runs: of the network, or of what follows the stage.
+        runs: number of runs of the network, or of its part after the stage.
     """
 
     compute: AttributionFunction
@@ -49,9 +49,9 @@ class Attribution(SlowMethod):
 def attribution(
     name: str, title: str, *, paper: str, year: int, runs: int, stage: Stage | None = None, signed: bool = False
 ) -> Callable[[AttributionFunction], AttributionFunction]:
-    """Make a function that uses captum known as an attribution; its arguments are the fields of ``Attribution``."""
+    """Register a function that uses captum as an attribution; the arguments are the fields of ``Attribution``."""
 
-    def registered(compute: AttributionFunction) -> AttributionFunction:
+    def decorator(compute: AttributionFunction) -> AttributionFunction:
         register(
             Attribution(
                 name=name,
@@ -68,7 +68,7 @@ def attribution(
         )
         return compute
 
-    return registered
+    return decorator
 
 
 def attribute(
@@ -77,42 +77,42 @@ def attribute(
     *,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
-) -> Attributed:
-    """Make the map of a score.
+) -> AttributedMap:
+    """Compute the map of a score.
 
     Args:
         method: one of ``ATTRIBUTIONS``.
         score: from ``score_at``.
-        progress: told after each pass how many runs are done, and of how many.
-        cancelled: asked before each pass.
+        progress: called after each pass with the number of runs done and their total.
+        cancelled: called before each pass; True stops it.
 
     Raises:
-        Cancelled: once ``cancelled`` says so.
+        Cancelled: if ``cancelled`` returns True.
     """
     score.done = 0
     if progress is not None:
         score.progress = lambda done: progress(done, method.runs)
     if cancelled is not None:
         score.cancelled = cancelled
-    nothing = Attributed(score.at.new_zeros(score.at.shape[-2:]), reacts=False)
+    empty = AttributedMap(score.at.new_zeros(score.at.shape[-2:]), score_depends=False)
     try:
-        given = nothing if score.is_constant else method.compute(score)
+        attributed = empty if score.is_constant else method.compute(score)
     except Unconnected:
-        given = nothing
-    if given is nothing:
+        attributed = empty
+    if attributed is empty:
         score.progress(method.runs)
-    return given
+    return attributed
 
 
 def estimate_attribution(method: Attribution, score: Score) -> Cost:
-    """What ``attribute`` would cost, judged by one run there and back; in batches a run costs no more than that."""
-    start = score.at.detach().clone().requires_grad_()
-    wait_for(start.device)
-    began = time.perf_counter()
+    """Estimate the cost of ``attribute`` from one forward and backward pass; in batches a run costs no more."""
+    maps = score.at.detach().clone().requires_grad_()
+    wait_for(maps.device)
+    start = time.perf_counter()
     with torch.enable_grad():
         try:
-            torch.autograd.grad(score(start).sum(), start)
+            torch.autograd.grad(score(maps).sum(), maps)
         except Unconnected:
-            return Cost(1, time.perf_counter() - began)
-    wait_for(start.device)
-    return Cost(method.runs, method.runs * (time.perf_counter() - began))
+            return Cost(1, time.perf_counter() - start)
+    wait_for(maps.device)
+    return Cost(method.runs, method.runs * (time.perf_counter() - start))

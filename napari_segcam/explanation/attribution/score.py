@@ -1,4 +1,4 @@
-"""The score as a function: of the network's input, or of what one of its stages gives."""
+"""The score as a function of the network's input or of a stage's map."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from napari_segcam.network.stages.survey import logits_of
 # The network's input, pixel by pixel.
 PIXELS = replace(INPUT, stride=1)
 
-# Of each pass the graph is kept for the way back: more would gain little and need much memory.
-_LARGEST_BATCH = 4
+# Each pass stores its graph for the backward pass: larger batches gain little and need much memory.
+_MAX_BATCH = 4
 
 
-class Unconnected(Exception):  # noqa: N818 - it is an answer, and no error
-    """The score does not depend on what it was to be differentiated by."""
+class Unconnected(Exception):  # noqa: N818 - it is an answer, not an error
+    """The score does not depend on the map."""
 
 
 class Score:
-    """y as a function of a map, to be differentiated as often as a method likes.
+    """y as a function of a map, which can be differentiated any number of times.
 
     Attributes:
         at: the map of the frame itself ``(1, K, h, w)``.
-        baseline: the same of a black frame.
+        baseline: the map of a black frame.
         is_constant: whether the region is empty.
-        batch: how many maps are worth one pass.
-        done: how many maps it was taken at.
-        progress: told after each pass how many these are.
-        cancelled: asked before each pass.
+        batch: how many maps to run at once.
+        done: number of maps run so far.
+        progress: called after each pass with this number.
+        cancelled: called before each pass; True stops it.
 
     Args:
-        logits: of maps ``(B, K, h, w)``, which it may overwrite: ``(B, C, H, W)``.
+        logits: returns the logits ``(B, C, H, W)`` of maps ``(B, K, h, w)``, which it may overwrite.
         at: as above.
         baseline: as above.
         objective: y of logits, with its region frozen from the original prediction.
@@ -63,11 +63,11 @@ class Score:
         self._logits, self._objective = logits, objective
 
     def __call__(self, maps: torch.Tensor) -> torch.Tensor:
-        """y of each map ``(B, K, h, w)``: ``(B,)``.
+        """Return y of each map ``(B, K, h, w)``: ``(B,)``.
 
         Raises:
-            Cancelled: once ``cancelled`` says so.
-            Unconnected: if a gradient is wanted and there is none.
+            Cancelled: if ``cancelled`` returns True.
+            Unconnected: if gradients are enabled and the score does not depend on the maps.
         """
         if self.cancelled():
             raise Cancelled
@@ -80,29 +80,31 @@ class Score:
         return score
 
 
-def score_at(module: nn.Module, x: torch.Tensor, stage: Stage, objective: Objective, *, alone: bool = False) -> Score:
-    """The score as a function of the network's input, where that is the stage, or of what a stage gives.
+def score_at(
+    module: nn.Module, x: torch.Tensor, stage: Stage, objective: Objective, *, one_by_one: bool = False
+) -> Score:
+    """Return the score as a function of the network's input, if that is the stage, or of a stage's map.
 
-    While it is used the module must run nowhere else. A stage is replaced in the run of the frame itself: what goes
-    around it, by a skip connection, stays as it is, and only what follows the stage is run.
+    Nothing else may run the module meanwhile. A stage's map is replaced in the run of the frame itself: everything that
+    bypasses it, by a skip connection, stays as it is, and only the part after the stage runs.
 
-    A frame is black where every channel has the input's least value: that is the black of the frame's padding and of
-    all that lies beside the scan, whatever the normalization.
+    In a black frame every channel has the input's lowest value: this is the black of the frame's padding and of
+    everything outside the scan, for any normalization.
 
     Args:
         module: frozen and in eval mode.
         x: the input ``(1, C, H, W)``.
         stage: ``PIXELS`` or one of the network's.
         objective: y of logits, with its region frozen from the original prediction.
-        alone: whether a pass may take no more than one map.
+        one_by_one: whether a pass may have only one map.
 
     Raises:
         SegcamError: if the stage never runs or gives no feature map.
     """
     black = x.amin((2, 3), keepdim=True).expand_as(x)
-    batch = 1 if alone else min(_LARGEST_BATCH, best_batch_size((x.shape[-2], x.shape[-1]), x.device))
+    batch = 1 if one_by_one else min(_MAX_BATCH, best_batch_size((x.shape[-2], x.shape[-1]), x.device))
     if not stage.layer:
         return Score(lambda images: logits_of(module(images)), x, black, objective, batch)
     replay = Replay(module, x, stage)
-    of_black = forward(module, black, [stage], graph=False).activations[stage.name]
-    return Score(replay, replay.activations[None], of_black, objective, batch)
+    black_map = forward(module, black, [stage], graph=False).activations[stage.name]
+    return Score(replay, replay.activations[None], black_map, objective, batch)

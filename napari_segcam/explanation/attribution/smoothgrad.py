@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from napari_segcam.explanation.attribution.attribution import Attributed, attribution
+from napari_segcam.explanation.attribution.attribution import AttributedMap, attribution
 from napari_segcam.explanation.attribution.score import PIXELS, Score
 
 _SAMPLES = 24
@@ -15,11 +15,11 @@ _SEED = 0
 @attribution(
     "smoothgrad", "SmoothGrad", paper="Smilkov et al., arXiv:1706.03825", year=2017, runs=_SAMPLES, stage=PIXELS
 )
-def smoothgrad(score: Score) -> Attributed:
+def smoothgrad(score: Score) -> AttributedMap:
     """The mean gradient of noisy copies of the frame: (1/n) Σ ∂y/∂x (x + ε_n) (Smilkov et al. 2017, arXiv:1706.03825).
 
-    It says where a change of a pixel changes the score, not whether it speaks for or against the target: as in the
-    paper a pixel's value is the largest magnitude of its channels'. The noise is normal and the same every time.
+    It shows where a change of a pixel changes the score, not whether the pixel counts for or against the target: as in
+    the paper, a pixel's value is the largest magnitude among its channels. The noise is normal and the same every time.
     """
     from captum.attr import NoiseTunnel, Saliency
 
@@ -35,4 +35,4 @@ def smoothgrad(score: Score) -> Attributed:
             stdevs=_NOISE * float(at.max() - at.min()),
             abs=False,
         )
-    return Attributed(mean[0].abs().amax(0))
+    return AttributedMap(mean[0].abs().amax(0))

@@ -1,4 +1,4 @@
-"""CAM methods of gradients: each one small function of a stage's activations and gradients.
+"""Gradient CAM methods: each is a small function of a stage's activations and gradients.
 
 Every function takes the activations ``A`` and the gradients ``G = ∂y/∂A``, both ``(B, C, h, w)``, and returns the map
 ``(B, h, w)`` before the final ReLU, which the explainer applies unless the method is signed. A new method is a new

@@ -1,4 +1,4 @@
-"""Grad-CAM, and its signed form, which also shows what speaks against the target."""
+"""Grad-CAM, and its signed form, which also shows evidence against the target."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PAPER = "Selvaraju et al., arXiv:1610.02391"
 def gradcam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
     """Channels weighted by their mean gradient: Σ_k mean(G_k) A_k (Selvaraju et al. 2017, arXiv:1610.02391).
 
-    The signed form ends without a ReLU. Where it is negative the stage speaks against the target: what the paper's
-    section on counterfactual explanations finds by turning the gradients' sign.
+    The signed form ends without a ReLU. Where it is negative the stage counts against the target; the paper's section
+    on counterfactual explanations shows this by turning the gradients' sign.
     """
     return weighted_sum(activations, gradients.mean((2, 3)))

@@ -1,4 +1,4 @@
-"""What a CAM method of gradients is, and how a file makes one known."""
+"""Gradient CAM methods: what they are, and how a file registers one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ CamFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class GradientMethod(Method):
-    """A method that makes a stage's map of its activations and gradients.
+    """Method that computes a stage's map from its activations and gradients.
 
     Attributes:
-        compute: ``A``, ``G``, both ``(B, C, h, w)`` → the map ``(B, h, w)`` before any ReLU. Where the method needs no
-            gradient, any tensor may stand for ``G``.
+        compute: ``A``, ``G``, both ``(B, C, h, w)`` → the map ``(B, h, w)`` before any ReLU. If the method needs no
+            gradient, ``G`` can be any tensor.
     """
 
     compute: CamFunction
@@ -27,9 +27,9 @@ class GradientMethod(Method):
 def method(
     name: str, title: str, *, paper: str, year: int, needs_gradient: bool = True, signed: bool = False
 ) -> Callable[[CamFunction], CamFunction]:
-    """Make a function known as a CAM method; its arguments are the fields of ``GradientMethod``."""
+    """Register a function as a CAM method; the arguments are the fields of ``GradientMethod``."""
 
-    def registered(compute: CamFunction) -> CamFunction:
+    def decorator(compute: CamFunction) -> CamFunction:
         register(
             GradientMethod(
                 name=name,
@@ -44,9 +44,9 @@ def method(
         )
         return compute
 
-    return registered
+    return decorator
 
 
 def weighted_sum(activations: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Σ_k w_k A_k: activations ``(B, C, h, w)``, weights ``(B, C)`` → ``(B, h, w)``."""
+    """Return Σ_k w_k A_k: activations ``(B, C, h, w)``, weights ``(B, C)`` → ``(B, h, w)``."""
     return torch.einsum("bchw,bc->bhw", activations, weights)

@@ -12,7 +12,7 @@ def xgradcam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor
     """Channels weighted by their gradient where they are active: w_k = Σ G_k A_k / Σ A_k (Fu et al. 2020).
 
     Fu et al., "Axiom-based Grad-CAM", arXiv:2008.02312. The mean assumes activations that are not negative: where a
-    stage's are signed, as EfficientNet's, Σ A_k can come near zero and a single channel then rules the map.
+    stage has signed activations, as in EfficientNet, Σ A_k can be near zero, and a single channel then dominates.
     """
     weights = (gradients * activations).sum((2, 3)) / (activations.sum((2, 3)) + 1e-7)
     return weighted_sum(activations, weights)

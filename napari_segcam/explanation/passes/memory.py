@@ -1,4 +1,4 @@
-"""Memory: how explaining goes on where a device has too little of it."""
+"""Memory: how to continue on a device that has too little memory."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.explanation.passes.recomputation import recomputing, repeatable_blocks
+from napari_segcam.explanation.passes.recomputation import recomputable_blocks, recomputing
 from napari_segcam.network.stages.stage import Stage
 
 _log = logging.getLogger(__name__)
 
 
-class TooLittleMemory(SegcamError):  # noqa: N818 - named for what users read, as every SegcamError
-    """The device's memory does not hold a pass."""
+class TooLittleMemory(SegcamError):  # noqa: N818 - a SegcamError is named for users
+    """Not enough memory on the device for one pass."""
 
 
 class MemoryFallback:
-    """What is done to get by, one measure after the other, each kept for the frames that follow.
+    """Ways to run a network with less memory, tried one after the other; each stays on for the frames that follow.
 
-    First smaller batches; then the blocks of the network are computed again on the way back instead of kept
-    (``recomputation``); then the CPU does the work.
+    First smaller batches; then the blocks of the network are computed again in the backward pass instead of stored
+    (``recomputation``); then the CPU.
 
     Attributes:
-        module: what runs now.
+        module: the module that runs now.
         device: where it runs.
         rewritten: whether it is the network's rewritten form.
-        largest_batch: that is known to fit; None as long as any has.
-        measures: that were taken, in words.
+        largest_batch: the largest batch that may be tried; None until one did not fit.
+        measures: taken so far, in words.
 
     Args:
-        module: what runs as long as memory suffices.
-        stages: that are tapped in it.
+        module: the module that runs while memory is enough.
+        stages: those tapped in it.
         device: where it is.
-        sample: of an input ``(1, C, H, W)``, small, on any device.
-        rewritten: whether it is the network's rewritten form.
+        sample: small input ``(1, C, H, W)``, on any device.
+        rewritten: whether the module is the network's rewritten form.
     """
 
     def __init__(
@@ -51,32 +51,32 @@ class MemoryFallback:
         self.largest_batch: int | None = None
         self.measures: list[str] = []
         self._stages, self._sample = stages, sample
-        self._repeated: list[nn.Module] = []
+        self._recomputed_blocks: list[nn.Module] = []
 
     def context(self) -> AbstractContextManager[object]:
-        """To be entered around a pass, by one thread at a time."""
-        return recomputing(self._repeated) if self._repeated else nullcontext()
+        """Return the context for a pass; only one thread may enter it at a time."""
+        return recomputing(self._recomputed_blocks) if self._recomputed_blocks else nullcontext()
 
     def halve(self, batch: int) -> int:
-        """The batch to go on with after one of this size did not fit."""
+        """Return the batch size to try after one of this size did not fit."""
         self.largest_batch = batch // 2
-        self._say(f"batches of at most {self.largest_batch}, for want of memory")
+        self._note(f"batches of at most {self.largest_batch}, to save memory")
         return self.largest_batch
 
     def fall_back(self) -> bool:
-        """Take the next measure for single frames; False where there is none left."""
-        if not self._repeated:
-            self._repeated = repeatable_blocks(self.module, self._stages, self._sample.to(self.device))
-            if self._repeated:
-                self._say("blocks computed again on the way back, for want of memory")
+        """Take the next measure for single frames; return False if there is none left."""
+        if not self._recomputed_blocks:
+            self._recomputed_blocks = recomputable_blocks(self.module, self._stages, self._sample.to(self.device))
+            if self._recomputed_blocks:
+                self._note("blocks computed again in the backward pass, to save memory")
                 return True
         if self.device.type == "cpu":
             return False
-        self.module = copy.deepcopy(self.module).cpu()  # a copy: the network's owner may have a use for it there
-        self.device, self._repeated = torch.device("cpu"), []
-        self._say("computed on the CPU, for want of memory on the device")
+        self.module = copy.deepcopy(self.module).cpu()  # a copy: others may use the network on its device
+        self.device, self._recomputed_blocks = torch.device("cpu"), []
+        self._note("computed on the CPU, as the device has too little memory")
         return True
 
-    def _say(self, measure: str) -> None:
+    def _note(self, measure: str) -> None:
         _log.warning("%s", measure)
         self.measures.append(measure)

@@ -1,4 +1,4 @@
-"""Precision: autocast to bfloat16, which GPUs multiply several times as fast as float32."""
+"""Precision: autocast to bfloat16, which GPUs multiply several times faster than float32."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from napari_segcam.errors import SegcamError
 _DEVICES_THAT_GAIN = ("cuda",)
 
 
-def autocast_on(device: torch.device, wanted: bool) -> AbstractContextManager[object]:
-    """To be entered around a run of the network: products in bfloat16 where that is wanted and the device gains."""
-    if wanted and device.type in _DEVICES_THAT_GAIN:
+def autocast_on(device: torch.device, enabled: bool) -> AbstractContextManager[object]:
+    """Return the context for a run of the network, in bfloat16 if enabled and the device gains from it."""
+    if enabled and device.type in _DEVICES_THAT_GAIN:
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
 
 
 def refuse_autocast_without_gain(device: torch.device) -> None:
-    """Raise a SegcamError unless autocast pays on the device."""
+    """Raise a SegcamError unless autocast is faster on the device."""
     if device.type not in _DEVICES_THAT_GAIN:
         raise SegcamError(
-            f"Autocast pays on NVIDIA GPUs only; this network is on {device}, where it would be slower. Leave it out."
+            f"Autocast is faster on NVIDIA GPUs only; this network is on {device}, where it is slower. Leave it out."
         )
     if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise SegcamError(
-            f"{torch.cuda.get_device_name(device)} has no bfloat16 units: autocast would be slower. Leave it out."
+            f"{torch.cuda.get_device_name(device)} has no bfloat16 units: autocast is slower on it. Leave it out."
         )

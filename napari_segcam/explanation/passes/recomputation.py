@@ -1,7 +1,7 @@
-"""Recomputation: a forward pass that keeps little for the way back, and computes the rest again when it is needed.
+"""Recomputation: a forward pass that stores little, and computes the rest again in the backward pass.
 
-As gradient checkpointing (Chen et al. 2016, arXiv:1604.06174), by ``torch.utils.checkpoint``: of each block only the
-input is kept. The same operations run again on the same values: gradients are the same to the last bit.
+This is gradient checkpointing (Chen et al. 2016, arXiv:1604.06174), by ``torch.utils.checkpoint``: only the input of
+each block is stored. The same operations run again on the same values, so gradients are the same to the last bit.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from torch.utils.checkpoint import checkpoint
 
 from napari_segcam.network.stages.stage import Stage
 
-# No part is more than this share of the network's layers: what is computed again must fit into memory at once.
-_LEAST_PARTS = 12
+# No block has more than 1/12 of the network's layers: one block must fit into memory when it is computed again.
+_MIN_BLOCKS = 12
 
 
 @contextmanager
 def recomputing(blocks: Sequence[nn.Module]) -> Iterator[None]:
-    """Inside, these blocks keep nothing but their inputs for the way back. Afterwards they are as they were."""
-    own = [block.__dict__.get("forward") for block in blocks]
+    """Let these blocks store only their inputs for the backward pass; afterwards they are as they were."""
+    replaced = [block.__dict__.get("forward") for block in blocks]
     try:
         for block in blocks:
             block.forward = partial(checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False)
         yield
     finally:
-        for block, forward in zip(blocks, own, strict=True):
+        for block, forward in zip(blocks, replaced, strict=True):
             if forward is not None:
                 block.forward = forward
             else:
@@ -39,45 +39,45 @@ def recomputing(blocks: Sequence[nn.Module]) -> Iterator[None]:
 
 
 @torch.no_grad()
-def repeatable_blocks(module: nn.Module, stages: Sequence[Stage], x: torch.Tensor) -> list[nn.Module]:
-    """The parts of a network that can be computed again, each as large as pays.
+def recomputable_blocks(module: nn.Module, stages: Sequence[Stage], x: torch.Tensor) -> list[nn.Module]:
+    """Return the blocks of a network that can be computed again, each as large as is useful.
 
-    A tap may begin the graph, and a second run is not tapped: so no part has a tapped layer inside. A part whose input
-    is changed in place, by itself or by what follows, has nothing to begin again from, and is left out.
+    A tap may begin the graph, and a second run is not tapped: so no block has a tapped layer inside. A block whose
+    input is changed in place, by itself or by a later layer, cannot start again from it and is left out.
 
     Args:
         module: frozen and in eval mode.
-        stages: that are tapped.
-        x: any input ``(B, C, H, W)`` that it accepts, however small.
+        stages: those tapped.
+        x: any input ``(B, C, H, W)`` that the module accepts; a small one is enough.
     """
     tapped = {id(module.get_submodule(stage.layer)) for stage in stages}
-    blocks = list(_parts(module, tapped, _count_layers(module) // _LEAST_PARTS))
-    taken: list[tuple[nn.Module, torch.Tensor, int]] = []
+    blocks = list(_blocks(module, tapped, _count_layers(module) // _MIN_BLOCKS))
+    block_inputs: list[tuple[nn.Module, torch.Tensor, int]] = []
 
-    def note(block: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
-        for value in tree_leaves((inputs, named)):
+    def record_inputs(block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        for value in tree_leaves((args, kwargs)):
             if isinstance(value, torch.Tensor):
-                taken.append((block, value, value._version))
+                block_inputs.append((block, value, value._version))
 
-    handles = [block.register_forward_pre_hook(note, with_kwargs=True) for block in blocks]
+    handles = [block.register_forward_pre_hook(record_inputs, with_kwargs=True) for block in blocks]
     try:
         module(x)
     finally:
         for handle in handles:
             handle.remove()
-    changed = {id(block) for block, value, version in taken if value._version != version}
+    changed = {id(block) for block, value, version in block_inputs if value._version != version}
     return [block for block in blocks if id(block) not in changed]
 
 
-def _parts(module: nn.Module, tapped: set[int], most: int) -> Iterator[nn.Module]:
-    for part in module.children():
-        children = list(part.children())
-        is_list = isinstance(part, nn.ModuleList | nn.ModuleDict)  # its forward never runs
-        if is_list or _count_layers(part) > most or any(id(inner) in tapped for inner in list(part.modules())[1:]):
-            yield from _parts(part, tapped, most)
-        elif children:  # a single layer keeps little more than its input
-            yield part
+def _blocks(module: nn.Module, tapped: set[int], max_layers: int) -> Iterator[nn.Module]:
+    for child in module.children():
+        is_list = isinstance(child, nn.ModuleList | nn.ModuleDict)  # its forward never runs
+        has_tap = any(id(inner) in tapped for inner in list(child.modules())[1:])
+        if is_list or has_tap or _count_layers(child) > max_layers:
+            yield from _blocks(child, tapped, max_layers)
+        elif list(child.children()):  # a single layer stores little more than its input
+            yield child
 
 
 def _count_layers(module: nn.Module) -> int:
-    return sum(not list(part.children()) for part in module.modules())
+    return sum(not list(layer.children()) for layer in module.modules())

@@ -1,4 +1,4 @@
-"""Transfer: inputs on their way to the device."""
+"""Transfer: moving inputs to the device."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import torch
 
 
 def to_device(x: torch.Tensor, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-    """An input ``(B, C, H, W)`` from main memory on the device, channels-last.
+    """Move an input ``(B, C, H, W)`` from main memory to the device, channels-last.
 
-    To a CUDA device it goes from pinned memory and without waiting: the network's first kernels are queued meanwhile.
+    For a CUDA device it is copied from pinned memory without waiting, while the network's first kernels are queued.
     """
     x = x.to(dtype, memory_format=torch.channels_last)
     if device.type == "cuda":

@@ -1,29 +1,33 @@
-"""Perturbation methods: channels weighted by what the score does when the network runs without, or only through, each.
+"""Perturbation methods: each channel is weighted by how the score changes when the network runs without it, or only
+through it.
 
 They need no gradient, but one run of the network, or of a part of it, per channel of the stage. A new method is a new
-file in this folder. How they are used::
+file in this folder. Usage::
 
     probe = PERTURBATIONS["scorecam"].probe(module, x, stage, objective)
-    estimate(probe)                                 # what it will cost
+    estimate_perturbation(probe)                    # the cost
     perturb(probe, progress=..., cancelled=...)     # the map, or Cancelled
 """
 
 from __future__ import annotations
 
-from napari_segcam.explanation.perturbation.probe import BATCH, Perturbation, PerturbedMap, Probe, estimate, perturb
+from napari_segcam.explanation.perturbation.probe import (
+    BATCH_SIZE,
+    Perturbation,
+    PerturbedMap,
+    Probe,
+    estimate_perturbation,
+    perturb,
+)
 from napari_segcam.explanation.registry import collect
-from napari_segcam.explanation.slow_methods.control import Cancelled
-from napari_segcam.explanation.slow_methods.cost import Cost
 
 __all__ = [
-    "BATCH",
+    "BATCH_SIZE",
     "PERTURBATIONS",
-    "Cancelled",
-    "Cost",
     "Perturbation",
     "PerturbedMap",
     "Probe",
-    "estimate",
+    "estimate_perturbation",
     "perturb",
 ]
 

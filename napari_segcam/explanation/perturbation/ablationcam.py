@@ -16,13 +16,13 @@ from napari_segcam.network.stages.stage import Stage
 
 @perturbation("ablationcam", "Ablation-CAM", paper="Desai & Ramaswamy, WACV", year=2020)
 class AblationCam(Probe):
-    """Channels weighted by what the score loses when they are set to zero: y − y_k (Desai & Ramaswamy, WACV 2020).
+    """Channels weighted by the drop of the score when they are set to zero: y − y_k (Desai & Ramaswamy, WACV 2020).
 
-    The paper divides that by y, which is a class score above zero. The score of a region can be near zero or below,
-    and would then blow the weights up or turn their sign. So the loss is divided by the size of the region instead:
-    w_k is the mean loss of the region's scores, and positive where the channel speaks for the target.
+    The paper divides the drop by y, a class score above zero. The score of a region can be near zero or below, which
+    would make the weights very large or turn their sign. So the drop is divided by the size of the region instead:
+    w_k is the mean drop of the region's scores, and positive where the channel supports the target.
 
-    Of the module only what follows the stage runs for each batch of channels.
+    For each batch of channels only the part of the module after the stage runs.
 
     Args:
         module, x, stage, objective: as for ``Probe``.
@@ -45,7 +45,7 @@ class AblationCam(Probe):
         self._replay = Replay(module, x, stage)
         self.activations = self._replay.activations
         self._score = objective(self._replay.logits).cpu()
-        self._unit = self._score if weighting == "relative" else objective.pixels
+        self._divisor = self._score if weighting == "relative" else objective.pixels
 
     @torch.no_grad()
     def scores(self, perturbations: Sequence[int]) -> torch.Tensor:
@@ -54,6 +54,6 @@ class AblationCam(Probe):
             ablated[image, channel] = 0
         return self.objective(self._replay(ablated))
 
-    def weights(self, scores: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-        del known  # all are
-        return (self._score - scores) / self._unit
+    def weights(self, scores: torch.Tensor, measured: torch.Tensor) -> torch.Tensor:
+        del measured  # all scores are
+        return (self._score - scores) / self._divisor

@@ -1,4 +1,4 @@
-"""What all perturbation methods share: channel after channel is probed, in batches, until a weight stands for each."""
+"""Base of all perturbation methods: run the network for each channel, in batches, to get a weight for each."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.network.stages.stage import Stage
 
 # Perturbations per run of the network.
-BATCH = 4
+BATCH_SIZE = 4
 
 
 @dataclass(frozen=True, eq=False)
 class PerturbedMap:
-    """What a perturbation method gave.
+    """Map of a perturbation method.
 
     Attributes:
         values: the map ``(h, w)`` before the final ReLU.
@@ -34,9 +34,9 @@ class PerturbedMap:
 
 
 class Probe(ABC):
-    """One stage of one input, ready to be probed.
+    """One stage of one input, ready to be perturbed.
 
-    While it is used the module must run nowhere else, as for every other pass.
+    Nothing else may run the module meanwhile, as for every other pass.
 
     Attributes:
         activations: the stage's map A ``(K, h, w)``.
@@ -44,7 +44,7 @@ class Probe(ABC):
     Args:
         module: frozen and in eval mode.
         x: the input ``(1, C, H, W)``.
-        stage: whose channels are perturbed.
+        stage: the stage whose channels are perturbed.
         objective: the score, with its region frozen from the original prediction.
     """
 
@@ -58,39 +58,44 @@ class Probe(ABC):
 
     @property
     def count(self) -> int:
-        """How many perturbations there are: one per channel, K."""
+        """Number of perturbations: one per channel, K."""
         return len(self.activations)
 
     @property
     def runs(self) -> int:
-        """How many of them are run."""
+        """Number of perturbations that are run."""
         return self.count
 
-    def to_run(self, scores: torch.Tensor, known: torch.Tensor) -> list[int]:
-        """Which perturbations to run next, given the scores ``(K,)`` where they are known ``(K,)``; none at the end."""
+    def next_runs(self, scores: torch.Tensor, measured: torch.Tensor) -> list[int]:
+        """Return the perturbations to run next, or none at the end.
+
+        Args:
+            scores: so far, ``(K,)``.
+            measured: which of them were measured, ``(K,)`` bool.
+        """
         del scores
-        return (~known).nonzero()[:, 0].tolist()
+        return (~measured).nonzero()[:, 0].tolist()
 
     @abstractmethod
     def scores(self, perturbations: Sequence[int]) -> torch.Tensor:
-        """The score under each of these perturbations, in one batch, as the objective gives it."""
+        """Return the objective's score for each of these perturbations, from one batch."""
 
     @abstractmethod
-    def weights(self, scores: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-        """What the scores ``(K,)`` on the CPU, where known ``(K,)``, say: a weight for each perturbation ``(K,)``."""
+    def weights(self, scores: torch.Tensor, measured: torch.Tensor) -> torch.Tensor:
+        """Return a weight for each perturbation ``(K,)``, from scores ``(K,)`` on the CPU where measured ``(K,)``."""
 
-    def heat(self, weights: torch.Tensor) -> torch.Tensor:
-        """The map ``(h, w)`` that the weights make: Σ_k w_k A_k."""
+    def weighted_map(self, weights: torch.Tensor) -> torch.Tensor:
+        """Return the map ``(h, w)``, Σ_k w_k A_k."""
         return torch.einsum("khw,k->hw", self.activations, weights.to(self.activations))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Perturbation(SlowMethod):
-    """A method that runs the network, or a part of it, once per channel of a stage.
+    """Method that runs the network, or a part of it, once per channel of a stage.
 
     Attributes:
-        probe: called as ``Probe``; where there is a preview, also with ``preview=True``.
-        has_preview: whether it can be previewed in a part of the time.
+        probe: takes the arguments of ``Probe``; where there is a preview, also ``preview=True``.
+        has_preview: whether a part of the runs gives a preview.
     """
 
     probe: Callable[..., Probe]
@@ -100,9 +105,9 @@ class Perturbation(SlowMethod):
 def perturbation(
     name: str, title: str, *, paper: str, year: int, stage: Stage | None = None, has_preview: bool = False
 ) -> Callable[[type[Probe]], type[Probe]]:
-    """Make a probe known as a perturbation method; its arguments are the fields of ``Perturbation``."""
+    """Register a probe as a perturbation method; the arguments are the fields of ``Perturbation``."""
 
-    def registered(probe: type[Probe]) -> type[Probe]:
+    def decorator(probe: type[Probe]) -> type[Probe]:
         register(
             Perturbation(
                 name=name, title=title, paper=paper, year=year, stage=stage, probe=probe, has_preview=has_preview
@@ -110,12 +115,12 @@ def perturbation(
         )
         return probe
 
-    return registered
+    return decorator
 
 
 @torch.no_grad()
-def estimate(probe: Probe) -> Cost:
-    """What ``perturb`` would cost, judged by one run; in batches a run costs no more than that."""
+def estimate_perturbation(probe: Probe) -> Cost:
+    """Estimate the cost of ``perturb`` from one run; in batches a run costs no more than that."""
     wait_for(probe.x.device)
     start = time.perf_counter()
     probe.scores([0])
@@ -127,31 +132,31 @@ def estimate(probe: Probe) -> Cost:
 def perturb(
     probe: Probe,
     *,
-    batch: int = BATCH,
+    batch_size: int = BATCH_SIZE,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> PerturbedMap:
-    """Run every perturbation that the probe asks for, and make a map of the weights that follow.
+    """Run the perturbations of a probe, and return the map of the resulting weights.
 
     Args:
         probe: from ``Perturbation.probe``.
-        batch: perturbations per run of the network.
-        progress: told after each batch how many runs are done, and of how many.
-        cancelled: asked before each batch.
+        batch_size: perturbations per run of the network.
+        progress: called after each batch with the number of runs done and their total.
+        cancelled: called before each batch; True stops it.
 
     Raises:
-        Cancelled: once ``cancelled`` says so.
+        Cancelled: if ``cancelled`` returns True.
     """
     scores = torch.zeros(probe.count, dtype=torch.float64)
-    known = torch.zeros_like(scores, dtype=torch.bool)
-    while waiting := probe.to_run(scores, known):
-        for start in range(0, len(waiting), batch):
+    measured = torch.zeros_like(scores, dtype=torch.bool)
+    while perturbations := probe.next_runs(scores, measured):
+        for start in range(0, len(perturbations), batch_size):
             if cancelled is not None and cancelled():
                 raise Cancelled
-            chunk = waiting[start : start + batch]
-            scores[chunk] = probe.scores(chunk).cpu()
-            known[chunk] = True
+            batch = perturbations[start : start + batch_size]
+            scores[batch] = probe.scores(batch).cpu()
+            measured[batch] = True
             if progress is not None:
-                progress(int(known.sum()), probe.runs)
-    weights = probe.weights(scores, known)
-    return PerturbedMap(probe.heat(weights), weights)
+                progress(int(measured.sum()), probe.runs)
+    weights = probe.weights(scores, measured)
+    return PerturbedMap(probe.weighted_map(weights), weights)

@@ -1,1 +1,1 @@
-"""What the methods share that run a network many times: cost, progress, cancelling, running from a stage on."""
+"""Shared by the methods that run a network many times: cost, progress, cancelling, and running it from a stage on."""

@@ -1,4 +1,4 @@
-"""Control: how a computation that takes long is followed and stopped."""
+"""Control of a long computation: preview, progress and cancelling."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
-class Cancelled(Exception):  # noqa: N818 - it is no error
-    """The user stopped a computation that was under way."""
+class Cancelled(Exception):  # noqa: N818 - it is not an error
+    """The user cancelled a running computation."""
 
 
 @dataclass(frozen=True)
 class ProgressControl:
-    """How an explanation is watched.
+    """Preview, progress and cancelling of an explanation.
 
     Attributes:
-        preview: run a part of what the whole map takes and predict the rest, where the method can.
-        progress: told of each stage how many runs of the network are done, and of how many.
-        cancelled: asked between runs of the network, and before the backward pass of the methods that have one.
+        preview: do only a part of the runs and predict the rest, where the method can.
+        progress: called with the stage, the number of runs done and their total.
+        cancelled: called between runs of the network and before a backward pass; True stops the explanation.
     """
 
     preview: bool = False

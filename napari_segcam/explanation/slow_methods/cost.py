@@ -1,4 +1,4 @@
-"""Cost: what an explanation takes."""
+"""Cost: how long an explanation takes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 
 @dataclass(frozen=True)
 class Cost:
-    """What an explanation takes.
+    """Estimated cost of an explanation.
 
     Attributes:
         forwards: runs of the network, or of the part of it that the method runs.
-        seconds: all of them together, judged by one of them.
+        seconds: for all of them, estimated from one.
     """
 
     forwards: int
@@ -24,6 +24,6 @@ class Cost:
 
 
 def wait_for(device: torch.device) -> None:
-    """Wait until a device has done all that it was told, so that time can be taken."""
+    """Wait until a device has finished its queued work, so that time can be measured."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,4 +1,4 @@
-"""Feature maps: what a stage gives for one image."""
+"""Feature maps: the output of a stage for one image."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from napari_segcam.network.stages.stage import Stage
 
 
 def feature_map(stage: Stage, output: object, x: torch.Tensor) -> torch.Tensor:
-    """The one image's map ``(K, h, w)`` in what a stage gave for the input ``(1, C, H, W)``.
+    """Return the image's map ``(K, h, w)`` from a stage's output for the input ``(1, C, H, W)``.
 
     Raises:
-        SegcamError: if there is none.
+        SegcamError: if the output is not a feature map.
     """
-    given = f"a {type(output).__name__}"
+    kind = f"a {type(output).__name__}"
     if isinstance(output, torch.Tensor):
         maps = stage.layout.map_of(output, (x.shape[-2], x.shape[-1]), stage.stride)
         if maps.ndim == 4:
             return maps[0]
-        given = str(tuple(maps.shape))
-    raise SegcamError(f"The layer {stage.layer} gives no feature map, but {given}. Choose another stage.")
+        kind = str(tuple(maps.shape))
+    raise SegcamError(f"The layer {stage.layer} gives no feature map, but {kind}. Choose another stage.")
 
 
 def never_runs(stage: Stage) -> SegcamError:
-    """The fault of a stage whose layer is there but takes no part."""
+    """Return the error for a stage whose layer exists but does not run."""
     return SegcamError(f"The layer {stage.layer} does not run in this network. Choose another stage.")

@@ -1,4 +1,4 @@
-"""Standing between a network and its layers for a while: every layer's forward goes through a function of ours."""
+"""Interception: for a while, every layer of a network runs through a function of ours."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ Handler = Callable[..., Any]
 
 
 @contextmanager
-def intercepted(module: nn.Module, handler: Handler) -> Iterator[None]:
-    """Inside, a module and all its layers run as ``handler(layer, forward, *args, **kwargs)`` instead.
+def intercept(module: nn.Module, handler: Handler) -> Iterator[None]:
+    """Run a module and all its layers as ``handler(layer, forward, *args, **kwargs)``; afterwards it is as it was.
 
-    Calls come in the order in which they begin, the module's own first. A hook could look at a layer but not spare it
-    its work. Afterwards the module is as it was, whatever happened.
+    Calls come in the order in which they begin, the module's own first. A hook could see a layer's output, but not skip
+    its work.
     """
     layers = list(module.modules())
-    own = [layer.__dict__.get("forward") for layer in layers]  # where someone else has put a forward of the same kind
+    replaced = [layer.__dict__.get("forward") for layer in layers]  # set on a layer itself by other code
     try:
         for layer in layers:
             layer.forward = partial(handler, layer, layer.forward)
         yield
     finally:
-        for layer, forward in zip(layers, own, strict=True):
+        for layer, forward in zip(layers, replaced, strict=True):
             if forward is not None:
                 layer.forward = forward
             else:

@@ -1,4 +1,4 @@
-"""Replay: the network again and again with other values at one stage, running only what depends on it."""
+"""Replay: run a network again with other values at one stage, and only the layers that depend on it."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from napari_segcam.explanation.slow_methods.feature_maps import feature_map, never_runs
-from napari_segcam.explanation.slow_methods.interception import Handler, intercepted
+from napari_segcam.explanation.slow_methods.interception import Handler, intercept
 from napari_segcam.network.stages.stage import Stage
 from napari_segcam.network.stages.survey import logits_of
 
 
 class Replay:
-    """A network that can be run again with other values at one stage.
+    """A network that can run again with other values at one stage.
 
-    Two forward passes prepare it. The first numbers the layers' calls and finds the one that gives the stage's map (the
-    last, if there are several). The second begins a graph there and keeps a copy of what every layer gave that is not
-    part of the graph: of all that does not depend on the stage, before it or beside it. In a replay these layers give
-    the same again instead of running, and the stage's layer gives other values.
+    Two forward passes prepare it. The first numbers the layers' calls and finds the call that gives the stage's map
+    (the last, if there are several). The second begins a graph there and copies the output of every layer outside the
+    graph: these layers do not depend on the stage. In a replay they return the copy instead of running, and the stage's
+    layer returns the other values.
 
-    A stage may be one of several outputs of a layer, which are often made from each other: then the layer runs, and
-    those parts of it that take this very map get the other values. What the layer itself does with the map by a bare
-    function, no layer, is not seen.
+    A stage may be one of several outputs of a layer, which are often computed from each other: then the layer runs, and
+    its inner layers that take this map get the other values. A function that the layer itself applies to the map,
+    outside of any inner layer, does not.
 
-    A replay is checked once against the whole network. Where they differ (a layer may mix the images of a batch with
-    something else in its first dimension, or hide from the graph what it depends on) the whole network runs instead.
+    A replay is checked once against the whole network. If they differ, the whole network runs instead: a layer may mix
+    the images of a batch with something else in its first dimension, or hide a dependency from the graph.
 
     Attributes:
         activations: the stage's map ``(K, h, w)``.
         logits: of the original run ``(1, C, H, W)``.
-        whole: whether the whole network runs.
+        runs_whole_network: whether the check failed, so that every layer runs.
 
     Args:
-        module: frozen and in eval mode; left as it was.
+        module: frozen and in eval mode; afterwards it is as it was.
         x: the input ``(1, C, H, W)``.
         stage: where values are replaced.
 
@@ -48,74 +48,74 @@ class Replay:
 
     def __init__(self, module: nn.Module, x: torch.Tensor, stage: Stage) -> None:
         if len(x) != 1:
-            raise ValueError(f"a replay is of one image, not {len(x)}")
+            raise ValueError(f"a replay takes one image, not {len(x)}")
         self._module, self._x, self._layout = module, x, stage.layout
-        self._plan = _plan(module, x, stage)
+        self._plan = _plan_replay(module, x, stage)
         recorder = _Recorder(self._plan)
-        # The graph only tells what depends on the stage: nothing is stored for a backward pass.
-        with torch.enable_grad(), saved_tensors_hooks(_emptied, _emptied), intercepted(module, recorder):
+        # The graph only shows which layers depend on the stage: nothing is stored for a backward pass.
+        with torch.enable_grad(), saved_tensors_hooks(_empty, _empty), intercept(module, recorder):
             self.logits = logits_of(module(x)).detach()
         self._output = recorder.value
         self.activations = feature_map(stage, self._output, x)
-        self._kept = recorder.kept if recorder.calls == len(self._plan.ends) else {}
-        self.whole = not self._kept or not self._agrees()
-        if self.whole:
-            self._kept = {}
+        self._recorded = recorder.outputs if recorder.calls == len(self._plan.ends) else {}
+        self.runs_whole_network = not self._recorded or not self._agrees()
+        if self.runs_whole_network:
+            self._recorded = {}
 
     def __call__(self, activations: torch.Tensor) -> torch.Tensor:
-        """The logits ``(B, C, H, W)`` with these values ``(B, K, h, w)`` at the stage, which may be overwritten.
+        """Return the logits ``(B, C, H, W)`` with these values ``(B, K, h, w)`` at the stage, which may be overwritten.
 
         Where gradients are enabled and the values require them, the logits have a graph that begins there.
         """
-        return self._run(activations, self._kept)
+        return self._run(activations, self._recorded)
 
-    def _run(self, activations: torch.Tensor, kept: Mapping[int, Any]) -> torch.Tensor:
+    def _run(self, activations: torch.Tensor, recorded: Mapping[int, Any]) -> torch.Tensor:
         values = self._layout.restored(activations, self._output)
-        with intercepted(self._module, _Player(self._plan, kept, values)):
+        with intercept(self._module, _Player(self._plan, recorded, values)):
             return logits_of(self._module(self._x.expand(len(activations), -1, -1, -1)))
 
     @torch.no_grad()
     def _agrees(self) -> bool:
-        nought = torch.zeros_like(self.activations)[None]
-        expected = torch.cat([self.logits, self._run(nought.clone(), {})])
+        zeros = torch.zeros_like(self.activations)[None]
+        expected = torch.cat([self.logits, self._run(zeros.clone(), {})])
         try:
-            logits = self._run(torch.cat([self.activations[None], nought]), self._kept)
+            logits = self._run(torch.cat([self.activations[None], zeros]), self._recorded)
         except (RuntimeError, ValueError, IndexError, AssertionError):
             return False
         if logits.shape != expected.shape:
             return False
-        # Batches add up in another order; what is wrongly replayed is off by far more.
+        # Batches add up in another order; a wrong replay differs by far more.
         return bool((logits - expected).abs().max() <= 1e-3 * expected.abs().max())
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """Where a replay intervenes; calls are numbered in the order in which they begin.
+    """The calls of layers that a replay changes; calls are numbered in the order in which they begin.
 
     Attributes:
         stage: the call of the stage's layer.
-        output: which of its outputs; None where it gives but one.
-        takers: calls within it that take that output, with the positions or names of these arguments.
-        ends: by call, the number of the next call that is not within it.
+        output: which of its outputs; None if it has only one.
+        consumers: calls inside it that take that output, with the positions or names of these arguments.
+        ends: for each call, the number of the next call that is not inside it.
     """
 
     stage: int
     output: int | None
-    takers: Mapping[int, tuple[int | str, ...]]
+    consumers: Mapping[int, tuple[int | str, ...]]
     ends: tuple[int, ...]
 
     def arguments(
         self, call: int, values: torch.Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments of a call, with these values for the stage's map."""
-        places = self.takers.get(call, ())
+        """Return the arguments of a call, with these values for the stage's map."""
+        keys = self.consumers.get(call, ())
         return (
-            tuple(values if place in places else value for place, value in enumerate(args)),
-            {name: values if name in places else value for name, value in kwargs.items()},
+            tuple(values if position in keys else value for position, value in enumerate(args)),
+            {name: values if name in keys else value for name, value in kwargs.items()},
         )
 
     def outputs(self, values: torch.Tensor, output: Any) -> Any:
-        """What the stage's layer gives, with these values for the stage's map."""
+        """Return the output of the stage's layer, with these values for the stage's map."""
         if self.output is None:
             return values
         outputs = list(output)
@@ -124,42 +124,43 @@ class _Plan:
 
 
 @torch.no_grad()
-def _plan(module: nn.Module, x: torch.Tensor, stage: Stage) -> _Plan:
-    layer = module.get_submodule(stage.layer)
-    # By call, its arguments: not held, or all that the network computes would stay alive.
-    taken: list[dict[int | str, weakref.ref[torch.Tensor]]] = []
+def _plan_replay(module: nn.Module, x: torch.Tensor, stage: Stage) -> _Plan:
+    stage_layer = module.get_submodule(stage.layer)
+    # The arguments of each call, as weak references: else all activations of the network would stay in memory.
+    arguments: list[dict[int | str, weakref.ref[torch.Tensor]]] = []
     ends: dict[int, int] = {}
-    found: tuple[int, dict[int, tuple[int | str, ...]]] | None = None
+    stage_call: tuple[int, dict[int, tuple[int | str, ...]]] | None = None
 
-    def note(part: nn.Module, forward: Handler, *args: Any, **kwargs: Any) -> Any:
-        nonlocal found
-        call = len(taken)
-        places: list[tuple[int | str, Any]] = [*enumerate(args), *kwargs.items()]
-        taken.append({place: weakref.ref(value) for place, value in places if isinstance(value, torch.Tensor)})
+    def record_call(layer: nn.Module, forward: Handler, *args: Any, **kwargs: Any) -> Any:
+        nonlocal stage_call
+        call = len(arguments)
+        items: list[tuple[int | str, Any]] = [*enumerate(args), *kwargs.items()]
+        arguments.append({key: weakref.ref(value) for key, value in items if isinstance(value, torch.Tensor)})
         output = forward(*args, **kwargs)
-        ends[call] = len(taken)
-        if part is layer:
-            found = call, {}
+        ends[call] = len(arguments)
+        if layer is stage_layer:
+            consumers: dict[int, tuple[int | str, ...]] = {}
             if stage.output is not None:
-                chosen = output[stage.output]
-                for inner in range(call + 1, len(taken)):
-                    if given := tuple(place for place, value in taken[inner].items() if value() is chosen):
-                        found[1][inner] = given
+                stage_map = output[stage.output]
+                for inner in range(call + 1, len(arguments)):
+                    if keys := tuple(key for key, value in arguments[inner].items() if value() is stage_map):
+                        consumers[inner] = keys
+            stage_call = call, consumers
         return output
 
-    with intercepted(module, note):
+    with intercept(module, record_call):
         module(x)
-    if found is None:
+    if stage_call is None:
         raise never_runs(stage)
-    call, takers = found
-    return _Plan(call, stage.output, takers, tuple(ends[number] for number in range(len(taken))))
+    call, consumers = stage_call
+    return _Plan(call, stage.output, consumers, tuple(ends[number] for number in range(len(arguments))))
 
 
 class _Recorder:
-    """Keeps what does not depend on the stage: copies, since what follows may work in place."""
+    """Copies the outputs of the layers that do not depend on the stage, as later layers may work in place."""
 
     def __init__(self, plan: _Plan) -> None:
-        self.kept: dict[int, Any] = {}
+        self.outputs: dict[int, Any] = {}
         self.value: Any = None
         self.calls = 0
         self._plan = plan
@@ -168,46 +169,46 @@ class _Recorder:
     def __call__(self, _layer: nn.Module, forward: Handler, *args: Any, **kwargs: Any) -> Any:
         call, plan = self.calls, self._plan
         self.calls += 1
-        if call in plan.takers:
+        if call in plan.consumers:
             if self._in_graph is None:
-                place = plan.takers[call][0]
-                self._begin_graph(kwargs[place] if isinstance(place, str) else args[place])
+                key = plan.consumers[call][0]
+                self._begin_graph(kwargs[key] if isinstance(key, str) else args[key])
             args, kwargs = plan.arguments(call, self._in_graph, args, kwargs)
         output = forward(*args, **kwargs)
         if call == plan.stage:
-            if not plan.takers:
+            if not plan.consumers:
                 self._begin_graph(output if plan.output is None else output[plan.output])
-                self._forget_within(call)
+                self._forget_inside(call)
                 if plan.output is not None:
-                    self.kept[call] = _for_batch(output, 1)
+                    self.outputs[call] = _for_batch(output, 1)
             return plan.outputs(self._in_graph, output)
         if not _in_graph(output):
-            self._forget_within(call)
-            self.kept[call] = _for_batch(output, 1)
+            self._forget_inside(call)
+            self.outputs[call] = _for_batch(output, 1)
         return output
 
     def _begin_graph(self, value: Any) -> None:
         self.value = self._in_graph = _for_batch(value, 1)
         if isinstance(value, torch.Tensor) and value.is_floating_point():
-            self._in_graph = self.value.detach().requires_grad_().clone()  # no leaf: it may be overwritten
+            self._in_graph = self.value.detach().requires_grad_().clone()  # not a leaf: it may be overwritten
 
-    def _forget_within(self, call: int) -> None:
+    def _forget_inside(self, call: int) -> None:
         for inner in range(call + 1, self.calls):
-            self.kept.pop(inner, None)
+            self.outputs.pop(inner, None)
 
 
 class _Player:
-    """Gives what was kept instead of running, and other values at the stage."""
+    """Returns recorded outputs instead of running layers, and other values at the stage."""
 
-    def __init__(self, plan: _Plan, kept: Mapping[int, Any], activations: torch.Tensor) -> None:
-        self._plan, self._kept, self._activations = plan, kept, activations
+    def __init__(self, plan: _Plan, recorded: Mapping[int, Any], activations: torch.Tensor) -> None:
+        self._plan, self._recorded, self._activations = plan, recorded, activations
         self._next = 0
 
     def __call__(self, _layer: nn.Module, forward: Handler, *args: Any, **kwargs: Any) -> Any:
         call, plan = self._next, self._plan
-        if call in self._kept or (call == plan.stage and plan.output is None):
+        if call in self._recorded or (call == plan.stage and plan.output is None):
             self._next = plan.ends[call]
-            output = _for_batch(self._kept.get(call), len(self._activations))
+            output = _for_batch(self._recorded.get(call), len(self._activations))
         else:
             self._next = call + 1
             args, kwargs = plan.arguments(call, self._activations, args, kwargs)
@@ -224,7 +225,7 @@ def _in_graph(output: Any) -> bool:
 
 
 def _for_batch(output: Any, size: int) -> Any:
-    """A copy of what a layer gave for one image, repeated for a batch of this size, in the same memory format."""
+    """Return a copy of a layer's output for one image, repeated for a batch of this size, in the same memory format."""
     if isinstance(output, torch.Tensor):
         output = output.detach()
         return torch.cat([output] * size) if output.ndim and size > 1 else output.clone()
@@ -235,5 +236,5 @@ def _for_batch(output: Any, size: int) -> Any:
     return output
 
 
-def _emptied(_value: object) -> torch.Tensor:
+def _empty(_value: object) -> torch.Tensor:
     return torch.empty(0)

@@ -1,1 +1,1 @@
-"""What is explained: the class, the region, and the score that follows from them."""
+"""The explained target: the class, the region, and the score that follows from them."""

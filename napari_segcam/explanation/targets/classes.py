@@ -1,8 +1,8 @@
 """Classes: how a network's logits become probabilities and masks.
 
-The classes exclude each other, or they overlap. Those that exclude each other share one softmax: every pixel has the
-likeliest, and the first is the background. Those that overlap, as an organ and the lesion in it, have a sigmoid each,
-as has a single class: a pixel can have several of them, or none.
+Classes either exclude each other or overlap. Classes that exclude each other share one softmax: every pixel has the
+likeliest class, and the first class is the background. Classes that overlap, such as an organ and a lesion in it, have
+a sigmoid each, and so has a single class: a pixel can have several of them, or none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 def probabilities_of(logits: torch.Tensor, *, overlap: bool) -> torch.Tensor:
-    """``(..., C, H, W)`` logits → probabilities, for a single class whatever ``overlap`` is."""
+    """Turn logits ``(..., C, H, W)`` into probabilities; for a single class, ``overlap`` does not matter."""
     return logits.sigmoid() if overlap or logits.shape[-3] == 1 else logits.softmax(-3)
 
 
@@ -25,14 +25,14 @@ def class_mask(
     overlap: bool,
     labels: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.bool_]:
-    """Where a class is: ``(C, ...)`` probabilities → bool ``(...)``.
+    """Return the mask of one class: probabilities ``(C, ...)`` → bool ``(...)``.
 
     Args:
         probabilities: of all classes.
-        index: of the class.
-        threshold: that cuts the probability of a single class, and of each of several that overlap.
-        overlap: whether the classes do.
-        labels: the ``label_mask`` of the same, where it is there: it saves finding the likeliest class again.
+        index: the class.
+        threshold: cuts the probability of a single class, and of each of several that overlap.
+        overlap: whether the classes overlap.
+        labels: ``label_mask`` of the same probabilities, if it exists: it saves finding the likeliest class again.
     """
     if overlap or len(probabilities) == 1:
         return np.asarray(probabilities[index] > threshold)
@@ -40,10 +40,10 @@ def class_mask(
 
 
 def label_mask(probabilities: NDArray[np.float32], threshold: float, *, overlap: bool) -> NDArray[np.uint8]:
-    """``(C, ...)`` probabilities → uint8 labels, one for each pixel.
+    """Turn probabilities ``(C, ...)`` into uint8 labels, one for each pixel.
 
-    Of classes that overlap, it is the likeliest of those above the threshold, and 0 where there is none: what lies
-    under it is lost. The mask of one of them is ``class_mask``.
+    Where classes overlap, it is the likeliest of those above the threshold, and 0 where there is none: the other
+    classes of the pixel are lost. For the mask of one class use ``class_mask``.
     """
     if len(probabilities) == 1:
         return (probabilities[0] > threshold).astype(np.uint8)
@@ -54,5 +54,5 @@ def label_mask(probabilities: NDArray[np.float32], threshold: float, *, overlap:
 
 
 def label_of(class_index: int, classes: int, *, overlap: bool) -> int:
-    """The label that stands for a class in a ``label_mask``; 0 is the background."""
+    """Return the label of a class in a ``label_mask``; 0 is the background."""
     return class_index + 1 if overlap or classes == 1 else class_index

@@ -1,7 +1,7 @@
-"""Regions M: which pixels of a frame a target explains.
+"""Regions M: the pixels of a frame that a target explains.
 
-A region is a bool array drawn by the user, a word, or one of the kinds below, which are worked out on the frame's own
-grid from the mask that the network found. All coordinates are (row, column) in frame pixels.
+A region is a bool array drawn by the user, a name, or one of the kinds below, which are computed on the frame's own
+grid from the predicted mask. All coordinates are (row, column) in frame pixels.
 """
 
 from __future__ import annotations
@@ -17,49 +17,49 @@ from skimage.draw import polygon2mask
 
 from napari_segcam.errors import SegcamError
 
-Drawn = NDArray[np.bool_]
-Word = Literal["mask", "image"]
-WORDS: tuple[Word, ...] = ("mask", "image")
+Mask = NDArray[np.bool_]
+RegionName = Literal["mask", "image"]
+REGION_NAMES: tuple[RegionName, ...] = ("mask", "image")
 
 
 @runtime_checkable
 class Region(Protocol):
-    """A rule that makes a region of what the network found."""
+    """Rule that turns the predicted mask into a region."""
 
-    def pixels(self, found: Drawn) -> Drawn:
-        """The region ``(Y, X)``, given the mask of the explained class ``(Y, X)``.
+    def pixels(self, mask: Mask) -> Mask:
+        """Return the region ``(Y, X)`` for the predicted mask of the explained class ``(Y, X)``.
 
         Raises:
-            SegcamError: if the region does not go with the frame.
+            SegcamError: if the region does not fit the frame.
         """
 
 
 @dataclass(frozen=True)
 class Component:
-    """The connected part of the predicted mask at a place, or the largest part."""
+    """Connected component of the predicted mask at a pixel, or the largest component."""
 
     at: tuple[int, int] | None = None
 
-    def pixels(self, found: Drawn) -> Drawn:
-        labels, count = ndimage.label(found, structure=np.ones((3, 3)))
+    def pixels(self, mask: Mask) -> Mask:
+        labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
         if self.at is not None:
-            _must_be_inside(self.at, found.shape)
-            wanted = labels[self.at]
+            _must_be_inside(self.at, mask.shape)
+            label = labels[self.at]
         else:
-            wanted = np.bincount(labels.ravel(), minlength=2)[1:].argmax() + 1 if count else 0
-        return (labels == wanted) & found
+            label = np.bincount(labels.ravel(), minlength=2)[1:].argmax() + 1 if count else 0
+        return (labels == label) & mask
 
 
 @dataclass(frozen=True)
 class Pixel:
-    """A single pixel."""
+    """Single pixel."""
 
     row: int
     column: int
 
-    def pixels(self, found: Drawn) -> Drawn:
-        _must_be_inside((self.row, self.column), found.shape)
-        region = np.zeros_like(found)
+    def pixels(self, mask: Mask) -> Mask:
+        _must_be_inside((self.row, self.column), mask.shape)
+        region = np.zeros_like(mask)
         region[self.row, self.column] = True
         return region
 
@@ -73,15 +73,15 @@ class Box:
     bottom: int
     right: int
 
-    def pixels(self, found: Drawn) -> Drawn:
-        region = np.zeros_like(found)
+    def pixels(self, mask: Mask) -> Mask:
+        region = np.zeros_like(mask)
         region[max(self.top, 0) : max(self.bottom, 0), max(self.left, 0) : max(self.right, 0)] = True
         return region
 
 
 @dataclass(frozen=True)
 class Polygon:
-    """The pixels whose centers lie in a polygon with these corners."""
+    """Pixels whose centers are in a polygon with these corners."""
 
     corners: Sequence[tuple[float, float]]
 
@@ -89,46 +89,46 @@ class Polygon:
         if len(self.corners) < 3:
             raise SegcamError(f"A polygon needs at least three corners, but this one has {len(self.corners)}.")
 
-    def pixels(self, found: Drawn) -> Drawn:
-        inside: Drawn = polygon2mask(found.shape, np.asarray(self.corners, dtype=float))
+    def pixels(self, mask: Mask) -> Mask:
+        inside: Mask = polygon2mask(mask.shape, np.asarray(self.corners, dtype=float))
         return inside
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """A band along the predicted mask's edge, reaching ``width`` pixels inwards and outwards."""
+    """Band along the predicted mask's edge, ``width`` pixels wide on each side."""
 
     width: int = 3
 
-    def pixels(self, found: Drawn) -> Drawn:
-        inwards = ndimage.distance_transform_edt(found)
-        outwards = ndimage.distance_transform_edt(~found) if found.any() else np.full(found.shape, np.inf)
-        return ((inwards > 0) & (inwards <= self.width)) | ((outwards > 0) & (outwards <= self.width))
+    def pixels(self, mask: Mask) -> Mask:
+        inward = ndimage.distance_transform_edt(mask)
+        outward = ndimage.distance_transform_edt(~mask) if mask.any() else np.full(mask.shape, np.inf)
+        return ((inward > 0) & (inward <= self.width)) | ((outward > 0) & (outward <= self.width))
 
 
 @dataclass(frozen=True, eq=False)
 class FalsePositive:
-    """Where the network found the class and the truth ``(Y, X)`` has none."""
+    """Pixels where the network finds the class and the truth ``(Y, X)`` does not have it."""
 
     truth: NDArray[Any]
 
-    def pixels(self, found: Drawn) -> Drawn:
-        return found & ~_truth(self.truth, found.shape)
+    def pixels(self, mask: Mask) -> Mask:
+        return mask & ~_checked_truth(self.truth, mask.shape)
 
 
 @dataclass(frozen=True, eq=False)
 class FalseNegative:
-    """Where the truth ``(Y, X)`` has the class and the network did not find it."""
+    """Pixels where the truth ``(Y, X)`` has the class and the network does not find it."""
 
     truth: NDArray[Any]
 
-    def pixels(self, found: Drawn) -> Drawn:
-        return ~found & _truth(self.truth, found.shape)
+    def pixels(self, mask: Mask) -> Mask:
+        return ~mask & _checked_truth(self.truth, mask.shape)
 
 
 @dataclass(frozen=True, eq=False)
 class Painted:
-    """What was drawn, as a bool array ``(Y, X)``, and what it is called in the provenance."""
+    """Region drawn by the user, as a bool array ``(Y, X)``, with its name for the provenance."""
 
     drawing: NDArray[Any]
     name: str = "drawn"
@@ -136,15 +136,15 @@ class Painted:
     def __post_init__(self) -> None:
         if np.ndim(self.drawing) != 2:
             raise SegcamError(f"A region must be a (Y, X) array, but this one has the shape {np.shape(self.drawing)}.")
-        object.__setattr__(self, "drawing", np.array(self.drawing, dtype=bool))  # a copy: drawing may go on
+        object.__setattr__(self, "drawing", np.array(self.drawing, dtype=bool))  # a copy: the user may still be drawing
 
-    def pixels(self, found: Drawn) -> Drawn:
-        if self.drawing.shape != found.shape:
-            raise SegcamError(f"The region has the shape {self.drawing.shape}, but the frame has {found.shape}.")
+    def pixels(self, mask: Mask) -> Mask:
+        if self.drawing.shape != mask.shape:
+            raise SegcamError(f"The region has the shape {self.drawing.shape}, but the frame has {mask.shape}.")
         return self.drawing
 
 
-def _truth(truth: NDArray[Any], shape: tuple[int, ...]) -> Drawn:
+def _checked_truth(truth: NDArray[Any], shape: tuple[int, ...]) -> Mask:
     truth = np.asarray(truth, dtype=bool)
     if truth.shape != shape:
         raise SegcamError(f"The truth has the shape {truth.shape}, but the frame has {shape}.")
@@ -152,5 +152,5 @@ def _truth(truth: NDArray[Any], shape: tuple[int, ...]) -> Drawn:
 
 
 def _must_be_inside(at: tuple[int, int], shape: tuple[int, ...]) -> None:
-    if not all(0 <= place < length for place, length in zip(at, shape, strict=True)):
-        raise SegcamError(f"The place {at} lies outside the frame of {shape[0]}×{shape[1]} pixels.")
+    if not all(0 <= coordinate < length for coordinate, length in zip(at, shape, strict=True)):
+        raise SegcamError(f"The pixel {at} is outside the frame of {shape[0]}×{shape[1]} pixels.")

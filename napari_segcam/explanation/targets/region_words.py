@@ -1,4 +1,4 @@
-"""Regions in words: what a user writes for a region, on a command line or in a notebook."""
+"""Regions in words: what a user types for a region on a command line or in a notebook."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from napari_segcam.explanation.targets.region import (
     FalsePositive,
     Pixel,
     Region,
-    Word,
+    RegionName,
 )
 
 REGION_FORMS = (
-    "mask, image, component, component:X,Y, rim, rim:WIDTH, X,Y (a pixel), LEFT,TOP,RIGHT,BOTTOM (a box), "
+    "mask, image, component, component:X,Y, boundary, boundary:WIDTH, X,Y (a pixel), LEFT,TOP,RIGHT,BOTTOM (a box), "
     "false-positive or false-negative"
 )
 
 
-def parse_region(text: str, truth: NDArray[Any] | None = None) -> Word | Region:
-    """What a user's word for a region means.
+def parse_region(text: str, truth: NDArray[Any] | None = None) -> RegionName | Region:
+    """Parse a region from the words of a user.
 
-    Places are X,Y: column before row, from 0, as image viewers show them. A box is without its last row and column.
+    Coordinates are X,Y: column before row, from 0, as image viewers show them. A box excludes its last row and column.
 
     Args:
-        text: one of ``REGION_FORMS``.
+        text: one of ``REGION_FORMS``; ``rim`` is the earlier word for ``boundary``.
         truth: the true mask ``(Y, X)`` of the explained class, which false positives and negatives need.
 
     Raises:
@@ -45,9 +45,9 @@ def parse_region(text: str, truth: NDArray[Any] | None = None) -> Word | Region:
             return Component()
         case "component", [x, y], _:
             return Component((y, x))
-        case "rim", [], _:
+        case "boundary" | "rim", [], _:
             return Boundary()
-        case "rim", [width], _:
+        case "boundary" | "rim", [width], _:
             return Boundary(width)
         case ("false-positive" | "false-negative") as kind, [], _:
             if truth is None:
@@ -61,6 +61,6 @@ def parse_region(text: str, truth: NDArray[Any] | None = None) -> Word | Region:
 
 
 def _numbers(text: str) -> list[int] | None:
-    """Whole numbers with commas between; an empty text holds none, and None says that it holds something else."""
+    """Return the integers of a list with commas; empty for an empty text, None for any other text."""
     parts = [part.strip() for part in text.split(",")] if text else []
     return [int(part) for part in parts] if all(part.isdecimal() for part in parts) else None

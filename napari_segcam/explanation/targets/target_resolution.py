@@ -1,4 +1,4 @@
-"""Aiming: what a target means for a network and a frame."""
+"""Target resolution: the class and the region of a target, for a given network and frame."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.targets.classes import class_mask
-from napari_segcam.explanation.targets.region import WORDS
+from napari_segcam.explanation.targets.region import REGION_NAMES
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.geometry import Geometry
 from napari_segcam.network.network import Network
 
 
 def resolve_target(target: Target, network: Network, probabilities: torch.Tensor) -> Target:
-    """The target with its class; of a network that classifies, by default the likeliest, and the whole frame.
+    """Return the target with its class; for a network that classifies, by default the likeliest, of the whole frame.
 
     Args:
-        target: as the user gave it.
-        network: whose class it is.
-        probabilities: ``(C, H, W)``, or ``(C, 1, 1)`` of a network that classifies.
+        target: the user's choice.
+        network: the explained network.
+        probabilities: ``(C, H, W)``, or ``(C, 1, 1)`` from a network that classifies.
 
     Raises:
-        SegcamError: if there is no such class, or a region of a single score is wanted.
+        SegcamError: if there is no such class, or a region is chosen for a network with one score a frame.
     """
     index = network.class_index(target.class_index)
     if network.segments:
         return replace(target, class_index=index)
-    if target.region not in WORDS:
+    if target.region not in REGION_NAMES:
         raise SegcamError("This network has one score for the whole frame: there is no region of it to choose.")
     if target.class_index is None:
         index = int(probabilities.argmax())
@@ -39,26 +39,26 @@ def resolve_target(target: Target, network: Network, probabilities: torch.Tensor
 
 def region_on_input(
     target: Target,
-    drawn: NDArray[np.bool_],
+    frame_region: NDArray[np.bool_],
     network: Network,
     probabilities: torch.Tensor,
     threshold: float,
     geometry: Geometry,
 ) -> torch.Tensor:
-    """M on the grid of the logits ``(H, W)``, never reaching into the padding.
+    """Return M on the grid of the logits ``(H, W)``, without the padding.
 
     Args:
-        target: settled.
-        drawn: M on the frame's grid ``(Y, X)``.
-        network: that is explained.
+        target: from ``resolve_target``.
+        frame_region: M on the frame's grid ``(Y, X)``.
+        network: the explained network.
         probabilities: on the grid of the logits ``(C, H, W)``.
-        threshold: that cuts the probability of a single class, and of each of several that overlap.
-        geometry: how the frame lies in the input.
+        threshold: cuts the probability of a single class, and of each of several that overlap.
+        geometry: where the frame is in the input.
     """
     if not network.segments:
         return torch.ones(1, 1, dtype=torch.bool)
     if target.region != "mask":
-        return torch.from_numpy(geometry.to_input(drawn))
-    # The network's own grid has the mask as it was predicted, not as it was resized.
-    found = class_mask(probabilities.cpu().numpy(), target.class_index or 0, threshold, overlap=network.classes_overlap)
-    return torch.from_numpy(found & geometry.content)
+        return torch.from_numpy(geometry.to_input(frame_region))
+    # The mask on the network's own grid is the predicted one, without resizing.
+    mask = class_mask(probabilities.cpu().numpy(), target.class_index or 0, threshold, overlap=network.classes_overlap)
+    return torch.from_numpy(mask & geometry.content)

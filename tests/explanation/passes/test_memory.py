@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.passes.memory import MemoryFallback
-from napari_segcam.explanation.passes.recomputation import recomputing, repeatable_blocks
+from napari_segcam.explanation.passes.recomputation import recomputable_blocks, recomputing
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
@@ -48,7 +48,7 @@ def test_batches_are_halved_until_they_fit_and_stay_so() -> None:
     results = list(narrow.each(FRAMES, EVERYWHERE, batch=5))
     for ours, alone in zip(results, wide.each(FRAMES, EVERYWHERE, batch=1), strict=True):
         np.testing.assert_allclose(ours.heatmaps["body"].values, alone.heatmaps["body"].values, atol=1e-6)
-    assert results[-1].provenance["memory"] == ["batches of at most 2, for want of memory"]
+    assert results[-1].provenance["memory"] == ["batches of at most 2, to save memory"]
     assert narrow._memory_fallback.largest_batch == 2
 
 
@@ -91,7 +91,7 @@ def blocks() -> tuple[Network, list[Stage]]:
 
 def test_repeatable_are_blocks_without_a_tap_inside_that_leave_their_input_alone() -> None:
     network, stages = blocks()
-    found = repeatable_blocks(network.module, stages, torch.zeros(1, 1, 32, 32))
+    found = recomputable_blocks(network.module, stages, torch.zeros(1, 1, 32, 32))
     names = [name for name, part in network.module.named_modules() if any(part is block for block in found)]
     assert names == [f"blocks.{number}" for number in range(12) if number != 5]
 
@@ -106,7 +106,7 @@ def test_recomputed_gradients_are_the_same_to_the_last_bit_and_less_is_kept() ->
         counting = torch.autograd.graph.saved_tensors_hooks(
             lambda value, sizes=sizes: (sizes.append(value.numel()), value)[1], lambda value: value
         )
-        found = repeatable_blocks(module, stages, x) if repeats else []
+        found = recomputable_blocks(module, stages, x) if repeats else []
         runs = [block.runs for block in module.blocks]  # type: ignore[operator, union-attr]
         with recomputing(found), counting:
             passes[repeats] = run(module, x, stages, torch.ones_like)
@@ -128,7 +128,7 @@ def test_maps_are_the_same_after_the_first_measure() -> None:
     alone = explainer(FRAMES[0], EVERYWHERE)
     assert explainer._memory_fallback.fall_back()
     thrifty = explainer(FRAMES[0], EVERYWHERE)
-    assert thrifty.provenance["memory"] == ["blocks computed again on the way back, for want of memory"]
+    assert thrifty.provenance["memory"] == ["blocks computed again in the backward pass, to save memory"]
     for name, heatmap in alone.heatmaps.items():
         np.testing.assert_array_equal(thrifty.heatmaps[name].values, heatmap.values)
 
@@ -147,7 +147,7 @@ def test_single_frames_are_recomputed_and_then_go_to_the_cpu(monkeypatch: pytest
     assert memory_fallback.fall_back()
     assert not memory_fallback.fall_back()
     assert memory_fallback.measures == [
-        "blocks computed again on the way back, for want of memory",
-        "computed on the CPU, for want of memory on the device",
-        "blocks computed again on the way back, for want of memory",
+        "blocks computed again in the backward pass, to save memory",
+        "computed on the CPU, as the device has too little memory",
+        "blocks computed again in the backward pass, to save memory",
     ]

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 import napari_segcam as sc
 from napari_segcam.explanation.attribution import ATTRIBUTIONS
 from napari_segcam.explanation.explanation import Explanation
-from napari_segcam.explanation.perturbation.sampling import predicted, spread_sample
+from napari_segcam.explanation.perturbation.sampling import predict_scores, spread_sample
 from napari_segcam.explanation.slow_methods.control import ProgressControl
 from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.imaging.preprocessing import prepare
@@ -247,9 +247,9 @@ def test_a_preview_predicts_the_score_that_it_says(score: str) -> None:
     scores = y(scene.exact(x * F.interpolate(masks_of(maps)[:, None], SHAPE, mode="bilinear")))
     known = torch.zeros(40, dtype=torch.bool)
     known[spread_sample(masks_of(maps), 22)] = True
-    best = predicted(masks_of(maps), scores, known).masked_fill(known, -torch.inf).argsort(descending=True)
+    best = predict_scores(masks_of(maps), scores, known).masked_fill(known, -torch.inf).argsort(descending=True)
     known[best[:10]] = True
-    expected = weighed(predicted(masks_of(maps), scores, known), maps).relu()
+    expected = weighed(predict_scores(masks_of(maps), scores, known), maps).relu()
     same(scene.explained("scorecam", scene.target(score, DRAWN), preview=True), expected)
 
 

@@ -21,7 +21,9 @@ TRUTH = np.eye(4, dtype=bool)
         ("image", "image"),
         ("component", Component()),
         ("component:7,3", Component((3, 7))),
-        ("rim", Boundary()),
+        ("boundary", Boundary()),
+        ("boundary:5", Boundary(5)),
+        ("rim", Boundary()),  # its earlier name
         ("rim:5", Boundary(5)),
         ("7,3", Pixel(row=3, column=7)),
         ("10, 20, 30, 40", Box(top=20, left=10, bottom=40, right=30)),

@@ -119,8 +119,8 @@ def test_the_graph_may_begin_at_any_stage() -> None:
 def test_one_graph_serves_several_scores() -> None:
     own = inference_form(built("UnetPlusPlus", "efficientnet-b0")).module
     given = forward(own, inputs(), stages_of(own))
-    first = given.gradients(lesion(given.logits), keep=True)
-    given.gradients(everywhere(given.logits), keep=True)
+    first = given.gradients(lesion(given.logits), retain_graph=True)
+    given.gradients(everywhere(given.logits), retain_graph=True)
     again = given.gradients(lesion(given.logits))
     for name, gradient in first.items():
         assert gradient is not None

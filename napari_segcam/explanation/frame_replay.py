@@ -1,4 +1,4 @@
-"""What if: the network of an explanation, ready to be run again on its frame with one stage's map replaced."""
+"""Frame replay: the network of an explanation, ready to run again on its frame with one stage's map replaced."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.network import Network
 
 
-class WhatIf:
+class FrameReplay:
     """The network of an explanation on its frame.
 
     Args:
-        network: that gave the explanation.
+        network: the explained network.
         explanation: of the frame; its target, region and threshold stay as they are.
         frame: the same frame, ``(Y, X)`` or ``(Y, X, 3)``.
-        value_range: the same as the explainer was given.
-        cancelled: asked before each run.
+        value_range: the same as for the explainer.
+        cancelled: called before each run; True stops it.
 
     Raises:
-        SegcamError: if the frame is not the explained one, as far as its shape tells.
+        SegcamError: if the frame has another shape than the explained one.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class WhatIf:
         crop = geometry.window if geometry.crop else None
         x, prepared = prepare(frame, network.card, network.stride, value_range, crop, geometry.pixel_aspect)
         if prepared != geometry:
-            raise SegcamError("The frame does not lie in the network's input as it did when it was explained.")
+            raise SegcamError("The frame is not where it was in the network's input when it was explained.")
         self.network, self.explanation, self._cancelled = network, explanation, cancelled
         self._x = to_device(x, network.device, network.dtype)
         self._geometry = geometry
@@ -64,18 +64,18 @@ class WhatIf:
 
     @contextmanager
     def at(self, stage: str) -> Iterator[StageReplay]:
-        """The network, with the map of this stage to be replaced. Nothing else may run it meanwhile.
+        """Yield the network, ready for other maps at this stage; nothing else may run it meanwhile.
 
         Raises:
             SegcamError: if the stage is unknown, never runs, or gives no feature map.
         """
-        module, (place,) = self.network.running([self.network.stage(stage)])
+        module, (tapped,) = self.network.running([self.network.stage(stage)])
         batch = max(best_batch_size((self._x.shape[-2], self._x.shape[-1]), self._x.device), 4)
         with self.network.lock:
-            yield StageReplay(module, self._x, place, self._objective, self._found, batch, self._cancelled)
+            yield StageReplay(module, self._x, tapped, self._objective, self._class_masks, batch, self._cancelled)
 
-    def _found(self, logits: torch.Tensor) -> torch.Tensor | None:
-        """Where the explained class is, ``(B, H, W)``, for logits ``(B, C, H, W)``."""
+    def _class_masks(self, logits: torch.Tensor) -> torch.Tensor | None:
+        """Return the masks ``(B, H, W)`` of the explained class for logits ``(B, C, H, W)``."""
         if not self.network.segments:
             return None
         index, overlap = self.explanation.target.class_index or 0, self.network.classes_overlap

@@ -1,0 +1,127 @@
+"""The prediction: what a network gives for frames of one shape, before any of it is explained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.explanation import Segmentation
+from napari_segcam.explanation.passes.forward_pass import ForwardPass
+from napari_segcam.explanation.runner import Runner
+from napari_segcam.explanation.targets.classes import class_mask, label_mask, probabilities_of
+from napari_segcam.explanation.targets.target import Target
+from napari_segcam.explanation.targets.target_resolution import region_on_input, resolve_target
+from napari_segcam.imaging.geometry import Crop, Geometry
+from napari_segcam.imaging.preprocessing import prepare
+from napari_segcam.network.network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Frames of one shape after their forward pass.
+
+    Attributes:
+        network: that ran.
+        threshold: cuts the probability of a single class, and of each of several that overlap.
+        x: the input ``(B, C, H, W)``.
+        geometry: where each frame is in the input.
+        forward_pass: of the batch.
+        probabilities: ``(B, C, H, W)`` on the grid of the logits.
+        segmentations: one a frame.
+        frame_probabilities: for each frame, ``(C, Y, X)`` on its own grid.
+        masks: for each frame, the labels ``(Y, X)``.
+    """
+
+    network: Network
+    threshold: float
+    x: torch.Tensor
+    geometry: Geometry
+    forward_pass: ForwardPass
+    probabilities: torch.Tensor
+    segmentations: list[Segmentation]
+    frame_probabilities: list[NDArray[np.float32]]
+    masks: list[NDArray[np.uint8]]
+
+    def resolve(self, targets: Sequence[Target]) -> ResolvedTargets:
+        """Resolve one target of each frame.
+
+        Raises:
+            SegcamError: if a target does not fit the network or its frame.
+        """
+        resolved = [
+            resolve_target(target, self.network, probabilities)
+            for target, probabilities in zip(targets, self.probabilities, strict=True)
+        ]
+        frame_regions = [
+            self.geometry.seen(target.pixels(self._class_mask(number, target)))
+            for number, target in enumerate(resolved)
+        ]
+        input_regions = [
+            region_on_input(target, region, self.network, probabilities, self.threshold, self.geometry)
+            for target, region, probabilities in zip(resolved, frame_regions, self.probabilities, strict=True)
+        ]
+        return ResolvedTargets(resolved, frame_regions, torch.stack(input_regions))
+
+    def _class_mask(self, number: int, target: Target) -> NDArray[np.bool_]:
+        """Return the mask ``(Y, X)`` of a resolved target's class in a frame; empty for a network without masks."""
+        labels = self.masks[number]
+        if not self.network.segments:
+            return np.zeros(labels.shape, np.bool_)
+        overlap, index = self.network.classes_overlap, target.class_index or 0
+        return class_mask(self.frame_probabilities[number], index, self.threshold, overlap=overlap, labels=labels)
+
+
+@dataclass(frozen=True, eq=False)
+class ResolvedTargets:
+    """One target of each frame of a prediction.
+
+    Attributes:
+        targets: each with its class.
+        frame_regions: M of each, ``(Y, X)`` on the frame's grid.
+        input_regions: M of each on the grid of the logits, ``(B, H, W)``.
+    """
+
+    targets: list[Target]
+    frame_regions: list[NDArray[np.bool_]]
+    input_regions: torch.Tensor
+
+
+def predict(
+    network: Network,
+    runner: Runner,
+    threshold: float,
+    frames: Sequence[NDArray[np.generic]],
+    value_range: tuple[float, float] | None,
+    crop: Crop | None,
+    pixel_aspect: float,
+) -> Prediction:
+    """Run the network once on frames of one shape; the arguments are those of ``Explainer``.
+
+    Raises:
+        SegcamError: if the frames do not fit the network, the crop or each other.
+    """
+    inputs, geometries = zip(
+        *(prepare(frame, network.card, network.stride, value_range, crop, pixel_aspect) for frame in frames),
+        strict=True,
+    )
+    geometry = geometries[0]
+    if any(other != geometry for other in geometries):
+        raise SegcamError("The frames of one sequence must have one shape, but these have several.")
+    x = runner.on_device(inputs)
+    forward_pass = runner.forward(x)
+    overlap = network.classes_overlap
+    probabilities = probabilities_of(forward_pass.logits.float(), overlap=overlap)
+    segmentations = [Segmentation(values, geometry, overlap) for values in probabilities.cpu().numpy()]
+    frame_probabilities = [segmentation.on_frame() for segmentation in segmentations]
+    masks = [
+        label_mask(values, threshold, overlap=overlap) if segmentation.is_map else segmentation.mask(threshold)
+        for values, segmentation in zip(frame_probabilities, segmentations, strict=True)
+    ]
+    return Prediction(
+        network, threshold, x, geometry, forward_pass, probabilities, segmentations, frame_probabilities, masks
+    )
