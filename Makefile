@@ -1,11 +1,12 @@
 # make env    the environment, in .venv (VENV=folder puts it elsewhere, PYTHON=program chooses the interpreter)
 # make demo   napari with the sample cine, its mask and its heatmaps; without a screen, the same as files in demo/
-# make test   all tests
+# make test   all tests, in two processes (WORKERS=0: in one; WORKERS=auto: as many as there are cores)
 # make lint   style, format and types
 # make wheel  dist/: the source archive, and the wheel made from it
 
 VENV ?= .venv
 PYTHON ?=
+WORKERS ?= 2
 BIN = $(VENV)/bin
 SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s))
 
@@ -18,7 +19,7 @@ demo: env
 	tools/with-display "$(BIN)/napari-segcam" demo --window $(if $(SCREEN),,--screenshot --out demo)
 
 test: env
-	tools/with-display "$(BIN)/python" -m pytest $(ARGS)
+	tools/with-display "$(BIN)/python" -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: env
 	"$(BIN)/ruff" check

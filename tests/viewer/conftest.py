@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import segmentation_models_pytorch as smp
 import torch
+from filelock import FileLock
 from napari.components import ViewerModel
 from npe2 import PluginManager
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QSettings
+from screens import shares_screen
 
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.frames.plan import Request
@@ -26,6 +28,16 @@ from napari_segcam.viewer.worker import background
 def discovered() -> None:
     """Let npe2 find the plugin's manifest, as the first napari window of a process does."""
     PluginManager.instance().discover()
+
+
+@pytest.fixture(autouse=True)
+def turn_on_shared_screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let the windows of tests that run in parallel take turns where they share a screen."""
+    if not shares_screen():
+        yield
+        return
+    with FileLock(tmp_path_factory.getbasetemp().parent / "screen.lock"):
+        yield
 
 
 @pytest.fixture(scope="session")
