@@ -104,7 +104,7 @@ def test_ctrl_c_leaves_whole_images_and_the_same_command_goes_on(
         patched.setattr(RunFolder, "keep", pressed_in_the_second)
         assert batch("--stages", "encoder_5") == 130
     shown = " ".join(capsys.readouterr().out.split())
-    assert "Stopped, and the same command goes on: 2 of 3 images" in shown
+    assert "Stopped; the same command resumes: 2 of 3 images" in shown
     assert len(rows_in(tmp_path / "run")) == 2
     assert batch("--stages", "encoder_5") == 0
     assert len(rows_in(tmp_path / "run")) == 3

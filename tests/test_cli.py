@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from PIL import Image
 
 import napari_segcam as sc
 from napari_segcam import cli
+from napari_segcam.commands.options import HeatmapOptions, InputOptions, NetworkOptions
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +140,32 @@ def test_what_is_wrong_is_one_clear_line_and_exit_code_2(
 
 def test_a_missing_option_is_exit_code_2(monkeypatch: pytest.MonkeyPatch, still: Path) -> None:
     assert run(monkeypatch, "explain", still) == 2
+
+
+@pytest.mark.parametrize("command", ["inspect", "explain", "batch", "report", "demo"])
+def test_help_shows_every_option_in_full_on_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    assert run(monkeypatch, command, "--help") == 0
+    shown = capsys.readouterr().out
+    assert f"{command} [OPTIONS]" in shown
+    assert "…" not in shown, "a name is cut short"
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_explain_and_batch_share_their_options(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {}
+    for command in ("explain", "batch"):
+        assert run(monkeypatch, command, "--help") == 0
+        options[command] = set(re.findall(r"--[a-z][a-z-]+", capsys.readouterr().out))
+    shared = {
+        f"--{field.name.replace('_', '-')}"
+        for group in (NetworkOptions, HeatmapOptions, InputOptions)
+        for field in fields(group)
+    }
+    assert shared <= options["explain"] & options["batch"]
+    assert {"--frames", "--movie", "--evidence"} <= options["explain"] - options["batch"]

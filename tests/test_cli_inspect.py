@@ -122,7 +122,7 @@ def test_a_classifier_is_said_to_give_no_mask(
         (("{checkpoint}", "--normalization", "zebra"), "normalization is 'zebra', but may be 'imagenet'"),
         (("{checkpoint}", "--class-name", "fibroid"), "names 1 classes, but best.pth has 2"),
         (("--network-factory", "no_such_net:make"), "no Python module no_such_net"),
-        (("--network-factory", "torch.nn:Identity", "--write-card"), "A model card lies beside a checkpoint"),
+        (("--network-factory", "torch.nn:Identity", "--write-card"), "A model card is written beside a checkpoint"),
     ],
 )
 def test_what_is_wrong_is_one_clear_line(

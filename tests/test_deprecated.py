@@ -28,6 +28,14 @@ def test_an_earlier_argument_is_the_present_one() -> None:
     assert explainer.control is control
 
 
+def test_an_earlier_argument_of_a_batch_is_the_present_one(tmp_path: Path) -> None:
+    with (
+        pytest.deprecated_call(match="truth_colours is now truth_colors"),
+        pytest.raises(sc.SegcamError, match="There is no folder or list"),
+    ):
+        sc.Batch(tmp_path / "none", tmp_path / "run", "net.pth", truth_colours={"a": (1, 2, 3)})
+
+
 def test_a_region_is_found_at_its_earlier_place() -> None:
     from napari_segcam.explanation import region
 

@@ -146,7 +146,7 @@ def test_ctrl_c_ends_after_this_run_and_leaves_nothing_half_written(
     assert sum(runs) == 1 + 16 + 8
     shown = " ".join(capsys.readouterr().out.split())
     assert "Stopping after this run" in shown
-    assert "Stopped: 1 of 3 explanations are whole." in shown
+    assert "Stopped: 1 of 3 explanations are complete." in shown
     out = tmp_path / "out"
     assert [path.name for path in sorted(out.iterdir())] == ["attention.csv", "frame_0000"]
     assert (out / "frame_0000" / "explanation.json").exists()
@@ -245,7 +245,7 @@ def test_ctrl_c_in_a_movie_leaves_none_half_written(
 
     monkeypatch.setattr(movie, "_video_frame", pressed)
     assert explain("--stages", "encoder_5", "--movie", "encoder_5") == 130
-    assert "3 of 3 explanations are whole" in " ".join(capsys.readouterr().out.split())
+    assert "3 of 3 explanations are complete" in " ".join(capsys.readouterr().out.split())
     assert not list((tmp_path / "out" / "movies").iterdir())
 
 

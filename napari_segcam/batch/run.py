@@ -90,7 +90,7 @@ class Batch:
         SegcamError: if the images, the network, a wish or the folder is not right, or the folder holds another run.
     """
 
-    @renamed_arguments(wishes="options", truth_colors="truth_colors")
+    @renamed_arguments(wishes="options", truth_colours="truth_colors")
     def __init__(
         self,
         source: str | Path,

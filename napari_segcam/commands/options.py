@@ -1,109 +1,273 @@
-"""Options that several commands share, and how what is typed is understood."""
+"""Options that several commands share, each declared once, and what their texts mean."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from napari_segcam.errors import SegcamError
 
-_REGIONS = (
-    "What is explained: mask, image, component, component:X,Y, boundary, boundary:WIDTH, X,Y (a pixel), "
-    "LEFT,TOP,RIGHT,BOTTOM (a box), false-positive or false-negative (of a --truth)."
-)
+if TYPE_CHECKING:
+    from napari_segcam.batch.options import ExplainOptions
+    from napari_segcam.network.source import ModelSource
 
-Device = Annotated[str, typer.Option(help="auto, cuda, cuda:N, mps or cpu.")]
-Architecture = Annotated[str | None, typer.Option(help="An SMP architecture, where the weights do not tell.")]
-Encoder = Annotated[str | None, typer.Option(help="An SMP encoder, where the weights do not tell.")]
-Methods = Annotated[str, typer.Option(help="CAM methods, separated by commas.")]
-Stages = Annotated[str, typer.Option(help="all, main, encoder, decoder, or names separated by commas.")]
-Factory = Annotated[
-    str | None,
-    typer.Option(
-        "--network-factory",
-        help="package.module:function that makes the network. This runs its code; the weights must fit.",
-    ),
+# Panels of --help.
+NETWORK = "Network"
+NETWORK_OUTPUT = "Output of the network"
+EXPLANATION = "What is explained"
+INPUT = "Input and computing"
+
+Model = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The checkpoint. Not needed with --network-factory.", rich_help_panel=NETWORK),
 ]
-Overlay = Annotated[
-    str,
-    typer.Option(
-        metavar="KINDS", help="heat, contour (of the mask, over the heat) or side-by-side; several with commas."
-    ),
-]
-ColormapName = Annotated[
-    str, typer.Option("--colormap", help="turbo, inferno, viridis, or any other name that cmap knows.")
-]
-Opacity = Annotated[float, typer.Option(help="Of the strongest heat, 0 to 1.")]
-Preview = Annotated[
-    bool, typer.Option("--preview", help="Of Score-CAM: run an eighth of the channels, predict the rest.")
-]
-Autocast = Annotated[bool, typer.Option("--autocast", help="Compute in bfloat16, on an NVIDIA GPU.")]
+Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cuda, cuda:N, mps or cpu.", rich_help_panel=NETWORK)]
 Threshold = Annotated[
     float | None,
     typer.Option(
-        help="That cuts the probability of a single class, or of each of several that overlap; by default the model "
-        "card's."
-    ),
-]
-OutputName = Annotated[
-    str | None,
-    typer.Option("--output", help="Of a network that returns several: the one that is read, as inspect names it."),
-]
-Weights = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Of a checkpoint that holds several networks: the one that is meant, as teacher or models.0.",
-    ),
-]
-ClassesOverlap = Annotated[
-    bool | None,
-    typer.Option(
-        "--classes-overlap/--classes-exclusive",
-        help="Whether a pixel can have several classes (a sigmoid each) or has one (a softmax, the first is the "
-        "background); by default as the network or its model card tells.",
-    ),
-]
-ImageSize = Annotated[int | None, typer.Option(help="Resize every frame to this many pixels square.", min=8)]
-Model = Annotated[Path | None, typer.Option(help="The checkpoint; with a factory not needed.")]
-Classes = Annotated[str | None, typer.Option(help="Class names or numbers, separated by commas.")]
-Region = Annotated[str, typer.Option(help=_REGIONS)]
-ScoreKind = Annotated[str, typer.Option(help="logit, or probability, which asks where it doubts.")]
-CropWords = Annotated[
-    str, typer.Option(help="What the network sees: none (all), auto (the scan), or LEFT,TOP,RIGHT,BOTTOM.")
-]
-ValueRange = Annotated[
-    tuple[float, float] | None,
-    typer.Option(
-        metavar="BLACK WHITE",
-        help="The pixel values that mean black and white; by default what the file says, else what the values show.",
+        metavar="NUMBER",
+        help="Cuts the probability of a single class, or of each overlapping class. Default: that of the model card.",
+        rich_help_panel=INPUT,
     ),
 ]
 
 
-def stage_names(stages: str) -> str | list[str]:
-    """Stages as ``Explainer`` takes them."""
+@dataclass(frozen=True)
+class NetworkOptions:
+    """How a checkpoint becomes a network."""
+
+    image_size: Annotated[
+        int | None,
+        typer.Option(metavar="PIXELS", help="Resize every frame to this square size.", min=8, rich_help_panel=NETWORK),
+    ] = None
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="SMP architecture, if it is not recognized from the weights.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="SMP encoder, if it is not recognized from the weights.", rich_help_panel=NETWORK
+        ),
+    ] = None
+    network_factory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FUNCTION",
+            help="package.module:function that returns the network. This runs its code. The weights must fit.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None
+    classes_overlap: Annotated[
+        bool | None,
+        typer.Option(
+            "--classes-overlap/--classes-exclusive",
+            help="Whether a pixel can have several classes (sigmoid) or exactly one (softmax, the first class is the "
+            "background). Default: what the network or its model card says.",
+            rich_help_panel=NETWORK_OUTPUT,
+        ),
+    ] = None
+    output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Which output to read, if the network returns several. inspect lists them.",
+            rich_help_panel=NETWORK_OUTPUT,
+        ),
+    ] = None
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Which network to load, if the checkpoint holds several: teacher, or models.0.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None
+
+    def source(self, model: Path | None, device: str) -> ModelSource:
+        """Return the source that the network is loaded from."""
+        from napari_segcam.network.source import ModelSource
+
+        return ModelSource(
+            str(model) if model is not None else None,
+            self.architecture,
+            self.encoder,
+            self.network_factory,
+            device,
+            self.image_size,
+            self.classes_overlap,
+            self.output,
+            self.weights,
+        )
+
+
+@dataclass(frozen=True)
+class HeatmapOptions:
+    """Which heatmaps are computed."""
+
+    methods: Annotated[
+        str, typer.Option(metavar="NAMES", help="CAM methods, separated by commas.", rich_help_panel=EXPLANATION)
+    ] = "gradcam"
+    stages: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="all, main, encoder, decoder, or names separated by commas.",
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = "main"
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Class names or numbers, separated by commas. Default: the first class that is not the background.",
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = None
+    region: Annotated[
+        str,
+        typer.Option(
+            metavar="REGION",
+            help="The region that is explained: mask, image, component, component:X,Y, boundary, "
+            "boundary:WIDTH, X,Y (a pixel), LEFT,TOP,RIGHT,BOTTOM (a box), false-positive or false-negative (these "
+            "need --truth).",
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = "mask"
+    score: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="logit, or probability, which weighs uncertain pixels more.",
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = "logit"
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """What the network is given, and how it is run."""
+
+    crop: Annotated[
+        str,
+        typer.Option(
+            metavar="BOX",
+            help="The part of the frame that the network sees: none (the whole frame), auto (the scan), or "
+            "LEFT,TOP,RIGHT,BOTTOM in pixels.",
+            rich_help_panel=INPUT,
+        ),
+    ] = "none"
+    value_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="BLACK WHITE",
+            help="The pixel values that are black and white. Default: what the file says, or else what the values "
+            "suggest.",
+            rich_help_panel=INPUT,
+        ),
+    ] = None
+    preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview",
+            help="Score-CAM: run one channel in eight and predict the others.",
+            rich_help_panel=INPUT,
+        ),
+    ] = False
+    threshold: Threshold = None
+    autocast: Annotated[
+        bool, typer.Option("--autocast", help="Compute in bfloat16, on an NVIDIA GPU.", rich_help_panel=INPUT)
+    ] = False
+
+
+def explain_options(heatmaps: HeatmapOptions, inputs: InputOptions) -> ExplainOptions:
+    """Return the options of explanations.
+
+    Raises:
+        SegcamError: if there is no method of such a name.
+    """
+    from napari_segcam.batch.options import ExplainOptions
+    from napari_segcam.explanation.stage_maps import find_method
+
+    return ExplainOptions(
+        methods=[find_method(name).name for name in heatmaps.methods.split(",")],
+        stages=stage_names(heatmaps.stages),
+        classes=(heatmaps.classes or "").split(","),
+        region=heatmaps.region,
+        score=heatmaps.score,
+        crop=inputs.crop,
+        preview=inputs.preview,
+        autocast=inputs.autocast,
+        threshold=inputs.threshold,
+        value_range=inputs.value_range,
+    )
+
+
+def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Decorate a command so that each field of a dataclass parameter becomes an option of its own.
+
+    Typer takes one parameter per option. This lets commands share groups of options: a parameter
+    ``network: NetworkOptions`` stands for all of its fields, and is passed as one object.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    groups: dict[str, type] = {}
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in signature.parameters.items():
+        if not is_dataclass(parameter.annotation):
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        group: Any = parameter.annotation
+        groups[name] = group
+        annotations = get_type_hints(group, include_extras=True)
+        parameters += [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=annotations[field.name],
+            )
+            for field in fields(group)
+        ]
+
+    @wraps(command)
+    def call(**options: Any) -> None:
+        for name, group in groups.items():
+            options[name] = group(**{field.name: options.pop(field.name) for field in fields(group)})
+        command(**options)
+
+    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return call
+
+
+def stage_names(stages: str) -> str | Sequence[str]:
+    """Return stages as ``Explainer`` takes them."""
     return stages if stages in ("all", "main", "encoder", "decoder") else stages.split(",")
 
 
-def frame_numbers(wanted: str, count: int) -> list[int]:
-    """The frames that ``all``, or numbers and ranges such as ``0,10-20``, mean.
+def frame_numbers(text: str, count: int) -> list[int]:
+    """Return the frame numbers that ``all``, or numbers and ranges such as ``0,10-20``, stand for.
 
     Raises:
-        SegcamError: if they are not understood, or beyond the image's frames.
+        SegcamError: if the text is not understood, or names a frame that the image does not have.
     """
-    if wanted == "all":
+    if text == "all":
         return list(range(count))
     numbers: list[int] = []
-    for part in wanted.split(","):
+    for part in text.split(","):
         first, _, last = part.partition("-")
         if not first.isdigit() or (last and not last.isdigit()):
-            raise SegcamError(
-                f"--frames {wanted} is not understood: give 'all', or numbers and ranges such as 0,10-20."
-            )
+            raise SegcamError(f"--frames {text} is not understood: give 'all', or numbers and ranges such as 0,10-20.")
         numbers += range(int(first), int(last or first) + 1)
     if not numbers or max(numbers) >= count:
-        raise SegcamError(f"--frames {wanted} goes beyond this image's {count} frames, numbered 0 to {count - 1}.")
+        raise SegcamError(f"--frames {text} goes beyond this image's {count} frames, numbered 0 to {count - 1}.")
     return numbers

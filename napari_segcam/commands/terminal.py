@@ -1,4 +1,4 @@
-"""The terminal: progress with the time left, and Ctrl-C that lets the work come to a clean end."""
+"""The terminal: progress bars with the time left, and Ctrl-C that ends the work cleanly."""
 
 from __future__ import annotations
 
@@ -22,21 +22,24 @@ from rich.text import Text
 
 from napari_segcam.errors import printable
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells expect it."""
+
 
 class PlainConsole(Console):
-    """A console that shows texts from files, such as names and warnings, without letting the terminal obey them."""
+    """A console that prints texts from files, such as names and warnings, without their control characters."""
 
-    def render_str(self, text: str, **how: Any) -> Text:
-        return super().render_str(printable(text, keep="\n\t"), **how)
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(text, keep="\n\t"), **options)
 
 
-def progress_on(console: Console, *columns: ProgressColumn, remembered: float = 30) -> Progress:
-    """A bar with the count, the time passed and the time left.
+def progress_on(console: Console, *columns: ProgressColumn, speed_window: float = 30) -> Progress:
+    """Return a progress bar with the count, the time passed and the time left.
 
     Args:
         console: to show it on.
-        columns: to be shown after the count.
-        remembered: the seconds from which the speed is judged.
+        columns: more columns, after the count.
+        speed_window: the speed is that of the last so many seconds.
     """
     return Progress(
         TextColumn("{task.description}"),
@@ -47,32 +50,32 @@ def progress_on(console: Console, *columns: ProgressColumn, remembered: float = 
         TextColumn("left"),
         TimeRemainingColumn(),
         console=console,
-        speed_estimate_period=remembered,
+        speed_estimate_period=speed_window,
     )
 
 
 @contextmanager
 def stoppable(console: Console) -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets. Pressed once more it interrupts at once, as ever."""
+    """Give an event that Ctrl-C sets. A second Ctrl-C interrupts at once, as usual."""
     stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # only there can signals be heeded
+    if threading.current_thread() is not threading.main_thread():  # only the main thread can handle signals
         yield stop
         return
 
     def on_interrupt(_number: int, _frame: Any) -> None:
         stop.set()
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous_handler)
         console.print("Stopping after this run of the network …")
 
-    before = signal.signal(signal.SIGINT, on_interrupt)
+    previous_handler = signal.signal(signal.SIGINT, on_interrupt)
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous_handler)
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: ``"40 s"``, ``"12 min"``, ``"3 h 20 min"``."""
+    """Return a time as people say it: ``"40 s"``, ``"12 min"``, ``"3 h 20 min"``."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)

@@ -19,7 +19,7 @@ from rich.console import Console
 from napari_segcam.batch.options import ExplainOptions
 from napari_segcam.batch.run import Batch
 from napari_segcam.batch.run_folder import RunFolder
-from napari_segcam.commands.explaining import explain_cine
+from napari_segcam.commands.explain_cine import explain_cine
 from napari_segcam.evidence.attention import attention
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.targets.target import Target

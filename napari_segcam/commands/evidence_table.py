@@ -1,4 +1,4 @@
-"""Evidence on the command line: measured beside each explanation, gathered in one table."""
+"""The table ``evidence.csv``: evidence of each explanation, measured as it is made."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class EvidenceTable:
-    """Measures the evidence of explanations and keeps the rows of ``evidence.csv``.
+    """Measures the evidence of explanations and collects the rows of ``evidence.csv``.
 
     Args:
-        analysis: that makes the explanations.
-        cine: their frames.
-        draws: of the null of faithfulness.
-        progress: to show what is measured.
+        analysis: makes the explanations.
+        cine: the explained cine.
+        draws: size of the null of faithfulness.
+        progress: shows what is being measured.
         cancelled: asked between two runs of the network.
     """
 
@@ -41,7 +41,7 @@ class EvidenceTable:
         self.rows: list[dict[str, Any]] = []
 
     def of(self, number: int, explanation: Explanation) -> Evidence | None:
-        """The evidence of an explanation of a frame; None once the user has stopped it."""
+        """Return the evidence of an explanation of a frame; None if the user stopped it."""
         from napari_segcam.evidence.measuring import measure_evidence
         from napari_segcam.explanation.slow_methods.control import Cancelled
         from napari_segcam.reporting.evidence_rows import evidence_rows
@@ -54,8 +54,8 @@ class EvidenceTable:
                 self._cine.value_range,
                 scan=self._scan,
                 draws=self._draws,
-                progress=lambda what, done, total: self._progress.update(
-                    self._task, description=f"Evidence: {what}", completed=done, total=total, visible=True
+                progress=lambda measure, done, total: self._progress.update(
+                    self._task, description=f"Evidence: {measure}", completed=done, total=total, visible=True
                 ),
                 cancelled=self._cancelled,
             )
@@ -75,15 +75,15 @@ class EvidenceTable:
         write_evidence(folder / "evidence.csv", self.rows)
 
     def show(self, console: Console) -> None:
-        """Print what the map of each stage is worth."""
-        table = Table("class", "method", "stage", "what the map is worth", title="Evidence")
+        """Print the statement on each heatmap."""
+        table = Table("class", "method", "stage", "what the heatmap is worth", title="Evidence")
         for row in self.rows:
             table.add_row(*(str(row[name]) for name in ("class", "method", "stage")), row["statement"] or "–")
         console.print(table)
 
 
 def _scan_of(cine: Cine) -> Crop | None:
-    """Rows and columns that show the scan; None where that is not known."""
+    """Return the rows and columns that show the scan; None if they are not known."""
     from napari_segcam.imaging.scan.region import find_scan_region
 
     region = find_scan_region(cine)

@@ -1,4 +1,4 @@
-"""A batch on the command line: what is about to be done, progress with rate and time left, and what came of it."""
+"""A batch in the terminal: what it will do, progress with rate and time left, and a summary."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from rich.markup import escape
 from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
-from napari_segcam.commands.terminal import duration, progress_on, stoppable
+from napari_segcam.commands.terminal import INTERRUPTED, duration, progress_on, stoppable
 
 if TYPE_CHECKING:
     from napari_segcam.batch.run import Batch
 
-DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
+DONE, SOME_FAILED = 0, 1
 """Exit codes."""
 
-_REMEMBERED = 600  # seconds: a cine by a slow method takes minutes
-_SHOWN = 20  # errors; a folder of another kind of files would fill the terminal
+_SPEED_WINDOW = 600  # seconds: a slow method takes minutes for a cine
+_MOST_MESSAGES = 20  # a folder of files of another kind would fill the terminal
 
 
-def run_on(console: Console, made: Callable[[Callable[[], bool]], Batch]) -> int:
-    """Make a batch, run it with a progress bar, and say what came of it.
+def run_with_progress(console: Console, make_batch: Callable[[Callable[[], bool]], Batch]) -> int:
+    """Make a batch, run it with a progress bar, and print a summary.
 
-    Ctrl-C stops between two runs of the network; what is done by then is whole.
+    Ctrl-C stops it between two runs of the network. Images that are finished by then are complete.
 
     Args:
-        console: to write on.
-        made: makes the batch, given what it is to ask whether to stop.
+        console: to print on.
+        make_batch: makes the batch; its argument is a function that returns whether to stop.
 
     Returns:
         The exit code: ``DONE``, ``SOME_FAILED`` or ``INTERRUPTED``.
@@ -41,36 +41,38 @@ def run_on(console: Console, made: Callable[[Callable[[], bool]], Batch]) -> int
     """
     with stoppable(console) as stop:
         with console.status("Listing the images and loading the network …"):
-            batch = made(stop.is_set)
-        _announce(batch, console)
-        start, failed, noted, finished = time.monotonic(), 0, 0, batch.earlier
-        with progress_on(console, _Rate(), remembered=_REMEMBERED) as progress, closing(iter(batch)) as results:
+            batch = make_batch(stop.is_set)
+        _print_plan(batch, console)
+        start, failed, with_notes, finished = time.monotonic(), 0, 0, batch.earlier
+        with progress_on(console, _Rate(), speed_window=_SPEED_WINDOW) as progress, closing(iter(batch)) as results:
             task = progress.add_task("Images", total=len(batch), completed=batch.earlier)
             for result in results:
                 if result.earlier:
                     continue
                 finished += 1
                 progress.advance(task)
-                if result.notes and noted < _SHOWN:
-                    noted += 1
+                if result.notes and with_notes < _MOST_MESSAGES:
+                    with_notes += 1
                     console.print(f"{escape(result.image)}: [yellow]{escape(' '.join(result.notes))}", soft_wrap=True)
                 if result.error:
                     failed += 1
-                    if failed <= _SHOWN:
+                    if failed <= _MOST_MESSAGES:
                         console.print(f"[yellow]{escape(result.image)}: {escape(result.error)}", soft_wrap=True)
-                    if failed == _SHOWN:
-                        console.print("[yellow]… and so on: see errors.csv")
+                    if failed == _MOST_MESSAGES:
+                        console.print("[yellow]… For all errors see errors.csv.")
     counts = f"{finished - failed} of {len(batch)} images in {duration(time.monotonic() - start)}"
-    faults = f", {failed} failed (errors.csv; the same command tries them again)" if failed else ""
+    failures = f", {failed} failed (errors.csv; the same command tries them again)" if failed else ""
     stopped = finished < len(batch)
-    begin = "Stopped, and the same command goes on: " if stopped else ""
-    console.print(f"{begin}{counts}{faults}. Written to {escape(str(batch.folder.path.resolve()))}", soft_wrap=True)
+    beginning = "Stopped; the same command resumes: " if stopped else ""
+    console.print(
+        f"{beginning}{counts}{failures}. Written to {escape(str(batch.folder.path.resolve()))}", soft_wrap=True
+    )
     if stopped:
         return INTERRUPTED
     return SOME_FAILED if failed else DONE
 
 
-def _announce(batch: Batch, console: Console) -> None:
+def _print_plan(batch: Batch, console: Console) -> None:
     with_truth = sum(bool(image.truth_files) for image in batch.images)
     console.print(
         f"{len(batch)} images{f', {with_truth} of them with a true mask' if with_truth else ''}; "
@@ -83,7 +85,7 @@ def _announce(batch: Batch, console: Console) -> None:
 
 
 class _Rate(ProgressColumn):
-    """Images per second, or seconds per image."""
+    """A column with images per second, or seconds per image."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed

@@ -1,4 +1,4 @@
-"""An image on the command line: what it is, and what is to be known of how it was read."""
+"""What an image file is, and notes on how it was read, for the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _IMAGES = (FileKind.DICOM, FileKind.TIFF, FileKind.STILL, FileKind.VIDEO, *STACK
 
 
 def is_image(path: Path) -> bool:
-    """Whether a path is an image file rather than a checkpoint."""
+    """Return whether a path is an image file and not a checkpoint."""
     try:
         part = file_part(path)
         if not part.path.is_file():
@@ -33,16 +33,16 @@ def is_image(path: Path) -> bool:
 
 
 def print_cine(cine: Cine, console: Console) -> None:
-    """Frames, size, time, space, black and white, and the notes."""
+    """Print frames, size, frame rate, spacing, black and white, and the notes of a cine."""
     height, width, *colors = cine.frame_shape
-    used = cine.black_and_white
+    levels = cine.black_and_white
     facts = {
         "image": cine.name,
         "frames": str(len(cine)),
         "size": f"{width} × {height} pixels, {'color' if colors else 'gray'} ({cine.dtype})",
         "frame rate": f"{cine.frame_rate:.4g} per second" if cine.frame_rate else "unknown",
         "spacing": "{:.4g} × {:.4g} mm (rows × columns)".format(*cine.spacing_mm) if cine.spacing_mm else "unknown",
-        "black and white": f"{used.black:g} and {used.white:g}, from {used.reason}",
+        "black and white": f"{levels.black:g} and {levels.white:g}, from {levels.reason}",
     }
     table = Table(show_header=False, box=None)
     for label, value in facts.items():
@@ -52,13 +52,13 @@ def print_cine(cine: Cine, console: Console) -> None:
 
 
 def print_notes(cine: Cine, console: Console) -> None:
-    """What was amiss or had to be assumed when the image was read."""
+    """Print what was wrong, or had to be assumed, when the image was read."""
     for note in cine.notes:
         console.print(f"[yellow]{escape(note)}", soft_wrap=True)
 
 
 def print_scan_note(cine: Cine, console: Console) -> None:
-    """What is to be known of the region of the scan that was found."""
+    """Print the note on the region of the scan that was found, if there is one."""
     from napari_segcam.imaging.scan.region import find_scan_region
 
     if note := find_scan_region(cine).note:

@@ -1,0 +1,158 @@
+"""The command ``explain``: one image or cine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_segcam.commands.options import (
+    Device,
+    HeatmapOptions,
+    InputOptions,
+    Model,
+    NetworkOptions,
+    explain_options,
+    frame_numbers,
+    with_option_groups,
+)
+from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole
+from napari_segcam.errors import SegcamError
+
+_PICTURES = "Pictures"
+_EVIDENCE = "Evidence"
+
+
+@with_option_groups
+def explain(
+    context: typer.Context,
+    image: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IMAGE",
+            help="A still, video, DICOM or research file, or a folder of images. FILE::NAME picks one of the arrays in "
+            "a file.",
+        ),
+    ],
+    *,
+    model: Model = None,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write to.")] = Path("explanation"),
+    heatmaps: HeatmapOptions,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The true mask, for the regions false-positive and false-negative: one image, or one per frame.",
+        ),
+    ] = None,
+    frames: Annotated[
+        str, typer.Option(metavar="NUMBERS", help="Frames of a cine: all, or numbers and ranges such as 0,10-20.")
+    ] = "all",
+    inputs: InputOptions,
+    overlay: Annotated[
+        str,
+        typer.Option(
+            metavar="KINDS",
+            help="heat, contour (heat with the outline of the mask) or side-by-side; several separated by commas.",
+            rich_help_panel=_PICTURES,
+        ),
+    ] = "contour",
+    colormap: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="turbo, inferno, viridis, or any other colormap of cmap.",
+            rich_help_panel=_PICTURES,
+        ),
+    ] = "turbo",
+    opacity: Annotated[
+        float,
+        typer.Option(metavar="NUMBER", help="Opacity of the strongest heat, 0 to 1.", rich_help_panel=_PICTURES),
+    ] = 0.6,
+    movie: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STAGES",
+            help="Write MP4 movies of these stages too, separated by commas. They show the first kind of --overlay, "
+            "with one color scale for all frames.",
+            rich_help_panel=_PICTURES,
+        ),
+    ] = None,
+    evidence: Annotated[
+        bool,
+        typer.Option(
+            "--evidence",
+            help="Measure whether each heatmap means anything, and write evidence.csv. This takes minutes.",
+            rich_help_panel=_EVIDENCE,
+        ),
+    ] = False,
+    null: Annotated[
+        int,
+        typer.Option(
+            metavar="COUNT",
+            help="With --evidence: how many displaced copies each heatmap is compared with.",
+            min=1,
+            max=999,
+            rich_help_panel=_EVIDENCE,
+        ),
+    ] = 19,
+    device: Device = "auto",
+    network: NetworkOptions,
+) -> None:
+    """Write the masks, heatmaps and attention figures of an image or cine."""
+    from napari_segcam.imaging.opening import open_cine
+
+    # Before torch is imported: a file that is refused needs neither its time nor its memory.
+    cine = open_cine(image)
+
+    from napari_segcam.batch.truth import Truth
+    from napari_segcam.commands.explain_cine import explain_cine
+    from napari_segcam.commands.image_summary import print_notes, print_scan_note
+    from napari_segcam.imaging.scan.region import parse_crop
+    from napari_segcam.reporting.overlay_style import OverlayStyle
+
+    console = PlainConsole()
+    style = OverlayStyle(tuple(dict.fromkeys(overlay.split(","))), colormap, opacity)
+    if inputs.value_range is not None:
+        cine.set_value_range(*inputs.value_range)
+    print_notes(cine, console)
+    parse_crop(inputs.crop, cine)  # a wrong crop is refused before the network is loaded
+    if inputs.crop == "auto":
+        print_scan_note(cine, console)
+    numbers = frame_numbers(frames, len(cine))
+    if movie is not None:
+        _check_movie(numbers, image)
+    options = explain_options(heatmaps, inputs)
+    source = network.source(model, device)
+    with console.status(f"Loading {source.title} …"):
+        loaded = source.load()
+    is_complete = explain_cine(
+        loaded,
+        cine,
+        numbers,
+        options,
+        out,
+        console,
+        Truth.of_file(truth, loaded) if truth else None,
+        style=style,
+        movies=movie.split(",") if movie is not None else [],
+        command_options=_without_folders(context.params),
+        evidence_draws=null if evidence else None,
+    )
+    if not is_complete:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _check_movie(numbers: list[int], image: Path) -> None:
+    from napari_segcam.reporting.movie import check_movies
+
+    check_movies()
+    if len(numbers) < 2:
+        raise SegcamError(f"--movie needs several frames, but only one of {image.name} is explained.")
+
+
+def _without_folders(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options for the provenance. Paths become names: folders may name patients and users."""
+    return {name: value.name if isinstance(value, Path) else value for name, value in options.items()}

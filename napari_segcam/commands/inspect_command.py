@@ -1,0 +1,197 @@
+"""The command ``inspect``: what a checkpoint or an image is, as tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from napari_segcam.commands.options import Device, NetworkOptions, Threshold, with_option_groups
+from napari_segcam.commands.terminal import PlainConsole
+from napari_segcam.errors import SegcamError
+
+if TYPE_CHECKING:
+    from napari_segcam.network.network import Network
+
+_CARD = "Model card"
+
+
+@with_option_groups
+def inspect(
+    checkpoint: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="CHECKPOINT|IMAGE",
+            help="A checkpoint file or save_pretrained folder, not needed with --network-factory; or an image file.",
+        ),
+    ] = None,
+    *,
+    device: Device = "cpu",
+    network: NetworkOptions,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Option of the architecture, if it is not recognized from the weights.",
+            rich_help_panel=_CARD,
+        ),
+    ] = None,
+    write_card: Annotated[
+        bool, typer.Option(help="Write the model card beside the checkpoint.", rich_help_panel=_CARD)
+    ] = False,
+    force: Annotated[bool, typer.Option(help="Replace an existing model card.", rich_help_panel=_CARD)] = False,
+    class_name: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="One for each class, in order.", rich_help_panel=_CARD),
+    ] = None,
+    class_color: Annotated[
+        list[str] | None,
+        typer.Option(metavar="#RRGGBB", help="One for each class, in order.", rich_help_panel=_CARD),
+    ] = None,
+    normalization: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="imagenet, unit, zscore, custom or none.", rich_help_panel=_CARD),
+    ] = None,
+    mean: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBERS", help="For custom: separated by commas.", rich_help_panel=_CARD),
+    ] = None,
+    std: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBERS", help="For custom: separated by commas.", rich_help_panel=_CARD),
+    ] = None,
+    output_activation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What the network's own forward pass ends in, which is undone: sigmoid, softmax, log_sigmoid, "
+            "log_softmax or tanh; none for logits. Default: what is recognized.",
+            rich_help_panel=_CARD,
+        ),
+    ] = None,
+    class_values: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NUMBERS",
+            help="One for each class, in order: the values of its pixels in true masks, separated by commas.",
+            rich_help_panel=_CARD,
+        ),
+    ] = None,
+    threshold: Threshold = None,
+    notes: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What users should know.", rich_help_panel=_CARD)
+    ] = None,
+) -> None:
+    """Show what a checkpoint is: architecture, encoder, classes, input, stages. Write its model card.
+
+    For an image: frames, size, frame rate, pixel spacing, and which values are black and white.
+    """
+    from napari_segcam.commands.image_summary import is_image, print_cine
+    from napari_segcam.imaging.opening import open_cine
+    from napari_segcam.network.loading import load_network, save_card
+    from napari_segcam.network.model_card import card_of, find_card
+
+    console = PlainConsole()
+    if checkpoint is not None and is_image(checkpoint):
+        print_cine(open_cine(checkpoint), console)
+        return
+    fields = {
+        "architecture": network.architecture,
+        "encoder": network.encoder,
+        "options": named_values(option),
+        "class_names": class_name,
+        "class_colors": class_color,
+        "class_values": [[part.strip() for part in values.split(",")] for values in class_values or []],
+        "classes_overlap": network.classes_overlap,
+        "output": network.output,
+        "output_activation": output_activation,
+        "normalization": normalization,
+        "mean": mean.split(",") if mean else None,
+        "std": std.split(",") if std else None,
+        "size": _size_rule(network.image_size),
+        "threshold": threshold,
+        "notes": notes,
+    }
+    card_fields = {name: value for name, value in fields.items() if value or value is False}
+    with console.status(f"Reading {checkpoint or network.network_factory} …"):
+        card = card_of(card_fields, find_card(checkpoint) if checkpoint else None) if card_fields else None
+        loaded = load_network(checkpoint, device, factory=network.network_factory, card=card, weights=network.weights)
+    print_network(loaded, console)
+    if write_card:
+        if checkpoint is None:
+            raise SegcamError("A model card is written beside a checkpoint, but no checkpoint is given.")
+        console.print(f"Written: {save_card(loaded, checkpoint, force=force)}", soft_wrap=True)
+
+
+def _size_rule(image_size: int | None) -> dict[str, object] | None:
+    return {"rule": "resize", "height": image_size, "width": image_size} if image_size else None
+
+
+def print_network(network: Network, console: Console) -> None:
+    """Print architecture, encoder, classes, input and stages of a network."""
+    from napari_segcam.network.stages.stage import main_stages
+
+    card = Table(show_header=False, box=None)
+    for label, value in _facts(network).items():
+        card.add_row(f"[bold]{label}", escape(value))
+    console.print(card)
+    stages = Table("stage", "kind", "stride", "channels", "layer", caption="bold: --stages main")
+    main = main_stages(network.stages)
+    for stage in network.stages:
+        layer = stage.layer if stage.output is None else f"{stage.layer}[{stage.output}]"
+        name = f"[bold]{stage.name}" if stage in main else stage.name
+        stages.add_row(name, stage.kind, str(stage.stride), str(stage.channels), escape(layer))
+    console.print(stages)
+    for warning in network.warnings:
+        console.print(f"[yellow]{escape(warning)}")
+
+
+def named_values(options: list[str] | None) -> dict[str, object]:
+    """Parse texts such as ``decoder_atrous_rates=[6, 12, 18]``, with values in YAML.
+
+    Raises:
+        SegcamError: if a text is not understood.
+    """
+    from napari_segcam.network.settings_text import plain_yaml
+
+    values = {}
+    for option in options or []:
+        name, equals, value = option.partition("=")
+        if not equals:
+            raise SegcamError(f"--option {option} is not understood: write NAME=VALUE.")
+        try:
+            values[name] = plain_yaml(value)
+        except ValueError as error:
+            raise SegcamError(f"--option {option} is not understood: {error}.") from error
+    return values
+
+
+def _facts(network: Network) -> dict[str, str]:
+    card = network.card
+    input_size = f"{card.size.rule} to {card.size.height}×{card.size.width}" if card.size.height else card.size.rule
+    assumed = "; ".join(f"{name} {value}" for name, value in network.assumed.items())
+    chosen_output = {"outputs": f"{network.output.name} is read, of {', '.join(network.output.choices)}"}
+    return {
+        "checkpoint": network.name,
+        "architecture": network.architecture,
+        "encoder": network.encoder or "–",
+        "input": f"{card.input_channels} channels, multiples of {network.stride} ({input_size}), {card.normalization}",
+        "classes": ", ".join(network.class_names),
+        **(chosen_output if len(network.output.choices) > 1 else {}),
+        "output": _output(network),
+        "assumed": assumed or "–",
+        "device": str(network.device),
+        "sha256": network.sha256 or "–",
+    }
+
+
+def _output(network: Network) -> str:
+    if not network.segments:
+        return "one score per class for the whole image, no mask"
+    if network.classes_overlap:
+        return f"a mask for each class, cut at {network.card.threshold:g}; they may overlap"
+    return "a mask of the likeliest class" if network.has_background else f"a mask cut at {network.card.threshold:g}"
