@@ -24,9 +24,8 @@ def small_heat(heatmap: Heatmap, shape: tuple[int, int]) -> NDArray[np.float32]:
         heatmap: of one stage.
         shape: of the whole frame in the result, ``(rows, columns)``.
     """
-    finer = max(
-        1, math.ceil(max(_map_pixels_per_pixel(heatmap, shape)) - _ROUNDING)
-    )  # so that shrinking, not sampling, merges pixels
+    # Drawn at about the map's own resolution, then shrunk: pixels are merged, and none is left out.
+    finer = max(1, math.ceil(max(_map_pixels_per_pixel(heatmap, shape)) - _ROUNDING))
     drawn = replace(heatmap, geometry=_at_size(heatmap.geometry, (finer * shape[0], finer * shape[1]))).on_frame()
     if finer == 1:
         return drawn
