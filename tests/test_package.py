@@ -17,7 +17,7 @@ import napari_segcam
 PACKAGE = Path(napari_segcam.__file__).parent
 
 WINDOW_SYSTEMS = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
-GROUND = ["budget", "deprecated", "errors", "files", "tuning", "optional", "version"]
+GROUND = ["budget", "deprecated", "errors", "files", "number_format", "tuning", "optional", "version"]
 CORE = ["network", "imaging", "explanation", "evidence", "reporting", "batch", "demo"]
 
 # What each room may import, besides itself and the ground they all stand on.
@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "deprecated": [],
     "errors": [],
     "files": [],
+    "number_format": [],
     "optional": ["errors"],
     "tuning": [],
     "version": [],

@@ -21,7 +21,7 @@ from napari_segcam.files import safe_name, sha256_of
 from napari_segcam.imaging.cine import Cine, Frame
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.imaging.scan.region import parse_crop
-from napari_segcam.reporting.explanation_record import finite
+from napari_segcam.reporting.explanation_record import replace_nonfinite
 from napari_segcam.reporting.exports import class_folder
 from napari_segcam.reporting.run_format import Row
 
@@ -134,7 +134,7 @@ def _processed(
         **checksums,
         "frames": len(cine),
         "shape": list(cine.frame_shape[:2]),
-        "spacing_mm": finite(cine.spacing_mm),
+        "spacing_mm": replace_nonfinite(cine.spacing_mm),
         "value_range": list(cine.value_range),
         "value_range_from": cine.black_and_white.reason,
         "notes": list(cine.notes),

@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw
 
 from napari_segcam.explanation.explanation import Explanation, Heatmap
 from napari_segcam.imaging.cine import Frame
-from napari_segcam.reporting.figures import CLASS_COLORS, colored, display, rim, with_heat, with_outline
-from napari_segcam.reporting.lettering import lettered, width_of
+from napari_segcam.reporting.figures import CLASS_COLORS, color_heat, display, outline_pixels, with_heat, with_outline
+from napari_segcam.reporting.lettering import text_and_font, text_width
 
 _LARGEST = 45_000  # bytes: a report of 500 images holds a sheet of each
 _JPEG_HEADER, _CAPTION_BYTES = 620, 800  # bytes of any JPEG, and of a tile's caption in one
@@ -84,7 +84,7 @@ def _row(picture: Image.Image, explanation: Explanation, *, many: bool) -> list[
 def _outline(found: NDArray[np.bool_], size: tuple[int, int]) -> Image.Image:
     """The outline of what was found, in a tile of (columns, rows)."""
     small = Image.fromarray(found.view(np.uint8)).resize(size, Image.Resampling.NEAREST)
-    return Image.fromarray(rim(np.asarray(small).view(np.bool_)))
+    return Image.fromarray(outline_pixels(np.asarray(small).view(np.bool_)))
 
 
 def _outlined(picture: Image.Image, outline: Image.Image) -> Image.Image:
@@ -110,7 +110,7 @@ def _steps(*, signed: bool) -> tuple[bytes, NDArray[np.uint8]]:
     """The colors of 256 steps of heat and how opaque each is, 0–255, as ``with_heat`` draws them."""
     heat = np.linspace(-1 if signed else 0, 1, 256, dtype=np.float32)[None]
     black, white = (with_heat(np.full((1, 256, 3), value, np.uint8), heat, signed=signed) for value in (0, 255))
-    return colored(heat, signed=signed).tobytes(), 255 - (white - black)[0, :, 0]
+    return color_heat(heat, signed=signed).tobytes(), 255 - (white - black)[0, :, 0]
 
 
 def _small_heat(heatmap: Heatmap, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -172,16 +172,16 @@ def _laid_out(rows: Sequence[Sequence[_Tile]], size: tuple[int, int]) -> Image.I
 @lru_cache(maxsize=256)  # the same for image after image
 def _caption(caption: str, width: int) -> Image.Image:
     strip = Image.new("RGB", (width, _CAPTION), _BACKGROUND)
-    text, font = lettered(_cut(caption, width), _LETTERS)
+    text, font = text_and_font(_cut(caption, width), _LETTERS)
     ImageDraw.Draw(strip).text((0, -1), text, fill=_INK, font=font)
     return strip
 
 
 def _cut(caption: str, width: int) -> str:
     """As much of a caption as goes over a tile."""
-    if width_of(caption, _LETTERS) <= width:
+    if text_width(caption, _LETTERS) <= width:
         return caption
-    while caption and width_of(f"{caption}...", _LETTERS) > width:
+    while caption and text_width(f"{caption}...", _LETTERS) > width:
         caption = caption[:-1]
     return f"{caption}..."
 

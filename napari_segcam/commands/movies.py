@@ -52,13 +52,13 @@ class Movies:
         for stage in self._stages:
             if stage in explanation.heatmaps:  # a method may have its own stage instead
                 key = (explanation.method, explanation.target.class_index, stage)
-                self._clips.setdefault(key, Clip(stage)).enter(number, explanation)
+                self._clips.setdefault(key, Clip(stage)).add_frame(number, explanation)
 
     def write(self, folder: Path, cine: Cine, style: OverlayStyle, progress: Progress, stop: threading.Event) -> bool:
         """Write all movies; return whether the user let it finish."""
         task = progress.add_task("Movies", total=sum(map(len, self._clips.values())), visible=bool(self._clips))
         for clip in self._clips.values():
-            with closing(clip.written(folder, cine, style)) as frames:
+            with closing(clip.write(folder, cine, style)) as frames:
                 for _ in frames:
                     progress.advance(task)
                     if stop.is_set():

@@ -1,4 +1,4 @@
-"""The source: which file a frame is from, without anything that its header says of a patient."""
+"""Cine source: the file that frames come from, without any patient data of its header."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ class CineSource:
     """Where frames come from.
 
     Attributes:
-        name: of the file or folder, without where it lies.
-        sha256: of the file; of a folder that of its files' names and sums; None where there is no file.
-        frames: how many there are.
+        name: of the file or folder, without its path.
+        sha256: of the file; for a folder, of the names and checksums of its files; None where there is no file.
+        frames: number of frames.
         frame_rate: per second, None where unknown.
         spacing_mm: of rows and of columns, None where unknown.
-        value_range: what black and white are, None where unknown.
-        value_range_from: who says so, None where unknown.
-        notes: what was amiss or had to be assumed when the frames were read.
+        value_range: the values that are black and white, None where unknown.
+        value_range_from: where the value range comes from, None where unknown.
+        notes: problems and assumptions when the frames were read.
     """
 
     name: str
@@ -34,7 +34,7 @@ class CineSource:
 
     @classmethod
     def of(cls, cine: Cine) -> CineSource:
-        """The source of a cine, whose file is read once for its sum.
+        """Return the source of a cine; its file is read once for the checksum.
 
         Raises:
             SegcamError: if the file cannot be read.
@@ -52,5 +52,5 @@ class CineSource:
         )
 
     def title(self, number: int) -> str:
-        """What to call a frame of it."""
+        """Return the title of a frame."""
         return self.name if self.frames == 1 else f"{self.name}, frame {number}"

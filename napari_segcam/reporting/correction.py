@@ -1,4 +1,4 @@
-"""The correction: a frame's mask as a reader painted it, beside what the network predicted."""
+"""Correction: the mask of a frame as a reader painted it, kept apart from the network's prediction."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from PIL import Image
 from napari_segcam.files import safe_name, whole_file
 from napari_segcam.reporting.figures import Mask
 
-if TYPE_CHECKING:  # torch comes with it
+if TYPE_CHECKING:  # it imports torch
     from napari_segcam.explanation.explanation import Explanation
 
-FILE = "correction.png"
-REGION = "the reader's correction"
-"""What a target's region is called that is a correction."""
+CORRECTION_FILE = "correction.png"
+CORRECTION_REGION = "the reader's correction"
+"""Name of a target's region that is a correction."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +28,9 @@ class Correction:
     """A mask as a reader painted it; it belongs to the reader, never to a network.
 
     Attributes:
-        labels: ``(Y, X)`` uint8, 0 being the background.
-        names: what the labels were called when they were painted.
-        is_explained: whether the heatmaps explain it, rather than the network's prediction.
+        labels: ``(Y, X)`` uint8; 0 is the background.
+        names: of the labels, when they were painted.
+        is_explained: whether the heatmaps explain the correction, and not the network's prediction.
     """
 
     labels: NDArray[np.uint8]
@@ -38,29 +38,29 @@ class Correction:
     is_explained: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """In plain values, for a frame's ``explanation.json``."""
+        """Return plain values for a frame's ``explanation.json``."""
         labels, counts = np.unique(self.labels, return_counts=True)
-        found = dict(zip(labels.tolist(), counts.tolist(), strict=True))
-        names = {label: f"label {label}" for label in found if label} | dict(self.names)
+        pixels = dict(zip(labels.tolist(), counts.tolist(), strict=True))
+        names = {label: f"label {label}" for label in pixels if label} | dict(self.names)
         return {
-            "file": FILE,
+            "file": CORRECTION_FILE,
             "explained": self.is_explained,
             "labels": {name: label for label, name in names.items()},
-            "pixels": {name: found.get(label, 0) for label, name in names.items()},
+            "pixels": {name: pixels.get(label, 0) for label, name in names.items()},
         }
 
 
-def outlined(explanation: Explanation, correction: Correction | None) -> Mask:
-    """The mask whose outline goes with the heat: the one that is explained."""
+def explained_mask(explanation: Explanation, correction: Correction | None) -> Mask:
+    """Return the mask that the heat explains, whose outline is drawn with it."""
     return explanation.display_mask if correction is None or not correction.is_explained else correction.labels
 
 
-Beside = Mapping[str, NDArray[np.uint8]]
-"""What a reader has corrected of other classes than the explained one: ``(Y, X)`` by class, 1 where the class is."""
+OtherCorrections = Mapping[str, NDArray[np.uint8]]
+"""A reader's corrections of other classes than the explained one: ``(Y, X)`` by class name, 1 where the class is."""
 
 
-def write_beside(folder: Path, masks: Beside) -> None:
-    """Write what a reader has corrected of other classes that may overlap the explained one: ``correction_CLASS.png``.
+def write_other_corrections(folder: Path, masks: OtherCorrections) -> None:
+    """Write ``correction_CLASS.png`` for each other class that a reader corrected; classes may overlap.
 
     Args:
         folder: of the frame.
@@ -70,35 +70,35 @@ def write_beside(folder: Path, masks: Beside) -> None:
         SegcamError: if the folder cannot be written to.
     """
     for name, mask in masks.items():
-        with whole_file(folder / safe_name(f"{Path(FILE).stem}_{name}.png")) as path:
+        with whole_file(folder / safe_name(f"{Path(CORRECTION_FILE).stem}_{name}.png")) as path:
             Image.fromarray(mask).save(path, format="PNG")
 
 
 def write_corrections(folder: Path, name: str, corrections: Mapping[int, Correction]) -> list[Path]:
-    """Write corrections by themselves: ``NAME_frame_0012_correction.png`` and, for all of them, their labels' names.
+    """Write corrections alone: ``NAME_frame_0012_correction.png`` for each, and one JSON file with the names of labels.
 
     Args:
-        folder: is made.
+        folder: of the files; created if it is missing.
         name: of the image.
-        corrections: by frame.
+        corrections: by frame number.
+
+    Returns:
+        The paths of the masks.
 
     Raises:
         SegcamError: if the folder cannot be written to.
     """
-    stem, written = safe_name(name), []
-    for frame, correction in sorted(corrections.items()):
-        with whole_file(folder / f"{stem}_frame_{frame:04d}_{FILE}") as path:
-            Image.fromarray(correction.labels).save(path, format="PNG")
-        written.append(folder / f"{stem}_frame_{frame:04d}_{FILE}")
-    described = {
-        f"{stem}_frame_{frame:04d}_{FILE}": {"frame": frame, **_without_file(correction)}
-        for frame, correction in sorted(corrections.items())
-    }
-    with whole_file(folder / f"{stem}_corrections.json") as path:
-        path.write_text(json.dumps({"image": name, "corrections": described}, indent=2), encoding="utf-8")
-    return written
+    stem = safe_name(name)
+    paths = {frame: folder / f"{stem}_frame_{frame:04d}_{CORRECTION_FILE}" for frame in sorted(corrections)}
+    for frame, path in paths.items():
+        with whole_file(path) as temporary:
+            Image.fromarray(corrections[frame].labels).save(temporary, format="PNG")
+    records = {path.name: {"frame": frame, **_labels_and_pixels(corrections[frame])} for frame, path in paths.items()}
+    with whole_file(folder / f"{stem}_corrections.json") as temporary:
+        temporary.write_text(json.dumps({"image": name, "corrections": records}, indent=2), encoding="utf-8")
+    return list(paths.values())
 
 
-def _without_file(correction: Correction) -> dict[str, Any]:
-    described = correction.as_dict()
-    return {"labels": described["labels"], "pixels": described["pixels"]}
+def _labels_and_pixels(correction: Correction) -> dict[str, Any]:
+    record = correction.as_dict()
+    return {"labels": record["labels"], "pixels": record["pixels"]}

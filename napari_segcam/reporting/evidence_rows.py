@@ -1,4 +1,4 @@
-"""Evidence as a table: one row a frame, class, method and stage; no number without its null or the reason why not."""
+"""Evidence as a table: one row per frame, class, method and stage; each number with its null or a reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_segcam.evidence.null import Measurement
 from napari_segcam.evidence.stage_evidence import StageEvidence
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.files import write_table
-from napari_segcam.reporting.sheets import class_of
+from napari_segcam.reporting.sheets import class_name_of
 
 EVIDENCE_COLUMNS = (
     "frame",
@@ -42,31 +42,31 @@ EVIDENCE_COLUMNS = (
 
 
 def evidence_rows(frame: int, explanation: Explanation, evidence: Evidence) -> list[dict[str, Any]]:
-    """The evidence of a frame, one row a stage, with the columns of ``EVIDENCE_COLUMNS``."""
-    where = {"frame": frame, "class": class_of(explanation), "method": explanation.method}
+    """Return the evidence of a frame, one row per stage, with the columns of ``EVIDENCE_COLUMNS``."""
+    key = {"frame": frame, "class": class_name_of(explanation), "method": explanation.method}
     return [
-        finite_row({**where, "stage": name, "agreement": evidence.agreement, **_of_stage(stage)})
+        finite_row({**key, "stage": name, "agreement": evidence.agreement, **_stage_values(stage)})
         for name, stage in evidence.stages.items()
     ]
 
 
 def write_evidence(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write evidence rows as CSV; what is undefined stays empty and has its reason in ``undefined``."""
+    """Write evidence rows as CSV; undefined values are empty, with the reason in ``undefined``."""
     write_table(path, EVIDENCE_COLUMNS, rows)
 
 
-def _of_stage(stage: StageEvidence) -> dict[str, Any]:
-    faithful, places, off_scan = stage.faithfulness, stage.in_out, stage.off_scan
-    ratio, share = (places.ratio, places.share) if places else (None, None)
+def _stage_values(stage: StageEvidence) -> dict[str, Any]:
+    in_out, off_scan = stage.in_out, stage.off_scan
+    ratio, share = (in_out.ratio, in_out.share) if in_out else (None, None)
     reasons = {
-        name: measured.undefined
-        for name, measured in (("faithfulness", faithful), ("ratio", ratio), ("share", share))
-        if measured is not None and measured.undefined
+        name: measurement.undefined
+        for name, measurement in (("faithfulness", stage.faithfulness), ("ratio", ratio), ("share", share))
+        if measurement is not None and measurement.undefined
     }
     return {
         "influence": stage.influence.value if stage.influence else None,
         "influence_on_score": stage.influence.score if stage.influence else None,
-        **_with_null("faithfulness", faithful),
+        **_with_null("faithfulness", stage.faithfulness),
         **_with_null("ratio", ratio),
         **_with_null("share", share),
         "echo": stage.echo,
@@ -79,7 +79,7 @@ def _of_stage(stage: StageEvidence) -> dict[str, Any]:
     }
 
 
-def _with_null(name: str, measured: Measurement | None) -> dict[str, float | None]:
-    if measured is None:
+def _with_null(name: str, measurement: Measurement | None) -> dict[str, float | None]:
+    if measurement is None:
         return {name: None, f"{name}_null": None, f"{name}_p": None}
-    return {name: measured.value, f"{name}_null": measured.expected, f"{name}_p": measured.p}
+    return {name: measurement.value, f"{name}_null": measurement.expected, f"{name}_p": measurement.p}

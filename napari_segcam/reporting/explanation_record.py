@@ -1,4 +1,4 @@
-"""An explanation in plain values: all that decides what its pictures show, fit for JSON."""
+"""Explanation record: an explanation in plain values, for ``explanation.json``."""
 
 from __future__ import annotations
 
@@ -23,59 +23,59 @@ _PACKAGES = ("numpy", "scipy", "timm", "pillow", "cmap", "pydicom", "tifffile")
 
 def explanation_record(
     explanation: Explanation,
-    look: OverlayStyle,
+    style: OverlayStyle,
     source: CineSource | None = None,
     number: int = 0,
     options: Mapping[str, Any] | None = None,
     correction: Correction | None = None,
     evidence: Evidence | None = None,
 ) -> dict[str, Any]:
-    """Provenance, what was found, and of each stage's heatmap the place and the raw range.
+    """Return provenance, finding, and the position and raw range of each stage's heatmap, as values for JSON.
 
     Args:
         explanation: of a frame.
-        look: how it was drawn.
+        style: how it was drawn.
         source: of the frame.
         number: of the frame in its source.
-        options: what the user asked for, in plain values.
-        correction: of the frame, where a reader has painted one.
-        evidence: of the heatmaps, where it was measured.
+        options: the user's options, in plain values.
+        correction: of the frame, if a reader painted one.
+        evidence: of the heatmaps, if it was measured.
     """
     provenance = explanation.provenance
-    return finite(
+    return replace_nonfinite(
         {
             **provenance,
             "versions": {**provenance.get("versions", {}), **_versions()},
             "source": asdict(source) if source else None,
             "frame": number,
-            "look": asdict(look),
+            "look": asdict(style),
             "options": dict(options or {}),
-            **_found(explanation),
+            **_finding(explanation),
             "correction": None if correction is None else correction.as_dict(),
-            "explained_mask": _explained_mask(explanation, correction),
+            "explained_mask": _explained_mask_owner(explanation, correction),
             **(evidence.as_dict() if evidence else {}),
-            "heatmaps": {name: _heatmap(heatmap) for name, heatmap in explanation.heatmaps.items()},
+            "heatmaps": {name: _heatmap_record(heatmap) for name, heatmap in explanation.heatmaps.items()},
         }
     )
 
 
-def finite(value: Any) -> Any:
-    """The same with None for every number that JSON cannot hold: NaN and infinity."""
+def replace_nonfinite(value: Any) -> Any:
+    """Return the value with None for each NaN and infinity in it, which JSON cannot hold."""
     if isinstance(value, Mapping):
-        return {key: finite(inner) for key, inner in value.items()}
+        return {key: replace_nonfinite(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [finite(inner) for inner in value]
+        return [replace_nonfinite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _explained_mask(explanation: Explanation, correction: Correction | None) -> str | None:
-    """Whose mask the heatmaps explain; None where their region is another one, which the target tells."""
+def _explained_mask_owner(explanation: Explanation, correction: Correction | None) -> str | None:
+    """Return whose mask the heatmaps explain; None where they explain another region, which is in the target."""
     if correction is not None and correction.is_explained:
         return "correction"
     return "prediction" if explanation.target.region == "mask" and explanation.no_mask is None else None
 
 
-def _heatmap(heatmap: Heatmap) -> dict[str, Any]:
+def _heatmap_record(heatmap: Heatmap) -> dict[str, Any]:
     values = heatmap.values
     return {
         "shape": list(values.shape),
@@ -91,8 +91,8 @@ def _heatmap(heatmap: Heatmap) -> dict[str, Any]:
     }
 
 
-def _found(explanation: Explanation) -> dict[str, Any]:
-    """What the network found: how large each class is, or how likely for the whole frame."""
+def _finding(explanation: Explanation) -> dict[str, Any]:
+    """Return the size of each class; of a network that classifies the whole frame, the probability of each."""
     if explanation.no_mask is not None:
         return {"no_mask_because": explanation.no_mask, "class_probabilities": explanation.class_probabilities}
     return {
@@ -106,10 +106,10 @@ def _found(explanation: Explanation) -> dict[str, Any]:
 
 @cache
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

@@ -1,4 +1,4 @@
-"""Exports: explanations as files for people and programs."""
+"""Exports: explanations as files, for people and for other programs."""
 
 from __future__ import annotations
 
@@ -17,26 +17,25 @@ from napari_segcam.evidence.measuring import Evidence
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.files import safe_name, whole_file, write_table
 from napari_segcam.reporting.cine_source import CineSource
-from napari_segcam.reporting.correction import FILE as CORRECTION_FILE
-from napari_segcam.reporting.correction import Correction, outlined
+from napari_segcam.reporting.correction import CORRECTION_FILE, Correction, explained_mask
 from napari_segcam.reporting.explanation_record import explanation_record
 from napari_segcam.reporting.figures import Picture, display
 from napari_segcam.reporting.heatmap_files import write_npz, write_tiff
 from napari_segcam.reporting.overlay_style import OverlayStyle
 from napari_segcam.reporting.overlays import overlay
-from napari_segcam.reporting.sheets import class_of, comparison_sheet, explanation_sheet, outline_colors
+from napari_segcam.reporting.sheets import class_name_of, comparison_sheet, explanation_sheet, outline_colors
 
 ATTENTION_COLUMNS = ("frame", "class", "method", "stage", "mean", "std", "inside", "outside", "ratio", "undefined")
 
-_DEFAULT_LOOK = OverlayStyle()
-_USUAL_OVERLAY = "contour"
+_DEFAULT_STYLE = OverlayStyle()
+_DEFAULT_OVERLAY = "contour"
 
 
 def write_frame(
     folder: Path,
     frame: NDArray[np.generic],
     explanations: Iterable[Explanation],
-    look: OverlayStyle = _DEFAULT_LOOK,
+    style: OverlayStyle = _DEFAULT_STYLE,
     *,
     by_method: bool = False,
     by_class: bool = False,
@@ -46,42 +45,42 @@ def write_frame(
     correction: Correction | None = None,
     evidence_of: Callable[[Explanation], Evidence | None] = lambda _explanation: None,
 ) -> list[Explanation]:
-    """Write the explanations of one frame as they come, and then what compares them.
+    """Write the explanations of one frame one by one, then the sheets that compare them.
 
-    Each goes into ``folder/METHOD/CLASS`` as ``write_explanation`` does it. Of several methods there is a comparison
-    sheet besides, ``folder/comparison.png``, or ``comparison_CLASS.png`` for each of several classes.
+    Each explanation is written to ``folder/METHOD/CLASS`` by ``write_explanation``. For several methods there is also a
+    comparison sheet, ``folder/comparison.png``, or ``comparison_CLASS.png`` for each of several classes.
 
     Args:
-        folder: of this frame; it is made.
+        folder: of this frame; created if it is missing.
         frame: ``(Y, X)`` or ``(Y, X, 3)``.
-        explanations: of this frame, read one after the other.
-        look: how they are drawn.
-        by_method: whether there is a folder for each method, as there must be for several.
-        by_class: whether there is a folder for each class, as there must be for several.
+        explanations: of this frame; may be an iterator.
+        style: how they are drawn.
+        by_method: use a folder for each method; needed for several methods.
+        by_class: use a folder for each class; needed for several classes.
         source: of the frame.
         number: of the frame in its source.
-        options: what the user asked for, in plain values.
-        correction: of this frame, where a reader has painted one.
-        evidence_of: gives the evidence of an explanation, where it was measured.
+        options: the user's options, in plain values.
+        correction: of this frame, if a reader painted one.
+        evidence_of: returns the evidence of an explanation, or None if it was not measured.
 
     Returns:
-        those that were written.
+        The explanations that were written.
 
     Raises:
         SegcamError: if the folder cannot be written to.
     """
     written: list[Explanation] = []
     for explanation in explanations:
-        place = folder
+        own_folder = folder
         if by_method:
-            place /= safe_name(explanation.method)
+            own_folder /= safe_name(explanation.method)
         if by_class:
-            place /= class_folder(explanation)
+            own_folder /= class_folder(explanation)
         write_explanation(
-            place,
+            own_folder,
             frame,
             explanation,
-            look,
+            style,
             source=source,
             number=number,
             options=options,
@@ -91,10 +90,10 @@ def write_frame(
         written.append(explanation)
     if by_method and written:
         picture = display(frame, source.value_range if source else None)
-        for name, of_class in _by_class(written).items():
+        for name, same_class in _by_class(written).items():
             path = folder / (f"comparison_{name}.png" if by_class else "comparison.png")
             write_png(
-                path, comparison_sheet(picture, of_class, look, title=_title(source, number), correction=correction)
+                path, comparison_sheet(picture, same_class, style, title=_title(source, number), correction=correction)
             )
     return written
 
@@ -103,7 +102,7 @@ def write_explanation(
     folder: Path,
     frame: NDArray[np.generic],
     explanation: Explanation,
-    look: OverlayStyle = _DEFAULT_LOOK,
+    style: OverlayStyle = _DEFAULT_STYLE,
     *,
     source: CineSource | None = None,
     number: int = 0,
@@ -113,58 +112,63 @@ def write_explanation(
 ) -> None:
     """Write one frame's explanation into a folder.
 
-    ``frame.png``, ``mask.png`` (labels, where the network gives a mask; of classes that overlap there is a
-    ``mask_CLASS.png`` for each, with 1 where the class is), ``correction.png`` (labels as a reader painted them, where
-    one did), ``sheet.png`` (everything at a glance), ``STAGE.png`` (heat over frame, with the contour of the mask or
-    correction that it explains; other kinds of overlay are ``STAGE_KIND.png``),
-    ``STAGE.tif`` and ``heatmaps.npz`` (raw float32 at the stage's own resolution) and, last, ``explanation.json``.
+    The files are:
+
+    - ``frame.png``
+    - ``mask.png``: labels, if the network gives a mask; for classes that overlap ``mask_CLASS.png`` for each, 1 where
+      the class is
+    - ``correction.png``: labels, if a reader painted a correction
+    - ``sheet.png``: everything at a glance
+    - ``STAGE.png``: heat over the frame, with the contour of the mask or correction that it explains; other kinds of
+      overlay are ``STAGE_KIND.png``
+    - ``STAGE.tif`` and ``heatmaps.npz``: raw float32 heat at the stage's own resolution
+    - ``explanation.json``, written last
 
     Args:
-        folder: is made.
+        folder: of the files; created if it is missing.
         frame: ``(Y, X)`` or ``(Y, X, 3)``.
         explanation: of that frame.
-        look: how it is drawn.
+        style: how it is drawn.
         source: of the frame; its value range says what black and white are.
         number: of the frame in its source.
-        options: what the user asked for, in plain values.
-        correction: of this frame, where a reader has painted one.
-        evidence: of the heatmaps, where it was measured.
+        options: the user's options, in plain values.
+        correction: of this frame, if a reader painted one.
+        evidence: of the heatmaps, if it was measured.
 
     Raises:
         SegcamError: if the folder cannot be written to.
     """
     picture = display(frame, source.value_range if source else None)
     write_png(folder / "frame.png", picture)
-    for name, mask in _masks(explanation):
-        write_png(folder / name, mask)
+    for name, labels in _masks(explanation):
+        write_png(folder / name, labels)
     if correction is not None:
         write_png(folder / CORRECTION_FILE, correction.labels)
-    drawn_mask, colors = outlined(explanation, correction), outline_colors(explanation, correction)
+    mask, colors = explained_mask(explanation, correction), outline_colors(explanation, correction)
     for name, heatmap in explanation.heatmaps.items():
         stem = safe_name(name)
-        for kind in look.overlays:
-            suffix = "" if kind == _USUAL_OVERLAY else f"_{kind}"
-            drawn = overlay(kind, picture, heatmap, drawn_mask, look, colors=colors)
-            write_png(folder / f"{stem}{suffix}.png", drawn)
-        facts = {"method": explanation.method, "class": class_of(explanation), "frame": number}
+        for kind in style.overlays:
+            suffix = "" if kind == _DEFAULT_OVERLAY else f"_{kind}"
+            write_png(folder / f"{stem}{suffix}.png", overlay(kind, picture, heatmap, mask, style, colors=colors))
+        facts = {"method": explanation.method, "class": class_name_of(explanation), "frame": number}
         write_tiff(folder / f"{stem}.tif", heatmap, source.spacing_mm if source else None, facts)
     if explanation.heatmaps:
         title = _title(source, number)
-        sheet = explanation_sheet(picture, explanation, look, title=title, correction=correction)
+        sheet = explanation_sheet(picture, explanation, style, title=title, correction=correction)
         write_png(folder / "sheet.png", sheet)
         write_npz(folder / "heatmaps.npz", explanation)
     with whole_file(folder / "explanation.json") as path:
-        plain = explanation_record(explanation, look, source, number, options, correction, evidence)
-        path.write_text(json.dumps(plain, indent=2, allow_nan=False), encoding="utf-8")
+        record = explanation_record(explanation, style, source, number, options, correction, evidence)
+        path.write_text(json.dumps(record, indent=2, allow_nan=False), encoding="utf-8")
 
 
 def attention_rows(frame: int, explanation: Explanation) -> list[dict[str, Any]]:
-    """The attention figures of a frame, one row per stage, with the columns of ``ATTENTION_COLUMNS``."""
+    """Return the attention figures of a frame, one row per stage, with the columns of ``ATTENTION_COLUMNS``."""
     return [
         finite_row(
             {
                 "frame": frame,
-                "class": class_of(explanation),
+                "class": class_name_of(explanation),
                 "method": explanation.method,
                 "stage": stage,
                 **figures.of_map(explanation.heatmaps[stage]),
@@ -175,12 +179,12 @@ def attention_rows(frame: int, explanation: Explanation) -> list[dict[str, Any]]
 
 
 def write_attention(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write attention rows as CSV; what is undefined stays empty and has its reason in the last column."""
+    """Write attention rows as CSV; undefined values are empty, with the reason in the last column."""
     write_table(path, ATTENTION_COLUMNS, rows)
 
 
 def write_png(path: Path, picture: Picture) -> None:
-    """Write a picture, or labels ``(Y, X)``.
+    """Write a picture, or labels ``(Y, X)``, as PNG.
 
     Raises:
         SegcamError: if the file cannot be written.
@@ -190,18 +194,18 @@ def write_png(path: Path, picture: Picture) -> None:
 
 
 def class_folder(explanation: Explanation) -> str:
-    """The explained class's name as a file name; with its number where another class's would be the same."""
+    """Return the name of the explained class as a folder name, with its number if another class would have the same."""
     return _file_names(explanation.class_names)[explanation.target.class_index or 0]
 
 
 def _file_names(class_names: Sequence[str]) -> list[str]:
-    safe = [safe_name(name) for name in class_names]
-    alike = Counter(name.casefold() for name in safe)
-    return [name if alike[name.casefold()] == 1 else f"{name}_{index}" for index, name in enumerate(safe)]
+    names = [safe_name(name) for name in class_names]
+    counts = Counter(name.casefold() for name in names)
+    return [name if counts[name.casefold()] == 1 else f"{name}_{index}" for index, name in enumerate(names)]
 
 
 def _masks(explanation: Explanation) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """The masks of a frame by the names of their files; none where the network gives none."""
+    """Yield the file name and labels of each mask of a frame; nothing if the network gives no mask."""
     if explanation.no_mask is not None:
         return
     if not explanation.classes_overlap:
@@ -212,10 +216,10 @@ def _masks(explanation: Explanation) -> Iterator[tuple[str, NDArray[np.uint8]]]:
 
 
 def _by_class(explanations: Sequence[Explanation]) -> dict[str, list[Explanation]]:
-    of_class: dict[str, list[Explanation]] = {}
+    by_class: dict[str, list[Explanation]] = {}
     for explanation in explanations:
-        of_class.setdefault(class_folder(explanation), []).append(explanation)
-    return of_class
+        by_class.setdefault(class_folder(explanation), []).append(explanation)
+    return by_class
 
 
 def _title(source: CineSource | None, number: int) -> str:

@@ -18,23 +18,23 @@ Picture = NDArray[np.uint8]
 """``(Y, X, 3)``, RGB."""
 
 Mask = NDArray[np.uint8] | NDArray[np.bool_]
-"""Labels ``(Y, X)`` uint8, 0 being the background; or the mask of each class, ``(C, Y, X)`` bool, which may overlap."""
+"""Labels ``(Y, X)`` uint8, where 0 is the background; or one mask per class, ``(C, Y, X)`` bool, which may overlap."""
 
 CLASS_COLORS = ("#00e5ff", "#ffd500", "#ff4fd8", "#7dff5a", "#ff7a33", "#9d8cff")
-"""Of the labels 1, 2, … of a mask, where the model card gives none; they begin again after the last."""
+"""Default colors of the labels 1, 2, … of a mask; after the last, the first is used again."""
 
 _SIGNED_COLORMAP = "colorbrewer:RdBu_r"
 _OUTLINE_WIDTH = 2
 _MASK_OPACITY = 0.35
-_WHITE = 0.6  # the share of white in the colors of a correction with several classes
+_WHITE = 0.6  # share of white in the colors of a correction with several classes
 
 
 def correction_colors(colors: Sequence[str], count: int) -> tuple[str, ...]:
-    """Colors of the labels 1, 2, … of a correction: white for one class, for several much lighter than the mask's.
+    """Return the colors of the labels 1, 2, … of a correction: white for one label, light colors for several.
 
     Args:
-        colors: ``#rrggbb`` of the mask's labels; empty for the usual ones.
-        count: how many labels there may be.
+        colors: ``#rrggbb`` of the mask's labels; empty for ``CLASS_COLORS``.
+        count: number of labels.
     """
     if count <= 1:
         return ("#ffffff",)
@@ -43,13 +43,18 @@ def correction_colors(colors: Sequence[str], count: int) -> tuple[str, ...]:
 
 
 def display(frame: NDArray[np.generic], value_range: tuple[float, float] | None = None) -> Picture:
-    """A frame as an ``(Y, X, 3)`` picture; ``value_range`` says what black and white are."""
+    """Return a frame as an RGB picture ``(Y, X, 3)``.
+
+    Args:
+        frame: ``(Y, X)`` or ``(Y, X, 3)``.
+        value_range: the values that are black and white; by default those of ``value_range_of``.
+    """
     black, white = value_range or value_range_of(frame)
     if frame.dtype == np.uint8 and (black, white) == (0, 255):
-        shown = np.asarray(frame)
+        pixels = np.asarray(frame)
     else:
-        shown = np.round(to_unit(np.asarray(frame), black, white) * 255).astype(np.uint8)
-    return np.repeat(shown[..., None], 3, axis=2) if shown.ndim == 2 else shown[..., :3]
+        pixels = np.round(to_unit(np.asarray(frame), black, white) * 255).astype(np.uint8)
+    return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels[..., :3]
 
 
 def with_heat(
@@ -60,39 +65,44 @@ def with_heat(
     *,
     signed: bool = False,
 ) -> Picture:
-    """Lay a heatmap ``(Y, X)`` over a picture; where there is no heat, nothing lies over it.
+    """Return a picture with a heatmap over it; where the heat is 0, the picture stays as it is.
 
-    Values run from 0 to 1; those of a signed map from −1 to 1, and are drawn from blue to red.
+    Args:
+        picture: of the frame.
+        heat: ``(Y, X)``, 0 to 1; of a signed map −1 to 1, drawn from blue to red.
+        colormap: any name that cmap knows; not used for a signed map.
+        opacity: of the strongest heat, 0–1.
+        signed: whether negative values are evidence against the class.
     """
     alpha = np.clip(np.abs(heat) / 0.5, 0, 1)[..., None] * opacity
-    return np.round(picture * (1 - alpha) + colored(heat, colormap, signed=signed) * alpha).astype(np.uint8)
+    return np.round(picture * (1 - alpha) + color_heat(heat, colormap, signed=signed) * alpha).astype(np.uint8)
 
 
-def colored(heat: NDArray[np.float32], colormap: str = "turbo", *, signed: bool = False) -> Picture:
-    """A heatmap ``(Y, X)`` by itself, in the colors that ``with_heat`` lays over a picture."""
+def color_heat(heat: NDArray[np.float32], colormap: str = "turbo", *, signed: bool = False) -> Picture:
+    """Return a heatmap ``(Y, X)`` alone, in the colors that ``with_heat`` uses."""
     if signed or heat.min() < 0:
         return _lookup(_SIGNED_COLORMAP)[np.round(np.clip(heat + 1, 0, 2) * 127.5).astype(np.uint8)]
     return _lookup(colormap)[np.round(np.clip(heat, 0, 1) * 255).astype(np.uint8)]
 
 
 def with_outline(picture: Picture, mask: Mask, colors: Sequence[str] = ()) -> Picture:
-    """Draw the outline of each label of a mask on a picture.
+    """Return a picture with the outline of each label of a mask.
 
     Args:
         picture: of the mask's size.
-        mask: of labels, or of classes that may overlap, which are the labels 1, 2, …
+        mask: labels, or one mask per class; the classes are then the labels 1, 2, …
         colors: ``#rrggbb`` of the labels 1, 2, …; by default ``CLASS_COLORS``.
     """
     outlined = picture.copy()
-    for label, place, inside in _labels(mask):
-        outlined[place][rim(inside)] = _color(label, colors)
+    for label, box, inside in _labels(mask):
+        outlined[box][outline_pixels(inside)] = _color(label, colors)
     return outlined
 
 
-def rim(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The pixels of a region ``(Y, X)`` that make its outline; it is closed where the region reaches the border."""
+def outline_pixels(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels of a region ``(Y, X)`` that are its outline; at the edge of the frame it is closed."""
     core = inside
-    for _ in range(_OUTLINE_WIDTH):  # a tenth of the time that erosion by any structure takes
+    for _ in range(_OUTLINE_WIDTH):  # ten times as fast as scipy's erosion
         smaller = np.zeros_like(core)
         smaller[1:-1, 1:-1] = core[1:-1, 1:-1] & core[:-2, 1:-1] & core[2:, 1:-1] & core[1:-1, :-2] & core[1:-1, 2:]
         core = smaller
@@ -100,21 +110,21 @@ def rim(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def with_mask(picture: Picture, mask: Mask, colors: Sequence[str] = ()) -> Picture:
-    """Lay the labels of a mask over a picture, transparent, with their outlines; arguments as ``with_outline``."""
+    """Return a picture with the labels of a mask over it, transparent and outlined; arguments as ``with_outline``."""
     filled = picture.astype(np.float32)
-    for label, place, inside in _labels(mask):
-        filled[place][inside] += _MASK_OPACITY * (np.array(_color(label, colors)) - filled[place][inside])
+    for label, box, inside in _labels(mask):
+        filled[box][inside] += _MASK_OPACITY * (np.array(_color(label, colors)) - filled[box][inside])
     return with_outline(np.round(filled).astype(np.uint8), mask, colors)
 
 
-def fitted(picture: Picture, smallest: int = 260, largest: int = 420, pixel_aspect: float = 1.0) -> Picture:
-    """A picture at a size fit for a sheet: its longer side within these bounds, small ones enlarged by whole pixels.
+def fit_to_tile(picture: Picture, smallest: int = 260, largest: int = 420, pixel_aspect: float = 1.0) -> Picture:
+    """Return a picture at a size that fits a sheet. Small pictures are enlarged by a whole factor.
 
     Args:
         picture: of a frame.
-        smallest: its longer side at least, pixels.
-        largest: its longer side at most, pixels.
-        pixel_aspect: height of the frame's pixels by their width; the result shows them in their true shape.
+        smallest: least length of its longer side, in pixels.
+        largest: greatest length of its longer side, in pixels.
+        pixel_aspect: height of the frame's pixels divided by their width; the result shows the frame's true shape.
     """
     height, width = picture.shape[:2]
     if not is_square(pixel_aspect):
@@ -124,8 +134,8 @@ def fitted(picture: Picture, smallest: int = 260, largest: int = 420, pixel_aspe
         return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
     longer = max(height, width)
     if longer < smallest:
-        times = -(-smallest // longer)
-        return picture.repeat(times, 0).repeat(times, 1)
+        factor = -(-smallest // longer)
+        return picture.repeat(factor, 0).repeat(factor, 1)
     if longer <= largest:
         return picture
     size = (max(1, round(width * largest / longer)), max(1, round(height * largest / longer)))
@@ -133,20 +143,20 @@ def fitted(picture: Picture, smallest: int = 260, largest: int = 420, pixel_aspe
 
 
 def _labels(mask: Mask) -> Iterator[tuple[int, tuple[slice, slice], NDArray[np.bool_]]]:
-    """Each label of a mask, the box that holds it, and where in the box it is."""
+    """Yield each label of a mask, its bounding box, and the label's pixels in that box."""
     if mask.ndim == 3:
-        for label, of_class in enumerate(mask, start=1):
-            for place in find_objects(of_class.view(np.uint8)):
-                yield label, place, of_class[place]
+        for label, class_mask in enumerate(mask, start=1):
+            for box in find_objects(class_mask.view(np.uint8)):
+                yield label, box, class_mask[box]
         return
-    for label, place in enumerate(find_objects(mask), start=1):
-        if place is not None:
-            yield label, place, mask[place] == label
+    for label, box in enumerate(find_objects(mask), start=1):
+        if box is not None:
+            yield label, box, mask[box] == label
 
 
 def _color(label: int, colors: Sequence[str]) -> tuple[int, ...]:
-    chosen = colors or CLASS_COLORS
-    return ImageColor.getrgb(chosen[(label - 1) % len(chosen)])[:3]
+    colors = colors or CLASS_COLORS
+    return ImageColor.getrgb(colors[(label - 1) % len(colors)])[:3]
 
 
 @lru_cache

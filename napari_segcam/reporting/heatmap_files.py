@@ -1,4 +1,4 @@
-"""Heatmap files: raw values for other programs, at the stages' own resolution."""
+"""Heatmap files: raw heat for other programs, at the stages' own resolution."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_segcam.files import whole_file
 
 
 def write_npz(path: Path, explanation: Explanation) -> None:
-    """Write all raw heatmaps, ``(h, w)`` float32 by stage name.
+    """Write all raw heatmaps as ``.npz``: ``(h, w)`` float32 by stage name.
 
     Raises:
         SegcamError: if the file cannot be written.
@@ -29,18 +29,18 @@ def write_tiff(
     path: Path,
     heatmap: Heatmap,
     spacing_mm: tuple[float, float] | None = None,
-    described: Mapping[str, Any] | None = None,
+    description: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write one raw heatmap as a float32 TIFF that ImageJ, Fiji and QuPath open with its size and place.
+    """Write one raw heatmap as a float32 TIFF that ImageJ, Fiji and QuPath open at the right size and position.
 
-    The pixels are as large as they are on the frame: in mm where the frame's spacing is known, else in frame pixels;
-    the origin is the frame's top left corner. ``scale`` and ``translate`` in the description are those of napari.
+    The pixel size is in mm if the frame's spacing is known, else in frame pixels. The origin is the top left corner of
+    the frame. ``scale`` and ``translate`` in the description are those of napari.
 
     Args:
         path: of the file.
         heatmap: of one stage.
-        spacing_mm: distance of the frame's rows and of its columns.
-        described: further facts for the description, in plain values.
+        spacing_mm: of the frame's rows and columns.
+        description: further facts for the description, in plain values.
 
     Raises:
         SegcamError: if the file cannot be written.
@@ -48,7 +48,7 @@ def write_tiff(
     (scale_y, scale_x), (translate_y, translate_x) = heatmap.scale, heatmap.translate
     unit_y, unit_x = spacing_mm or (1.0, 1.0)
     facts = {
-        **(described or {}),
+        **(description or {}),
         "stage": heatmap.stage.name,
         "stride": heatmap.stage.stride,
         "scale": [scale_y, scale_x],
@@ -59,7 +59,7 @@ def write_tiff(
     metadata: dict[str, Any] = {
         "axes": "YX",
         "unit": "mm" if spacing_mm else "pixel",
-        # ImageJ counts from pixels' corners, napari from their centers.
+        # ImageJ counts from the corners of pixels, napari from their centers.
         "xorigin": (scale_x / 2 - 0.5 - translate_x) / scale_x,
         "yorigin": (scale_y / 2 - 0.5 - translate_y) / scale_y,
         "min": float(heatmap.values.min()),

@@ -1,4 +1,4 @@
-"""Lettering: text in pictures, in any language whose letters some font on this machine has."""
+"""Lettering: text in pictures, in any script that a font on this machine has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PIL import ImageFont
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-# What Pillow brings draws ASCII on every machine alike; these have more, where the system has them.
+# The font of Pillow draws ASCII the same on every machine; these have more characters, where they are installed.
 _SYSTEM_FONTS = (
     "DejaVuSans.ttf",
     "NotoSans-Regular.ttf",
@@ -22,8 +22,8 @@ _PLAIN = str.maketrans({"–": "-", "−": "-", "×": "x", "≥": ">=", "μ": "u
 
 
 @lru_cache(maxsize=512)
-def lettered(text: str, size: int) -> tuple[str, Font]:
-    """A text and the font to draw it with; letters that no font has become ``?``."""
+def text_and_font(text: str, size: int) -> tuple[str, Font]:
+    """Return a text and the font to draw it with; characters that no font has become ``?``."""
     text = text.translate(_PLAIN)
     built_in = _built_in(size)
     if _has_all(built_in, text):
@@ -35,29 +35,29 @@ def lettered(text: str, size: int) -> tuple[str, Font]:
     return "".join(letter if _has_all(built_in, letter) else "?" for letter in text), built_in
 
 
-def width_of(text: str, size: int) -> int:
-    """How many pixels wide a text is drawn."""
-    drawn, font = lettered(text, size)
-    return int(font.getlength(drawn)) + 1
+def text_width(text: str, size: int) -> int:
+    """Return the width of a drawn text in pixels."""
+    drawable, font = text_and_font(text, size)
+    return int(font.getlength(drawable)) + 1
 
 
-def wrapped(text: str, size: int, width: int) -> list[str]:
-    """Lines of a text that are at most so many pixels wide, broken between words."""
+def wrap_text(text: str, size: int, width: int) -> list[str]:
+    """Return the lines of a text, broken between words to be at most ``width`` pixels wide."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and width_of(longer, size) > width:
+        if lines[-1] and text_width(longer, size) > width:
             lines.append(word)
         else:
             lines[-1] = longer
     return lines
 
 
-def shortened(text: str, size: int, width: int) -> str:
-    """A text, cut off with dots where it is more than so many pixels wide."""
-    if width_of(text, size) <= width:
+def truncate_text(text: str, size: int, width: int) -> str:
+    """Return a text, cut off with an ellipsis if it is more than ``width`` pixels wide."""
+    if text_width(text, size) <= width:
         return text
-    while text and width_of(f"{text}…", size) > width:
+    while text and text_width(f"{text}…", size) > width:
         text = text[:-1]
     return f"{text}…"
 

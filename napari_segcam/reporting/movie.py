@@ -1,4 +1,4 @@
-"""Movies: pictures as an MP4 file."""
+"""Movies: pictures in an MP4 file."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-# The first that the FFmpeg here has. H.264 plays everywhere, MPEG-4 part 2 in most players.
+# In order of preference; the first that FFmpeg has is used. H.264 plays everywhere, MPEG-4 part 2 in most players.
 _ENCODERS = {"libx264": {"crf": "18"}, "libopenh264": {}, "mpeg4": {"qmin": "2", "qmax": "4"}}
-_BIT_RATE = 12_000_000  # for the encoders that know no constant quality
+_BIT_RATE = 12_000_000  # for the encoders without a constant quality
 _BT_709 = 1
 _LARGEST_DENOMINATOR = 65535  # of a frame rate in MPEG-4
 
 
 def check_movies() -> None:
-    """Make sure that movies can be written here.
+    """Check that movies can be written.
 
     Raises:
         SegcamError: if PyAV is not installed.
@@ -35,12 +35,12 @@ def check_movies() -> None:
     needed("av", "Movies are written through FFmpeg")
 
 
-def movie_written(path: Path, pictures: Iterable[Picture], frame_rate: float) -> Generator[int, None, None]:
-    """Write pictures as an MP4 movie: H.264, or MPEG-4 where that cannot be written; 4:2:0, BT.709.
+def write_movie(path: Path, pictures: Iterable[Picture], frame_rate: float) -> Generator[int, None, None]:
+    """Write pictures as an MP4 movie: H.264, or MPEG-4 where H.264 is missing; 4:2:0, BT.709.
 
-    Pictures are asked for one at a time and not kept; after each it gives how many are in. Close it to stop early,
-    which leaves no file, as an exception does. Odd heights and widths grow by a row or a column, since 4:2:0 needs even
-    ones.
+    Pictures are drawn one at a time and not kept. After each picture the generator yields the number written so far.
+    Close the generator to stop early; no file is left then, nor after an exception. Odd heights and widths grow by a
+    row or a column, as 4:2:0 needs even ones.
 
     Args:
         path: of the file.

@@ -1,4 +1,4 @@
-"""The look: how explanations are drawn, wherever they are drawn."""
+"""Overlay style: how heatmaps are drawn in files, reports, movies and exports."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class OverlayStyle:
     """How heatmaps are drawn; the same for files, reports, movies and the viewer's exports.
 
     Attributes:
-        overlays: kinds of picture, each of ``OVERLAYS``: the heat over the frame; that with the contour of the mask;
-            frame, heatmap and mask side by side, with a color bar.
-        colormap: any name that cmap knows. Maps of signed methods always run from blue to red, through no color at 0.
+        overlays: kinds of picture, from ``OVERLAYS``: the heat over the frame; the same with the contour of the mask;
+            frame, heatmap and mask side by side with a color bar.
+        colormap: any name that cmap knows. Signed methods are always drawn from blue to red, with no color at 0.
         opacity: of the strongest heat, 0–1.
 
     Raises:
-        SegcamError: if there is no such kind of overlay or colormap, or the opacity lies outside 0–1.
+        SegcamError: if an overlay or the colormap is unknown, or the opacity is outside 0–1.
     """
 
     overlays: tuple[str, ...] = ("contour",)
@@ -37,15 +37,15 @@ class OverlayStyle:
         if not self.overlays:
             raise SegcamError(f"No overlay is chosen. Choose from: {', '.join(OVERLAYS)}.")
         if not 0 <= self.opacity <= 1:
-            raise SegcamError(f"The opacity must lie between 0 and 1, but it is {self.opacity:g}.")
+            raise SegcamError(f"The opacity must be between 0 and 1, but it is {self.opacity:g}.")
         _refuse_unknown(self.colormap)
 
 
 def _refuse_unknown(colormap: str) -> None:
     try:
         Colormap(colormap)
-    except (ValueError, TypeError):  # a name that is none, or a malformed one
-        known = {name.lower(): name for name in sorted(Catalog().short_keys())}
-        meant = [known[near] for near in get_close_matches(colormap.lower(), known)]  # the nearest first
-        advice = f"Did you mean {' or '.join(meant)}?" if meant else "Try turbo, inferno, magma, viridis or gray."
+    except (ValueError, TypeError):  # an unknown name, or a malformed one
+        names = {name.lower(): name for name in sorted(Catalog().short_keys())}
+        similar = [names[match] for match in get_close_matches(colormap.lower(), names)]  # best match first
+        advice = f"Did you mean {' or '.join(similar)}?" if similar else "Try turbo, inferno, magma, viridis or gray."
         raise SegcamError(f"There is no colormap {colormap!r}. {advice}") from None

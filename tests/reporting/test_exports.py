@@ -28,9 +28,9 @@ def test_one_explanation_is_these_files(tmp_path: Path) -> None:
 
 
 def test_each_kind_of_overlay_is_a_picture_of_its_own(tmp_path: Path) -> None:
-    look = OverlayStyle(("contour", "heat", "side-by-side"), opacity=0.8)
+    style = OverlayStyle(("contour", "heat", "side-by-side"), opacity=0.8)
     found = explanation({"encoder_5": heatmap(ramp())})
-    write_explanation(tmp_path, FRAME, found, look)
+    write_explanation(tmp_path, FRAME, found, style)
     contour, heat = (np.asarray(Image.open(tmp_path / name)) for name in ("encoder_5.png", "encoder_5_heat.png"))
     different = (contour != heat).any(-1)
     assert different.any()
@@ -42,8 +42,8 @@ def test_each_kind_of_overlay_is_a_picture_of_its_own(tmp_path: Path) -> None:
 def test_the_look_is_obeyed(tmp_path: Path) -> None:
     found = explanation({"encoder_5": heatmap(ramp())})
     pictures = []
-    for look in (OverlayStyle(), OverlayStyle(colormap="gray"), OverlayStyle(opacity=0)):
-        write_explanation(tmp_path, FRAME, found, look)
+    for style in (OverlayStyle(), OverlayStyle(colormap="gray"), OverlayStyle(opacity=0)):
+        write_explanation(tmp_path, FRAME, found, style)
         pictures.append(np.asarray(Image.open(tmp_path / "encoder_5.png")))
     assert (pictures[0] != pictures[1]).any()
     outside = found.mask == 0

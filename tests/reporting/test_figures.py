@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_segcam.reporting.figures import colored, display, fitted, rim, with_heat, with_mask, with_outline
+from napari_segcam.reporting.figures import (
+    color_heat,
+    display,
+    fit_to_tile,
+    outline_pixels,
+    with_heat,
+    with_mask,
+    with_outline,
+)
 
 
 def test_gray_and_color_frames_are_shown_as_they_are() -> None:
@@ -49,7 +57,7 @@ def test_the_outline_is_the_masks_rim_and_nothing_else() -> None:
 @pytest.mark.parametrize("shape", [(30, 40), (2, 9), (9, 1)])
 def test_the_rim_is_what_erosion_takes_away(shape: tuple[int, int]) -> None:
     inside = ndimage.binary_dilation(np.random.default_rng(0).random(shape) < 0.1, iterations=3)
-    np.testing.assert_array_equal(rim(inside), inside & ~ndimage.binary_erosion(inside, iterations=2))
+    np.testing.assert_array_equal(outline_pixels(inside), inside & ~ndimage.binary_erosion(inside, iterations=2))
 
 
 def test_an_empty_mask_has_no_outline() -> None:
@@ -77,7 +85,7 @@ def test_a_filled_mask_lets_the_picture_shine_through() -> None:
 
 
 def test_a_signed_map_keeps_its_colors_where_nothing_is_negative() -> None:
-    colors = colored(np.array([[0, 1]], np.float32), signed=True)
+    colors = color_heat(np.array([[0, 1]], np.float32), signed=True)
     assert colors[0, 0].min() > 240, "0 is white"
     assert colors[0, 1, 0] > 2 * colors[0, 1, 2], "1 is red"
 
@@ -86,7 +94,7 @@ def test_a_signed_map_keeps_its_colors_where_nothing_is_negative() -> None:
     ("shape", "wanted"), [((100, 130), (200, 260)), ((300, 400), (300, 400)), ((840, 420), (420, 210))]
 )
 def test_pictures_are_fitted_to_a_sheet(shape: tuple[int, int], wanted: tuple[int, int]) -> None:
-    assert fitted(np.zeros((*shape, 3), np.uint8)).shape == (*wanted, 3)
+    assert fit_to_tile(np.zeros((*shape, 3), np.uint8)).shape == (*wanted, 3)
 
 
 @pytest.mark.parametrize(
@@ -101,4 +109,4 @@ def test_pictures_are_fitted_to_a_sheet(shape: tuple[int, int], wanted: tuple[in
 def test_pictures_are_fitted_in_their_true_shape(
     shape: tuple[int, int], aspect: float, wanted: tuple[int, int]
 ) -> None:
-    assert fitted(np.zeros((*shape, 3), np.uint8), pixel_aspect=aspect).shape == (*wanted, 3)
+    assert fit_to_tile(np.zeros((*shape, 3), np.uint8), pixel_aspect=aspect).shape == (*wanted, 3)

@@ -13,7 +13,7 @@ from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.reporting import movie
 from napari_segcam.reporting.clip import Clip
-from napari_segcam.reporting.movie import movie_written
+from napari_segcam.reporting.movie import write_movie
 from napari_segcam.reporting.overlay_style import OverlayStyle
 
 pytest.importorskip("av")
@@ -29,7 +29,7 @@ def pictures(shape: tuple[int, int] = (64, 96)) -> Iterator[np.ndarray]:
 @pytest.mark.parametrize("encoder", ["libx264", "mpeg4"])
 def test_a_movie_reads_back_as_it_was_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: str) -> None:
     monkeypatch.setattr(movie, "_ENCODERS", {encoder: movie._ENCODERS[encoder]})
-    list(movie_written(tmp_path / "m.mp4", pictures(), 12.5))
+    list(write_movie(tmp_path / "m.mp4", pictures(), 12.5))
     read = open_cine(tmp_path / "m.mp4")
     assert (len(read), read.frame_rate, read.frame_shape) == (3, 12.5, (64, 96, 3))
     for frame, color in zip(read, COLORS, strict=True):
@@ -37,7 +37,7 @@ def test_a_movie_reads_back_as_it_was_drawn(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_odd_sizes_grow_by_a_pixel(tmp_path: Path) -> None:
-    list(movie_written(tmp_path / "m.mp4", pictures((63, 95)), 10))
+    list(write_movie(tmp_path / "m.mp4", pictures((63, 95)), 10))
     assert open_cine(tmp_path / "m.mp4").frame_shape == (64, 96, 3)
 
 
@@ -52,16 +52,16 @@ def test_pictures_are_drawn_as_they_are_needed(tmp_path: Path) -> None:
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(movie_written(tmp_path / "m.mp4", counted(), 10))
+        list(write_movie(tmp_path / "m.mp4", counted(), 10))
     assert len(drawn) == 6
     assert not list(tmp_path.iterdir()), "a stopped movie leaves nothing"
 
 
 def test_a_movie_that_is_stopped_leaves_the_one_before(tmp_path: Path) -> None:
-    list(movie_written(tmp_path / "m.mp4", pictures(), 10))
+    list(write_movie(tmp_path / "m.mp4", pictures(), 10))
     before = (tmp_path / "m.mp4").read_bytes()
     with pytest.raises(SegcamError, match="of one size"):
-        list(movie_written(tmp_path / "m.mp4", [*pictures(), *pictures((32, 32))], 10))
+        list(write_movie(tmp_path / "m.mp4", [*pictures(), *pictures((32, 32))], 10))
     assert (tmp_path / "m.mp4").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["m.mp4"]
 
@@ -74,7 +74,7 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
         (tmp_path / "file" / "m.mp4", pictures(), 10.0, "cannot be written"),
     ):
         with pytest.raises(SegcamError, match=said):
-            list(movie_written(path, shown, rate))
+            list(write_movie(path, shown, rate))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -86,18 +86,18 @@ def cine() -> ArrayCine:
 def entered(*maps: object) -> Clip:
     clip = Clip("encoder_last")
     for number, one in enumerate(maps):
-        clip.enter(number, explanation({"encoder_5": one}))  # type: ignore[dict-item]
+        clip.add_frame(number, explanation({"encoder_5": one}))  # type: ignore[dict-item]
     return clip
 
 
 def test_a_clip_is_one_movie_on_one_scale(tmp_path: Path, cine: ArrayCine) -> None:
     clip = entered(heatmap(ramp(highest=1)), heatmap(ramp(highest=10)), heatmap(ramp(highest=10)))
-    faint, strong, same = clip.pictures(cine, OverlayStyle(("heat",)))
+    faint, strong, same = clip.draw_frames(cine, OverlayStyle(("heat",)))
     corner = (SHAPE[0] - 1, SHAPE[1] - 1)
     changed = [np.abs(one[corner].astype(int) - 60).sum() for one in (faint, strong, same)]
     assert changed[0] < changed[1] / 2
     assert changed[1] == changed[2]
-    assert list(clip.written(tmp_path, cine, OverlayStyle())) == [1, 2, 3]
+    assert list(clip.write(tmp_path, cine, OverlayStyle())) == [1, 2, 3]
     (path,) = tmp_path.iterdir()
     assert path.name == "gradcam_lesion_encoder_5.mp4"
     assert (len(open_cine(path)), open_cine(path).frame_rate) == (3, 24)
@@ -106,12 +106,12 @@ def test_a_clip_is_one_movie_on_one_scale(tmp_path: Path, cine: ArrayCine) -> No
 @pytest.mark.parametrize("kind", ["heat", "contour", "side-by-side"])
 def test_a_frame_without_heat_is_of_the_same_size(cine: ArrayCine, kind: str) -> None:
     empty = heatmap(np.zeros((1, 1)), reason=Reason.NOT_CONNECTED)
-    shapes = {one.shape for one in entered(heatmap(ramp()), empty).pictures(cine, OverlayStyle((kind,)))}
+    shapes = {one.shape for one in entered(heatmap(ramp()), empty).draw_frames(cine, OverlayStyle((kind,)))}
     assert len(shapes) == 1
 
 
 def test_a_movie_that_is_given_up_leaves_no_file(tmp_path: Path, cine: ArrayCine) -> None:
-    writing = entered(heatmap(ramp()), heatmap(ramp())).written(tmp_path, cine, OverlayStyle())
+    writing = entered(heatmap(ramp()), heatmap(ramp())).write(tmp_path, cine, OverlayStyle())
     assert next(writing) == 1
     writing.close()
     assert not list(tmp_path.iterdir())
@@ -120,7 +120,7 @@ def test_a_movie_that_is_given_up_leaves_no_file(tmp_path: Path, cine: ArrayCine
 def test_a_clip_keeps_classes_that_overlap_apart() -> None:
     colors = ("#0000ff", "#00ff00")
     clip = Clip("encoder_5")
-    clip.enter(0, overlapping(class_colors=colors))
-    (picture,) = clip.pictures(ArrayCine(np.zeros(SHAPE, np.uint8)), OverlayStyle())
+    clip.add_frame(0, overlapping(class_colors=colors))
+    (picture,) = clip.draw_frames(ArrayCine(np.zeros(SHAPE, np.uint8)), OverlayStyle())
     for color in ((0, 0, 255), (0, 255, 0)):
         assert (picture == color).all(-1).sum() > 60, "an outline of two pixels"

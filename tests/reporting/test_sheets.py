@@ -4,9 +4,9 @@ import numpy as np
 from made_explanations import SHAPE, explanation, heatmap, ramp
 
 from napari_segcam.explanation.emptiness import Reason
-from napari_segcam.reporting.figures import display, fitted, with_heat, with_outline
-from napari_segcam.reporting.layout import Tile, lay_out
-from napari_segcam.reporting.sheets import class_colors_of, comparison_sheet, explanation_sheet
+from napari_segcam.reporting.figures import display, fit_to_tile, with_heat, with_outline
+from napari_segcam.reporting.layout import Tile, draw_sheet
+from napari_segcam.reporting.sheets import class_colors, comparison_sheet, explanation_sheet
 
 PICTURE = display(np.random.default_rng(0).integers(0, 255, SHAPE, dtype=np.uint8))
 
@@ -24,9 +24,9 @@ def holds(sheet: np.ndarray, picture: np.ndarray) -> bool:
 def test_a_sheet_shows_frame_and_every_stage() -> None:
     found = explanation({"encoder_5": heatmap(ramp()), "x": heatmap(ramp(6, 8), name="x")})
     drawn = explanation_sheet(PICTURE, found, title="clip.dcm, frame 3")
-    assert holds(drawn, fitted(PICTURE))
+    assert holds(drawn, fit_to_tile(PICTURE))
     for one in found.heatmaps.values():
-        assert holds(drawn, fitted(with_outline(with_heat(PICTURE, one.on_frame()), found.mask)))
+        assert holds(drawn, fit_to_tile(with_outline(with_heat(PICTURE, one.on_frame()), found.mask)))
 
 
 def test_a_comparison_has_methods_across_and_stages_down() -> None:
@@ -35,7 +35,7 @@ def test_a_comparison_has_methods_across_and_stages_down() -> None:
         for h, method in ((2, "gradcam"), (3, "layercam"), (4, "hirescam"))
     ]
     one, three = comparison_sheet(PICTURE, several[:1]), comparison_sheet(PICTURE, several)
-    tile = lay_out([[Tile("", fitted(PICTURE))]]).shape
+    tile = draw_sheet([[Tile("", fit_to_tile(PICTURE))]]).shape
     assert three.shape[0] > 3 * (tile[0] - 40), "frame and mask, and two stages"
     assert three.shape[1] > one.shape[1]
 
@@ -43,7 +43,7 @@ def test_a_comparison_has_methods_across_and_stages_down() -> None:
 def test_an_empty_map_is_words_on_a_dimmed_frame() -> None:
     empty = heatmap(np.zeros((3, 4)), reason=Reason.EMPTY_REGION)
     found = explanation({"encoder_5": empty})
-    assert not holds(explanation_sheet(PICTURE, found), fitted(with_outline(PICTURE, found.mask)))
+    assert not holds(explanation_sheet(PICTURE, found), fit_to_tile(with_outline(PICTURE, found.mask)))
 
 
 def test_a_method_may_lack_a_stage() -> None:
@@ -56,7 +56,7 @@ def test_a_method_may_lack_a_stage() -> None:
 
 def test_colors_are_those_of_the_card_without_the_background() -> None:
     maps = {"encoder_5": heatmap(ramp())}
-    assert class_colors_of(explanation(maps, class_colors=("#ff0000",))) == ("#ff0000",)
+    assert class_colors(explanation(maps, class_colors=("#ff0000",))) == ("#ff0000",)
     two = explanation(maps, class_names=("background", "lesion"), class_colors=("#000000", "#00ff00"), class_index=1)
-    assert class_colors_of(two) == ("#00ff00",)
-    assert class_colors_of(explanation(maps)) == ()
+    assert class_colors(two) == ("#00ff00",)
+    assert class_colors(explanation(maps)) == ()

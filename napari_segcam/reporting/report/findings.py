@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from napari_segcam.number_format import score, significant
 from napari_segcam.reporting.report.document import Block, Plot, Section, Table
 from napari_segcam.reporting.report.measures import Case, Distribution, Found, values_of
 from napari_segcam.reporting.report.plots import areas, score_boxes
-from napari_segcam.reporting.report.text import number, share
 
 _FEWEST_AREAS = 3
 
@@ -34,7 +34,7 @@ _WORDY = frozenset({"class", "score", "figure"})
 SUMMARY_COLUMNS = ("images", "undefined", "mean", "SD", "median", "quartiles")
 
 
-def summary_cells(distribution: Distribution, text: Callable[[float | None], str] = number) -> tuple[str, ...]:
+def summary_cells(distribution: Distribution, text: Callable[[float | None], str] = significant) -> tuple[str, ...]:
     """A distribution under the headings of ``SUMMARY_COLUMNS``."""
     quartiles = (distribution.lower_quartile, distribution.upper_quartile)
     return (
@@ -50,8 +50,8 @@ def summary_cells(distribution: Distribution, text: Callable[[float | None], str
 def _scores(found: OfClass) -> Table:
     rows = []
     for name, own in found.items():
-        rows.append((name, "Dice", *summary_cells(Distribution.of(one.dice for one in own), share)))
-        rows.append((name, "IoU", *summary_cells(Distribution.of(one.iou for one in own), share)))
+        rows.append((name, "Dice", *summary_cells(Distribution.of(one.dice for one in own), score)))
+        rows.append((name, "IoU", *summary_cells(Distribution.of(one.iou for one in own), score)))
     return Table(
         ("class", "score", *SUMMARY_COLUMNS),
         tuple(rows),

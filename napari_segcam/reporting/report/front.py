@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from napari_segcam.number_format import score
 from napari_segcam.reporting.report.document import RESEARCH_ONLY, Block, Code, Facts, Paragraph, Section
 from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.reporting.report.measures import Case, Distribution, Place
-from napari_segcam.reporting.report.text import counted, plain, share, words
+from napari_segcam.reporting.report.text import counted, plain, words
 
 _HIDDEN = "left out of an anonymous report"
 _FLAGS = ("preview", "autocast")
@@ -117,9 +118,9 @@ def _dice(cases: Sequence[Case], classes: Sequence[str]) -> list[tuple[str, str]
     for name in classes:
         own = Distribution.of(case.found[name].dice for case in cases if name in case.found)
         if own.count:
-            quartiles = f"{share(own.lower_quartile)}–{share(own.upper_quartile)}"
+            quartiles = f"{score(own.lower_quartile)}–{score(own.upper_quartile)}"
             label = f"Dice of {name}" if len(classes) > 1 else "Dice"
-            facts.append((label, f"median {share(own.median)} (quartiles {quartiles}), {counted(own.count, 'image')}"))
+            facts.append((label, f"median {score(own.median)} (quartiles {quartiles}), {counted(own.count, 'image')}"))
     return facts
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from napari_segcam.number_format import UNDEFINED, score, significant
 from napari_segcam.reporting.report.attention import reference_place
 from napari_segcam.reporting.report.document import Block, Cell, ImagePage, Paragraph, Section, Table
 from napari_segcam.reporting.report.finished_run import Failure
 from napari_segcam.reporting.report.measures import Case, Found, Place
 from napari_segcam.reporting.report.sheets import Sheets
 from napari_segcam.reporting.report.standouts import name_cell
-from napari_segcam.reporting.report.text import UNDEFINED, counted, number, share
+from napari_segcam.reporting.report.text import counted
 
 _WORDY = frozenset({"image", "class", "method", "stage", "why", "undefined because"})
 
@@ -27,8 +28,8 @@ def overview_section(cases: Sequence[Case], places: Sequence[Place], linked: boo
                 continue
             found, heat = case.found[name], case.heat.get(reference[name])
             ratios = (heat.ratio.value, heat.truth_ratio.value) if heat else (None, None)
-            scores = (share(found.dice.value), share(found.iou.value))
-            rows.append((name_cell(case, linked), name, *scores, *_area(found), *map(number, ratios)))
+            scores = (score(found.dice.value), score(found.iou.value))
+            rows.append((name_cell(case, linked), name, *scores, *_area(found), *map(significant, ratios)))
     columns = ("image", "class", "Dice", "IoU", "area", "true area", "in/out", "in/out of truth")
     table = _without_empty_columns(columns, rows)
     deepest = ", the deepest encoder stage that was explained" if stage.stage.startswith("encoder") else ""
@@ -68,11 +69,11 @@ def _page(case: Case, sheets: Sheets) -> Block:
             f"true area {true_area}" if true_area != UNDEFINED else "",
         ]
         if found.dice.value is not None:
-            parts = [f"Dice {share(found.dice.value)}", f"IoU {share(found.iou.value)}", *parts]
+            parts = [f"Dice {score(found.dice.value)}", f"IoU {score(found.iou.value)}", *parts]
         elif case.image.truth is not None:
             parts = [f"Dice undefined: {found.dice.reason}", *parts]
         if found.probability.value is not None:
-            parts.append(f"mean probability {share(found.probability.value)}")
+            parts.append(f"mean probability {score(found.probability.value)}")
         notes.append(f"{name}: " + (", ".join(filter(None, parts)) or "no figures"))
     return ImagePage(case.anchor, case.name, tuple(notes), sheets.whole(case.image.sheet), _heat_table(case))
 
@@ -83,7 +84,7 @@ def _heat_table(case: Case) -> Table:
         reasons = [heat.empty or heat.ratio.reason]
         if heat.truth_ratio.value is None and case.image.truth is not None and not reasons[0]:
             reasons.append(f"truth: {heat.truth_ratio.reason}")
-        figures = map(number, (heat.mean.value, heat.std.value, heat.ratio.value, heat.truth_ratio.value))
+        figures = map(significant, (heat.mean.value, heat.std.value, heat.ratio.value, heat.truth_ratio.value))
         rows.append((*place, *figures, "; ".join(filter(None, reasons)) or UNDEFINED))
     columns = ("class", "method", "stage", "mean", "SD", "in/out", "in/out of truth", "undefined because")
     return Table(*_without_empty_columns(columns, rows, keep=("stage", "in/out")), _WORDY)
@@ -100,6 +101,6 @@ def _without_empty_columns(
 def _area(found: Found) -> Iterator[str]:
     for area, pixels in ((found.area, found.pixels), (found.truth_area, found.truth_pixels)):
         if area.value is not None:
-            yield number(area.value)
+            yield significant(area.value)
         else:
-            yield UNDEFINED if pixels.value is None else f"{number(pixels.value)} px"
+            yield UNDEFINED if pixels.value is None else f"{significant(pixels.value)} px"

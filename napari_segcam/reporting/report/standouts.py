@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from napari_segcam.number_format import score, significant
 from napari_segcam.reporting.report.attention import reference_place
 from napari_segcam.reporting.report.document import (
     Block,
@@ -19,7 +20,7 @@ from napari_segcam.reporting.report.document import (
 from napari_segcam.reporting.report.measures import Case, Place
 from napari_segcam.reporting.report.outliers import FEWEST, LIMIT, Outlier, outliers_of
 from napari_segcam.reporting.report.sheets import Sheets
-from napari_segcam.reporting.report.text import counted, number, share
+from napari_segcam.reporting.report.text import counted
 
 _CARDS = 4
 _OUTLIERS = 40
@@ -33,14 +34,14 @@ def extremes_section(cases: Sequence[Case], places: Sequence[Place], sheets: She
         scored = [
             (one, case) for case in cases if name in case.found and (one := case.found[name].dice.value) is not None
         ]
-        figure, text = "Dice", share
+        figure, text = "Dice", score
         if not scored:
             scored = [
                 (one, case)
                 for case in cases
                 if place in case.heat and (one := case.heat[place].ratio.value) is not None
             ]
-            figure, text = f"attention ratio at {place.stage} ({place.method})", number
+            figure, text = f"attention ratio at {place.stage} ({place.method})", significant
         scored.sort(key=lambda pair: (pair[0], pair[1].number))
         few = min(_CARDS, len(scored) // 2)
         for title, own in (("lowest", scored[:few]), ("highest", scored[::-1][:few])):
@@ -91,7 +92,7 @@ def name_cell(case: Case, linked: bool) -> Cell:
 def _row(own: Sequence[Outlier], linked: bool) -> tuple[Cell, ...]:
     """The farthest figure of an image in full, the others by name."""
     first, *others = own
-    text = share if first.figure == "Dice" else number
+    text = score if first.figure == "Dice" else significant
     why = f"{first.figure}: {text(first.value)}, where the median of the run is {text(first.median)}"
     shown = "; ".join(other.figure for other in others[:3]) + (
         f" and {len(others) - 3} more" if len(others) > 3 else ""

@@ -6,19 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-UNDEFINED = "–"
-
-
-def number(value: float | None) -> str:
-    """Three significant digits, and all digits of what lies before the point."""
-    if value is None:
-        return UNDEFINED
-    return f"{value:.0f}" if abs(value) >= 1000 and abs(value) < 1e9 else f"{value:#.3g}".rstrip(".")
-
-
-def share(value: float | None) -> str:
-    """A score between 0 and 1, such as Dice's."""
-    return UNDEFINED if value is None else f"{value:.3f}"
+from napari_segcam.number_format import UNDEFINED
 
 
 def counted(count: int, noun: str) -> str:

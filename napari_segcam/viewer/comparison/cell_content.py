@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 
+from napari_segcam.number_format import grouped
 from napari_segcam.viewer.drawing.cell_pixels import Window, colored
 from napari_segcam.viewer.frames.cine_record import CineRecord
 from napari_segcam.viewer.napari_internals.label_outline import outline
@@ -127,7 +128,7 @@ class PictureReader:
         curve = None if record is None else record.curves.get(CineRecord.ratio_of(stage))
         if curve is None or np.isnan(curve[frame]):
             return ""
-        return f"in / out {curve[frame]:,.0f}" if curve[frame] >= 100 else f"in / out {curve[frame]:.2g}"
+        return f"in / out {grouped(curve[frame], digits=2)}"
 
 
 def _heat(layer: Image, frame: int, limits: Pair | None, seen: Window) -> Overlay | None:

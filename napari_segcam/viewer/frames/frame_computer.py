@@ -145,11 +145,11 @@ class FrameComputer:
     def _target(self, region: NDArray[np.bool_] | None) -> Target:
         from napari_segcam.explanation.targets.region import Painted
         from napari_segcam.explanation.targets.target import Target
-        from napari_segcam.reporting.correction import REGION
+        from napari_segcam.reporting.correction import CORRECTION_REGION
 
         request = self.plan.request
         if region is not None:
-            name = REGION if request.region == CORRECTED else "drawn"
+            name = CORRECTION_REGION if request.region == CORRECTED else "drawn"
             return Target(request.class_index, Painted(region, name))
         return Target(request.class_index, "mask" if request.region == CORRECTED else request.region)
 

@@ -14,7 +14,7 @@ from napari_segcam.viewer.worker.background import Progress
 from napari_segcam.viewer.worker.worker import Job
 
 if TYPE_CHECKING:
-    from napari_segcam.reporting.correction import Beside, Correction
+    from napari_segcam.reporting.correction import Correction, OtherCorrections
     from napari_segcam.reporting.overlay_style import OverlayStyle
 
 
@@ -49,7 +49,7 @@ def exporting(
     plan: Plan,
     export: Export,
     corrections: Mapping[int, Correction],
-    beside: Mapping[int, Beside],
+    beside: Mapping[int, OtherCorrections],
     cancelled: Callable[[], bool],
 ) -> Job:
     """Compute the frames and write them: a number in a file must not depend on what happened to be kept.
@@ -75,14 +75,14 @@ def _exported(
     plan: Plan,
     export: Export,
     corrections: Mapping[int, Correction],
-    beside: Mapping[int, Beside],
+    beside: Mapping[int, OtherCorrections],
     movies: Sequence[str],
     cancelled: Callable[[], bool],
 ) -> Iterator[Progress]:
     from napari_segcam.explanation.slow_methods.control import Cancelled
     from napari_segcam.reporting.cine_source import CineSource
     from napari_segcam.reporting.clip import Clip
-    from napari_segcam.reporting.correction import write_beside
+    from napari_segcam.reporting.correction import write_other_corrections
     from napari_segcam.reporting.exports import attention_rows, write_attention, write_frame
     from napari_segcam.reporting.movie import check_movies
 
@@ -104,16 +104,16 @@ def _exported(
             folder = export.folder / f"frame_{number:04d}" if len(export.frames) > 1 else export.folder
             correction = corrections.get(number)
             write_frame(folder, cine[number], [explanation], look, source=source, number=number, correction=correction)
-            write_beside(folder, beside.get(number, {}))
+            write_other_corrections(folder, beside.get(number, {}))
             rows += attention_rows(number, explanation)
             for clip in clips:
-                clip.enter(number, explanation, correction)
+                clip.add_frame(number, explanation, correction)
             done += 1
             yield Progress(done, total, f"Frame {number} is written")
     finally:
         write_attention(export.folder / "attention.csv", rows)
     for clip in clips:
-        with closing(clip.written(export.folder / "movies", cine, look)) as frames:
+        with closing(clip.write(export.folder / "movies", cine, look)) as frames:
             for _ in frames:
                 done += 1
                 yield Progress(done, total, f"Movie of {clip.stage}")

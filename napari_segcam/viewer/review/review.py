@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, wh
     from napari_segcam.evidence.attention import Attention
     from napari_segcam.evidence.finding import Finding
     from napari_segcam.network.network import Network
-    from napari_segcam.reporting.correction import Beside, Correction
+    from napari_segcam.reporting.correction import Correction, OtherCorrections
 
 _GIVE_UP_AFTER = 3  # frames that failed one after the other
 
@@ -294,7 +294,7 @@ class Review:
             pair.corrections.let_go()
         return [pair.corrections for pair in self.layers.pairs]
 
-    def mark_saved(self, corrections: Mapping[int, Correction], beside: Mapping[int, Beside]) -> None:
+    def mark_saved(self, corrections: Mapping[int, Correction], beside: Mapping[int, OtherCorrections]) -> None:
         """Note that these corrections are on disk."""
         self.layers.corrections.mark_saved({frame: one.labels for frame, one in corrections.items()})
         for pair in self.layers.pairs:

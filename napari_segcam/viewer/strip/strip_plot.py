@@ -12,6 +12,7 @@ from qtpy.QtCore import QEvent, QPointF, QRect, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QRegion
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from napari_segcam.number_format import UNDEFINED, grouped
 from napari_segcam.viewer.frames.cine_record import CineRecord
 from napari_segcam.viewer.review.finding_stepper import runs
 from napari_segcam.viewer.strip.frame_marks import STYLES, FrameMark, draw_marks, frame_marks, legend
@@ -134,7 +135,7 @@ class StripPlot(QWidget):
         name = CineRecord.PREDICTED_AREA if curve.name == CineRecord.AREA else curve.name
         if self.content.record is not None and curve.name in CineRecord.AREAS:
             unit = f" {self.content.record.area_unit}"
-        number = "–" if np.isnan(value) else f"{value:,.0f}{unit}" if value >= 100 else f"{value:.3g}{unit}"
+        number = UNDEFINED if np.isnan(value) else f"{grouped(value)}{unit}"
         return f'<span style="color: {curve.color}">■</span> {escape(name)} <b>{number}</b>'
 
     # Drawing

@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHeaderView, QPushButton, QTreeWidget, QTreeWidgetItem, QWidget
 from superqt import QLabeledDoubleSlider
 
+from napari_segcam.number_format import grouped
 from napari_segcam.viewer.drawing.colormaps import COLORMAPS
 from napari_segcam.viewer.frames.plan import CORRECTED, Request
 from napari_segcam.viewer.keys import key_rows, show_help
@@ -261,4 +262,4 @@ class GradCamWidget(QWidget):
 
 def _ratio_text(ratio: float | None) -> str:
     """Return an in / out figure as text."""
-    return _Text.NO_RATIO if ratio is None else f"{ratio:.2g}"
+    return _Text.NO_RATIO if ratio is None else grouped(ratio, digits=2)

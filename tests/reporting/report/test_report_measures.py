@@ -11,7 +11,7 @@ from napari_segcam.reporting.report.attention import reference_place
 from napari_segcam.reporting.report.finished_run import ReportedImage
 from napari_segcam.reporting.report.measures import Distribution, Measure, Place, cases_of, places_of
 from napari_segcam.reporting.report.outliers import modified_z_scores, outliers_of
-from napari_segcam.reporting.report.text import drawable, number, plain, printable
+from napari_segcam.reporting.report.text import drawable, plain, printable
 
 PLACE = Place("fibroid", "gradcam", "encoder_5")
 
@@ -106,14 +106,6 @@ def test_the_outlier_is_found_by_its_ratio_and_by_its_low_dice_but_not_by_a_high
 def test_few_images_are_not_judged() -> None:
     images = [image(row("a.png", 0, *PLACE, ratio=ratio)) for ratio in (1.0, 1.1, 1.2, 1.3, 99.0)]
     assert outliers_of(cases_of(images), [PLACE]) == []
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(None, "–"), (0.0, "0.00"), (1.0, "1.00"), (123.4, "123"), (123456.0, "123456"), (-2.346, "-2.35")],
-)
-def test_numbers_have_three_digits(value: float | None, text: str) -> None:
-    assert number(value) == text
 
 
 def test_settings_are_read_as_words() -> None:

@@ -26,7 +26,7 @@ from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.network.network import Network
 from napari_segcam.network.source import ModelSource
-from napari_segcam.reporting.figures import CLASS_COLORS, rim
+from napari_segcam.reporting.figures import CLASS_COLORS, outline_pixels
 from napari_segcam.viewer.frames.plan import CORRECTED, Request
 from napari_segcam.viewer.jobs.export_job import Export
 from napari_segcam.viewer.jobs.folder_job import FolderRun
@@ -311,7 +311,7 @@ def test_a_correction_is_exported_beside_the_prediction_and_it_is_said_which_was
     assert (told["target"]["region"] == "the reader's correction") is is_explained
     with np.load(folder / "heatmaps.npz") as raw:
         np.testing.assert_array_equal(raw["encoder_5"], expected.heatmaps["encoder_5"].values)
-    outline = rim(corrected > 0) if is_explained else rim(expected.mask > 0)
+    outline = outline_pixels(corrected > 0) if is_explained else outline_pixels(expected.mask > 0)
     drawn = np.asarray(Image.open(folder / "encoder_5.png"))
     color = (255, 255, 255) if is_explained else ImageColor.getrgb(CLASS_COLORS[0])
     assert (drawn[outline] == color).all()
