@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 from pathlib import Path
@@ -98,7 +97,7 @@ def test_ctrl_c_leaves_whole_images_and_the_same_command_goes_on(
     def pressed_in_the_second(folder: RunFolder, *given: Any) -> None:
         keep(folder, *given)
         if len(list((tmp_path / "run" / "images").iterdir())) == 2:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patched:
         patched.setattr(RunFolder, "keep", pressed_in_the_second)

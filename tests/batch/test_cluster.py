@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import ssl
 import threading
@@ -68,7 +67,7 @@ def worker_processes() -> list[psutil.Process]:
 def kill_a_worker_once(done: threading.Event, killed: list[int]) -> None:
     done.wait(120)
     victim = worker_processes()[0]
-    victim.send_signal(signal.SIGKILL)
+    victim.kill()
     killed.append(victim.pid)
 
 
