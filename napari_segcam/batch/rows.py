@@ -45,7 +45,7 @@ def rows_of(
             "class": explanation.class_names[explanation.target.class_index or 0],
             "method": explanation.method,
             "stage": stage,
-            **figures[stage].of_map(heatmap),
+            **figures[stage].as_row(heatmap),
             **_against_truth(against_truth.get(stage), heatmap),
             **of_class,
             "empty": heatmap.reason.value if heatmap.reason else "",
@@ -56,7 +56,7 @@ def rows_of(
 
 
 def _against_truth(figures: Attention | None, heatmap: Heatmap) -> Row:
-    known = figures.of_map(heatmap) if figures else {"undefined": _NO_TRUTH}
+    known = figures.as_row(heatmap) if figures else {"undefined": _NO_TRUTH}
     return {f"truth_{name}": known.get(name) for name in ("inside", "outside", "ratio", "undefined")}
 
 

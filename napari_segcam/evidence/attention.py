@@ -1,4 +1,4 @@
-"""Attention: how a heatmap's heat is spread between the region it explains and the rest of the frame."""
+"""Attention: how heat is distributed between the explained region and the rest of the frame."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explanation import Explanation, Heatmap
 from napari_segcam.imaging.geometry import Geometry
 
-_ROUNDING = 1e-11  # of the largest weight
+_ROUNDING = 1e-11  # as a share of the largest weight
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Attention:
     """Figures of one stage's raw heatmap, interpolated to the frame.
 
     ``mean``, ``std``, ``inside`` and ``outside`` are in the score's own units and can be compared between frames of one
-    stage and method, not between stages. A large ratio is partly true by construction where the region is the
-    predicted mask, the more so in the last decoder stages, which echo the mask.
+    stage and method, not between stages. Where the region is the predicted mask, a large ratio is partly true by
+    construction, most of all in the last decoder stages, which echo the mask.
 
     Attributes:
-        mean: over what the network saw of the frame.
-        std: over the same.
+        mean: over the part of the frame that the network saw.
+        std: over the same part.
         inside: mean over the region; None where the region is empty.
         outside: mean over the rest; None where there is no rest.
         ratio: inside / outside; None where it is undefined.
@@ -45,32 +45,32 @@ class Attention:
     ratio: float | None
     undefined: str | None
 
-    def of_map(self, heatmap: Heatmap) -> dict[str, float | str | None]:
-        """The figures as tables have them: None where there was no map to take them of, rather than 0."""
-        there_is_one = heatmap.reason in (None, Reason.NOTHING_POSITIVE)  # a map of zeros is one
+    def as_row(self, heatmap: Heatmap) -> dict[str, float | str | None]:
+        """Return the figures for a table row: None, not 0, where the heatmap has no values."""
+        has_values = heatmap.reason in (None, Reason.NOTHING_POSITIVE)  # zeros are values, too
         means = {"mean": self.mean, "std": self.std, "inside": self.inside, "outside": self.outside}
         return {
-            **(means if there_is_one else dict.fromkeys(means)),
+            **(means if has_values else dict.fromkeys(means)),
             "ratio": self.ratio,
             "undefined": self.undefined or "",
         }
 
 
 def finite_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of figures without NaN and infinity, which are undefined (None) and stop no table or record."""
-    bad = [name for name, value in row.items() if isinstance(value, float) and not math.isfinite(value)]
-    finite = {name: None if name in bad else value for name, value in row.items()}
-    if bad and not finite.get("undefined"):
-        finite["undefined"] = f"no finite number: {', '.join(bad)}"
+    """Return a row with None for NaN and infinity, which tables and JSON cannot hold."""
+    not_finite = [name for name, value in row.items() if isinstance(value, float) and not math.isfinite(value)]
+    finite = {name: None if name in not_finite else value for name, value in row.items()}
+    if not_finite and not finite.get("undefined"):
+        finite["undefined"] = f"no finite number: {', '.join(not_finite)}"
     return finite
 
 
 def attention(explanation: Explanation, region: NDArray[np.bool_] | None = None) -> dict[str, Attention]:
-    """The attention figures of every stage, by stage name.
+    """Return the attention figures of every stage, by stage name.
 
     Args:
         explanation: of one frame.
-        region: ``(Y, X)`` bool, that inside and outside refer to, such as a true mask; by default the explained region.
+        region: ``(Y, X)`` bool that inside and outside refer to, such as a true mask; by default the explained region.
 
     Raises:
         SegcamError: if the region is not of the frame's shape.
@@ -79,41 +79,41 @@ def attention(explanation: Explanation, region: NDArray[np.bool_] | None = None)
 
 
 def attention_to(explanation: Explanation, regions: Sequence[NDArray[np.bool_]]) -> list[dict[str, Attention]]:
-    """The attention figures of every stage as of ``attention``, for each of several regions.
+    """Return the figures of ``attention`` for each of several regions.
 
     Raises:
         SegcamError: if a region is not of the frame's shape.
     """
     for region in regions:
         if region.shape != explanation.frame_shape:
-            raise SegcamError(f"The region has the shape {region.shape}, but the frame {explanation.frame_shape}.")
+            raise SegcamError(f"The region has the shape {region.shape}, but the frame has {explanation.frame_shape}.")
     figures: list[dict[str, Attention]] = [{} for _ in regions]
     geometry = explanation.segmentation.geometry
-    shown = [_Region(region[geometry.window]) for region in regions]  # where the network did not look there is no heat
-    alike: dict[tuple[int, int], list[str]] = {}
+    window_regions = [_Region(region[geometry.window]) for region in regions]  # there is no heat outside the window
+    names_by_shape: dict[tuple[int, int], list[str]] = {}
     for name, heatmap in explanation.heatmaps.items():
-        alike.setdefault(heatmap.values.shape, []).append(name)
-    for map_shape, names in alike.items():
+        names_by_shape.setdefault(heatmap.values.shape, []).append(name)
+    for map_shape, names in names_by_shape.items():
         maps = torch.from_numpy(np.stack([explanation.heatmaps[name].values for name in names]))
         if map_shape == geometry.input_shape and geometry.content_shape == geometry.window_shape:
-            maps, frame = geometry.to_window(maps).double(), _Grid.of(geometry.window_shape)
+            maps, grid = geometry.to_window(maps).double(), _Grid.of_window(geometry.window_shape)
         else:
-            maps, frame = maps.double(), _Grid.interpolated(geometry, map_shape)
-        means, of_regions = frame.means(maps, shown)
-        for name, mean, of_parts, std in zip(names, means, of_regions, frame.stds(maps, means), strict=True):
-            pairs = zip(of_parts[::2], of_parts[1::2], strict=True)
-            for of_region, (inside, outside) in zip(figures, pairs, strict=True):
-                of_region[name] = _attention(explanation.heatmaps[name], mean, std, inside, outside)
-    return [{name: of_region[name] for name in explanation.heatmaps} for of_region in figures]
+            maps, grid = maps.double(), _Grid.interpolated(geometry, map_shape)
+        means, region_means = grid.means(maps, window_regions)
+        for name, mean, parts, std in zip(names, means, region_means, grid.stds(maps, means), strict=True):
+            pairs = zip(parts[::2], parts[1::2], strict=True)
+            for by_name, (inside, outside) in zip(figures, pairs, strict=True):
+                by_name[name] = _attention(explanation.heatmaps[name], mean, std, inside, outside)
+    return [{name: by_name[name] for name in explanation.heatmaps} for by_name in figures]
 
 
 class _Region:
-    """A region of what the network saw.
+    """Region within the window that the network saw.
 
     Attributes:
-        size: its pixels.
-        box: the rows and columns that it reaches; empty where it is.
-        pixels: 1 where it is and 0 elsewhere, within the box.
+        size: number of its pixels.
+        box: its bounding rows and columns; empty if the region is.
+        pixels: within the box, 1 in the region and 0 elsewhere.
     """
 
     def __init__(self, region: NDArray[np.bool_]) -> None:
@@ -123,16 +123,16 @@ class _Region:
 
 
 class _Grid:
-    """Figures of maps of one shape, as they are once they are interpolated to what the network saw of the frame.
+    """Figures of maps of one shape after interpolation to the window of the frame that the network saw.
 
-    The interpolation of a map m is linear, R m Cᵀ, and so none of them needs it done: the sum over pixels with the
-    weights p is the sum over the map with the weights Rᵀ p C, and the sum of squares is that of RᵀR m ⊙ m CᵀC.
-    All is in float64, and the products in torch: NumPy's threads and torch's would wait for each other.
+    The interpolation of a map m is linear, R m Cᵀ, so the figures do not need the interpolated map: the sum over pixels
+    with the weights p is the sum over the map with the weights Rᵀ p C, and the sum of squares is that of
+    RᵀR m ⊙ m CᵀC. All of it is float64 and in torch, as NumPy's threads and torch's would wait for each other.
 
     Args:
-        size: pixels of what the network saw.
-        everywhere: ``(h, w)``, how much each pixel of a map counts in the sum over these.
-        matrices: R, ``(Y, h)``, and C, ``(X, w)``; None where the maps lie on the frame's grid already.
+        size: pixels of the window.
+        everywhere: ``(h, w)``, the weight of each pixel of a map in the sum over the window.
+        matrices: R, ``(Y, h)``, and C, ``(X, w)``; None if the maps are on the frame's grid already.
     """
 
     def __init__(
@@ -140,51 +140,51 @@ class _Grid:
     ) -> None:
         self._size, self._everywhere, self._matrices = size, everywhere, matrices
         self._rounding = _ROUNDING * float(everywhere.max())
-        self._blending = None if matrices is None else (_blending(matrices[0]), _blending(matrices[1]))
+        self._gram = None if matrices is None else (_gram_bands(matrices[0]), _gram_bands(matrices[1]))
 
     @classmethod
     @lru_cache(maxsize=2)
-    def of(cls, shape: tuple[int, int]) -> _Grid:
-        """Of maps on the frame's grid."""
+    def of_window(cls, shape: tuple[int, int]) -> _Grid:
+        """Return the grid of maps that have the frame's pixels."""
         return cls(shape[0] * shape[1], torch.ones(shape, dtype=torch.float64))
 
     @classmethod
     @lru_cache(maxsize=16)  # the same six for frame after frame
     def interpolated(cls, geometry: Geometry, map_shape: tuple[int, int]) -> _Grid:
-        """Of maps of this shape of the whole input."""
+        """Return the grid of maps of this shape, which cover the whole input."""
         rows, columns = geometry.interpolation(map_shape, torch.float64)
         return cls(len(rows) * len(columns), torch.outer(rows.sum(0), columns.sum(0)), (rows, columns))
 
     def means(self, maps: torch.Tensor, regions: Sequence[_Region]) -> tuple[list[float], list[list[float | None]]]:
-        """For each of ``(N, h, w)`` maps the mean everywhere, and for each region that inside and that outside.
+        """Return the means of maps ``(N, h, w)``: everywhere, and for each region inside and outside of it.
 
-        The latter are None where there is no pixel.
+        Inside and outside are None where there is no pixel.
         """
         weights, sizes = [self._everywhere], []
         for region in regions:
             inside = self._inside(region)
             weights += [inside, self._everywhere - inside]
             sizes += [region.size, self._size - region.size]
-        # What is left by rounding is none: where all heat lies inside, that outside is exactly 0, and the other way.
-        shares = F.hardshrink(torch.stack(weights), self._rounding)
-        sums = (maps.flatten(1) @ shares.flatten(1).T).tolist()
+        # Rounding errors count as 0: where all heat is inside, the heat outside is exactly 0, and the other way round.
+        rounded = F.hardshrink(torch.stack(weights), self._rounding)
+        sums = (maps.flatten(1) @ rounded.flatten(1).T).tolist()
         return [row[0] / self._size for row in sums], [
-            [one / size if size else None for one, size in zip(row[1:], sizes, strict=True)] for row in sums
+            [total / size if size else None for total, size in zip(row[1:], sizes, strict=True)] for row in sums
         ]
 
     def stds(self, maps: torch.Tensor, means: Sequence[float]) -> list[float]:
-        """The standard deviation everywhere of each of ``(N, h, w)`` maps, whose means are these."""
-        # Before squaring, or close values would lose their digits.
+        """Return the standard deviations everywhere of maps ``(N, h, w)`` with these means."""
+        # Centered before squaring, or close values would lose their digits.
         centered = maps - maps.new_tensor(means)[:, None, None]
-        if self._blending is None:
+        if self._gram is None:
             squares = centered.square_()
         else:
-            by_rows, by_columns = self._blending
-            squares = _blended(centered.mT, by_rows).mT * _blended(centered, by_columns)
+            row_bands, column_bands = self._gram
+            squares = _times_gram(centered.mT, row_bands).mT * _times_gram(centered, column_bands)
         return (squares.sum((1, 2)).clamp_(min=0) / self._size).sqrt().tolist()
 
     def _inside(self, region: _Region) -> torch.Tensor:
-        """``(h, w)``: how much each pixel of a map counts in the sum over a region."""
+        """Return the weight of each pixel of a map in the sum over a region, ``(h, w)``."""
         if self._matrices is None:
             inside = torch.zeros_like(self._everywhere)
             inside[region.box] = region.pixels
@@ -193,27 +193,27 @@ class _Grid:
         return rows[region.box[0]].T @ region.pixels @ columns[region.box[1]]
 
 
-def _blending(matrix: torch.Tensor) -> torch.Tensor:
-    """``(2, h)`` of a matrix of interpolation M: the diagonal of MᵀM, and what stands beside it; all else is 0.
+def _gram_bands(matrix: torch.Tensor) -> torch.Tensor:
+    """Return the diagonal of MᵀM and the band beside it, ``(2, h)``, for an interpolation matrix M; the rest is 0.
 
-    A pixel of the frame blends no more than two pixels of the map, which lie beside each other.
+    A pixel of the frame is interpolated from at most two pixels of the map, which are neighbors.
     """
     return torch.stack([matrix.square().sum(0), F.pad((matrix[:, :-1] * matrix[:, 1:]).sum(0), (0, 1))])
 
 
-def _blended(maps: torch.Tensor, blending: torch.Tensor) -> torch.Tensor:
-    """The products of the rows of ``(N, h, w)`` maps with MᵀM."""
-    own, beside = blending[0], blending[1, :-1]
-    product = maps * own
+def _times_gram(maps: torch.Tensor, bands: torch.Tensor) -> torch.Tensor:
+    """Multiply the rows of maps ``(N, h, w)`` by MᵀM."""
+    diagonal, beside = bands[0], bands[1, :-1]
+    product = maps * diagonal
     product[..., 1:] += beside * maps[..., :-1]
     product[..., :-1] += beside * maps[..., 1:]
     return product
 
 
 def _extent(row: NDArray[np.bool_]) -> slice:
-    """From the first to the last of a row that is set; empty if none is."""
-    places = np.flatnonzero(row)
-    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
+    """Return the range from the first to the last True value; empty if there is none."""
+    indices = np.flatnonzero(row)
+    return slice(int(indices[0]), int(indices[-1]) + 1) if len(indices) else slice(0, 0)
 
 
 def _attention(heatmap: Heatmap, mean: float, std: float, inside: float | None, outside: float | None) -> Attention:
@@ -227,7 +227,7 @@ def _attention(heatmap: Heatmap, mean: float, std: float, inside: float | None, 
     elif outside == 0:
         undefined = "there is no heat outside the region"
     elif inside < 0 or outside < 0:  # of a signed map
-        undefined = "the evidence inside or outside of the region is negative on the whole"
+        undefined = "the mean evidence inside or outside the region is negative"
     else:
         ratio = inside / outside
     return Attention(mean, std, inside, outside, ratio, undefined)

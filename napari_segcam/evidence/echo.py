@@ -1,4 +1,4 @@
-"""Echo: how far a heatmap repeats the mask."""
+"""Echo: how much a heatmap repeats the mask."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ ECHO = 0.9
 
 
 def echo(explanation: Explanation, heatmap: Heatmap, scan: Crop | None = None) -> float | None:
-    """Spearman's correlation of the heatmap on the frame with the probability of the explained class.
+    """Return Spearman's correlation of the heatmap on the frame with the probability of the explained class.
 
-    The last decoder stages repeat the mask by construction: from 0.9 on a map is said to.
+    The last decoder stages repeat the mask by construction: a map with 0.9 or more is called an echo.
 
     Args:
         explanation: of the frame.
-        heatmap: one of its own.
-        scan: rows and columns that show the scan; by default what the network saw.
+        heatmap: one of the explanation's.
+        scan: rows and columns that show the scan; by default the part that the network saw.
 
     Returns:
         None where the map is empty or flat, or the network gives no probability per pixel.

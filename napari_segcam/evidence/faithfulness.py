@@ -1,4 +1,4 @@
-"""Faithfulness: whether the places where a heatmap is hot matter more for the mask than others."""
+"""Faithfulness: whether the hot places of a heatmap matter more for the mask than others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_segcam.evidence.hiding import Reference, lost_dice, lost_score, spatial_mean, with_hidden
+from napari_segcam.evidence.hiding import Reference, dice_loss, hide_cells, score_loss, spatial_mean
 from napari_segcam.evidence.null import Measurement
 from napari_segcam.explanation.explanation import Heatmap
 from napari_segcam.explanation.stage_replay import StageReplay
@@ -23,62 +23,62 @@ def faithfulness(
     replay: StageReplay,
     heatmap: Heatmap,
     *,
-    of_mask: bool,
+    region_is_mask: bool,
     draws: int = DRAWS,
     seed: int = 0,
     reference: Reference = spatial_mean,
     progress: Callable[[int, int], None] | None = None,
 ) -> Measurement:
-    """What the mask loses when the hottest cells of a stage are hidden, beside the same for the map moved elsewhere.
+    """Return the loss of the mask when the hottest cells of a stage are hidden, with the loss for moved maps as null.
 
     L(q) = 1 − Dice after hiding the hottest ⌈q·h·w⌉ cells, its mean over q = 5, 10 and 20 %; where the region is not
-    the predicted mask, the loss of the score (S − S') / |S| instead. The null is the same with the map shifted round
-    the edges, and half of the time mirrored: that keeps its structure and takes its place away. Cells are ranked, not
-    cut at a value, with ties broken at random, so that a sparse map never hides the whole frame (as deletion tests do:
-    Samek et al. 2017; Rong et al. 2022).
+    the predicted mask, the loss of the score (S − S') / |S| instead. For the null the map is shifted around the edges
+    and, half of the time, mirrored: it keeps its structure but loses its place. Cells are ranked, not cut at a value,
+    with ties broken at random, so that a sparse map never hides the whole frame (as in deletion tests: Samek et al.
+    2017; Rong et al. 2022).
 
     Args:
         replay: of the stage.
-        heatmap: of the stage; negative values of a signed map are cold.
-        of_mask: whether the region is the predicted mask.
+        heatmap: of the stage; negative values of a signed map count as cold.
+        region_is_mask: whether the region is the predicted mask.
         draws: K, how many times the map is moved.
         seed: of the ties and the moves.
-        reference: what hidden cells are replaced by.
-        progress: told how many runs are done, and of how many.
+        reference: replaces hidden cells.
+        progress: called with the number of runs done and their total.
 
     Raises:
-        Cancelled: once the user has stopped it.
+        Cancelled: if the user cancels it.
     """
     if heatmap.reason is not None:
         return Measurement(None, undefined=heatmap.reason.value)
     values = heatmap.values
     if values.size < 2 or values.shape != tuple(replay.activations.shape[1:]):
         return Measurement(None, undefined="the map has no cells of the stage to hide")
-    randomness = np.random.default_rng(seed)
-    maps = [values, *(moved(values, randomness) for _ in range(draws))]
-    cells = [hottest(each, share, randomness) for each in maps for share in SHARES]
-    lost = _losses(replay, cells, of_mask, reference, progress)
-    if lost is None:
-        return Measurement(None, undefined="the explained score is 0, so that nothing can be lost of it")
-    means = [fmean(lost[at : at + len(SHARES)]) for at in range(0, len(lost), len(SHARES))]
+    rng = np.random.default_rng(seed)
+    maps = [values, *(move_randomly(values, rng) for _ in range(draws))]
+    cells = [hottest_cells(moved_map, share, rng) for moved_map in maps for share in SHARES]
+    losses = _losses(replay, cells, region_is_mask, reference, progress)
+    if losses is None:
+        return Measurement(None, undefined="the explained score is 0, so it cannot get lower")
+    means = [fmean(losses[start : start + len(SHARES)]) for start in range(0, len(losses), len(SHARES))]
     return Measurement(means[0], tuple(means[1:]))
 
 
-def hottest(values: NDArray[np.float32], share: float, randomness: np.random.Generator) -> NDArray[np.bool_]:
-    """The hottest ⌈share · h · w⌉ cells of a map ``(h, w)``; among equal ones chance decides."""
+def hottest_cells(values: NDArray[np.float32], share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Return the hottest ⌈share · h · w⌉ cells of a map ``(h, w)``; ties are broken at random."""
     count = math.ceil(share * values.size)
-    order = np.lexsort((randomness.random(values.size), -values.ravel()))
+    order = np.lexsort((rng.random(values.size), -values.ravel()))
     cells = np.zeros(values.size, bool)
     cells[order[:count]] = True
     return cells.reshape(values.shape)
 
 
-def moved(values: NDArray[np.float32], randomness: np.random.Generator) -> NDArray[np.float32]:
-    """A map shifted at random round the edges, and at random mirrored up-down and left-right; never left as it is."""
+def move_randomly(values: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Shift a map at random around the edges, and mirror it at random up-down and left-right; it always changes."""
     rows, columns = values.shape
     while True:
-        down, right = int(randomness.integers(rows)), int(randomness.integers(columns))
-        flips = tuple(axis for axis in (0, 1) if randomness.random() < 0.5)
+        down, right = int(rng.integers(rows)), int(rng.integers(columns))
+        flips = tuple(axis for axis in (0, 1) if rng.random() < 0.5)
         if down or right or flips:
             return np.roll(np.flip(values, flips), (down, right), (0, 1))
 
@@ -86,22 +86,22 @@ def moved(values: NDArray[np.float32], randomness: np.random.Generator) -> NDArr
 def _losses(
     replay: StageReplay,
     cells: Sequence[NDArray[np.bool_]],
-    of_mask: bool,
+    region_is_mask: bool,
     reference: Reference,
     progress: Callable[[int, int], None] | None,
 ) -> list[float] | None:
-    """What is lost with each choice of cells hidden; None where that is undefined."""
-    instead = reference(replay.activations)
+    """Return the loss for each choice of hidden cells; None if it is undefined."""
+    replacement = reference(replay.activations)
 
     def maps(numbers: range) -> torch.Tensor:
-        return with_hidden(replay.activations, torch.from_numpy(np.stack([cells[n] for n in numbers])), instead)
+        return hide_cells(replay.activations, torch.from_numpy(np.stack([cells[n] for n in numbers])), replacement)
 
-    lost: list[float] = []
+    losses: list[float] = []
     for number, output in replay.in_batches(len(cells), maps):
-        loss = lost_dice(replay, output) if of_mask else lost_score(replay, output)
+        loss = dice_loss(replay, output) if region_is_mask else score_loss(replay, output)
         if loss is None:
             return None
-        lost.append(loss)
+        losses.append(loss)
         if progress is not None:
             progress(number + 1, len(cells))
-    return lost
+    return losses

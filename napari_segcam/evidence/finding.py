@@ -1,4 +1,4 @@
-"""The finding: what the network made out in a frame, in figures."""
+"""The finding: the predicted mask of a class in a frame, in figures."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Finding:
-    """Of one class in one frame.
+    """Figures of one class in one frame.
 
     Attributes:
-        pixels: how many belong to the class.
-        area_mm2: the same as an area; None where the pixels' size is unknown.
-        probability: mean of the class's probability over those pixels; None where there are none.
+        pixels: number of pixels of the class.
+        area_mm2: their area; None where the pixels' size is unknown.
+        probability: mean of the class's probability over these pixels; None where there are none.
     """
 
     pixels: int
@@ -24,23 +24,23 @@ class Finding:
 
 
 def finding(
-    found: NDArray[np.bool_], probabilities: NDArray[np.float32], spacing_mm: tuple[float, float] | None
+    mask: NDArray[np.bool_], probabilities: NDArray[np.float32], spacing_mm: tuple[float, float] | None
 ) -> Finding:
-    """The figures of a class.
+    """Return the figures of a class.
 
     Args:
-        found: ``(Y, X)``, where the mask has the class.
+        mask: ``(Y, X)`` bool, of the class.
         probabilities: ``(Y, X)`` of the class.
         spacing_mm: of rows and of columns, None where unknown.
     """
-    pixels = int(found.sum())
+    pixels = int(mask.sum())
     return Finding(
         pixels,
         area_mm2(pixels, spacing_mm),
-        float(probabilities[found].mean(dtype=np.float64)) if pixels else None,
+        float(probabilities[mask].mean(dtype=np.float64)) if pixels else None,
     )
 
 
 def area_mm2(pixels: int, spacing_mm: tuple[float, float] | None) -> float | None:
-    """The area of so many pixels; None where their size is unknown."""
+    """Return the area of a number of pixels; None where their size is unknown."""
     return None if spacing_mm is None else pixels * spacing_mm[0] * spacing_mm[1]

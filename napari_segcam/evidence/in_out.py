@@ -1,4 +1,4 @@
-"""In / out with its null: whether a heatmap's share inside the region is more than the region's size and shape give."""
+"""In / out with its null: whether a region holds more heat than its size and shape alone would give."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from napari_segcam.imaging.geometry import Crop
 
 DRAWS = 199
 
-_NO_PLACE = "the region fills the scan, so that there is no other place to compare it with"
-_SIGNED = "the map holds evidence against the target too, of which there is no share"
+_NO_PLACE = "the region fills the scan, so there is no other place to compare it with"
+_SIGNED = "the map also holds evidence against the target, so a share is not defined"
 
 
 @dataclass(frozen=True)
 class InOut:
-    """Of one stage.
+    """Heat inside the region of one stage.
 
     Attributes:
         ratio: mean heat inside the region over mean heat outside.
-        share: of all heat, what is inside the region (relevance mass accuracy, Arras et al. 2022).
+        share: share of all heat that is inside the region (relevance mass accuracy, Arras et al. 2022).
     """
 
     ratio: Measurement
@@ -35,52 +35,47 @@ class InOut:
 def in_out(
     explanation: Explanation, *, scan: Crop | None = None, draws: int = DRAWS, seed: int = 0
 ) -> dict[str, InOut]:
-    """The ratio and the share of every stage, beside the same for the region at random places of the scan.
+    """Return the ratio and the share of every stage, with the region at random places of the scan as null.
 
-    The region keeps its size and shape: it is moved, turned by quarters and mirrored. The network is not run.
+    The region keeps its size and shape: it is moved, turned by quarters and mirrored. The network does not run.
 
     Args:
         explanation: of one frame.
-        scan: rows and columns within which the region is moved; by default what the network saw.
+        scan: rows and columns within which the region is moved; by default the part that the network saw.
         draws: K, how many places.
         seed: of the places.
     """
     region = explanation.region
     if not region.any():
-        nothing = InOut(
-            Measurement(None, undefined=Reason.EMPTY_REGION.value),
-            Measurement(None, undefined=Reason.EMPTY_REGION.value),
-        )
-        return dict.fromkeys(explanation.heatmaps, nothing)
-    places = random_places(region, scan or explanation.segmentation.geometry.window, draws, seed)
-    figures = attention_to(explanation, [region, *places])
-    return {
-        name: _in_out(explanation, name, [of_region[name] for of_region in figures]) for name in explanation.heatmaps
-    }
+        undefined = Measurement(None, undefined=Reason.EMPTY_REGION.value)
+        return dict.fromkeys(explanation.heatmaps, InOut(undefined, undefined))
+    placements = random_placements(region, scan or explanation.segmentation.geometry.window, draws, seed)
+    figures = attention_to(explanation, [region, *placements])
+    return {name: _in_out(explanation, name, [by_name[name] for by_name in figures]) for name in explanation.heatmaps}
 
 
-def random_places(region: NDArray[np.bool_], scan: Crop, draws: int, seed: int) -> list[NDArray[np.bool_]]:
-    """The region ``(Y, X)`` at random places within the scan; none where it fits at no other.
+def random_placements(region: NDArray[np.bool_], scan: Crop, draws: int, seed: int) -> list[NDArray[np.bool_]]:
+    """Return the region ``(Y, X)`` at random places within the scan, or an empty list if it fits nowhere else.
 
-    Each of the quarter turns and mirror images with which it fits is as likely as the others, and so is each place.
+    All quarter turns and mirror images that fit are equally likely, and so are all places.
     """
-    randomness = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
     shape = region[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height, width = scan[0].stop - scan[0].start, scan[1].stop - scan[1].start
-    poses = [np.rot90(each, turns) for each in (shape, shape[:, ::-1]) for turns in range(4)]
+    poses = [np.rot90(mirrored, turns) for mirrored in (shape, shape[:, ::-1]) for turns in range(4)]
     poses = [pose for pose in poses if pose.shape[0] <= height and pose.shape[1] <= width]
     if not any(pose.shape != (height, width) for pose in poses):
         return []
-    places = []
+    placements = []
     for _ in range(draws):
-        pose = poses[randomness.integers(len(poses))]
-        top = scan[0].start + int(randomness.integers(height - pose.shape[0] + 1))
-        left = scan[1].start + int(randomness.integers(width - pose.shape[1] + 1))
-        place = np.zeros_like(region)
-        place[top : top + pose.shape[0], left : left + pose.shape[1]] = pose
-        places.append(place)
-    return places
+        pose = poses[rng.integers(len(poses))]
+        top = scan[0].start + int(rng.integers(height - pose.shape[0] + 1))
+        left = scan[1].start + int(rng.integers(width - pose.shape[1] + 1))
+        placement = np.zeros_like(region)
+        placement[top : top + pose.shape[0], left : left + pose.shape[1]] = pose
+        placements.append(placement)
+    return placements
 
 
 def _in_out(explanation: Explanation, name: str, figures: list[Attention]) -> InOut:
@@ -91,15 +86,15 @@ def _in_out(explanation: Explanation, name: str, figures: list[Attention]) -> In
     pixels = explanation.region.sum()
     total = figures[0].mean * np.prod(explanation.segmentation.geometry.window_shape)
     no_null = "" if len(figures) > 1 else _NO_PLACE
-    shares = [(each.inside or 0.0) * pixels / total if total else None for each in figures]
+    shares = [(attention.inside or 0.0) * pixels / total if total else None for attention in figures]
     share = (
         Measurement(None, undefined="the heat adds up to 0")
         if shares[0] is None
-        else Measurement(float(shares[0]), tuple(float(each or 0) for each in shares[1:]), no_null)
+        else Measurement(float(shares[0]), tuple(float(null_share or 0) for null_share in shares[1:]), no_null)
     )
     ratio = figures[0].ratio
     if ratio is None:
         return InOut(Measurement(None, undefined=figures[0].undefined or ""), share)
-    # A place that holds all the heat has no ratio, which is more than any.
-    null = tuple(float("inf") if each.ratio is None else each.ratio for each in figures[1:])
+    # A place that holds all the heat has no ratio: it counts as larger than any.
+    null = tuple(float("inf") if attention.ratio is None else attention.ratio for attention in figures[1:])
     return InOut(Measurement(ratio, null, no_null), share)

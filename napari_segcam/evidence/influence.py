@@ -6,31 +6,31 @@ from dataclasses import dataclass
 
 import torch
 
-from napari_segcam.evidence.hiding import Reference, lost_dice, lost_score, spatial_mean
+from napari_segcam.evidence.hiding import Reference, dice_loss, score_loss, spatial_mean
 from napari_segcam.explanation.stage_replay import StageReplay
 
-TAKES_PART = 0.05  # of the mask
+TAKES_PART = 0.05  # smallest loss of the mask or the score at which a stage takes part
 
 
 @dataclass(frozen=True)
 class Influence:
-    """What the mask and the score lose when a stage's whole map is replaced by each channel's spatial mean.
+    """Loss of the mask and of the score when each channel of a stage's map is replaced by its spatial mean.
 
     Attributes:
-        mask: 1 − Dice between the mask of the explained class before and after; 0 where both are empty; None for a
+        mask: 1 − Dice between the masks of the explained class before and after; 0 where both are empty; None for a
             network that classifies the whole frame.
         score: (S − S') / |S| of the explained score; None where S is 0. Negative where the score rises.
-        of_mask: whether the mask's loss is the one to look at: the region is the predicted mask. Else the score's is.
+        region_is_mask: whether the region is the predicted mask: then the mask's loss counts, else the score's.
     """
 
     mask: float | None
     score: float | None
-    of_mask: bool
+    region_is_mask: bool
 
     @property
     def value(self) -> float | None:
-        """The loss to look at."""
-        return self.mask if self.of_mask else self.score
+        """The loss that counts."""
+        return self.mask if self.region_is_mask else self.score
 
     @property
     def takes_part(self) -> bool | None:
@@ -39,16 +39,16 @@ class Influence:
 
 
 @torch.no_grad()
-def influence(replay: StageReplay, *, of_mask: bool, reference: Reference = spatial_mean) -> Influence:
-    """The influence of a stage.
+def influence(replay: StageReplay, *, region_is_mask: bool, reference: Reference = spatial_mean) -> Influence:
+    """Measure the influence of a stage.
 
     Args:
         replay: of the stage.
-        of_mask: whether the region is the predicted mask.
-        reference: what the map is replaced by.
+        region_is_mask: whether the region is the predicted mask.
+        reference: replaces the map.
 
     Raises:
-        Cancelled: once the user has stopped it.
+        Cancelled: if the user cancels it.
     """
     output = replay(reference(replay.activations)[None].clone())
-    return Influence(lost_dice(replay, output), lost_score(replay, output), of_mask)
+    return Influence(dice_loss(replay, output), score_loss(replay, output), region_is_mask)

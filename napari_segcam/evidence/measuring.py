@@ -1,4 +1,4 @@
-"""Evidence: what the heatmaps of one frame are worth, measured on the network that made them."""
+"""Evidence: how trustworthy the heatmaps of one frame are, measured on the network that made them."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from napari_segcam.imaging.geometry import Crop
 Measure = Literal["influence", "faithfulness", "in_out", "sanity", "echo", "off_scan", "stability"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 
-Told = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Of one frame.
+    """Evidence of one frame.
 
     Attributes:
         stages: by stage name, in the network's order.
-        agreement: mean pairwise Dice of the masks of views a hair's breadth apart; None where it was not asked for.
+        agreement: mean pairwise Dice of the masks of slightly different views; None if it was not measured.
         shown_first: the stage to look at first.
-        draws: how many the null of faithfulness has.
-        seed: of all that is random.
+        draws: number of draws of the null of faithfulness.
+        seed: of everything random.
     """
 
     stages: Mapping[str, StageEvidence]
@@ -50,7 +50,7 @@ class Evidence:
     seed: int
 
     def as_dict(self) -> dict[str, Any]:
-        """What is said of each stage and which to look at first, in plain values, fit for JSON."""
+        """Return the statements of the stages and which to look at first, in plain values, ready for JSON."""
         return {
             "shown_first": self.shown_first.name,
             "shown_first_because": self.shown_first.why,
@@ -69,10 +69,10 @@ def measure_evidence(
     scan: Crop | None = None,
     draws: int = _faithfulness.DRAWS,
     seed: int = 0,
-    progress: Told | None = None,
+    progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Evidence:
-    """Measure what the heatmaps of an explanation are worth.
+    """Measure how trustworthy the heatmaps of an explanation are.
 
     Example:
         >>> result = explainer(frame)
@@ -80,58 +80,58 @@ def measure_evidence(
 
     Args:
         explanation: of the frame.
-        explainer: that made it.
+        explainer: the explainer that made it.
         frame: the same frame, ``(Y, X)`` or ``(Y, X, 3)``.
-        value_range: the same as the explainer was given.
-        measures: which; by default all.
-        scan: rows and columns that show the scan, where it is known; by default what the network saw.
-        draws: of the null of faithfulness; 99 tell smaller p than 19.
-        seed: of all that is random.
-        progress: told of each measure how much is done, and of how much.
-        cancelled: asked between runs of the network.
+        value_range: the same as for the explainer.
+        measures: those to take; by default all.
+        scan: rows and columns that show the scan, if known; by default the part that the network saw.
+        draws: of the null of faithfulness; with 99, smaller p are possible than with 19.
+        seed: of everything random.
+        progress: called with the measure, the number of its steps done and their total.
+        cancelled: called between runs of the network; True stops it.
 
     Raises:
-        Cancelled: once ``cancelled`` says so.
+        Cancelled: if ``cancelled`` returns True.
         SegcamError: if a measure is unknown, or the frame is not the explained one.
     """
     if unknown := sorted(set(measures) - set(MEASURES)):
         raise SegcamError(f"There is no measure {unknown[0]!r}. Choose from: {', '.join(MEASURES)}.")
-    tell = progress or (lambda _measure, _done, _total: None)
+    report = progress or (lambda _measure, _done, _total: None)
     heatmaps = explanation.heatmaps
-    influences, faithful = _of_replays(
-        explanation, explainer, frame, value_range, measures, draws, seed, tell, cancelled
+    influences, faithfulnesses = _measure_by_replay(
+        explanation, explainer, frame, value_range, measures, draws, seed, report, cancelled
     )
-    places: dict[str, InOut] = in_out(explanation, scan=scan, seed=seed) if "in_out" in measures else {}
-    shuffled: dict[str, float | None] = {}
+    heat_shares: dict[str, InOut] = in_out(explanation, scan=scan, seed=seed) if "in_out" in measures else {}
+    sanities: dict[str, float | None] = {}
     if "sanity" in measures:
-        shuffled = sanity(
+        sanities = sanity(
             explanation,
             explainer,
             frame,
             value_range,
             seed=seed,
-            progress=partial(tell, "sanity"),
+            progress=partial(report, "sanity"),
         )
-    seen = Views(None, {})
+    frame_views = Views(None, {})
     if "stability" in measures:
-        seen = views(explanation, explainer, frame, value_range, progress=partial(tell, "stability"))
+        frame_views = views(explanation, explainer, frame, value_range, progress=partial(report, "stability"))
     stages = {
         name: StageEvidence(
             heatmap.stage,
             influences.get(name),
-            faithful.get(name),
-            places.get(name),
+            faithfulnesses.get(name),
+            heat_shares.get(name),
             echo(explanation, heatmap, scan) if "echo" in measures else None,
-            shuffled.get(name),
-            seen.stability.get(name),
+            sanities.get(name),
+            frame_views.stability.get(name),
             off_scan(heatmap, scan) if "off_scan" in measures else None,
         )
         for name, heatmap in heatmaps.items()
     }
-    return Evidence(stages, seen.agreement, first_stage(stages), draws, seed)
+    return Evidence(stages, frame_views.agreement, first_stage(stages), draws, seed)
 
 
-def _of_replays(
+def _measure_by_replay(
     explanation: Explanation,
     explainer: Explainer,
     frame: NDArray[np.generic],
@@ -139,28 +139,28 @@ def _of_replays(
     measures: Collection[Measure],
     draws: int,
     seed: int,
-    tell: Told,
+    report: Progress,
     cancelled: Callable[[], bool] | None,
 ) -> tuple[dict[str, Influence], dict[str, Measurement]]:
-    """The measures for which the network is run with other maps at a stage; none for maps of no stage of its own."""
+    """Take the measures that run the network with other maps at a stage; none for methods with a fixed stage."""
     influences: dict[str, Influence] = {}
-    faithful: dict[str, Measurement] = {}
+    faithfulnesses: dict[str, Measurement] = {}
     if not {"influence", "faithfulness"} & set(measures) or explainer.method.stage is not None:
-        return influences, faithful
+        return influences, faithfulnesses
     frame_replay = FrameReplay(explainer.network, explanation, frame, value_range, cancelled)
-    of_mask = explanation.target.region == "mask" and explanation.no_mask is None
+    region_is_mask = explanation.target.region == "mask" and explanation.no_mask is None
     for number, (name, heatmap) in enumerate(explanation.heatmaps.items(), start=1):
         with frame_replay.at(name) as replay:
             if "influence" in measures:
-                influences[name] = influence(replay, of_mask=of_mask)
-                tell("influence", number, len(explanation.heatmaps))
+                influences[name] = influence(replay, region_is_mask=region_is_mask)
+                report("influence", number, len(explanation.heatmaps))
             if "faithfulness" in measures:
-                faithful[name] = _faithfulness.faithfulness(
+                faithfulnesses[name] = _faithfulness.faithfulness(
                     replay,
                     heatmap,
-                    of_mask=of_mask,
+                    region_is_mask=region_is_mask,
                     draws=draws,
                     seed=seed,
-                    progress=partial(tell, f"faithfulness of {name}"),
+                    progress=partial(report, f"faithfulness of {name}"),
                 )
-    return influences, faithful
+    return influences, faithfulnesses

@@ -1,4 +1,4 @@
-"""Nulls: a figure beside what chance gives."""
+"""Nulls: a figure, and its distribution under chance."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from statistics import fmean
 
 @dataclass(frozen=True)
 class Measurement:
-    """A figure beside its null.
+    """A figure with its null distribution.
 
     Attributes:
         value: the figure; None where it is undefined.
-        null: the same under chance, draw by draw.
+        null: the figure under chance, one value a draw.
         undefined: why there is no figure or no null, in words; empty where there are both.
     """
 
@@ -23,12 +23,12 @@ class Measurement:
 
     @property
     def expected(self) -> float | None:
-        """The mean under chance."""
+        """Mean under chance."""
         return fmean(self.null) if self.null else None
 
     @property
     def lift(self) -> float | None:
-        """How far the figure is above the mean under chance."""
+        """Difference between the figure and the mean under chance."""
         return None if self.value is None or self.expected is None else self.value - self.expected
 
     @property
@@ -38,9 +38,9 @@ class Measurement:
 
 
 def p_value(value: float, null: Sequence[float]) -> float:
-    """The share of draws, the figure itself with them, that are at least as large.
+    """Return the share of draws that are at least as large as the figure, counting the figure itself as a draw.
 
-    What differs by rounding alone counts as equal.
+    Values that differ only by rounding count as equal.
     """
     rounding = 1e-9 * max(1.0, abs(value))
     return (1 + sum(draw >= value - rounding for draw in null)) / (len(null) + 1)

@@ -13,12 +13,12 @@ from napari_segcam.imaging.geometry import Crop
 
 @dataclass(frozen=True)
 class OffScan:
-    """Where heat lies that padding and corners give.
+    """Heat outside the scan, which often comes from padding and corners.
 
     Attributes:
-        outside: share of the heat outside of the scan, on the frame; None where there is no heat or no scan is known.
+        outside: share of the heat outside the scan, on the frame; None where there is no heat or the scan is unknown.
         ring: share of the heat in the outermost ring of the stage's cells; None where there is no heat.
-        ring_area: share of the cells that this ring has: what evenly spread heat would give.
+        ring_area: share of the cells in this ring, which is the ring's share of evenly distributed heat.
     """
 
     outside: float | None
@@ -27,11 +27,11 @@ class OffScan:
 
 
 def off_scan(heatmap: Heatmap, scan: Crop | NDArray[np.bool_] | None = None) -> OffScan:
-    """The shares of a heatmap's heat off the scan; heat is what is above zero.
+    """Measure the shares of a heatmap's heat off the scan; only values above zero are heat.
 
     Args:
         heatmap: of one stage.
-        scan: rows and columns that show the scan, or ``(Y, X)`` bool; None where it is not known.
+        scan: rows and columns that show the scan, or ``(Y, X)`` bool; None if unknown.
     """
     cells = np.clip(heatmap.values, 0, None).astype(np.float64)
     ring = np.ones(cells.shape, bool)

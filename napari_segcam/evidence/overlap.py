@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Overlap:
-    """How far two regions agree.
+    """How well two regions agree.
 
     Attributes:
         dice: 2 |A ∩ B| / (|A| + |B|) (Dice 1945); None where both are empty.
@@ -22,7 +22,7 @@ class Overlap:
 
 
 def overlap(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Overlap:
-    """The overlap of two regions ``(Y, X)``."""
+    """Measure the overlap of two regions ``(Y, X)``."""
     common = int(np.count_nonzero(first & second))
     total = int(np.count_nonzero(first)) + int(np.count_nonzero(second))
     if not total:

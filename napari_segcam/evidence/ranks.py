@@ -8,8 +8,8 @@ from scipy.stats import rankdata
 
 
 def spearman(first: NDArray[np.generic], second: NDArray[np.generic]) -> float | None:
-    """Spearman's rank correlation over all places, ties at their mean rank (Spearman 1904); None where one is flat."""
+    """Return Spearman's rank correlation over all pixels, mean ranks for ties (Spearman 1904); None if one is flat."""
     ranks = [rankdata(values, axis=None).astype(np.float64) for values in (first, second)]
-    ranks = [each - each.mean() for each in ranks]
+    ranks = [values - values.mean() for values in ranks]
     norm = float(np.sqrt((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum()))
     return float((ranks[0] * ranks[1]).sum()) / norm if norm else None

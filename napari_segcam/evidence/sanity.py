@@ -1,4 +1,4 @@
-"""Sanity: whether a heatmap shows what the network has learned, or what the picture and the padding give."""
+"""Sanity: whether a heatmap depends on the trained weights, or only on the image and the padding."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ def sanity(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, float | None]:
-    """Spearman's correlation of each stage's map with that of the same network with its weights in random order.
+    """Return Spearman's correlation of each stage's map with the map of the network with shuffled weights.
 
-    The mean over the draws (Adebayo et al. 2018, arXiv:1810.03292; its limits: Binder et al. 2022). From 0.5 on
-    a map is said to be much the same in a network that has learned nothing. The region stays the explained one.
+    It is the mean over the draws (Adebayo et al. 2018, arXiv:1810.03292; its limits: Binder et al. 2022). From 0.5 on
+    a map is called much the same in a network that has learned nothing. The region stays the explained one.
 
     Args:
         explanation: of the frame.
-        explainer: that made it.
+        explainer: the explainer that made it.
         frame: ``(Y, X)`` or ``(Y, X, 3)``.
-        value_range: the same as the explainer was given.
-        draws: how many random networks.
-        seed: of the random orders.
-        progress: told how many are done, and of how many.
+        value_range: the same as for the explainer.
+        draws: number of shuffled networks.
+        seed: of the shuffling.
+        progress: called with the number of draws done and their total.
 
     Returns:
-        By stage name; None where the map is empty or flat, or was in every draw.
+        By stage name; None where the map is empty or flat, in the explanation or in every draw.
 
     Raises:
-        Cancelled: once the user has stopped it.
-        SegcamError: if a random network does not run.
+        Cancelled: if the user cancels it.
+        SegcamError: if a shuffled network does not run.
     """
     geometry = explanation.segmentation.geometry
     crop = geometry.window if geometry.crop else None
@@ -59,7 +59,7 @@ def sanity(
         target = Target(target.class_index, explanation.region, target.score)
     correlations: dict[str, list[float]] = {name: [] for name in explanation.heatmaps}
     for draw in range(draws):
-        network = with_shuffled_weights(explainer.network, seed + draw)
+        network = shuffle_weights(explainer.network, seed + draw)
         shuffled = Explainer(
             network, explainer.method.name, tuple(explanation.heatmaps), explanation.threshold, explainer.control
         )
@@ -71,11 +71,11 @@ def sanity(
                     correlations[name].append(correlation)
         if progress is not None:
             progress(draw + 1, draws)
-    return {name: fmean(each) if each else None for name, each in correlations.items()}
+    return {name: fmean(values) if values else None for name, values in correlations.items()}
 
 
-def with_shuffled_weights(network: Network, seed: int) -> Network:
-    """The same network with the values of every weight tensor in random order; the network itself stays as it is."""
+def shuffle_weights(network: Network, seed: int) -> Network:
+    """Return a copy of the network with the values of every weight tensor in random order."""
     module = copy.deepcopy(network.module)
     shuffle(list(module.parameters()), seed)
     return Network.of(
@@ -92,7 +92,7 @@ def with_shuffled_weights(network: Network, seed: int) -> Network:
 @torch.no_grad()
 def shuffle(parameters: Sequence[nn.Parameter], seed: int) -> None:
     """Put the values of each parameter in a random order, in place."""
-    randomness = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     for parameter in parameters:
-        order = torch.randperm(parameter.numel(), generator=randomness).to(parameter.device)
+        order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
         parameter.copy_(parameter.flatten()[order].reshape(parameter.shape))

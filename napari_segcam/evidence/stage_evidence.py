@@ -1,4 +1,4 @@
-"""Stage evidence: what the heatmap of one stage is worth, in numbers and in a line of words."""
+"""Stage evidence: how trustworthy the heatmap of one stage is, in numbers and in one line of words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_segcam.evidence.off_scan import OffScan
 from napari_segcam.evidence.sanity import SANITY
 from napari_segcam.network.stages.stage import Stage
 
-MATTERS = 0.05  # p
+MATTERS = 0.05  # largest p at which hot places matter
 _MUCH_OFF_SCAN = 0.5
 
 NO_ENCODER_STAGE = "no encoder stage takes part in this mask"
@@ -21,16 +21,16 @@ NO_ENCODER_STAGE = "no encoder stage takes part in this mask"
 
 @dataclass(frozen=True)
 class StageEvidence:
-    """Of one stage in one frame. What was not asked for, or is undefined, is None.
+    """Evidence of one stage in one frame; None for measures that were not taken or are undefined.
 
     Attributes:
-        stage: which one.
+        stage: the measured stage.
         influence: whether it takes part.
-        faithfulness: whether its hot places matter more than others, beside its null.
-        in_out: how much of the heat is inside the region, beside its null.
+        faithfulness: whether its hot places matter more than others, with the null.
+        in_out: how much of the heat is inside the region, with the null.
         echo: Spearman's correlation with the probability.
-        sanity: Spearman's correlation with the map of networks that have learned nothing.
-        stability: the same with that of views a hair's breadth away.
+        sanity: Spearman's correlation with the maps of networks that have learned nothing.
+        stability: Spearman's correlation with the maps of slightly different views.
         off_scan: heat where there is no tissue.
     """
 
@@ -45,12 +45,12 @@ class StageEvidence:
 
     @property
     def takes_part(self) -> bool | None:
-        """Whether the mask changes when the stage is hidden; None where that is not known."""
+        """Whether the mask changes when the stage is hidden; None where this is unknown."""
         return None if self.influence is None else self.influence.takes_part
 
     @property
     def hot_places_matter(self) -> bool | None:
-        """Whether hiding the hot cells costs more than hiding others, p ≤ 0.05; None where that is not known."""
+        """Whether hiding the hot cells costs more than hiding others, p ≤ 0.05; None where this is unknown."""
         p = None if self.faithfulness is None else self.faithfulness.p
         return None if p is None else p <= MATTERS
 
@@ -61,27 +61,27 @@ class StageEvidence:
 
     @property
     def statement(self) -> str:
-        """What the map is worth, in one line; empty where nothing is known.
+        """One line of words about the map; empty where nothing is known.
 
         Example:
             ``"hiding it costs the mask 83 %; its hot places matter more than others (0.83 against 0.08)"``
         """
-        return "; ".join(part for part in (self._part_taken(), self._places(), *self._flags()) if part)
+        return "; ".join(part for part in (self._influence_words(), self._hot_places_words(), *self._flags()) if part)
 
-    def _part_taken(self) -> str:
+    def _influence_words(self) -> str:
         influence = self.influence
         if influence is None or influence.value is None:
             return ""
-        what = "mask" if influence.of_mask else "score"
+        explained = "mask" if influence.region_is_mask else "score"
         if not influence.takes_part:
-            return f"takes no part in this {what}"
+            return f"takes no part in this {explained}"
         if influence.value < 0:
-            return f"hiding it raises the {what} by {-influence.value:.0%}".replace("%", " %")
-        return f"hiding it costs the {what} {influence.value:.0%}".replace("%", " %")
+            return f"hiding it raises the {explained} by {-influence.value:.0%}".replace("%", " %")
+        return f"hiding it costs the {explained} {influence.value:.0%}".replace("%", " %")
 
-    def _places(self) -> str:
+    def _hot_places_words(self) -> str:
         if self.takes_part is False or self.hot_places_matter is None:
-            return ""  # of a stage that takes no part, no place matters
+            return ""  # if the stage takes no part, no place matters
         if not self.hot_places_matter:
             return "its hot places matter no more than others"
         assert self.faithfulness is not None
@@ -105,7 +105,7 @@ class FirstStage:
 
     Attributes:
         name: of the stage; None where no stage is known to take part.
-        why: in words.
+        why: the reason, in words.
     """
 
     name: str | None
@@ -113,28 +113,28 @@ class FirstStage:
 
 
 def first_stage(evidence: Sequence[StageEvidence] | Mapping[str, StageEvidence]) -> FirstStage:
-    """The stage to show first: not the deepest one, but one that takes part.
+    """Return the stage to show first: not simply the deepest one, but one that takes part.
 
-    That is the deepest encoder stage that takes part and whose hot places matter; else the deepest encoder stage that
+    It is the deepest encoder stage that takes part and whose hot places matter; else the deepest encoder stage that
     takes part; else the earliest decoder stage that does.
 
     Args:
         evidence: of the stages, in the network's order.
     """
     stages = list(evidence.values()) if isinstance(evidence, Mapping) else list(evidence)
-    part = [each for each in stages if each.takes_part]
-    encoders = [each for each in part if each.stage.kind == "encoder"]
-    matter = [each for each in encoders if each.hot_places_matter]
-    if matter:
-        return FirstStage(_deepest(matter), "the deepest encoder stage that takes part and whose hot places matter")
+    active = [stage for stage in stages if stage.takes_part]
+    encoders = [stage for stage in active if stage.stage.kind == "encoder"]
+    faithful = [stage for stage in encoders if stage.hot_places_matter]
+    if faithful:
+        return FirstStage(_deepest(faithful), "the deepest encoder stage that takes part and whose hot places matter")
     if encoders:
         return FirstStage(_deepest(encoders), "the deepest encoder stage that takes part")
-    others = [each for each in part if each.stage.kind != "encoder"]
+    others = [stage for stage in active if stage.stage.kind != "encoder"]
     if others:
         return FirstStage(others[0].stage.name, NO_ENCODER_STAGE)
     return FirstStage(None, "no stage is known to take part in this mask")
 
 
 def _deepest(stages: Sequence[StageEvidence]) -> str:
-    """The name of the coarsest stage; of several the last."""
-    return max(enumerate(stages), key=lambda each: (each[1].stage.stride, each[0]))[1].stage.name
+    """Return the name of the stage with the largest stride; of several, the last."""
+    return max(enumerate(stages), key=lambda numbered: (numbered[1].stage.stride, numbered[0]))[1].stage.name

@@ -1,4 +1,4 @@
-"""Views: the same frame moved by a hair's breadth or a little brighter, and what changes then."""
+"""Views: the same frame, slightly shifted or brightened, and how much the results change."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ _GAINS = (0.85, 1.15)
 
 @dataclass(frozen=True)
 class View:
-    """A way to look at a frame.
+    """A slight change of a frame.
 
     Attributes:
-        shift: columns to the right, pixels.
-        gain: of the brightness above black.
+        shift: to the right, in pixels.
+        gain: factor of the brightness above black.
     """
 
     shift: int = 0
     gain: float = 1.0
 
     def of(self, frame: NDArray[np.generic], value_range: tuple[float, float]) -> NDArray[np.generic]:
-        """The frame ``(Y, X)`` or ``(Y, X, 3)`` so seen, in its own dtype; its edge is repeated."""
-        seen = _shifted(frame, self.shift)
+        """Return this view of a frame ``(Y, X)`` or ``(Y, X, 3)``, in the frame's dtype; its edge is repeated."""
+        shifted = _shift(frame, self.shift)
         if self.gain == 1.0:
-            return seen
+            return shifted
         black, white = value_range
-        brighter = np.clip(black + (seen.astype(np.float64) - black) * self.gain, black, white)
+        brighter = np.clip(black + (shifted.astype(np.float64) - black) * self.gain, black, white)
         return (np.rint(brighter) if np.issubdtype(frame.dtype, np.integer) else brighter).astype(frame.dtype)
 
-    def put_back(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
-        """What was seen ``(Y, X)``, where it is in the frame."""
-        return _shifted(values, -self.shift)
+    def shift_back(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Move values ``(Y, X)`` of this view back to their place in the frame."""
+        return _shift(values, -self.shift)
 
 
 VIEWS = (View(), *(View(shift=shift) for shift in _SHIFTS), *(View(gain=gain) for gain in _GAINS))
@@ -52,13 +52,13 @@ VIEWS = (View(), *(View(shift=shift) for shift in _SHIFTS), *(View(gain=gain) fo
 
 @dataclass(frozen=True)
 class Views:
-    """What the views of one frame have in common.
+    """How well the results of the views of one frame agree.
 
     Attributes:
-        agreement: mean pairwise Dice of the masks put back in place; two empty ones agree fully. None for a network
-            that gives no mask.
-        stability: by stage name, mean of Spearman's correlation of the heatmap with that of each other view, put back
-            in place; None where the map is empty or flat.
+        agreement: mean pairwise Dice of the masks, shifted back; two empty masks agree fully. None for a network that
+            gives no mask.
+        stability: by stage name, mean of Spearman's correlation of the heatmap with that of each other view, shifted
+            back; None where the map is empty or flat.
     """
 
     agreement: float | None
@@ -73,20 +73,20 @@ def views(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Views:
-    """Look at a frame in seven ways: as it is, moved by ±1 and ±2 pixels laterally, and with two gains.
+    """Explain seven views of a frame: as it is, shifted by ±1 and ±2 pixels sideways, and with two gains.
 
-    Agreement of the masks (Zenk et al. 2024, arXiv:2406.03323) is one candidate for doubt among several. Heatmaps are
-    of the explained region, moved with the frame.
+    Agreement of the masks (Zenk et al. 2024, arXiv:2406.03323) is one possible sign of doubt among several. Heatmaps
+    are of the explained region, shifted with the frame.
 
     Args:
         explanation: of the frame.
-        explainer: that made it.
+        explainer: the explainer that made it.
         frame: ``(Y, X)`` or ``(Y, X, 3)``.
-        value_range: the same as the explainer was given.
-        progress: told how many views are done, and of how many.
+        value_range: the same as for the explainer.
+        progress: called with the number of views done and their total.
 
     Raises:
-        Cancelled: once the user has stopped it.
+        Cancelled: if the user cancels it.
     """
     geometry = explanation.segmentation.geometry
     crop = geometry.window if geometry.crop else None
@@ -94,37 +94,37 @@ def views(
     masks = [explanation.target_mask]
     correlations: dict[str, list[float]] = {name: [] for name in explanation.heatmaps}
     for number, view in enumerate(VIEWS[1:], start=1):
-        target = _target(explanation, view)
-        seen = explainer(view.of(frame, levels), target, levels, crop, geometry.pixel_aspect)
-        masks.append(view.put_back(seen.target_mask).astype(bool))
+        target = _shifted_target(explanation, view)
+        result = explainer(view.of(frame, levels), target, levels, crop, geometry.pixel_aspect)
+        masks.append(view.shift_back(result.target_mask).astype(bool))
         for name, heatmap in explanation.heatmaps.items():
-            if heatmap.reason is None and seen.heatmaps[name].reason is None:
-                correlation = spearman(heatmap.raw_on_frame(), view.put_back(seen.heatmaps[name].raw_on_frame()))
+            if heatmap.reason is None and result.heatmaps[name].reason is None:
+                correlation = spearman(heatmap.raw_on_frame(), view.shift_back(result.heatmaps[name].raw_on_frame()))
                 if correlation is not None:
                     correlations[name].append(correlation)
         if progress is not None:
             progress(number, len(VIEWS) - 1)
     return Views(
         None if explanation.no_mask is not None else agreement(masks),
-        {name: fmean(each) if each else None for name, each in correlations.items()},
+        {name: fmean(values) if values else None for name, values in correlations.items()},
     )
 
 
 def agreement(masks: Sequence[NDArray[np.bool_]]) -> float:
-    """Mean pairwise Dice; two empty masks agree fully."""
+    """Return the mean pairwise Dice; two empty masks agree fully."""
     pairs = [overlap(first, second).dice for first, second in combinations(masks, 2)]
     return fmean(1.0 if dice is None else dice for dice in pairs)
 
 
-def _target(explanation: Explanation, view: View) -> Target:
-    """The explained target, its region moved with the frame."""
+def _shifted_target(explanation: Explanation, view: View) -> Target:
+    """Return the explained target with its region shifted with the frame."""
     target = explanation.target
     if isinstance(target.region, str):
         return target
-    return Target(target.class_index, _shifted(explanation.region, view.shift).astype(bool), target.score)
+    return Target(target.class_index, _shift(explanation.region, view.shift).astype(bool), target.score)
 
 
-def _shifted(values: NDArray[np.generic], columns: int) -> NDArray[np.generic]:
-    """Moved to the right by so many columns; the edge is repeated."""
-    at = np.clip(np.arange(values.shape[1]) - columns, 0, values.shape[1] - 1)
-    return values[:, at]
+def _shift(values: NDArray[np.generic], columns: int) -> NDArray[np.generic]:
+    """Shift values to the right by a number of columns; the edge is repeated."""
+    sources = np.clip(np.arange(values.shape[1]) - columns, 0, values.shape[1] - 1)
+    return values[:, sources]

@@ -171,7 +171,7 @@ def attention_rows(frame: int, explanation: Explanation) -> list[dict[str, Any]]
                 "class": class_name_of(explanation),
                 "method": explanation.method,
                 "stage": stage,
-                **figures.of_map(explanation.heatmaps[stage]),
+                **figures.as_row(explanation.heatmaps[stage]),
             }
         )
         for stage, figures in attention(explanation).items()

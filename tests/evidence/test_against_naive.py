@@ -1,4 +1,4 @@
-"""The figures against naive definitions, pixel by pixel, on regions and maps of all kinds."""
+"""Figures against naive definitions, pixel by pixel, on all kinds of regions and maps."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from napari_segcam.network.stages.stage import Stage
 
 SHAPE = (5, 7)
 regions = st.one_of(hnp.arrays(bool, SHAPE), st.sampled_from([np.zeros(SHAPE, bool), np.ones(SHAPE, bool)]))
-# Sums in float64 of float32 heat: far enough from its limits that no sum of ours or of the naive kind loses digits.
+# Sums of float32 heat in float64: values far enough from its limits that no sum loses digits.
 heats = st.one_of(
     hnp.arrays(np.float32, SHAPE, elements=st.floats(0, 1000, width=32)),
     st.floats(0, 1000, width=32).map(lambda value: np.full(SHAPE, value, np.float32)),
 )
-places = list(np.ndindex(SHAPE))
+pixels = list(np.ndindex(SHAPE))
 
 
 def explanation_of(heat: NDArray[np.float32], region: NDArray[np.bool_], *, signed: bool = False) -> Explanation:
@@ -54,17 +54,17 @@ def mean(values: list[float]) -> float | None:
 
 @given(regions, regions)
 def test_overlap_is_counting(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> None:
-    one = {place for place in places if first[place]}
-    other = {place for place in places if second[place]}
-    found = overlap(first, second)
-    if not one and not other:
-        assert (found.dice, found.iou) == (None, None)
+    a = {pixel for pixel in pixels if first[pixel]}
+    b = {pixel for pixel in pixels if second[pixel]}
+    measured = overlap(first, second)
+    if not a and not b:
+        assert (measured.dice, measured.iou) == (None, None)
         return
-    assert found.dice == pytest.approx(2 * len(one & other) / (len(one) + len(other)))
-    assert found.iou == pytest.approx(len(one & other) / len(one | other))
-    assert overlap(second, first) == found
-    assert found.dice is not None
-    assert found.iou == pytest.approx(found.dice / (2 - found.dice))
+    assert measured.dice == pytest.approx(2 * len(a & b) / (len(a) + len(b)))
+    assert measured.iou == pytest.approx(len(a & b) / len(a | b))
+    assert overlap(second, first) == measured
+    assert measured.dice is not None
+    assert measured.iou == pytest.approx(measured.dice / (2 - measured.dice))
 
 
 @given(heats, regions, regions)
@@ -73,42 +73,43 @@ def test_attention_is_two_means_and_their_ratio(
     heat: NDArray[np.float32], region: NDArray[np.bool_], other: NDArray[np.bool_]
 ) -> None:
     explanation = explanation_of(heat, region)
-    for wanted, found in ((region, attention(explanation)["deep"]), (other, attention(explanation, other)["deep"])):
-        inside = mean([float(heat[place]) for place in places if wanted[place]])
-        outside = mean([float(heat[place]) for place in places if not wanted[place]])
-        everywhere = mean([float(heat[place]) for place in places])
+    cases = (region, attention(explanation)["deep"]), (other, attention(explanation, other)["deep"])
+    for attended, figures in cases:
+        inside = mean([float(heat[pixel]) for pixel in pixels if attended[pixel]])
+        outside = mean([float(heat[pixel]) for pixel in pixels if not attended[pixel]])
+        everywhere = mean([float(heat[pixel]) for pixel in pixels])
         assert everywhere is not None
-        variance = mean([(float(heat[place]) - everywhere) ** 2 for place in places])
-        assert found.mean == pytest.approx(everywhere, rel=1e-9)
-        assert found.std == pytest.approx(math.sqrt(variance or 0), rel=1e-6, abs=1e-9 * (1 + everywhere))
-        assert found.inside == (None if inside is None else pytest.approx(inside, rel=1e-9))
-        assert found.outside == (None if outside is None else pytest.approx(outside, rel=1e-9))
+        variance = mean([(float(heat[pixel]) - everywhere) ** 2 for pixel in pixels])
+        assert figures.mean == pytest.approx(everywhere, rel=1e-9)
+        assert figures.std == pytest.approx(math.sqrt(variance or 0), rel=1e-6, abs=1e-9 * (1 + everywhere))
+        assert figures.inside == (None if inside is None else pytest.approx(inside, rel=1e-9))
+        assert figures.outside == (None if outside is None else pytest.approx(outside, rel=1e-9))
         if inside is None or not outside:
-            assert found.ratio is None
-            assert found.undefined
+            assert figures.ratio is None
+            assert figures.undefined
         else:
-            assert found.ratio == pytest.approx(inside / outside, rel=1e-9)
-            assert found.undefined is None
+            assert figures.ratio == pytest.approx(inside / outside, rel=1e-9)
+            assert figures.undefined is None
 
 
 @given(st.floats(0.125, 1000, width=32), regions)
-def test_a_constant_map_favours_no_place(value: float, region: NDArray[np.bool_]) -> None:
-    found = attention(explanation_of(np.full(SHAPE, value, np.float32), region))["deep"]
-    assert found.std == pytest.approx(0, abs=1e-6 * value)
+def test_a_constant_map_favors_no_place(value: float, region: NDArray[np.bool_]) -> None:
+    figures = attention(explanation_of(np.full(SHAPE, value, np.float32), region))["deep"]
+    assert figures.std == pytest.approx(0, abs=1e-6 * value)
     if region.any() and not region.all():
-        assert found.ratio == pytest.approx(1)
+        assert figures.ratio == pytest.approx(1)
     else:
-        assert found.ratio is None
+        assert figures.ratio is None
 
 
 @given(regions, hnp.arrays(np.float32, SHAPE, elements=st.floats(0, 1, width=32)))
-def test_a_finding_is_counting(found: NDArray[np.bool_], probabilities: NDArray[np.float32]) -> None:
-    figures = finding(found, probabilities, (0.5, 0.25))
-    counted = [float(probabilities[place]) for place in places if found[place]]
-    assert figures.pixels == len(counted)
-    assert figures.area_mm2 == len(counted) * 0.125
-    assert figures.probability == (pytest.approx(mean(counted), rel=1e-9) if counted else None)
-    assert finding(found, probabilities, None).area_mm2 is None
+def test_a_finding_is_counting(mask: NDArray[np.bool_], probabilities: NDArray[np.float32]) -> None:
+    figures = finding(mask, probabilities, (0.5, 0.25))
+    in_mask = [float(probabilities[pixel]) for pixel in pixels if mask[pixel]]
+    assert figures.pixels == len(in_mask)
+    assert figures.area_mm2 == len(in_mask) * 0.125
+    assert figures.probability == (pytest.approx(mean(in_mask), rel=1e-9) if in_mask else None)
+    assert finding(mask, probabilities, None).area_mm2 is None
 
 
 def test_evidence_against_has_no_ratio() -> None:
@@ -122,5 +123,5 @@ def test_evidence_against_has_no_ratio() -> None:
 
 def test_a_region_of_another_shape_is_refused() -> None:
     explanation = explanation_of(np.ones(SHAPE, np.float32), np.ones(SHAPE, bool))
-    with pytest.raises(SegcamError, match=r"shape \(2, 2\), but the frame \(5, 7\)"):
+    with pytest.raises(SegcamError, match=r"shape \(2, 2\), but the frame has \(5, 7\)"):
         attention(explanation, np.ones((2, 2), bool))

@@ -1,4 +1,4 @@
-"""Attention figures: their definition, and what is said where a ratio has no meaning."""
+"""Attention figures: their definition, and the reason given where a ratio is undefined."""
 
 from __future__ import annotations
 
@@ -61,15 +61,15 @@ def test_the_figures_are_their_definition(values: NDArray[np.float32], region: N
     outside: list[float] = []
     for row, column in np.ndindex(FRAME):
         (inside if region[row, column] else outside).append(float(values[row, column]))
-    found = figures(values, region)
+    attended = figures(values, region)
     heat = inside + outside
     mean = sum(heat) / len(heat)
-    assert found.mean == pytest.approx(mean)
-    assert found.std == pytest.approx((sum((value - mean) ** 2 for value in heat) / len(heat)) ** 0.5)
-    assert found.inside == pytest.approx(sum(inside) / 15)
-    assert found.outside == pytest.approx(sum(outside) / 33)
-    assert found.ratio == pytest.approx((sum(inside) / 15) / (sum(outside) / 33))
-    assert found.undefined is None
+    assert attended.mean == pytest.approx(mean)
+    assert attended.std == pytest.approx((sum((value - mean) ** 2 for value in heat) / len(heat)) ** 0.5)
+    assert attended.inside == pytest.approx(sum(inside) / 15)
+    assert attended.outside == pytest.approx(sum(outside) / 33)
+    assert attended.ratio == pytest.approx((sum(inside) / 15) / (sum(outside) / 33))
+    assert attended.undefined is None
 
 
 def test_raw_values_count_and_not_the_scaled_ones(values: NDArray[np.float32], region: NDArray[np.bool_]) -> None:
@@ -82,9 +82,9 @@ def test_raw_values_count_and_not_the_scaled_ones(values: NDArray[np.float32], r
 def test_a_small_map_is_interpolated_to_the_frame(region: NDArray[np.bool_]) -> None:
     small = np.array([[1, 2, 3, 8], [0, 5, 1, 1], [4, 0, 0, 2]], dtype=np.float32)
     heat = F.interpolate(torch.from_numpy(small)[None, None], FRAME, mode="bilinear", align_corners=False)[0, 0].numpy()
-    found = figures(small, region)
-    assert found.mean == pytest.approx(heat.mean(), rel=1e-5)
-    assert found.ratio == pytest.approx(heat[region].mean() / heat[~region].mean(), rel=1e-5)
+    attended = figures(small, region)
+    assert attended.mean == pytest.approx(heat.mean(), rel=1e-5)
+    assert attended.ratio == pytest.approx(heat[region].mean() / heat[~region].mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -103,49 +103,49 @@ def test_the_figures_are_those_of_the_map_on_the_frame(
     shape = geometry.input_shape[0] // stride, geometry.input_shape[1] // stride
     values = np.random.default_rng(stride).random(shape, dtype=np.float32)
     heat = geometry.to_window(torch.from_numpy(values).double()).numpy()
-    seen = region[geometry.window]
-    found = figures(values, region, geometry=geometry)
-    assert found.mean == pytest.approx(heat.mean(), rel=1e-9)
-    assert found.std == pytest.approx(heat.std(), rel=1e-9)
-    assert found.inside == pytest.approx(heat[seen].mean(), rel=1e-9)
-    assert found.outside == pytest.approx(heat[~seen].mean(), rel=1e-9)
+    inside_window = region[geometry.window]
+    attended = figures(values, region, geometry=geometry)
+    assert attended.mean == pytest.approx(heat.mean(), rel=1e-9)
+    assert attended.std == pytest.approx(heat.std(), rel=1e-9)
+    assert attended.inside == pytest.approx(heat[inside_window].mean(), rel=1e-9)
+    assert attended.outside == pytest.approx(heat[~inside_window].mean(), rel=1e-9)
 
 
-def test_heat_that_reaches_no_pixel_outside_is_none_there() -> None:
+def test_heat_that_reaches_no_pixel_outside_is_zero_there() -> None:
     small = np.array([[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]], dtype=np.float32)
     heat = F.interpolate(torch.from_numpy(small)[None, None], FRAME, mode="bilinear", align_corners=False)[0, 0].numpy()
-    found = figures(small, heat > 0)
-    assert found.outside == 0
-    assert found.undefined == "there is no heat outside the region"
+    attended = figures(small, heat > 0)
+    assert attended.outside == 0
+    assert attended.undefined == "there is no heat outside the region"
     assert figures(small, heat == 0).ratio == 0
 
 
-def test_heat_outside_alone_is_a_ratio_of_zero_and_not_undefined(region: NDArray[np.bool_]) -> None:
-    found = figures((~region).astype(np.float32), region)
-    assert found.ratio == 0
-    assert found.undefined is None
+def test_heat_only_outside_is_a_ratio_of_zero_and_not_undefined(region: NDArray[np.bool_]) -> None:
+    attended = figures((~region).astype(np.float32), region)
+    assert attended.ratio == 0
+    assert attended.undefined is None
 
 
 def test_an_empty_region_has_no_ratio(values: NDArray[np.float32]) -> None:
-    found = figures(values, np.zeros(FRAME, dtype=bool))
-    assert (found.inside, found.ratio, found.undefined) == (None, None, "the region is empty")
-    assert found.outside == pytest.approx(values.mean())
+    attended = figures(values, np.zeros(FRAME, dtype=bool))
+    assert (attended.inside, attended.ratio, attended.undefined) == (None, None, "the region is empty")
+    assert attended.outside == pytest.approx(values.mean())
 
 
 def test_a_region_without_a_rest_has_no_ratio(values: NDArray[np.float32]) -> None:
-    found = figures(values, np.ones(FRAME, dtype=bool))
-    assert (found.outside, found.ratio, found.undefined) == (None, None, "the region is the whole frame")
-    assert found.inside == pytest.approx(values.mean())
+    attended = figures(values, np.ones(FRAME, dtype=bool))
+    assert (attended.outside, attended.ratio, attended.undefined) == (None, None, "the region is the whole frame")
+    assert attended.inside == pytest.approx(values.mean())
 
 
 def test_no_heat_outside_has_no_ratio(region: NDArray[np.bool_]) -> None:
-    found = figures(region.astype(np.float32), region)
-    assert (found.inside, found.outside, found.ratio) == (1, 0, None)
-    assert found.undefined == "there is no heat outside the region"
+    attended = figures(region.astype(np.float32), region)
+    assert (attended.inside, attended.outside, attended.ratio) == (1, 0, None)
+    assert attended.undefined == "there is no heat outside the region"
 
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_an_empty_map_has_no_ratio_and_its_own_reason(region: NDArray[np.bool_], reason: Reason) -> None:
-    found = figures(np.zeros((1, 1), np.float32), region, reason)
-    assert (found.mean, found.std, found.ratio) == (0, 0, None)
-    assert found.undefined == reason.value
+    attended = figures(np.zeros((1, 1), np.float32), region, reason)
+    assert (attended.mean, attended.std, attended.ratio) == (0, 0, None)
+    assert attended.undefined == reason.value
