@@ -15,8 +15,8 @@ from torch import nn
 from napari_segcam.explanation.methods import METHODS
 from napari_segcam.explanation.passes.recomputation import recomputable_blocks
 from napari_segcam.network.inference import inference_form
+from napari_segcam.network.stages.forward_trace import trace_forward
 from napari_segcam.network.stages.stage import Stage, find_stages, main_stages
-from napari_segcam.network.stages.survey import survey
 from napari_segcam.tuning.allocator import keep_freed_memory
 
 Region = Callable[[torch.Tensor], torch.Tensor]
@@ -46,7 +46,7 @@ class Contest:
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
-        return main_stages(find_stages(self.plain, survey(self.plain, 3)))
+        return main_stages(find_stages(self.plain, trace_forward(self.plain, 3)))
 
     @cached_property
     def deepest(self) -> tuple[Stage, ...]:

@@ -59,13 +59,13 @@ PICKLE_COPIED = 64 * MIB
 PICKLE_SIZE = 4_000_000
 """Of what a pickle gives, in objects, each counted as often as it is referred to."""
 
-TRIAL_SECONDS = 3.0
+RESOURCE_CHECK_SECONDS = 3.0
 """Of the processor's time for the trial of a network that a file brings along; see also the next."""
 
-TRIAL_SECONDS_PER_MB = 0.25
+RESOURCE_CHECK_SECONDS_PER_MB = 0.25
 """More for each megabyte of the file: large networks take long."""
 
-TRIAL_BYTES = 256 * MIB
+RESOURCE_CHECK_BYTES = 256 * MIB
 """Of memory for such a trial, and eight times the file."""
 
 LAYER_SIZE = 2**16

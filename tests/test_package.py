@@ -45,16 +45,16 @@ MAY_IMPORT = {
 # The rooms within a room, from the ground up: each imports only what stands in a line above its own.
 FLOORS: dict[str, list[list[str]]] = {
     "network": [
-        ["child_names", "device", "settings_text", "trial"],
+        ["child_names", "device", "settings_text", "resource_check"],
         ["files"],
         ["model_card", "graphs", "keras"],
         ["checkpoints", "running"],
         ["families", "output"],
         ["stages"],
-        ["inference", "constancy", "overlap"],
+        ["inference", "repeatability", "class_overlap"],
         ["network"],
         ["loading"],
-        ["source", "trial_process"],
+        ["source", "resource_check_process"],
     ],
     "imaging": [
         ["coded_size", "file_kind", "file_part", "plausibility", "value_range", "phantom"],

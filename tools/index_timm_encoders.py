@@ -9,7 +9,7 @@ from __future__ import annotations
 import timm
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.families.encoders import built_encoder
+from napari_segcam.network.families.encoders import encoder_shapes
 from napari_segcam.network.families.timm_index import INDEX, fingerprint
 
 DEPTHS = (5, 4, 3)
@@ -21,10 +21,10 @@ def prints_of(name: str) -> list[str]:
     for vision_transformer in (False, True):
         for depth in DEPTHS:
             try:
-                shapes, _ = built_encoder(f"tu-{name}", depth, vision_transformer)
+                shapes, _ = encoder_shapes(f"tu-{name}", depth, vision_transformer)
             except SegcamError:
                 continue
-            built_encoder.cache_clear()
+            encoder_shapes.cache_clear()
             found.append(fingerprint(shapes))
         if found:
             break

@@ -93,7 +93,7 @@ def inspect(
     from napari_segcam.commands.image_summary import is_image, print_cine
     from napari_segcam.imaging.opening import open_cine
     from napari_segcam.network.loading import load_network, save_card
-    from napari_segcam.network.model_card import card_of, find_card
+    from napari_segcam.network.model_card import find_card, make_card
 
     console = PlainConsole()
     if checkpoint is not None and is_image(checkpoint):
@@ -118,7 +118,7 @@ def inspect(
     }
     card_fields = {name: value for name, value in fields.items() if value or value is False}
     with console.status(f"Reading {checkpoint or network.network_factory} …"):
-        card = card_of(card_fields, find_card(checkpoint) if checkpoint else None) if card_fields else None
+        card = make_card(card_fields, find_card(checkpoint) if checkpoint else None) if card_fields else None
         loaded = load_network(checkpoint, device, factory=network.network_factory, card=card, weights=network.weights)
     print_network(loaded, console)
     if write_card:
@@ -156,7 +156,7 @@ def named_values(options: list[str] | None) -> dict[str, object]:
     Raises:
         SegcamError: if a text is not understood.
     """
-    from napari_segcam.network.settings_text import plain_yaml
+    from napari_segcam.network.settings_text import parse_yaml
 
     values = {}
     for option in options or []:
@@ -164,7 +164,7 @@ def named_values(options: list[str] | None) -> dict[str, object]:
         if not equals:
             raise SegcamError(f"--option {option} is not understood: write NAME=VALUE.")
         try:
-            values[name] = plain_yaml(value)
+            values[name] = parse_yaml(value)
         except ValueError as error:
             raise SegcamError(f"--option {option} is not understood: {error}.") from error
     return values

@@ -32,9 +32,9 @@ class Movies:
     """
 
     def __init__(self, analysis: Analysis, stages: Iterable[str]) -> None:
-        from napari_segcam.network.stages.stage import aliases
+        from napari_segcam.network.stages.stage import stage_aliases
 
-        full_names = aliases(analysis.network.stages)
+        full_names = stage_aliases(analysis.network.stages)
         self._stages = list(dict.fromkeys(full_names.get(stage, stage) for stage in stages))
         explained = list(dict.fromkeys(stage.name for explainer in analysis.explainers for stage in explainer.stages))
         for stage in self._stages:

@@ -28,7 +28,7 @@ from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.geometry import Crop, Geometry
 from napari_segcam.network.network import Network
-from napari_segcam.network.stages.stage import Stage, aliases
+from napari_segcam.network.stages.stage import Stage, stage_aliases
 from napari_segcam.optional import needed
 from napari_segcam.tuning.allocator import keep_freed_memory
 
@@ -90,8 +90,8 @@ class Explainer:
             stages = tuple(stages)
         if self.method.stage is not None:
             return (self.method.stage,) if stages else ()
-        if stages and self.network.why_closed:
-            raise SegcamError(self.network.why_closed)
+        if stages and self.network.no_hooks_reason:
+            raise SegcamError(self.network.no_hooks_reason)
         return self.network.select(stages)
 
     def __call__(
@@ -161,7 +161,7 @@ class Explainer:
         """
         target_of = target if callable(target) else lambda _number: target or Target()
         numbered = iter(enumerate(frames))
-        batch = 1 if self.network.alone else batch
+        batch = 1 if self.network.one_frame_at_a_time else batch
         while chunk := list(islice(numbered, batch or 1)):
             if batch is None:
                 batch = best_batch_size(chunk[0][1].shape[:2], self._memory_fallback.device)
@@ -253,7 +253,7 @@ class Explainer:
                 probabilities=prediction.frame_probabilities[number],
                 mask=prediction.masks[number],
                 region=resolved.frame_regions[number],
-                heatmaps=Heatmaps(heatmaps[number], aliases(self.network.stages)),
+                heatmaps=Heatmaps(heatmaps[number], stage_aliases(self.network.stages)),
                 method=self.method.name,
                 target=target,
                 class_names=self.network.class_names,

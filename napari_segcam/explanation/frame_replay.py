@@ -69,7 +69,7 @@ class FrameReplay:
         Raises:
             SegcamError: if the stage is unknown, never runs, or gives no feature map.
         """
-        module, (tapped,) = self.network.running([self.network.stage(stage)])
+        module, (tapped,) = self.network.module_for([self.network.stage(stage)])
         batch = max(best_batch_size((self._x.shape[-2], self._x.shape[-1]), self._x.device), 4)
         with self.network.lock:
             yield StageReplay(module, self._x, tapped, self._objective, self._class_masks, batch, self._cancelled)

@@ -52,9 +52,9 @@ class Runner:
             refuse_autocast_without_gain(network.device)
         # A method with a fixed stage taps none of the network's stages.
         self._tapped: tuple[Stage, ...]
-        module, self._tapped = network.running([] if method.stage else stages)
+        module, self._tapped = network.module_for([] if method.stage else stages)
         self.stages = tuple(stages) if method.stage else self._tapped
-        sample = torch.zeros(1, network.card.input_channels, *network.seen.size, dtype=network.dtype)
+        sample = torch.zeros(1, network.card.input_channels, *network.trace.size, dtype=network.dtype)
         self.memory_fallback = MemoryFallback(
             module, self._tapped, network.device, sample, rewritten=module is not network.module
         )
@@ -85,14 +85,14 @@ class Runner:
             )
         assert isinstance(self._method, SlowMethod)
         slow_method, module, control = self._method, self.memory_fallback.module, self._control
-        one_by_one = self._network.alone
+        one_by_one = self._network.one_frame_at_a_time
         return self._run(x, lambda: slow_maps(slow_method, module, x, self.stages, objectives, control, one_by_one))
 
     def cost(self, x: torch.Tensor, forward_pass: ForwardPass) -> Cost:
         """Estimate what the maps of a slow method cost for one frame ``(1, C, H, W)``."""
         assert isinstance(self._method, SlowMethod)
         method, module, control = self._method, self.memory_fallback.module, self._control
-        logits, one_by_one = forward_pass.logits, self._network.alone
+        logits, one_by_one = forward_pass.logits, self._network.one_frame_at_a_time
         return self._run(x, lambda: slow_cost(method, module, x, self.stages, logits, control, one_by_one))
 
     def _run(self, x: torch.Tensor, work: Callable[[], Result], *, backward: bool = False) -> Result:
@@ -109,7 +109,7 @@ class Runner:
         except (SegcamError, Cancelled):
             raise
         except Exception as error:  # the network can be anybody's code
-            working_size = "×".join(map(str, self._network.seen.size))
+            working_size = "×".join(map(str, self._network.trace.size))
             raise SegcamError(
                 f"The network does not run on an input of {size} ({error_text(error)}). "
                 f"It does at {working_size}: set that image size."

@@ -11,21 +11,21 @@ from torch import nn
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint, read_checkpoint
-from napari_segcam.network.checkpoints.pickled_settings import settings_of, take_over
-from napari_segcam.network.checkpoints.saved_preprocessing import saved_preprocessing
-from napari_segcam.network.checkpoints.state_dict import listed
+from napari_segcam.network.checkpoints.pickled_settings import read_settings, restore_layer_settings
+from napari_segcam.network.checkpoints.saved_preprocessing import read_preprocessing
+from napari_segcam.network.checkpoints.state_dict import list_names
+from napari_segcam.network.class_overlap import overlap_from_activation
 from napari_segcam.network.device import choose_device
-from napari_segcam.network.families.factory import made_by
-from napari_segcam.network.families.fitting import left_out, put_in
+from napari_segcam.network.families.factory import call_factory
 from napari_segcam.network.families.recognition import build, recognize
+from napari_segcam.network.families.weight_loading import load_weights, unused_weights
 from napari_segcam.network.graphs.graph_network import GraphNetwork
-from napari_segcam.network.graphs.torchscript import WHY_CLOSED, ScriptedNetwork
+from napari_segcam.network.graphs.torchscript import NO_HOOKS_REASON, ScriptedNetwork
 from napari_segcam.network.keras.keras_network import KerasNetwork
-from napari_segcam.network.model_card import ModelCard, card_of, card_path, find_card, write_card
-from napari_segcam.network.overlap import told_by_activation
+from napari_segcam.network.model_card import ModelCard, card_path, find_card, make_card, write_card
 from napari_segcam.network.running.dry_run import dry_run
-from napari_segcam.network.running.image_channels import image_channels
-from napari_segcam.network.running.plain_module import ready
+from napari_segcam.network.running.image_channels import find_image_channels
+from napari_segcam.network.running.module_preparation import prepare_module
 
 if TYPE_CHECKING:
     from napari_segcam.network.network import Network
@@ -83,7 +83,7 @@ def load_network(
         card = find_card(checkpoint.path)
     given = {"classes_overlap": classes_overlap, "output": output}
     if any(value is not None for value in given.values()):
-        card = card_of({name: value for name, value in given.items() if value is not None}, card)
+        card = make_card({name: value for name, value in given.items() if value is not None}, card)
     if factory is not None:
         made = _made_by_factory(factory, checkpoint, card)
     else:
@@ -110,7 +110,7 @@ def load_network(
     )
 
 
-def told_by_network(network: Network) -> dict[str, Any]:
+def card_fields(network: Network) -> dict[str, Any]:
     """The fields of a card that the network itself tells: the checksum of its weights, and what it ends in."""
     fields: dict[str, Any] = {"sha256": network.sha256} if network.sha256 else {}
     if network.output.activation != "none" and "output_activation" not in network.assumed:
@@ -128,7 +128,7 @@ def save_card(network: Network, checkpoint: str | Path, *, force: bool = False) 
         SegcamError: if there is a card already and it is not to be replaced, or it cannot be written.
     """
     path = card_path(Path(checkpoint))
-    write_card(card_of(told_by_network(network), network.card), path, force=force, assumed=network.assumed)
+    write_card(make_card(card_fields(network), network.card), path, force=force, assumed=network.assumed)
     return path
 
 
@@ -164,8 +164,8 @@ def _recognized(
     module = build(blueprint, checkpoint)
     told = blueprint.card
     if told is None and "_model_class" in checkpoint.settings:  # as SMP's folders say
-        told = saved_preprocessing(checkpoint.path, blueprint.in_channels)
-        told = card_of(told_by_activation(checkpoint.settings.get("activation"), blueprint.classes), told)
+        told = read_preprocessing(checkpoint.path, blueprint.in_channels)
+        told = make_card(overlap_from_activation(checkpoint.settings.get("activation"), blueprint.classes), told)
     return _Made(
         module,
         blueprint.in_channels,
@@ -185,7 +185,7 @@ def _pickled(
     options: Mapping[str, Any] | None,
 ) -> _Made:
     """A network that was pickled whole: as it was, or where its classes have changed since, rebuilt."""
-    assert checkpoint.whole is not None
+    assert checkpoint.pickled_network is not None
     fault: SegcamError | None = None
     if checkpoint.module is not None:
         made = _whole(checkpoint, checkpoint.module, card)
@@ -195,7 +195,11 @@ def _pickled(
             fault = error
         else:
             return made
-    settings = settings_of(checkpoint.whole) if checkpoint.whole.name.startswith("segmentation_models_pytorch.") else {}
+    settings = (
+        read_settings(checkpoint.pickled_network)
+        if checkpoint.pickled_network.name.startswith("segmentation_models_pytorch.")
+        else {}
+    )
     built_anew = replace(
         checkpoint,
         settings=settings | checkpoint.settings,
@@ -205,16 +209,16 @@ def _pickled(
         made = _recognized(built_anew, card or ModelCard(), architecture, encoder, options)
     except SegcamError as error:
         raise error if fault is None else fault from error
-    take_over(checkpoint.whole, made.module)
+    restore_layer_settings(checkpoint.pickled_network, made.module)
     return made
 
 
 def _whole(checkpoint: Checkpoint, module: nn.Module, card: ModelCard | None) -> _Made:
     """A network that the file holds whole: nothing needs to be recognized, but it must run."""
-    module = ready(module).requires_grad_(False).float()
-    in_channels = _told_channels(card) or taken_channels(module)
+    module = prepare_module(module).requires_grad_(False).float()
+    in_channels = _told_channels(card) or input_channels_of(module)
     told, assumed = _feeding(module, card)
-    notes = (WHY_CLOSED,) if isinstance(module, ScriptedNetwork) else ()
+    notes = (NO_HOOKS_REASON,) if isinstance(module, ScriptedNetwork) else ()
     architecture, encoder = _names(module, checkpoint.form)
     return _Made(
         module,
@@ -238,7 +242,7 @@ def _feeding(module: nn.Module, card: ModelCard | None) -> tuple[ModelCard, dict
         fields["normalization"] = module.card_normalization
         if card is None or "normalization" not in card.model_fields_set:
             assumed["normalization"] = module.card_normalization
-    return card_of(fields), assumed
+    return make_card(fields), assumed
 
 
 def _names(module: nn.Module, form: str) -> tuple[str, str]:
@@ -254,22 +258,22 @@ def _told_channels(card: ModelCard | None) -> int | None:
     return card.input_channels if card is not None and "input_channels" in card.model_fields_set else None
 
 
-def taken_channels(module: nn.Module) -> int:
+def input_channels_of(module: nn.Module) -> int:
     """The channels of the image that a network takes."""
     if isinstance(module, GraphNetwork | KerasNetwork) and module.channels is not None:
         return module.channels
-    return image_channels(module)
+    return find_image_channels(module)
 
 
 def _made_by_factory(factory: str, checkpoint: Checkpoint | None, card: ModelCard | None) -> _Made:
-    module = made_by(factory).float()
+    module = call_factory(factory).float()
     warnings: tuple[str, ...] = ()
     if checkpoint is not None:
-        put_in(module, checkpoint.weights, f"{checkpoint.path}: the weights do not fit what {factory} made")
+        load_weights(module, checkpoint.weights, f"{checkpoint.path}: the weights do not fit what {factory} made")
         warnings = (*checkpoint.warnings, *_left_out(module, checkpoint))
-    module = ready(module)
+    module = prepare_module(module)
     architecture = type(module).__name__
-    in_channels = _told_channels(card) or taken_channels(module)
+    in_channels = _told_channels(card) or input_channels_of(module)
     return _Made(module, in_channels, architecture, warnings=warnings)
 
 
@@ -279,7 +283,7 @@ def _settled(card: ModelCard | None, made: _Made, name: str) -> ModelCard:
     Raises:
         SegcamError: if the card contradicts the weights.
     """
-    told = card_of({"input_channels": made.in_channels}, made.told)
+    told = make_card({"input_channels": made.in_channels}, made.told)
     if card is None:
         return told
     given = card.model_dump(exclude_unset=True)
@@ -288,12 +292,12 @@ def _settled(card: ModelCard | None, made: _Made, name: str) -> ModelCard:
             f"The model card of {name} says {card.input_channels} input channels, but the weights take "
             f"{made.in_channels}. Correct input_channels in the card."
         )
-    return card_of(given, told)
+    return make_card(given, told)
 
 
 def _left_out(module: nn.Module, checkpoint: Checkpoint) -> list[str]:
-    names = left_out(module, checkpoint.weights)
-    return [f"{len(names)} tensors are not the network's own and were left out: {listed(names)}."] if names else []
+    names = unused_weights(module, checkpoint.weights)
+    return [f"{len(names)} tensors are not the network's own and were left out: {list_names(names)}."] if names else []
 
 
 def _doubts(card: ModelCard | None, sha256: str, name: str) -> list[str]:

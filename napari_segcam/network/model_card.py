@@ -23,7 +23,7 @@ from napari_segcam.budget import CARD_BYTES, INPUT_CHANNELS, INPUT_PIXELS, INPUT
 from napari_segcam.deprecated import CARD_FIELDS, present_fields
 from napari_segcam.errors import SegcamError, is_unprintable, printable
 from napari_segcam.files import whole_file
-from napari_segcam.network.settings_text import plain_yaml, read_text, refuse_unusual
+from napari_segcam.network.settings_text import parse_yaml, read_text, refuse_unusual
 
 CARD_SUFFIX = ".segcam.yaml"
 
@@ -182,7 +182,7 @@ def read_card(path: Path) -> ModelCard:
     except (OSError, UnicodeDecodeError) as error:
         raise SegcamError(f"The model card {path} cannot be read: {error}.") from error
     try:
-        content = plain_yaml(text)
+        content = parse_yaml(text)
     except ValueError as error:
         raise SegcamError(f"The model card {path} is not valid YAML: {error}.") from error
     try:
@@ -191,7 +191,7 @@ def read_card(path: Path) -> ModelCard:
         raise SegcamError(f"The model card {path} is not right: {_faults(error)}.") from error
 
 
-def card_of(fields: Mapping[str, Any], base: ModelCard | None = None) -> ModelCard:
+def make_card(fields: Mapping[str, Any], base: ModelCard | None = None) -> ModelCard:
     """A card with these fields; all others are as in ``base``, and count as not given where they do not there either.
 
     Raises:

@@ -12,22 +12,22 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.constancy import hold_fast, look_into_constancy
+from napari_segcam.network.class_overlap import ASSUMED_WARNING, assumed_overlap, with_class_overlap
 from napari_segcam.network.device import channels_last, choose_device, image_like
-from napari_segcam.network.graphs.torchscript import WHY_CLOSED, ScriptedNetwork, scripted
+from napari_segcam.network.graphs.torchscript import NO_HOOKS_REASON, ScriptedNetwork, copy_script
 from napari_segcam.network.inference import InferenceForm, inference_form
 from napari_segcam.network.inference.rewritten_stages import rewritten_stages
-from napari_segcam.network.model_card import ModelCard, SizeRule, card_of
+from napari_segcam.network.model_card import ModelCard, SizeRule, make_card
 from napari_segcam.network.output import OutputReading, read_output
-from napari_segcam.network.overlap import WHEN_ASSUMED, overlap_assumed, overlap_settled
-from napari_segcam.network.running.image_channels import image_channels
-from napari_segcam.network.running.plain_module import private_copy, ready
-from napari_segcam.network.running.suitability import refuse_unsuitable
+from napari_segcam.network.repeatability import check_repeatability, fix_random_numbers
+from napari_segcam.network.running.image_channels import find_image_channels
+from napari_segcam.network.running.module_preparation import copy_module, prepare_module
+from napari_segcam.network.running.unsupported_modules import refuse_unsupported
 from napari_segcam.network.stages.automatic_stages import automatic_stages
-from napari_segcam.network.stages.stage import Stage, aliases, find_stages, main_stages, stage_at
-from napari_segcam.network.stages.survey import Survey, survey
+from napari_segcam.network.stages.forward_trace import ForwardTrace, trace_forward
+from napari_segcam.network.stages.stage import Stage, find_stages, main_stages, stage_aliases, stage_at
 
-MOST_CLASSES = 255
+MAX_CLASSES = 255
 """That a mask of labels in a byte tells apart."""
 
 
@@ -52,7 +52,7 @@ class Network:
         warnings: what the user should know of these weights.
         assumed: what nothing tells of how the network is built, fed or read → what stands in for it, in plain text.
         output: which of the module's outputs is read, and what it ends in.
-        alone: whether its frames must run one by one, as those of a batch would change each other's results.
+        one_frame_at_a_time: whether frames must run one by one, since those of a batch change each other's results.
         lock: held while the module runs, since taps on a module are not thread-safe.
     """
 
@@ -69,8 +69,8 @@ class Network:
     sha256: str
     warnings: tuple[str, ...]
     assumed: Mapping[str, str]
-    alone: bool
-    seen: Survey = field(repr=False)
+    one_frame_at_a_time: bool
+    trace: ForwardTrace = field(repr=False)
     output: OutputReading
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -91,14 +91,14 @@ class Network:
             SegcamError: if the module does not run, or gives no such output.
         """
         if isinstance(module, torch.jit.ScriptModule):
-            copied: nn.Module = scripted(module)
+            copied: nn.Module = copy_script(module)
         else:
-            refuse_unsuitable(module)
-            copied = private_copy(module)
-        copied = ready(copied)
+            refuse_unsupported(module)
+            copied = copy_module(module)
+        copied = prepare_module(copied)
         chosen = choose_device(device)
         if card is None or "input_channels" not in card.model_fields_set:
-            card = card_of({"input_channels": image_channels(copied, card.size.fixed if card else None)}, card)
+            card = make_card({"input_channels": find_image_channels(copied, card.size.fixed if card else None)}, card)
         return cls.of(copied, card, chosen, rewrite=rewrite, name=type(copied).__name__)
 
     @classmethod
@@ -121,29 +121,29 @@ class Network:
         Raises:
             SegcamError: if the module does not run, or the card does not go with it.
         """
-        module = channels_last(ready(module).requires_grad_(False))
+        module = channels_last(prepare_module(module).requires_grad_(False))
         size = card.size.fixed
-        is_random = hold_fast(module, card.input_channels, size)
+        is_random = fix_random_numbers(module, card.input_channels, size)
         output = read_output(module, card)
         form = inference_form(module, card.input_channels, size) if rewrite else InferenceForm(module, 0.0, ())
         module.to(device)
         form.module.to(device)
-        seen = survey(module, card.input_channels, size=size)
-        constancy = look_into_constancy(module, card.input_channels, seen.size, is_random=is_random)
-        if card.class_names and len(card.class_names) != seen.classes:
+        trace = trace_forward(module, card.input_channels, size=size)
+        repeatability = check_repeatability(module, card.input_channels, trace.size, is_random=is_random)
+        if card.class_names and len(card.class_names) != trace.classes:
             raise SegcamError(
-                f"The model card names {len(card.class_names)} classes, but {name} has {seen.classes}. "
+                f"The model card names {len(card.class_names)} classes, but {name} has {trace.classes}. "
                 "Correct class_names in the card."
             )
-        if seen.segments and seen.classes > MOST_CLASSES:
+        if trace.segments and trace.classes > MAX_CLASSES:
             raise SegcamError(
-                f"{name} gives maps of {seen.classes} channels. A mask tells {MOST_CLASSES} classes apart: is this "
+                f"{name} gives maps of {trace.classes} channels. A mask tells {MAX_CLASSES} classes apart: is this "
                 "output a segmentation?"
             )
-        card = overlap_settled(card, seen, output.final_activation, name)
-        unsure = overlap_assumed(card, seen)
-        doubts = (WHEN_ASSUMED.format(seen.classes),) if unsure and seen.segments else ()
-        stages = find_stages(module, seen)
+        card = with_class_overlap(card, trace, output.final_activation, name)
+        unsure = assumed_overlap(card, trace)
+        doubts = (ASSUMED_WARNING.format(trace.classes),) if unsure and trace.segments else ()
+        stages = find_stages(module, trace)
         if not stages and not isinstance(module, ScriptedNetwork):
             stages = automatic_stages(module, card.input_channels, size)
         return cls(
@@ -151,17 +151,17 @@ class Network:
             form=form,
             card=card,
             stages=stages,
-            rewritten=rewritten_stages(stages, seen, form, card.input_channels, size),
-            classes=seen.classes,
+            rewritten=rewritten_stages(stages, trace, form, card.input_channels, size),
+            classes=trace.classes,
             stride=_stride_of_encoder(module) or max((stage.stride for stage in stages), default=32),
             name=name,
             architecture=architecture or type(module).__name__,
             encoder=encoder,
             sha256=sha256,
-            warnings=(*warnings, *output.warnings, *doubts, *constancy.warnings),
+            warnings=(*warnings, *output.warnings, *doubts, *repeatability.warnings),
             assumed=dict(assumed or {}) | output.assumed | _assumed(card) | unsure,
-            alone=constancy.alone,
-            seen=seen,
+            one_frame_at_a_time=repeatability.one_frame_at_a_time,
+            trace=trace,
             output=output,
         )
 
@@ -176,7 +176,7 @@ class Network:
     @property
     def segments(self) -> bool:
         """Whether it gives a mask; else it classifies, and gives one score per class for the whole image."""
-        return self.seen.segments
+        return self.trace.segments
 
     @property
     def classes_overlap(self) -> bool:
@@ -202,9 +202,9 @@ class Network:
         return tuple(f"class {index}" for index in range(self.classes))
 
     @property
-    def why_closed(self) -> str:
+    def no_hooks_reason(self) -> str:
         """Why its layers cannot be tapped, for people; empty where they can."""
-        return WHY_CLOSED if isinstance(self.module, ScriptedNetwork) else ""
+        return NO_HOOKS_REASON if isinstance(self.module, ScriptedNetwork) else ""
 
     def class_index(self, wanted: int | str | None) -> int:
         """The output channel of a class given by number or name; by default the first that is not the background.
@@ -221,7 +221,7 @@ class Network:
         choices = ", ".join(f"{index} ({name})" for index, name in enumerate(self.class_names))
         raise SegcamError(f"This network has no class {wanted}. Its classes are: {choices}.")
 
-    def running(self, stages: Sequence[Stage]) -> tuple[nn.Module, tuple[Stage, ...]]:
+    def module_for(self, stages: Sequence[Stage]) -> tuple[nn.Module, tuple[Stage, ...]]:
         """What runs to explain these stages, and where they are in it.
 
         That is the rewritten form, unless one of the stages is a layer that is not the same there.
@@ -251,16 +251,16 @@ class Network:
             SegcamError: if there is none; the message lists the closest names. If the layers cannot be tapped, it says
                 why.
         """
-        if self.why_closed:
-            raise SegcamError(self.why_closed)
-        resolved = aliases(self.stages).get(name, name)
+        if self.no_hooks_reason:
+            raise SegcamError(self.no_hooks_reason)
+        resolved = stage_aliases(self.stages).get(name, name)
         for stage in self.stages:
             if stage.name == resolved:
                 return stage
-        layers = self.seen.layers()
+        layers = self.trace.layers()
         if name in layers:
-            return stage_at(self.seen, name, "layer", name)
-        known = [*(stage.name for stage in self.stages), *aliases(self.stages), *layers]
+            return stage_at(self.trace, name, "layer", name)
+        known = [*(stage.name for stage in self.stages), *stage_aliases(self.stages), *layers]
         close = get_close_matches(name, known, n=4, cutoff=0.5) or known[:6]
         raise SegcamError(f"The network has no stage or layer named {name!r}. Closest: {', '.join(close)}.")
 

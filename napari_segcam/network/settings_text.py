@@ -46,7 +46,7 @@ def read_json(path: Path) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def plain_yaml(text: str) -> Any:
+def parse_yaml(text: str) -> Any:
     """What a text means as YAML, without anchors: with these a few lines can stand for gigabytes.
 
     Raises:

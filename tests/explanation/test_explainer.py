@@ -594,7 +594,7 @@ def test_autocast_changes_maps_by_little_and_says_so(rewrite: bool, monkeypatch:
     frame, taken = open_cine(sample_cine())[FRAME], []
     exact = Explainer(network, stages="main")(frame)
     explainer = Explainer(network, stages="main", autocast=True)
-    handle = network.running(explainer.stages)[0].register_forward_hook(lambda _m, _i, out: taken.append(out.dtype))
+    handle = network.module_for(explainer.stages)[0].register_forward_hook(lambda _m, _i, out: taken.append(out.dtype))
     quick = explainer(frame)
     handle.remove()
     assert taken == [torch.bfloat16]

@@ -17,7 +17,7 @@ from torch.nn.utils import parametrizations, parametrize, prune, spectral_norm, 
 
 import napari_segcam as sc
 from napari_segcam.network.network import Network
-from napari_segcam.network.running.plain_module import private_copy
+from napari_segcam.network.running.module_preparation import copy_module
 
 CARD = sc.ModelCard(normalization="unit")
 FRAMES = [np.random.default_rng(seed).integers(0, 200 + 20 * seed, (32, 32)).astype(np.uint8) for seed in range(3)]
@@ -109,7 +109,7 @@ def test_wrappers_are_taken_off(wrap: Callable[[nn.Module], nn.Module]) -> None:
     network = Network.from_module(wrapped, CARD, device="cpu")
     assert network.architecture == "Small"
     assert sorted(network.module.state_dict()) == sorted(Small().state_dict())
-    assert "up" in network.seen.layers()
+    assert "up" in network.trace.layers()
 
 
 def test_what_a_layer_keeps_of_its_last_run_is_copied_too() -> None:
@@ -120,7 +120,7 @@ def test_what_a_layer_keeps_of_its_last_run_is_copied_too() -> None:
 
     module = Keeping()
     module(torch.randn(1, 3, 16, 16))
-    copied = private_copy(module)
+    copied = copy_module(module)
     torch.testing.assert_close(copied.kept["last"][0], module.kept["last"][0].detach())  # type: ignore[index]
     assert Network.from_module(module, CARD, device="cpu").classes == 1
 
@@ -291,7 +291,7 @@ def test_a_factory_s_and_a_compiled_network_s_first_layer_may_see_each_channel_a
 def test_a_compiled_network_is_taken_as_it_is_from_a_file() -> None:
     script = torch.jit.script(Small().eval())
     network = Network.from_module(script, CARD, device="cpu")
-    assert "TorchScript" in network.why_closed
+    assert "TorchScript" in network.no_hooks_reason
     mask = sc.Explainer(network, stages=[])(FRAMES[0]).mask
     plain = sc.Explainer(Network.from_module(Small(), CARD, device="cpu"), stages=[])(FRAMES[0]).mask
     np.testing.assert_array_equal(mask, plain)
@@ -413,7 +413,7 @@ RANDOM = [Dropping, MonteCarlo, Skipping]
 @pytest.mark.parametrize("kind", [*MIXING, *RANDOM])
 def test_frames_that_would_change_each_other_run_one_by_one(kind: type[Small]) -> None:
     network = Network.from_module(kind(), CARD, device="cpu")
-    assert network.alone
+    assert network.one_frame_at_a_time
     words = "change each other's results" if kind in MIXING else "draws random numbers at each run"
     assert words in " ".join(network.warnings)
     for method in ("gradcam", "ablationcam", "occlusion"):
@@ -461,12 +461,12 @@ def test_what_no_seed_holds_fast_is_said() -> None:
             return super().forward(x + torch.from_numpy(np.random.standard_normal(x.shape)).to(x))  # noqa: NPY002
 
     network = Network.from_module(Noisy(), CARD, device="cpu")
-    assert network.alone
+    assert network.one_frame_at_a_time
     assert "another answer each time" in " ".join(network.warnings)
 
 
 def test_usual_networks_have_nothing_of_the_kind() -> None:
     for module in (Small(), nn.Sequential(Small(), nn.InstanceNorm2d(1)), nn.Sequential(nn.Dropout(0.5), Small())):
         network = Network.from_module(copy.deepcopy(module), CARD, device="cpu")
-        assert not network.alone
+        assert not network.one_frame_at_a_time
         assert network.warnings == ()

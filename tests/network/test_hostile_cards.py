@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hostile import ends_in_one_line
 
-from napari_segcam.network.model_card import ModelCard, card_of, read_card, write_card
-from napari_segcam.network.settings_text import plain_yaml, read_json
+from napari_segcam.network.model_card import ModelCard, make_card, read_card, write_card
+from napari_segcam.network.settings_text import parse_yaml, read_json
 
 LAUGHS = "a: &a [x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n" for n in range(24)
@@ -72,11 +72,11 @@ def test_a_card_that_is_made_to_harm_is_refused(content: str | Callable[[], str]
 def test_what_a_file_may_not_say_no_one_may(name: str) -> None:
     content = CARDS[name]
     assert isinstance(content, str)
-    ends_in_one_line(lambda: card_of(plain_yaml(content)))
+    ends_in_one_line(lambda: make_card(parse_yaml(content)))
 
 
 def test_usual_cards_are_read_as_they_were(tmp_path: Path) -> None:
-    card = card_of(
+    card = make_card(
         {
             "architecture": "Unet",
             "options": {"decoder_atrous_rates": [12, 24, 36], "interpolation": "nearest"},

@@ -14,9 +14,9 @@ from napari_segcam.network.model_card import (
     IMAGENET_STD,
     ModelCard,
     SizeRule,
-    card_of,
     card_path,
     find_card,
+    make_card,
     read_card,
     write_card,
 )
@@ -64,11 +64,11 @@ def test_a_card_that_is_there_is_replaced_only_where_that_is_asked_for(tmp_path:
 
 
 def test_fields_are_laid_over_a_card() -> None:
-    card = card_of({"threshold": 0.2}, ModelCard(input_channels=1, threshold=0.4))
+    card = make_card({"threshold": 0.2}, ModelCard(input_channels=1, threshold=0.4))
     assert card == ModelCard(input_channels=1, threshold=0.2)
     assert card.model_fields_set == {"threshold", "input_channels"}
     with pytest.raises(SegcamError, match=r"there is no field treshold \(did you mean threshold\?\)"):
-        card_of({"treshold": 0.2})
+        make_card({"treshold": 0.2})
 
 
 def test_an_empty_file_is_a_card_of_defaults(tmp_path: Path) -> None:

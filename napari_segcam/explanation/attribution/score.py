@@ -13,8 +13,8 @@ from napari_segcam.explanation.passes.forward_pass import forward
 from napari_segcam.explanation.slow_methods.control import Cancelled
 from napari_segcam.explanation.slow_methods.replay import Replay
 from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.network.stages.forward_trace import logits_of
 from napari_segcam.network.stages.stage import INPUT, Stage
-from napari_segcam.network.stages.survey import logits_of
 
 # The network's input, pixel by pixel.
 PIXELS = replace(INPUT, stride=1)

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.network.stages.forward_trace import logits_of
 from napari_segcam.network.stages.stage import Stage
-from napari_segcam.network.stages.survey import logits_of
 
 
 class ForwardPass:

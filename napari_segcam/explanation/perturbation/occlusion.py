@@ -9,8 +9,8 @@ from torch import nn
 
 from napari_segcam.explanation.perturbation.probe import Probe, perturbation
 from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.network.stages.forward_trace import logits_of
 from napari_segcam.network.stages.stage import INPUT, Stage
-from napari_segcam.network.stages.survey import logits_of
 
 # The window's side in steps: neighboring windows overlap by half.
 _SIDE_IN_STEPS = 2

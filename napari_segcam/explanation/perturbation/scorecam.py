@@ -14,8 +14,8 @@ from napari_segcam.explanation.perturbation.probe import Probe, perturbation
 from napari_segcam.explanation.perturbation.sampling import predict_scores, spread_sample
 from napari_segcam.explanation.slow_methods.feature_maps import feature_map, never_runs
 from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.network.stages.forward_trace import logits_of
 from napari_segcam.network.stages.stage import Stage
-from napari_segcam.network.stages.survey import logits_of
 
 Masks = Callable[[torch.Tensor, tuple[int, int]], torch.Tensor]
 

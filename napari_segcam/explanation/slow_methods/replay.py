@@ -13,8 +13,8 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from napari_segcam.explanation.slow_methods.feature_maps import feature_map, never_runs
 from napari_segcam.explanation.slow_methods.interception import Handler, intercept
+from napari_segcam.network.stages.forward_trace import logits_of
 from napari_segcam.network.stages.stage import Stage
-from napari_segcam.network.stages.survey import logits_of
 
 
 class Replay:

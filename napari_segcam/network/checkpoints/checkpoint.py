@@ -12,11 +12,17 @@ from torch import nn
 
 from napari_segcam.errors import SegcamError, one_line
 from napari_segcam.network.checkpoints.containers import Container, read_container
-from napari_segcam.network.checkpoints.state_dict import check_tensors, find_weights, listed, not_finite, strip_prefixes
-from napari_segcam.network.files.inert_objects import Record
-from napari_segcam.network.files.pickled_module import libraries_of, proper, rebuilt, weights_of
+from napari_segcam.network.checkpoints.state_dict import (
+    check_tensors,
+    find_weights,
+    list_names,
+    non_finite_names,
+    strip_prefixes,
+)
+from napari_segcam.network.files.inert_objects import InertObject
+from napari_segcam.network.files.pickled_module import libraries_of, rebuild_module, state_dict_of, without_wrappers
+from napari_segcam.network.resource_check import check_resources
 from napari_segcam.network.settings_text import read_json
-from napari_segcam.network.trial import try_out
 
 # What SMP's `save_pretrained` writes into a folder: the settings, and the weights under one of two names.
 _SMP_SETTINGS = "config.json"
@@ -41,10 +47,10 @@ class Checkpoint:
         warnings: what the user should know of these weights.
         form: what the file is: weights alone; a whole pickled network; TorchScript; a torch.export program; or Keras.
         module: the network itself, in eval mode on the CPU, where the file is more than weights.
-        beside: what a torch file holds next to its weights, such as the epoch or the arguments of the training run:
-            plain data and tensors, with all other objects inert.
-        whole: what a whole pickled network was saved with, inert. Where it has no ``module``, its classes are of
-            another version of their library: it must be rebuilt around its weights.
+        extra: what else a torch file holds, such as the epoch or the arguments of the training run: plain data and
+            tensors, with all other objects inert.
+        pickled_network: a whole pickled network as the file describes it, inert. Where there is no ``module``, its
+            classes are of another version of their library: it must be rebuilt around its weights.
     """
 
     path: Path
@@ -54,8 +60,8 @@ class Checkpoint:
     warnings: tuple[str, ...] = ()
     form: Literal["weights", "pickled", "torchscript", "exported", "keras"] = "weights"
     module: nn.Module | None = field(default=None, repr=False)
-    beside: dict[str, Any] = field(default_factory=dict, repr=False)
-    whole: Record | None = field(default=None, repr=False)
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)
+    pickled_network: InertObject | None = field(default=None, repr=False)
 
 
 def read_checkpoint(path: str | Path, weights: str | None = None) -> Checkpoint:
@@ -104,25 +110,25 @@ def _checkpoint(
         check_tensors(weights, file_size)
         return Checkpoint(path, weights, sha256, settings, tuple(_warnings(weights, ())), container.form, content)
     found = find_weights(content, wanted)
-    beside = {key: value for key, value in content.items() if isinstance(key, str)} if isinstance(content, dict) else {}
-    if isinstance(found.network, Record):
-        weights = weights_of(found.network)
+    extra = {key: value for key, value in content.items() if isinstance(key, str)} if isinstance(content, dict) else {}
+    if isinstance(found.network, InertObject):
+        weights = state_dict_of(found.network)
         check_tensors(weights, file_size)
         notes = (*found.notes, *_warnings(weights, ()))
-        whole = proper(found.network)
+        description = without_wrappers(found.network)
         module = None
-        try_out(file, "pickled", libraries_of(whole), wanted)
+        check_resources(file, "pickled", libraries_of(description), wanted)
         try:
-            module = rebuilt(whole)
+            module = rebuild_module(description)
         except SegcamError:
             # Without its code the weights are harmless, and may tell which network they are of.
-            if not whole.name.startswith(_TOLD_BY_WEIGHTS):
+            if not description.name.startswith(_TOLD_BY_WEIGHTS):
                 raise
-        return Checkpoint(path, weights, sha256, settings, notes, "pickled", module, beside, whole)
+        return Checkpoint(path, weights, sha256, settings, notes, "pickled", module, extra, description)
     weights, left_out = strip_prefixes(found.network)
     check_tensors(weights, file_size)
     notes = (*found.notes, *_warnings(weights, left_out))
-    return Checkpoint(path, weights, sha256, settings, notes, beside=beside)
+    return Checkpoint(path, weights, sha256, settings, notes, extra=extra)
 
 
 def _weights_file(path: Path) -> Path:
@@ -159,10 +165,10 @@ def _smp_settings(weights_file: Path) -> dict[str, Any]:
 def _warnings(weights: dict[str, torch.Tensor], left_out: tuple[str, ...]) -> list[str]:
     warnings = []
     if left_out:
-        warnings.append(f"{len(left_out)} tensors are not the network's own and were left out: {listed(left_out)}.")
-    if bad := not_finite(weights):
+        warnings.append(f"{len(left_out)} tensors are not the network's own and were left out: {list_names(left_out)}.")
+    if bad := non_finite_names(weights):
         warnings.append(
-            f"{len(bad)} of {len(weights)} tensors hold NaN or infinite values ({listed(bad)}): "
+            f"{len(bad)} of {len(weights)} tensors hold NaN or infinite values ({list_names(bad)}): "
             "the masks and heatmaps will not be usable."
         )
     return warnings

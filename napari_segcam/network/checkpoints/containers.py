@@ -17,10 +17,10 @@ from napari_segcam.budget import SETTINGS_BYTES
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.files.archive import Archive
 from napari_segcam.network.files.torch_file import is_legacy, read_legacy, read_zip
-from napari_segcam.network.graphs.exported_program import is_exported, read_exported
+from napari_segcam.network.graphs.exported_program import is_exported_program, read_exported_program
 from napari_segcam.network.graphs.torchscript import is_torchscript, read_torchscript
-from napari_segcam.network.keras.keras_file import HDF5_BEGINS, is_keras, read_keras, read_keras_h5
-from napari_segcam.network.trial import try_out
+from napari_segcam.network.keras.keras_file import HDF5_SIGNATURE, is_keras, read_keras, read_keras_h5
+from napari_segcam.network.resource_check import check_resources
 
 _WEB_PAGE = "is a web page, not a checkpoint. Download it again, where need be after logging in"
 
@@ -75,7 +75,7 @@ def read_container(path: Path) -> Container:
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         with Archive(path) as archive:
             return _read_archive(archive)
-    if head.startswith(HDF5_BEGINS):
+    if head.startswith(HDF5_SIGNATURE):
         return Container(read_keras_h5(path), "keras")
     if is_legacy(head):
         return Container(read_legacy(path))
@@ -86,11 +86,11 @@ def read_container(path: Path) -> Container:
 
 def _read_archive(archive: Archive) -> Container:
     if is_torchscript(archive):
-        try_out(archive.path, "torchscript")
+        check_resources(archive.path, "torchscript")
         return Container(read_torchscript(archive), "torchscript")
-    if is_exported(archive):
-        try_out(archive.path, "exported")
-        return Container(read_exported(archive), "exported")
+    if is_exported_program(archive):
+        check_resources(archive.path, "exported")
+        return Container(read_exported_program(archive), "exported")
     if "data.pkl" in archive.sizes:
         return Container(read_zip(archive))
     if is_keras(archive):

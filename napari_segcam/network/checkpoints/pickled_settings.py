@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import nn
 
-from napari_segcam.network.files.inert_objects import Record
-from napari_segcam.network.files.pickled_module import parts_of
+from napari_segcam.network.files.inert_objects import InertObject
+from napari_segcam.network.files.pickled_module import named_parts
 
 # Attributes of torch's layers that decide what they compute, and no weight's shape tells.
 _TELLING = (
@@ -32,9 +32,9 @@ _FORMER_PLACES = (("decoder.aspp.", "decoder.0."), ("encoder.model.", "encoder."
 _ACTIVATIONS = ("Sigmoid", "Softmax", "LogSoftmax")
 
 
-def settings_of(record: Record) -> dict[str, Any]:
+def read_settings(record: InertObject) -> dict[str, Any]:
     """The arguments of SMP's constructor that the record of a network tells, as an SMP folder's ``config.json``."""
-    parts = dict(parts_of(record))
+    parts = dict(named_parts(record))
     told: dict[str, Any] = {"_model_class": record.name.rpartition(".")[2]}
     name = record.state.get("name")
     if isinstance(name, str) and "-" in name:
@@ -67,7 +67,7 @@ def settings_of(record: Record) -> dict[str, Any]:
     return told
 
 
-def take_over(record: Record, module: nn.Module) -> tuple[str, ...]:
+def restore_layer_settings(record: InertObject, module: nn.Module) -> tuple[str, ...]:
     """Set the layers of a network that was rebuilt as they were saved, where they are of the same class.
 
     Args:
@@ -77,7 +77,7 @@ def take_over(record: Record, module: nn.Module) -> tuple[str, ...]:
     Returns:
         Names of the layers that were set otherwise than they were built.
     """
-    parts = dict(parts_of(record))
+    parts = dict(named_parts(record))
     changed = []
     for name, layer in module.named_modules():
         saved = next((parts[place] for place in _places(name) if place in parts), None)
@@ -108,7 +108,7 @@ def _places(name: str) -> Iterator[str]:
             yield then + name.removeprefix(now)
 
 
-def _of_head(parts: Mapping[str, Record]) -> dict[str, Any]:
+def _of_head(parts: Mapping[str, InertObject]) -> dict[str, Any]:
     told: dict[str, Any] = {}
     resizing, last = parts.get("segmentation_head.1"), parts.get("segmentation_head.2")
     if resizing is not None:
@@ -122,7 +122,7 @@ def _of_head(parts: Mapping[str, Record]) -> dict[str, Any]:
     return told
 
 
-def _dilations(parts: Mapping[str, Record]) -> Iterator[int]:
+def _dilations(parts: Mapping[str, InertObject]) -> Iterator[int]:
     """Of the three convolutions of the pyramid that look ever further, the dilation of the first layer."""
     for place in parts:
         if not re.fullmatch(r"decoder\.(.+\.)?convs\.[123]", place):
@@ -134,7 +134,7 @@ def _dilations(parts: Mapping[str, Record]) -> Iterator[int]:
             yield rate
 
 
-def _attribute(part: Record | None, name: str) -> Any:
+def _attribute(part: InertObject | None, name: str) -> Any:
     return None if part is None else part.state.get(name)
 
 

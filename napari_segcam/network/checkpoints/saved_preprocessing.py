@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.model_card import IMAGENET_MEAN, IMAGENET_STD, ModelCard, card_of
+from napari_segcam.network.model_card import IMAGENET_MEAN, IMAGENET_STD, ModelCard, make_card
 from napari_segcam.network.settings_text import read_json
 
 # For use, then for training, which adds what only training needs.
 _NAMES = ("albumentations_config_eval.json", "albumentations_config_train.json")
 
 
-def saved_preprocessing(checkpoint: Path, input_channels: int) -> ModelCard | None:
+def read_preprocessing(checkpoint: Path, input_channels: int) -> ModelCard | None:
     """What the transforms saved beside a checkpoint say of feeding it; None where there are none.
 
     Args:
@@ -35,7 +35,7 @@ def saved_preprocessing(checkpoint: Path, input_channels: int) -> ModelCard | No
     try:
         transforms = list(_transforms(read_json(path)["transform"]))
         fields = {field: value for transform in transforms for field, value in _card_fields(transform).items()}
-        return card_of({"input_channels": input_channels, **fields}) if fields else None
+        return make_card({"input_channels": input_channels, **fields}) if fields else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise SegcamError(
             f"{path} is not preprocessing as albumentations saves it ({type(error).__name__}: {error}). "

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from napari_segcam.errors import SegcamError, one_line
-from napari_segcam.network.files.inert_objects import Record
+from napari_segcam.network.files.inert_objects import InertObject
 from napari_segcam.network.files.pickled_module import is_network
 
 # Where training code puts the weights in what it saves, in order of preference.
@@ -51,7 +51,7 @@ Weights = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class SelectedWeights:
     """What was found in a saved object.
 
     Attributes:
@@ -59,14 +59,14 @@ class Found:
         notes: what the user should know of how it was chosen.
     """
 
-    network: Weights | Record
+    network: Weights | InertObject
     notes: tuple[str, ...] = ()
 
 
 _CHOOSE = "Name the one that is meant (--weights NAME), or save it alone"
 
 
-def find_weights(content: Any, wanted: str | None = None) -> Found:
+def find_weights(content: Any, wanted: str | None = None) -> SelectedWeights:
     """The dict of tensors, or the whole network, in a saved object: itself, or inside the usual wrappers.
 
     Where weights and their moving average are both there, the average is taken if it has every tensor.
@@ -83,8 +83,10 @@ def find_weights(content: Any, wanted: str | None = None) -> Found:
         named = _named(content, wanted, depth=4)
         found = None if named is None else _unwrapped(named, depth=4)
         if found is None:
-            raise SegcamError(f"holds no weights named {one_line(wanted, 200)}. It has: {listed(_keys(content), 12)}")
-        return Found(
+            raise SegcamError(
+                f"holds no weights named {one_line(wanted, 200)}. It has: {list_names(_keys(content), 12)}"
+            )
+        return SelectedWeights(
             found.network, (*found.notes, f"Of the file's networks, {one_line(wanted, 200)} is used, as asked.")
         )
     found = _unwrapped(content, depth=4)
@@ -98,7 +100,7 @@ def _named(content: Any, wanted: str, depth: int) -> Any:
     """What a saved object holds under this key, or under names that begin with it; None where there is no such."""
     if not isinstance(content, Mapping) or depth == 0:
         return None
-    if isinstance(content.get(wanted), Mapping | Record):
+    if isinstance(content.get(wanted), Mapping | InertObject):
         return content[wanted]
     bare = {_without_torch_wrappers(name): value for name, value in content.items() if _is_weight(name, value)}
     own = {name.removeprefix(f"{wanted}."): value for name, value in bare.items() if name.startswith(f"{wanted}.")}
@@ -119,9 +121,9 @@ def _keys(content: Any) -> list[str]:
     return list(dict.fromkeys(keys))
 
 
-def _unwrapped(content: Any, depth: int) -> Found | None:
-    if isinstance(content, Record):
-        return Found(content) if is_network(content) else None
+def _unwrapped(content: Any, depth: int) -> SelectedWeights | None:
+    if isinstance(content, InertObject):
+        return SelectedWeights(content) if is_network(content) else None
     if not isinstance(content, Mapping) or depth == 0:
         return None
     inner = {key: value for key, value in content.items() if isinstance(value, Mapping) or _is_network(value)}
@@ -133,17 +135,19 @@ def _unwrapped(content: Any, depth: int) -> Found | None:
         _refuse_rivals(trained, inner)
         return trained
     if averaged is not None:
-        return Found(averaged.network, (*averaged.notes, "The weights are a moving average (EMA) of the trained ones."))
+        return SelectedWeights(
+            averaged.network, (*averaged.notes, "The weights are a moving average (EMA) of the trained ones.")
+        )
     if tensors := {key: value.detach() for key, value in content.items() if _is_weight(key, value)}:
-        return Found(tensors)
+        return SelectedWeights(tensors)
     several = [key for key, value in inner.items() if _is_network(value) or any(_is_weight(*i) for i in value.items())]
     if len(several) > 1:
-        raise SegcamError(f"holds several sets of weights ({listed(map(str, several))}). {_CHOOSE}")
+        raise SegcamError(f"holds several sets of weights ({list_names(map(str, several))}). {_CHOOSE}")
     candidates = several or (list(inner) if len(inner) == 1 else [])
     return _unwrapped(inner[candidates[0]], depth - 1) if candidates else None
 
 
-def _refuse_rivals(trained: Found, inner: Mapping[Any, Any]) -> None:
+def _refuse_rivals(trained: SelectedWeights, inner: Mapping[Any, Any]) -> None:
     """Refuse to choose where a second network of the same form is there: a teacher's, or another epoch's.
 
     Raises:
@@ -160,35 +164,35 @@ def _refuse_rivals(trained: Found, inner: Mapping[Any, Any]) -> None:
         if {name: tensor.shape for name, tensor in strip_prefixes(own)[0].items()} == shapes:
             alike.append(str(key))
     if len(alike) > 1:
-        raise SegcamError(f"holds several networks of one form ({listed(alike)}). {_CHOOSE}")
+        raise SegcamError(f"holds several networks of one form ({list_names(alike)}). {_CHOOSE}")
 
 
 def _is_dict(value: object) -> bool:
     return isinstance(value, Mapping)
 
 
-def _first(inner: Mapping[Any, Any], names: Iterable[str], depth: int) -> Found | None:
+def _first(inner: Mapping[Any, Any], names: Iterable[str], depth: int) -> SelectedWeights | None:
     found = (_unwrapped(inner[name], depth - 1) for name in names if name in inner)
     return next((one for one in found if one is not None), None)
 
 
-def _chosen(trained: Found, averaged: Found) -> Found:
+def _chosen(trained: SelectedWeights, averaged: SelectedWeights) -> SelectedWeights:
     """The average, unless it was taken of some of the tensors only."""
     if isinstance(trained.network, dict) and isinstance(averaged.network, dict):
         missing = strip_prefixes(trained.network)[0].keys() - strip_prefixes(averaged.network)[0].keys()
         if missing:
             note = f"The moving average (EMA) in the file lacks {len(missing)} tensors; the trained weights are used."
-            return Found(trained.network, (*trained.notes, note))
+            return SelectedWeights(trained.network, (*trained.notes, note))
     note = "The file holds trained weights and their moving average (EMA); the average is used."
-    return Found(averaged.network, (*averaged.notes, note))
+    return SelectedWeights(averaged.network, (*averaged.notes, note))
 
 
 def _is_network(value: object) -> bool:
-    return isinstance(value, Record) and is_network(value)
+    return isinstance(value, InertObject) and is_network(value)
 
 
 def _kind(content: object) -> str:
-    return content.name if isinstance(content, Record) else type(content).__name__
+    return content.name if isinstance(content, InertObject) else type(content).__name__
 
 
 def strip_prefixes(weights: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
@@ -206,7 +210,7 @@ def strip_prefixes(weights: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Te
     if prefixes:
         averages = {prefix for prefix in prefixes if set(prefix.split(".")) & set(_AVERAGES)}
         if len(prefixes) > 1 and not averages:
-            names = listed(sorted(prefix.removesuffix(".") or "the file itself" for prefix in prefixes))
+            names = list_names(sorted(prefix.removesuffix(".") or "the file itself" for prefix in prefixes))
             raise SegcamError(f"holds several networks ({names}). {_CHOOSE}")
         prefix = min(averages or prefixes, key=lambda prefix: (len(prefix), prefix))
         own = tuple(prefix + part for part in _SMP_PARTS)
@@ -231,7 +235,7 @@ def check_tensors(weights: Mapping[str, torch.Tensor], file_size: int) -> None:
             raise SegcamError(f"declares {name} to be larger than the whole file. It is not opened")
 
 
-def not_finite(weights: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
+def non_finite_names(weights: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
     """Names of the tensors that hold a NaN or an infinity."""
     return tuple(name for name, tensor in weights.items() if tensor.is_floating_point() and not _is_finite(tensor))
 
@@ -241,7 +245,7 @@ def _is_finite(tensor: torch.Tensor) -> bool:
     return bool(tensor.sum(dtype=torch.float32).isfinite()) or bool(tensor.float().isfinite().all())
 
 
-def listed(names: Iterable[str], most: int = 3) -> str:
+def list_names(names: Iterable[str], most: int = 3) -> str:
     """The first few names, for a message."""
     names = list(names)
     shown = [one_line(name, 200) for name in names[:most]]  # a file can name things as it likes

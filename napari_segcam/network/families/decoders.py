@@ -13,7 +13,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class Reading:
+class DecoderSetup:
     """One way in which the shapes of a decoder can be understood.
 
     Attributes:
@@ -40,7 +40,7 @@ def find_architecture(shapes: Shapes) -> str | None:
     return None
 
 
-def read_decoder(architecture: str, shapes: Shapes) -> tuple[Reading, ...]:
+def decoder_setups(architecture: str, shapes: Shapes) -> tuple[DecoderSetup, ...]:
     """The ways in which the weights can be this architecture's, the likeliest first; none if they cannot."""
     try:
         return tuple(_DECODERS[architecture][1](shapes))
@@ -48,20 +48,20 @@ def read_decoder(architecture: str, shapes: Shapes) -> tuple[Reading, ...]:
         return ()
 
 
-def _unet(shapes: Shapes) -> Iterator[Reading]:
+def _unet(shapes: Shapes) -> Iterator[DecoderSetup]:
     depth = _count(shapes, "decoder.blocks.")
     yield _unet_reading(shapes, [f"decoder.blocks.{index}" for index in range(depth)])
 
 
-def _unet_plus_plus(shapes: Shapes) -> Iterator[Reading]:
+def _unet_plus_plus(shapes: Shapes) -> Iterator[DecoderSetup]:
     depth = _count(shapes, "decoder.blocks.x_0_")
     yield _unet_reading(shapes, [f"decoder.blocks.x_0_{index}" for index in range(depth)])
 
 
-def _unet_reading(shapes: Shapes, blocks: list[str]) -> Reading:
+def _unet_reading(shapes: Shapes, blocks: list[str]) -> DecoderSetup:
     depth = len(blocks)
     first_takes = (depth - 1, depth) if depth > 1 else (depth,)
-    return Reading(
+    return DecoderSetup(
         {
             "encoder_depth": depth,
             "decoder_channels": tuple(shapes[f"{block}.conv2.0.weight"][0] for block in blocks),
@@ -73,10 +73,10 @@ def _unet_reading(shapes: Shapes, blocks: list[str]) -> Reading:
     )
 
 
-def _manet(shapes: Shapes) -> Iterator[Reading]:
+def _manet(shapes: Shapes) -> Iterator[DecoderSetup]:
     depth = _count(shapes, "decoder.blocks.")
     attention = shapes["decoder.center.top_conv.weight"]
-    yield Reading(
+    yield DecoderSetup(
         {
             "encoder_depth": depth,
             "decoder_channels": tuple(shapes[f"decoder.blocks.{i}.conv2.0.weight"][0] for i in range(depth)),
@@ -88,21 +88,21 @@ def _manet(shapes: Shapes) -> Iterator[Reading]:
     )
 
 
-def _linknet(shapes: Shapes) -> Iterator[Reading]:
+def _linknet(shapes: Shapes) -> Iterator[DecoderSetup]:
     depth = _count(shapes, "decoder.blocks.")
     first = "decoder.blocks.0.block.0"
-    yield Reading(
+    yield DecoderSetup(
         {"encoder_depth": depth, "decoder_use_norm": _norm(shapes, first)},
         {(depth,): shapes[f"{first}.0.weight"][1]},
     )
 
 
-def _fpn(shapes: Shapes) -> Iterator[Reading]:
+def _fpn(shapes: Shapes) -> Iterator[DecoderSetup]:
     laterals = [shapes["decoder.p5.weight"], *(shapes[f"decoder.p{level}.skip_conv.weight"] for level in (4, 3, 2))]
     segmentation = shapes["decoder.seg_blocks.0.block.0.block.0.weight"][0]
     merged = shapes["segmentation_head.0.weight"][1]
     for depth in (5, 4, 3):
-        yield Reading(
+        yield DecoderSetup(
             {
                 "encoder_depth": depth,
                 "decoder_pyramid_channels": laterals[0][0],
@@ -115,10 +115,10 @@ def _fpn(shapes: Shapes) -> Iterator[Reading]:
         )
 
 
-def _pspnet(shapes: Shapes) -> Iterator[Reading]:
+def _pspnet(shapes: Shapes) -> Iterator[DecoderSetup]:
     out_channels, twice_taken = shapes["decoder.conv.0.weight"][:2]
     for depth in (3, 5, 4, 2, 1):  # 3 is SMP's default
-        yield Reading(
+        yield DecoderSetup(
             {
                 "encoder_depth": depth,
                 "psp_out_channels": out_channels,
@@ -129,12 +129,12 @@ def _pspnet(shapes: Shapes) -> Iterator[Reading]:
         )
 
 
-def _deeplab_v3(shapes: Shapes) -> Iterator[Reading]:
+def _deeplab_v3(shapes: Shapes) -> Iterator[DecoderSetup]:
     # SMP before 0.4 numbered the decoder's parts.
     aspp = "decoder.aspp" if "decoder.aspp.convs.0.0.weight" in shapes else "decoder.0"
     out_channels, taken = shapes[f"{aspp}.convs.0.0.weight"][:2]
     for depth in (5, 4, 3, 2, 1):
-        yield Reading(
+        yield DecoderSetup(
             {
                 "encoder_depth": depth,
                 "decoder_channels": out_channels,
@@ -145,10 +145,10 @@ def _deeplab_v3(shapes: Shapes) -> Iterator[Reading]:
         )
 
 
-def _deeplab_v3_plus(shapes: Shapes) -> Iterator[Reading]:
+def _deeplab_v3_plus(shapes: Shapes) -> Iterator[DecoderSetup]:
     out_channels, taken = shapes["decoder.aspp.0.convs.0.0.weight"][:2]
     for depth in (5, 4, 3):
-        yield Reading(
+        yield DecoderSetup(
             {
                 "encoder_depth": depth,
                 "decoder_channels": out_channels,
@@ -159,19 +159,19 @@ def _deeplab_v3_plus(shapes: Shapes) -> Iterator[Reading]:
         )
 
 
-def _pan(shapes: Shapes) -> Iterator[Reading]:
+def _pan(shapes: Shapes) -> Iterator[DecoderSetup]:
     out_channels, taken = shapes["decoder.fpa.mid.0.conv.weight"][:2]
     depth = 2 + sum(f"decoder.gau{level}.conv2.conv.weight" in shapes for level in (1, 2, 3))
-    yield Reading(
+    yield DecoderSetup(
         {"encoder_depth": depth, "decoder_channels": out_channels},
         {(depth,): taken, (2,): shapes["decoder.gau1.conv2.conv.weight"][1]},
         {"encoder_output_stride": 16, "decoder_interpolation": "bilinear"},
     )
 
 
-def _upernet(shapes: Shapes) -> Iterator[Reading]:
+def _upernet(shapes: Shapes) -> Iterator[DecoderSetup]:
     levels = _count(shapes, "decoder.feature_norms.")
-    yield Reading(
+    yield DecoderSetup(
         {
             "encoder_depth": levels + 1,
             "decoder_channels": shapes["decoder.fusion_block.0.weight"][0],
@@ -181,7 +181,7 @@ def _upernet(shapes: Shapes) -> Iterator[Reading]:
     )
 
 
-def _segformer(shapes: Shapes) -> Iterator[Reading]:
+def _segformer(shapes: Shapes) -> Iterator[DecoderSetup]:
     levels = _count(shapes, "decoder.mlp_stage.")
     taken = [shapes[f"decoder.mlp_stage.{level}.linear.weight"][1] for level in range(levels)]
     # Transformers give an empty map at stride 2, which the decoder leaves out.
@@ -189,16 +189,16 @@ def _segformer(shapes: Shapes) -> Iterator[Reading]:
         takes: dict[tuple[int, ...], int] = {(depth - level,): channels for level, channels in enumerate(taken)}
         if depth > levels:
             takes[1,] = 0
-        yield Reading(
+        yield DecoderSetup(
             {"encoder_depth": depth, "decoder_segmentation_channels": shapes["decoder.fuse_stage.0.weight"][0]}, takes
         )
 
 
-def _dpt(shapes: Shapes) -> Iterator[Reading]:
+def _dpt(shapes: Shapes) -> Iterator[DecoderSetup]:
     levels = range(_count(shapes, "decoder.reassemble_blocks."))
     concatenates = "decoder.projection_blocks.0.project.0.weight" in shapes
     block = "decoder.reassemble_blocks.{}.project_to_{}.weight"
-    yield Reading(
+    yield DecoderSetup(
         {
             "encoder_depth": len(levels),
             "decoder_intermediate_channels": tuple(shapes[block.format(i, "out_channel")][0] for i in levels),
@@ -211,7 +211,7 @@ def _dpt(shapes: Shapes) -> Iterator[Reading]:
 
 # Architecture → how its decoder's names begin, and what reads its shapes. The first whose names are found is meant:
 # UPerNet has PSPNet's names too, and the plus of DeepLabV3 all of DeepLabV3's but the numbered ones.
-_DECODERS: dict[str, tuple[tuple[str, ...], Callable[[Shapes], Iterator[Reading]]]] = {
+_DECODERS: dict[str, tuple[tuple[str, ...], Callable[[Shapes], Iterator[DecoderSetup]]]] = {
     "DPT": (("decoder.reassemble_blocks.",), _dpt),
     "UPerNet": (("decoder.fpn_lateral_blocks.",), _upernet),
     "Segformer": (("decoder.mlp_stage.",), _segformer),

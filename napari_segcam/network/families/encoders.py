@@ -14,11 +14,11 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from napari_segcam.errors import SegcamError, error_text
-from napari_segcam.network.families.decoders import Reading, Shapes
+from napari_segcam.network.families.decoders import DecoderSetup, Shapes
 
 
 @dataclass(frozen=True)
-class Match:
+class EncoderMatch:
     """An encoder that has just these weights.
 
     Attributes:
@@ -29,11 +29,11 @@ class Match:
 
     name: str
     in_channels: int
-    reading: Reading
+    reading: DecoderSetup
 
 
 @dataclass(frozen=True)
-class Difference:
+class EncoderDifference:
     """In how many tensors a set of weights differs from an encoder's."""
 
     name: str
@@ -55,7 +55,7 @@ class Difference:
 
 
 @contextmanager
-def weightless() -> Iterator[None]:
+def empty_weights() -> Iterator[None]:
     """Networks built in here have shapes and no values, which takes milliseconds and no memory."""
     with torch.device("meta"), _NoValues(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SMP and timm warn of names they have since changed
@@ -108,7 +108,7 @@ def encoder_name(name: str) -> str:
     raise SegcamError(f"There is no encoder named {name!r}. Closest: {', '.join(close)}.")
 
 
-def find_encoder(shapes: Shapes, readings: Sequence[Reading]) -> Match | Difference | None:
+def find_encoder(shapes: Shapes, readings: Sequence[DecoderSetup]) -> EncoderMatch | EncoderDifference | None:
     """The one of SMP's own encoders that has exactly these weights and fits the decoder.
 
     Only encoders whose channels fit the decoder are built, weightless, and each once. In SMP 0.6 no two of them have
@@ -132,7 +132,7 @@ def find_encoder(shapes: Shapes, readings: Sequence[Reading]) -> Match | Differe
                 found = match_encoder(name, shapes, [reading])
             except SegcamError:  # this one cannot be built so shallow
                 continue
-            if isinstance(found, Match):
+            if isinstance(found, EncoderMatch):
                 return found
             if found is not None:
                 differences.append(found)
@@ -140,8 +140,8 @@ def find_encoder(shapes: Shapes, readings: Sequence[Reading]) -> Match | Differe
 
 
 def match_encoder(
-    name: str, shapes: Shapes, readings: Sequence[Reading], *, vision_transformer: bool = False
-) -> Match | Difference | None:
+    name: str, shapes: Shapes, readings: Sequence[DecoderSetup], *, vision_transformer: bool = False
+) -> EncoderMatch | EncoderDifference | None:
     """Compare the weights with one encoder. As :func:`find_encoder`, with timm's ``tu-`` encoders too.
 
     Args:
@@ -153,17 +153,17 @@ def match_encoder(
     Raises:
         SegcamError: if this encoder cannot be built as deep as the decoder needs it.
     """
-    difference: Difference | None = None
+    difference: EncoderDifference | None = None
     fault: SegcamError | None = None
     for reading in readings:
         try:
-            expected, out_channels = built_encoder(name, reading.depth, vision_transformer)
+            expected, out_channels = encoder_shapes(name, reading.depth, vision_transformer)
         except SegcamError as error:
             fault = fault or error
             continue
         if _fits(out_channels, reading):
             found = _compared(name, shapes, expected, reading)
-            if isinstance(found, Match):
+            if isinstance(found, EncoderMatch):
                 return found
             difference = difference or found
     if difference is None and fault is not None:
@@ -172,12 +172,12 @@ def match_encoder(
 
 
 @cache
-def built_encoder(name: str, depth: int, vision_transformer: bool = False) -> tuple[Shapes, tuple[int, ...]]:
+def encoder_shapes(name: str, depth: int, vision_transformer: bool = False) -> tuple[Shapes, tuple[int, ...]]:
     """Shapes of an encoder's weights for three input channels, and the channels of its stages."""
     import segmentation_models_pytorch as smp
 
     try:
-        with weightless():
+        with empty_weights():
             if vision_transformer:
                 encoder = smp.encoders.TimmViTEncoder(name.removeprefix("tu-"), pretrained=False, depth=depth)
             else:
@@ -192,15 +192,15 @@ def shapes_of(weights: Mapping[str, torch.Tensor]) -> Shapes:
     return {name: tuple(tensor.shape) for name, tensor in weights.items() if not name.endswith("num_batches_tracked")}
 
 
-def _compared(name: str, shapes: Shapes, expected: Shapes, reading: Reading) -> Match | Difference:
+def _compared(name: str, shapes: Shapes, expected: Shapes, reading: DecoderSetup) -> EncoderMatch | EncoderDifference:
     given = {key.removeprefix("encoder."): shape for key, shape in shapes.items() if key.startswith("encoder.")}
     # SMP's former "timm-" encoders had no "model." before their names; SMP still loads them.
     if all(key.startswith("model.") for key in expected) and not any(key.startswith("model.") for key in given):
         given = {f"model.{key}": shape for key, shape in given.items()}
     in_channels = _input_channels(given, expected)
     if in_channels is not None:
-        return Match(name, in_channels, reading)
-    return Difference(
+        return EncoderMatch(name, in_channels, reading)
+    return EncoderDifference(
         name,
         total=len(expected),
         missing=sum(key not in given for key in expected),
@@ -225,7 +225,7 @@ def _input_channels(given: Shapes, expected: Shapes) -> int | None:
     return in_channels if widened and all(expected[key][1] == 3 for key in differing) else None
 
 
-def _fits(out_channels: Sequence[int], reading: Reading) -> bool:
+def _fits(out_channels: Sequence[int], reading: DecoderSetup) -> bool:
     # Stage 0 is the image, whose channels are not the encoder's to say.
     return all(
         stages[-1] < len(out_channels) and sum(out_channels[stage] for stage in stages) == channels

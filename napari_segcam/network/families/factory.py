@@ -18,7 +18,7 @@ from torch import nn
 from napari_segcam.errors import SegcamError, error_text
 
 
-def made_by(factory: str) -> nn.Module:
+def call_factory(factory: str) -> nn.Module:
     """Import a function and call it without arguments.
 
     Args:

@@ -14,16 +14,16 @@ from torch import nn
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint
-from napari_segcam.network.families.blueprint import Blueprint, under
 from napari_segcam.network.families.decoders import Shapes
-from napari_segcam.network.families.encoders import shapes_of, weightless
+from napari_segcam.network.families.encoders import empty_weights, shapes_of
+from napari_segcam.network.families.network_spec import NetworkSpec, network_shapes
 from napari_segcam.optional import needed
 
 # Where in monai.networks.nets each class stands; the whole of it takes a second longer to import.
 _MODULES = {"UNet": "unet", "AttentionUnet": "attentionunet", "DynUNet": "dynunet", "SegResNet": "segresnet"}
 
 
-def monai_blueprint(checkpoint: Checkpoint) -> Blueprint | None:
+def monai_spec(checkpoint: Checkpoint) -> NetworkSpec | None:
     """How MONAI builds the network of these weights; None if they are not of one of these networks.
 
     Raises:
@@ -31,7 +31,7 @@ def monai_blueprint(checkpoint: Checkpoint) -> Blueprint | None:
     """
     shapes = shapes_of(checkpoint.weights)
     for mark, read in _READERS.items():
-        if own := under(shapes, mark):
+        if own := network_shapes(shapes, mark):
             try:
                 blueprint = read(own)
             except (KeyError, IndexError, ValueError):  # only the beginning is like it
@@ -46,10 +46,10 @@ def monai_blueprint(checkpoint: Checkpoint) -> Blueprint | None:
     return None
 
 
-def construct(blueprint: Blueprint) -> nn.Module:
+def construct(blueprint: NetworkSpec) -> nn.Module:
     """The network, its weights without values."""
     module = importlib.import_module(f"monai.networks.nets.{_MODULES[blueprint.architecture]}")
-    with weightless():
+    with empty_weights():
         network: nn.Module = getattr(module, blueprint.architecture)(
             spatial_dims=2,
             in_channels=blueprint.in_channels,
@@ -59,7 +59,7 @@ def construct(blueprint: Blueprint) -> nn.Module:
     return network
 
 
-def _unet(shapes: Shapes) -> Blueprint:
+def _unet(shapes: Shapes) -> NetworkSpec:
     """The outermost level is ``0`` (down), ``1.submodule`` (all below) and ``2`` (up), and so on inwards."""
     levels = _levels(shapes, "1.submodule.")
     residual = "0.conv.unit0.conv.weight" in shapes
@@ -93,7 +93,7 @@ def _unet(shapes: Shapes) -> Blueprint:
     return _blueprint("UNet", convolutions[0][1], classes, options, assumed)
 
 
-def _attention_unet(shapes: Shapes) -> Blueprint:
+def _attention_unet(shapes: Shapes) -> NetworkSpec:
     """The outermost level is ``1``; all below it is ``1.submodule``, whose ``1`` is the next level."""
     levels = _levels(shapes, "1.submodule.")
     first = shapes["0.conv.0.conv.weight"]
@@ -108,7 +108,7 @@ def _attention_unet(shapes: Shapes) -> Blueprint:
     return _blueprint("AttentionUnet", first[1], classes, options, {"strides": (2,) * len(levels)})
 
 
-def _dynunet(shapes: Shapes) -> Blueprint:
+def _dynunet(shapes: Shapes) -> NetworkSpec:
     downs = _count(shapes, "downsamples.")
     blocks = ["input_block.", *(f"downsamples.{number}." for number in range(downs)), "bottleneck."]
     first = [shapes[f"{block}conv1.conv.weight"] for block in blocks]
@@ -133,7 +133,7 @@ def _dynunet(shapes: Shapes) -> Blueprint:
     return _blueprint("DynUNet", first[0][1], classes, options, assumed, unused)
 
 
-def _segresnet(shapes: Shapes) -> Blueprint:
+def _segresnet(shapes: Shapes) -> NetworkSpec:
     first = shapes["convInit.conv.weight"]
     ups = _count(shapes, "up_layers.")
     upsample_mode = "nontrainable"
@@ -160,7 +160,7 @@ def _segresnet(shapes: Shapes) -> Blueprint:
 
 
 # How some name of the network begins → what reads its shapes. The names of AttentionUnet hold those of UNet too.
-_READERS: dict[str, Callable[[Shapes], Blueprint]] = {
+_READERS: dict[str, Callable[[Shapes], NetworkSpec]] = {
     "skip_layers.downsample.": _dynunet,
     "convInit.conv.weight": _segresnet,
     "0.conv.0.conv.weight": _attention_unet,
@@ -176,9 +176,9 @@ def _blueprint(
     options: dict[str, Any],
     assumed: dict[str, Any],
     unused: tuple[str, ...] = (),
-) -> Blueprint:
+) -> NetworkSpec:
     told = {option: str(value) for option, value in assumed.items()}
-    return Blueprint(name, "", in_channels, classes, options | assumed, told, "MONAI", unused)
+    return NetworkSpec(name, "", in_channels, classes, options | assumed, told, "MONAI", unused)
 
 
 def _levels(shapes: Shapes, inwards: str) -> list[str]:

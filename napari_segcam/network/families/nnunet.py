@@ -16,8 +16,8 @@ from torch import nn
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint
-from napari_segcam.network.families.blueprint import Blueprint, under
-from napari_segcam.network.families.encoders import shapes_of, weightless
+from napari_segcam.network.families.encoders import empty_weights, shapes_of
+from napari_segcam.network.families.network_spec import NetworkSpec, network_shapes
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.settings_text import read_json
 from napari_segcam.optional import needed
@@ -44,14 +44,14 @@ _MOST_STAGES, _MOST_BLOCKS = 16, 64
 _NORMALIZATIONS = {"ZScoreNormalization": "zscore", "RGBTo01Normalization": "unit", "NoNormalization": "none"}
 
 
-def nnunet_blueprint(checkpoint: Checkpoint) -> Blueprint | None:
+def nnunet_spec(checkpoint: Checkpoint) -> NetworkSpec | None:
     """How nnU-Net builds the network of these weights; None if they are not nnU-Net's.
 
     Raises:
         SegcamError: if they are and the plans are missing or not usable, the network is three-dimensional, or
             ``dynamic-network-architectures`` is not installed.
     """
-    shapes = next((own for mark in _MARKS if (own := under(shapes_of(checkpoint.weights), mark))), {})
+    shapes = next((own for mark in _MARKS if (own := network_shapes(shapes_of(checkpoint.weights), mark))), {})
     heads = [name for name in shapes if name.startswith("decoder.seg_layers.") and name.endswith(".weight")]
     if not heads:
         return None
@@ -70,13 +70,15 @@ def nnunet_blueprint(checkpoint: Checkpoint) -> Blueprint | None:
         raise SegcamError(f"{what}, but its plans are not as nnU-Net v2 writes them ({error!r}).") from error
     needed("dynamic-network-architectures", what)
     assumed = {} if "normalization" in card.model_fields_set else {"normalization": card.normalization}
-    return Blueprint(architecture, "", first[1], shapes[heads[-1]][0], arguments, assumed, library="nnU-Net", card=card)
+    return NetworkSpec(
+        architecture, "", first[1], shapes[heads[-1]][0], arguments, assumed, library="nnU-Net", card=card
+    )
 
 
-def construct(blueprint: Blueprint) -> nn.Module:
+def construct(blueprint: NetworkSpec) -> nn.Module:
     """The network without deep supervision, its weights without values."""
     unet = importlib.import_module("dynamic_network_architectures.architectures.unet")
-    with weightless():
+    with empty_weights():
         network: nn.Module = getattr(unet, blueprint.architecture)(
             input_channels=blueprint.in_channels,
             num_classes=blueprint.classes,
@@ -88,7 +90,7 @@ def construct(blueprint: Blueprint) -> nn.Module:
 
 def _plans(checkpoint: Checkpoint) -> tuple[Mapping[str, Any], Mapping[str, Any], str]:
     """Plans, data set and configuration: nnU-Net saves them with the weights, and as files above the fold's folder."""
-    arguments = checkpoint.beside.get("init_args")
+    arguments = checkpoint.extra.get("init_args")
     arguments = arguments if isinstance(arguments, Mapping) else {}
     plans, dataset = arguments.get("plans"), arguments.get("dataset_json")
     configuration = arguments.get("configuration")

@@ -10,23 +10,23 @@ import torch
 
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint
-from napari_segcam.network.checkpoints.state_dict import listed
+from napari_segcam.network.checkpoints.state_dict import list_names
 from napari_segcam.network.families import monai_networks, nnunet, smp_networks, torchvision_networks
-from napari_segcam.network.families.blueprint import Blueprint
 from napari_segcam.network.families.decoders import ARCHITECTURES, find_architecture
 from napari_segcam.network.families.encoders import shapes_of
-from napari_segcam.network.families.fitting import put_in
-from napari_segcam.network.families.smp_networks import architecture_name, smp_blueprint
-from napari_segcam.network.running.suitability import volumetric, weights_are_volumetric
+from napari_segcam.network.families.network_spec import NetworkSpec
+from napari_segcam.network.families.smp_networks import architecture_name, smp_spec
+from napari_segcam.network.families.weight_loading import load_weights
+from napari_segcam.network.running.unsupported_modules import volumetric_message, weights_are_volumetric
 
 # Each says None of weights that are not its own.
-_OTHER_LIBRARIES: tuple[Callable[[Checkpoint], Blueprint | None], ...] = (
-    nnunet.nnunet_blueprint,
-    torchvision_networks.torchvision_blueprint,
-    monai_networks.monai_blueprint,
+_OTHER_LIBRARIES: tuple[Callable[[Checkpoint], NetworkSpec | None], ...] = (
+    nnunet.nnunet_spec,
+    torchvision_networks.torchvision_spec,
+    monai_networks.monai_spec,
 )
 
-_CONSTRUCT: Mapping[str, Callable[[Blueprint], torch.nn.Module]] = {
+_CONSTRUCT: Mapping[str, Callable[[NetworkSpec], torch.nn.Module]] = {
     "SMP": smp_networks.construct,
     "torchvision": torchvision_networks.construct,
     "MONAI": monai_networks.construct,
@@ -39,7 +39,7 @@ def recognize(
     architecture: str | None = None,
     encoder: str | None = None,
     options: Mapping[str, Any] | None = None,
-) -> Blueprint:
+) -> NetworkSpec:
     """Tell from the names and shapes of the weights which network they belong to.
 
     Args:
@@ -56,7 +56,7 @@ def recognize(
     return _with_options(blueprint, options, checkpoint) if options else blueprint
 
 
-def build(blueprint: Blueprint, checkpoint: Checkpoint) -> torch.nn.Module:
+def build(blueprint: NetworkSpec, checkpoint: Checkpoint) -> torch.nn.Module:
     """Build the network and put the weights in, every one of them.
 
     Returns:
@@ -72,10 +72,12 @@ def build(blueprint: Blueprint, checkpoint: Checkpoint) -> torch.nn.Module:
         module = _CONSTRUCT[blueprint.library](blueprint)
     except Exception as error:  # these libraries raise many kinds for what does not go together
         raise SegcamError(f"{name} cannot be built: {error_text(error)}") from error
-    return put_in(module, used_weights(blueprint, checkpoint), f"{checkpoint.path}: the weights do not fit {name}")
+    return load_weights(
+        module, used_weights(blueprint, checkpoint), f"{checkpoint.path}: the weights do not fit {name}"
+    )
 
 
-def used_weights(blueprint: Blueprint, checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
+def used_weights(blueprint: NetworkSpec, checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
     """The weights without those that only training needs."""
     return {
         name: tensor
@@ -84,7 +86,7 @@ def used_weights(blueprint: Blueprint, checkpoint: Checkpoint) -> dict[str, torc
     }
 
 
-def _blueprint(checkpoint: Checkpoint, architecture: str | None, encoder: str | None) -> Blueprint:
+def _blueprint(checkpoint: Checkpoint, architecture: str | None, encoder: str | None) -> NetworkSpec:
     shapes = shapes_of(checkpoint.weights)
     # Names decide: SMP's decoders have names that no other library's networks have.
     found = find_architecture(shapes)
@@ -96,19 +98,19 @@ def _blueprint(checkpoint: Checkpoint, architecture: str | None, encoder: str | 
                     raise SegcamError(f"{checkpoint.path}: the weights are those of {blueprint.title}.")
                 return blueprint
     if weights_are_volumetric(shapes.values()):
-        raise SegcamError(volumetric(f"{checkpoint.path}: this network"))
+        raise SegcamError(volumetric_message(f"{checkpoint.path}: this network"))
     if architecture is not None:
-        return smp_blueprint(checkpoint, architecture_name(architecture), encoder)
+        return smp_spec(checkpoint, architecture_name(architecture), encoder)
     if found is None:
         raise SegcamError(
-            f"{checkpoint.path}: the architecture cannot be recognized; the weights begin with {listed(shapes)}. "
+            f"{checkpoint.path}: the architecture cannot be recognized; the weights begin with {list_names(shapes)}. "
             f"If it is one of SMP's, give it (--architecture): {', '.join(ARCHITECTURES)}. "
             "If it is your own, give the function that makes it (--network-factory package.module:function)."
         )
-    return smp_blueprint(checkpoint, found, encoder)
+    return smp_spec(checkpoint, found, encoder)
 
 
-def _with_options(blueprint: Blueprint, given: Mapping[str, Any], checkpoint: Checkpoint) -> Blueprint:
+def _with_options(blueprint: NetworkSpec, given: Mapping[str, Any], checkpoint: Checkpoint) -> NetworkSpec:
     free = [name for name in blueprint.assumed if name in blueprint.options]
     for name in given:
         if name not in free:

@@ -16,17 +16,17 @@ import torch
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint
-from napari_segcam.network.families.blueprint import Blueprint
-from napari_segcam.network.families.decoders import ARCHITECTURES, Reading, Shapes, read_decoder
+from napari_segcam.network.families.decoders import ARCHITECTURES, DecoderSetup, Shapes, decoder_setups
 from napari_segcam.network.families.encoders import (
-    Match,
+    EncoderMatch,
+    empty_weights,
     encoder_name,
     find_encoder,
     match_encoder,
     shapes_of,
-    weightless,
 )
-from napari_segcam.network.families.timm_index import proposed_encoders
+from napari_segcam.network.families.network_spec import NetworkSpec
+from napari_segcam.network.families.timm_index import candidate_encoders
 
 # The output is wanted as logits, and weights come from the checkpoint alone; the rest is read from the shapes.
 _NOT_FROM_SETTINGS = {"self", "kwargs", "encoder_name", "encoder_weights", "in_channels", "classes", "activation"}
@@ -36,11 +36,11 @@ _NOT_FROM_SETTINGS = {"self", "kwargs", "encoder_name", "encoder_weights", "in_c
 class _Encoder:
     """An encoder that has the weights, and the names of others that have weights of the same shapes."""
 
-    match: Match
+    match: EncoderMatch
     alike: tuple[str, ...] = ()
 
 
-def smp_blueprint(checkpoint: Checkpoint, architecture: str, encoder: str | None = None) -> Blueprint:
+def smp_spec(checkpoint: Checkpoint, architecture: str, encoder: str | None = None) -> NetworkSpec:
     """How SMP builds the network of these weights.
 
     What the user gives comes first, then what the shapes tell. What the checkpoint says of itself settles the rest: a
@@ -60,7 +60,7 @@ def smp_blueprint(checkpoint: Checkpoint, architecture: str, encoder: str | None
             f"{checkpoint.path} is an UPerNet of SMP 0.4, whose decoder no later version has. "
             "Save it as a program where it was trained, with torch.export.save, and open that."
         )
-    readings = read_decoder(architecture, shapes)
+    readings = decoder_setups(architecture, shapes)
     # SMP's settings are the constructor's own arguments; other metadata is text of any meaning.
     settings = checkpoint.settings if checkpoint.settings.get("_model_class") == architecture else {}
     settings = {name: _plain(value) for name, value in settings.items()}
@@ -77,7 +77,7 @@ def smp_blueprint(checkpoint: Checkpoint, architecture: str, encoder: str | None
     assumed = {name: str(value) for name, value in reading.assumed.items() if name not in options}
     if found.alike:
         assumed["encoder"] = f"{found.match.name}; weights of the same shapes: {', '.join(found.alike)}"
-    return Blueprint(
+    return NetworkSpec(
         architecture,
         found.match.name,
         found.match.in_channels,
@@ -87,7 +87,7 @@ def smp_blueprint(checkpoint: Checkpoint, architecture: str, encoder: str | None
     )
 
 
-def construct(blueprint: Blueprint) -> torch.nn.Module:
+def construct(blueprint: NetworkSpec) -> torch.nn.Module:
     """The network, its weights without values where that is possible."""
     import segmentation_models_pytorch as smp
 
@@ -103,7 +103,7 @@ def construct(blueprint: Blueprint) -> torch.nn.Module:
 
     # timm's networks may keep tensors that no state dict has: these need their values, and are built with them.
     if blueprint.encoder in smp.encoders.encoders:
-        with weightless():
+        with empty_weights():
             return made()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -125,12 +125,12 @@ def architecture_name(name: str) -> str:
 
 
 def _encoder(
-    shapes: Shapes, readings: Sequence[Reading], architecture: str, given: str | None, checkpoint: Checkpoint
+    shapes: Shapes, readings: Sequence[DecoderSetup], architecture: str, given: str | None, checkpoint: Checkpoint
 ) -> _Encoder:
     is_dpt = architecture == "DPT"
     if given is not None:
         found = match_encoder(encoder_name(given), shapes, readings, vision_transformer=is_dpt)
-        if isinstance(found, Match):
+        if isinstance(found, EncoderMatch):
             return _Encoder(found)
         unlike = f"the encoder's weights are not those of {found}" if found else f"its decoder does not fit {given}"
         raise SegcamError(f"{checkpoint.path}: {unlike}. Give another encoder (--encoder).")
@@ -139,10 +139,10 @@ def _encoder(
     if stated is not None:
         with suppress(SegcamError):  # what a file says of itself may be wrong, or meant for another library
             found = match_encoder(encoder_name(stated), shapes, readings, vision_transformer=is_dpt)
-            if isinstance(found, Match):
+            if isinstance(found, EncoderMatch):
                 return _Encoder(found)
     found = None if is_dpt else find_encoder(shapes, readings)
-    if isinstance(found, Match):
+    if isinstance(found, EncoderMatch):
         return _Encoder(found)
     from_timm = _timm_encoder(shapes, readings, vision_transformer=is_dpt)
     if from_timm is not None:
@@ -157,7 +157,7 @@ def _encoder(
 
 def _stated_encoder(checkpoint: Checkpoint) -> str | None:
     """What the checkpoint says of itself, in its settings or among the training run's own arguments."""
-    arguments = checkpoint.beside.get("hyper_parameters")
+    arguments = checkpoint.extra.get("hyper_parameters")
     for told in (checkpoint.settings, arguments if isinstance(arguments, Mapping) else {}):
         for key in ("encoder_name", "encoder"):
             if isinstance(told.get(key), str):
@@ -165,13 +165,13 @@ def _stated_encoder(checkpoint: Checkpoint) -> str | None:
     return None
 
 
-def _timm_encoder(shapes: Shapes, readings: Sequence[Reading], *, vision_transformer: bool) -> _Encoder | None:
+def _timm_encoder(shapes: Shapes, readings: Sequence[DecoderSetup], *, vision_transformer: bool) -> _Encoder | None:
     own = {name.removeprefix("encoder."): shape for name, shape in shapes.items() if name.startswith("encoder.")}
-    proposed = proposed_encoders(own)
+    proposed = candidate_encoders(own)
     for name in proposed:
         with suppress(SegcamError):  # the installed timm may have it no more, or cannot build it so deep
             found = match_encoder(encoder_name(name), shapes, readings, vision_transformer=vision_transformer)
-            if isinstance(found, Match):
+            if isinstance(found, EncoderMatch):
                 return _Encoder(found, tuple(other for other in proposed if other != name))
     return None
 

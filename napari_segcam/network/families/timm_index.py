@@ -29,7 +29,7 @@ def fingerprint(shapes: Shapes) -> str:
     return hashlib.blake2b(repr(kept).encode(), digest_size=4).hexdigest()
 
 
-def proposed_encoders(shapes: Shapes) -> tuple[str, ...]:
+def candidate_encoders(shapes: Shapes) -> tuple[str, ...]:
     """Names of timm's encoders, ``"tu-convnext_tiny"``, that have weights of these shapes; the shortest name first.
 
     Args:

@@ -11,9 +11,9 @@ from typing import Any
 from torch import nn
 
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint
-from napari_segcam.network.families.blueprint import Blueprint, under
 from napari_segcam.network.families.decoders import Shapes
-from napari_segcam.network.families.encoders import shapes_of, weightless
+from napari_segcam.network.families.encoders import empty_weights, shapes_of
+from napari_segcam.network.families.network_spec import NetworkSpec, network_shapes
 
 # How the head's names look → torchvision's name of the architecture, and where its classes are counted.
 _HEADS = {
@@ -37,17 +37,17 @@ _RESNETS: dict[tuple[int, ...], tuple[str, ...]] = {
 }
 
 
-def torchvision_blueprint(checkpoint: Checkpoint) -> Blueprint | None:
+def torchvision_spec(checkpoint: Checkpoint) -> NetworkSpec | None:
     """How torchvision builds the network of these weights; None if they are not torchvision's."""
     shapes = shapes_of(checkpoint.weights)
-    return _segmentation(under(shapes, "backbone.")) or _resnet(under(shapes, "conv1.weight"))
+    return _segmentation(network_shapes(shapes, "backbone.")) or _resnet(network_shapes(shapes, "conv1.weight"))
 
 
-def construct(blueprint: Blueprint) -> nn.Module:
+def construct(blueprint: NetworkSpec) -> nn.Module:
     """The network, its weights without values."""
     segments = blueprint.architecture in _SEGMENTATION
     models = importlib.import_module("torchvision.models.segmentation" if segments else "torchvision.models")
-    with weightless():
+    with empty_weights():
         network: nn.Module = getattr(models, blueprint.architecture)(
             weights=None, num_classes=blueprint.classes, **blueprint.options
         )
@@ -55,7 +55,7 @@ def construct(blueprint: Blueprint) -> nn.Module:
     return network
 
 
-def _segmentation(shapes: Shapes) -> Blueprint | None:
+def _segmentation(shapes: Shapes) -> NetworkSpec | None:
     backbone = _backbone(shapes)
     head = next((found for mark, found in _HEADS.items() if mark in shapes), None)
     if backbone is None or head is None:
@@ -68,7 +68,7 @@ def _segmentation(shapes: Shapes) -> Blueprint | None:
     if kind != "lraspp":
         options["aux_loss"] = any(key.startswith("aux_classifier.") for key in shapes)
     in_channels, classes = shapes[first_convolution][1], shapes[classifier][0]
-    return Blueprint(architecture, name, in_channels, classes, options, library="torchvision")
+    return NetworkSpec(architecture, name, in_channels, classes, options, library="torchvision")
 
 
 def _backbone(shapes: Shapes) -> tuple[str, str] | None:
@@ -81,12 +81,12 @@ def _backbone(shapes: Shapes) -> tuple[str, str] | None:
     return None
 
 
-def _resnet(shapes: Shapes) -> Blueprint | None:
+def _resnet(shapes: Shapes) -> NetworkSpec | None:
     if not {"conv1.weight", "layer4.0.conv1.weight", "fc.weight"} <= shapes.keys():
         return None
     layers = tuple(sum(f"layer{stage}.{block}.conv1.weight" in shapes for block in range(64)) for stage in (1, 2, 3, 4))
     for name in _RESNETS.get(layers, ()):
-        blueprint = Blueprint(name, name, shapes["conv1.weight"][1], shapes["fc.weight"][0], library="torchvision")
+        blueprint = NetworkSpec(name, name, shapes["conv1.weight"][1], shapes["fc.weight"][0], library="torchvision")
         if shapes_of(construct(blueprint).state_dict()) == shapes:
             return blueprint
     return None

@@ -10,7 +10,7 @@ from napari_segcam.errors import one_line
 _LARGEST_KEY = 2**60
 
 
-class NotInert(Exception):  # noqa: N818 - it is what a pickle is, not a fault
+class DisallowedGlobal(Exception):  # noqa: N818 - it is what a pickle is, not a fault
     """The pickle names something outside of what is permitted."""
 
     def __init__(self, name: str) -> None:
@@ -18,11 +18,11 @@ class NotInert(Exception):  # noqa: N818 - it is what a pickle is, not a fault
         self.name = one_line(name, 200)
 
 
-class Malformed(Exception):  # noqa: N818 - as above
+class MalformedPickle(Exception):  # noqa: N818 - as above
     """The bytes are not a pickle that makes sense, or one made to exhaust the reader."""
 
 
-class Named:
+class InertName:
     """A class or function by its dotted name, as the file gives it. It is never looked up."""
 
     __slots__ = ("name",)
@@ -31,7 +31,7 @@ class Named:
         self.name = name
 
 
-class Record:
+class InertObject:
     """An object that the file describes: what would be called, with what, and what would be put into the result.
 
     Attributes:
@@ -58,7 +58,7 @@ def refuse_slow_key(key: Any) -> None:
     Raises:
         Malformed: if it is one.
     """
-    if not isinstance(key, str | bytes | int | float | Named | Record | None):
-        raise Malformed("a key is neither text nor a number")
+    if not isinstance(key, str | bytes | int | float | InertName | InertObject | None):
+        raise MalformedPickle("a key is neither text nor a number")
     if isinstance(key, int) and abs(key) > _LARGEST_KEY:
-        raise Malformed("a key is a larger number than checkpoints have")
+        raise MalformedPickle("a key is a larger number than checkpoints have")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 from napari_segcam.budget import PICKLE_INSTRUCTIONS, PICKLE_SIZE
-from napari_segcam.network.files.inert_objects import Malformed, Record
+from napari_segcam.network.files.inert_objects import InertObject, MalformedPickle
 from napari_segcam.network.files.pickle_machine import PickleMachine
 
 
@@ -31,7 +31,7 @@ def read_pickle(
         persistent: gives the object for a persistent id, as torch uses them for storages.
 
     Returns:
-        Plain data, what ``rebuild`` and ``persistent`` gave, ``Named`` and ``Record``.
+        Plain data, what ``rebuild`` and ``persistent`` gave, ``Named`` and ``InertObject``.
 
     Raises:
         NotInert: at the first name that is not permitted.
@@ -42,13 +42,13 @@ def read_pickle(
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
             if count > PICKLE_INSTRUCTIONS:
-                raise Malformed("it is far longer than any checkpoint's")
+                raise MalformedPickle("it is far longer than any checkpoint's")
             if opcode.name == "STOP":
                 return _not_too_large(machine.pop())
             machine.do(opcode.name, argument)
     except (ValueError, IndexError, KeyError, OverflowError, EOFError, UnicodeError) as error:
-        raise Malformed(str(error)) from error
-    raise Malformed("it has no end")
+        raise MalformedPickle(str(error)) from error
+    raise MalformedPickle("it has no end")
 
 
 def _not_too_large(whole: Any) -> Any:
@@ -73,7 +73,7 @@ def _not_too_large(whole: Any) -> Any:
             continue
         sizes[id(one)] = size = 1 + sum(max(1, sizes.get(id(part), 1)) for part in parts)
         if size > PICKLE_SIZE:
-            raise Malformed("it repeats itself beyond all measure")
+            raise MalformedPickle("it repeats itself beyond all measure")
     return whole
 
 
@@ -83,8 +83,8 @@ def _parts(one: Any) -> list[Any]:
         parts = [*one, *one.values()]
     elif isinstance(one, list | tuple | set | frozenset):
         parts = list(one)
-    elif isinstance(one, Record):
+    elif isinstance(one, InertObject):
         parts = [one.args, one.state, one.items, one.entries]
     else:
         return []
-    return [part for part in parts if isinstance(part, dict | list | tuple | set | frozenset | Record)]
+    return [part for part in parts if isinstance(part, dict | list | tuple | set | frozenset | InertObject)]

@@ -7,7 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from napari_segcam.budget import PICKLE_COPIED, PICKLE_TUPLE_KEYS
-from napari_segcam.network.files.inert_objects import Malformed, Named, NotInert, Record, refuse_slow_key
+from napari_segcam.network.files.inert_objects import (
+    DisallowedGlobal,
+    InertName,
+    InertObject,
+    MalformedPickle,
+    refuse_slow_key,
+)
 
 _ENTRY = 64  # bytes that an entry of a list or dict takes, about
 _LONGEST_KEY = 16  # parts of a tuple
@@ -61,18 +67,18 @@ class PickleMachine:
         elif opcode not in ("PROTO", "FRAME"):
             instruction = getattr(self, f"_do_{opcode.lower()}", None)
             if instruction is None:  # extension registry, out-of-band buffers, text persistent ids
-                raise Malformed(f"it uses the instruction {opcode}, which checkpoints do not have")
+                raise MalformedPickle(f"it uses the instruction {opcode}, which checkpoints do not have")
             instruction(argument)
 
     def pop(self) -> Any:
         value = self._stack.pop()
         if value is _MARK:
-            raise Malformed("a value is missing")
+            raise MalformedPickle("a value is missing")
         return value
 
     def _top(self) -> Any:
         if not self._stack or self._stack[-1] is _MARK:
-            raise Malformed("a value is missing")
+            raise MalformedPickle("a value is missing")
         return self._stack[-1]
 
     def _since_mark(self) -> list[Any]:
@@ -81,7 +87,7 @@ class PickleMachine:
                 values = self._stack[place + 1 :]
                 del self._stack[place:]
                 return values
-        raise Malformed("a mark is missing")
+        raise MalformedPickle("a mark is missing")
 
     def _do_mark(self, _: Any) -> None:
         self._stack.append(_MARK)
@@ -137,23 +143,23 @@ class PickleMachine:
         values = self._since_mark()
         target = self._top()
         if not isinstance(target, set):
-            raise Malformed("items are added to what is no set")
+            raise MalformedPickle("items are added to what is no set")
         target.update(map(self._checked_key, values))
 
     def _append(self, values: list[Any]) -> None:
         target = self._top()
-        if isinstance(target, Record):
+        if isinstance(target, InertObject):
             target = target.items
         if not isinstance(target, list):
-            raise Malformed("items are appended to what is no list")
+            raise MalformedPickle("items are appended to what is no list")
         target.extend(values)
 
     def _set(self, values: list[Any]) -> None:
         target = self._top()
-        if isinstance(target, Record):
+        if isinstance(target, InertObject):
             target = target.entries
         if not isinstance(target, dict) or len(values) % 2:
-            raise Malformed("entries are set in what is no dict")
+            raise MalformedPickle("entries are set in what is no dict")
         for key, value in zip(values[::2], values[1::2], strict=True):
             target[self._checked_key(key)] = value
 
@@ -164,14 +170,14 @@ class PickleMachine:
     def _do_stack_global(self, _: Any) -> None:
         name, module = self.pop(), self.pop()
         if not isinstance(name, str) or not isinstance(module, str):
-            raise Malformed("a name is no text")
+            raise MalformedPickle("a name is no text")
         self._stack.append(self._named(module, name))
 
-    def _named(self, module: str, name: str) -> Named:
+    def _named(self, module: str, name: str) -> InertName:
         full = f"{IMPORT_MAPPING.get(module, module)}.{name}"  # Python 2's names, as pickles up to protocol 2 have them
         if not self._permitted(full):
-            raise NotInert(full)
-        return Named(full)
+            raise DisallowedGlobal(full)
+        return InertName(full)
 
     def _do_reduce(self, _: Any) -> None:
         args = self.pop()
@@ -195,18 +201,18 @@ class PickleMachine:
         self._make(callee, tuple(args), called=True)
 
     def _make(self, callee: Any, args: Any, *, called: bool) -> None:
-        if not isinstance(callee, Named) or not isinstance(args, tuple):
-            raise Malformed("what is called is no function")
+        if not isinstance(callee, InertName) or not isinstance(args, tuple):
+            raise MalformedPickle("what is called is no function")
         if callee.name in self._rebuild:
             self._pay_for(args)
             self._stack.append(self._rebuild[callee.name](*args))
         else:
-            self._stack.append(Record(callee.name, args, called=called))
+            self._stack.append(InertObject(callee.name, args, called=called))
 
     def _do_build(self, _: Any) -> None:
         state = self.pop()
         target = self._top()
-        if isinstance(target, Record):
+        if isinstance(target, InertObject):
             target.state = state
 
     def _do_binpersid(self, _: Any) -> None:
@@ -225,7 +231,7 @@ class PickleMachine:
             elif isinstance(given, list | tuple | dict | set | frozenset):
                 self._allowance -= len(given) * _ENTRY
         if self._allowance < 0:
-            raise Malformed("it copies the same things over and over")
+            raise MalformedPickle("it copies the same things over and over")
 
     def _checked_key(self, key: Any) -> Any:
         """The key, if hashing it and comparing it with others is quick, and stays so however often it is used.
@@ -236,7 +242,7 @@ class PickleMachine:
         if isinstance(key, tuple):
             self._tuple_keys += 1
             if self._tuple_keys > PICKLE_TUPLE_KEYS or len(key) > _LONGEST_KEY:
-                raise Malformed("it uses more or longer tuples as keys than checkpoints do")
+                raise MalformedPickle("it uses more or longer tuples as keys than checkpoints do")
             for part in key:
                 refuse_slow_key(part)
         else:

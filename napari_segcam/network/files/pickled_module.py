@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.child_names import is_child_name
-from napari_segcam.network.files.inert_objects import Named, Record
+from napari_segcam.network.files.inert_objects import InertName, InertObject
 
 # Modules whose classes only compute: no data sets, no checkpoints, no training, nothing that compiles.
 _ROOMS = (
@@ -58,19 +58,19 @@ class UnknownClass(SegcamError):  # noqa: N818 - named for what users read, as e
     """The network is of a class that is not known."""
 
 
-def is_network(record: Record) -> bool:
+def is_network(record: InertObject) -> bool:
     """Whether a record is of a module: torch's modules all have these attributes."""
     return isinstance(record.state, Mapping) and {"_parameters", "_modules"} <= record.state.keys()
 
 
-def rebuilt(record: Record) -> nn.Module:
+def rebuild_module(record: InertObject) -> nn.Module:
     """The network that a record describes, in eval mode; its tensors are those of the record.
 
     Raises:
         UnknownClass: naming the first class that is not one of the known libraries'.
         SegcamError: if something else cannot be taken over.
     """
-    root = proper(record)
+    root = without_wrappers(record)
     try:
         return _Rebuilding().module(root).eval()
     except SegcamError:
@@ -79,7 +79,7 @@ def rebuilt(record: Record) -> nn.Module:
         raise SegcamError(f"holds a network that cannot be rebuilt ({type(error).__name__})") from error
 
 
-def weights_of(record: Record) -> dict[str, torch.Tensor]:
+def state_dict_of(record: InertObject) -> dict[str, torch.Tensor]:
     """The state dict of the network that a record describes, whatever its classes.
 
     Raises:
@@ -87,7 +87,7 @@ def weights_of(record: Record) -> dict[str, torch.Tensor]:
     """
     weights: dict[str, torch.Tensor] = {}
 
-    def collect(part: Record, prefix: str) -> None:
+    def collect(part: InertObject, prefix: str) -> None:
         left_out = _left_out(part)
         own = {**_table(part, "_parameters"), **_table(part, "_buffers")}
         for name, value in own.items():
@@ -96,33 +96,33 @@ def weights_of(record: Record) -> dict[str, torch.Tensor]:
         for name, child in _children(part):
             collect(child, f"{prefix}{name}.")
 
-    collect(proper(record), "")
+    collect(without_wrappers(record), "")
     return weights
 
 
-def libraries_of(record: Record) -> set[str]:
+def libraries_of(record: InertObject) -> set[str]:
     """The libraries beside torch whose classes the network in a record is of.
 
     Raises:
         SegcamError: if its modules contain each other.
     """
-    return {part.name.partition(".")[0] for _, part in parts_of(record)}.intersection(_LIBRARIES)
+    return {part.name.partition(".")[0] for _, part in named_parts(record)}.intersection(_LIBRARIES)
 
 
-def parts_of(record: Record) -> Iterator[tuple[str, Record]]:
+def named_parts(record: InertObject) -> Iterator[tuple[str, InertObject]]:
     """The modules within the network that a record describes, by dotted name, and itself, without one.
 
     Raises:
         SegcamError: if they contain each other.
     """
-    waiting = [("", proper(record))]
+    waiting = [("", without_wrappers(record))]
     while waiting:
         name, part = waiting.pop(0)
         yield name, part
         waiting += [(f"{name}.{child}" if name else child, inner) for child, inner in _children(part)]
 
 
-def proper(record: Record) -> Record:
+def without_wrappers(record: InertObject) -> InertObject:
     """The network proper, without what distributes it, once it is known to be a finite tree of reasonable size.
 
     Raises:
@@ -130,7 +130,7 @@ def proper(record: Record) -> Record:
     """
     sizes: dict[int, int | None] = {}
 
-    def size(part: Record) -> int:
+    def size(part: InertObject) -> int:
         """How many modules there are, counting those that are shared as often as they are met."""
         if id(part) not in sizes:
             sizes[id(part)] = None
@@ -140,7 +140,7 @@ def proper(record: Record) -> Record:
             raise SegcamError("holds modules that contain each other. It is not opened")
         return known
 
-    while record.name in _PARALLEL and isinstance(inner := _table(record, "_modules").get("module"), Record):
+    while record.name in _PARALLEL and isinstance(inner := _table(record, "_modules").get("module"), InertObject):
         record = inner
     try:
         size(record)
@@ -149,9 +149,9 @@ def proper(record: Record) -> Record:
     return record
 
 
-def _children(record: Record) -> Iterator[tuple[str, Record]]:
+def _children(record: InertObject) -> Iterator[tuple[str, InertObject]]:
     for name, child in _table(record, "_modules").items():
-        if isinstance(child, Record) and is_network(child):
+        if isinstance(child, InertObject) and is_network(child):
             yield name, child
 
 
@@ -162,7 +162,7 @@ class _Rebuilding:
         self._modules: dict[int, nn.Module] = {}
         self._values: dict[int, Any] = {}
 
-    def module(self, record: Record) -> nn.Module:
+    def module(self, record: InertObject) -> nn.Module:
         if id(record) not in self._modules:
             kind = _known_class(record.name)
             if kind is None or not issubclass(kind, nn.Module) or record.called or not is_network(record):
@@ -170,7 +170,7 @@ class _Rebuilding:
             self._modules[id(record)] = self._filled(kind, record)
         return self._modules[id(record)]
 
-    def _filled(self, kind: type[nn.Module], record: Record) -> nn.Module:
+    def _filled(self, kind: type[nn.Module], record: InertObject) -> nn.Module:
         module = kind.__new__(kind)
         nn.Module.__init__(module)
         for table in ("_parameters", "_buffers", "_modules"):
@@ -192,7 +192,7 @@ class _Rebuilding:
         attributes["_buffers"] = _all(torch.Tensor, _table(record, "_buffers"))
         attributes["_modules"] = {
             name: None if child is None else self.module(child)
-            for name, child in _all(Record, _table(record, "_modules")).items()
+            for name, child in _all(InertObject, _table(record, "_modules")).items()
         }
         attributes["_non_persistent_buffers_set"] = _left_out(record)
         # Torch's own fill in what older versions did not store; no other library's module has one that is needed.
@@ -208,17 +208,17 @@ class _Rebuilding:
             if id(value) not in self._values:
                 self._values[id(value)] = self._copied(value)
             return self._values[id(value)]
-        if isinstance(value, Named):
+        if isinstance(value, InertName):
             dtype = getattr(torch, value.name.removeprefix("torch."), None)
             return dtype if isinstance(dtype, torch.dtype) else _FUNCTIONS.get(value.name, value)
-        return self._object(value) if isinstance(value, Record) else value
+        return self._object(value) if isinstance(value, InertObject) else value
 
     def _copied(self, value: Any) -> Any:
         if isinstance(value, dict):
             return type(value)((key, self._plain(inner)) for key, inner in value.items())
         return type(value)(self._plain(inner) for inner in value)
 
-    def _object(self, record: Record) -> Any:
+    def _object(self, record: InertObject) -> Any:
         if is_network(record):
             return self.module(record)
         if record.name == "torch.device":
@@ -254,7 +254,7 @@ def _foreign(name: str) -> UnknownClass:
     )
 
 
-def _table(record: Record, name: str) -> dict[str, Any]:
+def _table(record: InertObject, name: str) -> dict[str, Any]:
     """One of a module's three tables, of its parameters, buffers or children, by name."""
     value = record.state.get(name, {})
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
@@ -262,7 +262,7 @@ def _table(record: Record, name: str) -> dict[str, Any]:
     return value
 
 
-def _left_out(record: Record) -> set[str]:
+def _left_out(record: InertObject) -> set[str]:
     """Names of a module's buffers that its state dict does not have."""
     names = record.state.get("_non_persistent_buffers_set", ())
     return {name for name in names if isinstance(name, str)} if isinstance(names, set | list | tuple) else set()

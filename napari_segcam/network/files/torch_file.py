@@ -15,11 +15,17 @@ from pathlib import Path
 from typing import IO, Any
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.network.files.allowed_globals import is_allowed_global
 from napari_segcam.network.files.archive import Archive
-from napari_segcam.network.files.inert_objects import Malformed, NotInert
+from napari_segcam.network.files.inert_objects import DisallowedGlobal, MalformedPickle
 from napari_segcam.network.files.inert_pickle import read_pickle
-from napari_segcam.network.files.permitted_names import is_permitted
-from napari_segcam.network.files.rebuilding import REBUILD, Refused, Storage, storage_identity, untyped
+from napari_segcam.network.files.rebuild_functions import (
+    REBUILD_FUNCTIONS,
+    Storage,
+    UnsupportedContent,
+    parse_storage_id,
+    untyped_storage,
+)
 
 # Torch's format before 1.6 begins with a pickle of this number, whatever the protocol.
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -43,13 +49,15 @@ def read_zip(archive: Archive, record: str = "data.pkl") -> Any:
     storages: dict[str, Storage] = {}
 
     def persistent(identity: Any) -> Storage:
-        dtype, key, count = storage_identity(identity)
+        dtype, key, count = parse_storage_id(identity)
         if key not in storages:
             name = f"{folder}data/{key}"
             held, declared = archive.sizes.get(name, -1), count * dtype.itemsize
             if held != declared and declared:
-                raise Refused(f"declares {declared} bytes for a tensor that has {max(held, 0)}. It is not opened")
-            content = untyped(bytearray(archive.read(name) if declared else b""))
+                raise UnsupportedContent(
+                    f"declares {declared} bytes for a tensor that has {max(held, 0)}. It is not opened"
+                )
+            content = untyped_storage(bytearray(archive.read(name) if declared else b""))
             if swap != (sys.byteorder == "big"):
                 content.byteswap(dtype)
             storages[key] = Storage(content, dtype)
@@ -76,14 +84,14 @@ def _guarded(path: Path, read: Callable[[], Any]) -> Any:
         return read()
     except SegcamError:
         raise
-    except Refused as error:
+    except UnsupportedContent as error:
         raise SegcamError(f"{path} {error}.") from error
-    except NotInert as error:
+    except DisallowedGlobal as error:
         raise SegcamError(
             f"{path} was not opened, because it holds more than weights and would run code: {error.name}. "
             "Ask for the weights alone: torch.save(model.state_dict(), 'weights.pth')."
         ) from error
-    except Malformed as error:
+    except MalformedPickle as error:
         raise SegcamError(f"{path} is damaged or cut short ({error}). Copy or download it again.") from error
     except OSError:
         raise
@@ -92,21 +100,21 @@ def _guarded(path: Path, read: Callable[[], Any]) -> Any:
 
 
 def _read(stream: IO[bytes], persistent: Callable[[Any], Any]) -> Any:
-    return read_pickle(stream, is_permitted, REBUILD, persistent)
+    return read_pickle(stream, is_allowed_global, REBUILD_FUNCTIONS, persistent)
 
 
 def _no_storages(_identity: Any) -> Any:
-    raise Malformed("a storage was not expected there")
+    raise MalformedPickle("a storage was not expected there")
 
 
 def _read_legacy(file: IO[bytes], file_size: int) -> Any:
     """Magic number, protocol, system; then the object; then the keys of its storages, and their bytes in that order."""
     plain = partial(_read, file, _no_storages)
     if (plain(), plain()) != (_LEGACY_MAGIC, _LEGACY_PROTOCOL):
-        raise Malformed("it is not torch's")
+        raise MalformedPickle("it is not torch's")
     system = plain()
     if not isinstance(system, dict) or not system.get("little_endian", True):
-        raise Refused("was written on a computer with another byte order. Save it again with a newer torch")
+        raise UnsupportedContent("was written on a computer with another byte order. Save it again with a newer torch")
     waiting: dict[str, tuple[Storage, bytearray]] = {}
     total = 0
 
@@ -114,24 +122,24 @@ def _read_legacy(file: IO[bytes], file_size: int) -> Any:
         nonlocal total
         if isinstance(identity, tuple) and identity[0] == "module":  # a class, with its source, which is not needed
             return identity[1]
-        dtype, key, count = storage_identity(identity)
+        dtype, key, count = parse_storage_id(identity)
         if key not in waiting:
             total += count * dtype.itemsize
             if total > file_size:
-                raise Refused("declares tensors larger than the whole file. It is not opened")
+                raise UnsupportedContent("declares tensors larger than the whole file. It is not opened")
             content = bytearray(count * dtype.itemsize)
-            waiting[key] = Storage(untyped(content), dtype), content
+            waiting[key] = Storage(untyped_storage(content), dtype), content
         return Storage(waiting[key][0].content, dtype)
 
     found = _read(file, persistent)
     keys = plain()
     if not isinstance(keys, list) or set(keys) != set(waiting):
-        raise Malformed("its tensors are missing")
+        raise MalformedPickle("its tensors are missing")
     for key in keys:
         storage, content = waiting[key]
         count = int.from_bytes(file.read(8), "little")
         if count * storage.dtype.itemsize != len(content) or _fill(file, content) != len(content):
-            raise Malformed("a tensor is incomplete")
+            raise MalformedPickle("a tensor is incomplete")
     return found
 
 

@@ -16,7 +16,7 @@ import torch
 
 from napari_segcam.errors import SegcamError, one_line
 from napari_segcam.network.files.archive import Archive
-from napari_segcam.network.files.rebuilding import Storage, tensor_in, untyped
+from napari_segcam.network.files.rebuild_functions import Storage, tensor_from_storage, untyped_storage
 from napari_segcam.network.files.torch_file import read_zip
 from napari_segcam.network.graphs.graph_arguments import DTYPES
 from napari_segcam.network.graphs.graph_network import GraphNetwork
@@ -27,12 +27,12 @@ _FORMER_TENSORS = ("serialized_state_dict.pt", "serialized_constants.pt")
 _MODELS = "models/"
 
 
-def is_exported(archive: Archive) -> bool:
+def is_exported_program(archive: Archive) -> bool:
     """Whether ``torch.export.save``, or a packager that builds on it, wrote this archive."""
     return _FORMER_PROGRAM in archive.sizes or "archive_format" in archive.sizes
 
 
-def read_exported(archive: Archive) -> GraphNetwork:
+def read_exported_program(archive: Archive) -> GraphNetwork:
     """The network of an exported program, and its weights.
 
     Raises:
@@ -97,9 +97,11 @@ def _listed(archive: Archive, folder: str, listed: Mapping[str, Any]) -> dict[st
         described = entry["tensor_meta"]
         dtype = DTYPES[described["dtype"]]
         if record not in storages:
-            storages[record] = Storage(untyped(bytearray(archive.read(record))), dtype)
+            storages[record] = Storage(untyped_storage(bytearray(archive.read(record))), dtype)
         size, stride = ([one["as_int"] for one in described[key]] for key in ("sizes", "strides"))
-        tensors[name] = tensor_in(storages[record], dtype, described["storage_offset"]["as_int"], size, stride)
+        tensors[name] = tensor_from_storage(
+            storages[record], dtype, described["storage_offset"]["as_int"], size, stride
+        )
     return tensors
 
 

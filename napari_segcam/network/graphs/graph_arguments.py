@@ -55,13 +55,13 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
 
 
 @dataclass(frozen=True)
-class Result:
+class ResultName:
     """Stands in an operation's arguments for what an earlier one gave."""
 
     name: str
 
 
-def operation_named(target: str) -> Callable[..., Any]:
+def find_operation(target: str) -> Callable[..., Any]:
     found = _ATEN.fullmatch(target)
     if found and found[1] not in _TOUCHES_FILES and not found[1].startswith("__"):
         packet = getattr(torch.ops.aten, found[1], None)
@@ -73,8 +73,8 @@ def operation_named(target: str) -> Callable[..., Any]:
     raise SegcamError(f"uses the operation {target}, which is not one of torch's own (ATen). It is not opened")
 
 
-def value_of(argument: Mapping[str, Any]) -> Any:
-    """An argument: a value, or ``Result`` where it is what an earlier operation gave."""
+def parse_argument(argument: Mapping[str, Any]) -> Any:
+    """An argument: a value, or ``ResultName`` where it is what an earlier operation gave."""
     ((kind, value),) = argument.items()
     match kind:
         case "as_none":
@@ -86,15 +86,15 @@ def value_of(argument: Mapping[str, Any]) -> Any:
         case "as_floats":
             return [float(one) for one in value]
         case "as_tensor":
-            return Result(value["name"])
+            return ResultName(value["name"])
         case "as_name":
-            return Result(value)
+            return ResultName(value)
         case "as_tensors":
-            return [Result(one["name"]) for one in value]
+            return [ResultName(one["name"]) for one in value]
         case "as_optional_tensor" | "as_sym_int" | "as_sym_float" | "as_sym_bool":
-            return value_of(value)
+            return parse_argument(value)
         case "as_optional_tensors" | "as_sym_ints" | "as_sym_floats" | "as_sym_bools":
-            return [value_of(one) for one in value]
+            return [parse_argument(one) for one in value]
         case "as_scalar_type" if value in DTYPES:
             return DTYPES[value]
         case "as_memory_format" if value in _MEMORY_FORMATS:
@@ -106,7 +106,7 @@ def value_of(argument: Mapping[str, Any]) -> Any:
     raise SegcamError(f"has an argument of a kind that is not known ({kind}). Export it with another version of torch")
 
 
-def names_given(output: Mapping[str, Any]) -> str | list[str]:
+def result_names(output: Mapping[str, Any]) -> str | list[str]:
     """The name of one output of an operation; for a list of tensors, all their names."""
     ((kind, value),) = output.items()
     if kind == "as_tensors":
@@ -120,21 +120,21 @@ def names_given(output: Mapping[str, Any]) -> str | list[str]:
     raise SegcamError(f"has an output of a kind that is not known ({kind}). Export it with another version of torch")
 
 
-def names_taken(node: Mapping[str, Any]) -> set[str]:
+def argument_names(node: Mapping[str, Any]) -> set[str]:
     """The names of the results that an operation takes."""
-    waiting, names = [value_of(given["arg"]) for given in node["inputs"]], set()
+    waiting, names = [parse_argument(given["arg"]) for given in node["inputs"]], set()
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
             waiting += value
-        elif isinstance(value, Result):
+        elif isinstance(value, ResultName):
             names.add(value.name)
     return names
 
 
-def filled(value: Any, results: Mapping[str, Any]) -> Any:
-    if isinstance(value, Result):
+def fill_in_results(value: Any, results: Mapping[str, Any]) -> Any:
+    if isinstance(value, ResultName):
         return results[value.name]
     if isinstance(value, dict):
-        return {name: filled(one, results) for name, one in value.items()}
-    return type(value)(filled(one, results) for one in value) if isinstance(value, list | tuple) else value
+        return {name: fill_in_results(one, results) for name, one in value.items()}
+    return type(value)(fill_in_results(one, results) for one in value) if isinstance(value, list | tuple) else value

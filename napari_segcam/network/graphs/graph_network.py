@@ -15,7 +15,13 @@ from torch import nn
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.child_names import free_child_name
-from napari_segcam.network.graphs.graph_arguments import filled, names_given, names_taken, operation_named, value_of
+from napari_segcam.network.graphs.graph_arguments import (
+    argument_names,
+    fill_in_results,
+    find_operation,
+    parse_argument,
+    result_names,
+)
 
 _LARGEST_NUMBER = 2**62
 
@@ -99,12 +105,12 @@ class GraphNetwork(nn.Module):
         self.image_size: tuple[int, int] | None = None if None in rest else (rest[0], rest[1])
         self._image, self._outputs = image, tuple(outputs)
         # What no later operation takes is let go of after the last one that does.
-        last = {name: place for place, node in enumerate(graph["nodes"]) for name in names_taken(node)}
+        last = {name: place for place, node in enumerate(graph["nodes"]) for name in argument_names(node)}
         self._weights: dict[str, tuple[str, str]] = {}  # name of the graph's input → layer, name in the layer
         self._steps: list[_Step] = []
         known = {image, *weights}
         for place, node in enumerate(graph["nodes"]):
-            taken = names_taken(node)
+            taken = argument_names(node)
             if unknown := taken - known:
                 raise ValueError(f"{sorted(unknown)[0]} is taken before anything gives it")
             own = {name: weights[name] for name in sorted(taken & weights.keys() - self._weights.keys())}
@@ -116,17 +122,17 @@ class GraphNetwork(nn.Module):
             raise ValueError("nothing gives the output")
 
     def _step(self, node: Mapping[str, Any], own: Mapping[str, torch.Tensor], done_with: tuple[str, ...]) -> _Step:
-        operation = operation_named(node["target"])
+        operation = find_operation(node["target"])
         by_name = not node["target"].startswith(("_operator", "math", "torch.sym"))
         args, kwargs = [], {}
         for given in node["inputs"]:
-            value = value_of(given["arg"])
+            value = parse_argument(given["arg"])
             # Files of older versions do not tell which arguments go by position: names are right for all.
             if by_name and given.get("kind") != 1:
                 kwargs[given["name"]] = value
             else:
                 args.append(value)
-        gives = [names_given(output) for output in node["outputs"]]
+        gives = [result_names(output) for output in node["outputs"]]
         names = tuple(name for one in gives for name in ([one] if isinstance(one, str) else one))
         layer = free_child_name(self, names[0] if names else "check", f"of_{len(self._modules)}")
         module = Operation(operation, own)
@@ -159,7 +165,9 @@ class GraphNetwork(nn.Module):
         }
         results[self._image] = image
         for step in self._steps:
-            given = self.get_submodule(step.layer)(*filled(step.args, results), **filled(step.kwargs, results))
+            given = self.get_submodule(step.layer)(
+                *fill_in_results(step.args, results), **fill_in_results(step.kwargs, results)
+            )
             if step.gives:
                 several = given if step.is_list or len(step.gives) > 1 else [given]
                 results.update(zip(step.gives, several, strict=True))

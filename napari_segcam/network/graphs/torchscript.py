@@ -37,7 +37,7 @@ _PLAIN = ("version", ".data/version", "byteorder")
 # Names of methods that run on loading, or at every call without being part of the network's graph.
 _RUNS_BY_ITSELF = (b"__setstate__", b"__forward_hooks__", b"__forward_pre_hooks__")
 
-WHY_CLOSED = (
+NO_HOOKS_REASON = (
     "TorchScript networks refuse taps on their layers, so they have masks and occlusion maps, but no Grad-CAM. "
     "For Grad-CAM, load the weights or the exported program (torch.export) of the network."
 )
@@ -54,7 +54,7 @@ class ScriptedNetwork(nn.Module):
         return self.script(image)
 
 
-def scripted(script: torch.jit.ScriptModule) -> ScriptedNetwork:
+def copy_script(script: torch.jit.ScriptModule) -> ScriptedNetwork:
     """A copy of a compiled network that is at hand, as a module."""
     file = io.BytesIO()
     with warnings.catch_warnings():

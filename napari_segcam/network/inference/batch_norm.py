@@ -17,7 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from napari_segcam.network.inference.recognition import places_of
+from napari_segcam.network.inference.module_patterns import find_modules
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
@@ -30,8 +30,8 @@ def fold_batch_norms(root: nn.Module, x: torch.Tensor) -> bool:
         root: in eval mode; changed in place.
         x: an input ``(B, C, H, W)`` that it accepts.
     """
-    layers = {id(layer): layer for kind in _LAYERS for _, _, layer in places_of(root, kind)}
-    norms = [place for kind in _NORMS for place in places_of(root, kind) if place[2].track_running_stats]
+    layers = {id(layer): layer for kind in _LAYERS for _, _, layer in find_modules(root, kind)}
+    norms = [place for kind in _NORMS for place in find_modules(root, kind) if place[2].track_running_stats]
     seen = _watched_run(root, x, [*layers.values(), *(norm for _, _, norm in norms)])
     folded = False
     for parent, name, norm in norms:

@@ -16,7 +16,7 @@ from napari_segcam.network.inference.mbconv import fuse_mbconv
 from napari_segcam.network.inference.same_padding import fold_same_padding
 from napari_segcam.network.inference.unet import merge_unet
 from napari_segcam.network.inference.unetplusplus import merge_unetplusplus
-from napari_segcam.network.stages.survey import logits_of, survey
+from napari_segcam.network.stages.forward_trace import logits_of, trace_forward
 
 # Of the logits' and the gradient's own size. Rounding is a few 1e-6; a gradient also jumps where a ReLU flips.
 LARGEST_LOGIT_DIFFERENCE = 1e-3
@@ -56,7 +56,7 @@ def inference_form(module: nn.Module, input_channels: int = 3, size: tuple[int, 
 
     Args:
         module: takes ``(B, input_channels, H, W)`` and returns ``(B, classes, H, W)`` logits; it is not changed.
-        size: as for ``survey``.
+        size: as for ``trace_forward``.
 
     Raises:
         SegcamError: if the module does not run at all.
@@ -90,7 +90,7 @@ def _rewritten(plain: nn.Module, x: torch.Tensor) -> tuple[nn.Module, tuple[str,
 
 
 def _random_input(module: nn.Module, input_channels: int, size: tuple[int, int] | None) -> torch.Tensor:
-    seen = survey(module, input_channels, size=size)
+    seen = trace_forward(module, input_channels, size=size)
     parameter = image_like(module)
     noise = torch.randn(1, input_channels, *seen.size, generator=torch.Generator().manual_seed(0))
     return noise.to(parameter, memory_format=torch.channels_last)

@@ -14,7 +14,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from napari_segcam.network.inference.input_gradient import occupied_box, part_gradient
-from napari_segcam.network.inference.recognition import places_of
+from napari_segcam.network.inference.module_patterns import find_modules
 from napari_segcam.network.inference.same_precision import remember_precision, same_precision
 
 
@@ -65,7 +65,7 @@ def freeze_convolutions(root: nn.Module) -> bool:
     """Replace every convolution with zero padding by one that keeps no input; whether there were any."""
     places = [
         place
-        for place in places_of(root, nn.Conv2d)
+        for place in find_modules(root, nn.Conv2d)
         if place[2].padding_mode == "zeros" and not isinstance(place[2].padding, str)
     ]
     for parent, name, convolution in places:

@@ -17,7 +17,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from napari_segcam.network.inference.input_gradient import dense_input_gradient
-from napari_segcam.network.inference.recognition import is_plain, is_pointwise, places_of
+from napari_segcam.network.inference.module_patterns import find_modules, is_plain, is_pointwise
 from napari_segcam.network.inference.same_precision import remember_precision, same_precision
 
 # Wide maps of so many bytes or fewer are kept for the way back; larger ones are computed again, which takes no longer
@@ -118,7 +118,7 @@ def _input_gradient(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
 
 def fuse_mbconv(root: nn.Module) -> bool:
     """Replace the MBConv blocks of SMP's EfficientNet; whether there were any."""
-    places = [place for place in places_of(root, MBConvBlock) if _is_known(place[2])]
+    places = [place for place in find_modules(root, MBConvBlock) if _is_known(place[2])]
     for parent, name, block in places:
         setattr(parent, name, MBConv(block))
     return bool(places)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from napari_segcam.network.inference import InferenceForm
+from napari_segcam.network.stages.forward_trace import ForwardTrace, trace_forward
 from napari_segcam.network.stages.stage import Stage, find_stages
-from napari_segcam.network.stages.survey import Survey, survey
 
 
 def rewritten_stages(
     stages: Sequence[Stage],
-    seen: Survey,
+    seen: ForwardTrace,
     form: InferenceForm,
     input_channels: int,
     size: tuple[int, int] | None = None,
@@ -27,9 +27,9 @@ def rewritten_stages(
         seen: the survey of the plain network.
         form: the rewritten one.
         input_channels: of the image.
-        size: as for ``survey``.
+        size: as for ``trace_forward``.
     """
-    seen_rewritten = survey(form.module, input_channels, size=size)
+    seen_rewritten = trace_forward(form.module, input_channels, size=size)
     found = {stage.name: stage for stage in find_stages(form.module, seen_rewritten)}
     same = {}
     for stage in stages:

@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from segmentation_models_pytorch.encoders._efficientnet import Conv2dStaticSamePadding
 from torch import nn
 
-from napari_segcam.network.inference.recognition import places_of
+from napari_segcam.network.inference.module_patterns import find_modules
 
 
 def fold_same_padding(root: nn.Module) -> bool:
     """Replace the static-padding convolutions of SMP's EfficientNet with ordinary ones; whether there were any."""
     folded = False
-    for parent, name, convolution in places_of(root, Conv2dStaticSamePadding):
+    for parent, name, convolution in find_modules(root, Conv2dStaticSamePadding):
         ordinary = _ordinary(convolution)
         if ordinary is not None:
             setattr(parent, name, ordinary)

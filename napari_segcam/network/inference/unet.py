@@ -9,7 +9,7 @@ from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder, UnetD
 from torch import nn
 
 from napari_segcam.network.inference.frozen_convolution import FrozenConv2d
-from napari_segcam.network.inference.recognition import places_of
+from napari_segcam.network.inference.module_patterns import find_modules
 from napari_segcam.network.inference.upsampled_convolution import UpsampledConvolution, is_known
 
 
@@ -47,7 +47,7 @@ def merge_unet(root: nn.Module) -> bool:
     """Replace the blocks of SMP's U-Net decoders; whether there were any."""
     places = [
         place
-        for place in places_of(root, UnetDecoder)
+        for place in find_modules(root, UnetDecoder)
         if all(is_known(block, UnetDecoderBlock) for block in place[2].blocks)
     ]
     for network, _, decoder in places:

@@ -9,7 +9,7 @@ from segmentation_models_pytorch.decoders.unetplusplus.decoder import DecoderBlo
 from torch import nn
 
 from napari_segcam.network.inference.frozen_convolution import FrozenConv2d
-from napari_segcam.network.inference.recognition import places_of
+from napari_segcam.network.inference.module_patterns import find_modules
 from napari_segcam.network.inference.upsampled_convolution import UpsampledConvolution, is_known
 
 
@@ -67,7 +67,7 @@ def merge_unetplusplus(root: nn.Module) -> bool:
     """Replace SMP's U-Net++ decoders; whether there were any."""
     places = [
         place
-        for place in places_of(root, UnetPlusPlusDecoder)
+        for place in find_modules(root, UnetPlusPlusDecoder)
         if all(is_known(block, DecoderBlock) for block in place[2].blocks.values())
     ]
     for parent, name, decoder in places:

@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from napari_segcam.network.inference.frozen_convolution import FrozenConv2d
 from napari_segcam.network.inference.input_gradient import occupied_box, part_gradient, pasted
-from napari_segcam.network.inference.recognition import is_plain
+from napari_segcam.network.inference.module_patterns import is_plain
 from napari_segcam.network.inference.same_precision import remember_precision, same_precision
 
 

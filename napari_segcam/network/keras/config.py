@@ -58,7 +58,7 @@ _VALUES = ("__keras_tensor__", "__numpy__", "__tensor__", "__tuple__", "__slice_
 _PRECISIONS = ("DTypePolicy", "Policy")
 
 
-def cleaned(config: Any) -> Any:
+def clean_config(config: Any) -> Any:
     """A copy of a configuration that names nothing but layers that compute, for inference in float32.
 
     Args:
@@ -68,11 +68,11 @@ def cleaned(config: Any) -> Any:
         SegcamError: naming the first object that is not permitted; nothing has been made of the configuration then.
     """
     if isinstance(config, list):
-        return [cleaned(value) for value in config]
+        return [clean_config(value) for value in config]
     if not isinstance(config, dict):
         return config
     if "class_name" not in config:
-        return {key: cleaned(value) for key, value in config.items()}
+        return {key: clean_config(value) for key, value in config.items()}
     name, module = config["class_name"], config.get("module")
     own = module is None or module == "keras" or str(module).startswith("keras.")  # Keras 2 wrote no modules
     if not isinstance(name, str):
@@ -80,7 +80,7 @@ def cleaned(config: Any) -> Any:
     if name in _PRECISIONS:
         return "float32"
     if name in _VALUES:
-        return {key: cleaned(value) for key, value in config.items()}
+        return {key: clean_config(value) for key, value in config.items()}
     if name == "function":
         return _activation(config)
     # A name of the file's own choice could stand for any class that was registered in this process.
@@ -97,7 +97,7 @@ def cleaned(config: Any) -> Any:
         raise _refused(config, own)
     if module is not None:
         kept |= {"module": home, "registered_name": None}
-    return {key: cleaned(value) for key, value in kept.items()}
+    return {key: clean_config(value) for key, value in kept.items()}
 
 
 def _activation(config: Mapping[str, Any]) -> str:

@@ -20,12 +20,12 @@ from typing import IO, Any
 
 from napari_segcam.errors import SegcamError, error_text, one_line
 from napari_segcam.network.files.archive import Archive
-from napari_segcam.network.keras.config import cleaned
+from napari_segcam.network.keras.config import clean_config
 from napari_segcam.network.keras.keras_network import KerasNetwork
-from napari_segcam.network.trial import try_out
+from napari_segcam.network.resource_check import check_resources
 from napari_segcam.optional import needed
 
-HDF5_BEGINS = b"\x89HDF\r\n\x1a\n"
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 
@@ -64,7 +64,7 @@ def _read(path: Path, clean: Callable[[], bytes], name: str) -> KerasNetwork:
     try:
         content = clean()
         keras = _keras()
-        try_out(path, "keras")
+        check_resources(path, "keras")
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / name
             file.write_bytes(content)
@@ -119,7 +119,7 @@ def _clean_h5(content: bytes) -> bytes:
 
 
 def _clean_config(text: str | bytes) -> str:
-    return json.dumps(cleaned(json.loads(text)))
+    return json.dumps(clean_config(json.loads(text)))
 
 
 def _check_hdf5(stream: IO[bytes], size: int) -> None:

@@ -17,7 +17,7 @@ Form = Literal["map", "channels_last", "no_channels", "no_batch", "scores"]
 
 
 @dataclass(frozen=True)
-class Place:
+class OutputLocation:
     """Where a tensor is in what a network returns.
 
     Attributes:
@@ -64,7 +64,7 @@ class Place:
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
+class OutputCandidate:
     """A tensor that may be the segmentation or the class scores.
 
     Attributes:
@@ -73,7 +73,7 @@ class Candidate:
         step: of the autograd graph, that gave it; None where there is no graph.
     """
 
-    place: Place
+    place: OutputLocation
     map: torch.Tensor
     step: Any
 
@@ -102,7 +102,7 @@ class Candidate:
         return f"{self.name} ({self.channels} channel{'s' if self.channels > 1 else ''}, {size})"
 
 
-def candidates(output: Any, x: torch.Tensor, names: Sequence[str] = ()) -> list[Candidate]:
+def find_candidates(output: Any, x: torch.Tensor, names: Sequence[str] = ()) -> list[OutputCandidate]:
     """All tensors of real numbers that may be maps or class scores, in order.
 
     Args:
@@ -113,7 +113,7 @@ def candidates(output: Any, x: torch.Tensor, names: Sequence[str] = ()) -> list[
     found = []
     for place, tensor in _tensors(output, x, names):
         if tensor.is_floating_point() and tensor.numel() and tensor.layout == torch.strided:
-            found.append(Candidate(place, place.map_of(tensor, x), _step(tensor, place)))
+            found.append(OutputCandidate(place, place.map_of(tensor, x), _step(tensor, place)))
     return found[:_MOST]
 
 
@@ -122,25 +122,25 @@ def all_tensors(output: Any) -> Iterator[torch.Tensor]:
     yield from (tensor for _, tensor in _leaves(output, (), set()))
 
 
-def _step(tensor: torch.Tensor, place: Place) -> Any:
+def _step(tensor: torch.Tensor, place: OutputLocation) -> Any:
     step = tensor.grad_fn
     if step is not None and place.stacked is not None and type(step).__name__.startswith("StackBackward"):
         return step.next_functions[place.stacked[1]][0]
     return step
 
 
-def shape_in_words(output: Any) -> str:
+def describe_output(output: Any) -> str:
     """What a network returned, for people."""
     if isinstance(output, torch.Tensor):
         kind = "" if output.is_floating_point() else f" of {str(output.dtype).removeprefix('torch.')} numbers"
         return f"a tensor of shape {tuple(output.shape)}{kind}"
     inner = [
-        f"{name or 'it'}: {shape_in_words(value)}" for name, value in _children(output) if name and value is not None
+        f"{name or 'it'}: {describe_output(value)}" for name, value in _children(output) if name and value is not None
     ]
     return f"a {type(output).__name__}" + (f" ({'; '.join(inner[:6])})" if inner else "")
 
 
-def _tensors(output: Any, x: torch.Tensor, names: Sequence[str]) -> Iterator[tuple[Place, torch.Tensor]]:
+def _tensors(output: Any, x: torch.Tensor, names: Sequence[str]) -> Iterator[tuple[OutputLocation, torch.Tensor]]:
     for path, tensor in _leaves(output, (), set()):
         words = [str(step) for _, step in path]
         if names and len(words) == 1 and words[0].isdigit() and len(names) > int(words[0]):
@@ -150,7 +150,7 @@ def _tensors(output: Any, x: torch.Tensor, names: Sequence[str]) -> Iterator[tup
             form = _form(shape, x)
             if form is not None:
                 full = ".".join(filter(None, (name, inner)))
-                yield Place(full, path, stacked, form), tensor
+                yield OutputLocation(full, path, stacked, form), tensor
 
 
 def _leaves(output: Any, path: tuple[Any, ...], within: set[int]) -> Iterator[tuple[tuple[Any, ...], torch.Tensor]]:

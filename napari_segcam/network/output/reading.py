@@ -15,12 +15,28 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.network.graphs.graph_network import GraphNetwork
 from napari_segcam.network.keras.keras_network import KerasNetwork
 from napari_segcam.network.model_card import ModelCard
-from napari_segcam.network.output.activation import LARGEST, Finding, find_activation, given_activation
-from napari_segcam.network.output.candidates import Candidate, Place, all_tensors, candidates, shape_in_words
-from napari_segcam.network.output.choice import Chosen, choose
-from napari_segcam.network.output.graph import ending
-from napari_segcam.network.output.undoing import Activation, Watch, comes_from, inverse
-from napari_segcam.network.output.without_layer import leave_out
+from napari_segcam.network.output.activation_inverse import (
+    Activation,
+    ActivationTracker,
+    can_come_from,
+    invert_activation,
+)
+from napari_segcam.network.output.activation_layer import remove_activation
+from napari_segcam.network.output.autograd_graph import find_ending
+from napari_segcam.network.output.candidates import (
+    OutputCandidate,
+    OutputLocation,
+    all_tensors,
+    describe_output,
+    find_candidates,
+)
+from napari_segcam.network.output.final_activation import (
+    MAXIMUM_RETURNED,
+    FinalActivation,
+    check_activation,
+    detect_activation,
+)
+from napari_segcam.network.output.output_choice import OutputChoice, choose_output
 from napari_segcam.network.running.dry_run import dry_run
 
 _LEFT_OUT = "The network ends in a {}, which is left out: logits are wanted."
@@ -44,7 +60,7 @@ class OutputReading:
 
     name: str
     choices: tuple[str, ...]
-    finding: Finding
+    finding: FinalActivation
     assumed: dict[str, str]
 
     @property
@@ -98,13 +114,13 @@ def read_output(module: nn.Module, card: ModelCard) -> OutputReading:
     place = chosen.output.place
     before = look.before(place)
     varied = partial(_varied, tried, place, look.x)
-    ending = (chosen.output.map, before, varied)
+    find_ending = (chosen.output.map, before, varied)
     finding = (
-        find_activation(*ending)
+        detect_activation(*find_ending)
         if card.output_activation is None
-        else given_activation(card.output_activation, *ending)
+        else check_activation(card.output_activation, *find_ending)
     )
-    watches = finding.exact and before is not None and not leave_out(module, tried, place, look.x)
+    watches = finding.exact and before is not None and not remove_activation(module, tried, place, look.x)
     is_plain = not place.path and place.stacked is None and place.form in ("map", "scores")
     undoes = finding.activation != "none" and (watches or not finding.exact)
     if undoes or not is_plain:
@@ -122,7 +138,7 @@ def read_output(module: nn.Module, card: ModelCard) -> OutputReading:
 class _Read:
     """The forward of a module whose output is read: it gives logits instead."""
 
-    def __init__(self, module: nn.Module, place: Place, activation: Activation, *, watches: bool) -> None:
+    def __init__(self, module: nn.Module, place: OutputLocation, activation: Activation, *, watches: bool) -> None:
         self._module, self._place, self._activation, self._watches = module, place, activation, watches
         self._own = module.__dict__.get("forward")
 
@@ -130,7 +146,7 @@ class _Read:
         forward = self._own or partial(type(self._module).forward, self._module)
         if self._activation == "none":
             return self._inverse(forward(image, *args, **kwargs), image)
-        with Watch(copies=not self._watches) as watch:
+        with ActivationTracker(copies=not self._watches) as watch:
             output = forward(image, *args, **kwargs)
         before = watch.before(self._place.tensor(output))
         if self._watches and before is not None and before[0] == self._activation:
@@ -139,10 +155,10 @@ class _Read:
 
     def _inverse(self, output: Any, image: torch.Tensor) -> torch.Tensor:
         given = self._place.map_of(self._place.tensor(output), image)
-        if not comes_from(given, self._activation):
+        if not can_come_from(given, self._activation):
             low, high = (float(one) for one in given.detach().aminmax())
             raise ValueError(f"its output, from {low:.3g} to {high:.3g}, does not come from a {self._activation}")
-        return inverse(given, self._activation)
+        return invert_activation(given, self._activation)
 
 
 @dataclass(frozen=True)
@@ -151,10 +167,10 @@ class _Look:
 
     x: torch.Tensor
     output: Any
-    found: Sequence[Candidate]
-    watch: Watch
+    found: Sequence[OutputCandidate]
+    watch: ActivationTracker
 
-    def before(self, place: Place) -> tuple[Activation, torch.Tensor] | None:
+    def before(self, place: OutputLocation) -> tuple[Activation, torch.Tensor] | None:
         """The activation that gave the map at a place, and the map it was given."""
         before = self.watch.before(place.tensor(self.output))
         return None if before is None else (before[0], place.map_of(before[1], self.x))
@@ -170,30 +186,30 @@ def _look(module: nn.Module, x: torch.Tensor) -> _Look:
 
 
 def _run(module: nn.Module, x: torch.Tensor) -> _Look:
-    watch = Watch()
+    watch = ActivationTracker()
     with watch:
         output = module(x.clone())
     names = module.output_names if isinstance(module, GraphNetwork | KerasNetwork) else ()
-    return _Look(x, output, candidates(output, x, names), watch)
+    return _Look(x, output, find_candidates(output, x, names), watch)
 
 
-def _chosen(look: _Look, card: ModelCard) -> Chosen:
+def _chosen(look: _Look, card: ModelCard) -> OutputChoice:
     if not look.found:
         if isinstance(look.output, torch.Tensor) and not look.output.is_floating_point():
             raise SegcamError(
-                f"This network returns {shape_in_words(look.output)}: the numbers of classes, not their scores. Return "
-                "what it takes the largest of (before argmax)."
+                f"This network returns {describe_output(look.output)}: the numbers of classes, not their scores. "
+                "Return what it takes the largest of (before argmax)."
             )
         raise SegcamError(
             "This network returns neither a segmentation nor class scores: a tensor of (batch, classes, height, width) "
-            f"or of (batch, classes) was expected, but it gave {shape_in_words(look.output)}."
+            f"or of (batch, classes) was expected, but it gave {describe_output(look.output)}."
         )
-    chosen = choose(look.found, (look.x.shape[-2], look.x.shape[-1]), card.output, len(card.class_names))
+    chosen = choose_output(look.found, (look.x.shape[-2], look.x.shape[-1]), card.output, len(card.class_names))
     _refuse_by_company(chosen.output, look)
     return chosen
 
 
-def _refuse_by_company(chosen: Candidate, look: _Look) -> None:
+def _refuse_by_company(chosen: OutputCandidate, look: _Look) -> None:
     """Refuse a map that what is returned with it tells to be no scores of classes.
 
     Raises:
@@ -201,8 +217,8 @@ def _refuse_by_company(chosen: Candidate, look: _Look) -> None:
     """
     others = list(all_tensors(look.output))
     has_numbers = any(not one.is_floating_point() and one.shape[-2:] == look.x.shape[-2:] for one in others)
-    if chosen.is_map and chosen.channels == 1 and has_numbers and ending(chosen.map).largest:
-        raise SegcamError(LARGEST)
+    if chosen.is_map and chosen.channels == 1 and has_numbers and find_ending(chosen.map).largest:
+        raise SegcamError(MAXIMUM_RETURNED)
     if (
         chosen.is_map
         and chosen.channels > 1
@@ -216,7 +232,7 @@ def _refuse_by_company(chosen: Candidate, look: _Look) -> None:
 
 
 @torch.no_grad()
-def _varied(module: nn.Module, place: Place, x: torch.Tensor) -> list[torch.Tensor]:
+def _varied(module: nn.Module, place: OutputLocation, x: torch.Tensor) -> list[torch.Tensor]:
     """The output for images that have nothing in common with each other."""
     x = x.detach()
     ramp = torch.linspace(-2, 2, x.shape[-1], device=x.device, dtype=x.dtype).expand_as(x)

@@ -19,7 +19,7 @@ class _Found(Exception):  # noqa: N818 - it is an answer
 
 
 @torch.no_grad()
-def image_channels(module: nn.Module, size: tuple[int, int] | None = None) -> int:
+def find_image_channels(module: nn.Module, size: tuple[int, int] | None = None) -> int:
     """How many channels a network's image has: of the likely numbers the first with which it runs.
 
     The likeliest is what the convolution takes that runs first, whether or not it sees each channel alone; then what

@@ -15,8 +15,8 @@ from functools import cached_property
 from torch import nn
 
 from napari_segcam.network.keras.graph import KerasLayer
+from napari_segcam.network.stages.forward_trace import ForwardTrace, trace_forward
 from napari_segcam.network.stages.stage import Stage, StageKind, stage_at
-from napari_segcam.network.stages.survey import Survey, survey
 
 # So large that the deepest maps of usual networks still have several pixels, unlike what is pooled to one.
 _SIDE = 128
@@ -52,12 +52,12 @@ def automatic_stages(module: nn.Module, input_channels: int, size: tuple[int, in
     Args:
         module: in eval mode; it is not changed.
         input_channels: of the image.
-        size: as for ``survey``.
+        size: as for ``trace_forward``.
 
     Raises:
         SegcamError: if the network does not run.
     """
-    seen = survey(copy.deepcopy(module), input_channels, begin=_SIDE, trace=True, size=size)
+    seen = trace_forward(copy.deepcopy(module), input_channels, begin=_SIDE, trace=True, size=size)
     halves = _Halves(module, seen)
     parts: tuple[tuple[StageKind, list[_Map]], ...] = (("encoder", halves.encoder), ("decoder", halves.decoder))
     stages = [
@@ -68,7 +68,7 @@ def automatic_stages(module: nn.Module, input_channels: int, size: tuple[int, in
     return (*stages, *(_stage(seen, "seg_head", "head", found) for found in halves.head))
 
 
-def _stage(seen: Survey, name: str, kind: StageKind, found: _Map) -> Stage:
+def _stage(seen: ForwardTrace, name: str, kind: StageKind, found: _Map) -> Stage:
     stage = stage_at(seen, name, kind, found.layer)
     # Layers without padding lose some pixels on the way, which is no stride.
     exact = seen.size[1] % seen.outputs[found.layer, None].shape[-1] == 0
@@ -78,7 +78,7 @@ def _stage(seen: Survey, name: str, kind: StageKind, found: _Map) -> Stage:
 class _Halves:
     """The maps of a network in order of execution, cut where the encoder ends."""
 
-    def __init__(self, module: nn.Module, seen: Survey) -> None:
+    def __init__(self, module: nn.Module, seen: ForwardTrace) -> None:
         self._module, self._seen = module, seen
         self._maps = [found for found in _maps(seen) if not _makes_no_map(module.get_submodule(found.layer))]
         self._head = self._head_order()
@@ -199,7 +199,7 @@ def _maker(found: _Map, half: list[_Map]) -> _Map:
     return min(holding, key=lambda other: len(other.layer))
 
 
-def _maps(seen: Survey) -> list[_Map]:
+def _maps(seen: ForwardTrace) -> list[_Map]:
     """The maps of the image's shape, of more than one pixel, that the output depends on; none with channels last."""
     found = []
     for (layer, index), output in seen.outputs.items():

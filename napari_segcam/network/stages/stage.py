@@ -9,8 +9,8 @@ from typing import Literal
 from segmentation_models_pytorch.encoders.timm_vit import TimmViTEncoder
 from torch import nn
 
+from napari_segcam.network.stages.forward_trace import ForwardTrace, LayerOutput
 from napari_segcam.network.stages.layout import MAP, Layout, map_shape
-from napari_segcam.network.stages.survey import Output, Survey
 
 StageKind = Literal["encoder", "decoder", "head", "layer"]
 
@@ -44,7 +44,7 @@ class Stage:
 INPUT = Stage(name="input", kind="layer", stride=16, channels=1, layer="")
 
 
-def stage_at(seen: Survey, name: str, kind: StageKind, layer: str, output: int | None = None) -> Stage:
+def stage_at(seen: ForwardTrace, name: str, kind: StageKind, layer: str, output: int | None = None) -> Stage:
     """The stage at a place where the survey saw a map."""
     given = seen.outputs[layer, output]
     found = map_shape(given.shape, seen.size)
@@ -61,7 +61,7 @@ def stage_at(seen: Survey, name: str, kind: StageKind, layer: str, output: int |
     )
 
 
-def find_stages(module: nn.Module, seen: Survey) -> tuple[Stage, ...]:
+def find_stages(module: nn.Module, seen: ForwardTrace) -> tuple[Stage, ...]:
     """The stages of a network with an ``encoder``, a ``decoder`` and a ``segmentation_head``, as all SMP networks.
 
     ``encoder_1 … encoder_5`` are the encoder's own outputs; ``decoder_…`` the decoder's nodes under their own names;
@@ -76,7 +76,7 @@ def find_stages(module: nn.Module, seen: Survey) -> tuple[Stage, ...]:
     )
 
 
-def _encoder_stages(module: nn.Module, seen: Survey) -> Iterator[Stage]:
+def _encoder_stages(module: nn.Module, seen: ForwardTrace) -> Iterator[Stage]:
     encoder = getattr(module, "encoder", None)
     if isinstance(encoder, TimmViTEncoder):  # gives its maps in lists, copied from the tokens of its blocks
         layers = set(seen.layers())
@@ -91,7 +91,7 @@ def _encoder_stages(module: nn.Module, seen: Survey) -> Iterator[Stage]:
             yield stage_at(seen, f"encoder_{index}", "encoder", *_source_of(feature, index, seen))
 
 
-def _source_of(feature: Output, index: int, seen: Survey) -> tuple[str, int | None]:
+def _source_of(feature: LayerOutput, index: int, seen: ForwardTrace) -> tuple[str, int | None]:
     """The layer that made this very tensor, in this very state: tapped there, the graph can begin inside the encoder.
 
     The state counts, since before an in-place ReLU the batch norm gave the same tensor with other values. So does who
@@ -111,7 +111,7 @@ def _source_of(feature: Output, index: int, seen: Survey) -> tuple[str, int | No
     return min((layer for _, layer in handed_on if f"{maker}.".startswith(f"{layer}.")), key=len), None
 
 
-def _decoder_stages(module: nn.Module, seen: Survey) -> Iterator[Stage]:
+def _decoder_stages(module: nn.Module, seen: ForwardTrace) -> Iterator[Stage]:
     decoder = getattr(module, "decoder", None)
     if not isinstance(decoder, nn.Module):
         return
@@ -125,7 +125,7 @@ def _decoder_stages(module: nn.Module, seen: Survey) -> Iterator[Stage]:
         yield stage_at(seen, f"decoder_{own_name}", "decoder", f"decoder.{name}")
 
 
-def _called_children(parent: nn.Module, prefix: str, seen: Survey) -> Iterator[str]:
+def _called_children(parent: nn.Module, prefix: str, seen: ForwardTrace) -> Iterator[str]:
     """The nearest descendants that ran: a container that is only indexed does not run itself."""
     for name, child in parent.named_children():
         path = prefix + name
@@ -144,7 +144,7 @@ def main_stages(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     return tuple(stage for stage in stages if stage.kind == "encoder" or stage.name in chosen)
 
 
-def aliases(stages: tuple[Stage, ...]) -> dict[str, str]:
+def stage_aliases(stages: tuple[Stage, ...]) -> dict[str, str]:
     """``encoder_early``, ``encoder_mid``, ``encoder_last``, ``decoder_last`` → the names they stand for."""
     encoder = [stage.name for stage in stages if stage.kind == "encoder"]
     decoder = [stage.name for stage in stages if stage.kind == "decoder"]

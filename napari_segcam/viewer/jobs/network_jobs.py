@@ -54,13 +54,13 @@ def saving_card(network: Network, card: ModelCard, path: Path, then: Callable[[s
     """
 
     def work() -> Iterator[str | None]:
-        from napari_segcam.network.loading import told_by_network
-        from napari_segcam.network.model_card import card_of, write_card
+        from napari_segcam.network.loading import card_fields
+        from napari_segcam.network.model_card import make_card, write_card
 
         given = {"output_activation": card.output_activation} if card.output_activation else {}
         try:
             write_card(
-                card_of(told_by_network(network) | given, card), path, force=True, assumed=_still_assumed(network, card)
+                make_card(card_fields(network) | given, card), path, force=True, assumed=_still_assumed(network, card)
             )
         except SegcamError as fault:
             yield str(fault)
@@ -118,9 +118,9 @@ def saving_corrections(
 
 def _still_assumed(network: Network, card: ModelCard) -> dict[str, str]:
     """What is assumed of a network once another card goes with it; as ``Network.assumed``."""
-    from napari_segcam.network.overlap import overlap_assumed
+    from napari_segcam.network.class_overlap import assumed_overlap
 
     given = {*card.options, *(name for name in card.model_fields_set if getattr(card, name) is not None)}
-    if not overlap_assumed(card, network.seen):
+    if not assumed_overlap(card, network.trace):
         given.add("classes_overlap")
     return {name: value for name, value in network.assumed.items() if name not in given}

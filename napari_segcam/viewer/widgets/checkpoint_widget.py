@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QPushButton
 from superqt import QCollapsible
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.model_card import ModelCard, card_of
+from napari_segcam.network.model_card import ModelCard, make_card
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.review.losses import ask_before_loading
 from napari_segcam.viewer.sessions import session_of
@@ -185,7 +185,7 @@ class CheckpointWidget(QWidget):
         source = self.session.source
         given = {"architecture": source.architecture, "encoder": source.encoder} if source is not None else {}
         try:
-            return card_of({name: value for name, value in given.items() if value}, self.form.card())
+            return make_card({name: value for name, value in given.items() if value}, self.form.card())
         except SegcamError as fault:
             show_error(str(fault))
             return None

@@ -11,8 +11,8 @@ import torch
 from one_pass import Pass, run
 from torch import nn
 
+from napari_segcam.network.stages.forward_trace import trace_forward
 from napari_segcam.network.stages.stage import Stage, stage_at
-from napari_segcam.network.stages.survey import survey
 
 SIZE = (4, 6)
 
@@ -160,7 +160,7 @@ def test_an_in_place_layer_after_a_tap_changes_nothing(names: tuple[str, ...]) -
     plain, x = frozen(InPlace(inplace=False)), inputs()
     in_place = frozen(InPlace(inplace=True))
     in_place.load_state_dict(plain.state_dict())
-    seen = survey(in_place, 1)
+    seen = trace_forward(in_place, 1)
     stages = [stage_at(seen, name, "layer", name) for name in names]
     given, expected = run(in_place, x, stages, left_half), run(plain, x, [layer(name) for name in names], left_half)
     torch.testing.assert_close(given.logits, plain(x))

@@ -119,7 +119,7 @@ def test_settings_of_an_average_are_not_taken_for_one(weights, tmp_path):
 
 def test_what_lies_beside_the_weights_is_kept(weights, tmp_path):
     torch.save({"model": weights, "epoch": np.int64(7), "init_args": {"plans": {"patch": [64, 64]}}}, tmp_path / "a.pt")
-    beside = read_checkpoint(tmp_path / "a.pt").beside
+    beside = read_checkpoint(tmp_path / "a.pt").extra
     assert beside["epoch"] == 7
     assert beside["init_args"] == {"plans": {"patch": [64, 64]}}
 

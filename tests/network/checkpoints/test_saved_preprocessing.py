@@ -11,7 +11,7 @@ import segmentation_models_pytorch as smp
 
 import napari_segcam as sc
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.checkpoints.saved_preprocessing import saved_preprocessing
+from napari_segcam.network.checkpoints.saved_preprocessing import read_preprocessing
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "max_pixel_value": 255.0}
 
@@ -31,7 +31,7 @@ def _normalize(**fields: Any) -> dict[str, Any]:
 def test_size_and_normalization_are_taken(tmp_path):
     inner = {"__class_fullname__": "Sequential", "transforms": [_normalize(**IMAGENET)]}
     resize = {"__class_fullname__": "Resize", "height": 256, "width": 320, "interpolation": 1}
-    card = saved_preprocessing(_saved(tmp_path, resize, inner, {"__class_fullname__": "ToTensorV2"}), 3)
+    card = read_preprocessing(_saved(tmp_path, resize, inner, {"__class_fullname__": "ToTensorV2"}), 3)
     assert card.normalization == "imagenet"
     assert (card.size.rule, card.size.height, card.size.width) == ("resize", 256, 320)
     assert card.model_fields_set == {"input_channels", "normalization", "size"}
@@ -40,20 +40,20 @@ def test_size_and_normalization_are_taken(tmp_path):
 @pytest.mark.parametrize(("white", "share"), [(255.0, 1.0), (1.0, 1.0), (65535.0, 1.0), (510.0, 2.0)])
 def test_numbers_of_ones_own_are_brought_to_pixels_up_to_one(white, share, tmp_path):
     folder = _saved(tmp_path, _normalize(mean=0.25, std=0.125, max_pixel_value=white))
-    card = saved_preprocessing(folder, 1)
+    card = read_preprocessing(folder, 1)
     assert (card.normalization, card.mean, card.std) == ("custom", (0.25 * share,), (0.125 * share,))
 
 
 def test_what_is_for_use_goes_before_what_is_for_training(tmp_path):
     _saved(tmp_path, _normalize(mean=0.5, std=0.5), kind="train")
-    assert saved_preprocessing(tmp_path, 3).mean == (0.5,)
+    assert read_preprocessing(tmp_path, 3).mean == (0.5,)
     _saved(tmp_path, _normalize(**IMAGENET))
-    assert saved_preprocessing(tmp_path, 3).normalization == "imagenet"
+    assert read_preprocessing(tmp_path, 3).normalization == "imagenet"
 
 
 def test_nothing_is_made_of_nothing(tmp_path):
-    assert saved_preprocessing(tmp_path, 3) is None
-    assert saved_preprocessing(_saved(tmp_path, {"__class_fullname__": "HorizontalFlip"}), 3) is None
+    assert read_preprocessing(tmp_path, 3) is None
+    assert read_preprocessing(_saved(tmp_path, {"__class_fullname__": "HorizontalFlip"}), 3) is None
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,12 @@ def test_nothing_is_made_of_nothing(tmp_path):
 def test_what_makes_no_sense_is_said(content, tmp_path):
     (tmp_path / "albumentations_config_eval.json").write_text(content)
     with pytest.raises(SegcamError, match=r"albumentations_config_eval\.json"):
-        saved_preprocessing(tmp_path, 3)
+        read_preprocessing(tmp_path, 3)
 
 
 def test_numbers_for_other_channels_are_said(tmp_path):
     with pytest.raises(SegcamError, match="each input channel"):
-        saved_preprocessing(_saved(tmp_path, _normalize(mean=[0.1, 0.2, 0.3], std=[1, 1, 1])), 1)
+        read_preprocessing(_saved(tmp_path, _normalize(mean=[0.1, 0.2, 0.3], std=[1, 1, 1])), 1)
 
 
 def test_the_network_of_an_smp_folder_is_fed_as_it_says(tmp_path):

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.families.factory import made_by
+from napari_segcam.network.families.factory import call_factory
 from napari_segcam.network.loading import load_network
 from napari_segcam.network.model_card import ModelCard
 
@@ -68,7 +68,7 @@ def test_a_function_in_the_working_folder_makes_the_network() -> None:
 @pytest.mark.parametrize("prefix", ["", "module.", "net.model."])
 def test_the_checkpoints_weights_go_into_it(prefix: str, folder: Path) -> None:
     torch.manual_seed(3)
-    module = made_by("own_net:make_net")
+    module = call_factory("own_net:make_net")
     weights = {prefix + name: tensor for name, tensor in module.state_dict().items()}
     if prefix == "net.model.":
         weights["loss.weight"] = torch.ones(2)
@@ -81,7 +81,7 @@ def test_the_checkpoints_weights_go_into_it(prefix: str, folder: Path) -> None:
 
 
 def test_weights_that_do_not_fit_are_refused_with_the_counts(folder: Path) -> None:
-    weights = made_by("own_net:make_net").state_dict()
+    weights = call_factory("own_net:make_net").state_dict()
     weights["up.scale"] = weights.pop("up.bias")
     weights["body.0.bias"] = torch.zeros(9)
     torch.save(weights, folder / "other.pth")
@@ -117,11 +117,11 @@ def test_the_cards_channels_go_before_the_guess() -> None:
 )
 def test_what_is_wrong_is_said(factory: str, reason: str) -> None:
     with pytest.raises(SegcamError, match=reason):
-        made_by(factory)
+        call_factory(factory)
 
 
 def test_an_installed_function_needs_no_folder() -> None:
-    assert isinstance(made_by("torchvision.models:resnet18"), nn.Module)
+    assert isinstance(call_factory("torchvision.models:resnet18"), nn.Module)
 
 
 def test_nothing_to_load_is_said() -> None:

@@ -15,7 +15,7 @@ import torch
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint, read_checkpoint
 from napari_segcam.network.families import encoders
-from napari_segcam.network.families.blueprint import Blueprint
+from napari_segcam.network.families.network_spec import NetworkSpec
 from napari_segcam.network.families.recognition import build, recognize
 
 
@@ -198,7 +198,7 @@ def test_timm_encoders_when_they_are_named(told, architecture, encoder):
     network = _network(architecture, encoder, in_channels=1)
     checkpoint = _checkpoint(network, **({"encoder_name": encoder} if told == "settings" else {}))
     if told == "training arguments":
-        checkpoint.beside["hyper_parameters"] = {"lr": 0.1, "encoder_name": encoder}
+        checkpoint.extra["hyper_parameters"] = {"lr": 0.1, "encoder_name": encoder}
     blueprint = recognize(checkpoint, encoder=encoder if told == "user" else None)
     assert (blueprint.encoder, blueprint.in_channels) == (encoder, 1)
     assert "encoder" not in blueprint.assumed
@@ -312,7 +312,7 @@ def test_quantized_weights_are_refused(unet):
 
 def test_what_smp_cannot_build_is_said(unet):
     with pytest.raises(SegcamError, match="cannot be built"):
-        build(Blueprint("UnetPlusPlus", "mit_b0", 3, 1), unet)
+        build(NetworkSpec("UnetPlusPlus", "mit_b0", 3, 1), unet)
 
 
 @pytest.mark.parametrize("shape", [(1,), (0, 0, 0, 0), (10**5, 10**5, 3, 3)])

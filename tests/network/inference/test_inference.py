@@ -18,8 +18,8 @@ from napari_segcam.network.inference.batch_norm import fold_batch_norms
 from napari_segcam.network.inference.frozen_convolution import FrozenConv2d
 from napari_segcam.network.inference.input_gradient import occupied_box, part_gradient
 from napari_segcam.network.inference.upsampled_convolution import UpsampledConvolution
+from napari_segcam.network.stages.forward_trace import trace_forward
 from napari_segcam.network.stages.stage import Stage, find_stages
-from napari_segcam.network.stages.survey import survey
 
 EXACT = 1e-10
 
@@ -74,7 +74,7 @@ def everywhere(logits: torch.Tensor) -> torch.Tensor:
 
 
 def stages_of(module: nn.Module) -> tuple[Stage, ...]:
-    return find_stages(module, survey(module, 3))
+    return find_stages(module, trace_forward(module, 3))
 
 
 def assert_close(actual: torch.Tensor, expected: torch.Tensor) -> None:

@@ -14,7 +14,7 @@ from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
 from napari_segcam.network.output import read_output
 from napari_segcam.network.stages.automatic_stages import automatic_stages
-from napari_segcam.network.stages.stage import Stage, aliases
+from napari_segcam.network.stages.stage import Stage, stage_aliases
 
 
 def double(inputs: int, outputs: int) -> nn.Sequential:
@@ -82,7 +82,7 @@ def test_a_unet_has_one_stage_for_each_size_and_side() -> None:
 
 def test_aliases_and_any_layer_work_as_for_smps_networks() -> None:
     network = Network.from_module(UNet(), device="cpu")
-    assert aliases(network.stages)["encoder_last"] == "encoder_4"
+    assert stage_aliases(network.stages)["encoder_last"] == "encoder_4"
     assert network.stage("decoder_last").layer == "e1"
     assert network.stage("d4.conv.3").kind == "layer"
     assert network.stride == 8

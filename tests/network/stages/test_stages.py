@@ -14,8 +14,8 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
 from napari_segcam.network.output import read_output
-from napari_segcam.network.stages.stage import aliases, main_stages
-from napari_segcam.network.stages.survey import logits_of, survey
+from napari_segcam.network.stages.forward_trace import logits_of, trace_forward
+from napari_segcam.network.stages.stage import main_stages, stage_aliases
 
 
 def network_of(module: nn.Module) -> Network:
@@ -87,13 +87,13 @@ def test_main_stages_are_ten_for_unet_plus_plus(unet_plus_plus: Network) -> None
 
 
 def test_aliases_name_the_ends_and_the_middle(unet_plus_plus: Network) -> None:
-    assert aliases(unet_plus_plus.stages) == {
+    assert stage_aliases(unet_plus_plus.stages) == {
         "encoder_early": "encoder_1",
         "encoder_mid": "encoder_3",
         "encoder_last": "encoder_5",
         "decoder_last": "decoder_x_0_4",
     }
-    assert aliases(()) == {}
+    assert stage_aliases(()) == {}
 
 
 # ── the right layer ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -200,9 +200,9 @@ def test_a_network_that_does_not_segment_is_refused(wrap: Callable[[torch.Tensor
 def test_class_scores_are_maps_of_one_pixel() -> None:
     scores = torch.arange(6.0).reshape(2, 3)
     assert torch.equal(logits_of(scores), scores.reshape(2, 3, 1, 1))
-    classifier = survey(Chain(lambda logits: logits.mean((2, 3))).eval(), 3)
+    classifier = trace_forward(Chain(lambda logits: logits.mean((2, 3))).eval(), 3)
     assert (classifier.segments, classifier.classes) == (False, 2)
-    assert survey(Chain().eval(), 3).segments
+    assert trace_forward(Chain().eval(), 3).segments
 
 
 # ── the dry run ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -221,9 +221,9 @@ def test_a_traced_dry_run_tells_what_the_output_depends_on() -> None:
 
     branching = Branching().eval()
     read_output(branching, ModelCard())
-    seen = survey(branching, 3, trace=True)
+    seen = trace_forward(branching, 3, trace=True)
     assert [layer for layer in seen.layers() if not seen.outputs[layer, None].is_used] == ["head"]
-    assert all(output.is_used for output in survey(branching, 3).outputs.values()), "not looked into"
+    assert all(output.is_used for output in trace_forward(branching, 3).outputs.values()), "not looked into"
 
 
 def test_the_dry_run_finds_a_size_the_network_takes() -> None:
@@ -232,12 +232,12 @@ def test_the_dry_run_finds_a_size_the_network_takes() -> None:
             assert x.shape[-1] == 224, "224 only"
             return super().forward(x)
 
-    assert survey(Fixed().eval(), 3).size == (224, 224)
+    assert trace_forward(Fixed().eval(), 3).size == (224, 224)
 
 
 def test_a_network_that_takes_no_such_channels_is_refused() -> None:
     with pytest.raises(SegcamError, match="does not run on images with 2 channels of any size from 64 to 512 pixels"):
-        survey(Chain().eval(), 2)
+        trace_forward(Chain().eval(), 2)
 
 
 class HeadAlone(nn.Module):

@@ -9,8 +9,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.model_card import ModelCard, card_of
-from napari_segcam.network.settings_text import plain_yaml
+from napari_segcam.network.model_card import ModelCard, make_card
+from napari_segcam.network.settings_text import parse_yaml
 from napari_segcam.viewer.drawing.colormaps import class_colors
 from napari_segcam.viewer.widgets.choice import Choice
 from napari_segcam.viewer.widgets.layout import form
@@ -167,7 +167,7 @@ class CardForm(QWidget):
             fields["class_names"] = self.classes.names()
         if "class_colors" in self._touched:
             fields["class_colors"] = self.classes.colors()
-        return card_of(fields, self._card)
+        return make_card(fields, self._card)
 
     def _statistics(self) -> tuple[tuple[str, QLineEdit], tuple[str, QLineEdit]]:
         return ("mean", self.mean), ("std", self.std)
@@ -222,6 +222,6 @@ def _parts(line: QLineEdit) -> list[str]:
 def _typed(name: str, line: QLineEdit) -> Any:
     """What was typed for an option, as YAML writes values: ``bilinear``, ``[6, 12, 18]``."""
     try:
-        return plain_yaml(line.text())
+        return parse_yaml(line.text())
     except ValueError as error:
         raise SegcamError(f"What was typed for {name} is not understood: {error}.") from error

@@ -17,26 +17,26 @@ from torch.utils._pytree import tree_leaves
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.running.dry_run import failure_in_words
-from napari_segcam.network.running.suitability import refuse_unsuitable
+from napari_segcam.network.running.unsupported_modules import refuse_unsupported
 
 
-def ready(module: nn.Module) -> nn.Module:
+def prepare_module(module: nn.Module) -> nn.Module:
     """Bring a module that is handed over into the form in which it is run: eval mode, with plain weights.
 
     Raises:
         SegcamError: if it is of a kind that takes no image, or has no weights.
     """
-    module = unwrapped(module)
-    refuse_unsuitable(module)
+    module = unwrap_module(module)
+    refuse_unsupported(module)
     try:
         module.eval()
     except Exception as error:  # its own train() may raise anything
         raise SegcamError(f"The network cannot be set to eval mode: {failure_in_words(error)}") from error
-    settle_weights(module)
+    fold_parametrizations(module)
     return module
 
 
-def private_copy(module: nn.Module) -> nn.Module:
+def copy_module(module: nn.Module) -> nn.Module:
     """A copy of a module that shares nothing with it, also where it keeps tensors that were worked out.
 
     Raises:
@@ -57,7 +57,7 @@ def private_copy(module: nn.Module) -> nn.Module:
         ) from error
 
 
-def unwrapped(module: nn.Module) -> nn.Module:
+def unwrap_module(module: nn.Module) -> nn.Module:
     """The network itself, without what compiles it, distributes it or averages its weights."""
     if isinstance(module, torch.jit.ScriptModule):
         return module
@@ -70,11 +70,11 @@ def unwrapped(module: nn.Module) -> nn.Module:
         module = inner
     for name, child in module._modules.items():
         if child is not None:
-            module._modules[name] = unwrapped(child)
+            module._modules[name] = unwrap_module(child)
     return module
 
 
-def settle_weights(module: nn.Module) -> None:
+def fold_parametrizations(module: nn.Module) -> None:
     """Turn weights that are worked out from others, at each run, into parameters of the same values, for good.
 
     That is what weight norm, spectral norm, pruning and all other parametrizations do. The module is in eval mode.

@@ -26,7 +26,7 @@ def is_plain(module: object, kind: type[AnyModule]) -> TypeGuard[AnyModule]:
     )
 
 
-def places_of(root: nn.Module, kind: type[AnyModule]) -> Iterator[tuple[nn.Module, str, AnyModule]]:
+def find_modules(root: nn.Module, kind: type[AnyModule]) -> Iterator[tuple[nn.Module, str, AnyModule]]:
     """Each plain module of this type below ``root`` as ``(parent, name in the parent, module)``.
 
     A module that stands in several places is left out: what suits one of them may not suit another.

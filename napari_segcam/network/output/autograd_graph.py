@@ -31,7 +31,7 @@ _WEIGHTED = re.compile(r"(\w*Convolution\w*|Addmm|Mm|Bmm|Linear)Backward\w*")
 
 
 @dataclass(frozen=True)
-class Ending:
+class GraphEnding:
     """How an output ends.
 
     Attributes:
@@ -53,12 +53,12 @@ class Ending:
         return bool(self.operations) and all(_MAKES_LOGITS.fullmatch(f"{name}Backward") for name in self.operations)
 
 
-def ending(output: torch.Tensor) -> Ending:
+def find_ending(output: torch.Tensor) -> GraphEnding:
     """What the graph of an output tells of its end."""
     return _ending([] if output.grad_fn is None else [output.grad_fn])
 
 
-def _ending(steps: Iterable[Any], depth: int = 0) -> Ending:
+def _ending(steps: Iterable[Any], depth: int = 0) -> GraphEnding:
     found: set[str] = set()
     scaled = False
     clamped = None
@@ -86,7 +86,7 @@ def _ending(steps: Iterable[Any], depth: int = 0) -> Ending:
             found |= summed.operations if summed.makes_logits or len(summed.operations) == 1 else {"Add"}
         else:
             found.add(re.sub(r"Backward\w*$", "", name))
-    return Ending(frozenset(found), scaled, clamped, largest)
+    return GraphEnding(frozenset(found), scaled, clamped, largest)
 
 
 def takes_largest(step: Any) -> bool:
@@ -127,12 +127,12 @@ def ancestors(steps: Iterable[Any]) -> set[Any]:
     return found
 
 
-def weighted(steps: Iterable[Any]) -> int:
+def count_weighted(steps: Iterable[Any]) -> int:
     """How many of these steps are layers with weights."""
     return sum(bool(_WEIGHTED.fullmatch(_name(step))) for step in steps)
 
 
-def without_moves(step: Any) -> Any:
+def skip_moves(step: Any) -> Any:
     """The step before all moves, scalings and activations that follow it one by one."""
     while step is not None:
         earlier = _moved(step)
@@ -142,7 +142,7 @@ def without_moves(step: Any) -> Any:
     return None
 
 
-def drawn_from(step: Any, width: int) -> int:
+def width_before_upsampling(step: Any, width: int) -> int:
     """The width of the map that an output of this width was last enlarged from; its own where it was not."""
     while step is not None:
         if _name(step).startswith("Upsample") and hasattr(step, "_saved_self_sym_sizes"):

@@ -17,33 +17,35 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from napari_segcam.network.device import image_like
 from napari_segcam.network.running.dry_run import dry_run
-from napari_segcam.network.stages.survey import logits_of
+from napari_segcam.network.stages.forward_trace import logits_of
 
 # Of the largest logit. Rounding that depends on the size of the batch is less, in single precision and on GPUs too.
 _SAME = 0.01
 
 
 @dataclass(frozen=True)
-class Constancy:
+class Repeatability:
     """What was seen.
 
     Attributes:
-        alone: whether frames must run one by one, as those of a batch would change each other's results.
+        one_frame_at_a_time: whether frames must run one by one, as those of a batch would change each other's results.
         warnings: what the user should know.
     """
 
-    alone: bool = False
+    one_frame_at_a_time: bool = False
     warnings: tuple[str, ...] = ()
 
 
-def look_into_constancy(module: nn.Module, input_channels: int, size: tuple[int, int], *, is_random: bool) -> Constancy:
+def check_repeatability(
+    module: nn.Module, input_channels: int, size: tuple[int, int], *, is_random: bool
+) -> Repeatability:
     """Run a network on two images, alone, again, and together.
 
     Args:
         module: frozen and in eval mode.
         input_channels: of the image.
         size: of an image that it accepts, height and width in pixels.
-        is_random: what ``hold_fast`` gave.
+        is_random: what ``fix_random_numbers`` gave.
     """
     images = torch.randn(2, input_channels, *size, generator=torch.Generator().manual_seed(1))
     images[1] = images[1] / 4 + 1.5  # brighter and flatter: what is mixed shows
@@ -61,21 +63,21 @@ def look_into_constancy(module: nn.Module, input_channels: int, size: tuple[int,
             "time. Here it draws the same ones every time: what is shown is one answer of many."
         )
     if warnings:
-        return Constancy(alone=True, warnings=tuple(warnings))
+        return Repeatability(one_frame_at_a_time=True, warnings=tuple(warnings))
     try:
         together = _logits(module, images)[:1]
     except Exception:  # it takes one image at a time
-        return Constancy(alone=True)
+        return Repeatability(one_frame_at_a_time=True)
     if _same(alone, together):
-        return Constancy()
+        return Repeatability()
     warnings.append(
         f"The images of a batch change each other's results{_named(_batch_norms(module))}. Frames are run one by one, "
         "which is not how the network was trained: its masks may be worse than in training."
     )
-    return Constancy(alone=True, warnings=tuple(warnings))
+    return Repeatability(one_frame_at_a_time=True, warnings=tuple(warnings))
 
 
-def hold_fast(module: nn.Module, input_channels: int, size: tuple[int, int] | None = None) -> bool:
+def fix_random_numbers(module: nn.Module, input_channels: int, size: tuple[int, int] | None = None) -> bool:
     """See whether a network draws torch's random numbers; if so, let it draw the same ones at each run from now on.
 
     Afterwards others' numbers are as if it had drawn none. Copies of the module behave alike.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_segcam.network.files.inert_objects import Malformed, Named, Record, refuse_slow_key
+from napari_segcam.network.files.inert_objects import InertName, InertObject, MalformedPickle, refuse_slow_key
 
 _STORAGE_TYPES = {
     "FloatStorage": torch.float32,
@@ -45,31 +45,33 @@ class Storage:
     dtype: torch.dtype
 
 
-class Refused(Exception):  # noqa: N818 - the reason for a SegcamError, not yet with the path
+class UnsupportedContent(Exception):  # noqa: N818 - the reason for a SegcamError, not yet with the path
     """What the file holds cannot be used; the message says why, after the file's name."""
 
 
-def storage_identity(identity: Any) -> tuple[torch.dtype, str, int]:
+def parse_storage_id(identity: Any) -> tuple[torch.dtype, str, int]:
     """Type, key and number of elements of a storage, out of torch's persistent id."""
     kind, storage_type, key, _location, count = identity[:5]
     name = storage_type.name.rpartition(".")[2]
     if kind != "storage" or not isinstance(key, str) or not isinstance(count, int) or count < 0:
-        raise Malformed("a storage is not described as torch does")
+        raise MalformedPickle("a storage is not described as torch does")
     if len(identity) > 5 and identity[5] is not None:
-        raise Refused("is of a very old torch, with storages within storages. Save it again with a newer one")
+        raise UnsupportedContent(
+            "is of a very old torch, with storages within storages. Save it again with a newer one"
+        )
     if name not in _STORAGE_TYPES:
-        raise Refused(f"stores tensors in a special form ({name}). Save plain weights")
+        raise UnsupportedContent(f"stores tensors in a special form ({name}). Save plain weights")
     return _STORAGE_TYPES[name], key, count
 
 
-def untyped(content: bytearray) -> torch.UntypedStorage:
+def untyped_storage(content: bytearray) -> torch.UntypedStorage:
     if not content:
         return torch.UntypedStorage(0)
     return torch.frombuffer(content, dtype=torch.uint8).untyped_storage()
 
 
 def _tensor(storage: Storage, offset: int, size: Sequence[int], stride: Sequence[int], *_hooks: Any) -> torch.Tensor:
-    return tensor_in(storage, storage.dtype, offset, size, stride)
+    return tensor_from_storage(storage, storage.dtype, offset, size, stride)
 
 
 def _tensor_of_type(
@@ -79,23 +81,23 @@ def _tensor_of_type(
     stride: Sequence[int],
     _requires_grad: bool,
     _hooks: Any,
-    dtype: Named,
+    dtype: InertName,
     *_metadata: Any,
 ) -> torch.Tensor:
-    return tensor_in(storage, _dtype_named(dtype.name), offset, size, stride)
+    return tensor_from_storage(storage, _dtype_named(dtype.name), offset, size, stride)
 
 
-def tensor_in(
+def tensor_from_storage(
     storage: Storage, dtype: torch.dtype, offset: int, size: Sequence[int], stride: Sequence[int]
 ) -> torch.Tensor:
     if len(size) > _MOST_DIMENSIONS or len(stride) > _MOST_DIMENSIONS:
-        raise Malformed("a tensor has no sensible shape")
+        raise MalformedPickle("a tensor has no sensible shape")
     numbers = (offset, *size, *stride)
     if len(size) != len(stride) or not all(isinstance(number, int) and 0 <= number < 2**62 for number in numbers):
-        raise Malformed("a tensor has no sensible shape")
+        raise MalformedPickle("a tensor has no sensible shape")
     last = offset + sum((count - 1) * step for count, step in zip(size, stride, strict=True))
     if math.prod(size) and (last + 1) * dtype.itemsize > storage.content.nbytes():
-        raise Refused("declares a tensor larger than its bytes. It is not opened")
+        raise UnsupportedContent("declares a tensor larger than its bytes. It is not opened")
     return torch.empty(0, dtype=dtype).set_(storage.content, offset, tuple(size), tuple(stride))
 
 
@@ -107,7 +109,7 @@ def _dtype_named(name: str) -> torch.dtype:
     """
     dtype = getattr(torch, name.rpartition(".")[2], None)
     if not isinstance(dtype, torch.dtype):
-        raise Malformed(f"{name} is no type of tensor")
+        raise MalformedPickle(f"{name} is no type of tensor")
     return dtype
 
 
@@ -116,10 +118,10 @@ def _parameter(data: torch.Tensor, *_details: Any) -> torch.nn.Parameter:
 
 
 def _special(*_args: Any) -> Any:
-    raise Refused("stores tensors in a special form (quantized or sparse). Save plain weights")
+    raise UnsupportedContent("stores tensors in a special form (quantized or sparse). Save plain weights")
 
 
-def _subclass(rebuild: Named, _kind: Any, args: tuple[Any, ...], _state: Any) -> Any:
+def _subclass(rebuild: InertName, _kind: Any, args: tuple[Any, ...], _state: Any) -> Any:
     """A tensor with attributes, or of a class of its own: the plain tensor in it."""
     return _TENSORS[rebuild.name](*args)
 
@@ -129,7 +131,7 @@ def _dict(*args: Any) -> dict[Any, Any]:
     ordered: dict[Any, Any] = OrderedDict()
     for key, value in pairs.items() if isinstance(pairs, dict) else pairs:
         if not isinstance(key, str | int):
-            raise Malformed("a key is neither text nor a number")
+            raise MalformedPickle("a key is neither text nor a number")
         refuse_slow_key(key)
         ordered[key] = value
     return ordered
@@ -137,7 +139,7 @@ def _dict(*args: Any) -> dict[Any, Any]:
 
 def _set(items: Iterable[Any] = ()) -> set[Any]:
     if not all(isinstance(item, str | int | float) for item in items):
-        raise Malformed("a set holds neither text nor numbers")
+        raise MalformedPickle("a set holds neither text nor numbers")
     for item in items:
         refuse_slow_key(item)
     return set(items)
@@ -145,18 +147,18 @@ def _set(items: Iterable[Any] = ()) -> set[Any]:
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
     if encoding not in ("latin1", "latin-1"):
-        raise Malformed(f"the encoding {encoding} is not expected")
+        raise MalformedPickle(f"the encoding {encoding} is not expected")
     return text.encode("latin1")
 
 
-def _numpy_scalar(kind: Record, content: bytes | str) -> object:
+def _numpy_scalar(kind: InertObject, content: bytes | str) -> object:
     """A NumPy number as a plain one."""
     order = kind.state[1] if isinstance(kind.state, tuple) and kind.state[1] in ("<", ">") else ""
     if not isinstance(kind.args[0], str) or len(kind.args[0]) > _LONGEST_DTYPE:
-        raise Malformed("a number is of no known type")
+        raise MalformedPickle("a number is of no known type")
     dtype = np.dtype(order + kind.args[0])
     if dtype.kind not in "biufcSU" or len(content) != dtype.itemsize:
-        raise Malformed("a number is incomplete")
+        raise MalformedPickle("a number is incomplete")
     data = content.encode("latin1") if isinstance(content, str) else content
     return np.frombuffer(data, dtype)[0].item()
 
@@ -177,7 +179,7 @@ _TENSORS: Mapping[str, Callable[..., Any]] = {
 }
 
 # Calls a file may ask for → what is done instead.
-REBUILD: Mapping[str, Callable[..., Any]] = {
+REBUILD_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **_TENSORS,
     "torch._tensor._rebuild_from_type_v2": _subclass,
     "torch.Size": lambda sizes=(): tuple(sizes),

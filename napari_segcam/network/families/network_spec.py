@@ -11,7 +11,7 @@ from napari_segcam.network.model_card import ModelCard
 
 
 @dataclass(frozen=True)
-class Blueprint:
+class NetworkSpec:
     """How to build the network that given weights belong to.
 
     Attributes:
@@ -43,7 +43,7 @@ class Blueprint:
         return self.architecture if self.library == "SMP" else f"{self.library} {self.architecture}"
 
 
-def under(shapes: Shapes, mark: str) -> dict[str, tuple[int, ...]]:
+def network_shapes(shapes: Shapes, mark: str) -> dict[str, tuple[int, ...]]:
     """The shapes of one network among all that a checkpoint holds, without what wrappers put before their names.
 
     Args:

@@ -56,6 +56,6 @@ _OTHERS = re.compile(
 )
 
 
-def is_permitted(name: str) -> bool:
+def is_allowed_global(name: str) -> bool:
     """Whether a file may mention a class or function of this dotted name."""
     return _CLASS.fullmatch(name) is not None or _OTHERS.fullmatch(name) is not None

@@ -14,7 +14,7 @@ _VOLUMES = (nn.Conv3d, nn.ConvTranspose3d, nn.LazyConv3d, nn.LazyConvTranspose3d
 _IMAGES = (nn.Conv2d, nn.ConvTranspose2d)
 
 
-def refuse_unsuitable(module: nn.Module) -> None:
+def refuse_unsupported(module: nn.Module) -> None:
     """Refuse a module that no image can be given to, or that has no weights.
 
     Raises:
@@ -25,7 +25,7 @@ def refuse_unsuitable(module: nn.Module) -> None:
         raise SegcamError(f"A network is wanted, which is a torch.nn.Module, but {what} was given.")
     parts = list(module.modules())
     if any(isinstance(part, _VOLUMES) for part in parts) and not any(isinstance(part, _IMAGES) for part in parts):
-        raise SegcamError(volumetric("This network"))
+        raise SegcamError(volumetric_message("This network"))
     if any(isinstance(part, nn.Conv1d) for part in parts) and not any(
         isinstance(part, (*_IMAGES, nn.Linear)) for part in parts
     ):
@@ -57,7 +57,7 @@ def weights_are_volumetric(shapes: Iterable[tuple[int, ...]]) -> bool:
     return 5 in dimensions and 4 not in dimensions
 
 
-def volumetric(what: str) -> str:
+def volumetric_message(what: str) -> str:
     """The words for a network that takes volumes."""
     return f"{what} is three-dimensional: it takes volumes. A 2-D network is needed, which takes images."
 

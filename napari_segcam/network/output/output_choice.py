@@ -10,9 +10,15 @@ from typing import Any, get_args
 import torch
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.output.candidates import Candidate, words_in
-from napari_segcam.network.output.graph import ancestors, drawn_from, ending, weighted, without_moves
-from napari_segcam.network.output.undoing import Activation, activated
+from napari_segcam.network.output.activation_inverse import Activation, apply_activation
+from napari_segcam.network.output.autograd_graph import (
+    ancestors,
+    count_weighted,
+    find_ending,
+    skip_moves,
+    width_before_upsampling,
+)
+from napari_segcam.network.output.candidates import OutputCandidate, words_in
 
 _MAIN_WORDS = """
     out output outputs logit logits seg segm segmentation segmentations mask masks pred preds prediction
@@ -38,7 +44,7 @@ _LISTED = 8
 
 
 @dataclass(frozen=True)
-class Chosen:
+class OutputChoice:
     """The output that is read.
 
     Attributes:
@@ -46,11 +52,13 @@ class Chosen:
         why: the evidence for it, for people; empty where there is no other, or the card names it.
     """
 
-    output: Candidate
+    output: OutputCandidate
     why: str
 
 
-def choose(found: Sequence[Candidate], side: tuple[int, int], wanted: str | None, classes: int) -> Chosen:
+def choose_output(
+    found: Sequence[OutputCandidate], side: tuple[int, int], wanted: str | None, classes: int
+) -> OutputChoice:
     """The output that is the segmentation, or else the class scores.
 
     Args:
@@ -63,7 +71,7 @@ def choose(found: Sequence[Candidate], side: tuple[int, int], wanted: str | None
         SegcamError: if there is no such output, or nothing tells which of several it is.
     """
     if wanted is not None:
-        return Chosen(_named(wanted, found), "")
+        return OutputChoice(_named(wanted, found), "")
     likely, why = list(found), ""
     for words, narrowed in _evidence(side, classes):
         if len(likely) == 1:
@@ -76,10 +84,10 @@ def choose(found: Sequence[Candidate], side: tuple[int, int], wanted: str | None
             f"The network returns {len(found)} outputs, and nothing tells which of these is the segmentation: "
             f"{_listed(likely)}. Name it as output in the model card, or with --output."
         )
-    return Chosen(likely[0], why if len(found) > 1 else "")
+    return OutputChoice(likely[0], why if len(found) > 1 else "")
 
 
-def _named(wanted: str, found: Sequence[Candidate]) -> Candidate:
+def _named(wanted: str, found: Sequence[OutputCandidate]) -> OutputCandidate:
     for one in found:
         if one.name == wanted:
             return one
@@ -93,12 +101,12 @@ def _named(wanted: str, found: Sequence[Candidate]) -> Candidate:
     )
 
 
-def _listed(found: Sequence[Candidate]) -> str:
+def _listed(found: Sequence[OutputCandidate]) -> str:
     shown = ", ".join(one.in_words() for one in found[:_LISTED])
     return shown + (f" and {len(found) - _LISTED} more" if len(found) > _LISTED else "")
 
 
-_Narrowed = Callable[[list[Candidate]], list[Candidate]]
+_Narrowed = Callable[[list[OutputCandidate]], list[OutputCandidate]]
 
 
 def _evidence(side: tuple[int, int], classes: int) -> Iterator[tuple[str, _Narrowed]]:
@@ -113,30 +121,30 @@ def _evidence(side: tuple[int, int], classes: int) -> Iterator[tuple[str, _Narro
     yield "the scores of classes", lambda seen: [one for one in seen if not one.is_map]
     yield "the others have too many channels", lambda seen: [one for one in seen if one.channels <= _MANY_CHANNELS]
     yield "the same before its activation", _once
-    yield "drawn from the finest map", _best(lambda one: drawn_from(one.step, one.size[1]))
+    yield "drawn from the finest map", _best(lambda one: width_before_upsampling(one.step, one.size[1]))
     yield "it has most layers of its own", _deepest
 
 
-def _may_be_scores(one: Candidate, side: tuple[int, int]) -> bool:
+def _may_be_scores(one: OutputCandidate, side: tuple[int, int]) -> bool:
     return one.is_map and one.channels <= _MANY_CHANNELS and one.size[0] * _COARSEST > side[0]
 
 
-def _best(rank: Callable[[Candidate], float]) -> _Narrowed:
-    def narrowed(seen: list[Candidate]) -> list[Candidate]:
+def _best(rank: Callable[[OutputCandidate], float]) -> _Narrowed:
+    def narrowed(seen: list[OutputCandidate]) -> list[OutputCandidate]:
         best = max(map(rank, seen))
         return [one for one in seen if rank(one) == best]
 
     return narrowed
 
 
-def _rank_of_name(one: Candidate) -> int:
+def _rank_of_name(one: OutputCandidate) -> int:
     words = words_in(one.name)
     return -1 if words & _BESIDE else int(bool(words & _MAIN))
 
 
-def _last_made(seen: list[Candidate]) -> list[Candidate]:
+def _last_made(seen: list[OutputCandidate]) -> list[OutputCandidate]:
     """Those that none of the others is made from, except what only follows from one, as a variance does."""
-    ends = [without_moves(one.step) for one in seen]
+    ends = [skip_moves(one.step) for one in seen]
     above = [ancestors([end]) - {end} for end in ends if end is not None and not _is_worked_out(end, ends)]
     return [one for one, end in zip(seen, ends, strict=True) if end is None or not any(end in steps for steps in above)]
 
@@ -145,13 +153,13 @@ def _is_worked_out(end: Any, ends: list[Any]) -> bool:
     """Whether an output is made from one of the others alone, and no layer stands in between."""
     steps = ancestors([end])
     sources = {one for one in ends if one is not None and one in steps} - {end}
-    return len(sources) == 1 and not weighted(steps - ancestors(sources))
+    return len(sources) == 1 and not count_weighted(steps - ancestors(sources))
 
 
-def _once(seen: list[Candidate]) -> list[Candidate]:
+def _once(seen: list[OutputCandidate]) -> list[OutputCandidate]:
     """Of those that are the same but for an activation, the one without it; else the first."""
-    kept: list[Candidate] = []
-    for one in sorted(seen, key=lambda one: not ending(one.map).makes_logits):
+    kept: list[OutputCandidate] = []
+    for one in sorted(seen, key=lambda one: not find_ending(one.map).makes_logits):
         if not any(_is_the_same(one.map, other.map) for other in kept):
             kept.append(one)
     return [one for one in seen if one in kept]
@@ -162,16 +170,18 @@ def _is_the_same(output: torch.Tensor, logits: torch.Tensor) -> bool:
     if output.shape != logits.shape:
         return False
     return any(
-        torch.allclose(activated(logits.detach().float(), kind), output.detach().float(), atol=1e-5)
+        torch.allclose(apply_activation(logits.detach().float(), kind), output.detach().float(), atol=1e-5)
         for kind in get_args(Activation)
     )
 
 
-def _deepest(seen: list[Candidate]) -> list[Candidate]:
+def _deepest(seen: list[OutputCandidate]) -> list[OutputCandidate]:
     """The one that has a block more than each of the others that the others do not depend on; all if there is none."""
     above = [ancestors([one.step]) for one in seen]
     for number, one in enumerate(seen):
         others = (steps for other, steps in enumerate(above) if other != number)
-        if all(weighted(above[number] - steps) >= weighted(steps - above[number]) + _BLOCK for steps in others):
+        if all(
+            count_weighted(above[number] - steps) >= count_weighted(steps - above[number]) + _BLOCK for steps in others
+        ):
             return [one]
     return seen

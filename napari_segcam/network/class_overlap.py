@@ -11,19 +11,19 @@ import re
 from typing import Any
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.model_card import ModelCard, card_of
-from napari_segcam.network.stages.survey import Survey
+from napari_segcam.network.model_card import ModelCard, make_card
+from napari_segcam.network.stages.forward_trace import ForwardTrace
 
 _OVERLAP = {"sigmoid": True, "softmax": False, "softmax2d": False, "logsoftmax": False}
 _BACKGROUND = re.compile(r"[\W_]*(back[\W_]*ground|bg|none|nothing)(?![^\W_]).*", re.I)
 
-WHEN_ASSUMED = (
+ASSUMED_WARNING = (
     "Nothing tells whether the {} classes exclude each other or overlap. They are taken to exclude each other, the "
     "first as the background. If each has a sigmoid of its own, set classes_overlap: true in the model card."
 )
 
 
-def told_by_activation(name: object, classes: int) -> dict[str, Any]:
+def overlap_from_activation(name: object, classes: int) -> dict[str, Any]:
     """The fields of a model card that an activation's name tells, as of SMP's ``activation=``; none where it does not.
 
     Args:
@@ -34,7 +34,7 @@ def told_by_activation(name: object, classes: int) -> dict[str, Any]:
     return {} if overlap is None else {"classes_overlap": overlap}
 
 
-def overlap_settled(card: ModelCard, seen: Survey, final_activation: str | None, name: str) -> ModelCard:
+def with_class_overlap(card: ModelCard, seen: ForwardTrace, final_activation: str | None, name: str) -> ModelCard:
     """The card with what the network's last operation tells; what the card says itself comes first.
 
     Args:
@@ -46,9 +46,9 @@ def overlap_settled(card: ModelCard, seen: Survey, final_activation: str | None,
     Raises:
         SegcamError: if the card contradicts a softmax: without it there is no telling what a class's sigmoid would be.
     """
-    told = told_by_activation(final_activation, seen.classes)
+    told = overlap_from_activation(final_activation, seen.classes)
     if "classes_overlap" not in card.model_fields_set:
-        return card_of(told, card) if told else card
+        return make_card(told, card) if told else card
     if card.classes_overlap and told.get("classes_overlap") is False:
         raise SegcamError(
             f"The model card says that the classes of {name} overlap, but the network ends in a softmax, which makes "
@@ -57,7 +57,7 @@ def overlap_settled(card: ModelCard, seen: Survey, final_activation: str | None,
     return card
 
 
-def overlap_assumed(card: ModelCard, seen: Survey) -> dict[str, str]:
+def assumed_overlap(card: ModelCard, seen: ForwardTrace) -> dict[str, str]:
     """What is assumed of the classes, as ``Network.assumed`` has it; nothing where the card tells.
 
     A first class that is named as the background tells, too.

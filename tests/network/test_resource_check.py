@@ -16,7 +16,7 @@ from hostile import ends_in_one_line
 from made_files import entries_of, exported, saved, scripted, small_network, zipped
 from torch import nn
 
-from napari_segcam.network import trial
+from napari_segcam.network import resource_check
 from napari_segcam.network.checkpoints.checkpoint import read_checkpoint
 from napari_segcam.network.loading import load_network
 
@@ -150,7 +150,7 @@ def test_the_process_is_there_again_after_it_has_gone(tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(scripted(small_network()))
     with ThreadPoolExecutor() as pool:
         pool.submit(read_checkpoint, tmp_path / "model.pt").result()
-        running = trial._PROCESS._running
+        running = resource_check._PROCESS._running
         assert running is not None
         running.kill()
         running.wait()

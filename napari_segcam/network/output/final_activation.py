@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import torch
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.output.graph import Ending, ending
-from napari_segcam.network.output.undoing import BESIDE, Activation, activated
+from napari_segcam.network.output.activation_inverse import OVERSHOOT, Activation, apply_activation
+from napari_segcam.network.output.autograd_graph import GraphEnding, find_ending
 
 _CLOSE = 1e-4
 # The logarithm of a probability is that of a little more, which keeps it finite.
 _LOG_MARGIN = 1e-2
-LARGEST = (
+MAXIMUM_RETURNED = (
     "The network returns the largest of the classes' scores at each pixel, not the score of each class. Return what it "
     "takes the largest of."
 )
@@ -39,7 +39,7 @@ _SET_IT = "Say in the card what it is: output_activation: none, sigmoid, softmax
 
 
 @dataclass(frozen=True)
-class Finding:
+class FinalActivation:
     """What an output ends in.
 
     Attributes:
@@ -59,11 +59,11 @@ class Finding:
         return _TITLES[self.activation]
 
 
-def find_activation(
+def detect_activation(
     output: torch.Tensor,
     before: tuple[Activation, torch.Tensor] | None,
     varied: Callable[[], Sequence[torch.Tensor]],
-) -> Finding:
+) -> FinalActivation:
     """What an output ends in.
 
     Args:
@@ -76,10 +76,10 @@ def find_activation(
     """
     seen = before is not None and _gives(before[1], before[0], output)
     if before is not None and seen and not _misleads(before[0], output):
-        return Finding(before[0], exact=True)
-    end = ending(output)
+        return FinalActivation(before[0], exact=True)
+    end = find_ending(output)
     if end.makes_logits and end.clamped != (0.0, 1.0):
-        return Finding("none")
+        return FinalActivation("none")
     values = Values.of([output.detach(), *varied()])
     by_name = _by_name(end, values)
     if by_name is not None:
@@ -87,35 +87,35 @@ def find_activation(
     return _by_values(end, values)
 
 
-def given_activation(
+def check_activation(
     activation: Activation,
     output: torch.Tensor,
     before: tuple[Activation, torch.Tensor] | None,
     varied: Callable[[], Sequence[torch.Tensor]],
-) -> Finding:
+) -> FinalActivation:
     """What the user says that an output ends in; the arguments are as above.
 
     Raises:
         SegcamError: if its values cannot come from that.
     """
     if activation == "none":
-        return Finding("none")
+        return FinalActivation("none")
     if before is not None and before[0] == activation and _gives(before[1], activation, output):
-        return Finding(activation, exact=True)
+        return FinalActivation(activation, exact=True)
     values = Values.of([output.detach(), *varied()])
     fits = {
-        "sigmoid": values.within(0, 1, BESIDE),
-        "softmax": values.within(0, 1, BESIDE) and values.add_up,
-        "log_sigmoid": values.high <= BESIDE,
-        "log_softmax": values.high <= BESIDE,
-        "tanh": values.within(-1, 1, BESIDE),
+        "sigmoid": values.within(0, 1, OVERSHOOT),
+        "softmax": values.within(0, 1, OVERSHOOT) and values.add_up,
+        "log_sigmoid": values.high <= OVERSHOOT,
+        "log_softmax": values.high <= OVERSHOOT,
+        "tanh": values.within(-1, 1, OVERSHOOT),
     }
     if not fits[activation]:
         raise SegcamError(
             f"The model card says output_activation: {activation}, but the network's output, {values.in_words()}, "
             "does not come from that. Correct output_activation in the card."
         )
-    return Finding(activation)
+    return FinalActivation(activation)
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Values:
         return f"from {self.low:.3g} to {self.high:.3g}"
 
 
-def _by_name(end: Ending, values: Values) -> Finding | None:
+def _by_name(end: GraphEnding, values: Values) -> FinalActivation | None:
     """What it is where the last operation has a name; None where that does not tell."""
     if end.operations in ({"Softmax"}, {"LogSoftmax"}) and values.channels == 1 and not values.vary:
         raise SegcamError(
@@ -173,9 +173,9 @@ def _by_name(end: Ending, values: Values) -> Finding | None:
             "two channels. To read what it is given, put the network together without it."
         )
     # Bicubic resizing overshoots a little.
-    is_probability = values.within(0, 1, _CLOSE if end.scaled else BESIDE)
+    is_probability = values.within(0, 1, _CLOSE if end.scaled else OVERSHOOT)
     if end.largest and values.channels == 1 and end.operations and end.operations <= {"Softmax", "LogSoftmax"}:
-        raise SegcamError(LARGEST)
+        raise SegcamError(MAXIMUM_RETURNED)
     if end.operations <= {"Softmax"} and end.operations:
         if is_probability and values.spread_out and not values.add_up:
             raise SegcamError(
@@ -183,28 +183,28 @@ def _by_name(end: Ending, values: Values) -> Finding | None:
                 f"{_SET_IT}"
             )
         if is_probability and values.channels == 1:
-            return Finding("sigmoid")
+            return FinalActivation("sigmoid")
         if is_probability:
             note = "sigmoid: of a softmax not all classes are returned, so each is read by itself"
-            return Finding("softmax") if values.add_up else Finding("sigmoid", assumed=note)
+            return FinalActivation("softmax") if values.add_up else FinalActivation("sigmoid", assumed=note)
         raise _changed("softmax", values)
     if end.operations <= {"Sigmoid", "Hardsigmoid"} and end.operations:
         if is_probability:  # of a background that is what the others leave, all add up to 1
-            return Finding("softmax" if values.add_up else "sigmoid")
+            return FinalActivation("softmax" if values.add_up else "sigmoid")
         raise _changed("sigmoid", values)
     if end.operations == {"Log"} and values.high <= _LOG_MARGIN and values.vary:
         kind: Activation = "log_softmax" if values.logs_add_up else "log_sigmoid"
-        return Finding(kind, assumed=f"{kind}, since it ends in a logarithm and stays below 0")
+        return FinalActivation(kind, assumed=f"{kind}, since it ends in a logarithm and stays below 0")
     if end.operations <= {"LogSoftmax", "LogSigmoid"} and end.operations and values.high <= _CLOSE:
-        return Finding("log_softmax" if values.logs_add_up else "log_sigmoid")
+        return FinalActivation("log_softmax" if values.logs_add_up else "log_sigmoid")
     if end.operations == {"Tanh"} and end.scaled and is_probability and values.low < 0.05 and values.high > 0.95:
-        return Finding("sigmoid")
+        return FinalActivation("sigmoid")
     if end.operations <= {"Tanh", "Hardtanh"} and end.operations and values.within(-1, 1) and values.low < 0:
-        return Finding("tanh", assumed="tanh, 0 of which is a probability of one half")
+        return FinalActivation("tanh", assumed="tanh, 0 of which is a probability of one half")
     return None
 
 
-def _by_values(end: Ending, values: Values) -> Finding:
+def _by_values(end: GraphEnding, values: Values) -> FinalActivation:
     """What it is where only the values tell, if they do."""
     is_bound = not end.operations <= {"Relu"} or not end.operations or end.clamped == (0.0, 1.0)
     if values.whole and values.vary:
@@ -214,24 +214,24 @@ def _by_values(end: Ending, values: Values) -> Finding:
                 "are made from (before argmax or rounding)."
             )
         cut: Activation = "softmax" if values.add_up else "sigmoid"
-        return Finding(cut, assumed=f"{cut}: its values are 0 and 1 alone, a mask that is cut already")
+        return FinalActivation(cut, assumed=f"{cut}: its values are 0 and 1 alone, a mask that is cut already")
     if values.within(0, 1) and values.vary and is_bound:
         activation: Activation = "softmax" if values.add_up else "sigmoid"
         reason = "its values add up to 1" if values.add_up else "its values stay between 0 and 1"
-        return Finding(activation, assumed=f"{activation}, since {reason}")
+        return FinalActivation(activation, assumed=f"{activation}, since {reason}")
     if values.logs_add_up:
-        return Finding("log_softmax", assumed="log_softmax, since its exponentials add up to 1")
+        return FinalActivation("log_softmax", assumed="log_softmax, since its exponentials add up to 1")
     bent = sorted(end.operations & _BENDS)
     if values.low >= 0 and values.vary and values.channels == 1 and not bent:
         doubt = (
             f"The network's output never falls below 0 on noise: it runs {values.in_words()}. It is taken for logits, "
             f"of which that is unusual. {_SET_IT}"
         )
-        return Finding("none", doubt=doubt)
+        return FinalActivation("none", doubt=doubt)
     if bent:
         doubt = f"The network ends in {bent[0].lower()}: its output is taken for logits, which it may not be."
-        return Finding("none", doubt=doubt)
-    return Finding("none")
+        return FinalActivation("none", doubt=doubt)
+    return FinalActivation("none")
 
 
 def _changed(title: str, values: Values) -> SegcamError:
@@ -253,7 +253,7 @@ def _gives(before: torch.Tensor, activation: Activation, output: torch.Tensor) -
         return False
     return bool(
         torch.allclose(
-            activated(before.detach().float(), activation), output.detach().float(), atol=_CLOSE, equal_nan=True
+            apply_activation(before.detach().float(), activation), output.detach().float(), atol=_CLOSE, equal_nan=True
         )
     )
 

@@ -8,14 +8,14 @@ import torch
 from torch import nn
 
 from napari_segcam.network.keras.graph import KerasLayer
-from napari_segcam.network.output.candidates import Place
-from napari_segcam.network.output.undoing import Watch
+from napari_segcam.network.output.activation_inverse import ActivationTracker
+from napari_segcam.network.output.candidates import OutputLocation
 
 # A network may have many gates; its final activation is among the last layers that ran.
 _MOST_TRIED = 4
 
 
-class HandedOn(nn.Identity):
+class PassThrough(nn.Identity):
     """In the place of a layer that was left out: it gives what it takes."""
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -23,7 +23,7 @@ class HandedOn(nn.Identity):
 
 
 @torch.no_grad()
-def leave_out(module: nn.Module, tried: nn.Module, place: Place, x: torch.Tensor) -> bool:
+def remove_activation(module: nn.Module, tried: nn.Module, place: OutputLocation, x: torch.Tensor) -> bool:
     """Put a layer that hands its input on in the place of the final activation; whether that is a layer of its own.
 
     Args:
@@ -32,7 +32,7 @@ def leave_out(module: nn.Module, tried: nn.Module, place: Place, x: torch.Tensor
         place: where the output is in what it returns.
         x: an input ``(1, C, H, W)``.
     """
-    watch = Watch()
+    watch = ActivationTracker()
     ran: list[nn.Module] = []
 
     def note(layer: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
@@ -63,9 +63,9 @@ def leave_out(module: nn.Module, tried: nn.Module, place: Place, x: torch.Tensor
                 return True
             put_back()
             continue
-        _put(tried, names, HandedOn())
+        _put(tried, names, PassThrough())
         if wanted is not None and _gives(tried, place, x, wanted):
-            _put(module, names, HandedOn())
+            _put(module, names, PassThrough())
             return True
         _put(tried, names, layer)
     return False
@@ -77,7 +77,7 @@ def _put(module: nn.Module, names: list[str], layer: nn.Module) -> None:
         setattr(module.get_submodule(holder), own, layer)
 
 
-def _gives(module: nn.Module, place: Place, x: torch.Tensor, wanted: torch.Tensor) -> bool:
+def _gives(module: nn.Module, place: OutputLocation, x: torch.Tensor, wanted: torch.Tensor) -> bool:
     try:
         given = place.map_of(place.tensor(module(x.detach().clone())), x)
     except Exception:  # it wanted another layer there: that is put back

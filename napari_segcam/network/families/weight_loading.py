@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError, error_text
-from napari_segcam.network.checkpoints.state_dict import listed
+from napari_segcam.network.checkpoints.state_dict import list_names
 from napari_segcam.network.families.encoders import shapes_of
 
 Weights = Mapping[str, torch.Tensor]
 
 
-def put_in(module: nn.Module, weights: Weights, unfit: str) -> nn.Module:
+def load_weights(module: nn.Module, weights: Weights, unfit: str) -> nn.Module:
     """Put weights into a module, all of them and nothing less.
 
     Names may differ by what one wrapper puts before all of them; what lies outside of that is not the module's.
@@ -40,7 +40,7 @@ def put_in(module: nn.Module, weights: Weights, unfit: str) -> nn.Module:
         if name in expected and expected[name].is_floating_point() and not tensor.is_floating_point()
     ]
     if quantized:
-        raise SegcamError(f"{unfit}: {len(quantized)} are not floating-point numbers ({listed(quantized)}).")
+        raise SegcamError(f"{unfit}: {len(quantized)} are not floating-point numbers ({list_names(quantized)}).")
     try:
         # SMP renames older names in the dict itself, so that the names compared below are the new ones.
         module.load_state_dict(given, strict=True, assign=True)
@@ -50,7 +50,7 @@ def put_in(module: nn.Module, weights: Weights, unfit: str) -> nn.Module:
     return module.requires_grad_(False)
 
 
-def left_out(module: nn.Module, weights: Weights) -> tuple[str, ...]:
+def unused_weights(module: nn.Module, weights: Weights) -> tuple[str, ...]:
     """Names of the weights that lie outside of the module's: of a loss, or of another network saved along."""
     used = set(_pairs(module.state_dict(), weights).values())
     return tuple(name for name in weights if used and name not in used)
@@ -88,4 +88,4 @@ def _difference(expected: Weights, given: Weights) -> str:
         "unexpected": [name for name in given if name not in expected],
         "of another shape": [name for name in counted if name in given and given[name].shape != expected[name].shape],
     }
-    return ", ".join(f"{len(names)} {kind} ({listed(names)})" for kind, names in groups.items() if names)
+    return ", ".join(f"{len(names)} {kind} ({list_names(names)})" for kind, names in groups.items() if names)

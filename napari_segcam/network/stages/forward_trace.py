@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.output.graph import ancestors
+from napari_segcam.network.output.autograd_graph import ancestors
 from napari_segcam.network.running.dry_run import dry_run
 from napari_segcam.network.stages.layout import map_shape
 
 
 @dataclass(frozen=True)
-class Output:
+class LayerOutput:
     """One tensor that a layer gave in the dry run; what is kept of it is not its values.
 
     Attributes:
@@ -44,7 +44,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Survey:
+class ForwardTrace:
     """What a dry run saw: every layer's last output, in order of execution.
 
     Attributes:
@@ -56,7 +56,7 @@ class Survey:
     size: tuple[int, int]
     classes: int
     segments: bool
-    outputs: Mapping[tuple[str, int | None], Output]
+    outputs: Mapping[tuple[str, int | None], LayerOutput]
 
     def layers(self) -> list[str]:
         """Dotted names of the layers that give one spatial map, in whatever layout, in order of execution."""
@@ -84,14 +84,14 @@ def logits_of(output: torch.Tensor) -> torch.Tensor:
     return output
 
 
-def survey(
+def trace_forward(
     module: nn.Module,
     input_channels: int,
     *,
     begin: int = 64,
     trace: bool = False,
     size: tuple[int, int] | None = None,
-) -> Survey:
+) -> ForwardTrace:
     """Run the network once on a small image of noise, always the same, and note what every layer gives.
 
     Args:
@@ -106,13 +106,13 @@ def survey(
         SegcamError: if the network accepts no input of a usual size.
     """
 
-    def watched(x: torch.Tensor) -> Survey:
+    def watched(x: torch.Tensor) -> ForwardTrace:
         return _watched_run(module, x.requires_grad_(trace))
 
     return dry_run(module, input_channels, watched, begin=begin, size=size)
 
 
-def _watched_run(module: nn.Module, x: torch.Tensor) -> Survey:
+def _watched_run(module: nn.Module, x: torch.Tensor) -> ForwardTrace:
     # The tensors are kept until the run has ended, so that each has an identity of its own.
     given: dict[tuple[str, int | None], _Given] = {}
     order = count()
@@ -139,7 +139,7 @@ def _watched_run(module: nn.Module, x: torch.Tensor) -> Survey:
             handle.remove()
     used = ancestors([logits.grad_fn])
     outputs = {
-        place: Output(
+        place: LayerOutput(
             order=one.order,
             shape=tuple(one.tensor.shape),
             identity=id(one.tensor),
@@ -150,7 +150,7 @@ def _watched_run(module: nn.Module, x: torch.Tensor) -> Survey:
         )
         for place, one in given.items()
     }
-    return Survey((x.shape[-2], x.shape[-1]), logits.shape[1], logits.shape[-2:] != (1, 1), outputs)
+    return ForwardTrace((x.shape[-2], x.shape[-1]), logits.shape[1], logits.shape[-2:] != (1, 1), outputs)
 
 
 @dataclass(frozen=True, eq=False)

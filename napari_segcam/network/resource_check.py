@@ -20,17 +20,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from napari_segcam.budget import MIB, TRIAL_BYTES, TRIAL_SECONDS, TRIAL_SECONDS_PER_MB
+from napari_segcam.budget import MIB, RESOURCE_CHECK_BYTES, RESOURCE_CHECK_SECONDS, RESOURCE_CHECK_SECONDS_PER_MB
 from napari_segcam.errors import SegcamError
 
 Form = Literal["pickled", "torchscript", "exported", "keras"]
 Outcome = Literal["passed", "time", "memory", "crash"]
 
 # The other process does not try out what it tries out, and so has this set.
-INSIDE = "NAPARI_SEGCAM_TRIAL"
+IN_CHECK = "NAPARI_SEGCAM_TRIAL"
 
 # It reads files and runs networks with all that is above this module, and so is started by its name.
-_PROGRAM = "napari_segcam.network.trial_process"
+_PROGRAM = "napari_segcam.network.resource_check_process"
 
 _STARTS_WITHIN = 120  # seconds, on a machine that is busy
 _BUSY = 20  # times longer than its processor's time may all of it take
@@ -44,7 +44,7 @@ _REFUSED = {
 }
 
 
-def try_out(path: Path, form: Form, libraries: Iterable[str] = (), weights: str | None = None) -> None:
+def check_resources(path: Path, form: Form, libraries: Iterable[str] = (), weights: str | None = None) -> None:
     """Let another process read a file and run the network in it; it takes a second or two.
 
     Args:
@@ -57,15 +57,15 @@ def try_out(path: Path, form: Form, libraries: Iterable[str] = (), weights: str 
         SegcamError: if that takes too long or too much memory, or ends the process. Other faults are left to whoever
             reads the file then.
     """
-    if INSIDE in os.environ:
+    if IN_CHECK in os.environ:
         return
     megabytes = path.stat().st_size / 1e6
     request: dict[str, object] = {
         "path": str(path.resolve()),
         "weights": weights,
         "libraries": sorted({*libraries, *_NEEDED.get(form, ())}),
-        "seconds": TRIAL_SECONDS + megabytes * TRIAL_SECONDS_PER_MB,
-        "bytes": int(TRIAL_BYTES + 8 * megabytes * MIB),
+        "seconds": RESOURCE_CHECK_SECONDS + megabytes * RESOURCE_CHECK_SECONDS_PER_MB,
+        "bytes": int(RESOURCE_CHECK_BYTES + 8 * megabytes * MIB),
     }
     outcome = _outcome_in_a_copy(request) if _can_be_copied() else _PROCESS.outcome_of(request)
     if outcome != "passed":
@@ -88,7 +88,7 @@ def _outcome_in_a_copy(request: dict[str, object]) -> Outcome:
         warnings.simplefilter("ignore")  # threads of libraries, which the copy does not use
         report = Path(folder) / "outcome"
         try:
-            importlib.import_module(_PROGRAM).try_out_in_a_copy({**request, "report": str(report)})
+            importlib.import_module(_PROGRAM).check_in_fork({**request, "report": str(report)})
         except OSError as error:
             raise _no_process(error) from error
         return _reported(report)
@@ -144,7 +144,7 @@ class _Process:
         if self._running is not None and self._running.poll() is None:
             return self._running
         begin = f"import sys; sys.path[:] = {sys.path!r}; from {_PROGRAM} import serve; serve()"
-        environment = {**os.environ, INSIDE: "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+        environment = {**os.environ, IN_CHECK: "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
         try:
             self._running = subprocess.Popen(
                 [sys.executable, "-c", begin],

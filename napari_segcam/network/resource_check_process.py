@@ -19,11 +19,11 @@ import torch
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import read_checkpoint
-from napari_segcam.network.loading import taken_channels
+from napari_segcam.network.loading import input_channels_of
 from napari_segcam.network.model_card import find_card
+from napari_segcam.network.resource_check import IN_CHECK
 from napari_segcam.network.running.dry_run import dry_run
-from napari_segcam.network.running.plain_module import ready
-from napari_segcam.network.trial import INSIDE
+from napari_segcam.network.running.module_preparation import prepare_module
 
 _FORKS = sys.platform == "linux"  # elsewhere a forked process may not use what torch uses
 _IDLE = 300  # seconds, after which the process ends; the next file starts it again
@@ -45,7 +45,7 @@ def serve() -> None:
     while line := _next_line():
         request = json.loads(line)
         if _FORKS:
-            try_out_in_a_copy(request)
+            check_in_fork(request)
         else:
             _import(request)
             _try_out(request)
@@ -54,7 +54,7 @@ def serve() -> None:
             return
 
 
-def try_out_in_a_copy(request: dict[str, Any]) -> None:
+def check_in_fork(request: dict[str, Any]) -> None:
     """Try out one file in a copy of this process, which is ended if it does not end by itself.
 
     Args:
@@ -68,7 +68,7 @@ def try_out_in_a_copy(request: dict[str, Any]) -> None:
     until = time.monotonic() + _BUSY * request["seconds"] + 2 * _GRACE
     if (child := os.fork()) == 0:
         try:
-            os.environ |= {INSIDE: "1", "CUDA_VISIBLE_DEVICES": ""}
+            os.environ |= {IN_CHECK: "1", "CUDA_VISIBLE_DEVICES": ""}
             nowhere = os.open(os.devnull, os.O_RDWR)
             for stream in range(3):  # networks may print
                 os.dup2(nowhere, stream)
@@ -119,10 +119,10 @@ def _run(path: Path, weights: str | None) -> str:
     module = read_checkpoint(path, weights).module
     if module is None:
         return "passed"
-    module = ready(module).requires_grad_(False).float()
+    module = prepare_module(module).requires_grad_(False).float()
     channels, size = [3, 1], None
     with suppress(SegcamError):
-        channels.insert(0, taken_channels(module))
+        channels.insert(0, input_channels_of(module))
     with suppress(SegcamError):
         card = find_card(path)
         if card is not None:

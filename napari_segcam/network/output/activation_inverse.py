@@ -40,7 +40,7 @@ _MARGIN = 1e-2
 # number is 6e-8 away.
 _LEAST, _GAP = 1e-30, 6e-8
 # What bicubic resizing overshoots by, at most.
-BESIDE = 0.4
+OVERSHOOT = 0.4
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class _Given:
     version: int
 
 
-class Watch(TorchFunctionMode):
+class ActivationTracker(TorchFunctionMode):
     """While it is entered, it notes what each activation is given.
 
     Args:
@@ -132,7 +132,7 @@ class Watch(TorchFunctionMode):
                 self._given[after] = _Given(activation, before, after._version)
 
 
-def activated(logits: torch.Tensor, activation: Activation) -> torch.Tensor:
+def apply_activation(logits: torch.Tensor, activation: Activation) -> torch.Tensor:
     """What an activation gives for ``(B, C, H, W)``."""
     match activation:
         case "sigmoid":
@@ -148,7 +148,7 @@ def activated(logits: torch.Tensor, activation: Activation) -> torch.Tensor:
     return logits
 
 
-def comes_from(output: torch.Tensor, activation: Activation) -> bool:
+def can_come_from(output: torch.Tensor, activation: Activation) -> bool:
     """Whether the values of an output can come from an activation; a little beside it is rounding or resizing."""
     if activation == "none" or not output.numel():
         return True
@@ -156,11 +156,11 @@ def comes_from(output: torch.Tensor, activation: Activation) -> bool:
     least, greatest = {"tanh": (-1.0, 1.0), "log_sigmoid": (None, 0.0), "log_softmax": (None, 0.0)}.get(
         activation, (0.0, 1.0)
     )
-    too_low = least is not None and bool(low < least - BESIDE)
-    return not too_low and not bool(high > greatest + BESIDE)
+    too_low = least is not None and bool(low < least - OVERSHOOT)
+    return not too_low and not bool(high > greatest + OVERSHOOT)
 
 
-def inverse(output: torch.Tensor, activation: Activation) -> torch.Tensor:
+def invert_activation(output: torch.Tensor, activation: Activation) -> torch.Tensor:
     """The logits ``(B, C, H, W)`` for which an activation gives this output.
 
     Those of probabilities that round to 1 are not known: 16.6 is taken for them.
