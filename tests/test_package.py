@@ -73,8 +73,10 @@ FLOORS: dict[str, list[list[str]]] = {
         ["explainer"],
     ],
     "viewer": [
-        ["napari_internals", "drawing", "responsiveness", "docks", "image_choice"],
-        ["worker", "workspace"],
+        ["drawing", "responsiveness", "image_choice"],
+        ["napari_internals"],
+        ["docks", "worker"],
+        ["workspace"],
         ["frames"],
         ["layers"],
         ["jobs"],

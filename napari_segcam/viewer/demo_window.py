@@ -33,7 +33,7 @@ def show_demo(screenshot: Path | None = None) -> None:
     viewer.window.resize(*_WINDOW)
     viewer.open(sample_cine(), plugin=PLUGIN)
     viewer.dims.set_current_step(0, FRAME)
-    viewer.scale_bar.visible = True
+    viewer.canvas.overlays.scale_bar.visible = True
     open_workspace(viewer)
     session = session_of(viewer)
     tab, gradcam = dock(viewer, "Grad-CAM")

@@ -9,7 +9,7 @@ from qtpy.QtCore import QTimer
 
 from napari_segcam.viewer.docks import share_names
 from napari_segcam.viewer.keys import bind_keys
-from napari_segcam.viewer.napari_internals.canvas import canvas_of
+from napari_segcam.viewer.napari_internals.canvas import canvas_of, without_proxy
 from napari_segcam.viewer.review.losses import LossGuard
 from napari_segcam.viewer.review.session import ReviewSession
 
@@ -18,7 +18,7 @@ _sessions: weakref.WeakValueDictionary[int, ReviewSession] = weakref.WeakValueDi
 
 def session_of(viewer: ViewerModel) -> ReviewSession:
     """The session of a viewer, the same for all of its widgets; it lives as long as one of them."""
-    viewer = getattr(viewer, "__wrapped__", viewer)  # widgets are given a proxy
+    viewer = without_proxy(viewer)
     session = _sessions.get(id(viewer))
     if session is None:
         session = _sessions[id(viewer)] = ReviewSession(viewer)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from napari_segcam.number_format import grouped
 from napari_segcam.viewer.drawing.cell_pixels import Window, colored
+from napari_segcam.viewer.drawing.label_outline import outline
 from napari_segcam.viewer.frames.cine_record import CineRecord
-from napari_segcam.viewer.napari_internals.label_outline import outline
 
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession

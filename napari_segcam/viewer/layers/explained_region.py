@@ -12,10 +12,10 @@ from napari.utils import Colormap
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
+from napari_segcam.viewer.drawing.label_outline import outline
 from napari_segcam.viewer.frames.sparse_mask import SparseMask
 from napari_segcam.viewer.layers.placement import OURS, Placement
 from napari_segcam.viewer.napari_internals.deferred_slicing import defer_slicing
-from napari_segcam.viewer.napari_internals.label_outline import outline
 from napari_segcam.viewer.responsiveness.garbage_collection import without_gc_pause
 
 _THICKNESS = 1 / 400  # of the shorter side of a frame

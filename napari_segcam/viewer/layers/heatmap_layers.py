@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_segcam.viewer.drawing.colormaps import COLORMAPS, heat_colormap, signed_colormap
 from napari_segcam.viewer.layers.frame_stack import FrameStack
 from napari_segcam.viewer.layers.placement import OURS, Placement
-from napari_segcam.viewer.napari_internals.blank_frames import leave_out_blank_frames
+from napari_segcam.viewer.napari_internals.blank_frames import skip_blank_frames
 from napari_segcam.viewer.napari_internals.deferred_slicing import defer_slicing
 from napari_segcam.viewer.responsiveness.garbage_collection import without_gc_pause
 
@@ -222,7 +222,7 @@ class HeatmapLayers:
         )
         place.lay(layer, heatmap.scale, heatmap.translate)
         defer_slicing(layer)
-        leave_out_blank_frames(layer, lambda values: bool(np.isnan(values).all()))
+        skip_blank_frames(layer, lambda values: bool(np.isnan(values).all()))
         layer.events.visible.connect(self._on_visible)
         layer.events.opacity.connect(lambda _event: self.on_change())
         layer.events.contrast_limits.connect(lambda _event: self._on_limits(stage.name))

@@ -11,7 +11,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_segcam.viewer.layers.placement import OURS, Placement
-from napari_segcam.viewer.napari_internals.blank_frames import leave_out_blank_frames
+from napari_segcam.viewer.napari_internals.blank_frames import skip_blank_frames
 from napari_segcam.viewer.napari_internals.deferred_slicing import defer_slicing
 from napari_segcam.viewer.napari_internals.label_outline import outline_quickly
 from napari_segcam.viewer.napari_internals.strokes import is_in_stroke, painted_frames
@@ -48,7 +48,7 @@ def add_labels(
     )
     placement.lay(layer, (1, 1), (0, 0))
     defer_slicing(layer)
-    leave_out_blank_frames(layer, lambda pixels: not pixels.any())
+    skip_blank_frames(layer, lambda pixels: not pixels.any())
     outline_quickly(layer)
     for event in (layer.events.visible, layer.events.opacity):
         event.connect(lambda _event: on_shown())

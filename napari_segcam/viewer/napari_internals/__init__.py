@@ -1,1 +1,5 @@
-"""Every replacement of napari's or vispy's internals, each with its guard. Nothing depends on one."""
+"""Every replacement of napari's or vispy's internals, and every use of a private attribute, each with its guard.
+
+The plugin works without any replacement: the environment variable NAPARI_SEGCAM_PLAIN_NAPARI=1 switches all of them
+off.
+"""

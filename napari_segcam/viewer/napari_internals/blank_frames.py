@@ -1,4 +1,4 @@
-"""Blank frames: where a layer has nothing to show, nothing is drawn of it."""
+"""Blank frames: napari draws nothing of a layer that has nothing to show."""
 
 from __future__ import annotations
 
@@ -10,36 +10,42 @@ import numpy as np
 from napari.layers import Image, Labels
 from numpy.typing import NDArray
 
+from napari_segcam.viewer.napari_internals.replacement import Replacement, private_attribute
 
-def leave_out_blank_frames(layer: Image | Labels, is_blank: Callable[[NDArray[Any]], bool]) -> None:
-    """Have napari draw nothing of a layer in frames of which there is nothing to be seen.
+_UPDATE_SLICE = Replacement(
+    "ScalarFieldSlicingState._update_slice_response",
+    parameters=("response",),
+    attributes=("_slice.empty", "_slice.image.raw"),
+)
 
-    A transparent layer costs as much to draw as any other, which is a tenth of a step where there is no graphics card,
-    and most frames of a cine that is just being computed are blank. They are given the mark that napari gives what lies
-    outside of a layer, which it does not draw.
+
+def skip_blank_frames(layer: Image | Labels, is_blank: Callable[[NDArray[Any]], bool]) -> None:
+    """Let napari draw nothing of a layer in its blank frames.
+
+    A transparent layer costs as much to draw as any other: a tenth of a frame step without a graphics card. Most frames
+    of a cine that is still being computed are blank. They are marked as napari marks a slice outside of a layer.
 
     Args:
-        layer: that is made by this plugin.
-        is_blank: whether all pixels ``(Y, X)`` of a frame are transparent.
+        layer: one that this plugin made.
+        is_blank: returns whether all pixels ``(Y, X)`` of a frame are transparent.
     """
-    slicing: Any = getattr(layer, "_slicing_state", None)
-    if not hasattr(slicing, "_update_slice_response"):
-        return
-    update = slicing._update_slice_response
+    slicing: Any = private_attribute(layer, "_slicing_state")
 
-    def update_and_mark(response: Any) -> None:
-        update(response)
-        if not slicing._slice.empty and is_blank(slicing._slice.image.raw):
-            slicing._slice = replace(slicing._slice, empty=True)
-            if layer.thumbnail[..., :3].any():  # Labels would keep that of the frame before
-                layer.thumbnail = np.zeros(layer.thumbnail.shape, np.uint8)
+    def mark_blank(update: Callable[..., Any]) -> Callable[..., Any]:
+        def update_and_mark(response: Any) -> None:
+            update(response)
+            if not slicing._slice.empty and is_blank(slicing._slice.image.raw):
+                slicing._slice = replace(slicing._slice, empty=True)
+                if layer.thumbnail[..., :3].any():  # Labels would keep the thumbnail of the previous frame
+                    layer.thumbnail = np.zeros(layer.thumbnail.shape, np.uint8)
 
-    slicing._update_slice_response = update_and_mark
-    if isinstance(layer, Labels):
-        layer.events.labels_update.connect(lambda: _show_again(layer))
+        return update_and_mark
+
+    if slicing is not None and _UPDATE_SLICE.install(slicing, mark_blank) and isinstance(layer, Labels):
+        layer.events.labels_update.connect(lambda: _draw_again(layer))
 
 
-def _show_again(layer: Labels) -> None:
-    """Have a frame drawn again that the user has begun to paint in, which napari does not do by itself."""
+def _draw_again(layer: Labels) -> None:
+    """Draw a blank frame that the user has started to paint in; napari does not do so by itself."""
     if layer._slice.empty:
         layer.refresh(extent=False, thumbnail=False)

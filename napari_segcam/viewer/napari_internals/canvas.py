@@ -1,17 +1,23 @@
-"""The canvas of a viewer: napari has no public name for it."""
+"""The canvas of a viewer, for which napari has no public name."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QWidget
 
-if TYPE_CHECKING:
-    pass
+from napari_segcam.viewer.napari_internals.replacement import private_attribute
 
 
 def canvas_of(viewer: ViewerModel) -> QWidget | None:
-    """The widget that napari draws in; None for a viewer without a window. napari has no public name for it."""
+    """Return the widget that napari draws in; None if the viewer has no window, or a closed one."""
     window: Any = getattr(viewer, "window", None)
-    return None if window is None else window._qt_viewer.canvas.native
+    if window is None or not hasattr(window, "_qt_window"):  # napari deletes this attribute on closing
+        return None
+    return private_attribute(window, "_qt_viewer.canvas.native")
+
+
+def without_proxy(viewer: Any) -> ViewerModel:
+    """Return the viewer itself; napari gives widgets a proxy, which warns about private attributes."""
+    return getattr(viewer, "__wrapped__", viewer)

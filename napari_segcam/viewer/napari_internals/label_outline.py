@@ -1,55 +1,43 @@
-"""The outline of a mask, found in an eighth of the time that napari takes."""
+"""The outline of a Labels layer, computed in an eighth of the time that napari takes."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
 
+from napari_segcam.viewer.drawing.label_outline import outline
+from napari_segcam.viewer.napari_internals.replacement import Replacement
 
-def outline_quickly(labels: Labels) -> None:
-    """Have a Labels layer find its outlines by ``outline``.
+_CALCULATE_CONTOUR = Replacement("Labels._calculate_contour", parameters=("labels", "data_slice"))
 
-    napari finds them anew at every step, which takes 17 ms for a frame of 1024 × 768 pixels, and 2 ms this way.
+
+def outline_quickly(layer: Labels) -> None:
+    """Let a Labels layer compute its outlines with ``outline``.
+
+    napari computes them at every step: 17 ms for a frame of 1024 × 768 pixels, 2 ms this way.
 
     Args:
-        labels: a layer that is made by this plugin.
+        layer: one that this plugin made.
     """
-    if not hasattr(labels, "_calculate_contour"):
-        return
-    calculate = labels._calculate_contour
 
-    def calculate_quickly(pixels: NDArray[np.integer], part: tuple[slice, ...]) -> NDArray[np.integer] | None:
-        if labels.contour < 1 or pixels.ndim != 2:
-            return calculate(pixels, part)
-        around = tuple(
-            slice(max(0, along.start - labels.contour), min(length, along.stop + labels.contour))
-            for along, length in zip(part, pixels.shape, strict=True)
-        )
-        within = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(part, around, strict=True))
-        return outline(pixels[around], labels.contour)[within]
+    def replace_contour(calculate: Callable[..., Any]) -> Callable[..., Any]:
+        def calculate_quickly(labels: NDArray[np.integer], data_slice: tuple[slice, ...]) -> NDArray[np.integer] | None:
+            if layer.contour < 1 or labels.ndim != 2:
+                return calculate(labels, data_slice)
+            padded = tuple(
+                slice(max(0, part.start - layer.contour), min(length, part.stop + layer.contour))
+                for part, length in zip(data_slice, labels.shape, strict=True)
+            )
+            inner = tuple(
+                slice(part.start - outer.start, part.stop - outer.start)
+                for part, outer in zip(data_slice, padded, strict=True)
+            )
+            return outline(labels[padded], layer.contour)[inner]
 
-    labels._calculate_contour = calculate_quickly
+        return calculate_quickly
 
-
-def outline(labels: NDArray[np.integer], thickness: int) -> NDArray[np.integer]:
-    """The labels ``(Y, X)`` at their borders alone, background elsewhere, as napari draws them.
-
-    A pixel is kept where the largest label among its four neighbors and itself is not the smallest label within
-    ``thickness`` steps from pixel to neighboring pixel. Beyond the edge of the frame it is mirrored.
-    """
-    framed = np.pad(labels, thickness, mode="symmetric")
-    inner = slice(thickness - 1, -(thickness - 1) or None)
-    largest = _over_neighbors(np.maximum, framed[inner, inner])
-    smallest = framed
-    for _ in range(thickness):
-        smallest = _over_neighbors(np.minimum, smallest)
-    return np.where(largest != smallest, labels, 0)
-
-
-def _over_neighbors(extreme: np.ufunc, labels: NDArray[np.integer]) -> NDArray[np.integer]:
-    """The largest or smallest label among each pixel and its four neighbors, but for those at the edge."""
-    found = extreme(labels[1:-1, 1:-1], labels[:-2, 1:-1])
-    for neighbors in (labels[2:, 1:-1], labels[1:-1, :-2], labels[1:-1, 2:]):
-        extreme(found, neighbors, out=found)
-    return found
+    _CALCULATE_CONTOUR.install(layer, replace_contour)

@@ -1,4 +1,4 @@
-"""Playing a cine at its own frame rate."""
+"""Playback of a cine at its own frame rate."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 from napari.components import ViewerModel
 from napari.layers import Image
 
+from napari_segcam.viewer.napari_internals.replacement import is_plain_napari, private_attribute
+
 
 def play_at(viewer: ViewerModel, image_layer: Image) -> None:
     """Let a viewer play a cine at the frame rate that its file gives.
 
     Only the slider of the cine's frames in this viewer changes: the speed in napari's settings stays as the user saved
-    it. A direction that was turned round stays so. Nothing happens where the frame rate is unknown, the layer is a
-    still, or the viewer has no window.
+    it. A reversed direction stays reversed. Nothing happens if the frame rate is unknown, the layer is a still, or the
+    viewer has no window.
 
     Args:
         viewer: the one that shows the layer.
@@ -22,11 +24,12 @@ def play_at(viewer: ViewerModel, image_layer: Image) -> None:
     """
     frame_rate = image_layer.metadata.get("segcam_source", {}).get("frame_rate")
     window: Any = getattr(viewer, "window", None)
-    if not frame_rate or window is None or image_layer.ndim < 3:
+    if not frame_rate or window is None or image_layer.ndim < 3 or is_plain_napari():
         return
-    # The viewer's model knows no speed, only the slider of each axis does; napari has no public name for it.
-    sliders, axis = window._qt_viewer.dims.slider_widgets, viewer.dims.ndim - image_layer.ndim
-    if not 0 <= axis < len(sliders):  # the layer is gone again, or napari has not followed yet
+    # The model of the viewer has no speed, only the slider of each axis has one.
+    sliders = private_attribute(window, "_qt_viewer.dims.slider_widgets") or []
+    axis = viewer.dims.ndim - image_layer.ndim
+    if not 0 <= axis < len(sliders):  # the layer is already gone, or napari has not followed yet
         return
     slider = sliders[axis]
     slider.fps = math.copysign(frame_rate, slider.fps)

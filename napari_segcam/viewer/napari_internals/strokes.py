@@ -1,4 +1,4 @@
-"""Strokes: what napari keeps of the user's painting, to which it gives no public way."""
+"""Strokes: what napari records of the user's painting."""
 
 from __future__ import annotations
 
@@ -8,37 +8,39 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels
 
+from napari_segcam.viewer.napari_internals.replacement import private_attribute
+
 
 def is_in_stroke(labels: Labels) -> bool:
-    """Whether the user is in the middle of a stroke, of which more is to come."""
-    return bool(getattr(labels, "_block_history", False))
+    """Return whether the user is in the middle of a stroke."""
+    return bool(private_attribute(labels, "_block_history"))
 
 
 def forget_strokes(labels: Labels) -> None:
-    """Leave nothing to undo or redo in a Labels layer, whose pixels are not those any more that were painted."""
-    reset = getattr(labels, "_reset_history", None)
+    """Leave nothing to undo or redo in a Labels layer whose pixels are no longer those that were painted."""
+    reset = private_attribute(labels, "_reset_history")
     if reset is not None:
         reset()
 
 
 def painted_frames(labels: Labels, stroke: Sequence[Any]) -> set[int] | None:
-    """The frames that a stroke has painted in; None where napari does not tell.
+    """Return the frames that a stroke has painted in; None if napari does not say.
 
     Args:
         labels: the layer.
-        stroke: what its ``paint`` event gives.
+        stroke: the value of its ``paint`` event.
     """
     if labels.ndim < 3:
         return {0}
     frames: set[int] = set()
-    for part in stroke:
-        along = part.slice_key[0] if hasattr(part, "slice_key") else part[0][0]
-        if isinstance(along, slice):
-            frames.update(range(*along.indices(len(labels.data))))
-        elif isinstance(along, (int, np.integer)):
-            frames.add(int(along))
-        elif isinstance(along, np.ndarray):
-            frames.update(np.unique(along).tolist())
+    for change in stroke:
+        index = change.slice_key[0] if hasattr(change, "slice_key") else change[0][0]
+        if isinstance(index, slice):
+            frames.update(range(*index.indices(len(labels.data))))
+        elif isinstance(index, (int, np.integer)):
+            frames.add(int(index))
+        elif isinstance(index, np.ndarray):
+            frames.update(np.unique(index).tolist())
         else:
             return None
     return frames

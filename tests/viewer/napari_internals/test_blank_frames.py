@@ -8,7 +8,7 @@ import pytest
 from napari import Viewer
 from napari.layers import Image, Labels
 
-from napari_segcam.viewer.napari_internals.blank_frames import leave_out_blank_frames
+from napari_segcam.viewer.napari_internals.blank_frames import skip_blank_frames
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def viewer(make_napari_viewer: Callable[..., Viewer]) -> Viewer:
 
 
 def added(viewer: Viewer, layer: Any, is_blank: Callable[[np.ndarray], bool]) -> Any:
-    leave_out_blank_frames(layer, is_blank)
+    skip_blank_frames(layer, is_blank)
     viewer.add_layer(layer)
     viewer.dims.set_current_step(0, 0)
     return layer

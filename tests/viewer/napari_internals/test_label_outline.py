@@ -6,7 +6,8 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from scipy.ndimage import gaussian_filter
 
-from napari_segcam.viewer.napari_internals.label_outline import outline, outline_quickly
+from napari_segcam.viewer.drawing.label_outline import outline
+from napari_segcam.viewer.napari_internals.label_outline import outline_quickly
 
 
 def blobs(shape: tuple[int, int], seed: int = 0) -> np.ndarray:

@@ -1,0 +1,31 @@
+"""Dock names: napari finds a dock of the plugin by either of the two names that it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from napari.components import ViewerModel
+
+from napari_segcam.viewer.napari_internals.canvas import without_proxy
+from napari_segcam.viewer.napari_internals.replacement import is_plain_napari, private_attribute
+
+
+def share_dock(viewer: ViewerModel, names: Sequence[str]) -> None:
+    """Register a dock that napari knows by one of the names under all of them.
+
+    napari's menu and ``add_plugin_dock_widget`` name a dock differently; each would open the same widget a second time.
+    """
+    window: Any = getattr(without_proxy(viewer), "window", None)
+    if window is None or is_plain_napari():
+        return
+    docks = private_attribute(window, "_wrapped_dock_widgets")
+    if docks is None:
+        return
+    dock = next((docks[name] for name in names if name in docks), None)
+    if dock is None:
+        return
+    for name in names:
+        if name not in docks:
+            docks[name] = dock
+            dock.destroyed.connect(lambda *_, name=name: docks.pop(name, None))
