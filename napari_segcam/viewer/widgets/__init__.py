@@ -1,1 +1,1 @@
-"""The dock widgets, one a file."""
+"""The dock widgets, one per file, and their shared parts."""

@@ -1,4 +1,4 @@
-"""The Checkpoint widget: which network, where it runs, and what it is."""
+"""The Checkpoint widget: load a network, choose its device, see and edit its model card."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari.components import ViewerModel
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_segcam.errors import SegcamError
@@ -19,45 +19,69 @@ from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.review.losses import ask_before_loading
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice
-from napari_segcam.viewer.widgets.layout import panel
+from napari_segcam.viewer.widgets.layout import panel, row
 from napari_segcam.viewer.widgets.model_card.architecture_form import ArchitectureForm
 from napari_segcam.viewer.widgets.model_card.card_form import CardForm
 from napari_segcam.viewer.widgets.model_card.card_saving import save_card_beside
 from napari_segcam.viewer.widgets.model_card.card_summary import card_text
 from napari_segcam.viewer.widgets.model_card.recent_models import recent_models, remember
 
-_NOTHING = "No network loaded. Drop a checkpoint here, or browse for one."
-_TYPES = "Checkpoints (*.pth *.pt *.pt2 *.ckpt *.bin *.safetensors);;All files (*)"
+_DEVICES = (("Auto", "auto"), ("CUDA", "cuda"), ("MPS", "mps"), ("CPU", "cpu"))
+_FILE_TYPES = "Checkpoints (*.pth *.pt *.pt2 *.ckpt *.bin *.safetensors);;All files (*)"
+
+
+class _Text:
+    """Every text of the widget."""
+
+    NO_NETWORK = "No network loaded. Drop a checkpoint here, or browse for one."
+    RECENT = "Recent models …"
+    RECENT_TIP = "The models loaded last"
+    FILE = "File …"
+    FILE_TIP = "A .pth, .pt, .pt2, .ckpt or .safetensors file"
+    FOLDER = "Folder …"
+    FOLDER_TIP = "A folder written by save_pretrained of segmentation-models-pytorch"
+    DEVICE = "on"
+    DEVICE_TIP = "Where the network runs"
+    EXPECTS = "What the network expects"
+    APPLY = "Apply"
+    APPLY_TIP = "Load the network again with these settings. Nothing is written to disk."
+    SAVE = "Save card …"
+    SAVE_TIP = "Write these settings to a file beside the checkpoint. They are used each time it is loaded."
+    SAVED = "The model card is saved."
+    NOT_RECOGNIZED = "If it is not recognized"
+    OPEN_FILE = "Open a checkpoint"
+    OPEN_FOLDER = "Open a saved network"
+    LOADING = "{title} …"
 
 
 class CheckpointWidget(QWidget):
-    """Browse for or drop a checkpoint; see the network's card, set what is assumed in it, and save it."""
+    """Browse for or drop a checkpoint; see the network's card, edit it, and save it."""
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
         self.session = session_of(napari_viewer)
-        self._asked: ModelSource | None = None
-        self._asked_device = ""
-        self._card: ModelCard | None = None  # that was given by hand
+        self._requested: ModelSource | None = None  # the last model that was asked for
+        self._requested_device = ""
+        self._edited: ModelCard | None = None  # the card it was asked for with, if the user edited it
         self._card_text = ""
         self.setAcceptDrops(True)
-        self.recent = Choice("The models loaded last")
-        self.browse_file = QPushButton("File …")
-        self.browse_file.setToolTip("A .pth, .pt, .pt2, .ckpt or .safetensors file")
-        self.browse_folder = QPushButton("Folder …")
-        self.browse_folder.setToolTip("A folder written by save_pretrained of segmentation-models-pytorch")
-        self.device = Choice("Where the network runs")
-        self.device.offer([("auto", "auto"), ("CUDA", "cuda"), ("MPS", "mps"), ("CPU", "cpu")])
+        self.recent = Choice(_Text.RECENT_TIP)
+        self.browse_file = QPushButton(_Text.FILE)
+        self.browse_file.setToolTip(_Text.FILE_TIP)
+        self.browse_folder = QPushButton(_Text.FOLDER)
+        self.browse_folder.setToolTip(_Text.FOLDER_TIP)
+        self.device = Choice(_Text.DEVICE_TIP)
+        self.device.offer(_DEVICES)
         self.card = QLabel()
         self.card.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.card.setWordWrap(True)
-        self.card.setMinimumWidth(1)  # however long the file's name is
+        self.card.setMinimumWidth(1)  # a long file name must not widen the dock
         self.form = CardForm()
-        self.apply = QPushButton("Apply")
-        self.apply.setToolTip("Load the network again with this card; nothing is written")
-        self.save = QPushButton("Save card …")
-        self.save.setToolTip("Write this card beside the checkpoint, where it is found whenever that is loaded")
-        self.by_hand = ArchitectureForm()
+        self.apply = QPushButton(_Text.APPLY)
+        self.apply.setToolTip(_Text.APPLY_TIP)
+        self.save = QPushButton(_Text.SAVE)
+        self.save.setToolTip(_Text.SAVE_TIP)
+        self.architecture_form = ArchitectureForm()
         self._lay_out()
 
         self.recent.chosen.connect(self._load_recent)
@@ -68,15 +92,15 @@ class CheckpointWidget(QWidget):
         self.form.recolored.connect(self._recolor)
         self.apply.clicked.connect(self._apply)
         self.save.clicked.connect(self._save)
-        self.by_hand.changed.connect(self._load_again)
-        self.by_hand.built.connect(self._load)
+        self.architecture_form.changed.connect(self._load_again)
+        self.architecture_form.built.connect(self._load)
         self.session.network_changed.connect(self._on_network)
         self.session.job_changed.connect(self._refresh)
         self._on_network()
 
     def load(self, path: str) -> None:
-        """Load a checkpoint with the chosen device and what was given by hand."""
-        self._load(replace(self.by_hand.source, path=str(Path(path).absolute())))
+        """Load a checkpoint on the chosen device, with the entries of the architecture form."""
+        self._load(replace(self.architecture_form.source, path=str(Path(path).absolute())))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         if any(url.isLocalFile() for url in event.mimeData().urls()):
@@ -87,24 +111,17 @@ class CheckpointWidget(QWidget):
         event.acceptProposedAction()
 
     def _lay_out(self) -> None:
-        browse = QHBoxLayout()
-        for widget in (self.browse_file, self.browse_folder, QLabel("on"), self.device):
-            browse.addWidget(widget)
-        buttons = QWidget()
-        row = QHBoxLayout(buttons)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.apply)
-        row.addWidget(self.save)
-        self.editing = QCollapsible("What the network expects")
+        browse = row(self.browse_file, self.browse_folder, QLabel(_Text.DEVICE), self.device)
+        self.editing = QCollapsible(_Text.EXPECTS)
         self.editing.addWidget(self.form)
-        self.editing.addWidget(buttons)
-        self.advanced = QCollapsible("If it is not recognized")
-        self.advanced.addWidget(self.by_hand)
-        inside = QWidget()
-        panel(inside, self.recent, browse, self.card, self.editing, self.advanced)
-        inside.layout().addStretch()
+        self.editing.addWidget(row(self.apply, self.save))
+        self.advanced = QCollapsible(_Text.NOT_RECOGNIZED)
+        self.advanced.addWidget(self.architecture_form)
+        content = QWidget()
+        panel(content, self.recent, browse, self.card, self.editing, self.advanced)
+        content.layout().addStretch()
         area = QScrollArea()
-        area.setWidget(inside)
+        area.setWidget(content)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -112,15 +129,15 @@ class CheckpointWidget(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(area)
 
-    # What is loaded
+    # Loading
 
     def _load(self, source: ModelSource, card: ModelCard | None = None) -> None:
-        if source.factory is not None and not self.by_hand.confirms(source.factory):
+        if source.factory is not None and not self.architecture_form.confirms(source.factory):
             return
         self.session.question = ask_before_loading(self.session, lambda: self._load_now(source, card))
 
     def _load_now(self, source: ModelSource, card: ModelCard | None) -> None:
-        self._note(source, card)
+        self._remember_request(source, card)
         self.session.load(
             source.path,
             self.device.value,
@@ -132,42 +149,42 @@ class CheckpointWidget(QWidget):
             card=card,
         )
 
-    def _note(self, source: ModelSource, card: ModelCard | None = None) -> None:
-        self._asked, self._asked_device, self._card = source, self.device.value, card
+    def _remember_request(self, source: ModelSource, card: ModelCard | None = None) -> None:
+        self._requested, self._requested_device, self._edited = source, self.device.value, card
         if source.path is not None:
-            self.by_hand.offer_checkpoint(source.path)
+            self.architecture_form.offer_checkpoint(source.path)
 
     def _load_again(self) -> None:
-        """On another device, or by what was given by hand since."""
-        if self._asked is None:
+        """Load the same model again if the device or the architecture form has changed."""
+        if self._requested is None:
             return
-        source = replace(self.by_hand.source, path=self._asked.path, factory=self._asked.factory)
-        if (source, self.device.value) != (self._asked, self._asked_device):
-            self._load(source, self._card)
+        source = replace(self.architecture_form.source, path=self._requested.path, factory=self._requested.factory)
+        if (source, self.device.value) != (self._requested, self._requested_device):
+            self._load(source, self._edited)
 
     def _load_recent(self, source: ModelSource | None) -> None:
         if source is not None:
-            self.by_hand.show_source(source)
+            self.architecture_form.show_source(source)
             self._load(source)
 
     def _browse_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a checkpoint", self._folder(), _TYPES)
+        path, _ = QFileDialog.getOpenFileName(self, _Text.OPEN_FILE, self._folder(), _FILE_TYPES)
         if path:
             self.load(path)
 
     def _browse_folder(self) -> None:
-        if path := QFileDialog.getExistingDirectory(self, "Open a saved network", self._folder()):
+        if path := QFileDialog.getExistingDirectory(self, _Text.OPEN_FOLDER, self._folder()):
             self.load(path)
 
     def _folder(self) -> str:
-        return str(Path(self._asked.path).parent) if self._asked is not None and self._asked.path else ""
+        return str(Path(self._requested.path).parent) if self._requested is not None and self._requested.path else ""
 
-    # Its card
+    # The card
 
     def _apply(self) -> None:
         source, card = self.session.source, self._edited_card()
         if source is not None and card is not None:
-            self.by_hand.output.setText(card.output or "")  # the form shows the same, and was touched later
+            self.architecture_form.output.setText(card.output or "")  # the card was edited last
             self._load(replace(source, output=card.output), card)
 
     def _save(self) -> None:
@@ -176,43 +193,43 @@ class CheckpointWidget(QWidget):
             save_card_beside(self, self.session, source.path, card, self._on_saved)
 
     def _on_saved(self) -> None:
-        show_info("The model card is saved.")
+        show_info(_Text.SAVED)
         if self.form.has_edits:
             self._apply()
 
     def _edited_card(self) -> ModelCard | None:
-        """What is in the form, with what was given by hand; None where that does not go together."""
+        """Return the card in the form, with the network's architecture; if it is invalid, show why and return None."""
         source = self.session.source
-        given = {"architecture": source.architecture, "encoder": source.encoder} if source is not None else {}
+        fields = {"architecture": source.architecture, "encoder": source.encoder} if source is not None else {}
         try:
-            return make_card({name: value for name, value in given.items() if value}, self.form.card())
-        except SegcamError as fault:
-            show_error(str(fault))
+            return make_card({name: value for name, value in fields.items() if value}, self.form.card())
+        except SegcamError as error:
+            show_error(str(error))
             return None
 
     def _recolor(self) -> None:
         self.session.set_class_colors(self.form.classes.colors())
         self._show_card()
 
-    # What is shown
+    # Showing
 
     def _on_network(self) -> None:
         network, source = self.session.network, self.session.source
         if network is not None:
             self.form.show_card(network, self.session.class_colors)
         self._show_card()
-        if source is not None and source == self._asked:
+        if source is not None and source == self._requested:
             remember(source)
-        elif source is not None:  # it was not this widget that asked for it
-            self._note(source)
+        elif source is not None:  # it was not loaded by this widget
+            self._remember_request(source)
         self._offer_recent()
 
     def _offer_recent(self) -> None:
         models = recent_models()
-        self.recent.offer([("recent models …", None), *((model.label, model) for model in models)])
-        for row, model in enumerate(models, start=1):
-            self.recent.setItemData(row, model.path, Qt.ItemDataRole.ToolTipRole)
-            self.recent.model().item(row).setEnabled(model.is_there)
+        self.recent.offer([(_Text.RECENT, None), *((model.label, model) for model in models)])
+        for index, model in enumerate(models, start=1):
+            self.recent.setItemData(index, model.path, Qt.ItemDataRole.ToolTipRole)
+            self.recent.model().item(index).setEnabled(model.is_there)
         self.recent.setCurrentIndex(1 if models and models[0] == self.session.source else 0)
 
     def _show_card(self) -> None:
@@ -222,8 +239,8 @@ class CheckpointWidget(QWidget):
 
     def _refresh(self) -> None:
         job, source = self.session.job, self.session.source
-        loading = f"{job.title} …" if job is not None and job.kind == "load" else ""
-        text = "<br>".join(filter(None, (escape(loading), self._card_text))) or _NOTHING
+        loading = _Text.LOADING.format(title=job.title) if job is not None and job.kind == "load" else ""
+        text = "<br>".join(filter(None, (escape(loading), self._card_text))) or _Text.NO_NETWORK
         if self.card.text() != text:
             self.card.setText(text)
             self.card.setToolTip("" if source is None else source.path or "")

@@ -1,4 +1,4 @@
-"""The Checkpoint widget: the card, what is set in it, the models used last, own code, and bad files."""
+"""The Checkpoint widget: the model card and its form, recent models, the user's own code, and bad files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from napari_segcam.viewer.widgets.model_card.recent_models import remember
 
 Finish = Callable[[ReviewSession], None]
 
-OWN_CODE = """
+USER_CODE = """
 from pathlib import Path
 from torch import nn
 
@@ -42,31 +42,31 @@ def make_net():
 
 
 class Answers:
-    """Stands in for the user, who is asked."""
+    """Answers of the user to questions, and the questions."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.questions: list[str] = []
         self.answer = QMessageBox.StandardButton.Yes
 
     def __call__(self, _parent: Any, _title: str, question: str, *_buttons: Any) -> Any:
-        self.asked.append(question)
+        self.questions.append(question)
         return self.answer
 
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
-    made = Answers()
-    monkeypatch.setattr(QMessageBox, "question", made)
-    return made
+    answers = Answers()
+    monkeypatch.setattr(QMessageBox, "question", answers)
+    return answers
 
 
 @pytest.fixture
 def widget(session: ReviewSession, qtbot: QtBot, told: list[str], monkeypatch: pytest.MonkeyPatch) -> CheckpointWidget:
     monkeypatch.setattr(checkpoint_widget, "show_error", told.append)
-    monkeypatch.setattr(checkpoint_widget, "show_info", lambda _words: None)
-    made = CheckpointWidget(session.viewer)
-    qtbot.addWidget(made)
-    return made
+    monkeypatch.setattr(checkpoint_widget, "show_info", lambda _text: None)
+    widget = CheckpointWidget(session.viewer)
+    qtbot.addWidget(widget)
+    return widget
 
 
 @pytest.fixture
@@ -78,12 +78,12 @@ def checkpoint(three_classes: Network, tmp_path: Path) -> Path:
 
 
 def choose(choice: Any, value: Any) -> None:
-    """As the user does it."""
+    """Choose a value as the user does."""
     choice.setCurrentIndex(choice.findData(value))
     choice.chosen.emit(value)
 
 
-def test_what_is_assumed_stands_out_and_can_be_set(widget: CheckpointWidget, finish: Finish, checkpoint: Path) -> None:
+def test_assumptions_are_highlighted_and_can_be_set(widget: CheckpointWidget, finish: Finish, checkpoint: Path) -> None:
     widget.load(str(checkpoint))
     finish(widget.session)
     assert "imagenet <span" in widget.card.text()
@@ -106,7 +106,7 @@ def test_what_is_assumed_stands_out_and_can_be_set(widget: CheckpointWidget, fin
     assert "&lt;cyst&gt;" in widget.card.text()
     assert list(checkpoint.parent.glob("*.yaml")) == []
 
-    choose(widget.device, "cpu")  # what was set by hand stays
+    choose(widget.device, "cpu")  # the edited card stays
     finish(widget.session)
     assert widget.session.network.card == card
 
@@ -116,7 +116,7 @@ def test_whether_classes_overlap_is_assumed_and_can_be_set(
 ) -> None:
     widget.load(str(checkpoint))
     finish(widget.session)
-    assert widget.form.overlap.currentText() == "assumed: exclude each other"
+    assert widget.form.overlap.currentText() == "Assumed: Exclude each other"
     assert "Nothing tells whether the 3 classes exclude each other or overlap" in widget.card.text()
     choose(widget.form.overlap, True)
     widget.apply.click()
@@ -125,7 +125,7 @@ def test_whether_classes_overlap_is_assumed_and_can_be_set(
     assert widget.form.classes.names() == ("class 0", "class 1", "class 2")
     assert widget.form.threshold.isEnabled()
     assert "a mask for each class, cut at 0.5; they may overlap" in widget.card.text()
-    assert widget.card.text().count("■") == 3, "none is the background"
+    assert widget.card.text().count("■") == 3, "no class is the background"
     assert "Nothing tells" not in widget.card.text()
     widget.save.click()
     finish(widget.session)
@@ -136,7 +136,7 @@ def test_whether_classes_overlap_is_assumed_and_can_be_set(
     assert widget.session.network.has_background
 
 
-def test_what_was_not_touched_stays_assumed(widget: CheckpointWidget, finish: Finish, checkpoint: Path) -> None:
+def test_fields_that_are_not_touched_stay_assumed(widget: CheckpointWidget, finish: Finish, checkpoint: Path) -> None:
     widget.load(str(checkpoint))
     finish(widget.session)
     assumed = dict(widget.session.network.assumed)
@@ -153,7 +153,7 @@ def test_an_assumed_option_of_the_architecture_is_set(
 ) -> None:
     widget.load(str(checkpoint))
     finish(widget.session)
-    assert widget.form.options["decoder_interpolation"].placeholderText() == "assumed: nearest"
+    assert widget.form.options["decoder_interpolation"].placeholderText() == "Assumed: nearest"
     widget.form.options["decoder_interpolation"].setText("bilinear")
     widget.form.options["decoder_interpolation"].textEdited.emit("bilinear")
     widget.apply.click()
@@ -162,7 +162,7 @@ def test_an_assumed_option_of_the_architecture_is_set(
     assert widget.session.network.card.options == {"decoder_interpolation": "bilinear"}
 
 
-def test_a_custom_normalization_is_asked_for_its_numbers(
+def test_a_custom_normalization_needs_its_numbers(
     widget: CheckpointWidget, finish: Finish, told: list[str], checkpoint: Path
 ) -> None:
     widget.load(str(checkpoint))
@@ -183,7 +183,7 @@ def test_a_custom_normalization_is_asked_for_its_numbers(
     assert "custom: mean 0.5, std 0.2" in widget.card.text()
 
 
-def test_colors_are_drawn_at_once_and_nothing_is_computed(
+def test_colors_are_applied_at_once_without_computing(
     widget: CheckpointWidget, finish: Finish, checkpoint: Path, frames: np.ndarray
 ) -> None:
     session = widget.session
@@ -201,8 +201,8 @@ def test_colors_are_drawn_at_once_and_nothing_is_computed(
     assert "#ff0000" in widget.card.text()
     assert not widget.apply.isEnabled()
 
-    other = session.viewer.add_image(frames[1])  # masks to come are drawn in them too
-    session.choose_image(other)
+    second = session.viewer.add_image(frames[1])  # later masks get the same colors
+    session.choose_image(second)
     session.run(Request(), "this")
     finish(session)
     assert session.layers().mask.get_color(2)[:3] == pytest.approx([1, 0, 0])
@@ -225,9 +225,9 @@ def test_the_card_is_saved_and_found_again(
     comments = path.read_text(encoding="utf-8").partition("#   ")[2]
     assert "decoder_interpolation" in comments
     assert not {name for name in ("normalization", "classes_overlap") if name in comments}
-    assert widget.session.network.card.normalization == "unit"  # what is saved is what runs
+    assert widget.session.network.card.normalization == "unit"  # the saved card is the one in use
     assert widget.session.class_colors[1] == "#00ff00"
-    assert answers.asked == []
+    assert answers.questions == []
 
     widget.load(str(checkpoint))
     finish(widget.session)
@@ -235,7 +235,7 @@ def test_the_card_is_saved_and_found_again(
     assert len(assumed) - len(widget.session.network.assumed) == 2
 
 
-def test_a_card_is_not_replaced_unasked(
+def test_a_card_is_not_replaced_without_a_question(
     widget: CheckpointWidget, finish: Finish, answers: Answers, checkpoint: Path
 ) -> None:
     path = checkpoint.with_name("best_model.segcam.yaml")
@@ -250,8 +250,8 @@ def test_a_card_is_not_replaced_unasked(
     widget.save.click()
     finish(widget.session)
     assert read_card(path).sha256
-    assert len(answers.asked) == 2
-    assert str(path) in answers.asked[0]
+    assert len(answers.questions) == 2
+    assert str(path) in answers.questions[0]
 
 
 def test_a_card_that_cannot_be_written_is_saved_elsewhere(
@@ -271,8 +271,8 @@ def test_a_card_that_cannot_be_written_is_saved_elsewhere(
     monkeypatch.setattr(card_saving, "card_path", lambda path: path / "no_folder.segcam.yaml")  # below a file
     widget.save.click()
     finish(widget.session)
-    assert len(answers.asked) == 1
-    assert "cannot be written" in answers.asked[0]
+    assert len(answers.questions) == 1
+    assert "cannot be written" in answers.questions[0]
     assert read_card(elsewhere).sha256 == widget.session.network.sha256
     assert told == []
 
@@ -283,19 +283,19 @@ def test_models_are_remembered(
     remember(ModelSource(str(tmp_path / "gone.pth")))
     widget.load(str(checkpoint))
     finish(widget.session)
-    widget.load(str(tmp_path / "never_there.pth"))  # is not remembered
+    widget.load(str(tmp_path / "never_there.pth"))  # a failed load is not remembered
     finish(widget.session)
-    later = CheckpointWidget(ViewerModel())
-    qtbot.addWidget(later)
-    items = [later.recent.model().item(row) for row in range(later.recent.count())]
+    second = CheckpointWidget(ViewerModel())
+    qtbot.addWidget(second)
+    items = [second.recent.model().item(row) for row in range(second.recent.count())]
     assert [item.text() for item in items[1:]] == ["best_model.pth – run 3", f"gone.pth – {tmp_path.name}"]
     assert [item.isEnabled() for item in items] == [True, True, False]
-    choose(later.recent, ModelSource(str(checkpoint)))
-    finish(later.session)
-    assert later.session.network.name == "best_model.pth"
+    choose(second.recent, ModelSource(str(checkpoint)))
+    finish(second.session)
+    assert second.session.network.name == "best_model.pth"
 
 
-def test_what_others_have_loaded_is_moved_but_not_remembered(
+def test_a_model_loaded_elsewhere_follows_the_device_but_is_not_remembered(
     widget: CheckpointWidget, finish: Finish, checkpoint: Path
 ) -> None:
     widget.session.load(str(checkpoint))
@@ -307,7 +307,7 @@ def test_what_others_have_loaded_is_moved_but_not_remembered(
     assert widget.session.network is not first
 
 
-def test_eight_models_are_kept_and_nonsense_is_passed_over() -> None:
+def test_eight_models_are_kept_and_unreadable_settings_are_ignored() -> None:
     recent_models.settings().setValue("recent_models", "{not json")
     for number in (*range(9), 5):
         remember(ModelSource(f"{number}.pth"))
@@ -315,46 +315,46 @@ def test_eight_models_are_kept_and_nonsense_is_passed_over() -> None:
 
 
 @pytest.fixture
-def own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working folder with a module of the user's."""
-    (tmp_path / "own_net_of_mine.py").write_text(OWN_CODE, encoding="utf-8")
+def user_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a working folder with a module of the user."""
+    (tmp_path / "net_of_the_user.py").write_text(USER_CODE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     yield tmp_path
-    sys.modules.pop("own_net_of_mine", None)
+    sys.modules.pop("net_of_the_user", None)
 
 
-def test_own_code_is_run_only_once_confirmed(
-    widget: CheckpointWidget, finish: Finish, answers: Answers, own_code: Path
+def test_the_users_code_runs_only_after_a_confirmation(
+    widget: CheckpointWidget, finish: Finish, answers: Answers, user_code: Path
 ) -> None:
-    factory = "own_net_of_mine:make_net"
+    factory = "net_of_the_user:make_net"
     answers.answer = QMessageBox.StandardButton.No
-    widget.by_hand.factory.setText(factory)
-    widget.by_hand.build.click()
+    widget.architecture_form.factory.setText(factory)
+    widget.architecture_form.build.click()
     finish(widget.session)
     assert widget.session.network is None
-    assert not (own_code / "was_run").exists()
+    assert not (user_code / "was_run").exists()
     answers.answer = QMessageBox.StandardButton.Yes
-    widget.by_hand.build.click()
+    widget.architecture_form.build.click()
     finish(widget.session)
     assert widget.session.network.classes == 2
-    assert (own_code / "was_run").exists()
-    assert len(answers.asked) == 2
-    assert "runs code from own_net_of_mine on your computer" in answers.asked[0]
+    assert (user_code / "was_run").exists()
+    assert len(answers.questions) == 2
+    assert "runs code from net_of_the_user on your computer" in answers.questions[0]
 
-    weights = own_code / "own.pth"
+    weights = user_code / "own.pth"
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 1))
     torch.save(network.state_dict(), weights)
-    widget.load(str(weights))  # is not recognized, but can be put in
+    widget.load(str(weights))  # it is not recognized, but its weights can be loaded
     finish(widget.session)
-    widget.by_hand.build.click()
+    widget.architecture_form.build.click()
     finish(widget.session)
     assert widget.session.source == ModelSource(str(weights), factory=factory)
     assert torch.equal(widget.session.network.module[0].weight, network[0].weight)
-    assert len(answers.asked) == 2  # it was confirmed
+    assert len(answers.questions) == 2  # it is not asked a second time
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "fragments"),
     [
         (None, "cut off|truncated|incomplete|damaged"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "LFS"),
@@ -362,7 +362,7 @@ def test_own_code_is_run_only_once_confirmed(
     ],
     ids=["truncated", "LFS pointer", "HTML"],
 )
-def test_a_bad_file_is_told_once_and_the_network_stays(
+def test_a_bad_file_is_reported_once_and_the_network_stays(
     widget: CheckpointWidget,
     finish: Finish,
     told: list[str],
@@ -370,18 +370,18 @@ def test_a_bad_file_is_told_once_and_the_network_stays(
     network: Network,
     checkpoint: Path,
     content: bytes | None,
-    words: str,
+    fragments: str,
 ) -> None:
     session = widget.session
     session.use(network)
     card = widget.card.text()
-    whole = checkpoint.read_bytes()
-    checkpoint.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    data = checkpoint.read_bytes()
+    checkpoint.write_bytes(data[: len(data) // 2] if content is None else content)
     widget.load(str(checkpoint))
     finish(session)
     assert len(told) == 1
     assert "best_model.pth" in told[0]
-    assert any(word in told[0] for word in words.split("|")), told[0]
+    assert any(fragment in told[0] for fragment in fragments.split("|")), told[0]
     assert "\n" not in told[0]
     assert session.network is network
     assert widget.card.text() == card
@@ -395,7 +395,7 @@ def test_a_classifier_says_so(widget: CheckpointWidget) -> None:
     assert "classifies whole frames: no mask" in widget.card.text()
     assert "class 0, class 1, class 2" in widget.card.text()
     assert not widget.form.threshold.isEnabled()
-    assert not widget.save.isEnabled()  # there is no checkpoint to lie beside
+    assert not widget.save.isEnabled()  # there is no checkpoint to write it beside
 
 
 def test_many_classes_are_counted(three_classes: Network) -> None:
@@ -414,8 +414,8 @@ def test_it_fits_a_narrow_dock(widget: CheckpointWidget, qtbot: QtBot, finish: F
         widget.show()
     widget.editing.expand(animate=False)
     widget.advanced.expand(animate=False)
-    inside = widget.editing.parentWidget()
-    assert inside.minimumSizeHint().width() <= 350
+    content = widget.editing.parentWidget()
+    assert content.minimumSizeHint().width() <= 350
     assert widget.minimumSizeHint().height() <= 560
 
 
@@ -434,21 +434,21 @@ class Several(nn.Module):
 
 
 @pytest.mark.usefixtures("answers")
-def test_the_output_is_named_where_nothing_decides_and_then_set_in_the_form(
+def test_an_undecided_output_is_asked_for_and_can_be_set_in_the_form(
     widget: CheckpointWidget, finish: Finish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "several_maps.py").write_text(SEVERAL)
     monkeypatch.chdir(tmp_path)
     errors: list[str] = []
     monkeypatch.setattr(session, "show_error", errors.append)
-    widget.by_hand.factory.setText("several_maps:Several")
-    widget.by_hand.build.click()
+    widget.architecture_form.factory.setText("several_maps:Several")
+    widget.architecture_form.build.click()
     finish(widget.session)
     assert widget.session.network is None
     assert "nothing tells which of these is the segmentation: lesion (1 channel" in errors[-1]
 
-    widget.by_hand.output.setText("organ")
-    widget.by_hand.build.click()
+    widget.architecture_form.output.setText("organ")
+    widget.architecture_form.build.click()
     finish(widget.session)
     assert widget.session.network.output.name == "organ"
     assert "organ, not lesion" in widget.card.text()
@@ -461,4 +461,4 @@ def test_the_output_is_named_where_nothing_decides_and_then_set_in_the_form(
     card = widget.session.network.card
     assert (card.output, card.output_activation) == ("lesion", "none")
     assert "ends in a sigmoid" not in widget.card.text()
-    assert widget.by_hand.output.text() == "lesion"
+    assert widget.architecture_form.output.text() == "lesion"

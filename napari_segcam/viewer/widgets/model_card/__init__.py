@@ -1,1 +1,1 @@
-"""The model card: shown, filled in and saved."""
+"""The model card: show, edit and save it."""

@@ -1,4 +1,4 @@
-"""What is given by hand where a checkpoint alone does not do: its architecture, its encoder, or code of one's own."""
+"""The architecture form: what the user enters if a network is not recognized from its checkpoint."""
 
 from __future__ import annotations
 
@@ -15,14 +15,40 @@ _ARCHITECTURES = (
     *("Unet", "UnetPlusPlus", "MAnet", "Linknet", "FPN", "PSPNet"),
     *("DeepLabV3", "DeepLabV3Plus", "PAN", "UPerNet", "Segformer", "DPT"),
 )
-_WIDTH = 130  # of a file name in a narrow dock, pixels
+_NAME_WIDTH = 130  # pixels for a file name in a narrow dock
 _YES, _NO = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
 
 
-class ArchitectureForm(QWidget):
-    """Asks for it; code of one's own is run only once the user has confirmed that.
+class _Text:
+    """Every text of the form."""
 
-    ``built`` carries what makes the network and, where they are to be put in it, the weights.
+    ARCHITECTURE = "Architecture"
+    ARCHITECTURE_TIP = "Needed only if it is not recognized from the weights"
+    RECOGNIZED = "Recognized"
+    ENCODER = "Encoder"
+    ENCODER_TIP = "Needed only if it is not recognized from the weights, for example efficientnet-b5"
+    OUTPUT = "Output"
+    OUTPUT_TIP = "If the network returns several outputs: the name or number of the one to use, for example mask or 0"
+    OUTPUT_HINT = "Detected"
+    WEIGHTS = "Weights"
+    WEIGHTS_TIP = "If the checkpoint holds several networks: the name of the one to load, for example teacher"
+    WEIGHTS_HINT = "The only ones"
+    FACTORY = "Your code"
+    FACTORY_TIP = "A function of yours that takes no arguments and returns a torch.nn.Module"
+    FACTORY_HINT = "package.module:function"
+    WITH_WEIGHTS = "With the weights of {name}"
+    BUILD = "Build with my code …"
+    CONFIRM_TITLE = "Run your own code"
+    CONFIRM = (
+        "This runs code from {package} on your computer:\n{factory}\n"
+        "It can do whatever you can do here. Run it only if you know where it comes from."
+    )
+
+
+class ArchitectureForm(QWidget):
+    """Asks for the architecture, or for the user's own code, which runs only after a confirmation.
+
+    ``built`` carries the function that makes the network and, if chosen, the checkpoint whose weights are loaded.
     """
 
     changed = Signal()
@@ -32,33 +58,33 @@ class ArchitectureForm(QWidget):
         super().__init__()
         self._confirmed: set[str] = set()
         self._checkpoint: str | None = None
-        self.architecture = Choice("Needed only where the weights do not tell")
-        self.architecture.offer([("recognized", None), *((name, name) for name in _ARCHITECTURES)])
+        self.architecture = Choice(_Text.ARCHITECTURE_TIP)
+        self.architecture.offer([(_Text.RECOGNIZED, None), *((name, name) for name in _ARCHITECTURES)])
         self.encoder = QLineEdit()
-        self.encoder.setPlaceholderText("recognized")
-        self.encoder.setToolTip("Needed only where the weights do not tell, for example efficientnet-b5")
+        self.encoder.setPlaceholderText(_Text.RECOGNIZED)
+        self.encoder.setToolTip(_Text.ENCODER_TIP)
         self.output = QLineEdit()
-        self.output.setPlaceholderText("chosen by evidence")
-        self.output.setToolTip("Of a network that returns several, the name of the one that is read, as mask or 0")
+        self.output.setPlaceholderText(_Text.OUTPUT_HINT)
+        self.output.setToolTip(_Text.OUTPUT_TIP)
         self.weights = QLineEdit()
-        self.weights.setPlaceholderText("the only ones")
-        self.weights.setToolTip("Of a checkpoint that holds several networks, the one that is meant, as teacher")
+        self.weights.setPlaceholderText(_Text.WEIGHTS_HINT)
+        self.weights.setToolTip(_Text.WEIGHTS_TIP)
         self.factory = QLineEdit()
-        self.factory.setPlaceholderText("package.module:function")
-        self.factory.setToolTip("A function of yours that takes nothing and returns a torch.nn.Module")
+        self.factory.setPlaceholderText(_Text.FACTORY_HINT)
+        self.factory.setToolTip(_Text.FACTORY_TIP)
         self.with_weights = QCheckBox()
         self.with_weights.setChecked(True)
-        self.build = QPushButton("Build with my own code …")
+        self.build = QPushButton(_Text.BUILD)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(
             form(
-                ("architecture", self.architecture),
-                ("encoder", self.encoder),
-                ("output", self.output),
-                ("weights", self.weights),
-                ("own code", self.factory),
+                (_Text.ARCHITECTURE, self.architecture),
+                (_Text.ENCODER, self.encoder),
+                (_Text.OUTPUT, self.output),
+                (_Text.WEIGHTS, self.weights),
+                (_Text.FACTORY, self.factory),
             )
         )
         layout.addWidget(self.with_weights)
@@ -75,13 +101,13 @@ class ArchitectureForm(QWidget):
 
     @property
     def source(self) -> ModelSource:
-        """What is given of architecture, encoder, output and weights."""
+        """The architecture, encoder, output and weights entered; without a path."""
         lines = (self.encoder, self.output, self.weights)
         encoder, output, weights = (line.text().strip() or None for line in lines)
         return ModelSource(None, self.architecture.value, encoder, output=output, weights=weights)
 
     def show_source(self, source: ModelSource) -> None:
-        """Show what was given for another model."""
+        """Show the entries made for another model."""
         self.architecture.setCurrentIndex(max(self.architecture.findData(source.architecture), 0))
         self.encoder.setText(source.encoder or "")
         self.output.setText(source.output or "")
@@ -89,29 +115,26 @@ class ArchitectureForm(QWidget):
         self.factory.setText(source.factory or "")
 
     def offer_checkpoint(self, path: str | None) -> None:
-        """Let its weights be put into the network that own code makes."""
+        """Offer to load the weights of this checkpoint into the network that the user's code makes."""
         self._checkpoint = path
         self.with_weights.setVisible(path is not None)
         if path is not None:
-            name = self.fontMetrics().elidedText(Path(path).name, Qt.TextElideMode.ElideMiddle, _WIDTH)
-            self.with_weights.setText(f"with the weights of {name}")
+            name = self.fontMetrics().elidedText(Path(path).name, Qt.TextElideMode.ElideMiddle, _NAME_WIDTH)
+            self.with_weights.setText(_Text.WITH_WEIGHTS.format(name=name))
             self.with_weights.setToolTip(path)
 
     def confirms(self, factory: str) -> bool:
-        """Whether the user lets code of theirs run; asked once for each."""
+        """Return whether the user agrees to run their code; each function is asked about once."""
         if factory not in self._confirmed:
             package = factory.partition(":")[0]
-            question = (
-                f"This runs code from {package} on your computer:\n{factory}\n"
-                "It can do whatever you can do here. Run it only if you know where it comes from."
-            )
-            if QMessageBox.question(self, "Run code of your own", question, _YES | _NO, _NO) != _YES:
+            question = _Text.CONFIRM.format(package=package, factory=factory)
+            if QMessageBox.question(self, _Text.CONFIRM_TITLE, question, _YES | _NO, _NO) != _YES:
                 return False
             self._confirmed.add(factory)
         return True
 
     def _build(self) -> None:
         checkpoint = self._checkpoint if self.with_weights.isChecked() else None
-        given = self.source
+        source = self.source
         factory = self.factory.text().strip()
-        self.built.emit(ModelSource(checkpoint, factory=factory, output=given.output, weights=given.weights))
+        self.built.emit(ModelSource(checkpoint, factory=factory, output=source.output, weights=source.weights))

@@ -1,4 +1,4 @@
-"""The card form: where the user sets what the weights of a network do not tell."""
+"""The card form: the user sets what the weights of a network do not say."""
 
 from __future__ import annotations
 
@@ -6,36 +6,66 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard, make_card
 from napari_segcam.network.settings_text import parse_yaml
 from napari_segcam.viewer.drawing.colormaps import class_colors
 from napari_segcam.viewer.widgets.choice import Choice
-from napari_segcam.viewer.widgets.layout import form
+from napari_segcam.viewer.widgets.layout import form, row
 from napari_segcam.viewer.widgets.model_card.class_table import ClassTable
 from napari_segcam.viewer.widgets.model_card.output_form import OutputForm
 
-if TYPE_CHECKING:  # torch comes with it
+if TYPE_CHECKING:  # it imports torch
     from napari_segcam.network.network import Network
 
-_NORMALIZATIONS = (
-    ("ImageNet's mean and std", "imagenet"),
-    ("0 to 1", "unit"),
-    ("z-score of the image", "zscore"),
-    ("own mean and std", "custom"),
-    ("as stored", "none"),
-)
-_RULES = (("padded", "pad"), ("resized", "resize"), ("letterboxed", "letterbox"))
-_LARGEST = 8192
-_OVERLAP = (("exclude each other", False), ("may overlap", True))
-# What else is assumed are options of the architecture.
-_WITH_A_FIELD = ("normalization", "classes_overlap", "encoder", "output", "output_activation")
+_LARGEST_SIDE = 8192
+# These have their own rows; all other assumptions are options of the architecture.
+_FIELDS_WITH_ROWS = ("normalization", "classes_overlap", "encoder", "output", "output_activation")
+
+
+class _Text:
+    """Every text of the form."""
+
+    NORMALIZATION = "Normalization"
+    NORMALIZATION_TIP = "How pixel values are scaled for the network. It must be the same as in training."
+    NORMALIZATIONS = (
+        ("ImageNet mean and std", "imagenet"),
+        ("0 to 1", "unit"),
+        ("Z-score of the image", "zscore"),
+        ("Custom mean and std", "custom"),
+        ("None (as stored)", "none"),
+    )
+    MEAN, STD = "Mean", "Std"
+    STATISTICS_TIP = "For values from 0 (black) to 1 (white): one number, or one per channel, separated by commas"
+    SIZE = "Size"
+    SIZE_TIP = (
+        "Padded: pixels keep their size.\nResized: stretched to the given size.\n"
+        "Letterboxed: resized with the aspect ratio kept, then padded."
+    )
+    SIZES = (("Padded", "pad"), ("Resized", "resize"), ("Letterboxed", "letterbox"))
+    HEIGHT, WIDTH = "Height", "Width"
+    AUTO_SIDE = "{side}: auto"
+    SIDE_TIP = "{side} in pixels. Auto: that of the frame, or the nearest that the network accepts."
+    CLASSES = "Classes"
+    CLASSES_TIP = (
+        "Exclude each other: each pixel has one class, the most likely one; the first class is the background "
+        "(softmax).\n"
+        "May overlap: each class has its own mask, for example an organ and a lesion in it (sigmoid)."
+    )
+    OVERLAP = (("Exclude each other", False), ("May overlap", True))
+    THRESHOLD = "Mask threshold"
+    THRESHOLD_TIP = "A pixel belongs to the mask if its probability is above this value"
+    NOTES = "Notes"
+    NOTES_HINT = "What users should know"
+    ASSUMED = "Assumed: {value}"
+    OPTION_TIP = "A setting of the architecture that the weights do not show: {name}"
+    BAD_OPTION = "The value of {name} is not understood: {error}."
 
 
 class CardForm(QWidget):
-    """Edits a network's card; what the user has not touched stays as it is, and assumed where it was."""
+    """Edits a network's model card. Fields that the user does not touch keep their values, assumed or not."""
 
     edited = Signal()
     recolored = Signal()
@@ -44,42 +74,34 @@ class CardForm(QWidget):
         super().__init__()
         self._card = ModelCard()
         self._touched: set[str] = set()
-        self.normalization = Choice("How the values of a frame are scaled before the network sees them, as in training")
+        self.normalization = Choice(_Text.NORMALIZATION_TIP)
         self.mean, self.std = QLineEdit(), QLineEdit()
-        for line, what in ((self.mean, "mean"), (self.std, "std")):
-            line.setPlaceholderText(what)
-            line.setToolTip(
-                "For values from 0 (black) to 1 (white): one number, or one per channel with commas between"
-            )
-        self.rule = Choice(
-            "Padded: pixels keep their size. Resized: stretched to the size. "
-            "Letterboxed: resized with the aspect ratio kept, and padded."
-        )
+        for line, hint in ((self.mean, _Text.MEAN), (self.std, _Text.STD)):
+            line.setPlaceholderText(hint)
+            line.setToolTip(_Text.STATISTICS_TIP)
+        self.rule = Choice(_Text.SIZE_TIP)
         self.size_y, self.size_x = QSpinBox(), QSpinBox()
-        for side, what in ((self.size_y, "Height"), (self.size_x, "Width")):
-            side.setRange(0, _LARGEST)
-            side.setSpecialValueText(f"{what.lower()}: auto")
-            side.setToolTip(f"{what} in pixels; auto: the frame's own, to the nearest that the network can take")
-        self.overlap = Choice(
-            "Exclude each other: every pixel has one class, the likeliest, and the first is the background (softmax). "
-            "May overlap: each class is cut at the threshold by itself, as an organ and the lesion in it (sigmoid)"
-        )
+        for box, side in ((self.size_y, _Text.HEIGHT), (self.size_x, _Text.WIDTH)):
+            box.setRange(0, _LARGEST_SIDE)
+            box.setSpecialValueText(_Text.AUTO_SIDE.format(side=side))
+            box.setToolTip(_Text.SIDE_TIP.format(side=side))
+        self.overlap = Choice(_Text.CLASSES_TIP)
         self.threshold = QDoubleSpinBox()
         self.threshold.setRange(0.01, 0.99)
         self.threshold.setSingleStep(0.05)
-        self.threshold.setToolTip("Probability above which a pixel belongs to the mask")
+        self.threshold.setToolTip(_Text.THRESHOLD_TIP)
         self.notes = QLineEdit()
-        self.notes.setPlaceholderText("what users should know")
+        self.notes.setPlaceholderText(_Text.NOTES_HINT)
         self.options: dict[str, QLineEdit] = {}
         self._rows = form(
-            ("normalization", self.normalization),
-            ("size", self.rule),
-            ("classes", self.overlap),
-            ("threshold", self.threshold),
-            ("notes", self.notes),
+            (_Text.NORMALIZATION, self.normalization),
+            (_Text.SIZE, self.rule),
+            (_Text.CLASSES, self.overlap),
+            (_Text.THRESHOLD, self.threshold),
+            (_Text.NOTES, self.notes),
         )
-        self._custom = _side_by_side(self.mean, self.std)
-        self._sides = _side_by_side(self.size_y, self.size_x)
+        self._custom = row(self.mean, self.std)
+        self._sides = row(self.size_y, self.size_x)
         self._rows.insertRow(2, self._sides)
         self._rows.insertRow(1, self._custom)
         self._rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)  # options have long names
@@ -106,54 +128,52 @@ class CardForm(QWidget):
         self.classes.recolored.connect(self.recolored)
 
     def show_card(self, network: Network, colors: Sequence[str]) -> None:
-        """Show the card of a network, and the colors that its classes are drawn in."""
+        """Show the card of a network, and the colors of its classes."""
         card = self._card = network.card
         assumed = dict(network.assumed)
-        if "normalization" in assumed:  # the same again, once chosen, is no longer assumed
-            label = next(label for label, name in _NORMALIZATIONS if name == card.normalization)
-            self.normalization.offer([(f"assumed: {label}", None), *_NORMALIZATIONS])
-            self.normalization.setCurrentIndex(0)
-        else:
-            self.normalization.offer(_NORMALIZATIONS, card.normalization)
+        self._offer_assumable(self.normalization, _Text.NORMALIZATIONS, card.normalization, "normalization" in assumed)
         for line, numbers in ((self.mean, card.mean), (self.std, card.std)):
             line.setText(", ".join(f"{number:g}" for number in numbers))
-        self.rule.offer(_RULES, card.size.rule)
-        for side, pixels in ((self.size_y, card.size.height), (self.size_x, card.size.width)):
-            side.setSingleStep(network.stride)
-            side.setValue(pixels or 0)
+        self.rule.offer(_Text.SIZES, card.size.rule)
+        for box, pixels in ((self.size_y, card.size.height), (self.size_x, card.size.width)):
+            box.setSingleStep(network.stride)
+            box.setValue(pixels or 0)
         self.threshold.setValue(card.threshold)
         self.threshold.setEnabled(network.segments and not network.has_background)
         self.notes.setText(card.notes)
         self.output.show_output(network)
-        self._offer_options({name: value for name, value in assumed.items() if name not in _WITH_A_FIELD})
-        self._offer_overlap(network)
+        self._offer_options({name: value for name, value in assumed.items() if name not in _FIELDS_WITH_ROWS})
+        self._rows.setRowVisible(self.overlap, network.classes > 1)
+        self._offer_assumable(self.overlap, _Text.OVERLAP, network.classes_overlap, "classes_overlap" in assumed)
         first_drawn = int(network.has_background) if network.segments else network.classes
-        drawn = class_colors(network.classes, colors, overlap=network.classes_overlap)
-        self.classes.offer(network.class_names, drawn, first_drawn)
+        shown_colors = class_colors(network.classes, colors, overlap=network.classes_overlap)
+        self.classes.offer(network.class_names, shown_colors, first_drawn)
         self._touched.clear()
         self._refresh()
 
     @property
     def has_edits(self) -> bool:
-        """Whether anything was changed that takes effect only once the network is loaded with it."""
+        """Whether there are changes that take effect only when the network is loaded again."""
         return bool(self._touched - {"class_colors"})
 
     def card(self) -> ModelCard:
-        """The card with what the user has changed.
+        """Return the card with the user's changes.
 
         Raises:
-            SegcamError: if that is not understood, or does not go together.
+            SegcamError: if an entry is not understood, or entries contradict each other.
         """
         fields: dict[str, Any] = self.output.fields()
         if "normalization" in self._touched and self.normalization.value is not None:
             fields["normalization"] = self.normalization.value
             is_custom = fields["normalization"] == "custom"
             if is_custom or self._card.mean:
-                fields |= {name: _parts(line) if is_custom else () for name, line in self._statistics()}
+                lines = {"mean": self.mean, "std": self.std}
+                fields |= {name: _parts(line) if is_custom else () for name, line in lines.items()}
         if "size" in self._touched:
             sides = {"height": self.size_y.value(), "width": self.size_x.value()}
             is_padded = self.rule.value == "pad"
-            fields["size"] = {"rule": self.rule.value} | {k: v for k, v in sides.items() if v and not is_padded}
+            fields["size"] = {"rule": self.rule.value}
+            fields["size"] |= {name: side for name, side in sides.items() if side and not is_padded}
         if "classes_overlap" in self._touched and self.overlap.value is not None:
             fields["classes_overlap"] = self.overlap.value
         if "threshold" in self._touched:
@@ -161,7 +181,7 @@ class CardForm(QWidget):
         if "notes" in self._touched:
             fields["notes"] = self.notes.text()
         if "options" in self._touched:
-            typed = {name: _typed(name, line) for name, line in self.options.items() if line.text().strip()}
+            typed = {name: _option_value(name, line) for name, line in self.options.items() if line.text().strip()}
             fields["options"] = {**self._card.options, **typed}
         if self._touched & {"class_names", "class_colors"}:
             fields["class_names"] = self.classes.names()
@@ -169,36 +189,35 @@ class CardForm(QWidget):
             fields["class_colors"] = self.classes.colors()
         return make_card(fields, self._card)
 
-    def _statistics(self) -> tuple[tuple[str, QLineEdit], tuple[str, QLineEdit]]:
-        return ("mean", self.mean), ("std", self.std)
-
-    def _offer_overlap(self, network: Network) -> None:
-        """Whether the classes overlap, of several."""
-        self._rows.setRowVisible(self.overlap, network.classes > 1)
-        if "classes_overlap" in network.assumed:  # the same again, once chosen, is no longer assumed
-            self.overlap.offer([(f"assumed: {_OVERLAP[0][0]}", None), *_OVERLAP])
-            self.overlap.setCurrentIndex(0)
-        else:
-            self.overlap.offer(_OVERLAP, network.classes_overlap)
+    def _offer_assumable(
+        self, choice: Choice, choices: Sequence[tuple[str, Any]], value: Any, is_assumed: bool
+    ) -> None:
+        """Offer values; if the present one is assumed, choosing it makes it certain."""
+        if not is_assumed:
+            choice.offer(choices, value)
+            return
+        label = next(label for label, offered in choices if offered == value)
+        choice.offer([(_Text.ASSUMED.format(value=label), None), *choices])
+        choice.setCurrentIndex(0)
 
     def _offer_options(self, assumed: dict[str, str]) -> None:
-        """One row for each option of the architecture that the weights leave open."""
+        """Show one row for each setting of the architecture that the weights do not show."""
         for line in self.options.values():
             self._rows.removeRow(line)
         self.options = {}
         for name, value in assumed.items():
             line = self.options[name] = QLineEdit()
-            line.setPlaceholderText(f"assumed: {value}")
-            line.setToolTip(f"An argument of the architecture that leaves no trace in the weights: {name}")
+            line.setPlaceholderText(_Text.ASSUMED.format(value=value))
+            line.setToolTip(_Text.OPTION_TIP.format(name=name))
             line.textEdited.connect(self._touches("options"))
-            self._rows.addRow(name.replace("_", " "), line)
+            self._rows.addRow(name.replace("_", " ").capitalize(), line)
 
     def _touches(self, field: str) -> Callable[..., None]:
-        def note(*_: Any) -> None:
+        def touch(*_: Any) -> None:
             self._touched.add(field)
             self._refresh()
 
-        return note
+        return touch
 
     def _refresh(self) -> None:
         self._custom.setVisible(self.normalization.value == "custom")
@@ -206,22 +225,13 @@ class CardForm(QWidget):
         self.edited.emit()
 
 
-def _side_by_side(*widgets: QWidget) -> QWidget:
-    held = QWidget()
-    row = QHBoxLayout(held)
-    row.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        row.addWidget(widget)
-    return held
-
-
 def _parts(line: QLineEdit) -> list[str]:
     return [part.strip() for part in line.text().split(",")]
 
 
-def _typed(name: str, line: QLineEdit) -> Any:
-    """What was typed for an option, as YAML writes values: ``bilinear``, ``[6, 12, 18]``."""
+def _option_value(name: str, line: QLineEdit) -> Any:
+    """Return the value typed for an option, in YAML: ``bilinear``, ``[6, 12, 18]``."""
     try:
         return parse_yaml(line.text())
     except ValueError as error:
-        raise SegcamError(f"What was typed for {name} is not understood: {error}.") from error
+        raise SegcamError(_Text.BAD_OPTION.format(name=name, error=error)) from error

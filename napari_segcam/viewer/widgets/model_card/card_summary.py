@@ -1,4 +1,4 @@
-"""The network card: what a network is, how it is fed and read, and what of that is assumed."""
+"""The card summary: what the network is, its input and output, and which of that is assumed."""
 
 from __future__ import annotations
 
@@ -8,70 +8,71 @@ from typing import TYPE_CHECKING
 
 from napari_segcam.viewer.drawing.colormaps import class_colors
 
-if TYPE_CHECKING:  # torch comes with it
+if TYPE_CHECKING:  # it imports torch
     from napari_segcam.network.network import Network
 
-_STANDS_OUT = "#e08a00"  # on dark and on light themes
-_CLASSES_SHOWN = 6
+_HIGHLIGHT = "#e08a00"  # readable in dark and light themes
+_MAX_CLASSES = 6
 
 
 def card_text(network: Network, colors: Sequence[str] = ()) -> str:
-    """A network's card as rich text.
+    """Return a network's card as rich text.
 
     Args:
-        network: that is loaded.
-        colors: of its classes, one per output channel; none for the usual ones.
+        network: the loaded network.
+        colors: of its classes, one per output channel; empty for the default colors.
     """
-    title = f"<b>{escape(network.architecture)}</b> / <b>{escape(network.encoder or 'own encoder')}</b>"
+    title = f"<b>{escape(network.architecture)}</b> / <b>{escape(network.encoder or 'custom encoder')}</b>"
     rows = "".join(
         f"<tr><td style='padding-right: 8px'>{label}</td><td>{value}</td></tr>"
         for label, value in _facts(network, colors)
     )
-    warnings = "<br>".join(_standing_out(escape(warning)) for warning in network.warnings)
+    warnings = "<br>".join(_highlighted(escape(warning)) for warning in network.warnings)
     return f"{title} on {network.device}<br>{escape(network.name)}<table>{rows}</table>{warnings}"
 
 
 def _facts(network: Network, colors: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Label and value, as rich text."""
+    """Yield each label with its value, as rich text."""
     card, assumed = network.card, dict(network.assumed)
-    yield "input", f"{card.input_channels} channels, {_size(network)}"
+    yield "Input", f"{card.input_channels} channels, {_size(network)}"
     values: str = card.normalization
     if values == "custom":
         values += f": mean {_numbers(card.mean)}, std {_numbers(card.std)}"
-    yield "normalization", values + _assumed(assumed.pop("normalization", None) is not None)
-    yield "classes", _classes(network, colors)
-    yield "gives", _output(network) + _assumed(assumed.pop("classes_overlap", None) is not None)
-    read = network.output
-    if len(read.choices) > 1 and "output" not in assumed:
-        yield "output", escape(f"{read.name}, not {', '.join(name for name in read.choices if name != read.name)}")
+    yield "Normalization", values + _assumed(assumed.pop("normalization", None) is not None)
+    yield "Classes", _classes(network, colors)
+    yield "Result", _output(network) + _assumed(assumed.pop("classes_overlap", None) is not None)
+    output = network.output
+    if len(output.choices) > 1 and "output" not in assumed:
+        others = ", ".join(name for name in output.choices if name != output.name)
+        yield "Output", escape(f"{output.name}, not {others}")
     counts = {kind: sum(stage.kind == kind for stage in network.stages) for kind in ("encoder", "decoder")}
-    yield "stages", f"{counts['encoder']} encoder, {counts['decoder']} decoder"
-    yield "weights", f"{_count(sum(weights.numel() for weights in network.module.parameters()))} parameters"
+    yield "Stages", f"{counts['encoder']} encoder, {counts['decoder']} decoder"
+    yield "Weights", f"{_count(sum(weights.numel() for weights in network.module.parameters()))} parameters"
     for name, value in assumed.items():
-        yield escape(name.replace("_", " ")), escape(value) + _assumed(True)
+        yield escape(name.replace("_", " ").capitalize()), escape(value) + _assumed(True)
     if card.notes:
-        yield "notes", escape(card.notes)
+        yield "Notes", escape(card.notes)
 
 
 def _size(network: Network) -> str:
     size = network.card.size
     if size.height is not None:
-        how = "resized" if size.rule == "resize" else "letterboxed"
-        return f"{how} to {size.height}×{size.width}"
-    return f"{'padded' if size.rule == 'pad' else 'resized'} to ×{network.stride}"
+        rule = "resized" if size.rule == "resize" else "letterboxed"
+        return f"{rule} to {size.height}×{size.width}"
+    return f"{'padded' if size.rule == 'pad' else 'resized'} to a multiple of {network.stride}"
 
 
 def _classes(network: Network, colors: Sequence[str]) -> str:
-    names = [escape(name) for name in network.class_names[:_CLASSES_SHOWN]]
+    names = [escape(name) for name in network.class_names[:_MAX_CLASSES]]
     if network.segments:
-        drawn = class_colors(network.classes, colors, overlap=network.classes_overlap)
-        first = int(network.has_background)  # is not drawn
+        shown_colors = class_colors(network.classes, colors, overlap=network.classes_overlap)
+        first_drawn = int(network.has_background)  # the background has no color
         names = [
-            name if index < first else f"<span style='color: {drawn[index]}'>■</span>&nbsp;{name}"
+            name if index < first_drawn else f"<span style='color: {shown_colors[index]}'>■</span>&nbsp;{name}"
             for index, name in enumerate(names)
         ]
-    more = network.classes - len(names)
-    return ", ".join(names) + (f" and {more} more" if more else "")
+    hidden = network.classes - len(names)
+    return ", ".join(names) + (f" and {hidden} more" if hidden else "")
 
 
 def _output(network: Network) -> str:
@@ -81,16 +82,16 @@ def _output(network: Network) -> str:
     if network.classes_overlap:
         return f"a mask for each class, cut at {network.card.threshold:g}; they may overlap"
     if network.has_background:
-        return "a mask of the likeliest class"
+        return "a mask of the most likely class"
     return f"a mask cut at {network.card.threshold:g}"
 
 
-def _assumed(is_so: bool) -> str:
-    return f" {_standing_out('<b>assumed</b>')}" if is_so else ""
+def _assumed(is_assumed: bool) -> str:
+    return f" {_highlighted('<b>assumed</b>')}" if is_assumed else ""
 
 
-def _standing_out(text: str) -> str:
-    return f"<span style='color: {_STANDS_OUT}'>{text}</span>"
+def _highlighted(text: str) -> str:
+    return f"<span style='color: {_HIGHLIGHT}'>{text}</span>"
 
 
 def _numbers(values: Sequence[float]) -> str:

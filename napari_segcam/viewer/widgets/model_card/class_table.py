@@ -1,4 +1,4 @@
-"""The classes of a network in a table: their names, and the colors that they are drawn in."""
+"""The classes of a network in a table: their names and colors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from qtpy.QtGui import QBrush, QColor
 from qtpy.QtWidgets import QColorDialog, QHeaderView, QTableWidget, QTableWidgetItem
 
 _NAME, _COLOR = range(2)
-_ROWS_SEEN = 4  # of more the rest is scrolled to
+_VISIBLE_ROWS = 4  # more rows are scrolled to
+
+
+class _Text:
+    """Every text of the table."""
+
+    COLUMNS = ("Class", "Color")
+    COLOR_TIP = "Click to choose another color"
+    NO_COLOR_TIP = "The background is not drawn"
+    COLOR_TITLE = "Color of {name}"
 
 
 class ClassTable(QTableWidget):
@@ -21,19 +30,19 @@ class ClassTable(QTableWidget):
     def __init__(self) -> None:
         super().__init__(0, 2)
         self._names: tuple[str, ...] = ()
-        self.setHorizontalHeaderLabels(["class", "color"])
+        self.setHorizontalHeaderLabels(list(_Text.COLUMNS))
         self.horizontalHeader().setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         self.verticalHeader().hide()
         self.itemChanged.connect(self._on_item)
         self.cellClicked.connect(self._pick)
 
-    def offer(self, names: Sequence[str], colors: Sequence[str], first: int) -> None:
+    def offer(self, names: Sequence[str], colors: Sequence[str], first_drawn: int) -> None:
         """Show these classes.
 
         Args:
             names: one per output channel.
             colors: one per output channel.
-            first: that is drawn; the background, before it, has no color to choose.
+            first_drawn: index of the first class that is drawn; the background before it has no color.
         """
         self._names = tuple(names)
         with QSignalBlocker(self):
@@ -42,23 +51,23 @@ class ClassTable(QTableWidget):
                 self.setItem(row, _NAME, QTableWidgetItem(name))
                 swatch = QTableWidgetItem()
                 swatch.setBackground(QBrush(QColor(color)))
-                swatch.setToolTip("Click to choose another color" if row >= first else "It is not drawn")
-                swatch.setFlags(Qt.ItemFlag.ItemIsEnabled if row >= first else Qt.ItemFlag.NoItemFlags)
+                swatch.setToolTip(_Text.COLOR_TIP if row >= first_drawn else _Text.NO_COLOR_TIP)
+                swatch.setFlags(Qt.ItemFlag.ItemIsEnabled if row >= first_drawn else Qt.ItemFlag.NoItemFlags)
                 self.setItem(row, _COLOR, swatch)
-        seen = min(len(names), _ROWS_SEEN)
+        visible_rows = min(len(names), _VISIBLE_ROWS)
         frame = 2 * self.frameWidth()
-        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + seen * self.rowHeight(0) + frame)
+        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + visible_rows * self.rowHeight(0) + frame)
 
     def names(self) -> tuple[str, ...]:
-        """As they are now."""
+        """Return the names in the table."""
         return tuple(self.item(row, _NAME).text() for row in range(self.rowCount()))
 
     def colors(self) -> tuple[str, ...]:
-        """As they are now, ``#rrggbb``."""
+        """Return the colors in the table, ``#rrggbb``."""
         return tuple(self.item(row, _COLOR).background().color().name() for row in range(self.rowCount()))
 
     def set_color(self, row: int, color: str) -> None:
-        """Draw a class in another color."""
+        """Set the color of a class."""
         self.item(row, _COLOR).setBackground(QBrush(QColor(color)))
         self.recolored.emit()
 
@@ -66,7 +75,9 @@ class ClassTable(QTableWidget):
         swatch = self.item(row, column)
         if column != _COLOR or not swatch.flags() & Qt.ItemFlag.ItemIsEnabled:
             return
-        color = QColorDialog.getColor(swatch.background().color(), self, f"Color of {self.names()[row]}")
+        color = QColorDialog.getColor(
+            swatch.background().color(), self, _Text.COLOR_TITLE.format(name=self.names()[row])
+        )
         if color.isValid():
             self.set_color(row, color.name())
 

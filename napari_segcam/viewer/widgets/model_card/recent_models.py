@@ -1,4 +1,4 @@
-"""The models used last, remembered from one start of napari to the next."""
+"""The models used last, kept between sessions of napari."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from qtpy.QtCore import QSettings
 from napari_segcam.network.source import ModelSource
 
 _KEY = "recent_models"
-_MOST = 8
+_MAX_MODELS = 8
 
 
 def settings() -> QSettings:
-    """Where the plugin's settings are kept."""
+    """Return the plugin's settings."""
     return QSettings("napari-segcam", "napari-segcam")
 
 
 def recent_models() -> list[ModelSource]:
-    """The last models, the newest first; what is kept there in some other form is passed over."""
+    """Return the last models, the newest first; unreadable settings give none."""
     try:
         return [ModelSource(**entry) for entry in json.loads(str(settings().value(_KEY, "[]")))]
     except (TypeError, ValueError):
@@ -27,6 +27,6 @@ def recent_models() -> list[ModelSource]:
 
 
 def remember(source: ModelSource) -> None:
-    """Put a model first; the oldest beyond eight is forgotten."""
-    kept = [source, *(model for model in recent_models() if model != source)][:_MOST]
-    settings().setValue(_KEY, json.dumps([asdict(model) for model in kept]))
+    """Put a model first, and drop the oldest beyond eight."""
+    models = [source, *(model for model in recent_models() if model != source)][:_MAX_MODELS]
+    settings().setValue(_KEY, json.dumps([asdict(model) for model in models]))
