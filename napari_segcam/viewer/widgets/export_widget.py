@@ -51,7 +51,7 @@ class _Text:
     WILL_RUN = "Will run: {run}"
     CANNOT_RUN = "No run over a folder: {reason}"
     STOP = "Stop"
-    NOTHING_TO_EXPORT = "Run Segmentation or Grad-CAM first: that is what is exported."
+    NOTHING_TO_EXPORT = "Run Segmentation or Grad-CAM first. Export saves the results."
     EXPORT_FOLDER = "Export to this folder"
     IMAGES_FOLDER = "Folder of images"
     TRUTH_FOLDER = "Folder of true masks"

@@ -65,6 +65,7 @@ class _Text:
     THRESHOLD_TIP = "Hide heat below this share of the color scale, in all stages. The mask does not change."
     COLORS = "Colors"
     COLORS_TIP = "Colors of the heatmaps of all stages"
+    SCALE = "Color scale"
     SCALES = (("All {frame}s", "clip"), ("Each {frame}", "frame"))
     SCALE_TIP = (
         "What the strongest color means.\n"
@@ -126,7 +127,8 @@ class GradCamWidget(QWidget):
             form(
                 (_Text.OPACITY, self.opacity),
                 (_Text.THRESHOLD, self.heat_threshold),
-                (_Text.COLORS, row(self.colormap, self.scale)),
+                (_Text.COLORS, self.colormap),
+                (_Text.SCALE, self.scale),
             ),
             self.rescale,
             self.run_bar,

@@ -124,7 +124,7 @@ def test_whether_classes_overlap_is_assumed_and_can_be_set(
     assert widget.session.network.classes_overlap
     assert widget.form.classes.names() == ("class 0", "class 1", "class 2")
     assert widget.form.threshold.isEnabled()
-    assert "a mask for each class, cut at 0.5; they may overlap" in widget.card.text()
+    assert "a mask for each class (threshold 0.5); classes may overlap" in widget.card.text()
     assert widget.card.text().count("■") == 3, "no class is the background"
     assert "Nothing tells" not in widget.card.text()
     widget.save.click()

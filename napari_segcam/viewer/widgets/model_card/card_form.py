@@ -29,13 +29,19 @@ class _Text:
     """Every text of the form."""
 
     NORMALIZATION = "Normalization"
-    NORMALIZATION_TIP = "How pixel values are scaled for the network. It must be the same as in training."
+    NORMALIZATION_TIP = (
+        "How pixel values are scaled for the network. It must be the same as in training.\n"
+        "ImageNet: by the mean and standard deviation of ImageNet.\n"
+        "Z-score: by those of each image.\n"
+        "Custom: by those that you enter.\n"
+        "None: values as they are stored."
+    )
     NORMALIZATIONS = (
-        ("ImageNet mean and std", "imagenet"),
+        ("ImageNet", "imagenet"),
         ("0 to 1", "unit"),
-        ("Z-score of the image", "zscore"),
-        ("Custom mean and std", "custom"),
-        ("None (as stored)", "none"),
+        ("Z-score", "zscore"),
+        ("Custom", "custom"),
+        ("None", "none"),
     )
     MEAN, STD = "Mean", "Std"
     STATISTICS_TIP = "For values from 0 (black) to 1 (white): one number, or one per channel, separated by commas"
@@ -141,6 +147,7 @@ class CardForm(QWidget):
         self.threshold.setValue(card.threshold)
         self.threshold.setEnabled(network.segments and not network.has_background)
         self.notes.setText(card.notes)
+        self.notes.setCursorPosition(0)
         self.output.show_output(network)
         self._offer_options({name: value for name, value in assumed.items() if name not in _FIELDS_WITH_ROWS})
         self._rows.setRowVisible(self.overlap, network.classes > 1)

@@ -80,10 +80,10 @@ def _output(network: Network) -> str:
         each = ", each by itself" if network.classes_overlap else ""
         return f"<b>classifies whole frames{each}: no mask</b>"
     if network.classes_overlap:
-        return f"a mask for each class, cut at {network.card.threshold:g}; they may overlap"
+        return f"a mask for each class (threshold {network.card.threshold:g}); classes may overlap"
     if network.has_background:
         return "a mask of the most likely class"
-    return f"a mask cut at {network.card.threshold:g}"
+    return f"a mask (threshold {network.card.threshold:g})"
 
 
 def _assumed(is_assumed: bool) -> str:
