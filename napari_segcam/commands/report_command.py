@@ -25,11 +25,11 @@ def report(
 
     No network is run.
     """
-    from napari_segcam.reporting.report.content import Choices
+    from napari_segcam.reporting.report.content import ReportOptions
     from napari_segcam.reporting.report.writing import write_report
 
     console = PlainConsole()
     with console.status(f"Reading {run_dir} …"):
-        paths = write_report(run_dir, out, pdf=pdf, partial=partial, choices=Choices(title, per_image, anonymous))
+        paths = write_report(run_dir, out, pdf=pdf, partial=partial, options=ReportOptions(title, per_image, anonymous))
     for path in paths:
         console.print(f"Written: {path} ({path.stat().st_size / 1e6:.1f} MB)", soft_wrap=True, markup=False)

@@ -1,1 +1,1 @@
-"""The report of a run over many images: one HTML page and one PDF that say the same."""
+"""The report of a run over many images: one HTML page and one PDF with the same content."""

@@ -1,4 +1,4 @@
-"""Attention: where the heat lies, by method and stage, over all images of a run."""
+"""Attention section: where the heat is, by method and stage, over all images of a run."""
 
 from __future__ import annotations
 
@@ -7,149 +7,142 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from napari_segcam.reporting.report.document import Block, Paragraph, Plot, Section, Subheading, Table
 from napari_segcam.reporting.report.findings import SUMMARY_COLUMNS, summary_cells
-from napari_segcam.reporting.report.measures import Case, Distribution, Heat, Measure, Place, values_of
-from napari_segcam.reporting.report.plots import BLUE, PANELS, VERMILION, profile, ratio_boxes
+from napari_segcam.reporting.report.measures import Case, Distribution, HeatmapKey, Measure, values_of
+from napari_segcam.reporting.report.plots import BLUE, PANELS, VERMILION, plot_profile, plot_ratios
 from napari_segcam.reporting.report.text import counted
 
 _REGIONS = {"prediction": "ratio", "truth": "truth_ratio"}
 _INTRODUCTION = (
     "The attention ratio is the mean raw heat inside a region divided by the mean heat outside: 1 is no preference, 2 "
-    "is twice the heat inside. It is taken for the region that was explained (by default the predicted mask) and, "
-    "where there is one, for the true mask. Every image counts once: of a cine, the median over its frames."
+    "is twice the heat inside. It is computed for the explained region (by default the predicted mask) and, if there "
+    "is one, for the true mask. Every image counts once; a cine counts as the median over its frames."
 )
 
 
-def attention_section(cases: Sequence[Case], places: Sequence[Place]) -> Section:
-    """Tables and plots of the attention ratios of every class, and what is undefined."""
+def attention_section(cases: Sequence[Case], keys: Sequence[HeatmapKey]) -> Section:
+    """Return tables and plots of the attention ratios of each class, and a table of what is undefined."""
     blocks: list[Block] = [Paragraph(_INTRODUCTION)]
-    classes = list(dict.fromkeys(place.class_name for place in places))
-    for name in classes:
-        if len(classes) > 1:
-            blocks.append(Subheading(name))
-        own = [place for place in places if place.class_name == name]
-        regions = [region for region in _REGIONS if any(values_of(_ratios(cases, place, region)) for place in own)]
+    class_names = list(dict.fromkeys(key.class_name for key in keys))
+    for class_name in class_names:
+        if len(class_names) > 1:
+            blocks.append(Subheading(class_name))
+        class_keys = [key for key in keys if key.class_name == class_name]
+        regions = _regions_with_values(cases, class_keys)
         for region in regions:
-            blocks += _boxes(cases, own, region)
-        if regions and len({place.stage for place in own}) > 1:
-            blocks += _profiles(cases, own, regions)
-        blocks += [_table(cases, own, region) for region in regions]
-    blocks.append(_undefined(cases, places))
-    return Section("attention", "Where the heat lies", blocks)
+            blocks += _box_plots(cases, class_keys, region)
+        if regions and len({key.stage for key in class_keys}) > 1:
+            blocks += _profiles(cases, class_keys, regions)
+        blocks += [_table(cases, class_keys, region) for region in regions]
+    blocks.append(_undefined(cases, keys))
+    return Section("attention", "Where the heat is", blocks)
 
 
-def reference_place(places: Sequence[Place], class_name: str) -> Place:
-    """The place by which images are compared where one figure must do: the first method's deepest encoder stage.
+def reference_key(keys: Sequence[HeatmapKey], class_name: str) -> HeatmapKey:
+    """Return the heatmap by which images are compared: that of the first method at the deepest encoder stage.
 
-    The last decoder stages repeat the mask by construction, so that their ratio tells little.
+    The last decoder stages repeat the mask by construction, so their ratio says little.
     """
-    own = [place for place in places if place.class_name == class_name]
-    encoder = [place for place in own if place.method == own[0].method and place.stage.startswith("encoder")]
-    return (encoder or own)[-1 if encoder else 0]
+    class_keys = [key for key in keys if key.class_name == class_name]
+    encoder = [key for key in class_keys if key.method == class_keys[0].method and key.stage.startswith("encoder")]
+    return encoder[-1] if encoder else class_keys[0]
 
 
-def heats_at(cases: Sequence[Case], place: Place) -> list[Heat]:
-    """The heat at a place of all images that have it."""
-    return [case.heat[place] for case in cases if place in case.heat]
+def _regions_with_values(cases: Sequence[Case], keys: Sequence[HeatmapKey]) -> list[str]:
+    return [region for region in _REGIONS if any(values_of(_ratios(cases, key, region)) for key in keys)]
 
 
-def _ratios(cases: Sequence[Case], place: Place, region: str) -> list[Measure]:
-    return [getattr(heat, _REGIONS[region]) for heat in heats_at(cases, place)]
+def _ratios(cases: Sequence[Case], key: HeatmapKey, region: str) -> list[Measure]:
+    return [getattr(case.heat[key], _REGIONS[region]) for case in cases if key in case.heat]
 
 
-def _by_method(places: Sequence[Place]) -> Iterator[dict[str, list[Place]]]:
-    """Places by method, so many methods at a time as fit on a page; every method with all stages, in their order."""
-    methods = list(dict.fromkeys(place.method for place in places))
-    stages = list(dict.fromkeys(place.stage for place in places))
+def _pages_of_methods(keys: Sequence[HeatmapKey]) -> Iterator[dict[str, list[HeatmapKey]]]:
+    """Yield the keys by method, as many methods at a time as fit on a page; each method with all stages in order."""
+    methods = list(dict.fromkeys(key.method for key in keys))
+    stages = list(dict.fromkeys(key.stage for key in keys))
     for first in range(0, len(methods), PANELS):
-        group = methods[first : first + PANELS]
-        yield {method: [Place(places[0].class_name, method, stage) for stage in stages] for method in group}
+        yield {
+            method: [HeatmapKey(keys[0].class_name, method, stage) for stage in stages]
+            for method in methods[first : first + PANELS]
+        }
 
 
-def _boxes(cases: Sequence[Case], places: Sequence[Place], region: str) -> Iterator[Plot]:
-    name = places[0].class_name
-    for methods in _by_method(places):
+def _box_plots(cases: Sequence[Case], keys: Sequence[HeatmapKey], region: str) -> Iterator[Plot]:
+    class_name = keys[0].class_name
+    for methods in _pages_of_methods(keys):
         panels = {
-            method: {place.stage: values_of(_ratios(cases, place, region)) for place in own}
-            for method, own in methods.items()
+            method: {key.stage: values_of(_ratios(cases, key, region)) for key in method_keys}
+            for method, method_keys in methods.items()
         }
         zeros = sum(value == 0 for stages in panels.values() for values in stages.values() for value in values)
-        left_out = f" {counted(zeros, 'ratio')} of 0 cannot be drawn on a logarithmic axis." if zeros else ""
-        yield ratio_boxes(
+        not_drawn = f" {counted(zeros, 'ratio')} of 0 cannot be drawn on a logarithmic axis." if zeros else ""
+        yield plot_ratios(
             panels,
             region,
             BLUE if region == "prediction" else VERMILION,
-            f"Box plots of the attention ratio of the {region} by stage, for {name}",
-            f"Attention ratio in/out of the {region}, {name}: one point per image; dashed at 1. Box: median and "
-            f"quartiles; whiskers: to the farthest value within 1.5 interquartile ranges.{left_out}",
+            f"Box plots of the attention ratio of the {region} by stage, for {class_name}",
+            f"Attention ratio in/out of the {region}, {class_name}: one point per image; dashed line at 1. Box: median "
+            f"and quartiles; whiskers: to the farthest value within 1.5 interquartile ranges.{not_drawn}",
         )
 
 
-def _profiles(cases: Sequence[Case], places: Sequence[Place], regions: Sequence[str]) -> Iterator[Plot]:
-    for methods in _by_method(places):
+def _profiles(cases: Sequence[Case], keys: Sequence[HeatmapKey], regions: Sequence[str]) -> Iterator[Plot]:
+    for methods in _pages_of_methods(keys):
         panels = {
             method: {
-                f"of the {region}": {place.stage: values_of(_ratios(cases, place, region)) for place in own}
+                f"of the {region}": {key.stage: values_of(_ratios(cases, key, region)) for key in method_keys}
                 for region in regions
             }
-            for method, own in methods.items()
+            for method, method_keys in methods.items()
         }
-        kinds = [place.stage.partition("_")[0] for place in next(iter(methods.values()))]
-        borders = [place for place in range(1, len(kinds)) if kinds[place] != kinds[place - 1]]
-        yield profile(
+        kinds = [key.stage.partition("_")[0] for key in next(iter(methods.values()))]
+        borders = [number for number in range(1, len(kinds)) if kinds[number] != kinds[number - 1]]
+        yield plot_profile(
             panels,
             borders,
-            f"Median attention ratio along the stages of the network, for {places[0].class_name}",
-            f"Profile from encoder to decoder, {places[0].class_name}: median attention ratio of the images, with "
-            "their quartiles as a band; vertical lines part encoder, decoder and head. That the last decoder stages "
-            "rise is partly so by construction.",
+            f"Median attention ratio along the stages of the network, for {keys[0].class_name}",
+            f"Profile from encoder to decoder, {keys[0].class_name}: median attention ratio of the images, with "
+            "their quartiles as a band; vertical lines separate encoder, decoder and head. The rise at the last "
+            "decoder stages is partly by construction.",
         )
 
 
-def _table(cases: Sequence[Case], places: Sequence[Place], region: str) -> Table:
+def _table(cases: Sequence[Case], keys: Sequence[HeatmapKey], region: str) -> Table:
     return Table(
         ("method", "stage", *SUMMARY_COLUMNS),
-        tuple(
-            (place.method, place.stage, *summary_cells(Distribution.of(_ratios(cases, place, region))))
-            for place in places
-        ),
-        wordy=frozenset({"method", "stage"}),
-        caption=f"Attention ratio in/out of the {region}, {places[0].class_name}. Ratios are skewed: read the median "
+        tuple((key.method, key.stage, *summary_cells(Distribution.of(_ratios(cases, key, region)))) for key in keys),
+        text_columns=frozenset({"method", "stage"}),
+        caption=f"Attention ratio in/out of the {region}, {keys[0].class_name}. Ratios are skewed: read the median "
         "before the mean.",
     )
 
 
-def _undefined(cases: Sequence[Case], places: Sequence[Place]) -> Block:
+def _undefined(cases: Sequence[Case], keys: Sequence[HeatmapKey]) -> Block:
+    pairs = [(case, key) for case in cases for key in keys if key in case.heat]
     rows: list[tuple[str, ...]] = []
-    regions = [region for region in _REGIONS if any(values_of(_ratios(cases, place, region)) for place in places)]
-    for region in regions:
-        rows += _reasons(
-            f"ratio of the {region}",
-            ((place, getattr(case.heat[place], _REGIONS[region]).reason, case) for case, place in _all(cases, places)),
-        )
-    rows += _reasons("heatmap is empty", ((place, case.heat[place].empty, case) for case, place in _all(cases, places)))
+    for region in _regions_with_values(cases, keys):
+        reasons = ((key, getattr(case.heat[key], _REGIONS[region]).reason, case) for case, key in pairs)
+        rows += _count_reasons(f"ratio of the {region}", reasons)
+    rows += _count_reasons("heatmap is empty", ((key, case.heat[key].empty, case) for case, key in pairs))
     if not rows:
         return Paragraph("No ratio is undefined, and no heatmap is empty.")
     return Table(
         ("what", "class", "why", "heatmaps", "of", "images"),
         tuple(rows),
-        wordy=frozenset({"what", "class", "why"}),
+        text_columns=frozenset({"what", "class", "why"}),
         caption="What is undefined or empty, and why. Such values are in no mean, median or plot; they are never "
         "counted as 0.",
     )
 
 
-def _all(cases: Sequence[Case], places: Sequence[Place]) -> Iterator[tuple[Case, Place]]:
-    return ((case, place) for case in cases for place in places if place in case.heat)
-
-
-def _reasons(what: str, found: Iterable[tuple[Place, str, Case]]) -> Iterator[tuple[str, ...]]:
+def _count_reasons(what: str, reasons: Iterable[tuple[HeatmapKey, str, Case]]) -> Iterator[tuple[str, ...]]:
+    """Yield one row per class and reason, the most frequent first; an empty reason counts only in the total."""
     heatmaps: Counter[tuple[str, str]] = Counter()
-    every: Counter[str] = Counter()
+    totals: Counter[str] = Counter()
     images: dict[tuple[str, str], set[int]] = {}
-    for place, reason, case in found:
-        every[place.class_name] += 1
+    for key, reason, case in reasons:
+        totals[key.class_name] += 1
         if reason:
-            heatmaps[place.class_name, reason] += 1
-            images.setdefault((place.class_name, reason), set()).add(case.number)
-    for (name, reason), count in heatmaps.most_common():
-        yield what, name, reason, str(count), str(every[name]), str(len(images[name, reason]))
+            heatmaps[key.class_name, reason] += 1
+            images.setdefault((key.class_name, reason), set()).add(case.number)
+    for (class_name, reason), count in heatmaps.most_common():
+        yield what, class_name, reason, str(count), str(totals[class_name]), str(len(images[class_name, reason]))

@@ -1,4 +1,4 @@
-"""The content of a report: its sections, in their order."""
+"""Content of a report: its sections in their order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_segcam.reporting.report.document import Document, Section
 from napari_segcam.reporting.report.findings import findings_section
 from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.reporting.report.front import front_blocks, provenance_section
-from napari_segcam.reporting.report.measures import cases_of, places_of
+from napari_segcam.reporting.report.measures import heatmap_keys, report_cases
 from napari_segcam.reporting.report.pages import failures_section, overview_section, pages_section
 from napari_segcam.reporting.report.reading import limits_section, literature_section, reading_section
 from napari_segcam.reporting.report.sheets import Sheets
@@ -19,13 +19,13 @@ from napari_segcam.reporting.report.text import counted
 
 
 @dataclass(frozen=True)
-class Choices:
+class ReportOptions:
     """What a report shows.
 
     Attributes:
-        title: on its first page.
-        per_image: whether every image has a page of its own.
-        anonymous: numbers in the place of file names, and no folder names.
+        title: on the first page.
+        per_image: whether each image has a page of its own.
+        anonymous: whether numbers replace file names, and folder names are left out.
     """
 
     title: str = "Where the network looked"
@@ -33,36 +33,36 @@ class Choices:
     anonymous: bool = False
 
 
-def document_of(run: FinishedRun, choices: Choices, made: datetime) -> Document:
-    """What the report of a run says.
+def document_of(run: FinishedRun, options: ReportOptions, written: datetime) -> Document:
+    """Return the content of the report of a run.
 
     Args:
         run: with at least one image.
-        choices: what to show.
-        made: when the report is made.
+        options: what to show.
+        written: date and time of the report.
     """
-    cases = cases_of(run.images, choices.anonymous)
-    places = places_of(cases)
-    linked = choices.per_image
+    cases = report_cases(run.images, options.anonymous)
+    keys = heatmap_keys(cases)
+    linked = options.per_image
     sheets = Sheets(case.image.sheet for case in cases if case.image.sheet is not None) if linked else Sheets(())
     results: list[Section] = []
-    if places:
+    if keys:
         results = [
-            findings_section(cases, list(dict.fromkeys(place.class_name for place in places))),
-            attention_section(cases, places),
-            extremes_section(cases, places, sheets, linked),
-            outliers_section(cases, places, linked),
-            overview_section(cases, places, linked),
+            findings_section(cases, list(dict.fromkeys(key.class_name for key in keys))),
+            attention_section(cases, keys),
+            extremes_section(cases, keys, sheets, linked),
+            outliers_section(cases, keys, linked),
+            overview_section(cases, keys, linked),
         ]
     sections = [
         reading_section(),
         *results,
-        failures_section(run.failures, choices.anonymous),
+        failures_section(run.failures, options.anonymous),
         limits_section(),
-        provenance_section(run, choices.anonymous),
+        provenance_section(run, options.anonymous),
         literature_section(),
     ]
     if linked:
         sections.append(pages_section(cases, sheets))
     subtitle = f"Attention of a segmentation network in {counted(len(cases), 'image')}"
-    return Document(choices.title, subtitle, front_blocks(run, cases, places, made), sections)
+    return Document(options.title, subtitle, front_blocks(run, cases, keys, written), sections)

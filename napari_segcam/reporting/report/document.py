@@ -1,4 +1,4 @@
-"""The document: what the report says, apart from how HTML and PDF show it."""
+"""Document: the content of a report, independent of HTML and PDF."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RESEARCH_ONLY = "Research use only – not for diagnostic use"
 
 @dataclass(frozen=True)
 class Link:
-    """Text that leads to an anchor of the document."""
+    """Text that links to an anchor of the document."""
 
     text: str
     anchor: str
@@ -22,7 +22,7 @@ Cell = str | Link
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Running text; a note is set smaller, a warning is framed."""
+    """Running text; a note is smaller, a warning has a frame."""
 
     kind: ClassVar[str] = "paragraph"
     text: str
@@ -32,7 +32,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Subheading:
-    """Parts a section."""
+    """A heading within a section."""
 
     kind: ClassVar[str] = "subheading"
     text: str
@@ -40,7 +40,7 @@ class Subheading:
 
 @dataclass(frozen=True)
 class Bullets:
-    """A list, each item with an optional heading of its own."""
+    """A list; each item is a heading, which may be empty, and a text."""
 
     kind: ClassVar[str] = "bullets"
     items: tuple[tuple[str, str], ...]
@@ -48,7 +48,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and what they stand for."""
+    """Names and their values."""
 
     kind: ClassVar[str] = "facts"
     rows: tuple[tuple[str, str], ...]
@@ -56,7 +56,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Code:
-    """A command, as it is typed."""
+    """A command to copy."""
 
     kind: ClassVar[str] = "code"
     text: str
@@ -64,19 +64,22 @@ class Code:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under headings; ``wordy`` are the headings of the columns that hold words, the others hold numbers."""
+    """Rows under headings; the columns in ``text_columns`` hold text, the others numbers."""
 
     kind: ClassVar[str] = "table"
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    wordy: frozenset[str]
+    text_columns: frozenset[str]
     caption: str = ""
     sortable: bool = False
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A drawing, as SVG for the screen and PNG for the PDF; ``width`` and ``height`` are in inches."""
+    """A plot, as SVG for HTML and PNG for PDF; ``width`` and ``height`` are in inches.
+
+    ``alternative`` is the text for readers who cannot see it.
+    """
 
     kind: ClassVar[str] = "plot"
     svg: bytes
@@ -89,7 +92,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Card:
-    """An image with its sheet (JPEG) and a line on it; it leads to ``anchor`` where there is one."""
+    """An image with its sheet (JPEG) and a note; it links to ``anchor``, if that is not empty."""
 
     name: str
     note: str
@@ -107,7 +110,7 @@ class Cards:
 
 @dataclass(frozen=True)
 class ImagePage:
-    """All about one image."""
+    """The page of one image: its sheet and its figures."""
 
     kind: ClassVar[str] = "image"
     anchor: str
@@ -122,7 +125,7 @@ Block = Paragraph | Subheading | Bullets | Facts | Code | Table | Plot | Cards |
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the document that the table of contents leads to."""
+    """A part of the document that the table of contents lists."""
 
     anchor: str
     title: str
@@ -131,7 +134,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A report; ``front`` is what stands on its first page, before the sections."""
+    """A report; ``front`` is its first page, before the sections."""
 
     title: str
     subtitle: str

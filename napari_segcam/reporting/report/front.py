@@ -1,4 +1,4 @@
-"""The front of the report: what was run, on what, and how to run it again."""
+"""Front page and provenance: what was run, on which data, and how to run it again."""
 
 from __future__ import annotations
 
@@ -10,29 +10,27 @@ from typing import Any
 from napari_segcam.number_format import score
 from napari_segcam.reporting.report.document import RESEARCH_ONLY, Block, Code, Facts, Paragraph, Section
 from napari_segcam.reporting.report.finished_run import FinishedRun
-from napari_segcam.reporting.report.measures import Case, Distribution, Place
+from napari_segcam.reporting.report.measures import Case, Distribution, HeatmapKey
 from napari_segcam.reporting.report.text import counted, plain, words
 
 _HIDDEN = "left out of an anonymous report"
 _FLAGS = ("preview", "autocast")
 
 
-def front_blocks(run: FinishedRun, cases: Sequence[Case], places: Sequence[Place], made: datetime) -> list[Block]:
-    """What stands on the first page: the warning, the main figures, the model."""
+def front_blocks(run: FinishedRun, cases: Sequence[Case], keys: Sequence[HeatmapKey], written: datetime) -> list[Block]:
+    """Return the first page: the warning, the main figures and the model."""
     model, options = run.part("model"), run.part("options")
     blocks: list[Block] = [
         Paragraph(
-            f"{RESEARCH_ONLY}. Heatmaps show what a network used, not what is there: see “How to read this report”.",
+            f"{RESEARCH_ONLY}. Heatmaps show what a network used, not what is in the image: see “How to read this "
+            "report”.",
             warning=True,
         )
     ]
     if run.missing:
-        blocks.append(
-            Paragraph(
-                f"The run is unfinished: {counted(run.missing, 'image')} are missing from all figures.", warning=True
-            )
-        )
-    names = [list(dict.fromkeys(parts)) for parts in zip(*places, strict=True)] or [[], [], []]
+        missing = f"{counted(run.missing, 'image')} {'is' if run.missing == 1 else 'are'}"
+        blocks.append(Paragraph(f"The run is unfinished: {missing} missing from all figures.", warning=True))
+    names = [list(dict.fromkeys(parts)) for parts in zip(*keys, strict=True)] or [[], [], []]
     facts = [
         (
             "Images",
@@ -40,20 +38,20 @@ def front_blocks(run: FinishedRun, cases: Sequence[Case], places: Sequence[Place
         ),
         ("Frames", str(sum(image.frames for image in run.images))),
         ("Truth", _truth(cases)),
-        *((title, ", ".join(own)) for title, own in zip(("Classes", "Methods", "Stages"), names, strict=True)),
-        *([("Masks", "one for each class: a pixel may have several")] if model.get("classes_overlap") else []),
+        *((title, ", ".join(each)) for title, each in zip(("Classes", "Methods", "Stages"), names, strict=True)),
+        *([("Masks", "one per class: a pixel can have several classes")] if model.get("classes_overlap") else []),
         ("Region explained", plain(options.get("region"))),
         *_dice(cases, names[0]),
         ("Model", _model(model)),
         ("Weights (SHA-256)", plain(model.get("sha256"))),
         ("Run started", _time(run.settings.get("started"))),
-        ("Report written", made.isoformat(" ", "minutes")),
+        ("Report written", written.isoformat(" ", "minutes")),
     ]
     return [*blocks, Facts(tuple(facts))]
 
 
 def provenance_section(run: FinishedRun, anonymous: bool) -> Section:
-    """Everything that decides the results, and the command that makes them again."""
+    """Return everything that the results depend on, and the command that repeats the run."""
     data = dict(run.part("data"))
     if anonymous:
         data.update({name: _HIDDEN for name in ("source", "truth", "truth_colors") if data.get(name)})
@@ -66,10 +64,10 @@ def provenance_section(run: FinishedRun, anonymous: bool) -> Section:
         *(_prefixed("Version", run.part("versions"))),
         ("Run made by", f"napari-segcam {plain(run.settings.get('napari_segcam'))}"),
     ]
-    again = Paragraph("To run it again, with the same weights and data in place:")
+    again = Paragraph("To repeat the run with the same weights and data:")
     note = Paragraph(
-        "The figures are the same bit for bit on the same machine with the same versions; elsewhere they may differ in "
-        "the last digits.",
+        "On the same machine with the same versions the figures are the same bit for bit; elsewhere the last digits "
+        "may differ.",
         note=True,
     )
     blocks: list[Block] = [Facts(tuple(facts)), again, Code(repeat_command(run, anonymous)), note]
@@ -98,7 +96,7 @@ def repeat_command(run: FinishedRun, anonymous: bool = False) -> str:
 
 
 def _image_size(model: Mapping[str, Any]) -> int | None:
-    """The side of the square that every frame was resized to; None for any other rule."""
+    """Return the side of the square that every frame was resized to; None for any other size rule."""
     card = model.get("model_card")
     size = card.get("size") if isinstance(card, Mapping) else None
     if not isinstance(size, Mapping) or size.get("rule") != "resize" or size.get("height") != size.get("width"):
@@ -113,14 +111,15 @@ def _truth(cases: Sequence[Case]) -> str:
     return "for every image" if count == len(cases) else f"for {count} of {len(cases)} images"
 
 
-def _dice(cases: Sequence[Case], classes: Sequence[str]) -> list[tuple[str, str]]:
+def _dice(cases: Sequence[Case], class_names: Sequence[str]) -> list[tuple[str, str]]:
     facts = []
-    for name in classes:
-        own = Distribution.of(case.found[name].dice for case in cases if name in case.found)
-        if own.count:
-            quartiles = f"{score(own.lower_quartile)}–{score(own.upper_quartile)}"
-            label = f"Dice of {name}" if len(classes) > 1 else "Dice"
-            facts.append((label, f"median {score(own.median)} (quartiles {quartiles}), {counted(own.count, 'image')}"))
+    for name in class_names:
+        dice = Distribution.of(case.findings[name].dice for case in cases if name in case.findings)
+        if dice.count:
+            quartiles = f"{score(dice.lower_quartile)}–{score(dice.upper_quartile)}"
+            label = f"Dice of {name}" if len(class_names) > 1 else "Dice"
+            count = counted(dice.count, "image")
+            facts.append((label, f"median {score(dice.median)} (quartiles {quartiles}), {count}"))
     return facts
 
 

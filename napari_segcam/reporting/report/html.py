@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing beside itself: no server, no network, no other file."""
+"""HTML report: one page that needs no server, no network and no other file."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _LONG_WORD = 20
 def write_html(path: Path, document: Document) -> None:
     """Write a document as HTML.
 
-    Every text is escaped. A content security policy lets the page load nothing and run no script but its own, which
+    Every text is escaped. A content security policy lets the page load nothing, and run only its own script, which
     sorts tables.
 
     Raises:
         SegcamError: if the file cannot be written.
     """
     template = _environment().get_template("report.html.j2")
-    style, script = (_own(name) for name in ("report.css", "sort.js"))
+    style, script = (_template_file(name) for name in ("report.css", "sort.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(
@@ -59,13 +59,13 @@ def _environment() -> Environment:
 
 
 def _has_long_word(cell: Cell) -> bool:
-    """Whether a cell must be broken within words, lest it take the width of all others."""
+    """Return whether a cell must be broken within words, so that other columns keep their width."""
     text = cell.text if isinstance(cell, Link) else cell
     return max(map(len, text.split()), default=0) > _LONG_WORD
 
 
-def _own(name: str) -> Markup:
-    """A file of this package, which needs no escaping."""
+def _template_file(name: str) -> Markup:
+    """Return a file of this package, which needs no escaping."""
     from markupsafe import Markup
 
     return Markup(files(__package__).joinpath("templates", name).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Measures: one value per image for every figure of a run, and how such values are distributed."""
+"""Measures: one value per image for each figure of a run, and the distribution of such values."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 from napari_segcam.reporting.report.finished_run import ReportedImage
 from napari_segcam.reporting.run_format import REASON_COLUMNS, Row
 
-_UNKNOWN = "no reason is recorded"
+_NO_REASON = "no reason is recorded"
 
 
-class Place(NamedTuple):
-    """Where a heatmap belongs."""
+class HeatmapKey(NamedTuple):
+    """Which heatmap of an image: of one class, method and stage."""
 
     class_name: str
     method: str
@@ -29,9 +29,9 @@ class Measure:
     """One figure of one image.
 
     Attributes:
-        value: the median over the frames that have one, so that a long cine weighs no more than a still; None where
-            no frame has one.
-        reason: why there is no value, in words: the most frequent one over the frames; empty where there is a value.
+        value: the median over the frames that have one, so that a long cine weighs no more than a still; None if no
+            frame has one.
+        reason: why there is no value, in words: the most frequent reason of the frames; empty if there is a value.
     """
 
     value: float | None
@@ -39,14 +39,14 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Heat:
-    """The heat of one image at one place.
+class HeatStatistics:
+    """The heat of one image in one heatmap.
 
     Attributes:
-        mean, std: of the raw heat, in the score's own units.
+        mean, std: of the raw heat, in units of the score.
         ratio: mean heat inside the predicted region / outside.
-        truth_ratio: likewise for the true region.
-        empty: why the heatmap of the image, or of most of its frames, is empty; "" where it is not.
+        truth_ratio: the same for the true region.
+        empty: why the heatmap of the image, or of most of its frames, is empty; "" if it is not.
     """
 
     mean: Measure
@@ -57,10 +57,10 @@ class Heat:
 
 
 @dataclass(frozen=True)
-class Found:
+class Finding:
     """What the network found of one class in one image, beside the truth.
 
-    ``area`` and ``truth_area`` are in mm², and without value where the pixels' size is unknown.
+    ``area`` and ``truth_area`` are in mm², and have no value if the pixel spacing is unknown.
     """
 
     dice: Measure
@@ -74,13 +74,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Case:
-    """One image of the report: its name there, its place in the pages, and its figures."""
+    """One image of the report: its number, its name in the report, and its figures."""
 
     number: int
     name: str
     image: ReportedImage
-    heat: Mapping[Place, Heat]
-    found: Mapping[str, Found]
+    heat: Mapping[HeatmapKey, HeatStatistics]
+    findings: Mapping[str, Finding]
 
     @property
     def anchor(self) -> str:
@@ -89,12 +89,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Distribution:
-    """Values over images; all but the counts are None where there is no value.
+    """Statistics of one value per image; all but the counts are None if no image has a value.
 
     Attributes:
         count: of images with a value.
-        undefined: of images without, by reason.
-        std: with n − 1; None for one value.
+        undefined: count of images without a value, by reason.
+        std: with n − 1; None for a single value.
     """
 
     count: int
@@ -107,7 +107,7 @@ class Distribution:
 
     @classmethod
     def of(cls, measures: Iterable[Measure]) -> Distribution:
-        """The distribution of some measures, one per image."""
+        """Return the distribution of measures, one per image."""
         measures = list(measures)
         values = values_of(measures)
         undefined = Counter(measure.reason for measure in measures if measure.value is None)
@@ -116,71 +116,71 @@ class Distribution:
         low, middle, high = (float(value) for value in np.percentile(values, (25, 50, 75)))
         std = float(np.std(values, ddof=1)) if len(values) > 1 else None
         if std is not None and min(values) == max(values):
-            std = 0.0  # and not what rounding leaves
+            std = 0.0  # without a rounding error
         return cls(len(values), undefined, float(np.mean(values)), std, middle, low, high)
 
 
 def values_of(measures: Iterable[Measure]) -> list[float]:
-    """The values that are defined."""
+    """Return the values that are defined."""
     return [measure.value for measure in measures if measure.value is not None]
 
 
-def cases_of(images: Sequence[ReportedImage], anonymous: bool = False) -> list[Case]:
-    """One case per image, in their order; ``anonymous`` puts numbers in the place of names."""
+def report_cases(images: Sequence[ReportedImage], anonymous: bool = False) -> list[Case]:
+    """Return one case per image, in their order; ``anonymous`` replaces names by numbers."""
     digits = max(3, len(str(len(images))))
     return [
-        Case(number, f"Image {number:0{digits}d}" if anonymous else image.name, image, _heat(image), _found(image))
+        Case(number, f"Image {number:0{digits}d}" if anonymous else image.name, image, _heat(image), _findings(image))
         for number, image in enumerate(images, 1)
     ]
 
 
-def places_of(cases: Sequence[Case]) -> list[Place]:
-    """Every place that occurs: classes, methods and stages each in the order in which the run has them."""
-    seen = list(dict.fromkeys(place for case in cases for place in case.heat))
-    ranks = [{name: rank for rank, name in enumerate(dict.fromkeys(names))} for names in zip(*seen, strict=True)]
-    return sorted(seen, key=lambda place: [rank[name] for rank, name in zip(ranks, place, strict=True)])
+def heatmap_keys(cases: Sequence[Case]) -> list[HeatmapKey]:
+    """Return the keys of all heatmaps: classes, methods and stages, each in the order of the run."""
+    keys = list(dict.fromkeys(key for case in cases for key in case.heat))
+    ranks = [{name: rank for rank, name in enumerate(dict.fromkeys(names))} for names in zip(*keys, strict=True)]
+    return sorted(keys, key=lambda key: [rank[name] for rank, name in zip(ranks, key, strict=True)])
 
 
-def _heat(image: ReportedImage) -> dict[Place, Heat]:
-    rows: dict[Place, list[Row]] = {}
+def _heat(image: ReportedImage) -> dict[HeatmapKey, HeatStatistics]:
+    rows: dict[HeatmapKey, list[Row]] = {}
     for row in image.rows:
-        rows.setdefault(Place(str(row["class"]), str(row["method"]), str(row["stage"])), []).append(row)
+        rows.setdefault(HeatmapKey(str(row["class"]), str(row["method"]), str(row["stage"])), []).append(row)
     return {
-        place: Heat(
-            _measure(own, "mean"),
-            _measure(own, "std"),
-            _measure(own, "ratio"),
-            _measure(own, "truth_ratio"),
-            _empty(own),
+        key: HeatStatistics(
+            _measure(frames, "mean"),
+            _measure(frames, "std"),
+            _measure(frames, "ratio"),
+            _measure(frames, "truth_ratio"),
+            _empty(frames),
         )
-        for place, own in rows.items()
+        for key, frames in rows.items()
     }
 
 
-def _found(image: ReportedImage) -> dict[str, Found]:
+def _findings(image: ReportedImage) -> dict[str, Finding]:
     rows: dict[str, dict[str, Row]] = {}
     for row in image.rows:  # the same for every method and stage of a frame
         rows.setdefault(str(row["class"]), {}).setdefault(str(row["frame"]), row)
-    found = {}
-    for name, by_frame in rows.items():
-        own = list(by_frame.values())
-        found[name] = Found(
-            _measure(own, "dice"),
-            _measure(own, "iou"),
-            _measure(own, "pixels"),
-            _measure(own, "truth_pixels"),
-            _measure(own, "area_mm2"),
-            _measure(own, "truth_area_mm2"),
-            _measure(own, "probability"),
+    findings = {}
+    for class_name, by_frame in rows.items():
+        frames = list(by_frame.values())
+        findings[class_name] = Finding(
+            _measure(frames, "dice"),
+            _measure(frames, "iou"),
+            _measure(frames, "pixels"),
+            _measure(frames, "truth_pixels"),
+            _measure(frames, "area_mm2"),
+            _measure(frames, "truth_area_mm2"),
+            _measure(frames, "probability"),
         )
-    return found
+    return findings
 
 
 def _measure(rows: Sequence[Row], column: str) -> Measure:
     values = [value for row in rows if (value := _number(row.get(column))) is not None]
     if values:
         return Measure(float(np.median(values)))
-    reasons = Counter(str(row.get(REASON_COLUMNS.get(column, "")) or _UNKNOWN) for row in rows)
+    reasons = Counter(str(row.get(REASON_COLUMNS.get(column, "")) or _NO_REASON) for row in rows)
     return Measure(None, reasons.most_common(1)[0][0])
 
 
@@ -190,5 +190,5 @@ def _empty(rows: Sequence[Row]) -> str:
 
 
 def _number(value: object) -> float | None:
-    """A finite number; None for anything else."""
+    """Return a finite number; None for anything else."""
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

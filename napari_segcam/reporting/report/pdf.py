@@ -1,4 +1,4 @@
-"""The report as a PDF, for print and for archives: the same document, laid out on A4."""
+"""PDF report: the same document on A4 pages, for print and archives."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _NEW_PAGE = {"findings", "attention", "extremes", "outliers", "overview", "limit
 def write_pdf(path: Path, document: parts.Document) -> None:
     """Write a document as PDF.
 
-    Every text is escaped; characters that DejaVu Sans lacks are written as their code points.
+    Every text is escaped; characters that DejaVu Sans lacks are written as code points.
 
     Raises:
         SegcamError: if the file cannot be written.
@@ -85,7 +85,7 @@ def _add_to_outline(canvas: Canvas, flowable: Flowable) -> None:
 
 
 class _Story:
-    """A document as what reportlab lays out, in its order."""
+    """The elements of a document as reportlab's flowables, in order."""
 
     def __init__(self, styles: dict[str, ParagraphStyle]) -> None:
         self._styles = styles
@@ -97,8 +97,8 @@ class _Story:
         story += self._blocks(document.front)
         story.append(self._text("Contents", "subheading"))
         story += [self._text(parts.Link(section.title, section.anchor), "contents") for section in document.sections]
-        for place, section in enumerate(document.sections):
-            if place == 0 or section.anchor in _NEW_PAGE:
+        for number, section in enumerate(document.sections):
+            if number == 0 or section.anchor in _NEW_PAGE:
                 story.append(PageBreak())
             story.append(self._heading(section.title, "section", section.anchor, 0))
             story += self._blocks(section.blocks)
@@ -135,7 +135,7 @@ class _Story:
         return Paragraph(markup(text), self._styles[style])
 
     def _heading(self, text: str, style: str, anchor: str, level: int) -> Flowable:
-        """A heading that links lead to, and that stands in the outline."""
+        """Return a heading that links can lead to, and that is in the outline."""
         from reportlab.platypus import Paragraph
 
         heading = Paragraph(f"<a name={quoteattr(anchor)}/>{markup(text)}", self._styles[style])
@@ -178,7 +178,7 @@ class _Story:
 
         picture = _picture(block.sheet, WIDTH, _SHEET_HEIGHT)
         rows = min(len(block.table.rows), 25)
-        height = sum(one.drawHeight for one in picture) + 14 * rows + 12 * len(block.notes) + 60
+        height = sum(image.drawHeight for image in picture) + 14 * rows + 12 * len(block.notes) + 60
         yield CondPageBreak(height)
         yield self._heading(block.name, "subheading", block.anchor, 1)
         for note in block.notes:
@@ -190,7 +190,7 @@ class _Story:
 
 
 def _picture(content: bytes | None, width: float, height: float) -> list[Image]:
-    """A JPEG within a width and height, in points; nothing where there is none."""
+    """Return a JPEG within a width and height, in points; an empty list if there is none."""
     from reportlab.platypus import Image
 
     if content is None:

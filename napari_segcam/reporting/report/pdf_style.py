@@ -1,4 +1,4 @@
-"""The look of the PDF: page, fonts, paragraph styles, and text made safe for reportlab's markup."""
+"""Style of the PDF: page, fonts, paragraph styles, and text that is safe in reportlab's markup."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from napari_segcam.reporting.report.document import Cell, Link
-from napari_segcam.reporting.report.text import drawable, font_file, shortened
+from napari_segcam.reporting.report.text import drawable, font_file, shorten_middle
 
 if TYPE_CHECKING:
     from reportlab.lib.styles import ParagraphStyle
@@ -22,7 +22,7 @@ INK, SOFT, LINE, LINK, WARN = "#1b2127", "#5a6570", "#dde2e7", "#0b5c8f", "#9a3b
 
 
 def register_fonts() -> None:
-    """Make matplotlib's DejaVu fonts known to reportlab, whose own have Latin letters only."""
+    """Register matplotlib's DejaVu fonts with reportlab, whose own fonts have Latin letters only."""
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont
 
@@ -32,7 +32,7 @@ def register_fonts() -> None:
 
 
 def styles() -> dict[str, ParagraphStyle]:
-    """Paragraph styles by name."""
+    """Return paragraph styles by name."""
     from reportlab.lib.styles import ParagraphStyle
 
     body = ParagraphStyle("body", fontName=FONT, fontSize=8.6, leading=12.6, textColor=INK, spaceAfter=5)
@@ -75,14 +75,14 @@ def styles() -> dict[str, ParagraphStyle]:
 
 
 def markup(cell: Cell) -> str:
-    """A text or link in reportlab's markup, with nothing in it taken for markup."""
+    """Return a text or link in reportlab's markup; all of the text is escaped."""
     if isinstance(cell, str):
         return escape(drawable(cell))
     return f"<a href={quoteattr('#' + cell.anchor)} color={quoteattr(LINK)}>{escape(drawable(cell.text))}</a>"
 
 
 def cell_markup(cell: Cell, longest: int) -> str:
-    """``markup`` for a table, without the middle of what is too long: a row cannot be higher than a page."""
+    """Return ``markup`` for a table cell; long text loses its middle, as a row cannot be higher than a page."""
     if isinstance(cell, str):
-        return markup(shortened(cell, longest))
-    return markup(Link(shortened(cell.text, longest), cell.anchor))
+        return markup(shorten_middle(cell, longest))
+    return markup(Link(shorten_middle(cell.text, longest), cell.anchor))

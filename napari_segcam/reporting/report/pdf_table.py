@@ -17,12 +17,12 @@ _SIZE = 7.2
 _LEADING = 9.4
 _PADDING = 7.0
 _WIDEST = 150.0
-_HEAD = 55.0  # headings that are longer are broken between words
+_HEAD = 55.0  # longer headings are broken between words
 _LONGEST, _LONGEST_FACT = 600, 3000
 
 
 def facts_table(facts: Facts, styles: dict[str, ParagraphStyle]) -> list[Flowable]:
-    """Names on the left, what they stand for on the right."""
+    """Return a table with names on the left and their values on the right."""
     from reportlab.platypus import Paragraph
     from reportlab.platypus import Table as Grid
 
@@ -36,19 +36,19 @@ def facts_table(facts: Facts, styles: dict[str, ParagraphStyle]) -> list[Flowabl
 
 
 def data_table(table: Table, styles: dict[str, ParagraphStyle]) -> list[Flowable]:
-    """A table under its caption, its head repeated on every page."""
+    """Return a caption and a table, whose head is repeated on every page."""
     from reportlab.platypus import LongTable, Paragraph
 
     widths = _widths(table)
-    is_wordy = [name in table.wordy for name in table.columns]
+    are_text = [name in table.text_columns for name in table.columns]
     head = [
-        Paragraph(markup(name), styles["head" if wordy else "number head"])
-        for name, wordy in zip(table.columns, is_wordy, strict=True)
+        Paragraph(markup(name), styles["head" if is_text else "number head"])
+        for name, is_text in zip(table.columns, are_text, strict=True)
     ]
     body = [
         [
-            _cell(cell, width, styles["cell" if wordy else "number"])
-            for cell, width, wordy in zip(row, widths, is_wordy, strict=True)
+            _cell(cell, width, styles["cell" if is_text else "number"])
+            for cell, width, is_text in zip(row, widths, are_text, strict=True)
         ]
         for row in table.rows
     ]
@@ -59,7 +59,7 @@ def data_table(table: Table, styles: dict[str, ParagraphStyle]) -> list[Flowable
         ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
         ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
         ("LINEBELOW", (0, 0), (-1, 0), 0.8, INK),
-        *(("ALIGN", (place, 0), (place, -1), "RIGHT") for place, wordy in enumerate(is_wordy) if not wordy),
+        *(("ALIGN", (index, 0), (index, -1), "RIGHT") for index, is_text in enumerate(are_text) if not is_text),
         *_padding(1.6),
     ]
     grid = LongTable([head, *body], colWidths=widths, repeatRows=1, style=style, spaceAfter=10)
@@ -67,7 +67,7 @@ def data_table(table: Table, styles: dict[str, ParagraphStyle]) -> list[Flowable
 
 
 def _cell(cell: Cell, width: float, style: ParagraphStyle) -> object:
-    """What fits on one line is drawn as it is, which is many times faster than a paragraph and knows no markup."""
+    """Return text that fits on one line as it is, which is many times faster than a paragraph, else a paragraph."""
     from reportlab.pdfbase.pdfmetrics import stringWidth
     from reportlab.platypus import Paragraph
 
@@ -77,21 +77,23 @@ def _cell(cell: Cell, width: float, style: ParagraphStyle) -> object:
 
 
 def _widths(table: Table) -> list[float]:
-    """Numbers get the width they need; words share the rest by their longest text, up to ``_WIDEST`` points."""
+    """Return the width of each column, in points.
+
+    Numbers get the width they need. Text columns share the rest by their longest text, up to ``_WIDEST`` points.
+    """
     from reportlab.pdfbase.pdfmetrics import stringWidth
 
     needed = []
-    for place, name in enumerate(table.columns):
+    for index, name in enumerate(table.columns):
         word = max(stringWidth(word, BOLD, _SIZE) for word in name.split())
         head = max(word, min(stringWidth(name, BOLD, _SIZE), _HEAD))
-        widest = max((stringWidth(_text(row[place]), FONT, _SIZE) for row in table.rows), default=0.0)
-        is_wordy = name in table.wordy
-        needed.append(max(head, min(widest, _WIDEST) if is_wordy else widest) + _PADDING + 1)
-    words = sum(width for width, name in zip(needed, table.columns, strict=True) if name in table.wordy)
-    stretch = (WIDTH - sum(needed) + words) / words
-    return [
-        width * stretch if name in table.wordy else width for width, name in zip(needed, table.columns, strict=True)
-    ]
+        widest = max((stringWidth(_text(row[index]), FONT, _SIZE) for row in table.rows), default=0.0)
+        is_text = name in table.text_columns
+        needed.append(max(head, min(widest, _WIDEST) if is_text else widest) + _PADDING + 1)
+    are_text = [name in table.text_columns for name in table.columns]
+    text_width = sum(width for width, is_text in zip(needed, are_text, strict=True) if is_text)
+    stretch = (WIDTH - sum(needed) + text_width) / text_width
+    return [width * stretch if is_text else width for width, is_text in zip(needed, are_text, strict=True)]
 
 
 def _text(cell: Cell) -> str:
@@ -99,10 +101,10 @@ def _text(cell: Cell) -> str:
 
 
 def _padding(vertical: float) -> Sequence[tuple[object, ...]]:
-    every = ((0, 0), (-1, -1))
+    all_cells = ((0, 0), (-1, -1))
     return [
-        ("TOPPADDING", *every, vertical),
-        ("BOTTOMPADDING", *every, vertical),
-        ("LEFTPADDING", *every, 2),
-        ("RIGHTPADDING", *every, 5),
+        ("TOPPADDING", *all_cells, vertical),
+        ("BOTTOMPADDING", *all_cells, vertical),
+        ("LEFTPADDING", *all_cells, 2),
+        ("RIGHTPADDING", *all_cells, 5),
     ]

@@ -1,5 +1,4 @@
-"""Plots of a run, drawn by matplotlib without its windows, in the colors of Okabe & Ito that color-blind people tell
-apart."""
+"""Plots of a run, drawn by matplotlib without windows, in the color-blind safe colors of Okabe & Ito."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_segcam.reporting.report.document import Plot
-from napari_segcam.reporting.report.text import drawable, shortened
+from napari_segcam.reporting.report.text import drawable, shorten_middle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,14 +19,14 @@ if TYPE_CHECKING:
 
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#6b7280"
 PANELS = 4
-"""So many panels below one another fit on a page."""
+"""Number of panels, one below the other, that fit on a page."""
 
 _WIDTH = 7.2
 _DOTS_PER_INCH = 160
 _MANY_POINTS = 1500
 _LONGEST_NAME = 28
 _STYLE: dict[Any, Any] = {
-    "text.parse_math": False,  # names may hold dollar signs
+    "text.parse_math": False,  # names may contain dollar signs
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "axes.titlesize": 8.5,
@@ -48,13 +47,13 @@ _STYLE: dict[Any, Any] = {
 }
 
 Panels = Mapping[str, Mapping[str, Sequence[float]]]
-"""For each panel, such as a method, the values under each heading, such as a stage."""
+"""Values by panel, such as a method, and by heading, such as a stage."""
 
 
-def ratio_boxes(panels: Panels, region: str, color: str, alternative: str, caption: str) -> Plot:
-    """A box with its values for each stage, one panel per method, on a logarithmic axis where no value is negative."""
+def plot_ratios(panels: Panels, region: str, color: str, alternative: str, caption: str) -> Plot:
+    """Plot a box and its values for each stage, one panel per method; logarithmic if no value is negative."""
     height = 0.7 + 1.9 * len(panels)
-    with _drawing(height) as figure:
+    with _new_figure(height) as figure:
         axes = figure.subplots(len(panels), squeeze=False, sharex=True)[:, 0]
         for axis, (title, stages) in zip(axes, panels.items(), strict=True):
             axis.set_title(drawable(title))
@@ -64,25 +63,25 @@ def ratio_boxes(panels: Panels, region: str, color: str, alternative: str, capti
             axis.set_ylabel(f"inside / outside\nof the {region}")
             axis.grid(axis="y")
         _stage_names(axes[-1], list(next(iter(panels.values()))))
-        return _plot(figure, height, alternative, caption)
+        return _save_plot(figure, height, alternative, caption)
 
 
-def profile(
+def plot_profile(
     panels: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]],
     borders: Sequence[int],
     alternative: str,
     caption: str,
 ) -> Plot:
-    """Median and quartiles along the stages; for each panel one line per region (at most two), each value by stage.
+    """Plot median and quartiles along the stages, one panel per method, one line per region (at most two).
 
     Args:
         panels: by method, then by region, then by stage.
-        borders: numbers of the stages before which another kind of stage begins.
-        alternative: what the picture shows, for those who cannot see it.
-        caption: below it.
+        borders: numbers of the stages at which another kind of stage begins.
+        alternative: text for readers who cannot see the plot.
+        caption: below the plot.
     """
     height = 0.8 + 1.8 * len(panels)
-    with _drawing(height) as figure:
+    with _new_figure(height) as figure:
         axes = figure.subplots(len(panels), squeeze=False, sharex=True)[:, 0]
         for axis, (title, lines) in zip(axes, panels.items(), strict=True):
             axis.set_title(drawable(title))
@@ -97,41 +96,41 @@ def profile(
         if len(next(iter(panels.values()))) > 1:
             axes[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
         _stage_names(axes[-1], list(next(iter(next(iter(panels.values())).values()))))
-        return _plot(figure, height, alternative, caption)
+        return _save_plot(figure, height, alternative, caption)
 
 
-def score_boxes(panels: Panels, alternative: str, caption: str) -> Plot:
-    """Lying boxes of scores from 0 to 1, one panel per score, one box per class."""
+def plot_scores(panels: Panels, alternative: str, caption: str) -> Plot:
+    """Plot horizontal boxes of scores from 0 to 1, one panel per score, one box per class."""
     classes = list(next(iter(panels.values())))
     height = 0.9 + 0.42 * len(classes)
-    with _drawing(height) as figure:
+    with _new_figure(height) as figure:
         axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         for axis, (title, scores) in zip(axes, panels.items(), strict=True):
             axis.set_title(drawable(title))
-            _boxes(axis, list(scores.values()), BLUE, lying=True)
+            _boxes(axis, list(scores.values()), BLUE, horizontal=True)
             axis.set_xlim(-0.02, 1.02)
             axis.grid(axis="x")
-        axes[0].set_yticks(range(len(classes)), [shortened(drawable(name), _LONGEST_NAME) for name in classes])
+        axes[0].set_yticks(range(len(classes)), [shorten_middle(drawable(name), _LONGEST_NAME) for name in classes])
         axes[0].set_ylim(len(classes) - 0.4, -0.6)
-        return _plot(figure, height, alternative, caption)
+        return _save_plot(figure, height, alternative, caption)
 
 
-def areas(pairs: Sequence[tuple[float, float]], unit: str, alternative: str, caption: str) -> Plot:
-    """Predicted against true area with the line of equality, and their difference against their mean.
+def plot_areas(pairs: Sequence[tuple[float, float]], unit: str, alternative: str, caption: str) -> Plot:
+    """Plot predicted against true area with the line of equality, and their difference against their mean.
 
-    The second panel is that of Bland & Altman (1986): mean difference and limits of agreement, mean ± 1.96 SD.
+    The second panel is after Bland & Altman (1986): mean difference and limits of agreement, mean ± 1.96 SD.
 
     Args:
         pairs: true and predicted area of each image, at least two.
         unit: of the areas.
-        alternative: what the picture shows, for those who cannot see it.
-        caption: below it.
+        alternative: text for readers who cannot see the plot.
+        caption: below the plot.
     """
     height = 3.1
     true, predicted = np.asarray(pairs, dtype=np.float64).T
     difference = predicted - true
     mean, spread = float(difference.mean()), 1.96 * float(difference.std(ddof=1))
-    with _drawing(height) as figure:
+    with _new_figure(height) as figure:
         left, right = figure.subplots(1, 2)
         style = {"s": 12, "color": BLUE, "alpha": 0.55, "linewidths": 0, "rasterized": len(pairs) > _MANY_POINTS}
         left.scatter(true, predicted, **style)
@@ -145,11 +144,11 @@ def areas(pairs: Sequence[tuple[float, float]], unit: str, alternative: str, cap
         for axis in (left, right):
             axis.locator_params(axis="x", nbins=5)
             axis.grid()
-        return _plot(figure, height, alternative, caption)
+        return _save_plot(figure, height, alternative, caption)
 
 
 @contextmanager
-def _drawing(height: float) -> Iterator[Figure]:
+def _new_figure(height: float) -> Iterator[Figure]:
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -157,21 +156,21 @@ def _drawing(height: float) -> Iterator[Figure]:
         yield Figure(figsize=(_WIDTH, height), layout="constrained")
 
 
-def _plot(figure: Figure, height: float, alternative: str, caption: str) -> Plot:
+def _save_plot(figure: Figure, height: float, alternative: str, caption: str) -> Plot:
     svg, png = io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", dpi=_DOTS_PER_INCH, metadata={"Date": None, "Creator": None})
-    figure.set_layout_engine("none")  # it is laid out; once is enough
+    figure.set_layout_engine("none")  # the layout is done
     figure.savefig(png, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
     return Plot(svg.getvalue(), png.getvalue(), _WIDTH, height, alternative, caption)
 
 
 def _on_ratio_scale(axis: Axes, groups: Iterable[Sequence[float]]) -> list[list[float]]:
-    """Choose the scale of an axis of ratios; the values that can be drawn on it."""
-    every = [list(group) for group in groups]
-    if any(value < 0 for group in every for value in group):  # signed maps
+    """Choose the scale of an axis of ratios; return the values that can be drawn on it."""
+    all_values = [list(group) for group in groups]
+    if any(value < 0 for group in all_values for value in group):  # signed maps
         axis.set_yscale("symlog", linthresh=1)
-        return every
-    drawn = [[value for value in group if value > 0] for group in every]
+        return all_values
+    drawn = [[value for value in group if value > 0] for group in all_values]
     values = [value for group in drawn for value in group] or [1.0]
     axis.set_yscale("log")
     axis.set_ylim(min(*values, 0.8) / 1.2, max(*values, 1.25) * 1.2)
@@ -188,21 +187,21 @@ def _ones_twos_fives() -> LogLocator:
     return LogLocator(subs=(1, 2, 5))
 
 
-def _boxes(axis: Axes, groups: Sequence[Sequence[float]], color: str, lying: bool = False) -> None:
-    """Median, quartiles and whiskers to 1.5 interquartile ranges (Tukey), over the values themselves."""
+def _boxes(axis: Axes, groups: Sequence[Sequence[float]], color: str, horizontal: bool = False) -> None:
+    """Draw median, quartiles and whiskers to 1.5 interquartile ranges (Tukey), and the values as points."""
     jitter = np.random.default_rng(0)
     many = sum(map(len, groups)) > _MANY_POINTS
-    for place, group in enumerate(groups):
+    for position, group in enumerate(groups):
         if not group:
             continue
-        across = place + jitter.uniform(-0.22, 0.22, len(group))
-        x, y = (group, across) if lying else (across, group)
+        across = position + jitter.uniform(-0.22, 0.22, len(group))
+        x, y = (group, across) if horizontal else (across, group)
         axis.scatter(x, y, s=5, color=color, alpha=0.3, linewidths=0, rasterized=many)
         axis.boxplot(
             [group],
-            positions=[place],
+            positions=[position],
             widths=0.55,
-            orientation="horizontal" if lying else "vertical",
+            orientation="horizontal" if horizontal else "vertical",
             showfliers=False,
             manage_ticks=False,
             medianprops={"color": "#111827", "linewidth": 1.6},
@@ -213,21 +212,21 @@ def _boxes(axis: Axes, groups: Sequence[Sequence[float]], color: str, lying: boo
 
 
 def _profile_line(axis: Axes, stages: Sequence[Sequence[float]], label: str, color: str, marker: str) -> None:
-    known = [place for place, values in enumerate(stages) if len(values)]
-    if not known:
+    positions = [position for position, values in enumerate(stages) if len(values)]
+    if not positions:
         return
-    low, middle, high = np.array([np.percentile(stages[place], (25, 50, 75)) for place in known]).T
-    axis.fill_between(known, low, high, color=color, alpha=0.16, linewidth=0)
-    axis.plot(known, middle, color=color, marker=marker, markersize=4, linewidth=1.4, label=label)
+    low, middle, high = np.array([np.percentile(stages[position], (25, 50, 75)) for position in positions]).T
+    axis.fill_between(positions, low, high, color=color, alpha=0.16, linewidth=0)
+    axis.plot(positions, middle, color=color, marker=marker, markersize=4, linewidth=1.4, label=label)
 
 
 def _stage_names(axis: Axes, names: Sequence[str]) -> None:
     axis.set_xlim(-0.6, len(names) - 0.4)
-    tilted = len(names) > 6 or any(len(name) > 12 for name in names)
+    is_tilted = len(names) > 6 or any(len(name) > 12 for name in names)
     axis.set_xticks(
         range(len(names)),
-        [shortened(drawable(name), _LONGEST_NAME) for name in names],
-        rotation=40 if tilted else 0,
-        ha="right" if tilted else "center",
-        rotation_mode="anchor" if tilted else "default",
+        [shorten_middle(drawable(name), _LONGEST_NAME) for name in names],
+        rotation=40 if is_tilted else 0,
+        ha="right" if is_tilted else "center",
+        rotation_mode="anchor" if is_tilted else "default",
     )

@@ -1,4 +1,4 @@
-"""How to read the report: what its figures show, what they do not, and where they come from."""
+"""How to read the report: what its figures show, what they do not show, and their sources."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from napari_segcam.reporting.report.document import Bullets, Section
 
 
 def reading_section() -> Section:
-    """What a reader should know before believing a heatmap."""
+    """Return what a reader needs to know before trusting a heatmap."""
     return Section("reading", "How to read this report", [Bullets(_READING)])
 
 
 def limits_section() -> Section:
-    """What the report cannot say."""
+    """Return what the report cannot show."""
     return Section("limits", "Limits", [Bullets(_LIMITS)])
 
 
 def literature_section() -> Section:
-    """The sources of the methods and of the warnings."""
+    """Return the sources of the methods and of the warnings."""
     return Section("literature", "Literature", [Bullets(tuple(("", source) for source in _LITERATURE))])
 
 
@@ -24,22 +24,22 @@ _READING = (
     (
         "What a heatmap shows",
         "Grad-CAM weights the feature maps of one stage of the network by how strongly the score of a class depends "
-        "on them, and keeps what speaks for the class (Selvaraju 2017). For segmentation the score is the sum of "
-        "the logits over a region, by default the predicted mask (Seg-Grad-CAM, Vinogradova 2020). The heatmap says "
-        "which places this stage used for this score. It does not say that the network was right, that a place is "
-        "diseased, or that a place without heat is healthy.",
+        "on them, and keeps what counts for the class (Selvaraju 2017). For segmentation the score is the sum of "
+        "the logits over a region, by default the predicted mask (Seg-Grad-CAM, Vinogradova 2020). The heatmap shows "
+        "which parts of the image this stage used for this score. It does not show that the network was right, that a "
+        "hot area is diseased, or that an area without heat is healthy.",
     ),
     (
         "Early, middle and late stages",
-        "Early encoder stages have fine maps of edges and texture, late ones coarse maps of larger structures: one "
-        "pixel of a map at stride 32 stands for 32 × 32 pixels of the network's input. Read heat no more finely "
-        "than that.",
+        "Early encoder stages have fine maps of edges and texture, late stages coarse maps of larger structures: one "
+        "pixel of a map at stride 32 covers 32 × 32 pixels of the network's input. Do not read heat more finely than "
+        "that.",
     ),
     (
-        "The ratio is partly so by construction",
-        "The last decoder stages repeat the mask: their heat lies inside the prediction because the prediction is made "
-        "of it. A large ratio there is no evidence. The deepest encoder stage tells more, and the ratio for the true "
-        "mask more than that for the predicted one.",
+        "A high ratio can be due to construction",
+        "The last decoder stages repeat the mask: their heat is inside the prediction because the prediction is "
+        "computed from it. A large ratio there is not evidence. The deepest encoder stage says more, and the ratio for "
+        "the true mask says more than that for the predicted mask.",
     ),
     (
         "Compare like with like",
@@ -48,53 +48,53 @@ _READING = (
     ),
     (
         "Heat outside a mask",
-        "It may be context (the organ around a lesion, shadowing behind it), which a good network may use; or a "
-        "shortcut, such as callipers, text and the edge of the scan. The pictures tell them apart, the ratio does not.",
+        "It can be context (the organ around a lesion, shadowing behind it), which a good network may use, or a "
+        "shortcut, such as calipers, text and the edge of the scan. The pictures show which; the ratio does not.",
     ),
     (
         "Empty and undefined",
-        "Where the network finds nothing of a class, there is no region to explain and no heatmap. Where nothing at a "
-        "stage speaks for the class, the heatmap is empty; a ratio without heat outside has no denominator. All these "
+        "If the network finds nothing of a class, there is no region to explain and no heatmap. If nothing at a stage "
+        "counts for the class, the heatmap is empty. A ratio without heat outside has no denominator. All these cases "
         "are counted with their reasons, and never as 0. Means and medians are over the rest, so read the counts "
         "first.",
     ),
     (
         "Looking right is not being right",
         "Some saliency methods give the same pictures for a network with random weights (Adebayo 2018), and in medical "
-        "images their localization and repeatability were found wanting (Arun 2021). Before heatmaps support a claim, "
-        "test whether they change when weights are randomized and whether removing the hot places changes the score.",
+        "images their localization and repeatability were poor (Arun 2021). Before heatmaps support a claim, test "
+        "whether they change when weights are randomized, and whether removing the hot areas changes the score.",
     ),
     (
         "Dice and IoU",
-        "Both punish small structures harder than large ones and say nothing of the shape of an error. The areas and "
-        "the pictures belong beside them (Maier-Hein 2024).",
+        "Both penalize errors in small structures more than in large ones, and say nothing about the shape of an "
+        "error. Read them together with the areas and the pictures (Maier-Hein 2024).",
     ),
 )
 
 _LIMITS = (
     (
         "Research use only",
-        "This report describes the behavior of a network. It is no medical device and no basis for the diagnosis or "
-        "treatment of any patient.",
+        "This report describes the behavior of a network. It is not a medical device and not a basis for the diagnosis "
+        "or treatment of any patient.",
     ),
     (
         "One value per image",
-        "Images of one patient are not independent, and no test of significance is made. Who compares groups needs to "
-        "know which images belong together, which the run does not record.",
+        "Images of one patient are not independent, and no test of significance is made. To compare groups, you need "
+        "to know which images belong together; the run does not record that.",
     ),
     (
         "Frames of a cine",
-        "A cine is one image here: its figures are medians over its frames, its picture is one frame.",
+        "A cine counts as one image: its figures are medians over its frames, its picture is one frame.",
     ),
     (
         "Names and pixels",
-        "No DICOM identifiers are read into the report. File names are shown unless it is anonymous. Text burned into "
-        "the pixels, such as a patient's name, stays in the pictures: look before passing the report on.",
+        "The report contains no DICOM identifiers. File names are shown unless the report is anonymous. Text burned "
+        "into the pixels, such as a patient's name, stays in the pictures: check them before you share the report.",
     ),
     (
         "Pictures",
-        "They are JPEG files, scaled for each heatmap, and for many images made smaller. Measure on the data, not "
-        "here.",
+        "They are JPEG files; each heatmap has its own scale, and for many images they are made smaller. Measure on "
+        "the data, not here.",
     ),
 )
 

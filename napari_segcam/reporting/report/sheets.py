@@ -9,8 +9,8 @@ from pathlib import Path
 from PIL import Image
 
 BUDGET = 20_000_000
-"""Bytes of all pictures together, before they are inlined as text, which adds a third."""
-_FLOOR = 12_000  # below it nothing can be made out
+"""Most bytes of all pictures together, before they are embedded as text, which adds a third."""
+_FLOOR = 12_000  # a smaller picture shows nothing
 _CARD_WIDTH = 560
 _STEPS = ((1.0, 80), (1.0, 65), (0.8, 65), (0.65, 60), (0.5, 55))
 
@@ -19,42 +19,42 @@ class Sheets:
     """The sheets of a run, each within its share of ``BUDGET``.
 
     Args:
-        paths: of all sheets that are wanted.
+        paths: of all sheets to show.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
         sizes = [path.stat().st_size for path in paths]
-        # A sheet within its share is taken as it is; what it leaves is not given to others: shares stay predictable.
+        # Every share is the same, even if some sheets need less, so that the result for a sheet is predictable.
         self._share = float("inf") if sum(sizes) <= BUDGET else max(_FLOOR, BUDGET / len(sizes))
 
-    def whole(self, path: Path | None) -> bytes | None:
-        """A sheet as JPEG, re-encoded and, if that does not do, made smaller to fit its share; None if unreadable."""
+    def fit_share(self, path: Path | None) -> bytes | None:
+        """Return a sheet as JPEG, re-encoded and if needed made smaller to fit its share; None if unreadable."""
         if path is None:
             return None
         content = path.read_bytes()
-        picture = _opened(content)
+        picture = _open_jpeg(content)
         if picture is None or len(content) <= self._share:
             return content if picture is not None else None
         for scale, quality in _STEPS:
-            smaller = _encoded(picture, round(picture.width * scale), quality)
+            smaller = _encode_jpeg(picture, round(picture.width * scale), quality)
             if len(smaller) <= self._share:
                 break
         return smaller
 
     def card(self, path: Path | None) -> bytes | None:
-        """A sheet as a small JPEG; None where there is none or it is unreadable."""
-        picture = None if path is None else _opened(path.read_bytes())
-        return None if picture is None else _encoded(picture, min(picture.width, _CARD_WIDTH), 75)
+        """Return a sheet as a small JPEG; None if there is none or it is unreadable."""
+        picture = None if path is None else _open_jpeg(path.read_bytes())
+        return None if picture is None else _encode_jpeg(picture, min(picture.width, _CARD_WIDTH), 75)
 
 
 def size_of(content: bytes) -> tuple[int, int]:
-    """Width and height of a picture."""
+    """Return the width and height of a picture."""
     with Image.open(io.BytesIO(content)) as picture:
         return picture.size
 
 
-def _opened(content: bytes) -> Image.Image | None:
-    """The picture; None where it is no JPEG, or a damaged one."""
+def _open_jpeg(content: bytes) -> Image.Image | None:
+    """Return the picture; None if it is not a JPEG, or a damaged one."""
     try:
         picture = Image.open(io.BytesIO(content), formats=["JPEG"])
         picture.load()
@@ -63,7 +63,7 @@ def _opened(content: bytes) -> Image.Image | None:
     return picture
 
 
-def _encoded(picture: Image.Image, width: int, quality: int) -> bytes:
+def _encode_jpeg(picture: Image.Image, width: int, quality: int) -> bytes:
     height = max(1, round(picture.height * width / picture.width))
     smaller = picture.convert("RGB")
     if width != picture.width:

@@ -1,11 +1,11 @@
-"""Stand-outs: the best and the worst images of a run, and the outliers."""
+"""Stand-out sections: the best and the worst images of a run, and the outliers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from napari_segcam.number_format import score, significant
-from napari_segcam.reporting.report.attention import reference_place
+from napari_segcam.number_format import UNDEFINED, score, significant
+from napari_segcam.reporting.report.attention import reference_key
 from napari_segcam.reporting.report.document import (
     Block,
     Card,
@@ -17,41 +17,53 @@ from napari_segcam.reporting.report.document import (
     Subheading,
     Table,
 )
-from napari_segcam.reporting.report.measures import Case, Place
-from napari_segcam.reporting.report.outliers import FEWEST, LIMIT, Outlier, outliers_of
+from napari_segcam.reporting.report.measures import Case, HeatmapKey
+from napari_segcam.reporting.report.outliers import FEWEST_VALUES, LIMIT, Outlier, find_outliers
 from napari_segcam.reporting.report.sheets import Sheets
 from napari_segcam.reporting.report.text import counted
 
 _CARDS = 4
-_OUTLIERS = 40
+_MOST_OUTLIERS = 40
+_OUTLIER_NOTE = (
+    "An image is listed if one of its figures is far from the same figure of the other images: if the modified z-score "
+    f"0.6745 (x − median) / MAD is beyond ±{LIMIT} (Iglewicz & Hoaglin 1993; MAD: median absolute deviation). Ratios "
+    "are compared by their logarithm; for Dice only low values count; figures of fewer than "
+    f"{FEWEST_VALUES} images are not judged. With many stages and methods some images are listed by chance. An outlier "
+    "is a reason to look, not an error."
+)
 
 
-def extremes_section(cases: Sequence[Case], places: Sequence[Place], sheets: Sheets, linked: bool) -> Section:
-    """For each class the images of the lowest and of the highest Dice; without a truth, of the attention ratio."""
+def extremes_section(cases: Sequence[Case], keys: Sequence[HeatmapKey], sheets: Sheets, linked: bool) -> Section:
+    """Return the images with the lowest and the highest Dice of each class; without a truth, attention ratio."""
     blocks: list[Block] = []
-    for name in dict.fromkeys(place.class_name for place in places):
-        place = reference_place(places, name)
-        scored = [
-            (one, case) for case in cases if name in case.found and (one := case.found[name].dice.value) is not None
+    for class_name in dict.fromkeys(key.class_name for key in keys):
+        reference = reference_key(keys, class_name)
+        ranked = [
+            (value, case)
+            for case in cases
+            if class_name in case.findings and (value := case.findings[class_name].dice.value) is not None
         ]
-        figure, text = "Dice", score
-        if not scored:
-            scored = [
-                (one, case)
+        figure, as_text = "Dice", score
+        if not ranked:
+            ranked = [
+                (value, case)
                 for case in cases
-                if place in case.heat and (one := case.heat[place].ratio.value) is not None
+                if reference in case.heat and (value := case.heat[reference].ratio.value) is not None
             ]
-            figure, text = f"attention ratio at {place.stage} ({place.method})", significant
-        scored.sort(key=lambda pair: (pair[0], pair[1].number))
-        few = min(_CARDS, len(scored) // 2)
-        for title, own in (("lowest", scored[:few]), ("highest", scored[::-1][:few])):
-            if own:
-                blocks.append(Subheading(f"{name}: {title} {figure}"))
+            figure, as_text = f"attention ratio at {reference.stage} ({reference.method})", significant
+        ranked.sort(key=lambda pair: (pair[0], pair[1].number))
+        count = min(_CARDS, len(ranked) // 2)
+        for title, extremes in (("lowest", ranked[:count]), ("highest", ranked[::-1][:count])):
+            if extremes:
+                blocks.append(Subheading(f"{class_name}: {title} {figure}"))
                 cards = (
                     Card(
-                        case.name, f"{figure} {text(one)}", sheets.card(case.image.sheet), case.anchor if linked else ""
+                        case.name,
+                        f"{figure} {as_text(value)}",
+                        sheets.card(case.image.sheet),
+                        case.anchor if linked else "",
                     )
-                    for one, case in own
+                    for value, case in extremes
                 )
                 blocks.append(Cards(tuple(cards)))
     if not blocks:
@@ -59,42 +71,35 @@ def extremes_section(cases: Sequence[Case], places: Sequence[Place], sheets: She
     return Section("extremes", "Best and worst images", blocks)
 
 
-def outliers_section(cases: Sequence[Case], places: Sequence[Place], linked: bool) -> Section:
-    """One row for each image and class with figures far from those of the others."""
-    explained = Paragraph(
-        "An image is listed where a figure of it lies far from the same figure of the other images: where the "
-        f"modified z-score 0.6745 (x − median) / MAD is beyond ±{LIMIT} (Iglewicz & Hoaglin 1993; MAD: median absolute "
-        "deviation). Ratios are compared by their logarithm; of Dice only low values count; figures of fewer than "
-        f"{FEWEST} images are not judged. With many stages and methods some images are listed by chance. An outlier is "
-        "a reason to look, not an error.",
-        note=True,
-    )
+def outliers_section(cases: Sequence[Case], keys: Sequence[HeatmapKey], linked: bool) -> Section:
+    """Return a table with one row for each image and class that has outlying figures."""
+    note = Paragraph(_OUTLIER_NOTE, note=True)
     by_image: dict[tuple[int, str], list[Outlier]] = {}
-    for outlier in outliers_of(cases, places):
+    for outlier in find_outliers(cases, keys):
         by_image.setdefault((outlier.case.number, outlier.class_name), []).append(outlier)
     if not by_image:
-        return Section("outliers", "Outliers", [explained, Paragraph("No image is an outlier.")])
-    rows = tuple(_row(own, linked) for own in list(by_image.values())[:_OUTLIERS])
-    left = len(by_image) - len(rows)
+        return Section("outliers", "Outliers", [note, Paragraph("No image is an outlier.")])
+    rows = tuple(_row(outliers, linked) for outliers in list(by_image.values())[:_MOST_OUTLIERS])
+    not_shown = len(by_image) - len(rows)
     caption = f"{counted(len(by_image), 'outlier')}, the farthest first." + (
-        f" {left} more are not shown." if left else ""
+        f" {not_shown} more are not shown." if not_shown else ""
     )
-    wordy = frozenset({"image", "class", "why", "likewise"})
-    table = Table(("image", "class", "why", "likewise", "z"), rows, wordy, caption, sortable=True)
-    return Section("outliers", "Outliers", [explained, table])
+    text_columns = frozenset({"image", "class", "why", "also outlying"})
+    table = Table(("image", "class", "why", "also outlying", "z"), rows, text_columns, caption, sortable=True)
+    return Section("outliers", "Outliers", [note, table])
 
 
 def name_cell(case: Case, linked: bool) -> Cell:
-    """An image's name, leading to its page where there is one."""
+    """Return the name of an image, linked to its page if there is one."""
     return Link(case.name, case.anchor) if linked else case.name
 
 
-def _row(own: Sequence[Outlier], linked: bool) -> tuple[Cell, ...]:
-    """The farthest figure of an image in full, the others by name."""
-    first, *others = own
-    text = score if first.figure == "Dice" else significant
-    why = f"{first.figure}: {text(first.value)}, where the median of the run is {text(first.median)}"
-    shown = "; ".join(other.figure for other in others[:3]) + (
+def _row(outliers: Sequence[Outlier], linked: bool) -> tuple[Cell, ...]:
+    """Return the row of an image: its farthest figure in full, the others by name."""
+    first, *others = outliers
+    as_text = score if first.figure == "Dice" else significant
+    why = f"{first.figure}: {as_text(first.value)}; the median of the run is {as_text(first.median)}"
+    names = "; ".join(other.figure for other in others[:3]) + (
         f" and {len(others) - 3} more" if len(others) > 3 else ""
     )
-    return name_cell(first.case, linked), first.class_name, why, shown or "–", f"{first.score:+.1f}"
+    return name_cell(first.case, linked), first.class_name, why, names or UNDEFINED, f"{first.score:+.1f}"

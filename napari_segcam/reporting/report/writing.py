@@ -1,4 +1,4 @@
-"""Writing the report of a run."""
+"""Write the report of a run."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from pathlib import Path
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.optional import needed
-from napari_segcam.reporting.report.content import Choices, document_of
+from napari_segcam.reporting.report.content import ReportOptions, document_of
 from napari_segcam.reporting.report.finished_run import read_run
 from napari_segcam.reporting.report.html import write_html
 from napari_segcam.reporting.report.pdf import write_pdf
 
 
 def need_report(*, pdf: bool = True) -> None:
-    """Make sure that reports can be written: to be asked before the run that takes hours, not after it.
+    """Check that reports can be written; call it before a run that takes hours, not after it.
 
     Raises:
         SegcamError: if a package of the extra ``report`` is missing.
     """
-    needed("jinja2", "The report is made of a template")
+    needed("jinja2", "The report needs a template engine")
     needed("matplotlib", "The report has plots")
     if pdf:
-        needed("reportlab", "The report is to be written as PDF too")
+        needed("reportlab", "The report is also written as PDF")
 
 
 def write_report(
@@ -31,16 +31,16 @@ def write_report(
     *,
     pdf: bool = True,
     partial: bool = False,
-    choices: Choices | None = None,
+    options: ReportOptions | None = None,
 ) -> list[Path]:
-    """Write the report of a run as one self-contained HTML page and, beside it, as PDF.
+    """Write the report of a run as one self-contained HTML page and as a PDF beside it.
 
     Args:
-        run_dir: the folder that ``napari-segcam batch`` wrote to.
-        out: the HTML file; ``report.html`` in the run's folder where None.
-        pdf: whether to write the PDF as well, under the same name.
+        run_dir: the folder of the run, as written by ``napari-segcam batch``.
+        out: the HTML file; by default ``report.html`` in the folder of the run.
+        pdf: whether to write the PDF too, under the same name.
         partial: whether to report an unfinished run.
-        choices: what to show.
+        options: what to show.
 
     Returns:
         The files that were written.
@@ -53,7 +53,7 @@ def write_report(
     out = out or run_dir / "report.html"
     if out.suffix.lower() not in (".html", ".htm"):
         raise SegcamError(f"The report is an HTML page, so {out} must end in .html; the PDF is written beside it.")
-    document = document_of(read_run(run_dir, partial), choices or Choices(), datetime.now().astimezone())
+    document = document_of(read_run(run_dir, partial), options or ReportOptions(), datetime.now().astimezone())
     write_html(out, document)
     if not pdf:
         return [out]

@@ -7,13 +7,13 @@ import math
 import pytest
 from made_run import row
 
-from napari_segcam.reporting.report.attention import reference_place
+from napari_segcam.reporting.report.attention import reference_key
 from napari_segcam.reporting.report.finished_run import ReportedImage
-from napari_segcam.reporting.report.measures import Distribution, Measure, Place, cases_of, places_of
-from napari_segcam.reporting.report.outliers import modified_z_scores, outliers_of
+from napari_segcam.reporting.report.measures import Distribution, HeatmapKey, Measure, heatmap_keys, report_cases
+from napari_segcam.reporting.report.outliers import find_outliers, modified_z_scores
 from napari_segcam.reporting.report.text import drawable, plain, printable
 
-PLACE = Place("fibroid", "gradcam", "encoder_5")
+PLACE = HeatmapKey("fibroid", "gradcam", "encoder_5")
 
 
 def image(*rows: dict[str, object], name: str = "a.png") -> ReportedImage:
@@ -23,17 +23,17 @@ def image(*rows: dict[str, object], name: str = "a.png") -> ReportedImage:
 def test_a_cine_counts_as_the_median_of_the_frames_that_have_a_value() -> None:
     ratios = (1.0, 2.0, 9.0, None)
     rows = [row("a.png", 0, *PLACE, frame=frame, ratio=one) for frame, one in enumerate(ratios)]
-    assert cases_of([image(*rows)])[0].heat[PLACE].ratio == Measure(2.0)
+    assert report_cases([image(*rows)])[0].heat[PLACE].ratio == Measure(2.0)
 
 
 def test_what_is_undefined_has_the_most_frequent_reason_and_no_value() -> None:
     reasons = ("rare", "frequent", "frequent")
     rows = [row("a.png", 0, *PLACE, frame=frame, ratio=None, undefined=one) for frame, one in enumerate(reasons)]
-    assert cases_of([image(*rows)])[0].heat[PLACE].ratio == Measure(None, "frequent")
+    assert report_cases([image(*rows)])[0].heat[PLACE].ratio == Measure(None, "frequent")
 
 
 def test_numbers_that_are_not_finite_are_undefined() -> None:
-    case = cases_of([image(row("a.png", 0, *PLACE, ratio=math.inf, mean=math.nan))])[0]
+    case = report_cases([image(row("a.png", 0, *PLACE, ratio=math.inf, mean=math.nan))])[0]
     assert case.heat[PLACE].ratio.value is None
     assert case.heat[PLACE].mean.value is None
 
@@ -41,13 +41,13 @@ def test_numbers_that_are_not_finite_are_undefined() -> None:
 def test_dice_counts_once_per_frame_however_many_stages() -> None:
     rows = [row("a.png", 0, "fibroid", "gradcam", stage, frame=0, dice=0.2) for stage in ("encoder_1", "encoder_5")]
     rows += [row("a.png", 0, *PLACE, frame=frame, dice=0.8) for frame in (1, 2)]
-    assert cases_of([image(*rows)])[0].found["fibroid"].dice.value == 0.8
+    assert report_cases([image(*rows)])[0].findings["fibroid"].dice.value == 0.8
 
 
 def test_a_cine_is_empty_where_most_of_its_frames_are() -> None:
     rows = [row("a.png", 0, *PLACE, frame=frame, empty=one) for frame, one in enumerate(("none", "none", ""))]
-    assert cases_of([image(*rows)])[0].heat[PLACE].empty == "none"
-    assert cases_of([image(*rows[1:])])[0].heat[PLACE].empty == ""
+    assert report_cases([image(*rows)])[0].heat[PLACE].empty == "none"
+    assert report_cases([image(*rows[1:])])[0].heat[PLACE].empty == ""
 
 
 def test_a_distribution_leaves_the_undefined_out_and_counts_them() -> None:
@@ -65,7 +65,9 @@ def test_a_distribution_of_nothing_has_no_mean() -> None:
 def test_places_keep_the_order_of_the_run() -> None:
     stages = ("encoder_5", "encoder_1", "decoder_last")
     rows = [row("a.png", 0, "b", method, stage) for method in ("z", "a") for stage in stages]
-    assert places_of(cases_of([image(*rows)])) == [Place("b", method, stage) for method in "za" for stage in stages]
+    assert heatmap_keys(report_cases([image(*rows)])) == [
+        HeatmapKey("b", method, stage) for method in "za" for stage in stages
+    ]
 
 
 @pytest.mark.parametrize(
@@ -76,8 +78,8 @@ def test_places_keep_the_order_of_the_run() -> None:
     ],
 )
 def test_images_are_compared_at_the_deepest_encoder_stage(stages: tuple[str, ...], expected: str) -> None:
-    places = [Place("fibroid", method, stage) for method in ("gradcam", "layercam") for stage in stages]
-    assert reference_place(places, "fibroid") == Place("fibroid", "gradcam", expected)
+    places = [HeatmapKey("fibroid", method, stage) for method in ("gradcam", "layercam") for stage in stages]
+    assert reference_key(places, "fibroid") == HeatmapKey("fibroid", "gradcam", expected)
 
 
 def test_modified_z_scores_are_those_of_the_book() -> None:
@@ -96,7 +98,7 @@ def test_the_outlier_is_found_by_its_ratio_and_by_its_low_dice_but_not_by_a_high
     ]
     images.append(image(row("hot.png", 0, *PLACE, ratio=40.0, truth_ratio=None, dice=0.99), name="hot.png"))
     images.append(image(row("low.png", 0, *PLACE, ratio=2.2, truth_ratio=None, dice=0.1), name="low.png"))
-    found = outliers_of(cases_of(images), [PLACE])
+    found = find_outliers(report_cases(images), [PLACE])
     assert {(one.case.name, one.figure.split()[0], one.score > 0) for one in found} == {
         ("hot.png", "in/out", True),
         ("low.png", "Dice", False),
@@ -105,7 +107,7 @@ def test_the_outlier_is_found_by_its_ratio_and_by_its_low_dice_but_not_by_a_high
 
 def test_few_images_are_not_judged() -> None:
     images = [image(row("a.png", 0, *PLACE, ratio=ratio)) for ratio in (1.0, 1.1, 1.2, 1.3, 99.0)]
-    assert outliers_of(cases_of(images), [PLACE]) == []
+    assert find_outliers(report_cases(images), [PLACE]) == []
 
 
 def test_settings_are_read_as_words() -> None:

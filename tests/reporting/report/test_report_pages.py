@@ -13,7 +13,7 @@ import pytest
 from made_run import HOSTILE, WriteRun, run_writer
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.reporting.report.content import Choices, document_of
+from napari_segcam.reporting.report.content import ReportOptions, document_of
 from napari_segcam.reporting.report.document import RESEARCH_ONLY, Document, ImagePage, Table
 from napari_segcam.reporting.report.finished_run import FinishedRun, read_run
 from napari_segcam.reporting.report.front import repeat_command
@@ -51,8 +51,8 @@ class Page(HTMLParser):
         return [value for _, own in self.tags if (value := own.get(attribute)) is not None]
 
 
-def document(folder: Path, choices: Choices | None = None) -> Document:
-    return document_of(read_run(folder, partial=True), choices or Choices(), datetime(2026, 1, 1, tzinfo=UTC))
+def document(folder: Path, options: ReportOptions | None = None) -> Document:
+    return document_of(read_run(folder, partial=True), options or ReportOptions(), datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def texts(part: object) -> str:
@@ -127,7 +127,7 @@ def test_the_pdf_is_whole_with_any_name(written: list[Path]) -> None:
 @pytest.mark.usefixtures("undrawn")
 def test_nothing_names_an_image_in_an_anonymous_report(write_run: WriteRun) -> None:
     folder = write_run(("Miller_1.png", "Miller_2.png"), failures=(("Miller_3.png", "/home/Miller_3.png is empty"),))
-    said = texts(document(folder, Choices(anonymous=True)))
+    said = texts(document(folder, ReportOptions(anonymous=True)))
     assert "Miller" not in said
     assert "/data/my scans" not in said
     assert "Image 002" in said
@@ -136,7 +136,7 @@ def test_nothing_names_an_image_in_an_anonymous_report(write_run: WriteRun) -> N
 
 @pytest.mark.usefixtures("undrawn")
 def test_without_a_page_per_image_nothing_links_to_one(write_run: WriteRun) -> None:
-    (html,) = write_report(write_run(), pdf=False, choices=Choices(per_image=False))
+    (html,) = write_report(write_run(), pdf=False, options=ReportOptions(per_image=False))
     page = Page(html.read_text(encoding="utf-8"))
     assert "image-1" not in page.values("id")
     assert {target.removeprefix("#") for target in page.values("href")} <= set(page.values("id"))
@@ -187,10 +187,10 @@ def test_sheets_that_are_too_large_together_are_made_smaller(
     write_run: WriteRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sheets = sorted((write_run() / "images").glob("*/sheet.jpg"))
-    assert Sheets(sheets).whole(sheets[0]) == sheets[0].read_bytes()
+    assert Sheets(sheets).fit_share(sheets[0]) == sheets[0].read_bytes()
     monkeypatch.setattr("napari_segcam.reporting.report.sheets.BUDGET", 3000)
     monkeypatch.setattr("napari_segcam.reporting.report.sheets._FLOOR", 1000)
-    smaller = Sheets(sheets).whole(sheets[0])
+    smaller = Sheets(sheets).fit_share(sheets[0])
     assert smaller is not None
     assert len(smaller) <= 1000 < sheets[0].stat().st_size
 

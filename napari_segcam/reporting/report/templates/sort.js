@@ -1,5 +1,5 @@
 "use strict";
-// A click on a heading sorts a table by that column, a second click the other way round; what is undefined comes last.
+// A click on a heading sorts the table by that column, a second click in reverse; undefined values come last.
 for (const table of document.querySelectorAll("table.sortable")) {
   const headings = [...table.tHead.rows[0].cells];
   headings.forEach((heading, column) => {
