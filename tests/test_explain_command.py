@@ -83,7 +83,7 @@ def test_black_and_white_are_written_and_can_be_set(
     source = json.loads((tmp_path / "out" / "explanation.json").read_text())["source"]
     assert source["value_range"] == [0, 4095]
     assert source["value_range_from"].startswith("the values, which run from 0")
-    assert "Black is taken to be 0 and white 4095" in " ".join(capsys.readouterr().out.split())
+    assert "Black is assumed to be 0 and white 4095" in " ".join(capsys.readouterr().out.split())
 
     assert explain(*options, "--value-range", -60, 3000, image=tmp_path / "deep.tif") == 0
     source = json.loads((tmp_path / "out" / "explanation.json").read_text())["source"]

@@ -57,7 +57,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["source", "resource_check_process"],
     ],
     "imaging": [
-        ["coded_size", "file_kind", "file_part", "plausibility", "value_range", "phantom"],
+        ["compressed_size", "file_kind", "file_part", "plausibility", "value_range", "phantom"],
         ["cine", "geometry"],
         ["preprocessing", "scan", "stacks", "stills", "video"],
         ["dicom"],

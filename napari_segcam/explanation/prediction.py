@@ -58,7 +58,7 @@ class Prediction:
             for target, probabilities in zip(targets, self.probabilities, strict=True)
         ]
         frame_regions = [
-            self.geometry.seen(target.pixels(self._class_mask(number, target)))
+            self.geometry.within_window(target.pixels(self._class_mask(number, target)))
             for number, target in enumerate(resolved)
         ]
         input_regions = [

@@ -1,4 +1,4 @@
-"""Cines: ordered, lazily read sequences of frames, with what is known of their time and space."""
+"""Cines: ordered, lazily read sequences of frames, with their frame rate and pixel spacing where known."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ class Cine(ABC):
     """A sequence of frames of one shape and dtype; a still is a cine of one frame.
 
     ``len(cine)`` is the number of frames and ``cine[i]`` reads frame ``i``, ``(Y, X)`` gray or ``(Y, X, 3)`` color;
-    nothing that was read is kept. Frames may be read from several threads at once.
+    frames are not cached. Several threads may read frames at once.
 
     Attributes:
-        name: what to call it: the file's name without its suffix.
-        path: the file, where there is one.
+        name: the file's name without its suffix.
+        path: the file, if there is one.
         frame_shape: ``(Y, X)`` or ``(Y, X, 3)``.
         dtype: of the frames.
-        stated_aspect: height of a pixel by its width, as the file says; None where it does not.
+        stated_aspect: height of a pixel divided by its width, from the file; None if the file does not give it.
         file_names: the name of each frame's file, for a folder of stills; empty for a cine in one file.
-        are_slices: whether the frames are slices of a volume rather than moments in time.
-        region: rows and columns that hold the scan rather than the screen around it, None where unknown.
-        stated_range: what the file or the user says that black and white are; None where nobody does.
-        stored_range: the range of the bits that the file says it uses; None where these are all of the type's.
-        stated_extent: the smallest and the largest value stored, by the file; None where it does not say.
-        turned_about: the sum of a stored value and the frames' value, where the file stores white as its smallest;
+        are_slices: whether the frames are slices of a volume, not moments in time.
+        region: rows and columns that hold the scan, without the screen around it; None if unknown.
+        stated_range: black and white as set by the file or the user; None if nobody set them.
+        stored_range: range of the bits that the file uses; None if it uses all bits of the type.
+        stated_extent: smallest and largest stored value, from the file; None if the file does not give them.
+        inversion_sum: sum of a stored value and the frame's value, where the file stores white as its smallest value;
             None elsewhere.
     """
 
@@ -65,14 +65,14 @@ class Cine(ABC):
     stated_range: ValueRange | None = None
     stored_range: tuple[float, float] | None = None
     stated_extent: tuple[float, float] | None = None
-    turned_about: float | None = None
+    inversion_sum: float | None = None
     _notes: tuple[str, ...] = ()
     _frame_rate: float | None = None
     _spacing_mm: tuple[float, float] | None = None
 
     @property
     def frame_rate(self) -> float | None:
-        """Frames per second, None where unknown; a rate that cannot be is not taken, and noted."""
+        """Frames per second, None if unknown; an impossible rate is not used, and noted."""
         return self._frame_rate if self._frame_rate is not None and is_possible_rate(self._frame_rate) else None
 
     @frame_rate.setter
@@ -81,9 +81,9 @@ class Cine(ABC):
 
     @property
     def spacing_mm(self) -> tuple[float, float] | None:
-        """Distance between neighboring rows and between neighboring columns in mm, None where unknown.
+        """Distance between neighboring rows and between neighboring columns in mm, None if unknown.
 
-        A distance that cannot be is not taken, and noted.
+        An impossible distance is not used, and noted.
         """
         return self._spacing_mm if self._spacing_mm is not None and is_possible_spacing(self._spacing_mm) else None
 
@@ -93,37 +93,37 @@ class Cine(ABC):
 
     @property
     def pixel_aspect(self) -> float:
-        """Height of a pixel by its width: by the spacing where that is known, else as the file says, else 1."""
+        """Height of a pixel divided by its width: from the spacing if known, else from the file, else 1."""
         if self.spacing_mm is not None:
             return self.spacing_mm[0] / self.spacing_mm[1]
         return self.stated_aspect or 1.0
 
     @property
     def value_range(self) -> tuple[float, float]:
-        """The values that mean black and white; the same for all frames."""
+        """Values of black and white; the same for all frames."""
         return self.black_and_white.limits
 
     @cached_property
     def black_and_white(self) -> ValueRange:
-        """The values that mean black and white, and who says so: the user, the file, the type, or the values."""
+        """Values of black and white, and their source: the user, the file, the data type, or the pixel values."""
         stated = self.stated_range
         if stated is not None and (self._spread is None or self._spread.is_within(*stated.limits)):
             return stated
         if (fixed := self._fixed_range) is not None:
             return ValueRange(*fixed, "the data type")
-        spread, about = self._spread, self.turned_about
-        if spread is not None and about is not None:  # the values are judged as they are stored
-            spread = Spread(about - spread.high, about - spread.low, about - spread.bright, about - spread.dark)
-        found = range_of_values(spread, self.dtype, self.stored_range, self.stated_extent)
-        return found if about is None else replace(found, black=about - found.white, white=about - found.black)
+        spread, total = self._spread, self.inversion_sum
+        if spread is not None and total is not None:  # the rules are about values as they are stored
+            spread = Spread(total - spread.high, total - spread.low, total - spread.bright, total - spread.dark)
+        limits = range_of_values(spread, self.dtype, self.stored_range, self.stated_extent)
+        return limits if total is None else replace(limits, black=total - limits.white, white=total - limits.black)
 
     def set_value_range(self, black: float, white: float, reason: str = "what was set") -> None:
-        """Say what black and white are, whatever the file says.
+        """Set the values of black and white; they replace those of the file.
 
         Args:
-            black: the value.
-            white: the value, which is larger.
-            reason: who says so.
+            black: its value.
+            white: its value, which is larger.
+            reason: the source, in words.
 
         Raises:
             SegcamError: unless both are finite numbers and white is more than black.
@@ -136,26 +136,26 @@ class Cine(ABC):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know of how the frames were read: what is amiss and what is assumed, in sentences."""
+        """Notes for the user on how the frames were read: problems and assumptions, in sentences."""
         return *self._notes, *self._notes_on_refused(), *self._notes_on_shape(), *self._notes_on_range()
 
     @notes.setter
-    def notes(self, of_reader: Iterable[str]) -> None:
-        """Set what the reader has to say; what is to be said of black and white comes after it."""
-        self._notes = tuple(of_reader)
+    def notes(self, reader_notes: Iterable[str]) -> None:
+        """Set the notes of the file reader; notes on black and white follow them."""
+        self._notes = tuple(reader_notes)
 
     def _notes_on_refused(self) -> Iterator[str]:
         if self._frame_rate is not None and self.frame_rate is None:
-            yield f"A frame rate of {self._frame_rate:g} per second cannot be: it is not used."
+            yield f"A frame rate of {self._frame_rate:g} per second is not possible: it is not used."
         if self._spacing_mm is not None and self.spacing_mm is None:
             row, column = self._spacing_mm
-            yield f"A pixel spacing of {row:g} × {column:g} mm cannot be: it is not used."
+            yield f"A pixel spacing of {row:g} × {column:g} mm is not possible: it is not used."
 
     def _notes_on_shape(self) -> Iterator[str]:
         if not is_square(self.pixel_aspect):
             yield (
                 f"Its pixels are not square ({self.pixel_aspect:.3g} times as high as wide). The viewer shows the "
-                "frames in their true shape, and the network sees them so, unless its model card stretches every "
+                "frames in their true shape, and the network sees the same, unless its model card stretches every "
                 "frame to one size."
             )
 
@@ -164,58 +164,58 @@ class Cine(ABC):
         if self.stated_range is not None and used is not self.stated_range:
             black, white = self.stated_range.limits
             yield (
-                f"{self.stated_range.reason.capitalize()} says that black is {black:g} and white {white:g}, which "
-                "leaves nothing of the picture: it is not used."
+                f"{self.stated_range.reason.capitalize()} says that black is {black:g} and white {white:g}, but no "
+                "pixel is between them: it is not used."
             )
         black, white = used.limits
         if used.is_assumed:
-            yield f"Black is taken to be {black:g} and white {white:g}, from {used.reason}. {_SET_IT}"
+            yield f"Black is assumed to be {black:g} and white {white:g}, from {used.reason}. {_SET_IT}"
         if spread is not None and not spread.is_flat and (share := spread.share_of(black, white)) < SMALLEST_SHARE:
             yield (
-                f"The picture uses only {100 * share:.0f} % of the range from black ({black:g}) to white ({white:g}), "
-                f"which is from {used.reason}: the network sees hardly any contrast. {_SET_IT}"
+                f"The image uses only {100 * share:.0f} % of the range from black ({black:g}) to white ({white:g}), "
+                f"which comes from {used.reason}: the network sees hardly any contrast. {_SET_IT}"
             )
 
     @property
     def _fixed_range(self) -> tuple[float, float] | None:
-        """The range of a type that tells black and white by itself, None for others."""
+        """Range of a data type that defines black and white, None for other types."""
         fixed = range_of_type(self.dtype)
         return fixed if fixed is None else self.stored_range or fixed
 
     @cached_property
     def _spread(self) -> Spread | None:
-        """Of the values of some frames from the first to the last; of no more than it takes to see that a range fits.
+        """Spread of the values of some frames from the first to the last, or of fewer if these confirm a given range.
 
-        A frame that cannot be decoded is passed over.
+        Frames that cannot be decoded are skipped.
         """
-        known = self.stated_range.limits if self.stated_range is not None else self._fixed_range
-        whole: Spread | None = None
+        given_range = self.stated_range.limits if self.stated_range is not None else self._fixed_range
+        total: Spread | None = None
         for index in np.unique(np.linspace(0, len(self) - 1, _SAMPLED_FRAMES).round().astype(int)):
             with suppress(SegcamError):
                 spread = Spread.of(self._read(int(index)))
-                whole = whole.joined(spread) if whole is not None and spread is not None else whole or spread
-                if known is not None and whole is not None and whole.share_of(*known) >= SMALLEST_SHARE:
+                total = total.union(spread) if total is not None and spread is not None else total or spread
+                if given_range is not None and total is not None and total.share_of(*given_range) >= SMALLEST_SHARE:
                     break
-        return whole
+        return total
 
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
     def _read(self, index: int) -> Frame:
-        """Frame ``index``, which lies in ``range(len(self))``.
+        """Read frame ``index``, which is in ``range(len(self))``.
 
         Raises:
             SegcamError: if the frame cannot be decoded.
         """
 
     def __getitem__(self, index: int) -> Frame:
-        at = operator.index(index)
-        if at < 0:
-            at += len(self)
-        if not 0 <= at < len(self):
+        number = operator.index(index)
+        if number < 0:
+            number += len(self)
+        if not 0 <= number < len(self):
             raise IndexError(f"frame {index} of a cine with {len(self)}")
-        return self._read(at)
+        return self._read(number)
 
     def __iter__(self) -> Iterator[Frame]:
         return (self._read(index) for index in range(len(self)))
@@ -230,15 +230,15 @@ class Cine(ABC):
 
 
 class ArrayCine(Cine):
-    """An array in memory, or a dask array, as a cine.
+    """Cine of an array in memory or a dask array.
 
     Args:
         array: ``(Y, X)``, ``(Y, X, 3 or 4)``, ``(T, Y, X)`` or ``(T, Y, X, 3 or 4)``, numpy or dask, any real dtype;
             an alpha channel is dropped.
-        rgb: whether the last axis holds colors. By default it does where its length is 3 or 4 and there are at
-            least two others; give False for a cine whose frames are 3 or 4 columns wide.
-        value_range: the values that mean black and white. By default those of the dtype for 8-bit frames and masks, and
-            for others what the values of some frames show.
+        rgb: whether the last axis holds colors. By default it does if its length is 3 or 4 and there are at least two
+            others; give False for a cine whose frames are 3 or 4 columns wide.
+        value_range: the values of black and white. By default those of the dtype for 8-bit frames and masks; for
+            others they are estimated from the values of some frames.
 
     Raises:
         SegcamError: if the array is not a frame or a sequence of frames.
@@ -285,12 +285,12 @@ class ArrayCine(Cine):
 
 
 def name_of(path: Path) -> str:
-    """A file's name without its suffix; the last number of a name such as ``1.2.840.10008`` is not a suffix."""
+    """Return a file's name without its suffix; the last number of a name such as ``1.2.840.10008`` is not a suffix."""
     return without_suffix(path.name)
 
 
 def without_suffix(name: str) -> str:
-    """A path or name without its suffix, which may be a double one such as ``.nii.gz``."""
+    """Return a path or name without its suffix, which may be a double one such as ``.nii.gz``."""
     if name.lower().endswith(".nii.gz"):
         return name[: -len(".nii.gz")]
     stem, _ = os.path.splitext(name)

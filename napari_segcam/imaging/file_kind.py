@@ -1,4 +1,4 @@
-"""What kind of image file begins with certain bytes; names and suffixes do not count."""
+"""File kind: recognize an image file by its first bytes, not by its name."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Literal
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import refuse_no_file
 
-# Enough for NIfTI's magic word, the last thing looked at.
+# Long enough for NIfTI's magic word, which comes last.
 HEAD_LENGTH = 352
 DICOM_DIRECTORY = "DICOMDIR"  # lists the files of a medium; its name is fixed (PS3.10, section 8.6)
 
 
 class FileKind(Enum):
-    """What reads a file."""
+    """Kind of an image file, which decides which reader opens it."""
 
     DICOM = auto()
     TIFF = auto()
@@ -47,11 +47,11 @@ STACKS = (
     FileKind.MATLAB,
     FileKind.HDF5,
 )
-"""Kinds that hold one array of pixels, or several to choose from."""
+"""Kinds that hold one array of pixels, or several from which the user chooses."""
 
 
 def read_head(path: Path) -> bytes:
-    """The first bytes of a file.
+    """Return the first bytes of a file.
 
     Raises:
         SegcamError: if the file is missing, unreadable or empty.
@@ -68,7 +68,7 @@ def read_head(path: Path) -> bytes:
 
 
 def kind_of(head: bytes) -> FileKind | None:
-    """The kind of the file that begins like this, None if it is of no kind that can be read."""
+    """Return the kind of a file by its first bytes, or None if it cannot be read."""
     if head[128:132] == b"DICM" or _begins_with_elements(head):  # PS3.10, section 7.1
         return FileKind.DICOM
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
@@ -81,15 +81,15 @@ def kind_of(head: bytes) -> FileKind | None:
 
 
 def _kind_of_stack(head: bytes) -> FileKind | None:
-    beginnings = {
+    signatures = {
         b"NRRD000": FileKind.NRRD,
         b"\x93NUMPY": FileKind.NPY,
         b"MATLAB 5.0": FileKind.MATLAB,
         b"MATLAB 7.3": FileKind.HDF5,
         b"\x89HDF\r\n\x1a\n": FileKind.HDF5,
     }
-    for beginning, kind in beginnings.items():
-        if head.startswith(beginning):
+    for signature, kind in signatures.items():
+        if head.startswith(signature):
             return kind
     if head.startswith(b"PK\3\4"):  # the name of the first member tells NumPy's archives from other zip files
         length = int.from_bytes(head[26:28], "little")
@@ -103,7 +103,7 @@ _METAIMAGE = re.compile(rb"\s*(ObjectType|NDims|Comment|ID|ObjectSubType)\s*=", 
 
 
 def _is_nifti(head: bytes) -> bool:
-    """Whether a header of NIfTI 1 or 2, or what there is of one, begins with its own length."""
+    """Whether these are the first bytes of a NIfTI 1 or 2 header, which begins with its own length."""
     length = head[:4]
     if length in (b"\x1c\x02\0\0", b"\0\0\x02\x1c"):
         return head[4:7] in (b"n+2", b"ni2")
@@ -111,19 +111,19 @@ def _is_nifti(head: bytes) -> bool:
 
 
 def _unpacked(head: bytes) -> bytes:
-    """As much of what gzip has packed as the beginning of the file gives."""
+    """Decompress the beginning of a gzip file as far as it goes."""
     try:
         return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, HEAD_LENGTH)
     except zlib.error:
         return b""
 
 
-# Old or cut DICOM files have no preamble and begin with their first element: of the file's own group 2, or of group 8.
+# Old or truncated DICOM files have no preamble and begin with their first element: of group 2 or of group 8.
 _VRS = (b"AE", b"CS", b"DA", b"LO", b"OB", b"SH", b"ST", b"TM", b"UI", b"UL", b"DT", b"PN", b"SQ", b"IS", b"US")
 
 
 def _begins_with_elements(head: bytes) -> bool:
-    """Whether a file begins with DICOM's elements, without the preamble before them."""
+    """Whether a file begins with DICOM elements, without a preamble."""
     order: Literal["little", "big"] = "big" if head[0:1] == b"\0" else "little"
     group, element = int.from_bytes(head[0:2], order), int.from_bytes(head[2:4], order)
     if group not in (2, 8) or element > 0x0070 or len(head) < 16:
@@ -140,7 +140,7 @@ def _begins_with_elements(head: bytes) -> bool:
 
 
 def video_format(head: bytes) -> str | None:
-    """FFmpeg's name for the format of the video that begins like this, None if it is no video."""
+    """Return FFmpeg's name of a video's format by its first bytes, or None if it is not a video."""
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return "avi"
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
@@ -149,10 +149,10 @@ def video_format(head: bytes) -> str | None:
         return "gif"
     if head[:1] == head[188:189] == b"G" or head[4:5] == head[196:197] == b"G":
         return "mpegts"
-    beginnings = {
+    signatures = {
         b"\x1a\x45\xdf\xa3": "matroska",  # and WebM
         b"\0\0\x01\xba": "mpeg",
         b"\0\0\x01\xb3": "mpegvideo",
         b"\x30\x26\xb2\x75": "asf",  # Windows Media
     }
-    return beginnings.get(head[:4])
+    return signatures.get(head[:4])

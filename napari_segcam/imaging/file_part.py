@@ -1,4 +1,4 @@
-"""What of a file is meant: ``FILE::NAME`` names one of its images, ``FILE::YXT`` its axes."""
+"""File parts: ``FILE::NAME`` names one image of a file, ``FILE::YXT`` its axes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ DISPLAYED = "displayed"
 
 @dataclass(frozen=True)
 class FilePart:
-    """A file, and what the user said of it.
+    """A file, and the part of it that the user chose.
 
     Attributes:
         path: of the file.
-        name: of one image in it, None where nothing was said.
-        axes: what each stored axis is, in letters: T time, Y rows, X columns, C colors; None where nothing was said.
-        displayed: turn the frames as the orientation in the header asks viewers to.
+        name: of one image in it, None if not given.
+        axes: the stored axes in letters: T time, Y rows, X columns, C colors; None if not given.
+        displayed: turn the frames by the orientation in the header.
     """
 
     path: Path
@@ -30,15 +30,15 @@ class FilePart:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing was said but the file."""
+        """Whether only the file was given."""
         return self.name is None and self.axes is None and not self.displayed
 
 
 def file_part(path: str | os.PathLike[str]) -> FilePart:
-    """What a path means: ``scan.mat::frames::YXT`` is the image ``frames`` of the file, its last axis being time.
+    """Parse a path: ``scan.mat::frames::YXT`` is the image ``frames`` of the file, with time as its last axis.
 
     Raises:
-        SegcamError: if something is said twice, or the axes make no frames.
+        SegcamError: if something is given twice, or the axes are not those of frames.
     """
     text = os.fspath(path)
     if _SEPARATOR not in text or os.path.lexists(text):
@@ -56,8 +56,10 @@ def file_part(path: str | os.PathLike[str]) -> FilePart:
             name = word
         else:
             raise SegcamError(
-                f"{text} is not understood: after the file may come ::NAME, ::AXES such as ::YXT, or both."
+                f"{text} is not understood: after the file you can add ::NAME, ::AXES such as ::YXT, or both."
             )
     if axes is not None and (not {"Y", "X"} <= set(axes) or len(set(axes)) < len(axes)):
-        raise SegcamError(f"The axes {axes} make no frames: give Y for rows, X for columns, T for time, C for colors.")
+        raise SegcamError(
+            f"The axes {axes} are not those of frames: give Y for rows, X for columns, T for time, C for colors."
+        )
     return FilePart(Path(file), name, axes, displayed)

@@ -1,4 +1,4 @@
-"""Opening an image file or folder as a cine, whatever kind of file it is."""
+"""Opening an image file or folder of any kind as a cine."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from napari_segcam.optional import needed
 
 
 def open_cine(path: str | os.PathLike[str]) -> Cine:
-    """Open an image file or a folder of stills as a cine; what kind a file is, its content decides, not its name.
+    """Open an image file or a folder of stills as a cine; the kind of a file is recognized by its content.
 
     Reads DICOM (single frame, multi-frame, video), PNG, JPEG, BMP, TIFF (several pages are several frames), video
     files (AVI, MP4, MOV, Matroska, WebM, MPEG, Windows Media, GIF), research files (NIfTI, MetaImage, NRRD, NumPy,
     MATLAB, HDF5), and folders whose images have one shape.
 
     Args:
-        path: of the file or folder. After a research file may come ``::NAME`` of one array in it, ``::AXES`` such as
-            ``::YXT`` for what its axes are, and ``::displayed`` to turn the frames as its header asks viewers to.
+        path: of the file or folder. After a research file, ``::NAME`` selects one array of it, ``::AXES`` such as
+            ``::YXT`` gives its axes, and ``::displayed`` turns the frames by the orientation in its header.
 
     Raises:
         SegcamError: if the file is missing, damaged, or of another kind; or if it holds several images, or a folder
-            several cines, and it is not said which is meant.
+            several cines, and none is selected.
     """
-    # Imported here so that the reading libraries load when first needed.
+    # Imports are here so that libraries load when first needed.
     part = file_part(path)
     path = part.path
     if path.is_dir():

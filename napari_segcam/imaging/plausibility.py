@@ -1,4 +1,4 @@
-"""What a frame rate and a pixel spacing can be, in any file."""
+"""Plausibility: possible frame rates, pixel spacings and aspects, in any file."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _SQUARE = 0.01  # by how much of its width a square pixel's height may differ
 
 
 def is_possible_rate(rate: float) -> bool:
-    """Whether frames can follow one another so fast, per second."""
+    """Whether a frame rate per second is possible."""
     return math.isfinite(rate) and _SLOWEST <= rate <= _FASTEST
 
 
 def is_possible_spacing(spacing_mm: tuple[float, float]) -> bool:
-    """Whether pixels can be so far apart, in mm."""
+    """Whether a pixel spacing in mm is possible."""
     return all(math.isfinite(distance) and _FINEST <= distance <= _COARSEST for distance in spacing_mm)
 
 
 def is_possible_aspect(pixel_aspect: float) -> bool:
-    """Whether a pixel can be so many times as high as wide."""
+    """Whether a pixel's height divided by its width is possible."""
     return 1 / _LONGEST_PIXEL <= pixel_aspect <= _LONGEST_PIXEL
 
 
 def is_square(pixel_aspect: float) -> bool:
-    """Whether a pixel counts as square, by its height over its width."""
+    """Whether a pixel counts as square, from its height divided by its width."""
     return abs(pixel_aspect - 1) < _SQUARE

@@ -1,4 +1,4 @@
-"""Frame ⇄ network input: exact, and reversible for everything that comes back."""
+"""Preprocessing: turn a frame into the network's input, so that results can be mapped back to the frame."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def prepare(
     crop: Crop | None = None,
     pixel_aspect: float = 1.0,
 ) -> tuple[torch.Tensor, Geometry]:
-    """Turn a frame into the network's input, as its model card says.
+    """Turn a frame into the network's input, as described by the model card.
 
     Args:
         frame: ``(Y, X)`` or ``(Y, X, 3 or 4)``, any real dtype; alpha is ignored.
         card: channels, size rule and normalization.
         stride: the input's height and width become multiples of this.
-        value_range: the values that mean black and white, beyond which all is black or white; by default what this
-            frame by itself shows, so give that of the cine for one of its frames.
-        crop: rows and columns that the network sees; all else takes no part, not even in a z-score. By default all.
-        pixel_aspect: height of the frame's pixels by their width; the network sees it in its true shape, unless the
-            card stretches every frame to one size.
+        value_range: the values of black and white; values beyond become black or white. By default they are estimated
+            from this frame alone, so give those of the cine for one of its frames.
+        crop: rows and columns that the network sees; the rest has no effect, not even on a z-score. By default all.
+        pixel_aspect: height of the frame's pixels divided by their width; the network sees the frame in its true shape,
+            unless the card stretches every frame to one size.
 
     Returns:
-        The input ``(1, C, H, W)`` float32, and how the frame lies in it. Padding is black.
+        The input ``(1, C, H, W)`` float32, and where the frame is in it. Padding is black.
 
     Raises:
-        SegcamError: if the frame's shape, channels or values do not go with the card, or the crop is empty or
-            reaches out of the frame, or no pixel can have such an aspect.
+        SegcamError: if the frame's shape, channels or values do not fit the card, the crop is empty or extends beyond
+            the frame, or the aspect is not possible.
     """
     image = np.asarray(frame)
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (3, 4)) or 0 in image.shape:
@@ -81,10 +81,10 @@ def _with_channels(pixels: torch.Tensor, channels: int) -> torch.Tensor:
 
 
 def _statistics(pixels: torch.Tensor, card: ModelCard) -> tuple[torch.Tensor, torch.Tensor]:
-    """What to subtract and to divide by, each ``(C, 1, 1)`` or ``(1, 1, 1)``."""
+    """Return the mean to subtract and the std to divide by, each ``(C, 1, 1)`` or ``(1, 1, 1)``."""
     if card.normalization == "imagenet":
         mean, std = pixels.new_tensor(IMAGENET_MEAN), pixels.new_tensor(IMAGENET_STD)
-        if card.input_channels != 3:  # no statistics exist for other channels: the three colors' average stands in
+        if card.input_channels != 3:  # there are no statistics for other channels: use the average of the three colors
             mean, std = mean.mean(), std.mean()
         return mean.reshape(-1, 1, 1), std.reshape(-1, 1, 1)
     if card.normalization == "custom":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_segcam.imaging.stacks.choice import SeveralImagesError
+from napari_segcam.imaging.stacks.array_choice import SeveralImagesError
 
 
 def ask_for_image(several: SeveralImagesError) -> str | None:

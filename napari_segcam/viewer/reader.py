@@ -18,7 +18,7 @@ from napari_segcam.imaging.cine import Cine
 from napari_segcam.imaging.file_kind import STACKS, FileKind, kind_of, read_head
 from napari_segcam.imaging.image_folder import cines_of, images_in
 from napari_segcam.imaging.opening import open_cine
-from napari_segcam.imaging.stacks.choice import SeveralImagesError
+from napari_segcam.imaging.stacks.array_choice import SeveralImagesError
 from napari_segcam.viewer.checkpoint_reader import LayerData, is_checkpoint, load_checkpoint
 from napari_segcam.viewer.image_choice import ask_for_image
 from napari_segcam.viewer.layers.frame_names import SOURCE

@@ -129,5 +129,5 @@ def test_the_provenance_says_what_the_network_saw() -> None:
 
 
 def test_a_crop_larger_than_the_frame_is_refused_in_words() -> None:
-    with pytest.raises(SegcamError, match=r"rows 11 to 61, columns 5 to 75\) reaches out of the frame of 60×80 pixels"):
+    with pytest.raises(SegcamError, match=r"rows 11 to 61, columns 5 to 75\) extends beyond the frame of 60×80 pixels"):
         explainer_of(RULES["pad"], 1)(frame_of()[:60, :80], crop=CROP)

@@ -101,7 +101,7 @@ def test_black_and_white_of_each_dtype(values, value_range):
 def test_an_assumed_black_and_white_is_told_and_can_be_set():
     cine = ArrayCine(np.float32([[-3.5, 2]]), name="clip")
     assert cine.value_range == (-3.5, 2)
-    assert re.search(r"Black is taken to be -3\.5 and white 2, from the values.*set the value range", cine.notes[0])
+    assert re.search(r"Black is assumed to be -3\.5 and white 2, from the values.*set the value range", cine.notes[0])
     cine.set_value_range(-4, 4)
     assert (cine.value_range, cine.notes) == ((-4, 4), ())
     assert ArrayCine(np.float32([[-3.5, 2]]), value_range=(-4, 4)).value_range == (-4, 4)

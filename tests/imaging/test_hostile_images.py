@@ -27,7 +27,7 @@ from pydicom.uid import (
 )
 
 from napari_segcam.budget import FRAME_PIXELS, refuse_large_content, refuse_large_frame
-from napari_segcam.imaging.coded_size import coded_shape
+from napari_segcam.imaging.compressed_size import stream_shape
 from napari_segcam.imaging.opening import open_cine
 
 SIDE = 60_000
@@ -250,11 +250,11 @@ def test_an_image_that_asks_for_too_much_is_refused(make: Callable[[], bytes], t
 
 
 def test_the_size_of_a_stream_is_its_own() -> None:
-    assert coded_shape(jpeg(300)) == (300, 300, 1)
-    assert coded_shape(jpeg_2000(300)) == (300, 300, 1)
-    assert coded_shape(progressive_jpeg(1)) == (4000, 4000, 1)
-    assert coded_shape(jpeg(300)[:20]) is None
-    assert coded_shape(b"anything else") is None
+    assert stream_shape(jpeg(300)) == (300, 300, 1)
+    assert stream_shape(jpeg_2000(300)) == (300, 300, 1)
+    assert stream_shape(progressive_jpeg(1)) == (4000, 4000, 1)
+    assert stream_shape(jpeg(300)[:20]) is None
+    assert stream_shape(b"anything else") is None
 
 
 def test_what_is_within_the_budget_passes() -> None:

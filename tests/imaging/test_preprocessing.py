@@ -283,7 +283,7 @@ def test_no_pixel_outside_of_a_crop_and_every_one_inside_reaches_the_input(
     region[crop] = True
     assert not geometry.to_input(~region).any()
     assert np.array_equal(geometry.to_input(region), geometry.content)
-    assert np.array_equal(geometry.seen(np.ones(shape, dtype=bool)), region)
+    assert np.array_equal(geometry.within_window(np.ones(shape, dtype=bool)), region)
     row, column = (data.draw(st.integers(part.start, part.stop - 1)) for part in crop)
     region[:] = False
     region[row, column] = True
@@ -310,9 +310,9 @@ def test_what_black_and_white_mean_is_judged_from_the_whole_frame() -> None:
 @pytest.mark.parametrize(
     ("crop", "words"),
     [
-        ((slice(0, 21), slice(0, 30)), r"rows 0 to 21, columns 0 to 30\) reaches out of the frame of 20×30 pixels"),
-        ((slice(0, 20), slice(-5, 30)), "columns -5 to 30.* reaches out of the frame"),
-        ((slice(40, 60), slice(0, 30)), "rows 40 to 60.* reaches out of the frame"),
+        ((slice(0, 21), slice(0, 30)), r"rows 0 to 21, columns 0 to 30\) extends beyond the frame of 20×30 pixels"),
+        ((slice(0, 20), slice(-5, 30)), "columns -5 to 30.* extends beyond the frame"),
+        ((slice(40, 60), slice(0, 30)), "rows 40 to 60.* extends beyond the frame"),
         ((slice(5, 5), slice(0, 30)), "rows 5 to 5.* is empty.* Draw it again"),
         ((slice(0, 20), slice(9, 3)), "columns 9 to 3.* is empty"),
         ((slice(0, 20, 2), slice(0, 30)), "skips some"),

@@ -106,7 +106,7 @@ def test_nifti_that_is_cut_or_holds_volumes_in_time_is_refused(tmp_path):
     (tmp_path / "half.nii.gz").write_bytes(path.read_bytes()[:-500])
     with pytest.raises(SegcamError, match=r"half\.nii\.gz is damaged"):
         open_cine(tmp_path / "half.nii.gz")[0]
-    with pytest.raises(SegcamError, match="volumes in time are not frames"):
+    with pytest.raises(SegcamError, match="volumes over time are not frames"):
         open_cine(write_nifti(tmp_path / "4d.nii", np.zeros((10, 11, 12, 5), np.uint8)))
 
 

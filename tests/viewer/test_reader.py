@@ -135,7 +135,7 @@ def test_a_notification_says_what_is_assumed(tmp_path: Path, monkeypatch: pytest
     assert attributes["contrast_limits"] == (0, 4095)
     assert attributes["metadata"]["segcam_source"]["notes"]
     assert len(warnings) == 1
-    assert "words: Black is taken to be 0 and white 4095" in warnings[0]
+    assert "words: Black is assumed to be 0 and white 4095" in warnings[0]
 
 
 def test_only_the_frames_in_view_are_read() -> None:

@@ -1,4 +1,4 @@
-"""DICOM ultrasound, single frame and multi-frame, one frame decoded at a time."""
+"""DICOM ultrasound, single-frame and multi-frame, decoded one frame at a time."""
 
 from __future__ import annotations
 
@@ -17,10 +17,7 @@ from pydicom.errors import InvalidDicomError
 from napari_segcam.budget import refuse_large_frame
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.imaging.cine import Cine, Frame, name_of
-from napari_segcam.imaging.dicom.frame_decoder import PALETTE_KEYWORDS, FrameDecoder, refuse_undecodable
-from napari_segcam.imaging.dicom.frame_positions import Located, Span, locate_encapsulated, locate_native, read_spans
-from napari_segcam.imaging.dicom.gray_values import VALUE_KEYWORDS
-from napari_segcam.imaging.dicom.header import (
+from napari_segcam.imaging.dicom.calibration import (
     CALIBRATION_KEYWORDS,
     are_slices,
     aspect_of,
@@ -28,7 +25,16 @@ from napari_segcam.imaging.dicom.header import (
     spacing_of,
     tissue_region_of,
 )
-from napari_segcam.imaging.dicom.header_reading import read_header
+from napari_segcam.imaging.dicom.frame_decoder import PALETTE_KEYWORDS, FrameDecoder, refuse_undecodable
+from napari_segcam.imaging.dicom.frame_positions import (
+    FramePositions,
+    Span,
+    locate_encapsulated,
+    locate_native,
+    read_spans,
+)
+from napari_segcam.imaging.dicom.gray_values import VALUE_KEYWORDS
+from napari_segcam.imaging.dicom.header import read_header
 
 _PHOTOMETRIC_INTERPRETATIONS = {
     "MONOCHROME1": 1,
@@ -62,26 +68,25 @@ HEADER_KEYWORDS = (
 )
 _PIXEL_DATA = (0x7FE0, 0x0010)
 _UNDEFINED_LENGTH = 0xFFFFFFFF
-_PADDING = 16  # bytes at most behind the last frame
+_PADDING = 16  # largest number of bytes after the last frame
 
 
 class DicomCine(Cine):
-    """An ultrasound DICOM file.
+    """Cine of an ultrasound DICOM file.
 
-    Gray frames keep their stored values, turned where small means white, as in MONOCHROME1; a window in the header says
-    which are black and white. Where the header has them mapped by a table or another curve, they are what it makes of
-    them. Color frames come as RGB however they are stored, those with a palette as uint8.
+    Gray frames keep their stored values, inverted where small values are white, as in MONOCHROME1; a window in the
+    header gives black and white. If the header maps them by a table or another curve, frames have the mapped values.
+    Color frames are always RGB, those with a palette as uint8.
 
-    Opening reads the header and finds where each frame lies; reading a frame opens the file, reads its bytes and
-    decodes them. So memory does not grow with the number of frames, no file stays open, and threads share nothing.
+    Opening reads the header and locates each frame; reading a frame opens the file, reads its bytes and decodes them.
+    So memory does not grow with the number of frames, no file stays open, and threads share nothing.
 
     Attributes:
-        series: identifies the series that the file belongs to, None if the file does not say.
-        instance_number: the file's place in its series, None if the file does not say.
+        series: UID of the file's series, None if not given.
+        instance_number: the file's number in its series, None if not given.
 
     Raises:
-        SegcamError: if the file is not DICOM, holds no image, is cut short, or is stored in a way that cannot be
-            decoded here.
+        SegcamError: if the file is not DICOM, holds no image, is truncated, or cannot be decoded here.
     """
 
     path: Path
@@ -103,7 +108,7 @@ class DicomCine(Cine):
             located, photometric = _locate_frames(file, header, pixels)
             self._spans = located.spans
             header.NumberOfFrames = 1  # they are decoded one by one
-            notes = [note for note in (located.note, _settle_planes(file, header, located)) if note]
+            notes = [note for note in (located.note, _set_planar_configuration(file, header, located)) if note]
             self._decoder = FrameDecoder(header, photometric, vr)
             if note := self._decoder.settle_bits(header, read_spans(file, self._spans[0])):
                 notes.append(note)
@@ -112,29 +117,29 @@ class DicomCine(Cine):
             self.stated_aspect = aspect_of(header)
             self.are_slices = len(located.spans) > 1 and are_slices(header)
             if self.are_slices:
-                notes.append("The frames are the slices of a volume, not moments in time.")
+                notes.append("The frames are slices of a volume, not moments in time.")
             self.notes = notes
             self.region = tissue_region_of(header)
             self.series: str | None = header.get("SeriesInstanceUID")
             self.instance_number: int | None = header.get("InstanceNumber")
         self.frame_shape = self._decoder.frame_shape
         self.dtype = self._decoder.dtype
-        self._take_gray_scale()
+        self._apply_gray_scale()
 
     def __len__(self) -> int:
         return len(self._spans)
 
-    def _take_gray_scale(self) -> None:
-        """Take over what the header says of black and white."""
-        self.stored_range, self.turned_about = self._decoder.stored_range, self._decoder.turned_about
-        scale, about = self._decoder.gray_scale, self._decoder.turned_about
+    def _apply_gray_scale(self) -> None:
+        """Set black and white as the header defines them."""
+        self.stored_range, self.inversion_sum = self._decoder.stored_range, self._decoder.inversion_sum
+        scale, total = self._decoder.gray_scale, self._decoder.inversion_sum
         if scale is None:
             return
         self.stated_range, self.stated_extent = scale.stated, scale.extent
         self.notes = (*self._notes, *scale.notes)
-        if about is not None and scale.stated is not None:
+        if total is not None and scale.stated is not None:
             black, white = scale.stated.limits
-            self.stated_range = replace(scale.stated, black=about - white, white=about - black)
+            self.stated_range = replace(scale.stated, black=total - white, white=total - black)
 
     def _read(self, index: int) -> Frame:
         try:
@@ -144,13 +149,13 @@ class DicomCine(Cine):
             raise SegcamError(f"{self.path} can no longer be read: {error_text(error)}.") from error
         try:
             return self._decoder(stored)
-        except Exception as error:  # each decoder raises what it likes
+        except Exception as error:  # each decoder raises its own errors
             raise SegcamError(f"Frame {index} of {self.path.name} cannot be decoded: {error_text(error)}.") from error
 
 
 @contextmanager
 def dicom_errors(path: Path) -> Iterator[None]:
-    """Turn whatever goes wrong while the header is read into a SegcamError."""
+    """Turn any error while the header is read into a SegcamError."""
     try:
         yield
     except InvalidDicomError:
@@ -162,10 +167,10 @@ def dicom_errors(path: Path) -> Iterator[None]:
 
 
 def pixel_element(file: BinaryIO, header: Dataset) -> tuple[str, Span]:
-    """VR and value of the pixel data, whose element begins where the file stands; an undefined length stays so.
+    """Return the VR and the value's span of the pixel data element at the file's position; its length may be undefined.
 
     Raises:
-        ValueError: if the element is not there.
+        ValueError: if the element is missing.
     """
     syntax = header.file_meta.TransferSyntaxUID
     order = "<" if syntax.is_little_endian else ">"
@@ -191,11 +196,11 @@ def _refuse_unusual(header: Dataset) -> None:
         raise ValueError(f"its frames have the size {header.Rows}×{header.Columns}")
 
 
-def _locate_frames(file: BinaryIO, header: Dataset, pixels: Span) -> tuple[Located, str]:
-    """Where each frame lies, and the photometric interpretation that the frames really have.
+def _locate_frames(file: BinaryIO, header: Dataset, pixels: Span) -> tuple[FramePositions, str]:
+    """Locate each frame, and return the real photometric interpretation of the frames.
 
     Raises:
-        ValueError: if there is no whole frame.
+        ValueError: if there is no complete frame.
     """
     file_length = os.fstat(file.fileno()).st_size
     stated, photometric = int(header.get("NumberOfFrames") or 0), str(header.PhotometricInterpretation)
@@ -206,7 +211,7 @@ def _locate_frames(file: BinaryIO, header: Dataset, pixels: Span) -> tuple[Locat
         raise ValueError("its pixel data have no length, but are not compressed")
     frame_length = header.Rows * header.Columns * header.SamplesPerPixel * header.BitsAllocated // 8
     if photometric == "YBR_FULL_422":
-        # Two pixels share their color and so need 4 bytes instead of 6; some files say so and store all 6.
+        # Two pixels share their color and need 4 bytes instead of 6; some files claim this but store all 6.
         packed = frame_length * 2 // 3
         if 0 <= pixels.length - (frames or 1) * frame_length < min(packed, _PADDING):
             photometric = "YBR_FULL"
@@ -215,10 +220,10 @@ def _locate_frames(file: BinaryIO, header: Dataset, pixels: Span) -> tuple[Locat
     return locate_native(pixels, frames, frame_length, file_length), photometric
 
 
-def _settle_planes(file: BinaryIO, header: Dataset, located: Located) -> str | None:
-    """Say in the header whether colors follow one another by pixel or by plane, where it lacks that; a note on it.
+def _set_planar_configuration(file: BinaryIO, header: Dataset, located: FramePositions) -> str | None:
+    """Set the planar configuration if the header lacks it, and return a note on it.
 
-    Most of an ultrasound picture is gray: its three colors are alike where they are taken for what they are.
+    Most of an ultrasound image is gray: in the right order, the three colors of a pixel are similar.
     """
     if header.SamplesPerPixel == 1 or header.get("PlanarConfiguration") in (0, 1):
         return None
@@ -230,4 +235,4 @@ def _settle_planes(file: BinaryIO, header: Dataset, located: Located) -> str | N
     if np.ptp(by_plane, axis=1).mean() < np.ptp(by_pixel, axis=1).mean():
         header.PlanarConfiguration = 1
     order = "plane by plane" if header.PlanarConfiguration else "pixel by pixel"
-    return f"The header does not say in which order its colors are stored: they are taken {order}."
+    return f"The header does not say in which order its colors are stored: they are read {order}."

@@ -1,4 +1,4 @@
-"""Where in a DICOM file each frame lies, found once, so that any frame is read without touching the others."""
+"""Frame positions: locate each frame in a DICOM file once, so that any frame can be read without the others."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _END_OF_FRAME = b"\xff\xd9"
 _END_SEARCHED = 10
 # JPEG and JPEG-LS, JPEG 2000, and its file format.
 _BEGINNINGS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
-# Between a stream that ends and one that begins, which coded pixels never look like.
+# The end of one stream and the start of the next; this sequence never occurs in coded pixels.
 _NEXT_STREAM = re.compile(rb"\xff\xd9\0?(?=\xff\xd8\xff|\xff\x4f\xff\x51)")
 _RUN_LENGTH_HEADER = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Bytes of a file."""
+    """Range of bytes of a file."""
 
     offset: int
     length: int
@@ -37,12 +37,12 @@ FrameSpans = tuple[Span, ...]
 
 
 @dataclass(frozen=True)
-class Located:
-    """The frames that were found.
+class FramePositions:
+    """Positions of the frames of a file.
 
     Attributes:
         spans: for each frame its fragments, in order.
-        promised: how many the file says it has, None where it does not say.
+        promised: number of frames stated in the file, None if not given.
     """
 
     spans: list[FrameSpans]
@@ -50,76 +50,76 @@ class Located:
 
     @property
     def note(self) -> str | None:
-        """What is to be said of their number, None where it is as promised."""
-        found = len(self.spans)
+        """Note on the number of frames, None if it is the stated one."""
+        count = len(self.spans)
         if self.promised is None:
-            return f"The header does not say how many frames there are: all {found} are read." if found > 1 else None
-        if found < self.promised:
-            return f"The file is cut short: of its {self.promised} frames only {found} are whole."
-        if found > self.promised:
-            return f"The header says that there are {self.promised} frames, but the file holds {found}: all are read."
+            return f"The header does not say how many frames there are: all {count} are read." if count > 1 else None
+        if count < self.promised:
+            return f"The file is cut short: of its {self.promised} frames only {count} are complete."
+        if count > self.promised:
+            return f"The header says that there are {self.promised} frames, but the file holds {count}: all are read."
         return None
 
 
-def locate_native(pixels: Span, frames: int | None, frame_length: int, file_length: int) -> Located:
-    """The frames of uncompressed pixel data, which lie one behind another.
+def locate_native(pixels: Span, frames: int | None, frame_length: int, file_length: int) -> FramePositions:
+    """Locate the frames of uncompressed pixel data, which follow one another.
 
     Args:
-        pixels: the value of the pixel data, which may reach beyond the end of the file.
-        frames: how many the header promises, None where it does not say.
+        pixels: the value of the pixel data, which may extend beyond the end of the file.
+        frames: number of frames in the header, None if not given.
         frame_length: bytes of a frame.
-        file_length: bytes.
+        file_length: bytes of the file.
 
     Raises:
-        ValueError: if not even one frame is whole.
+        ValueError: if not even one frame is complete.
     """
-    whole = min(pixels.length, file_length - pixels.offset) // frame_length
-    _refuse_none(whole)
+    complete = min(pixels.length, file_length - pixels.offset) // frame_length
+    _refuse_none(complete)
     promised = (
         frames if pixels.length <= file_length - pixels.offset else max(frames or 0, pixels.length // frame_length)
     )
-    return Located(
-        [(Span(pixels.offset + index * frame_length, frame_length),) for index in range(whole)],
+    return FramePositions(
+        [(Span(pixels.offset + index * frame_length, frame_length),) for index in range(complete)],
         promised,
     )
 
 
-def locate_encapsulated(file: BinaryIO, start: int, file_length: int, frames: int | None) -> Located:
-    """The frames of compressed pixel data, each in one fragment or several (PS3.5, section A.4).
+def locate_encapsulated(file: BinaryIO, start: int, file_length: int, frames: int | None) -> FramePositions:
+    """Locate the frames of compressed pixel data, each in one fragment or several (PS3.5, section A.4).
 
-    Where there are not as many fragments as frames, the offset table and the way in which streams begin and end tell
-    which belong together.
+    If there are not as many fragments as frames, the offset table and the beginnings and ends of streams show which
+    fragments belong together.
 
     Args:
         file: the DICOM file.
-        start: where the value of the pixel data begins, with the basic offset table.
-        file_length: bytes.
-        frames: how many the header promises, None where it does not say.
+        start: of the value of the pixel data, which begins with the basic offset table.
+        file_length: bytes of the file.
+        frames: number of frames in the header, None if not given.
 
     Raises:
-        ValueError: if the pixel data are not encapsulated, or not even one frame is whole.
+        ValueError: if the pixel data are not encapsulated, or not even one frame is complete.
     """
     file.seek(start)
     (table, *fragments), rest, is_closed = _items(file, file_length)
     _refuse_none(len(fragments))
     single: list[FrameSpans] = [(fragment,) for fragment in fragments]
-    if len(fragments) == frames and is_closed:  # the usual case; an offset table, often wrong, would add nothing
-        return Located(single, frames)
-    by_table = _grouped_by_table(file, table, fragments, rest)
-    by_stream = _grouped_by_start(file, fragments, rest) or _grouped_by_end(file, fragments)
+    if len(fragments) == frames and is_closed:  # the usual case; the offset table is often wrong
+        return FramePositions(single, frames)
+    by_table = _group_by_table(file, table, fragments, rest)
+    by_stream = _group_by_start(file, fragments, rest) or _group_by_end(file, fragments)
     if by_table and len(by_table) == frames:
-        return Located(by_table, frames)
+        return FramePositions(by_table, frames)
     grouped = by_stream or by_table
     if not grouped and rest is None:
         grouped = single if len(fragments) == frames else [tuple(fragments)] if frames in (None, 1) else []
     _refuse_none(len(grouped))
     if frames is None or len(grouped) < frames:
         grouped = [span for group in grouped for span in _split_streams(file, group)]
-    return Located(grouped, frames)
+    return FramePositions(grouped, frames)
 
 
 def locate_stream(file: BinaryIO, start: int, file_length: int) -> FrameSpans:
-    """The fragments of compressed pixel data that are one stream, such as a video; in place of frames there is one.
+    """Locate the fragments of compressed pixel data that are one stream, such as a video.
 
     Raises:
         ValueError: if the pixel data are not encapsulated or missing.
@@ -131,7 +131,7 @@ def locate_stream(file: BinaryIO, start: int, file_length: int) -> FrameSpans:
 
 
 def read_spans(file: BinaryIO, spans: FrameSpans) -> bytes:
-    """The bytes of a frame, its fragments joined."""
+    """Read the bytes of a frame, with its fragments joined."""
     parts = []
     for span in spans:
         file.seek(span.offset)
@@ -140,9 +140,9 @@ def read_spans(file: BinaryIO, spans: FrameSpans) -> bytes:
 
 
 def _items(file: BinaryIO, file_length: int) -> tuple[list[Span], Span | None, bool]:
-    """The values of the sequence's items from here on, the offset table first.
+    """Return the values of the sequence's items from the file's position on, the offset table first.
 
-    Besides them one that is cut short at the end, and whether the sequence is closed as it should be.
+    Also returns the truncated item at the end, if any, and whether the sequence has its end marker.
     """
     items: list[Span] = []
     rest, is_closed = None, False
@@ -165,30 +165,30 @@ def _items(file: BinaryIO, file_length: int) -> tuple[list[Span], Span | None, b
     return items, rest, is_closed
 
 
-def _grouped_by_table(file: BinaryIO, table: Span, fragments: list[Span], rest: Span | None) -> list[FrameSpans]:
-    """Fragments by frame as the basic offset table says; nothing if it does not go with the fragments."""
+def _group_by_table(file: BinaryIO, table: Span, fragments: list[Span], rest: Span | None) -> list[FrameSpans]:
+    """Group fragments by frame with the basic offset table; empty if it does not match the fragments."""
     count = table.length // 4
     if not count or table.length % 4:
         return []
     starts = struct.unpack(f"<{count}L", read_spans(file, (table,)))
     # Offsets count from the first fragment's item tag, 8 bytes before its value.
-    places = {fragment.offset - 8 - table.end: fragment for fragment in fragments}
+    by_offset = {fragment.offset - 8 - table.end: fragment for fragment in fragments}
     if starts[0] != 0 or sorted(set(starts)) != list(starts):
         return []
     if rest is not None:  # frames beyond the end of the file
         cut = rest.offset - 8 - table.end
         starts = tuple(start for start in starts if start <= cut)
-        places[cut] = rest
-    if any(start not in places for start in starts):
+        by_offset[cut] = rest
+    if any(start not in by_offset for start in starts):
         return []
     groups: list[list[Span]] = [[] for _ in starts]
-    for place, fragment in places.items():
-        groups[bisect_right(starts, place) - 1].append(fragment)
+    for offset, fragment in by_offset.items():
+        groups[bisect_right(starts, offset) - 1].append(fragment)
     return [tuple(group) for group in groups if rest not in group]
 
 
-def _grouped_by_start(file: BinaryIO, fragments: list[Span], rest: Span | None) -> list[FrameSpans]:
-    """Fragments by frame, where a frame begins as a JPEG, JPEG 2000 or run-length stream; nothing if none does."""
+def _group_by_start(file: BinaryIO, fragments: list[Span], rest: Span | None) -> list[FrameSpans]:
+    """Group fragments by frame, where a JPEG, JPEG 2000 or run-length stream begins a frame; empty if none does."""
     groups: list[list[Span]] = []
     for fragment in fragments if rest is None else [*fragments, rest]:
         if _begins_a_stream(read_spans(file, (Span(fragment.offset, min(fragment.length, _RUN_LENGTH_HEADER)),))):
@@ -214,8 +214,8 @@ def _begins_a_stream(head: bytes) -> bool:
     )
 
 
-def _grouped_by_end(file: BinaryIO, fragments: list[Span]) -> list[FrameSpans]:
-    """Fragments by frame, where a frame ends with the marker that ends a JPEG or JPEG 2000 stream."""
+def _group_by_end(file: BinaryIO, fragments: list[Span]) -> list[FrameSpans]:
+    """Group fragments by frame, where the end marker of a JPEG or JPEG 2000 stream ends a frame."""
     groups: list[FrameSpans] = []
     current: list[Span] = []
     for fragment in fragments:
@@ -228,15 +228,14 @@ def _grouped_by_end(file: BinaryIO, fragments: list[Span]) -> list[FrameSpans]:
 
 
 def _split_streams(file: BinaryIO, spans: FrameSpans) -> list[FrameSpans]:
-    """The frames of a fragment that holds several streams one behind another, against the standard."""
+    """Split a fragment that holds several streams, which the standard does not allow, into frames."""
     if len(spans) > 1:
         return [spans]
     coded = read_spans(file, spans)
-    ends = [found.end() for found in _NEXT_STREAM.finditer(coded)] if coded.startswith(_BEGINNINGS) else []
-    places = [0, *ends, len(coded)]
-    return [(Span(spans[0].offset + start, end - start),) for start, end in pairwise(places)]
+    ends = [match.end() for match in _NEXT_STREAM.finditer(coded)] if coded.startswith(_BEGINNINGS) else []
+    return [(Span(spans[0].offset + start, end - start),) for start, end in pairwise([0, *ends, len(coded)])]
 
 
-def _refuse_none(found: int) -> None:
-    if not found:
-        raise ValueError("the file is cut short: none of its frames is whole")
+def _refuse_none(count: int) -> None:
+    if not count:
+        raise ValueError("the file is cut short: none of its frames is complete")

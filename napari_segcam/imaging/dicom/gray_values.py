@@ -1,4 +1,4 @@
-"""What the header of a DICOM file says of gray values: rescaling, windows and tables, down to black and white."""
+"""Gray values of a DICOM file: rescaling, windows and tables in the header, and the black and white that follow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydicom import Dataset
 
 from napari_segcam.imaging.value_range import ValueRange, range_of_bits
 
-# What is looked at, so that a reader can skip all else.
+# The elements in use, so that a reader can skip all others.
 VALUE_KEYWORDS = (
     "ModalityLUTSequence",
     "RescaleIntercept",
@@ -29,8 +29,8 @@ VALUE_KEYWORDS = (
 )
 _EXTENT = ("SmallestImagePixelValue", "LargestImagePixelValue")
 _TABLE_WHITE = 65535.0
-_IMPOSSIBLE = 1e9  # a wider window than any pixel is deep
-# By functional group (PS3.3, section C.7.6.16.2): what stands in these sequences counts like the header's own.
+_IMPOSSIBLE = 1e9  # a wider window than any pixel depth
+# Functional groups (PS3.3, section C.7.6.16.2) whose elements count like the header's own.
 _GROUPS = ("PixelValueTransformationSequence", "FrameVOILUTSequence")
 
 Curve = NDArray[np.float64]
@@ -38,32 +38,32 @@ Curve = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class GrayScale:
-    """How stored values become gray.
+    """Conversion of stored values to gray.
 
     Attributes:
-        stated: black and white by the header, in stored values or in those of the table; None where it does not say.
-        extent: the smallest and the largest value stored, by the header; None where it does not say.
-        is_turned: whether small values are brighter than large ones.
-        table: what each stored value becomes, from the smallest on; None where they stay as they are.
-        notes: what was left out of account, in sentences.
+        stated: black and white in the header, in stored values or in those of the table; None if not given.
+        extent: smallest and largest stored value in the header; None if not given.
+        is_inverted: whether small values are brighter than large ones.
+        table: the new value of each stored value, from the smallest on; None if they stay as they are.
+        notes: on elements that are not used, in sentences.
     """
 
     stated: ValueRange | None = None
     extent: tuple[float, float] | None = None
-    is_turned: bool = False
+    is_inverted: bool = False
     table: NDArray[np.uint16] | None = None
     notes: tuple[str, ...] = ()
 
 
 def gray_scale_of(header: Dataset, bits: int, *, signed: bool) -> GrayScale:
-    """The gray scale of a file whose frames are not in color.
+    """Return the gray scale of a file whose frames are not in color.
 
-    The first window counts, or the first table in its place (PS3.3, sections C.11.1 and C.11.2). What is not linear
-    becomes a table.
+    The first window counts, or the first table instead (PS3.3, sections C.11.1 and C.11.2). A conversion that is not
+    linear becomes a table.
 
     Args:
-        header: the VOI LUT and modality LUT modules, or the functional groups that hold the same.
-        bits: stored per pixel.
+        header: the VOI LUT and modality LUT modules, or functional groups with the same elements.
+        bits: bits stored per pixel.
         signed: whether stored values may be negative.
 
     Raises:
@@ -96,7 +96,7 @@ def gray_scale_of(header: Dataset, bits: int, *, signed: bool) -> GrayScale:
 
 
 def _by_table(gray: Curve, reason: str, notes: list[str]) -> GrayScale:
-    """A gray scale that is a table: 0 is black and 1 white in the curve given."""
+    """Return a gray scale with a table, from a curve in which 0 is black and 1 is white."""
     table = np.round(np.clip(gray, 0, 1) * _TABLE_WHITE).astype(np.uint16)
     return GrayScale(ValueRange(0.0, _TABLE_WHITE, reason), table=table, notes=tuple(notes))
 
@@ -113,7 +113,7 @@ class _Window:
 
     @property
     def edges(self) -> tuple[float, float]:
-        """Black and white (PS3.3, sections C.11.2.1.2.1 and C.11.2.1.3.2)."""
+        """Values of black and white (PS3.3, sections C.11.2.1.2.1 and C.11.2.1.3.2)."""
         if self.function == "LINEAR_EXACT":
             return self.center - self.width / 2, self.center + self.width / 2
         return self.center - 0.5 - (self.width - 1) / 2, self.center - 0.5 + (self.width - 1) / 2
@@ -121,12 +121,12 @@ class _Window:
 
 @dataclass(frozen=True)
 class _Table:
-    """A lookup table: what the value ``first`` and those after it become.
+    """Lookup table for the value ``first`` and those after it.
 
     Attributes:
-        first: the first value that is mapped.
-        entries: what values become.
-        white: the largest that an entry can be.
+        first: the first mapped value.
+        entries: the new values.
+        white: the largest possible entry.
     """
 
     first: float
@@ -134,12 +134,12 @@ class _Table:
     white: float
 
     def __call__(self, values: Curve) -> Curve:
-        """What values become; those before the first and after the last as these."""
+        """Map values; those before the first and after the last are mapped like these."""
         return self.entries[np.clip(np.round(values - self.first), 0, len(self.entries) - 1).astype(np.intp)]
 
 
 def _with_groups(header: Dataset, notes: list[str]) -> Dataset:
-    """The header's elements, and those of the functional groups that hold for every frame."""
+    """Return the header's elements, with those of functional groups that are the same for every frame."""
     joined = Dataset()
     for keyword in VALUE_KEYWORDS[:-2]:
         if header.get(keyword) is not None:
@@ -148,16 +148,16 @@ def _with_groups(header: Dataset, notes: list[str]) -> Dataset:
     frames = list(header.get("PerFrameFunctionalGroupsSequence") or ())
     for group in _GROUPS:
         items = [next(iter(frame.get(group) or ()), None) for frame in (shared, *frames)]
-        found = [item for item in items if item is not None]
-        if found and all(item == found[0] for item in found):
-            joined.update({element.tag: element for element in found[0]})
-        elif found:
+        present = [item for item in items if item is not None]
+        if present and all(item == present[0] for item in present):
+            joined.update({element.tag: element for element in present[0]})
+        elif present:
             notes.append("The window differs from frame to frame: none is used, so that the frames do not flicker.")
     return joined
 
 
 def _rescale_of(elements: Dataset, notes: list[str]) -> tuple[float, float]:
-    """Slope and intercept."""
+    """Return the rescale slope and intercept."""
     slope, intercept = _number(elements, "RescaleSlope"), _number(elements, "RescaleIntercept")
     if slope == 0 or (slope is None and elements.get("RescaleSlope") is not None):
         notes.append(f"The file's rescale slope {elements.get('RescaleSlope')} makes no sense: it is not used.")
@@ -166,12 +166,12 @@ def _rescale_of(elements: Dataset, notes: list[str]) -> tuple[float, float]:
 
 
 def _window_of(elements: Dataset, notes: list[str]) -> _Window | None:
-    """The first window that makes sense."""
+    """Return the first window that makes sense."""
     function = str(elements.get("VOILUTFunction") or "LINEAR").strip().upper()
     pairs = zip(_numbers(elements, "WindowCenter"), _numbers(elements, "WindowWidth"), strict=False)
     windows = [_Window(center, width, function) for center, width in pairs]
     smallest = 1 if function == "LINEAR" else 0
-    usable = [one for one in windows if math.isfinite(one.center) and smallest < one.width < _IMPOSSIBLE]
+    usable = [window for window in windows if math.isfinite(window.center) and smallest < window.width < _IMPOSSIBLE]
     if windows and not usable:
         notes.append(f"{windows[0].in_words.capitalize()} makes no sense: it is not used.")
     if len(set(usable)) > 1:
@@ -180,13 +180,13 @@ def _window_of(elements: Dataset, notes: list[str]) -> _Window | None:
 
 
 def _table_of(sequence: Any, signed: bool) -> _Table | None:
-    """A sequence's first table."""
+    """Return a sequence's first table."""
     item = next(iter(sequence or ()), None)
     if item is None or item.get("LUTDescriptor") is None or item.get("LUTData") is None:
         return None
     entries, first, bits = (int(number) for number in item.LUTDescriptor)
     entries = entries or 65536
-    if signed and first > 32767:  # read as a number without sign
+    if signed and first > 32767:  # it was read as an unsigned number
         first -= 65536
     data = item.LUTData
     if isinstance(data, bytes):
@@ -197,7 +197,7 @@ def _table_of(sequence: Any, signed: bool) -> _Table | None:
         values = values.astype("<u2").view(np.uint8)
     if values.size < entries:
         raise ValueError(f"a table of its gray values has {values.size} entries instead of {entries}")
-    # The bits are often wrong: 8-bit entries that are called 16-bit, or the other way round.
+    # The number of bits is often wrong: 16 for 8-bit entries, or the other way round.
     largest = float(values[:entries].max(initial=1))
     white = next(white for white in (255.0, 1023.0, 4095.0, 16383.0, 65535.0) if largest <= white)
     stated = 2.0**bits - 1
@@ -215,7 +215,8 @@ def _numbers(elements: Dataset, keyword: str) -> list[float]:
         return []
     try:
         return [
-            float(one) for one in (value if isinstance(value, Iterable) and not isinstance(value, str) else [value])
+            float(number)
+            for number in (value if isinstance(value, Iterable) and not isinstance(value, str) else [value])
         ]
     except (TypeError, ValueError):
         return []

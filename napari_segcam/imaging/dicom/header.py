@@ -1,237 +1,69 @@
-"""What the header of an ultrasound DICOM file says of time and space."""
+"""Reading a DICOM header, also of files without preamble or file meta information."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
 
-from pydicom import Dataset
-from pydicom.tag import Tag
-
-from napari_segcam.imaging.plausibility import is_possible_aspect, is_possible_rate
-
-# What the functions below look at, so that a reader can skip all else.
-CALIBRATION_KEYWORDS = (
-    "FrameIncrementPointer",
-    "FrameTime",
-    "FrameTimeVector",
-    "RecommendedDisplayFrameRate",
-    "CineRate",
-    "PixelSpacing",
-    "PixelAspectRatio",
-    "SOPClassUID",
-    "SequenceOfUltrasoundRegions",
+from pydicom import Dataset, dcmread
+from pydicom.dataset import FileMetaDataset
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
 )
 
-# Codes of the US Region Calibration module (PS3.3, section C.8.5.5).
-_FORMAT_2D = 1
-_TISSUE, _COLOR_FLOW = 1, 2
-_CENTIMETRES = 3
-_ENHANCED_US_VOLUME = "1.2.840.10008.5.1.4.1.1.6.2"
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.file_kind import HEAD_LENGTH, FileKind, kind_of
 
-# What an ultrasound frame can be in mm, from a vessel seen from within to a whole abdomen; few pixels tell nothing.
-_SMALLEST, _LARGEST, _LARGEST_PIXEL = 4.0, 1000.0, 5.0
-_MANY_PIXELS = 100
+_LONGEST_META = 1 << 16
 
 
-def frame_rate_of(header: Dataset, notes: list[str]) -> float | None:
-    """Frames per second: what FrameIncrementPointer names, then RecommendedDisplayFrameRate, then CineRate.
+def read_header(file: BinaryIO, keywords: Sequence[str]) -> Dataset:
+    """Read the elements of these keywords, and leave the file at the start of the pixel data.
 
-    FrameTime and FrameTimeVector that nothing points to come last. What cannot be is passed over, with a note; slices
-    of a volume have no rate.
+    For a file that begins with its first element, as old ones do, the encoding is detected; without file meta
+    information its pixels must be uncompressed.
 
-    Args:
-        header: of the file.
-        notes: what is to be said is added.
+    Raises:
+        InvalidDicomError: if the file is not DICOM; pydicom raises other errors for a damaged one.
     """
-    if are_slices(header):
-        return None
-    pointers = _values(header, "FrameIncrementPointer")
-    times = sorted(("FrameTime", "FrameTimeVector"), key=lambda keyword: Tag(keyword) not in pointers)
-    named = [keyword for keyword in times if Tag(keyword) in pointers]
-    others = [keyword for keyword in times if keyword not in named]
-    for keyword in (*named, "RecommendedDisplayFrameRate", "CineRate", *others):
-        values = _numbers(header, keyword)
-        if not values:
-            continue
-        rate = _rate(keyword, values)
-        if rate is not None and is_possible_rate(rate):
-            if keyword == "FrameTimeVector" and max(values[1:]) > 1.5 * min(values[1:]):
-                shown = f"{min(values[1:]):g} to {max(values[1:]):g} ms"
-                notes.append(f"The frames are {shown} apart: the frame rate is their mean.")
-            return rate
-        if any(values):  # zero is how files say that they do not know
-            notes.append(f"{keyword} is {_shown(values)}, which cannot be: it is not used.")
-    return None
+    is_dicom = kind_of(file.read(HEAD_LENGTH)) is FileKind.DICOM
+    file.seek(0)
+    header = dcmread(file, stop_before_pixels=True, specific_tags=list(keywords), force=is_dicom)
+    if "TransferSyntaxUID" not in (header.get("file_meta") or {}):
+        is_implicit, is_little = header.original_encoding
+        header.file_meta = FileMetaDataset()
+        header.file_meta.TransferSyntaxUID = (
+            ImplicitVRLittleEndian if is_implicit else ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
+        )
+    return header
 
 
-def _rate(keyword: str, values: list[float]) -> float | None:
-    if keyword == "FrameTimeVector":
-        # The first entry is the time before the first frame, by definition 0.
-        times = values[1:] if values[0] == 0 else values
-        values = [math.fsum(times) / len(times)] if times and min(times) >= 0 else [0.0]
-    if not _usable(values[0]):
-        return None
-    return 1000 / values[0] if keyword.startswith("FrameTime") else values[0]
+def transfer_syntax_of(path: Path) -> UID:
+    """Return the transfer syntax of a file.
 
-
-def are_slices(header: Dataset) -> bool:
-    """Whether the frames are the slices of a volume rather than moments in time."""
-    if header.get("SOPClassUID") == _ENHANCED_US_VOLUME:
-        return True
-    places = [
-        tuple(item.get("ImagePositionVolume") or item.get("ImagePositionPatient") or ())
-        for group in header.get("PerFrameFunctionalGroupsSequence") or ()
-        for keyword in ("PlanePositionVolumeSequence", "PlanePositionSequence")
-        for item in group.get(keyword) or ()
-    ]
-    return len(set(places)) > 1
-
-
-def tissue_region_of(header: Dataset) -> tuple[slice, slice] | None:
-    """Rows and columns that hold all 2-D tissue regions, as of two displays; None where none can be trusted."""
-    boxes = [_box(region, header) for region in _tissue_regions(header)]
-    if not boxes:
-        return None
-    rows, columns = (
-        slice(min(side.start for side in sides), max(side.stop for side in sides)) for sides in zip(*boxes, strict=True)
-    )
-    return rows, columns
-
-
-def spacing_of(header: Dataset, notes: list[str]) -> tuple[float, float] | None:
-    """Distance between rows and between columns in mm, None where the file holds no trustworthy calibration.
-
-    The tissue regions count, where they are calibrated in cm and agree; PixelSpacing, the header's own or that of the
-    functional groups, only in a file without regions, since scanners fill it with other things. A distance that cannot
-    be is passed over, with a note.
-
-    Args:
-        header: of the file.
-        notes: what is to be said is added.
+    Raises:
+        SegcamError: if the file is deflated.
+        InvalidDicomError: if it is not DICOM; pydicom raises other errors for a damaged one.
     """
-    if not _regions(header):
-        return _possible_spacing(header, _pixel_spacing(header), "PixelSpacing", notes)
-    spacings = [_region_spacing(region) for region in _tissue_regions(header)]
-    if not spacings or any(spacing is None for spacing in spacings):
-        return None
-    if any(not _agree(spacing, spacings[0]) for spacing in spacings[1:] if spacing is not None):
-        notes.append("The displays of the screen have different pixel spacings: none is used.")
-        return None
-    return _possible_spacing(header, spacings[0], "The pixel spacing of the scan's region", notes)
-
-
-def aspect_of(header: Dataset) -> float | None:
-    """Height of a pixel by its width, None where the header does not say or says what cannot be."""
-    ratio = _numbers(header, "PixelAspectRatio")
-    if len(ratio) != 2 or not all(map(_usable, ratio)):
-        return None
-    aspect = ratio[0] / ratio[1]
-    return aspect if is_possible_aspect(aspect) else None
-
-
-def _pixel_spacing(header: Dataset) -> tuple[float, float] | None:
-    """The header's own, or that of the functional groups where all frames have the same."""
-    holders: list[Dataset] = [header]
-    for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
-        for group in header.get(keyword) or ():
-            holders += group.get("PixelMeasuresSequence") or ()
-    found = [numbers for holder in holders if len(numbers := _numbers(holder, "PixelSpacing")) == 2]
-    return (found[0][0], found[0][1]) if found and all(numbers == found[0] for numbers in found) else None
-
-
-def _possible_spacing(
-    header: Dataset, spacing: tuple[float, float] | None, name: str, notes: list[str]
-) -> tuple[float, float] | None:
-    """A spacing, unless the frame would then be smaller or larger than any ultrasound."""
-    if spacing is None or not any(spacing):  # zero is how files say that they do not know
-        return None
-    sides = [
-        (length, length * distance) for length, distance in zip((header.Rows, header.Columns), spacing, strict=True)
-    ]
-    if all(map(_usable, spacing)) and all(
-        distance <= _LARGEST_PIXEL and size <= _LARGEST and (length < _MANY_PIXELS or size >= _SMALLEST)
-        for (length, size), distance in zip(sides, spacing, strict=True)
-    ):
-        return spacing
-    notes.append(f"{name} is {spacing[0]:g} × {spacing[1]:g} mm, which cannot be: it is not used.")
-    return None
-
-
-def _regions(header: Dataset) -> list[Dataset]:
-    return list(header.get("SequenceOfUltrasoundRegions") or ())
-
-
-def _tissue_regions(header: Dataset) -> list[Dataset]:
-    """Leaves out ECG, M-mode and Doppler; empty if the boxes belong to a frame of another size.
-
-    Software that scales frames down or crops them often leaves the region boxes as they were: one box beyond the
-    frame shows that none of them holds any more.
-    """
-    regions = _regions(header)
-    for region in regions:
-        _, _, right, bottom = _corners(region)
-        # A box may end one beyond the last pixel: some scanners give its end, others its last pixel.
-        if right > header.Columns or bottom > header.Rows:
-            return []
-    return [region for region in regions if _shows_tissue(region)]
-
-
-def _shows_tissue(region: Dataset) -> bool:
-    left, top, right, bottom = _corners(region)
-    return (
-        region.get("RegionSpatialFormat") == _FORMAT_2D
-        and region.get("RegionDataType") in (_TISSUE, _COLOR_FLOW)
-        and 0 <= left < right
-        and 0 <= top < bottom
-    )
-
-
-def _corners(region: Dataset) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom pixel of a region; 0 where the file does not say."""
-    left, top, right, bottom = (
-        region.get(f"RegionLocation{edge}") or 0 for edge in ("MinX0", "MinY0", "MaxX1", "MaxY1")
-    )
-    return left, top, right, bottom
-
-
-def _box(region: Dataset, header: Dataset) -> tuple[slice, slice]:
-    left, top, right, bottom = _corners(region)
-    return slice(top, min(bottom + 1, header.Rows)), slice(left, min(right + 1, header.Columns))
-
-
-def _region_spacing(region: Dataset) -> tuple[float, float] | None:
-    if any(region.get(f"PhysicalUnits{axis}Direction") != _CENTIMETRES for axis in "XY"):
-        return None
-    # The sign only says which way the physical axis points.
-    row, column = (abs(float(region.get(f"PhysicalDelta{axis}") or 0)) * 10 for axis in "YX")
-    return (row, column) if row and column else None
-
-
-def _agree(one: tuple[float, float], other: tuple[float, float] | None) -> bool:
-    return other is not None and all(math.isclose(a, b, rel_tol=1e-3) for a, b in zip(one, other, strict=True))
-
-
-def _numbers(header: Dataset, keyword: str) -> list[float]:
-    """The values of an element, none if it is absent or malformed."""
-    try:
-        return [float(value) for value in _values(header, keyword)]
-    except (TypeError, ValueError):
-        return []
-
-
-def _shown(values: list[float]) -> str:
-    return ", ".join(f"{value:g}" for value in values[:3]) + (", …" if len(values) > 3 else "")
-
-
-def _usable(number: float) -> bool:
-    return math.isfinite(number) and number > 0
-
-
-def _values(header: Dataset, keyword: str) -> list[Any]:
-    """The values of an element as a list, whatever its multiplicity."""
-    value = header.get(keyword)
-    if value is None or value == "":
-        return []
-    return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    with path.open("rb") as file:
+        head = file.read(_LONGEST_META)
+    # Only the meta information: reading more of a deflated file would inflate all of it.
+    if head[128:132] == b"DICM":
+        syntax = read_file_meta_info(path).get("TransferSyntaxUID")
+        is_deflated = syntax == DeflatedExplicitVRLittleEndian
+    else:
+        is_deflated = DeflatedExplicitVRLittleEndian.encode() in head
+    if is_deflated:
+        raise SegcamError(
+            f"{path.name} is stored as {DeflatedExplicitVRLittleEndian.name}, which is not read. Export it as "
+            "uncompressed DICOM."
+        )
+    with path.open("rb") as file:
+        syntax = read_header(file, []).file_meta.TransferSyntaxUID
+    return UID(syntax)

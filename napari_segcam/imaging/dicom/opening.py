@@ -1,4 +1,4 @@
-"""Opening a DICOM file, whatever its pixel data are."""
+"""Opening a DICOM file with frames or a video."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydicom.uid import MPEGTransferSyntaxes
 
 from napari_segcam.imaging.cine import Cine
 from napari_segcam.imaging.dicom.dicom_cine import DicomCine, dicom_errors
-from napari_segcam.imaging.dicom.header_reading import transfer_syntax_of
+from napari_segcam.imaging.dicom.header import transfer_syntax_of
 from napari_segcam.optional import needed
 
 
@@ -23,6 +23,6 @@ def open_dicom(path: Path) -> Cine:
     if syntax not in MPEGTransferSyntaxes:
         return DicomCine(path)
     needed("av", f"{path.name} holds a video")
-    from napari_segcam.imaging.dicom.video import DicomVideoCine
+    from napari_segcam.imaging.dicom.dicom_video import DicomVideoCine
 
     return DicomVideoCine(path)

@@ -1,4 +1,4 @@
-"""The pelvis in front of the probe: which bodies there are, and what sound meets at each point."""
+"""Anatomy of the phantom: the bodies in the pelvis, and their acoustic properties at each point."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_segcam.imaging.phantom.shapes import Body, Field, Plane, Position, SmoothNoise, inside, shell, union
 
-# Half of the sweep's length: every fibroid and most of the uterus end before it, in mm.
+# Half of the sweep's length in mm: it covers every fibroid and most of the uterus.
 HALF_SWEEP_MM = 38.0
 
 # Backscatter of each tissue in dB below a strong reflector; all vary a little from phantom to phantom.
@@ -23,7 +23,7 @@ _GAS_DB = -12.0
 
 @dataclass(frozen=True)
 class Fibroid:
-    """One fibroid: its body, how much darker than the muscle around it, and how much it weakens the sound."""
+    """Fibroid: its body, its contrast to the muscle around it, and its attenuation of sound."""
 
     body: Body
     contrast_db: float
@@ -35,10 +35,10 @@ class Fibroid:
 
 @dataclass(frozen=True)
 class Acoustics:
-    """What sound meets, on a grid whose first axis runs along the beam.
+    """Acoustic properties on a grid whose first axis runs along the beam.
 
-    ``echo_db``: backscatter of the diffuse scatterers; ``specular``: amplitude of smooth interfaces, already weighted
-    by how squarely the beam meets them; ``loss_db_per_mm``: round-trip attenuation beyond the soft-tissue average.
+    ``echo_db``: backscatter of the diffuse scatterers; ``specular``: amplitude of smooth interfaces, weighted by their
+    angle to the beam; ``loss_db_per_mm``: round-trip attenuation beyond the soft-tissue average.
     """
 
     echo_db: Field
@@ -47,7 +47,7 @@ class Acoustics:
 
 
 class Anatomy:
-    """A uterus with one to three fibroids, and what lies around it; the same for the same generator state.
+    """A uterus with one to three fibroids, and the tissue around it; the same for the same generator state.
 
     Coordinates in mm: x to the right, y downwards from the probe, z along the sweep.
     """
@@ -119,7 +119,7 @@ class Anatomy:
         return tuple(placed)
 
     def _place_in_uterus(self, rng: np.random.Generator, radius: float, placed: list[Fibroid]) -> Position | None:
-        """A free center in or at the edge of the uterus, or None if twenty tries find none."""
+        """Return a free center in or at the edge of the uterus, or None if twenty tries find none."""
         for _ in range(20):
             direction = rng.standard_normal(3)
             offset = direction / np.linalg.norm(direction) * rng.uniform(0.3, 0.85) * np.asarray(self.uterus.radii)
@@ -134,9 +134,9 @@ class Anatomy:
         return None
 
     def fibroid_distance(self, plane: Plane) -> Field:
-        """Distance in mm of each point to the nearest fibroid's surface; negative inside one.
+        """Return the distance in mm of each point to the nearest fibroid's surface; negative inside a fibroid.
 
-        Fluid and gas that reach into a fibroid are no part of it.
+        Fluid and gas inside a fibroid's surface are not part of it.
         """
         nearest = np.full_like(plane.x, np.inf)
         for fibroid in self.fibroids:
@@ -145,11 +145,11 @@ class Anatomy:
         return np.maximum.reduce([nearest, *cut_out])
 
     def acoustics(self, plane: Plane, depth: Field, step_mm: float) -> Acoustics:
-        """What sound meets on a plane of points ``(depth, beam)`` in the tissue.
+        """Return the acoustic properties on a plane of points ``(depth, beam)`` in the tissue.
 
         Args:
             plane: the points.
-            depth: distance from the probe's face in mm, broadcastable to ``(depth, beam)``: the wall lies along it.
+            depth: distance from the probe's face in mm, broadcastable to ``(depth, beam)``; the wall is parallel to it.
             step_mm: distance between neighboring samples of a beam.
         """
         patchy = 0.55 + 0.45 * np.tanh(1.5 * self.noise(plane, (10, 6, 10), part=13))  # no surface echoes evenly
@@ -167,7 +167,7 @@ class Anatomy:
         return Acoustics(paint.echo_db, paint.specular, paint.loss)
 
     def _pelvis(self, plane: Plane) -> Field:
-        """Fat and bowel: patchy, with the bright folds between loops."""
+        """Return the echoes of fat and bowel: patchy, with bright folds between loops."""
         patches = 2.5 * self.noise(plane, (9, 6, 9), part=4) + 3 * self.noise(plane, (32, 20, 32), part=14)
         folds = shell(self.noise(plane, (20, 11, 20), part=5), 0.13)
         return np.float32(_PELVIC_FAT_DB + self.level_db["pelvis"]) + patches + 9 * folds
@@ -196,14 +196,14 @@ class Anatomy:
             paint.interface(distance, fibroid.capsule, edge_shadow=fibroid.edge_shadow, pattern=patchy)
 
     def _paint_wall(self, paint: _Painter, plane: Plane, depth: Field, patchy: Field) -> None:
-        """Skin, subcutaneous fat with its septa, muscle with its fibres, and the fasciae between."""
+        """Paint skin, subcutaneous fat with its septa, muscle with its fibers, and the fasciae between them."""
         wave = 0.7 * self.noise(plane, (25, 1e4, 25), part=9)
         level = self.level_db["wall"]
         septa = shell(self.noise(plane, (22, 2.2, 22), part=11), 0.15)
-        fibres = self.noise(plane, (18, 1.1, 18), part=12)
+        fibers = self.noise(plane, (18, 1.1, 18), part=12)
         wall_end = depth - np.float32(self.fat_mm + self.muscle_mm) + wave
         fat_end = depth - np.float32(self.fat_mm) + wave
-        paint.fill(wall_end, np.float32(_MUSCLE_DB + level) + 3 * fibres, loss=0.03)
+        paint.fill(wall_end, np.float32(_MUSCLE_DB + level) + 3 * fibers, loss=0.03)
         paint.fill(fat_end, np.float32(_SUBCUTANEOUS_DB + level) + 10 * septa, loss=0.0)
         skin_end = np.broadcast_to(depth - np.float32(1.8), wave.shape)
         paint.fill(skin_end, np.float32(-14), loss=0.0)
@@ -217,7 +217,7 @@ class Anatomy:
 
 
 class _Painter:
-    """Lays one tissue over another on a grid whose first axis runs along the beam."""
+    """Paints one tissue over another on a grid whose first axis runs along the beam."""
 
     def __init__(self, echo_db: Field, step_mm: float) -> None:
         self.echo_db = echo_db
@@ -226,14 +226,14 @@ class _Painter:
         self._step_mm = step_mm
 
     def fill(self, distance: Field, echo_db: Field | np.float32, loss: float) -> None:
-        """Replace what is inside by another tissue, interfaces included."""
+        """Replace the inside of a body by another tissue, interfaces included."""
         share = inside(distance)
         self.echo_db = self.echo_db + share * (echo_db - self.echo_db)
         self.loss = self.loss + share * (np.float32(loss) - self.loss)
         self.specular = self.specular * (1 - share)
 
     def interface(self, distance: Field, strength: float, edge_shadow: float, pattern: Field | float = 1.0) -> None:
-        """A smooth surface: it echoes where the beam meets it squarely, and bends the beam away where it grazes.
+        """Add a smooth surface: it echoes where it is perpendicular to the beam, and refracts the beam where it grazes.
 
         ``edge_shadow`` is the loss in dB per mm of grazing path.
         """

@@ -1,4 +1,4 @@
-"""The convex probe: where its beams run, and what it receives from what they meet."""
+"""The convex probe: the geometry of its beams, and the echoes that it receives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_segcam.imaging.phantom.shapes import Field, Plane
 
 _SAMPLES = 432
 _BEAMS = 192
-_MARGIN = 16  # beams simulated beyond either edge of the sector, so that the circular convolution wraps out of sight
+_MARGIN = 16  # beams simulated beyond each edge of the sector, to hide the wrapping of the circular convolution
 _PULSE_MM = 0.42  # standard deviation of the pulse's envelope, about 3.5 MHz
 _SLICE_MM = 1.1  # standard deviation of the beam's thickness, along the sweep
 _PLANE_MM = 0.8  # distance between the planes of scatterers
@@ -50,7 +50,7 @@ class Probe:
         return np.linspace(0, self.depth_mm, _SAMPLES, dtype=np.float32)[:, None]
 
     def plane(self, z_mm: float) -> Plane:
-        """The samples ``(samples, beams)`` at one position of the sweep, margins included."""
+        """Return the samples ``(samples, beams)`` at one position of the sweep, margins included."""
         return Plane(*self._points, z_mm)
 
     @cached_property
@@ -61,7 +61,7 @@ class Probe:
         return radius * np.sin(angle), radius * np.cos(angle) - np.float32(self.radius_mm)
 
     def sample_of(self, x: Field, y: Field) -> tuple[Field, Field]:
-        """Fractional sample and beam (margins not counted) of points in mm; outside the sector, beyond the ends."""
+        """Return the fractional sample and beam of points in mm, without margins; beyond the ends if outside."""
         radius = np.hypot(x, y + self.radius_mm)
         angle = np.arctan2(x, y + self.radius_mm)
         return (radius - self.radius_mm) / self.step_mm, (angle + self.half_angle) / self.beam_angle
@@ -77,7 +77,7 @@ class Probe:
         return _SAMPLES
 
     def scatterers(self, seed: int, z_mm: float, shift_mm: tuple[float, float] = (0.0, 0.0)) -> NDArray[np.complex64]:
-        """Complex random scatterers of the slice at ``z_mm``, ``(samples, beams)``, variance 1, margins included.
+        """Return complex random scatterers of the slice at ``z_mm``, ``(samples, beams)``, variance 1, with margins.
 
         They are fixed in the tissue: neighboring slices share planes, weighted by the beam's thickness, and
         ``shift_mm`` (x, y) moves them as the tissue moves.
@@ -100,7 +100,7 @@ class Probe:
         return fft.ifft(fft.fft(field, axis=1) * across.astype(np.complex64), axis=1)
 
     def receive(self, tissue: Acoustics, scatterers: NDArray[np.complex64]) -> Field:
-        """The envelope of the echoes, ``(samples, beams)``, after an ideal time-gain compensation for soft tissue.
+        """Return the envelope of the echoes, ``(samples, beams)``, after ideal time-gain compensation for soft tissue.
 
         Linear, shift-variant convolution in the complex envelope: a Gaussian pulse along the beam, a Gaussian main
         lobe and weak side lobes across it that widen away from the focus (Rayleigh speckle where scatterers are
@@ -119,7 +119,7 @@ class Probe:
 
         A wide smooth surface echoes equally at every depth; speckle weakens as the beam widens, as its echoes cancel.
         """
-        # At 28 waists from the focus the beam is √2 wider: a depth of field as a curved array has at mid aperture.
+        # At 28 waists from the focus the beam is √2 wider: the depth of field of a curved array at mid aperture.
         spread = (self.depth - self.focus_mm) / (28 * self.waist_mm)
         width = self.waist_mm * np.sqrt(1 + spread**2) / ((self.depth + self.radius_mm) * self.beam_angle)
         frequency = fft.fftfreq(_BEAMS + 2 * _MARGIN).astype(np.float32)

@@ -24,7 +24,7 @@ class Plane:
     z: float
 
     def moved(self, x: float, y: float) -> Plane:
-        """The same points, seen by tissue that has moved by ``x`` and ``y`` mm."""
+        """Return the same points relative to tissue that has moved by ``x`` and ``y`` mm."""
         return Plane(self.x - np.float32(x), self.y - np.float32(y), self.z)
 
 
@@ -40,17 +40,17 @@ class SmoothNoise:
         """Sample the field on a plane.
 
         Args:
-            plane: where.
-            size_mm: about how large a patch of one sign is along x, y and z.
-            part: which of several practically independent stretches of the field to use.
+            plane: the points to sample.
+            size_mm: approximate size of a patch of one sign along x, y and z.
+            part: number of one of several practically independent parts of the field.
         """
         x_step, y_step, z_step = (size / (2 * _SMOOTHING) for size in size_mm)
         offset = 7.3 * part
         below, share = divmod(plane.z / z_step + offset, 1)
         near, far = self._lattice[:, :, int(below) % _LATTICE], self._lattice[:, :, (int(below) + 1) % _LATTICE]
         level = near + np.float32(share) * (far - near)
-        at = np.stack([plane.x / np.float32(x_step) + offset, plane.y / np.float32(y_step) + offset])
-        return ndimage.map_coordinates(level, at, order=1, mode="grid-wrap")
+        positions = np.stack([plane.x / np.float32(x_step) + offset, plane.y / np.float32(y_step) + offset])
+        return ndimage.map_coordinates(level, positions, order=1, mode="grid-wrap")
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,13 @@ class Body:
         return abs(plane.z - self.center[2]) < self.radii[2] + 4 * self.unevenness + 3
 
     def local(self, plane: Plane) -> tuple[Field, Field, Field]:
-        """The points as seen from the body: from its center, along its axes, in mm."""
+        """Return the points in the body's coordinates: from its center, along its axes, in mm."""
         x, y = plane.x - np.float32(self.center[0]), plane.y - np.float32(self.center[1])
         cos, sin = np.float32(np.cos(self.tilt)), np.float32(np.sin(self.tilt))
         return cos * x + sin * y, cos * y - sin * x, np.full_like(x, plane.z - self.center[2])
 
     def distance(self, plane: Plane, noise: SmoothNoise) -> Field:
-        """About how far each point lies outside the surface in mm; negative inside."""
+        """Return the approximate distance of each point from the surface in mm; negative inside."""
         square: Field = np.zeros_like(plane.x)
         slope_square: Field = np.full_like(plane.x, 1e-12)
         for along, radius in zip(self.local(plane), self.radii, strict=True):
@@ -95,16 +95,16 @@ class Body:
 
 
 def inside(distance: Field, softness_mm: float = 0.4) -> Field:
-    """How much of a point belongs to a body, 0–1, with a transition of ``softness_mm`` at the surface."""
+    """Return how much of a point belongs to a body, 0–1, with a transition of ``softness_mm`` at the surface."""
     return np.float32(0.5) - np.float32(0.5) * np.tanh(distance / np.float32(softness_mm))
 
 
 def shell(distance: Field, thickness_mm: float) -> Field:
-    """1 at a surface, falling to 0 on either side over ``thickness_mm``."""
+    """Return 1 at a surface, falling to 0 on both sides over ``thickness_mm``."""
     return np.exp(-((distance / np.float32(thickness_mm)) ** 2))
 
 
 def union(first: Field, second: Field, blend_mm: float) -> Field:
-    """Distance to two bodies grown together, the notch between them filled over ``blend_mm``."""
+    """Return the distance to two merged bodies, with the notch between them filled over ``blend_mm``."""
     overlap = np.maximum(np.float32(blend_mm) - np.abs(first - second), 0) / np.float32(blend_mm)
     return np.minimum(first, second) - overlap**2 * np.float32(blend_mm / 4)

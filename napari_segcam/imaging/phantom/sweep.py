@@ -1,4 +1,4 @@
-"""The phantom as a scanner shows it: single frames, or the cine of a whole sweep, with the truth beside it."""
+"""The phantom as a scanner shows it: single frames or the cine of a whole sweep, with true masks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GRAY_CURVE = 1.2  # exponent of the gray map: scanners darken the weak echoes
 
 @dataclass(frozen=True)
 class PhantomSweep:
-    """A cine with its truth.
+    """Cine with its true masks.
 
     ``images``: ``(T, Y, X)`` uint8, black outside the sector; ``masks``: the same shape, 1 in a fibroid, else 0;
     ``frame_rate`` in Hz; ``spacing_mm`` between pixel centers (row, column).
@@ -33,11 +33,11 @@ class PhantomSweep:
 
 
 class Phantom:
-    """One patient and one probe, chosen by ``seed``; any frame of the sweep at about a tenth of a second.
+    """One patient and one probe, chosen by ``seed``; any frame of the sweep takes about a tenth of a second.
 
     Args:
-        seed: whole number ≥ 0; equal seeds give equal pixels.
-        shape: rows and columns of a frame; the sector fills it as far as its proportions let it.
+        seed: integer ≥ 0; equal seeds give equal pixels.
+        shape: rows and columns of a frame; the sector is as large as fits.
 
     Raises:
         ValueError: for a negative seed or a frame smaller than 32 × 32 pixels.
@@ -58,17 +58,17 @@ class Phantom:
             waist_mm=rng.uniform(0.75, 1.0),
         )
         self._gain_db = rng.uniform(1, 7)
-        # What the operator's sliders leave uncorrected, from the probe to the depth.
+        # Errors of the operator's gain sliders, from the probe to the depth.
         self._tgc_db = rng.uniform(-3, 3, size=6) - np.linspace(0, 7, 6)
         self._noise_db = rng.uniform(-80, -70)
         self._breath_phase = rng.uniform(0, 2 * np.pi, size=2)
         self._x, self._y, self.spacing_mm = self._pixel_grid()
 
     def frame(self, position: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The image and the fibroid mask, ``(Y, X)`` uint8 each.
+        """Return the image and the fibroid mask, ``(Y, X)`` uint8 each.
 
         Args:
-            position: where along the sweep, 0 its start and 1 its end.
+            position: along the sweep, from 0 at its start to 1 at its end.
         """
         z = (2 * position - 1) * HALF_SWEEP_MM
         shift = self._breathing(position)
@@ -85,28 +85,28 @@ class Phantom:
         return np.where(sector, gray, 0).astype(np.uint8), fibroid.astype(np.uint8)
 
     def _level_db(self, position: float, z: float, shift: tuple[float, float]) -> Field:
-        """The log-compressed echoes in dB below white, ``(samples, beams)``."""
+        """Return the log-compressed echoes in dB below white, ``(samples, beams)``."""
         probe = self.probe
         acoustics = self.anatomy.acoustics(probe.plane(z).moved(*shift), probe.depth, probe.step_mm)
         envelope = probe.receive(acoustics, probe.scatterers(self.seed, z, shift))
 
         relative_depth = probe.depth / probe.depth_mm
         sliders_db = np.interp(relative_depth, np.linspace(0, 1, len(self._tgc_db)), self._tgc_db)
-        # Electronic noise is the same at all depths before the time-gain compensation, so it grows with it.
+        # Electronic noise is the same at all depths, so it grows with the time-gain compensation.
         rng = np.random.default_rng([self.seed, 2, round(position * 1e6)])
         noise = rng.rayleigh(size=envelope.shape) * 10 ** ((self._noise_db + 30 * relative_depth**2) / 20)
         received = np.hypot(envelope, noise)
         return (20 * np.log10(received + 1e-9) + sliders_db + self._gain_db).astype(np.float32)
 
     def _breathing(self, position: float) -> tuple[float, float]:
-        """How far the tissue has moved, x and y in mm."""
+        """Return the displacement of the tissue, x and y in mm."""
         phase = 2 * np.pi * position + self._breath_phase
         return _BREATH_MM[0] * float(np.sin(phase[0])), _BREATH_MM[1] * float(np.sin(phase[1]))
 
     def _pixel_grid(self) -> tuple[Field, Field, tuple[float, float]]:
-        """x and y of each pixel's center in mm, and the spacing at which the whole sector just fits."""
+        """Return x and y of each pixel's center in mm, and the smallest spacing at which the whole sector fits."""
         probe, (rows, columns) = self.probe, self.shape
-        top = probe.radius_mm * (np.cos(probe.half_angle) - 1)  # the corners of the face lie above its middle
+        top = probe.radius_mm * (np.cos(probe.half_angle) - 1)  # the corners of the face are above its middle
         width = 2 * (probe.radius_mm + probe.depth_mm) * np.sin(probe.half_angle)
         spacing = float(max((probe.depth_mm - top) / rows, width / columns))
         y = top + spacing * (np.arange(rows) + 0.5)
@@ -116,7 +116,7 @@ class Phantom:
 
 
 def phantom_sweep(seed: int = 0, frames: int = 60, shape: tuple[int, int] = (256, 320)) -> PhantomSweep:
-    """Sweep the probe over the whole phantom of a seed, from end to end in ``frames`` images.
+    """Sweep the probe over the whole phantom of a seed in ``frames`` images.
 
     Raises:
         ValueError: for no frames, a negative seed, or a frame smaller than 32 × 32 pixels.

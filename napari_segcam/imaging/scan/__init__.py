@@ -1,1 +1,1 @@
-"""The part of a frame that holds the scan."""
+"""The scan: the part of a frame that shows tissue."""

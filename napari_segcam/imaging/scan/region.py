@@ -1,4 +1,4 @@
-"""Scan region: the part of the frames that shows tissue, so that the network need not see the screen around it."""
+"""Scan region: the part of the frames that shows tissue, so that the network does not see the screen around it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine, Frame
 from napari_segcam.imaging.geometry import Crop
-from napari_segcam.imaging.scan.search import Tissue, find_tissue
+from napari_segcam.imaging.scan.tissue import Tissue, find_tissue
 
 Source = Literal["dicom", "motion", "fan", "drawn", "whole frame"]
 
-_FRAMES = 12  # more of them find no more motion
-# When the pixels contradict a file's own region: shares of the tissue, the frame, the scan's area, and the region.
+_FRAMES = 12  # more frames find no more motion
+# Limits at which the pixels contradict a file's own region: shares of the tissue, frame, scan's area, and region.
 _CUT_OFF = 0.015
 _WHOLE_SCREEN = 0.9
 _FAR_TOO_LARGE = 2.0
@@ -31,20 +31,20 @@ _WHOLE = (
 )
 
 
-# Asked for in several places for one run; it takes up to a second.
-_FOUND: WeakKeyDictionary[Cine, ScanRegion] = WeakKeyDictionary()
+# Several callers need the region in one run, and finding it takes up to a second.
+_REGIONS: WeakKeyDictionary[Cine, ScanRegion] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
 class ScanRegion:
-    """Which part of a cine's frames shows tissue, and who says so.
+    """Part of a cine's frames that shows tissue, and where it comes from.
 
     Attributes:
-        crop: rows and columns to cut out, as ``Explainer`` takes them.
+        crop: rows and columns, as ``Explainer`` takes them.
         outline: the corners ``(N, 2)`` of a polygon to draw, rows and columns in pixel-center coordinates.
-        source: ``"dicom"``, the file's own region; found in the image, ``"motion"`` as what moves or ``"fan"`` as the
-            large thing brighter than the screen; ``"drawn"`` by the user; ``"whole frame"`` where nothing was found.
-        note: what the user should know of the choice, in a sentence; empty where nothing is odd.
+        source: ``"dicom"``, the file's own region; ``"motion"``, the moving part of the image; ``"fan"``, the large
+            part that is brighter than the screen; ``"drawn"`` by the user; ``"whole frame"`` if nothing was found.
+        note: what the user should know about it, in a sentence; may be empty.
     """
 
     crop: Crop
@@ -54,69 +54,69 @@ class ScanRegion:
 
     @classmethod
     def drawn(cls, vertices: ArrayLike, frame_shape: Sequence[int]) -> ScanRegion:
-        """What the user drew: the pixels that a rectangle or polygon touches, and all in the rectangle around them.
+        """Return the region that the user drew: the bounding rectangle of all pixels that the drawing touches.
 
         Args:
-            vertices: ``(N, 2)`` rows and columns, in pixel-center coordinates; what lies outside the frame is cut off.
+            vertices: ``(N, 2)`` rows and columns of a rectangle or polygon, in pixel-center coordinates; parts outside
+                the frame are cut off.
             frame_shape: ``(Y, X)`` or ``(Y, X, 3)``.
 
         Raises:
-            SegcamError: if there are fewer than three corners, or none of the drawing lies in the frame.
+            SegcamError: if there are fewer than three corners, or the drawing is completely outside the frame.
         """
         corners = np.array(vertices, dtype=float)
         if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3 or not np.isfinite(corners).all():
             raise SegcamError("The region of the scan must be a rectangle or a polygon of at least three corners.")
         crop = _around(corners, frame_shape)
         if any(part.start >= part.stop for part in crop):
-            raise SegcamError("The drawn region of the scan lies outside of the frame. Draw it over the image.")
+            raise SegcamError("The drawn region of the scan is outside the frame. Draw it over the image.")
         return cls(crop, corners, "drawn")
 
     @classmethod
     def whole(cls, frame_shape: Sequence[int]) -> ScanRegion:
-        """The whole frame."""
+        """Return the whole frame as the region."""
         crop = slice(0, frame_shape[0]), slice(0, frame_shape[1])
         return cls(crop, _rectangle(crop), "whole frame", _WHOLE)
 
 
 def find_scan_region(cine: Cine) -> ScanRegion:
-    """Find the region of the scan: the DICOM file's own, or else what the image shows, or else the whole frame.
+    """Find the region of the scan: the DICOM file's own, else the one visible in the image, else the whole frame.
 
-    The file's own region is taken unless the pixels contradict it: it cuts off tissue, as after a frame was cut or
-    scaled by software that left the region as it was; or it holds more than the scan, as one that takes the whole
-    screen does. Looks at no more than 12 frames, spread over the cine, once; a frame that cannot be decoded is passed
-    over.
+    The file's own region is used unless the pixels contradict it: it cuts off tissue (some software crops or scales
+    frames but not the region), or it holds more than the scan (such as the whole screen). This looks at up to 12 frames
+    over the whole cine, once; frames that cannot be decoded are skipped.
     """
-    region = _FOUND.get(cine)
+    region = _REGIONS.get(cine)
     if region is None:
-        region = _FOUND[cine] = _find(cine)
+        region = _REGIONS[cine] = _find(cine)
     return region
 
 
 def _find(cine: Cine) -> ScanRegion:
-    tissue = find_tissue(_spread_frames(cine), cine.value_range)
-    found = None
+    tissue = find_tissue(_sample_frames(cine), cine.value_range)
+    visible = None
     if tissue is not None:
-        found = tissue.trimmed(_around(tissue.outline, cine.frame_shape, margin=tissue.step), cine.frame_shape)
+        visible = tissue.trim(_around(tissue.outline, cine.frame_shape, margin=tissue.step), cine.frame_shape)
     if cine.region is not None:
-        fault = "" if tissue is None or found is None else _fault_of(cine.region, tissue, found, cine.frame_shape)
-        if tissue is None or found is None or not fault:
+        fault = "" if tissue is None or visible is None else _fault_of(cine.region, tissue, visible, cine.frame_shape)
+        if tissue is None or visible is None or not fault:
             return ScanRegion(cine.region, _rectangle(cine.region), "dicom")
-        note = f"The region of the scan that the file gives {fault}: the one that the picture shows is used."
-        return ScanRegion(found, _within(tissue.outline, found), tissue.clue, note)
-    if tissue is None or found is None:
+        note = f"The region of the scan in the file {fault}: the one visible in the image is used instead."
+        return ScanRegion(visible, _clip(tissue.outline, visible), tissue.clue, note)
+    if tissue is None or visible is None:
         return ScanRegion.whole(cine.frame_shape)
-    return ScanRegion(found, _within(tissue.outline, found), tissue.clue)
+    return ScanRegion(visible, _clip(tissue.outline, visible), tissue.clue)
 
 
-def _fault_of(region: Crop, tissue: Tissue, found: Crop, frame_shape: Sequence[int]) -> str:
-    """What is wrong with a file's own region, in words that follow "the region"; empty where nothing is."""
+def _fault_of(region: Crop, tissue: Tissue, visible: Crop, frame_shape: Sequence[int]) -> str:
+    """Return what is wrong with a file's own region, in words that follow "the region"; empty if nothing is."""
     if tissue.share_in(region) < 1 - _CUT_OFF:
         return "cuts off tissue"
     share = _area(region) / (frame_shape[0] * frame_shape[1])
-    excess = _area(region) / _area(found)
+    excess = _area(region) / _area(visible)
     if (share > _WHOLE_SCREEN and excess > 1 / _WHOLE_SCREEN) or excess > _FAR_TOO_LARGE:
         return "is far larger than the scan"
-    if excess > _TOO_LARGE and tissue.marked_beside(found, region) > _MARKED:
+    if excess > _TOO_LARGE and tissue.marked_beside(visible, region) > _MARKED:
         return "holds more than the scan"
     return ""
 
@@ -145,28 +145,28 @@ def parse_crop(text: str, cine: Cine) -> Crop | None:
     return slice(top, bottom), slice(left, right)
 
 
-def _spread_frames(cine: Cine) -> Iterator[Frame]:
-    """Up to 12 frames from the first to the last."""
+def _sample_frames(cine: Cine) -> Iterator[Frame]:
+    """Yield up to 12 frames from the first to the last."""
     for index in np.unique(np.linspace(0, len(cine) - 1, _FRAMES).round().astype(int)):
         with suppress(SegcamError):
             yield cine[int(index)]
 
 
 def _around(corners: NDArray[np.float64], frame_shape: Sequence[int], margin: int = 0) -> Crop:
-    """The pixels of the frame that the rectangle around a polygon touches, and a margin of pixels more."""
+    """Return the bounding rectangle of a polygon within the frame, with a margin in pixels."""
     (top, left), (bottom, right) = np.floor(corners.min(0) + 0.5) - margin, np.ceil(corners.max(0) + 0.5) + margin
     rows = slice(max(int(top), 0), min(int(bottom), frame_shape[0]))
     return rows, slice(max(int(left), 0), min(int(right), frame_shape[1]))
 
 
 def _rectangle(crop: Crop) -> NDArray[np.float64]:
-    """The corners of a crop along the outer edges of its pixels, clockwise from the top left."""
+    """Return the corners of a crop along the outer edges of its pixels, clockwise from the top left."""
     (top, bottom), (left, right) = ((part.start - 0.5, part.stop - 0.5) for part in crop)
     return np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
 
 
-def _within(outline: NDArray[np.float64], crop: Crop) -> NDArray[np.float64]:
-    """An outline that was drawn no farther than the edges of a crop."""
+def _clip(outline: NDArray[np.float64], crop: Crop) -> NDArray[np.float64]:
+    """Clip an outline to the edges of a crop."""
     first, last = (np.array([getattr(part, end) for part in crop]) - 0.5 for end in ("start", "stop"))
     return np.clip(outline, first, last)
 

@@ -1,1 +1,1 @@
-"""Image stacks: files that hold one array of pixels, with a header of the research formats or none at all."""
+"""Image stacks: files of one array of pixels, with a header of a research format or without any."""

@@ -1,4 +1,4 @@
-"""Files of arrays without a header that tells of images: NumPy's .npy and .npz, MATLAB's .mat, HDF5."""
+"""Array files without an image header: NumPy's .npy and .npz, MATLAB's .mat, HDF5."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from napari_segcam.budget import refuse_large_content
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.imaging.cine import name_of
 from napari_segcam.imaging.file_part import FilePart
-from napari_segcam.imaging.stacks.axes import Axes, Convention, guessed_axes, said_axes
-from napari_segcam.imaging.stacks.choice import chosen
+from napari_segcam.imaging.stacks.array_choice import choose_array
+from napari_segcam.imaging.stacks.axes import Axes, Convention, guess_axes, parse_axes
 from napari_segcam.imaging.stacks.samples import Layout, PlainSamples, UnpackedSamples
-from napari_segcam.imaging.stacks.stack import StackCine
+from napari_segcam.imaging.stacks.stack_cine import StackCine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 
 def open_npy(part: FilePart) -> StackCine:
-    """Open a .npy file: ``(Y, X)``, ``(T, Y, X)``, with colors last, unless the shape or the user says otherwise.
+    """Open a .npy file: ``(Y, X)`` or ``(T, Y, X)``, with colors last, unless the shape or the user says otherwise.
 
     Raises:
         SegcamError: if the file is damaged, holds Python objects, or no frames.
     """
-    with _explained(part.path, "NumPy"), part.path.open("rb") as file:
+    with _array_errors(part.path, "NumPy"), part.path.open("rb") as file:
         layout, offset = _npy_layout(file)
     return _stack(part, PlainSamples(part.path, offset, layout), layout.shape, "TYX")
 
@@ -45,31 +45,31 @@ def open_npz(part: FilePart) -> StackCine:
     """Open one array of a .npz file, as ``open_npy`` does.
 
     Raises:
-        SegcamError: likewise, or if it holds several images and none was named.
+        SegcamError: as for ``open_npy``, or if it holds several images and none was named.
     """
     path = part.path
     layouts: dict[str, tuple[Layout, int]] = {}
-    with _explained(path, "NumPy"), zipfile.ZipFile(path) as archive:
+    with _array_errors(path, "NumPy"), zipfile.ZipFile(path) as archive:
         for member in archive.namelist():
             if member.endswith(".npy"):
                 with archive.open(member) as file:
                     layouts[member.removesuffix(".npy")] = _npy_layout(file)
-    arrays = {each: (layout.shape, layout.dtype.kind) for each, (layout, _) in layouts.items()}
-    name = chosen(path, arrays, part.name)
+    arrays = {member: (layout.shape, layout.dtype.kind) for member, (layout, _) in layouts.items()}
+    name = choose_array(path, arrays, part.name)
     layout, offset = layouts[name]
 
     @contextmanager
-    def opened() -> Iterator[Readable]:
+    def open_array() -> Iterator[Readable]:
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
             yield file
 
-    return _stack(part, UnpackedSamples(path.name, opened, offset, layout), layout.shape, "TYX", name, len(arrays))
+    return _stack(part, UnpackedSamples(path.name, open_array, offset, layout), layout.shape, "TYX", name, len(arrays))
 
 
 def open_matlab(part: FilePart) -> StackCine:
     """Open one array of a .mat file of version 5: ``(Y, X)``, ``(Y, X, T)`` or ``(Y, X, 3, T)``, fields of structs too.
 
-    The array is read whole, once, when it is first needed: the format packs it as one piece.
+    The whole array is read once, when it is first needed, as the format compresses it in one piece.
 
     Raises:
         SegcamError: if the file is damaged, holds no frames, or several images and none was named.
@@ -77,7 +77,7 @@ def open_matlab(part: FilePart) -> StackCine:
     from scipy.io import loadmat, whosmat
 
     path = part.path
-    with _explained(path, "MATLAB"):
+    with _array_errors(path, "MATLAB"):
         listed = whosmat(path, appendmat=False)
         arrays: dict[str, NDArray[Any]] = {}
         shapes: dict[str, tuple[tuple[int, ...], str]] = {}
@@ -89,8 +89,8 @@ def open_matlab(part: FilePart) -> StackCine:
                 arrays |= _fields(variable, loaded.get(variable))
             elif kind in _MATLAB_KINDS:
                 shapes[variable] = tuple(int(length) for length in shape), _MATLAB_KINDS[kind]
-        shapes |= {each: (array.shape, array.dtype.kind) for each, array in arrays.items()}
-    name = chosen(path, shapes, part.name)
+        shapes |= {field: (array.shape, array.dtype.kind) for field, array in arrays.items()}
+    name = choose_array(path, shapes, part.name)
     shape, kind = shapes[name]
     refuse_large_content(path.name, math.prod(shape) * (8 if kind == "f" else 1))
 
@@ -98,7 +98,7 @@ def open_matlab(part: FilePart) -> StackCine:
     def stored() -> NDArray[Any]:
         if name in arrays:
             return arrays[name]
-        with _explained(path, "MATLAB"):
+        with _array_errors(path, "MATLAB"):
             return np.asarray(loadmat(path, appendmat=False, variable_names=[name])[name])
 
     return _stack(part, stored, shapes[name][0], "YXT", name, len(shapes))
@@ -107,7 +107,7 @@ def open_matlab(part: FilePart) -> StackCine:
 def open_hdf5(part: FilePart) -> StackCine:
     """Open one dataset of an HDF5 file, ``(T, Y, X)`` in the usual order, or of a .mat file of version 7.3.
 
-    MATLAB's own order is ``(Y, X, T)``, and HDF5 lists it backwards; axes that the user names are in MATLAB's order.
+    MATLAB's own order is ``(Y, X, T)``, which HDF5 lists backwards; axes from the user are in MATLAB's order.
 
     Raises:
         SegcamError: if the file is damaged, holds no frames, or several images and none was named.
@@ -117,18 +117,18 @@ def open_hdf5(part: FilePart) -> StackCine:
     path = part.path
     shapes: dict[str, tuple[tuple[int, ...], str]] = {}
 
-    def enter(name: str, item: Any) -> None:
+    def add_dataset(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and item.shape is not None and item.dtype.kind in "buif":
             hidden = name.startswith("#") or "MATLAB_empty" in item.attrs
             if not hidden and item.attrs.get("MATLAB_class", b"") not in (b"char", b"cell"):
                 shapes[name] = tuple(item.shape), item.dtype.kind
 
-    with _explained(path, "HDF5"), h5py.File(path, "r") as file:
-        file.visititems(enter)
+    with _array_errors(path, "HDF5"), h5py.File(path, "r") as file:
+        file.visititems(add_dataset)
     is_matlab = _is_matlab(path)
     if is_matlab:
-        shapes = {each: (shape[::-1], kind) for each, (shape, kind) in shapes.items()}
-    name = chosen(path, shapes, part.name)
+        shapes = {dataset: (shape[::-1], kind) for dataset, (shape, kind) in shapes.items()}
+    name = choose_array(path, shapes, part.name)
 
     def stored() -> Any:
         return _Dataset(path, name, backwards=is_matlab)
@@ -148,20 +148,20 @@ def is_keras_h5(path: Path) -> bool:
 
 
 class _Dataset:
-    """A dataset that is opened for each look and read no further than that; backwards as MATLAB counts its axes."""
+    """Dataset that is opened for each read, and read only as far as needed; backwards in MATLAB's order of axes."""
 
     def __init__(self, path: Path, name: str, *, backwards: bool) -> None:
         import h5py
 
         self._path, self._name, self._backwards = path, name, backwards
-        with _explained(path, "HDF5"), h5py.File(path, "r") as file:
+        with _array_errors(path, "HDF5"), h5py.File(path, "r") as file:
             shape, self.dtype = file[name].shape, file[name].dtype
         self.shape = shape[::-1] if backwards else shape
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> NDArray[Any]:
         import h5py
 
-        with _explained(self._path, "HDF5"), h5py.File(self._path, "r") as file:
+        with _array_errors(self._path, "HDF5"), h5py.File(self._path, "r") as file:
             if not self._backwards:
                 return np.asarray(file[self._name][key])
             return np.asarray(file[self._name][key[::-1]]).transpose()
@@ -184,23 +184,23 @@ def _stack(
     name: str = "",
     images: int = 1,
 ) -> StackCine:
-    said = f"{part.path.name}::{name}" if name and images > 1 else part.path.name
-    axes = said_axes(part.axes, shape, said) if part.axes else guessed_axes(shape, convention, said)
-    notes = () if part.axes or len(shape) < 3 else (_note(said, shape, axes),)
+    label = f"{part.path.name}::{name}" if name and images > 1 else part.path.name
+    axes = parse_axes(part.axes, shape, label) if part.axes else guess_axes(shape, convention, label)
+    notes = () if part.axes or len(shape) < 3 else (_note_on_axes(label, shape, axes),)
     title = f"{name_of(part.path)} {name}" if name and images > 1 else ""
     return StackCine(part.path, stored, axes, name=title, notes=notes)
 
 
-def _note(said: str, shape: tuple[int, ...], axes: Axes) -> str:
+def _note_on_axes(label: str, shape: tuple[int, ...], axes: Axes) -> str:
     other = "YXT" if axes.letters.startswith("T") else "TYX"
     return (
-        f"The file does not say what its axes ({' × '.join(map(str, shape))}) are: they are taken as "
-        f"{axes.in_words()}. If they are others, say so: {said}::{other}"
+        f"The file does not say what its axes ({' × '.join(map(str, shape))}) are: they are read as "
+        f"{axes.in_words()}. If that is wrong, give them: {label}::{other}"
     )
 
 
 def _npy_layout(file: Any) -> tuple[Layout, int]:
-    """Shape and type of an array in NumPy's format, and how long its header is."""
+    """Return the shape and type of an array in NumPy's format, and the length of its header."""
     start = file.tell() if file.seekable() else 0
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -211,18 +211,18 @@ def _npy_layout(file: Any) -> tuple[Layout, int]:
 
 
 def _fields(name: str, value: Any) -> Mapping[str, NDArray[Any]]:
-    """The arrays in the fields of a struct, by names such as ``struct.field``."""
+    """Return the arrays in the fields of a struct, by names such as ``struct.field``."""
     if isinstance(value, np.ndarray):
         return {name: value}
-    found: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     if isinstance(value, dict):
         for field, inner in value.items():
-            found |= _fields(f"{name}.{field}", inner)
-    return found
+            arrays |= _fields(f"{name}.{field}", inner)
+    return arrays
 
 
 def _refuse_large_matlab(path: Path) -> None:
-    """Raise a SegcamError if the variables of a file are too large to be read whole, as structs must be."""
+    """Raise a SegcamError if the variables of a file are too large to read completely, as is needed for structs."""
     size = 0
     with path.open("rb") as file:
         order = "<" if file.read(128)[126:] == b"IM" else ">"
@@ -246,13 +246,13 @@ def _is_matlab(path: Path) -> bool:
 
 
 @contextmanager
-def _explained(path: Path, kind: str) -> Iterator[None]:
-    """Turn whatever goes wrong while an array file is read into a SegcamError."""
+def _array_errors(path: Path, kind: str) -> Iterator[None]:
+    """Turn any error while an array file is read into a SegcamError."""
     try:
         yield
     except SegcamError:
         raise
     except FileNotFoundError:
         raise SegcamError(f"There is no file {path}.") from None
-    except (Exception, struct.error) as error:  # each library raises what it likes
+    except (Exception, struct.error) as error:  # each library raises its own errors
         raise SegcamError(f"{path.name} is a {kind} file, but cannot be read: {error_text(error)}.") from error

@@ -1,4 +1,4 @@
-"""MetaImage files (.mha, and .mhd with its raw file), as ITK and many public data sets use them."""
+"""MetaImage files (.mha, and .mhd with its raw file), used by ITK and many public data sets."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import numpy as np
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.file_part import FilePart
-from napari_segcam.imaging.stacks.axes import Axes, guessed_axes, said_axes
+from napari_segcam.imaging.stacks.axes import Axes, guess_axes, parse_axes
 from napari_segcam.imaging.stacks.calibration import aspect_of, spacing_in_mm
-from napari_segcam.imaging.stacks.orientation import oriented
+from napari_segcam.imaging.stacks.orientation import orient
 from napari_segcam.imaging.stacks.samples import Layout, Packing, refuse_special, samples
 from napari_segcam.imaging.stacks.slices import has_distance, note_on_slices
-from napari_segcam.imaging.stacks.stack import StackCine
+from napari_segcam.imaging.stacks.stack_cine import StackCine
 
 _TYPES = {
     "CHAR": "i1", "UCHAR": "u1", "SHORT": "i2", "USHORT": "u2", "INT": "i4", "UINT": "u4", "LONG": "i4", "ULONG": "u4",
     "LONG_LONG": "i8", "ULONG_LONG": "u8", "FLOAT": "f4", "DOUBLE": "f8",
 }  # fmt: skip
 _LONGEST_HEADER = 1 << 16
-_LAST = "elementdatafile"
-_HERE = "LOCAL"
+_LAST_FIELD = "elementdatafile"
+_SAME_FILE = "LOCAL"
 
 
 def open_metaimage(part: FilePart) -> StackCine:
     """Open a MetaImage file as a cine: the first axis runs along the rows, the second down, the third over frames.
 
     Raises:
-        SegcamError: if the header is damaged, the pixels are missing, or it is no frame or sequence of frames.
+        SegcamError: if the header is damaged, the pixels are missing, or it is not a frame or sequence of frames.
     """
     path = part.path
     header, end = _read_header(path)
@@ -47,30 +47,30 @@ def open_metaimage(part: FilePart) -> StackCine:
         )
         skipped = int(header.get("headersize", "0"))
         if len(steps) != len(shape) or min(shape) < 1 or channels < 1:
-            raise ValueError("its sizes do not go together")
+            raise ValueError("its sizes do not match")
     except (KeyError, ValueError) as error:
-        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise SegcamError(f"{path.name} is a MetaImage file, but a damaged one: {what}.") from error
+        fault = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise SegcamError(f"{path.name} is a MetaImage file, but a damaged one: {fault}.") from error
     if header.get("binarydata", "true").lower() == "false":
         raise SegcamError(f"{path.name} holds its pixels as text. Save it again as binary data.")
-    axes = said_axes(part.axes, shape, path.name) if part.axes else guessed_axes(shape, "XYT", path.name)
-    note = ""
+    axes = parse_axes(part.axes, shape, path.name) if part.axes else guess_axes(shape, "XYT", path.name)
+    orientation_note = ""
     if not part.axes and matrix.size == len(shape) ** 2:
         directions = [_in_patient(vector) for vector in matrix.reshape(len(shape), -1)]
-        axes, note = oriented(axes, directions, part.displayed, path.name)
+        axes, orientation_note = orient(axes, directions, part.displayed, path.name)
     sides = [steps[axes.letters.index(letter)] for letter in "YX"]
-    spacing, unsure = spacing_in_mm(sides, "mm")
+    spacing, spacing_note = spacing_in_mm(sides, "mm")
     are_slices: bool | None = False
     if "T" in axes.letters and not part.axes:
         are_slices = has_distance(steps[axes.letters.index("T")]) or None
-    of_slices = note_on_slices(are_slices, path.name, axes.letters)
+    slices_note = note_on_slices(are_slices, path.name, axes.letters)
     if channels > 1:
         if channels not in (3, 4):
             raise SegcamError(f"{path.name} holds {channels} values a pixel: gray has 1, and colors have 3 or 4.")
-        shape, axes = (channels, *shape), Axes("C" + axes.letters, axes.turned)
+        shape, axes = (channels, *shape), Axes("C" + axes.letters, axes.flipped)
     layout = Layout(shape, dtype)
     packing: Packing = "zlib" if header.get("compresseddata", "false").lower() == "true" else "none"
-    data, offset = _pixels(path, header[_LAST], end, skipped, layout)
+    data, offset = _pixels(path, header[_LAST_FIELD], end, skipped, layout)
     return StackCine(
         path,
         samples(data, offset, layout, packing),
@@ -78,20 +78,20 @@ def open_metaimage(part: FilePart) -> StackCine:
         spacing_mm=spacing,
         aspect=aspect_of(sides, "mm"),
         are_slices=bool(are_slices),
-        notes=tuple(filter(None, (unsure, note, of_slices))),
+        notes=tuple(filter(None, (spacing_note, orientation_note, slices_note))),
     )
 
 
 def _read_header(path: Path) -> tuple[Mapping[str, str], int]:
-    """The header's fields by their names in small letters, and where it ends."""
+    """Return the header's fields by their names in lower case, and the offset of its end."""
     with path.open("rb") as file:
         text = file.read(_LONGEST_HEADER)
     header: dict[str, str] = {}
     end = 0
-    while _LAST not in header:
+    while _LAST_FIELD not in header:
         line, newline, _ = text[end:].partition(b"\n")
         name, equals, value = line.decode("utf-8", "replace").partition("=")
-        if not equals or not (newline or name.strip().lower() == _LAST):
+        if not equals or not (newline or name.strip().lower() == _LAST_FIELD):
             raise SegcamError(f"{path.name} is a MetaImage file, but a damaged one: its header has no end.")
         header[name.strip().lower()] = value.strip()
         end += len(line) + len(newline)
@@ -99,8 +99,8 @@ def _read_header(path: Path) -> tuple[Mapping[str, str], int]:
 
 
 def _pixels(path: Path, named: str, end: int, skipped: int, layout: Layout) -> tuple[Path, int]:
-    """The file that holds the pixels, and where in it they begin."""
-    if named.upper() == _HERE:
+    """Return the file of the pixels, and their offset in it."""
+    if named.upper() == _SAME_FILE:
         data, offset = path, end
     elif named.upper().startswith("LIST") or "%" in named:
         raise SegcamError(f"{path.name} lists its slices as many files. Save it as one .mha file.")
@@ -113,7 +113,7 @@ def _pixels(path: Path, named: str, end: int, skipped: int, layout: Layout) -> t
 
 
 def _in_patient(vector: np.ndarray) -> np.ndarray:
-    """A direction of two or more dimensions as left, posterior, superior."""
+    """Return a direction of two or more dimensions as left, posterior, superior."""
     direction = np.zeros(3)
     direction[: min(len(vector), 3)] = vector[:3]
     return direction

@@ -10,25 +10,25 @@ from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.imaging.file_part import FilePart
-from napari_segcam.imaging.stacks.axes import Axes, guessed_axes, said_axes
+from napari_segcam.imaging.stacks.axes import Axes, guess_axes, parse_axes
 from napari_segcam.imaging.stacks.calibration import aspect_of, rate_of, spacing_in_mm
-from napari_segcam.imaging.stacks.orientation import oriented
+from napari_segcam.imaging.stacks.orientation import orient
 from napari_segcam.imaging.stacks.samples import Layout, samples
 from napari_segcam.imaging.stacks.slices import has_distance, note_on_slices
-from napari_segcam.imaging.stacks.stack import StackCine
+from napari_segcam.imaging.stacks.stack_cine import StackCine
 
 _LENGTHS = {"meter": "m", "mm": "mm", "micron": "um"}
 _TIMES = {"sec": "s", "msec": "ms", "usec": "us"}
 
 
 def open_nifti(part: FilePart) -> StackCine:
-    """Open a NIfTI file, packed or not, as a cine.
+    """Open a NIfTI file, compressed or not, as a cine.
 
-    The first axis runs along the rows of a frame and the second down its columns, as ITK reads it and CAMUS stores it;
-    the third, or the fourth, goes from frame to frame. ``part.displayed`` turns the frames as the header says.
+    The first axis runs along the rows of a frame and the second down its columns, as in ITK and CAMUS; the third, or
+    the fourth, goes from frame to frame. ``part.displayed`` turns the frames by the orientation in the header.
 
     Raises:
-        SegcamError: if the file is damaged, or is no frame or sequence of frames.
+        SegcamError: if the file is damaged, or is not a frame or sequence of frames.
     """
     import nibabel
 
@@ -45,19 +45,19 @@ def open_nifti(part: FilePart) -> StackCine:
         data = Path(image.file_map["image"].filename)
     except Exception as error:  # a damaged header makes nibabel raise errors of many types
         raise SegcamError(f"{path.name} is a NIfTI file, but a damaged one: {error_text(error)}.") from error
-    axes = said_axes(part.axes, shape, path.name) if part.axes else guessed_axes(shape, "XYT", path.name)
-    note = ""
+    axes = parse_axes(part.axes, shape, path.name) if part.axes else guess_axes(shape, "XYT", path.name)
+    orientation_note = ""
     if not part.axes:
-        axes, note = oriented(axes, directions, part.displayed, path.name)
+        axes, orientation_note = orient(axes, directions, part.displayed, path.name)
     are_slices: bool | None = False
-    if "T" in axes.letters[:3] and not part.axes:  # the standard has space there, and time after it
+    if "T" in axes.letters[:3] and not part.axes:  # in the standard these axes are space, and time comes after them
         are_slices = has_distance(steps[axes.letters.index("T")]) or None
-    of_slices = note_on_slices(are_slices, path.name, axes.letters)
+    slices_note = note_on_slices(are_slices, path.name, axes.letters)
     if dtype.names:  # colors, as a record of bytes
         shape, dtype = (len(dtype.names), *shape), np.dtype(np.uint8)
-        axes, steps = Axes("C" + axes.letters, axes.turned), [1.0, *steps]
+        axes, steps = Axes("C" + axes.letters, axes.flipped), [1.0, *steps]
     sides = [steps[axes.letters.index(letter)] for letter in "YX"]
-    spacing, unsure = spacing_in_mm(sides, _LENGTHS.get(lengths))
+    spacing, spacing_note = spacing_in_mm(sides, _LENGTHS.get(lengths))
     frame_rate = None
     if "T" in axes.letters[3:]:
         frame_rate = rate_of(steps[axes.letters.index("T")], _TIMES.get(times))
@@ -71,7 +71,7 @@ def open_nifti(part: FilePart) -> StackCine:
         spacing_mm=spacing,
         aspect=aspect_of(sides, _LENGTHS.get(lengths)),
         are_slices=bool(are_slices),
-        notes=tuple(filter(None, (unsure, note, of_slices))),
+        notes=tuple(filter(None, (spacing_note, orientation_note, slices_note))),
     )
 
 
@@ -86,6 +86,6 @@ def _stored(path: Path, offset: int, layout: Layout) -> Any:
 
 
 def _directions(affine: NDArray[np.float64], dimensions: int) -> list[NDArray[np.float64]]:
-    """Of each axis in the patient: left, posterior, superior."""
+    """Return the direction of each axis in the patient: left, posterior, superior."""
     to_lps = np.diag([-1.0, -1.0, 1.0]) @ np.asarray(affine, float)[:3, :3]  # NIfTI counts to the right and anterior
-    return [to_lps[:, at] if at < 3 else np.zeros(3) for at in range(dimensions)]
+    return [to_lps[:, axis] if axis < 3 else np.zeros(3) for axis in range(dimensions)]

@@ -1,4 +1,4 @@
-"""NRRD files (.nrrd, and .nhdr with its data file), as 3D Slicer writes them."""
+"""NRRD files (.nrrd, and .nhdr with its data file), as written by 3D Slicer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.imaging.file_part import FilePart
-from napari_segcam.imaging.stacks.axes import Axes, guessed_axes, said_axes
+from napari_segcam.imaging.stacks.axes import Axes, guess_axes, parse_axes
 from napari_segcam.imaging.stacks.calibration import aspect_of, is_length, is_time, rate_of, spacing_in_mm
-from napari_segcam.imaging.stacks.orientation import oriented
+from napari_segcam.imaging.stacks.orientation import orient
 from napari_segcam.imaging.stacks.samples import Layout, Packing, refuse_special, samples
 from napari_segcam.imaging.stacks.slices import has_distance, note_on_slices
-from napari_segcam.imaging.stacks.stack import StackCine
+from napari_segcam.imaging.stacks.stack_cine import StackCine
 
 _TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
@@ -39,10 +39,10 @@ _COLORS = ("rgb-color", "rgba-color", "3-color", "4-color", "rgba")
 def open_nrrd(part: FilePart) -> StackCine:
     """Open an NRRD file as a cine: an axis of kind *time* or *list* goes from frame to frame, or else the last one.
 
-    Of the others the first runs along the rows of a frame and the second down its columns.
+    The first of the other axes runs along the rows of a frame and the second down its columns.
 
     Raises:
-        SegcamError: if the header is damaged, the pixels are missing, or it is no frame or sequence of frames.
+        SegcamError: if the header is damaged, the pixels are missing, or it is not a frame or sequence of frames.
     """
     import nrrd
 
@@ -52,39 +52,39 @@ def open_nrrd(part: FilePart) -> StackCine:
             header: Mapping[str, Any] = nrrd.read_header(file)
             end = file.tell()
         shape = tuple(int(length) for length in header["sizes"])
-        known = {alias: code for code, aliases in _TYPES.items() for alias in aliases}
+        codes = {alias: code for code, aliases in _TYPES.items() for alias in aliases}
         order = ">" if header.get("endian", "little") == "big" else "<"
-        dtype = np.dtype(order + known[str(header["type"]).lower()])
+        dtype = np.dtype(order + codes[str(header["type"]).lower()])
         encoding = str(header["encoding"]).lower()
         kinds = [str(kind).lower() for kind in header.get("kinds", ["domain"] * len(shape))]
         vectors = _vectors(header, len(shape))
         units = [str(unit) for unit in header.get("units", [])] or [""] * len(shape)
         spaces = [str(unit) for unit in header.get("space units", [])]
         if not len(kinds) == len(vectors) == len(units) == len(shape) or min(shape) < 1:
-            raise ValueError("its axes do not go together")
+            raise ValueError("its axes do not match")
     except Exception as error:  # a damaged header makes the library raise errors of many types
-        what = f"it lacks {error}" if isinstance(error, KeyError) else error_text(error)
-        raise SegcamError(f"{path.name} is an NRRD file, but a damaged one: {what}.") from error
+        fault = f"it lacks {error}" if isinstance(error, KeyError) else error_text(error)
+        raise SegcamError(f"{path.name} is an NRRD file, but a damaged one: {fault}.") from error
     if encoding not in _PACKINGS:
         raise SegcamError(f"{path.name} holds its pixels as {encoding}. Save it again with the encoding raw or gzip.")
-    axes = said_axes(part.axes, shape, path.name) if part.axes else _axes(shape, kinds, path.name)
-    note = ""
+    axes = parse_axes(part.axes, shape, path.name) if part.axes else _axes(shape, kinds, path.name)
+    orientation_note = ""
     if not part.axes and "space" in header and all(np.isfinite(vectors[axes.letters.index(c)]).all() for c in "YX"):
         directions = [_to_lps(vector, str(header["space"])) for vector in vectors]
-        axes, note = oriented(axes, directions, part.displayed, path.name)
+        axes, orientation_note = orient(axes, directions, part.displayed, path.name)
     row, column = (axes.letters.index(letter) for letter in "YX")
-    own = units[row] if units[row] == units[column] else f"{units[row]} and {units[column]}"
-    unit = (spaces[0] if spaces else "mm") if "space" in header else (own or None)
-    sides = [float(np.linalg.norm(vectors[at])) for at in (row, column)]
-    spacing, unsure = spacing_in_mm(sides, unit)
+    axis_unit = units[row] if units[row] == units[column] else f"{units[row]} and {units[column]}"
+    unit = (spaces[0] if spaces else "mm") if "space" in header else (axis_unit or None)
+    sides = [float(np.linalg.norm(vectors[axis])) for axis in (row, column)]
+    spacing, spacing_note = spacing_in_mm(sides, unit)
     frame_rate: float | None = None
     are_slices: bool | None = False
     if "T" in axes.letters:
-        at = axes.letters.index("T")
-        step = float(np.linalg.norm(vectors[at]))
-        frame_rate = rate_of(step, units[at])
-        are_slices = False if part.axes else _are_slices(kinds[at], units[at], step, in_space="space" in header)
-    of_slices = note_on_slices(are_slices, path.name, axes.letters)
+        axis = axes.letters.index("T")
+        step = float(np.linalg.norm(vectors[axis]))
+        frame_rate = rate_of(step, units[axis])
+        are_slices = False if part.axes else _are_slices(kinds[axis], units[axis], step, in_space="space" in header)
+    slices_note = note_on_slices(are_slices, path.name, axes.letters)
     layout = Layout(shape, dtype)
     data, offset = _pixels(path, header, end, layout)
     return StackCine(
@@ -95,12 +95,12 @@ def open_nrrd(part: FilePart) -> StackCine:
         spacing_mm=spacing,
         aspect=aspect_of(sides, unit),
         are_slices=bool(are_slices),
-        notes=tuple(filter(None, (unsure, note, of_slices))),
+        notes=tuple(filter(None, (spacing_note, orientation_note, slices_note))),
     )
 
 
 def _vectors(header: Mapping[str, Any], dimensions: int) -> list[NDArray[np.float64]]:
-    """Of each axis the step in space, or along itself where the header has no space; not a number if unknown."""
+    """Return the step of each axis in space, or along the axis if the header has no space; NaN if unknown."""
     if header.get("space directions") is not None:
         unknown = np.full(3, np.nan)
         vectors = [unknown if vector is None else np.asarray(vector, float) for vector in header["space directions"]]
@@ -114,18 +114,18 @@ def _vectors(header: Mapping[str, Any], dimensions: int) -> list[NDArray[np.floa
 
 def _axes(shape: tuple[int, ...], kinds: list[str], name: str) -> Axes:
     letters = ["C" if kind in _COLORS else "T" if kind in _IN_TIME else "" for kind in kinds]
-    left = [at for at, letter in enumerate(letters) if not letter]
-    others = [at for at in left if shape[at] > 1]
-    if letters.count("C") > 1 or letters.count("T") > 1 or len(others) > 3 - letters.count("T"):
-        raise SegcamError(f"{name} has the shape {shape}, its axes being {', '.join(kinds)}: these are no frames.")
-    rest = guessed_axes([shape[at] for at in left], "XYT", name)
-    for at, letter in zip(left, rest.letters, strict=True):
-        letters[at] = letter
+    unlabeled = [axis for axis, letter in enumerate(letters) if not letter]
+    long = [axis for axis in unlabeled if shape[axis] > 1]
+    if letters.count("C") > 1 or letters.count("T") > 1 or len(long) > 3 - letters.count("T"):
+        raise SegcamError(f"{name} has the shape {shape} and the axes {', '.join(kinds)}: these are not frames.")
+    guessed = guess_axes([shape[axis] for axis in unlabeled], "XYT", name)
+    for axis, letter in zip(unlabeled, guessed.letters, strict=True):
+        letters[axis] = letter
     return Axes("".join(letters))
 
 
 def _are_slices(kind: str, unit: str, step: float, *, in_space: bool) -> bool | None:
-    """Whether the axis of the frames is one of space by its kind, its unit or its direction; None if nothing says."""
+    """Whether the axis of the frames is spatial by its kind, its unit or its direction; None if unknown."""
     if kind in _IN_TIME or is_time(unit):
         return False
     if kind == "space" or is_length(unit) or (in_space and has_distance(step)):
@@ -134,7 +134,7 @@ def _are_slices(kind: str, unit: str, step: float, *, in_space: bool) -> bool | 
 
 
 def _to_lps(vector: NDArray[np.float64], space: str) -> NDArray[np.float64]:
-    """A step in a named space as left, posterior, superior."""
+    """Return a step in a named space as left, posterior, superior."""
     names = space.lower().split("-")
     if len(names) == 1:
         names = [
@@ -150,7 +150,7 @@ def _to_lps(vector: NDArray[np.float64], space: str) -> NDArray[np.float64]:
 
 
 def _pixels(path: Path, header: Mapping[str, Any], end: int, layout: Layout) -> tuple[Path, int]:
-    """The file that holds the pixels, and where in it they begin."""
+    """Return the file of the pixels, and their offset in it."""
     named = header.get("data file", header.get("datafile"))
     skip = int(header.get("byte skip", header.get("byteskip", 0)))
     if int(header.get("line skip", header.get("lineskip", 0))):

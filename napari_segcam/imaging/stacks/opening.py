@@ -1,4 +1,4 @@
-"""Opening a research file, by its kind; the libraries that read some of them are an extra."""
+"""Opening a research file by its kind; libraries for some kinds are optional."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_segcam.imaging.stacks.array_files import open_hdf5, open_matlab, ope
 from napari_segcam.imaging.stacks.metaimage import open_metaimage
 from napari_segcam.imaging.stacks.nifti import open_nifti
 from napari_segcam.imaging.stacks.nrrd_file import open_nrrd
-from napari_segcam.imaging.stacks.stack import StackCine
+from napari_segcam.imaging.stacks.stack_cine import StackCine
 from napari_segcam.optional import needed
 
 _OPENERS: dict[FileKind, Callable[[FilePart], StackCine]] = {
@@ -32,14 +32,14 @@ def open_stack(kind: FileKind, part: FilePart) -> StackCine:
     """Open a research file as a cine.
 
     Raises:
-        SegcamError: if the library for it is missing, the file is damaged, or it holds no frames; or if what is said
-            of it does not go with its kind.
+        SegcamError: if the library for it is missing, the file is damaged, or it holds no frames; or if the chosen part
+            does not fit its kind.
     """
     file = part.path.name
     if part.name is not None and kind not in _WITH_NAMES:
         raise SegcamError(f"{file} holds one image: there is no {part.name} in it.")
     if part.displayed and kind not in _WITH_ORIENTATION:
-        raise SegcamError(f"{file} says nothing of an orientation: open it without ::displayed.")
+        raise SegcamError(f"{file} has no orientation: open it without ::displayed.")
     match kind:
         case FileKind.NIFTI:
             needed("nibabel", f"{file} is a NIfTI file", extra="formats")
@@ -51,7 +51,7 @@ def open_stack(kind: FileKind, part: FilePart) -> StackCine:
 
 
 def open_file(path: Path) -> StackCine:
-    """Open a research file of which nothing more is said.
+    """Open a research file without naming a part of it.
 
     Raises:
         SegcamError: as ``open_stack``.

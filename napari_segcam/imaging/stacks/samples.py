@@ -1,4 +1,4 @@
-"""Stored samples: a file's array as it is on the disk, mapped into memory and so read where it is looked at."""
+"""Stored samples: a file's array on the disk, mapped into memory, so that only the used parts are read."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _CHUNK = 1 << 20
 
 
 class Readable(Protocol):
-    """What bytes are read from."""
+    """Source of bytes."""
 
     def read(self, length: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the samples lie.
+    """Layout of the samples.
 
     Attributes:
         shape: of the array, in the file's own order of axes.
@@ -52,7 +52,7 @@ class Layout:
 
 
 class PlainSamples:
-    """An array that lies unpacked in a file; the file is opened for each look and is not kept open.
+    """Array stored without compression; the file is opened for each read and does not stay open.
 
     Raises:
         SegcamError: if the file is missing or too short.
@@ -77,16 +77,16 @@ class PlainSamples:
 
 
 class UnpackedSamples:
-    """An array that is packed in a file: unpacked once, when it is first looked at, into a file that nobody sees.
+    """Array stored with compression: decompressed once, at the first read, into a temporary file.
 
     Args:
         name: of the file, for errors.
-        open_stream: opens the unpacked bytes.
+        open_stream: opens the decompressed bytes.
         offset: of the array in them.
-        layout: of the array; not a byte more than it needs is unpacked.
+        layout: of the array; nothing beyond it is decompressed.
 
     Raises:
-        SegcamError: if the array is larger than what is unpacked.
+        SegcamError: if the array is larger than the budget.
     """
 
     def __init__(
@@ -100,12 +100,12 @@ class UnpackedSamples:
     def __call__(self) -> NDArray[Any]:
         with self._lock:
             if self._array is None:
-                self._array = self._unpacked()
+                self._array = self._unpack()
             return self._array
 
-    def _unpacked(self) -> NDArray[Any]:
+    def _unpack(self) -> NDArray[Any]:
         layout = self._layout
-        # Closed with the map: on every system it is gone once nothing refers to the array.
+        # Closed with the map: on every system it is deleted once nothing refers to the array.
         unpacked = tempfile.TemporaryFile(prefix="napari-segcam-")  # noqa: SIM115
         try:
             with self._open() as stream:
@@ -115,7 +115,7 @@ class UnpackedSamples:
                     unpacked.write(chunk)
                     missing -= len(chunk)
         except (OSError, EOFError, ValueError, zlib.error) as error:
-            raise SegcamError(f"{self._name} is damaged or cannot be unpacked: {error}.") from error
+            raise SegcamError(f"{self._name} is damaged or cannot be decompressed: {error}.") from error
         if missing:
             raise SegcamError(
                 f"{self._name} is cut short: it holds {layout.nbytes - missing} of {layout.nbytes} bytes of pixels. "
@@ -126,13 +126,13 @@ class UnpackedSamples:
 
 
 def samples(path: Path, offset: int, layout: Layout, packing: Packing = "none") -> Callable[[], NDArray[Any]]:
-    """The array of a file, to be called for each look.
+    """Return a function that returns the array of a file; call it for each read.
 
     Args:
-        path: of the file that holds the samples.
-        offset: where the unpacked samples begin; for ``zlib`` where the packed ones do.
+        path: of the file of the samples.
+        offset: of the decompressed samples; for ``zlib`` of the compressed ones.
         layout: of the array.
-        packing: of the whole file (gzip), or of what follows the offset.
+        packing: compression of the whole file (gzip), or of the part after the offset.
 
     Raises:
         SegcamError: if the file is missing, or shorter than the array.
@@ -145,7 +145,7 @@ def samples(path: Path, offset: int, layout: Layout, packing: Packing = "none") 
 
 @contextmanager
 def unpacking(path: Path, offset: int, packing: Packing) -> Iterator[Readable]:
-    """The unpacked bytes of what a file holds from an offset on.
+    """Open the decompressed bytes of a file from an offset on.
 
     Raises:
         OSError: if it cannot be opened.
@@ -161,7 +161,7 @@ def unpacking(path: Path, offset: int, packing: Packing) -> Iterator[Readable]:
 
 
 class _ZlibStream:
-    """What zlib has packed, read a piece at a time."""
+    """Stream that decompresses zlib data piece by piece."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self._unpack, self._ready = file, zlib.decompressobj(zlib.MAX_WBITS | 32), b""
@@ -176,9 +176,9 @@ class _ZlibStream:
 
 
 def refuse_special(path: Path) -> None:
-    """Raise a SegcamError unless a path leads to a file: a device or a pipe would never end."""
+    """Raise a SegcamError unless a path is a regular file: a device or a pipe would never end."""
     if not path.is_file():
-        raise SegcamError(f"{path} is {'no file' if path.exists() else 'missing'}: the pixels should be there.")
+        raise SegcamError(f"{path} is {'not a file' if path.exists() else 'missing'}: the pixels should be there.")
 
 
 def _skip(stream: Readable, length: int) -> None:

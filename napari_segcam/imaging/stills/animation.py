@@ -1,4 +1,4 @@
-"""Pictures that move or hold several: animated PNG and WebP, and JPEG files with more pictures than one, by Pillow."""
+"""Animations and image series, with Pillow: animated PNG and WebP, and JPEG files with several images."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from napari_segcam.imaging.stills.still_cine import StillCine, opened_still
 
 
 def open_still(path: Path) -> Cine:
-    """Open a PNG, JPEG, BMP or WebP file: a still, or all pictures that it holds.
+    """Open a PNG, JPEG, BMP or WebP file: a still, or all its images.
 
     Raises:
-        SegcamError: if the file is damaged or of another kind, or an animation of 16-bit pictures.
+        SegcamError: if the file is damaged or of another kind, or an animation of 16-bit images.
     """
     with opened_still(path) as image:
         count = int(getattr(image, "n_frames", 1))
@@ -30,19 +30,19 @@ def open_still(path: Path) -> Cine:
         refuse_large_frame(path.name, (image.height, image.width, len(image.getbands())), frames=count)
         if image.mode.startswith("I") or deep_kind(path) is not None:
             raise SegcamError(
-                f"{path.name} is an animation of 16-bit pictures, which is not read. Save its frames as a TIFF file."
+                f"{path.name} is an animation of 16-bit images, which cannot be read. Save its frames as a TIFF file."
             )
         if image.format == "MPO" and not _are_of_one_size(image, count):
             still = StillCine(path)
-            still.notes = (f"The file holds {count} pictures, not all of one size: only the first is read.",)
+            still.notes = (f"The file holds {count} images, not all of one size: only the first is read.",)
             return still
     return AnimatedCine(path)
 
 
 class AnimatedCine(Cine):
-    """The pictures of one file as frames, put together as a browser shows them; uint8, alpha is dropped.
+    """Cine of the images of one file, composed as a browser shows them; uint8, alpha is dropped.
 
-    A frame leans on those before it, so the file stays open once a frame was read, and steps forward are cheap.
+    A frame depends on those before it, so the file stays open after the first read, and steps forward are cheap.
 
     Raises:
         SegcamError: if the file is damaged or of another kind.
@@ -55,7 +55,7 @@ class AnimatedCine(Cine):
         self._lock = threading.Lock()
         self._image: Image.Image | None = None
         with opened_still(path) as image:
-            # A picture for those who cannot show the animation is no part of it.
+            # The default image is for viewers without animation, and not part of it.
             self._first = int(bool(getattr(image, "default_image", False)))
             promised = int(getattr(image, "n_frames", 1)) - self._first
             self._mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
@@ -65,12 +65,12 @@ class AnimatedCine(Cine):
         timing = _timing(path)
         self._length = promised
         if form == "MPO":
-            self.notes = (f"The file holds {promised} pictures, which are taken for frames.",)
-        elif timing is not None and timing.whole < promised:
-            self._length = timing.whole
+            self.notes = (f"The file holds {promised} images, which are read as frames.",)
+        elif timing is not None and timing.complete < promised:
+            self._length = timing.complete
             if not self._length:
-                raise SegcamError(f"{path.name} is cut short: none of its {promised} frames is whole.")
-            self.notes = (f"The file is cut short: of its {promised} frames only {timing.whole} are whole.",)
+                raise SegcamError(f"{path.name} is cut short: none of its {promised} frames is complete.")
+            self.notes = (f"The file is cut short: of its {promised} frames only {timing.complete} are complete.",)
         if timing is not None and timing.seconds > 0:
             self.frame_rate = timing.count / timing.seconds
 
@@ -94,46 +94,46 @@ class AnimatedCine(Cine):
 
 @dataclass(frozen=True)
 class _Timing:
-    """What a file's chunks say of its frames: how many are begun, how many are whole, and how long they last."""
+    """Frames of a file by its chunks: number of frames, number of complete ones, and their total duration."""
 
     count: int
-    whole: int
+    complete: int
     seconds: float
 
 
 def _timing(path: Path) -> _Timing | None:
-    """Of an animated PNG or WebP file; None for others."""
+    """Read the timing of an animated PNG or WebP file; None for others."""
     with path.open("rb") as file:
         head = file.read(12)
         if head.startswith(b"\x89PNG"):
             file.seek(8)
-            return _of_png(file.read())
-        return _of_webp(file.read()) if head[8:] == b"WEBP" else None
+            return _png_timing(file.read())
+        return _webp_timing(file.read()) if head[8:] == b"WEBP" else None
 
 
-def _of_png(chunks: bytes) -> _Timing:
-    """Each frame is announced by a chunk that says how long it is shown; another one, or the end, follows it."""
-    at, count, whole, seconds = 0, 0, 0, 0.0
-    while at + 12 <= len(chunks):
-        length, kind = struct.unpack_from(">L4s", chunks, at)
+def _png_timing(chunks: bytes) -> _Timing:
+    """Read the timing of PNG chunks: a chunk with its duration precedes each frame; another, or the end, follows."""
+    offset, count, complete, seconds = 0, 0, 0, 0.0
+    while offset + 12 <= len(chunks):
+        length, kind = struct.unpack_from(">L4s", chunks, offset)
         if kind in (b"fcTL", b"IEND"):
-            whole = count
-        if kind == b"fcTL" and at + 34 <= len(chunks):
-            numerator, denominator = struct.unpack_from(">HH", chunks, at + 28)
+            complete = count
+        if kind == b"fcTL" and offset + 34 <= len(chunks):
+            numerator, denominator = struct.unpack_from(">HH", chunks, offset + 28)
             seconds += numerator / (denominator or 100)
             count += 1
-        at += 12 + length
-    return _Timing(count, whole, seconds)
+        offset += 12 + length
+    return _Timing(count, complete, seconds)
 
 
-def _of_webp(chunks: bytes) -> _Timing:
-    at, count, seconds = 0, 0, 0.0
-    while at + 8 <= len(chunks):
-        kind, length = struct.unpack_from("<4sL", chunks, at)
-        if kind == b"ANMF" and at + 24 <= len(chunks):
-            seconds += int.from_bytes(chunks[at + 20 : at + 23], "little") / 1000
+def _webp_timing(chunks: bytes) -> _Timing:
+    offset, count, seconds = 0, 0, 0.0
+    while offset + 8 <= len(chunks):
+        kind, length = struct.unpack_from("<4sL", chunks, offset)
+        if kind == b"ANMF" and offset + 24 <= len(chunks):
+            seconds += int.from_bytes(chunks[offset + 20 : offset + 23], "little") / 1000
             count += 1
-        at += 8 + length + length % 2
+        offset += 8 + length + length % 2
     return _Timing(count, count, seconds)
 
 
@@ -144,6 +144,6 @@ def _are_of_one_size(image: Image.Image, count: int) -> bool:
             image.seek(index)
             if image.size != size:
                 return False
-    except (OSError, ValueError, SyntaxError, EOFError):  # one that cannot be found
+    except (OSError, ValueError, SyntaxError, EOFError):  # a missing image
         return False
     return True

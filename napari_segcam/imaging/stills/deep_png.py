@@ -1,4 +1,4 @@
-"""PNG files of 16-bit colors, or of 16-bit gray with alpha, which Pillow would cut down to 8 bits."""
+"""PNG files of 16-bit colors, or of 16-bit gray with alpha, which Pillow reduces to 8 bits."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY_WITH_ALPHA = 4
 _SAMPLES = {2: 3, GRAY_WITH_ALPHA: 2, 6: 4}  # by color type
 _PIXEL_FORMATS = {2: "rgb48be", GRAY_WITH_ALPHA: "ya16be", 6: "rgba64be"}  # of FFmpeg, by color type
-# First row, first column, and steps between rows and between columns of the passes of an interlaced picture.
+# First row, first column, and steps between rows and between columns of the passes of an interlaced image.
 _PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
 
 def deep_kind(path: Path) -> int | None:
-    """The color type of a PNG file of 16-bit colors, or of 16-bit gray with alpha; None of any other file."""
+    """Return the color type of a PNG file of 16-bit colors, or of 16-bit gray with alpha; None for other files."""
     with path.open("rb") as file:
         head = file.read(26)
     is_deep = head.startswith(_SIGNATURE[:4]) and head[12:16] == b"IHDR" and head[24] == 16
@@ -28,10 +28,10 @@ def deep_kind(path: Path) -> int | None:
 
 
 def read_deep_png(path: Path) -> NDArray[np.uint16]:
-    """The first picture of such a file, ``(Y, X, 3)``, or ``(Y, X)`` of gray with alpha; alpha is dropped.
+    """Read the first image of such a file, ``(Y, X, 3)``, or ``(Y, X)`` for gray with alpha; alpha is dropped.
 
-    FFmpeg decodes. It writes beyond its memory where these pictures are interlaced, so it gets their passes one by one,
-    each as a picture that is not.
+    FFmpeg decodes it. As FFmpeg writes beyond its memory for interlaced images, it gets their passes one by one, each
+    as an image that is not interlaced.
 
     Raises:
         ValueError: if the file is damaged.
@@ -40,41 +40,43 @@ def read_deep_png(path: Path) -> NDArray[np.uint16]:
     coded = path.read_bytes()
     width, height, _, kind, _, _, interlaced = struct.unpack_from(">LLBBBBB", coded, 16)
     if not interlaced:
-        return _decoded(coded, kind)
-    row_bytes = [_row_bytes(width, kind, one) for one in _PASSES]
-    counts = [_count(height, one[0], one[2]) if length else 0 for one, length in zip(_PASSES, row_bytes, strict=True)]
+        return _decode(coded, kind)
+    row_bytes = [_row_bytes(width, kind, column, right) for _, column, _, right in _PASSES]
+    counts = [
+        _count(height, row, down) if length else 0 for (row, _, down, _), length in zip(_PASSES, row_bytes, strict=True)
+    ]
     sizes = [count * length for count, length in zip(counts, row_bytes, strict=True)]
     rows = zlib.decompressobj().decompress(b"".join(_chunks(coded, b"IDAT")), sum(sizes))
     if len(rows) < sum(sizes):
         raise ValueError("it is cut short")
-    whole = np.zeros((height, width) if kind == GRAY_WITH_ALPHA else (height, width, 3), np.uint16)
+    image = np.zeros((height, width) if kind == GRAY_WITH_ALPHA else (height, width, 3), np.uint16)
     start = 0
     for (row, column, down, right), size, count in zip(_PASSES, sizes, counts, strict=True):
         if size:
             columns = _count(width, column, right)
             part = _as_png(rows[start : start + size], count, columns, kind)
-            whole[row::down, column::right] = _decoded(part, kind)
+            image[row::down, column::right] = _decode(part, kind)
         start += size
-    return whole
+    return image
 
 
 def _count(length: int, first: int, step: int) -> int:
     return max(0, -(-(length - first) // step))
 
 
-def _row_bytes(width: int, kind: int, one: tuple[int, int, int, int]) -> int:
-    """Of a row of a pass, with the byte that names its filter; 0 where it has no columns."""
-    columns = _count(width, one[1], one[3])
+def _row_bytes(width: int, kind: int, first: int, step: int) -> int:
+    """Return the bytes of a row of a pass, with the byte of its filter; 0 if it has no columns."""
+    columns = _count(width, first, step)
     return 1 + 2 * _SAMPLES[kind] * columns if columns else 0
 
 
-def _chunks(coded: bytes, wanted: bytes) -> Iterator[bytes]:
-    at = len(_SIGNATURE)
-    while at + 12 <= len(coded):
-        length, name = struct.unpack_from(">L4s", coded, at)
-        if name == wanted:
-            yield coded[at + 8 : at + 8 + length]
-        at += 12 + length
+def _chunks(coded: bytes, kind: bytes) -> Iterator[bytes]:
+    offset = len(_SIGNATURE)
+    while offset + 12 <= len(coded):
+        length, name = struct.unpack_from(">L4s", coded, offset)
+        if name == kind:
+            yield coded[offset + 8 : offset + 8 + length]
+        offset += 12 + length
 
 
 def _as_png(rows: bytes, height: int, width: int, kind: int) -> bytes:
@@ -86,8 +88,8 @@ def _as_png(rows: bytes, height: int, width: int, kind: int) -> bytes:
     return _SIGNATURE + b"".join(chunk(name, content) for name, content in parts)
 
 
-def _decoded(coded: bytes, kind: int) -> NDArray[np.uint16]:
-    """The samples as FFmpeg decodes them, without its conversion, which writes wrong values for gray with alpha."""
+def _decode(coded: bytes, kind: int) -> NDArray[np.uint16]:
+    """Decode with FFmpeg, without its conversion of pixel formats, which is wrong for gray with alpha."""
     import av
 
     try:

@@ -1,4 +1,4 @@
-"""Stills: PNG, JPEG and BMP through Pillow, and TIFF, whose pages may be a cine, through tifffile."""
+"""Stills: PNG, JPEG and BMP with Pillow, and TIFF, whose pages may form a cine, with tifffile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import ExifTags, Image, ImageOps
 from napari_segcam.budget import refuse_large_frame
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine, Frame, name_of
-from napari_segcam.imaging.coded_size import refuse_large_picture
+from napari_segcam.imaging.compressed_size import refuse_large_picture
 from napari_segcam.imaging.stills.deep_png import GRAY_WITH_ALPHA, deep_kind, read_deep_png
 from napari_segcam.imaging.stills.tiff_budget import refuse_growing
 from napari_segcam.imaging.stills.tiff_pixels import PageReader
@@ -24,15 +24,15 @@ from napari_segcam.imaging.stills.tiff_timing import frame_rate_of
 from napari_segcam.imaging.value_range import range_of_bits
 from napari_segcam.optional import needed
 
-# EXIF orientations that turn the picture by a quarter, so that rows become columns.
+# EXIF orientations that turn the image by a quarter, so that rows become columns.
 _QUARTER_TURNS = range(5, 9)
 
 
 class StillCine(Cine):
-    """A PNG, JPEG, BMP or WebP file as a cine of one frame, turned upright as its EXIF orientation says.
+    """Cine of one frame from a PNG, JPEG, BMP or WebP file, turned upright by its EXIF orientation.
 
-    Palettes become RGB, alpha is dropped, 16-bit gray stays 16-bit. Opening reads the header; the frame is decoded each
-    time it is read.
+    Palettes become RGB, alpha is dropped, 16-bit gray stays 16-bit. Opening reads only the header; the frame is decoded
+    each time it is read.
 
     Raises:
         SegcamError: if the file is damaged or of another kind.
@@ -46,11 +46,11 @@ class StillCine(Cine):
         with opened_still(path) as image:
             width, height = image.size
             refuse_large_frame(path.name, (height, width, len(image.getbands())), 2 if _is_deep(image) else 1)
-            # The general method only reads the header; that of PNG decodes the whole image.
+            # This method only reads the header; the one of PNG images decodes the whole image.
             if Image.Image.getexif(image).get(ExifTags.Base.Orientation) in _QUARTER_TURNS:
                 width, height = height, width
             kind = deep_kind(path)
-            self._is_deep_color = kind is not None  # which Pillow would cut down to 8 bits
+            self._is_deep_color = kind is not None  # Pillow reduces it to 8 bits
             is_gray = kind == GRAY_WITH_ALPHA if kind is not None else _is_gray(image)
             self.frame_shape = (height, width) if is_gray else (height, width, 3)
             self.dtype = np.dtype(np.uint16 if _is_deep(image) or self._is_deep_color else np.uint8)
@@ -62,7 +62,7 @@ class StillCine(Cine):
 
     def _read(self, index: int) -> Frame:  # noqa: ARG002 -- there is only one
         if self._is_deep_color:
-            return self._deep_color()
+            return self._read_deep_color()
         with opened_still(self.path) as image:
             self._refuse_scans(image)
             try:
@@ -73,21 +73,21 @@ class StillCine(Cine):
             except (OSError, ValueError, SyntaxError) as error:
                 raise SegcamError(f"{self.path.name} is damaged and cannot be decoded: {error}.") from error
 
-    def _deep_color(self) -> Frame:
-        """16-bit colors, or gray with alpha, of a PNG file."""
+    def _read_deep_color(self) -> Frame:
+        """Read 16-bit colors, or gray with alpha, of a PNG file."""
         try:
             return read_deep_png(self.path)
         except (OSError, ValueError, zlib.error) as error:
             raise SegcamError(f"{self.path.name} is damaged and cannot be decoded: {error}.") from error
 
     def _refuse_scans(self, image: Image.Image) -> None:
-        """Refuse a JPEG that would take too long: its size is that of the header, but it may be drawn many times."""
+        """Refuse a JPEG with too many scans: each decodes the whole image again."""
         if image.format == "JPEG" and image.info.get("progressive"):
             refuse_large_picture(self.path.name, self.path.read_bytes())
 
 
 def opened_still(path: Path) -> Image.Image:
-    """A PNG, JPEG, BMP or WebP file with Pillow, which reads no more than its header.
+    """Open a PNG, JPEG, BMP or WebP file with Pillow, which reads only its header.
 
     Raises:
         SegcamError: if it is none of these.
@@ -108,9 +108,9 @@ def _is_gray(image: Image.Image) -> bool:
 
 
 class TiffCine(Cine):
-    """A TIFF file: one page is a still, several pages of one shape are a cine that is read a page at a time.
+    """Cine of a TIFF file: one page is a still, several pages of one shape are frames, read one page at a time.
 
-    Frame rate and pixel spacing are those that ImageJ's or OME's notes in the file give.
+    Frame rate and pixel spacing are from ImageJ or OME metadata in the file.
 
     Raises:
         SegcamError: if the file is damaged, or its pages are not the frames of one gray or RGB sequence.
@@ -126,7 +126,7 @@ class TiffCine(Cine):
                 self._first = first = cast(tifffile.TiffPage, self._pages[0])
                 refuse_large_frame(path.name, first.shape, first.dtype.itemsize if first.dtype else 1, len(self._pages))
                 self._refuse_other_layouts()
-                self._leave_out_cut_pages()
+                self._drop_incomplete_pages()
                 self._frame_of = PageReader(first)
                 blank = self._frame_of(np.zeros(first.shape, first.dtype))
                 self.frame_rate = frame_rate_of(self._file) if len(self._pages) > 1 else None
@@ -141,8 +141,8 @@ class TiffCine(Cine):
         bits = self._first.bitspersample
         if self.dtype.kind == "u" and not self.is_rgb and bits < 8 * self.dtype.itemsize:
             self.stored_range = range_of_bits(bits)
-        if self._frame_of.is_turned:
-            self.turned_about = 2.0**bits - 1
+        if self._frame_of.is_inverted:
+            self.inversion_sum = 2.0**bits - 1
 
     def __len__(self) -> int:
         return len(self._pages)
@@ -163,28 +163,28 @@ class TiffCine(Cine):
             finally:
                 self._file.filehandle.close()
 
-    def _leave_out_cut_pages(self) -> None:
-        """Leave out the pages that the file is too short for, and say so.
+    def _drop_incomplete_pages(self) -> None:
+        """Drop pages beyond the end of a truncated file, with a note.
 
         Raises:
-            SegcamError: if that is all of them.
+            SegcamError: if no page is complete.
         """
         length, count = self._file.filehandle.size, len(self._pages)
-        lies_within = [
+        is_complete = [
             all(offset + size <= length for offset, size in zip(page.dataoffsets, page.databytecounts, strict=False))
             for page in self._pages
         ]
-        whole = lies_within.index(False) if False in lies_within else count
-        if not whole:
-            raise SegcamError(f"{self._file.filename} is cut short: none of its {count} pages is whole.")
+        complete = is_complete.index(False) if False in is_complete else count
+        if not complete:
+            raise SegcamError(f"{self._file.filename} is cut short: none of its {count} pages is complete.")
         is_list_cut = self._is_list_cut()
-        if whole < count or is_list_cut:
+        if complete < count or is_list_cut:
             promised = f"at least {count + 1}" if is_list_cut else str(count)
-            self.notes = (f"The file is cut short: of its {promised} frames only {whole} are whole.",)
-        del self._pages[whole:]
+            self.notes = (f"The file is cut short: of its {promised} frames only {complete} are complete.",)
+        del self._pages[complete:]
 
     def _is_list_cut(self) -> bool:
-        """Whether the last page that was found names another one, beyond the end of the file."""
+        """Whether the last page points to another one beyond the end of the file."""
         handle, form, last = self._file.filehandle, self._file.tiff, self._pages[-1]
         handle.seek(last.offset)
         (tags,) = struct.unpack(form.tagnoformat, handle.read(form.tagnosize))
@@ -193,7 +193,7 @@ class TiffCine(Cine):
         return len(pointer) < form.offsetsize or struct.unpack(form.offsetformat, pointer)[0] >= handle.size
 
     def _refuse_other_layouts(self) -> None:
-        """Raise a SegcamError unless every page is one frame, and the pages follow one another along one axis."""
+        """Raise a SegcamError unless every page is one frame, and the pages are along one axis."""
         first = self._first
         try:
             PageReader(first)
@@ -206,7 +206,7 @@ class TiffCine(Cine):
         series = self._file.series[0]
         order = series.axes.replace("Y", "").replace("X", "").replace("S", "")
         if len(order) > 1 or order == "C":
-            self._refuse(f"its pages follow one another along {' and '.join(order)} (axes {series.axes})")
+            self._refuse(f"its pages are along {' and '.join(order)} (axes {series.axes})")
         if np.prod(series.shape) != np.prod(first.shape) * len(self._pages):
             self._refuse("not all of its frames are pages")
 

@@ -1,4 +1,4 @@
-"""What a page of a TIFF file would take decompressed: its strips may hold more than the page has room for."""
+"""Budget of a TIFF page: its strips may decompress to more than the page's size."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ import tifffile
 
 from napari_segcam.budget import FRAME_BYTES
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.coded_size import refuse_large_picture
+from napari_segcam.imaging.compressed_size import refuse_large_picture
 
 _INFLATERS: dict[int, Callable[[], Any]] = {
     8: zlib.decompressobj,
     32946: zlib.decompressobj,
     34925: lzma.LZMADecompressor,
 }
-_PICTURES = frozenset({7, 33003, 33004, 33005, 34712, 34892})  # JPEG and JPEG 2000
-_GROWTH = 8192  # at most, of any of these
+_IMAGE_CODECS = frozenset({7, 33003, 33004, 33005, 34712, 34892})  # JPEG and JPEG 2000
+_GROWTH = 8192  # largest compression ratio of any of these
 
 
 def refuse_growing(name: str, file: tifffile.FileHandle, page: tifffile.TiffPage) -> None:
-    """Refuse a page whose strips or tiles would become more than they have room for.
+    """Refuse a page whose strips or tiles decompress to more than their size.
 
     Args:
         name: of the file, for the error.
-        file: open.
-        page: of it.
+        file: the open file.
+        page: of the file.
 
     Raises:
-        SegcamError: if so.
+        SegcamError: if one does.
     """
-    room = math.prod(page.chunks) * (page.dtype.itemsize if page.dtype else 1)
+    size = math.prod(page.chunks) * (page.dtype.itemsize if page.dtype else 1)
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
-        if page.compression in _PICTURES:
+        if page.compression in _IMAGE_CODECS:
             file.seek(offset)
             refuse_large_picture(name, file.read(min(count, FRAME_BYTES)))
         elif page.compression in _INFLATERS and count * _GROWTH > FRAME_BYTES:
             file.seek(offset)
             inflater = _INFLATERS[page.compression]()
-            if len(inflater.decompress(file.read(min(count, FRAME_BYTES)), room + 1)) > room:
-                raise SegcamError(f"{name} holds more in a strip than there is room for in its page. It is not read.")
+            if len(inflater.decompress(file.read(min(count, FRAME_BYTES)), size + 1)) > size:
+                raise SegcamError(f"{name} holds more data in a strip than fits into its page. It is not read.")

@@ -1,4 +1,4 @@
-"""What a TIFF file says of the distance between its pixels, where the program that wrote it said anything."""
+"""Pixel spacing of a TIFF file, from ImageJ or OME metadata."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from tifffile import TiffFile, TiffPage
 
 from napari_segcam.imaging.stills.tiff_timing import positive
 
-# Millimetres per unit, as ImageJ and OME write them.
-_MILLIMETRES = {
+# Millimeters per unit, as ImageJ and OME write them.
+_MILLIMETERS = {
     "nm": 1e-6,
     "nanometer": 1e-6,
     "µm": 1e-3,
@@ -30,7 +30,7 @@ _MILLIMETRES = {
 
 
 def spacing_of(file: TiffFile, page: TiffPage) -> tuple[float, float] | None:
-    """Distance between rows and between columns in mm, by ImageJ's or OME's notes; None where these do not say.
+    """Return the distance between rows and between columns in mm from ImageJ or OME metadata, None if not given.
 
     The resolution of a file without them is that of a printer or a screen.
     """
@@ -54,7 +54,7 @@ def spacing_of(file: TiffFile, page: TiffPage) -> tuple[float, float] | None:
 
 
 def _per_pixel(page: TiffPage, name: str) -> float | None:
-    """Units per pixel, of a resolution in pixels per unit."""
+    """Return the units per pixel of a resolution in pixels per unit."""
     tag = page.tags.get(name)
     if tag is None:
         return None
@@ -65,5 +65,5 @@ def _per_pixel(page: TiffPage, name: str) -> float | None:
 def _in_millimeters(side: float | None, unit: str) -> float | None:
     # ImageJ escapes µ, and there are two characters that look alike.
     name = unit.replace("\\u00B5", "µ").replace("\\u00b5", "µ").replace("μ", "µ").strip()
-    length = _MILLIMETRES.get(name, _MILLIMETRES.get(name.lower()))
+    length = _MILLIMETERS.get(name, _MILLIMETERS.get(name.lower()))
     return None if side is None or length is None else side * length

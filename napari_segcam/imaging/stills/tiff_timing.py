@@ -1,4 +1,4 @@
-"""What a TIFF file says of time, where the program that wrote it said anything."""
+"""Frame rate of a TIFF file, from ImageJ or OME metadata."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SECONDS = {
 
 
 def frame_rate_of(file: TiffFile) -> float | None:
-    """Frames per second: the interval between frames in ImageJ's or OME's notes, then the speed ImageJ plays at."""
+    """Return frames per second: from the interval in ImageJ or OME metadata, then from ImageJ's playback speed."""
     if notes := file.imagej_metadata:
         interval = positive(notes.get("finterval"))
         return _rate(interval, notes.get("tunit", "sec")) or positive(notes.get("fps"))
@@ -44,7 +44,7 @@ def _rate(interval: float | None, unit: str) -> float | None:
 
 
 def positive(value: Any) -> float | None:
-    """A number above zero, None for anything else."""
+    """Return a number above zero, or None for anything else."""
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Which packet of a video holds which frame, found by reading the file once, without decoding it where that can be."""
+"""Frame index: the packet of each frame of a video, from one pass over the file, if possible without decoding it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _ROUNDING = 0.05
 OpenContainer = Callable[[], InputContainer]
 
 
-class Place(NamedTuple):
-    """What tells a packet from the others of its file: when it is shown, its first byte, its length."""
+class PacketId(NamedTuple):
+    """Identity of a packet in its file: its presentation time, its first byte and its length."""
 
     time: int | None
     byte: int | None
     size: int
 
     @classmethod
-    def of(cls, packet: Packet) -> Place:
+    def of(cls, packet: Packet) -> PacketId:
         return cls(packet.pts, packet.pos, packet.size)
 
 
@@ -41,44 +41,44 @@ class FrameIndex:
 
     Attributes:
         frames: by packet, for the packets that are shown.
-        starts: where decoding can begin: the first frame that then comes out right, and the packet; ascending.
-        places: of the packets.
-        packets: by place, for the places that only one packet has.
-        frame_rate: frames per second, averaged over the clip, None where unknown.
+        starts: where decoding can begin: the first correct frame, and the packet; ascending.
+        ids: of the packets.
+        packets: by id, for ids of only one packet.
+        frame_rate: frames per second, averaged over the clip, None if unknown.
     """
 
     frames: dict[int, int]
     starts: tuple[tuple[int, int], ...]
-    places: tuple[Place, ...]
-    packets: dict[Place, int]
+    ids: tuple[PacketId, ...]
+    packets: dict[PacketId, int]
     frame_rate: float | None
 
     def start_before(self, frame: int) -> int:
-        """Which of the ``starts`` is the nearest before a frame."""
+        """Return the index of the nearest of the ``starts`` before a frame."""
         return max(0, bisect_right(self.starts, frame, key=lambda start: start[0]) - 1)
 
 
 class _Stored(NamedTuple):
-    place: Place
+    id: PacketId
     is_start: bool
     is_hidden: bool
     is_cut_short: bool
 
 
 def video_stream(container: InputContainer) -> VideoStream:
-    """The stream of a file that is shown.
+    """Return the video stream of a file that players show.
 
     Raises:
         ValueError: if there is none.
     """
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream):
-        raise ValueError("it holds no moving picture, or the file is cut short")
+        raise ValueError("it holds no video, or the file is cut short")
     return stream
 
 
 def stored_packets(container: InputContainer) -> Iterator[Packet]:
-    """The packets from here on, up to the end of the file or to where it is damaged."""
+    """Yield the packets from the current position to the end of the file, or to where it is damaged."""
     try:
         for packet in container.demux(video_stream(container)):
             if packet.size:  # an empty one repeats the frame before, or ends the stream
@@ -87,10 +87,10 @@ def stored_packets(container: InputContainer) -> Iterator[Packet]:
         return
 
 
-def decoded(packets: Iterable[tuple[int, Packet]], stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
-    """Decode numbered packets: the frames in the order shown, each with the number of the packet it came from."""
+def decode(packets: Iterable[tuple[int, Packet]], stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
+    """Decode numbered packets: the frames in the order shown, each with the number of its packet."""
     for number, packet in packets:
-        # A decoder hands a packet's time on to its frame, but does not look at it: so it can carry the number.
+        # A decoder copies a packet's time to its frame without using it, so it can carry the number.
         packet.pts = packet.dts = number
         try:
             frames = stream.codec_context.decode(packet)
@@ -107,8 +107,8 @@ def decoded(packets: Iterable[tuple[int, Packet]], stream: VideoStream) -> Itera
 def index_frames(open_container: OpenContainer) -> FrameIndex:
     """Index the frames of a video.
 
-    Only the first frame is decoded where the file says when each packet is shown. A file that does not, such as H.264
-    in AVI or a bare stream, is decoded once from end to end: nothing but the decoder can tell.
+    If the file gives the presentation time of each packet, only the first frame is decoded. Other files, such as H.264
+    in AVI or a bare stream, are decoded once from end to end, as only the decoder knows the order.
 
     Raises:
         ValueError: if the file holds no video, or no frame that can be decoded.
@@ -116,71 +116,71 @@ def index_frames(open_container: OpenContainer) -> FrameIndex:
     with open_container() as container:
         stream = video_stream(container)
         packets = [
-            _Stored(Place.of(packet), packet.is_keyframe, packet.is_discard, packet.is_corrupt)
+            _Stored(PacketId.of(packet), packet.is_keyframe, packet.is_discard, packet.is_corrupt)
             for packet in islice(stored_packets(container), FRAMES + 1)
         ]
         if len(packets) > FRAMES:
-            raise ValueError(f"it holds more than the {FRAMES:,} frames that are read")
-        says_when = _says_when(container, stream, packets)
+            raise ValueError(f"it holds more than the limit of {FRAMES:,} frames")
+        has_times = _has_times(container, stream, packets)
         stated_rate, time_base = stream.average_rate, stream.time_base
     if packets and packets[-1].is_cut_short:
         packets.pop()
     with open_container() as container:
         numbered = zip(range(len(packets)), stored_packets(container), strict=False)
-        given = (number for number, _ in decoded(numbered, video_stream(container)))
-        shown, times = _timed_order(packets, given) if says_when else _given_order(given)
+        decoded = (number for number, _ in decode(numbered, video_stream(container)))
+        shown, times = _order_by_time(packets, decoded) if has_times else _order_of_decoder(decoded)
     if not shown:
         raise ValueError("it holds no frame that can be decoded")
 
     times_shown = [times[number] for number in shown]
-    seconds = [float(time * time_base) for time in times_shown] if says_when and time_base else []
+    seconds = [float(time * time_base) for time in times_shown] if has_times and time_base else []
     starts = {
         (bisect_left(times_shown, times[number]), number)
         for number, packet in enumerate(packets)
         if packet.is_start and number in times
     }
-    places = tuple(packet.place for packet in packets)
-    occurrences = Counter(places)
+    ids = tuple(packet.id for packet in packets)
+    occurrences = Counter(ids)
     return FrameIndex(
         frames={number: frame for frame, number in enumerate(shown)},
         starts=tuple(sorted(starts | {(0, 0)})),
-        places=places,
-        packets={place: number for number, place in enumerate(places) if occurrences[place] == 1},
+        ids=ids,
+        packets={id: number for number, id in enumerate(ids) if occurrences[id] == 1},
         frame_rate=_frame_rate(stated_rate, seconds) if len(shown) > 1 else None,
     )
 
 
-def _says_when(container: InputContainer, stream: VideoStream, packets: list[_Stored]) -> bool:
-    """Whether the packets' times are those of their frames."""
-    times = {packet.place.time for packet in packets}
+def _has_times(container: InputContainer, stream: VideoStream, packets: list[_Stored]) -> bool:
+    """Whether the packets have the times of their frames."""
+    times = {packet.id.time for packet in packets}
     if None in times or len(times) < len(packets):
         return False
-    # AVI only counts packets, so that the times of frames out of order have to be guessed.
+    # AVI only counts packets, so the times of frames out of order are only guessed.
     guessed = stream.codec_context.has_b_frames or stream.codec_context.name in ("h264", "hevc")
     return not (container.format.name == "avi" and guessed)
 
 
-def _timed_order(packets: list[_Stored], given: Iterator[int]) -> tuple[list[int], dict[int, int]]:
-    """The packets in the order shown, and the time of all, as the file says."""
-    times = {number: packet.place.time for number, packet in enumerate(packets) if packet.place.time is not None}
-    first = next(given, None)
+def _order_by_time(packets: list[_Stored], decoded: Iterator[int]) -> tuple[list[int], dict[int, int]]:
+    """Return the packets in the order shown, and the times of all, from the file."""
+    times = {number: packet.id.time for number, packet in enumerate(packets) if packet.id.time is not None}
+    first = next(decoded, None)
     if first is None:
         return [], times
-    # A clip cut out of a longer one may begin with frames that lean on what was cut away: no decoder gives them.
+    # A clip cut out of a longer one may begin with frames that depend on missing ones: decoders skip them.
     shown = [number for number in times if not packets[number].is_hidden and times[number] >= times[first]]
     return sorted(shown, key=times.__getitem__), times
 
 
-def _given_order(given: Iterator[int]) -> tuple[list[int], dict[int, int]]:
-    """The packets in the order in which the decoder gives their frames, which serves as their time."""
-    shown = list(dict.fromkeys(given))
+def _order_of_decoder(decoded: Iterator[int]) -> tuple[list[int], dict[int, int]]:
+    """Return the packets in the order in which the decoder returns their frames, with this order as their times."""
+    shown = list(dict.fromkeys(decoded))
     return shown, {number: time for time, number in enumerate(shown)}
 
 
 def _frame_rate(stated: Fraction | None, seconds: list[float]) -> float | None:
-    """Frames per second as the file states them, unless the times of its frames say otherwise."""
+    """Return frames per second as stated in the file, unless the times of its frames differ."""
     if len(seconds) < 2:
         return float(stated) if stated else None
     measured = (len(seconds) - 1) / (seconds[-1] - seconds[0])
-    # Times are often rounded to milliseconds, and some writers state a rate that their frames do not keep.
+    # Times are often rounded to milliseconds, and some writers state a wrong rate.
     return float(stated) if stated and abs(stated / measured - 1) < _ROUNDING else measured

@@ -1,4 +1,4 @@
-"""Video files as lazy cines, through PyAV."""
+"""Video files as lazy cines, with PyAV."""
 
 from __future__ import annotations
 
@@ -19,27 +19,26 @@ from napari_segcam.imaging.cine import Cine, Frame, name_of
 from napari_segcam.imaging.file_kind import read_head, video_format
 from napari_segcam.imaging.plausibility import is_possible_aspect
 from napari_segcam.imaging.video.frame_index import OpenContainer, index_frames, video_stream
-from napari_segcam.imaging.video.truncation import find_cut
+from napari_segcam.imaging.video.truncation import find_truncation
 from napari_segcam.imaging.video.video_reader import VideoReader
 
-# One for the frame that is looked at and one for the frames computed meanwhile, elsewhere in the clip.
+# One for the frame in view, and one for the frames computed at the same time, elsewhere in the clip.
 _READERS = 2
 
 
 class VideoCine(Cine):
-    """The frames of a video: those that a decoder gives from beginning to end, each read by itself.
+    """Cine of the frames that a decoder returns for a video, each of which can be read alone.
 
-    Color frames are RGB, and so are gray scenes in a color format, since any other frame may hold color; a gray
-    format gives gray. All are uint8: samples of more bits are scaled down. Frames are turned as a rotation in the
-    file says, and their pixels have the shape that it gives them.
+    Color frames are RGB, and so are gray scenes in a color format, since other frames may have color; a gray format
+    gives gray. All are uint8: samples of more bits are scaled down. Rotation and pixel aspect in the file are applied.
 
-    Opening reads the file once, as a rule without decoding it. The next frame costs one decode, a jump as many as lie
-    between the frame and the key frame before it. A bounded number of frames is kept for stepping back, and the
-    file stays open once a frame was read.
+    Opening reads the file once, usually without decoding it. The next frame costs one decode; a jump costs as many as
+    there are frames from the key frame before. A limited number of frames is cached for stepping back, and the file
+    stays open after the first read.
 
     Args:
-        path: the file that holds the video.
-        open_container: opens the video in it.
+        path: the file of the video.
+        open_container: opens its video.
 
     Raises:
         SegcamError: if no video can be read.
@@ -69,8 +68,8 @@ class VideoCine(Cine):
     def __len__(self) -> int:
         return self._length
 
-    def leave_out_from(self, frame: int) -> None:
-        """Leave out a frame that is not whole, and those after it."""
+    def drop_from(self, frame: int) -> None:
+        """Drop an incomplete frame and those after it."""
         self._length = min(self._length, frame)
 
     def _read(self, index: int) -> Frame:
@@ -92,12 +91,12 @@ class VideoCine(Cine):
         return pixels
 
     def _take_reader(self, index: int) -> VideoReader:
-        """The reader that is nearest before a frame, else the one that has rested longest."""
+        """Return the idle reader that is nearest before a frame, else the one that has been idle longest."""
         with self._returned:
             self._returned.wait_for(lambda: self._idle)
             steps = [reader.steps_to(index) for reader in self._idle]
-            near = [at for at, count in enumerate(steps) if count is not None]
-            return self._idle.pop(min(near, key=lambda at: steps[at] or 0, default=0))
+            ahead = [number for number, count in enumerate(steps) if count is not None]
+            return self._idle.pop(min(ahead, key=lambda number: steps[number] or 0, default=0))
 
 
 def open_video(path: Path) -> VideoCine:
@@ -106,35 +105,35 @@ def open_video(path: Path) -> VideoCine:
     Raises:
         SegcamError: if no video can be read from it.
     """
-    # The format is given, not guessed: formats that fetch their parts from elsewhere stay out.
+    # The format is fixed, not guessed, which excludes formats that load parts from elsewhere.
     open_container = partial(av.open, f"file:{path}", "r", format=video_format(read_head(path)))
     try:
-        cut = find_cut(path)
+        truncation = find_truncation(path)
     except OSError as error:
         raise SegcamError(f"{path} cannot be read: {error_text(error)}.") from error
     try:
         cine = VideoCine(path, open_container)
     except SegcamError as error:
-        raise error if cut is None else SegcamError(f"{error} {cut.in_words}") from error
-    if cut is not None:
-        if cut.whole_frames is not None:
-            cine.leave_out_from(max(1, cut.whole_frames))
+        raise error if truncation is None else SegcamError(f"{error} {truncation.in_words}") from error
+    if truncation is not None:
+        if truncation.complete_frames is not None:
+            cine.drop_from(max(1, truncation.complete_frames))
         promised = _promised_frames(open_container)
-        of_all = f" of about {promised}" if cut.whole is not None and promised > len(cine) else ""
-        cine.notes = (f"{cut.in_words} {len(cine)}{of_all} frames can be read.",)
-    if (videos := _videos_in(open_container)) > 1:
+        total = f" of about {promised}" if truncation.stated_size is not None and promised > len(cine) else ""
+        cine.notes = (f"{truncation.in_words} {len(cine)}{total} frames can be read.",)
+    if (videos := _count_videos(open_container)) > 1:
         cine.notes = (*cine._notes, f"The file holds {videos} videos: only one is read.")
     return cine
 
 
-def _videos_in(open_container: OpenContainer) -> int:
-    """How many moving pictures a file holds, without a cover or preview."""
+def _count_videos(open_container: OpenContainer) -> int:
+    """Return the number of videos in a file, without a cover or preview."""
     with open_container() as container:
         return sum(not stream.disposition & Disposition.attached_pic for stream in container.streams.video)
 
 
 def _pixel_aspect(open_container: OpenContainer, *, is_on_its_side: bool) -> float | None:
-    """Height of a shown pixel by its width, as the container or the codec gives it; None where neither does."""
+    """Return the height of a displayed pixel divided by its width, from the container or the codec; None if unknown."""
     with open_container() as container:
         ratio = video_stream(container).sample_aspect_ratio
     if not ratio:
@@ -144,7 +143,7 @@ def _pixel_aspect(open_container: OpenContainer, *, is_on_its_side: bool) -> flo
 
 
 def _promised_frames(open_container: OpenContainer) -> int:
-    """How many frames a file says it has, by its number of frames or its length in time; 0 if by neither."""
+    """Return the stated number of frames, from their number or the duration; 0 if neither is known."""
     with open_container() as container:
         stream = video_stream(container)
         seconds = (container.duration or 0) / av.time_base
@@ -152,10 +151,10 @@ def _promised_frames(open_container: OpenContainer) -> int:
 
 
 def _within_budget(name: str, open_container: OpenContainer) -> InputContainer:
-    """Open a video whose decoder refuses frames that are too large, also where a later one is larger than the first.
+    """Open a video, with a decoder that refuses too large frames, even if a later one is larger than the first.
 
     Raises:
-        SegcamError: if the file says that they are.
+        SegcamError: if the stated frame size is too large.
     """
     container = open_container()
     for stream in container.streams.video:

@@ -1,4 +1,4 @@
-"""One place in a video from which its frames are decoded: onward a frame at a time, elsewhere from a start before."""
+"""Video reader: decodes frames from a position in a video, one after the other or from a start before a frame."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from napari_segcam.imaging.cine import Frame
 from napari_segcam.imaging.video.frame_index import (
     FrameIndex,
     OpenContainer,
-    Place,
-    decoded,
+    PacketId,
+    decode,
     stored_packets,
     video_stream,
 )
 
-# What is kept of the frames decoded last, for stepping back: some 50 of 1024 × 768 pixels.
-_KEPT_BYTES = 64_000_000
+# Cache of the frames decoded last, for stepping back: some 50 frames of 1024 × 768 pixels.
+_CACHE_BYTES = 64_000_000
 
 
 class VideoReader:
     """Reads single frames of a video, for one thread at a time.
 
-    The file is opened at the first frame asked for, and stays open.
+    The file is opened at the first read, and stays open.
 
     Args:
         open_container: opens the video.
@@ -44,91 +44,91 @@ class VideoReader:
         self._container: InputContainer | None = None
         self._upcoming: Iterator[tuple[int, VideoFrame]] = iter(())
         self._last = -1  # the frame decoded last
-        self._kept: OrderedDict[int, VideoFrame] = OrderedDict()
-        self._kept_bytes = 0
+        self._cache: OrderedDict[int, VideoFrame] = OrderedDict()
+        self._cached_bytes = 0
         self._reformatter = VideoReformatter()
 
     def steps_to(self, frame: int) -> int | None:
-        """How many frames have to be decoded to get to a frame, None if it takes a jump."""
-        if frame in self._kept:
+        """Return the number of frames to decode to get to a frame, None if it takes a jump."""
+        if frame in self._cache:
             return 0
         return frame - self._last if self._is_ahead(frame) else None
 
     def read(self, frame: int) -> VideoFrame:
-        """A frame as it is stored.
+        """Read a frame as it is stored.
 
         Raises:
             LookupError: if it cannot be decoded.
             OSError: if the file can no longer be read.
         """
-        if frame in self._kept:
-            return self._kept[frame]
-        if self._is_ahead(frame) and (found := self._advance(frame)) is not None:
-            return found
-        # A start may promise too much, where the picture is renewed piece by piece: then one before it has to serve.
+        if frame in self._cache:
+            return self._cache[frame]
+        if self._is_ahead(frame) and (decoded := self._advance(frame)) is not None:
+            return decoded
+        # A start may be unusable if the image is refreshed piece by piece: then try one before it.
         nearest = self._index.start_before(frame)
         for start in sorted({nearest, max(0, nearest - 1), 0}, reverse=True):
             self._jump(*self._index.starts[start])
-            if (found := self._advance(frame)) is not None:
-                return found
-        raise LookupError(f"no frame {frame} comes out of the decoder")
+            if (decoded := self._advance(frame)) is not None:
+                return decoded
+        raise LookupError(f"the decoder returns no frame {frame}")
 
     def pixels(self, frame: VideoFrame, pixel_format: str) -> Frame:
-        """The pixels of a frame, turned upright: ``(Y, X)`` for the format ``gray``, ``(Y, X, 3)`` for ``rgb24``."""
+        """Return the pixels of a frame, upright: ``(Y, X)`` for the format ``gray``, ``(Y, X, 3)`` for ``rgb24``."""
         pixels = self._reformatter.reformat(frame, format=pixel_format).to_ndarray()
         return np.ascontiguousarray(np.rot90(pixels, frame.rotation // 90))
 
     def _is_ahead(self, frame: int) -> bool:
-        """Whether decoding on is the way to a frame: no start lies in between."""
+        """Whether decoding further leads to a frame, without a start in between."""
         return 0 <= self._last < frame and self._index.starts[self._index.start_before(frame)][0] <= self._last + 1
 
     def _advance(self, frame: int) -> VideoFrame | None:
-        """Decode on up to a frame, None if it does not come."""
-        for number, given in self._upcoming:
+        """Decode up to a frame, and return it or None."""
+        for number, decoded in self._upcoming:
             self._last = number
-            self._keep(number, given)
+            self._add_to_cache(number, decoded)
             if number >= frame:
                 break
-        return self._kept.get(frame)
+        return self._cache.get(frame)
 
     def _jump(self, first: int, start: int) -> None:
-        """Go to a packet, to decode from there; frames before the first that then comes out right are left out."""
+        """Go to a packet, to decode from there; frames before the first correct one are skipped."""
         self._last = -1
         container = self._container
-        packets = None if container is None else self._sought(container, start)
+        packets = None if container is None else self._seek(container, start)
         if container is None or packets is None:
             if container is not None:
                 container.close()
             self._container = container = self._open_container()
             packets = enumerate(stored_packets(container))
         frames = {packet: frame for packet, frame in self._index.frames.items() if frame >= first}
-        wanted = ((number, packet) for number, packet in packets if number >= start)
+        following = ((number, packet) for number, packet in packets if number >= start)
         self._upcoming = (
-            (frames[number], frame) for number, frame in decoded(wanted, video_stream(container)) if number in frames
+            (frames[number], frame) for number, frame in decode(following, video_stream(container)) if number in frames
         )
 
-    def _sought(self, container: InputContainer, start: int) -> Iterator[tuple[int, Packet]] | None:
-        """Packets from the given one or one before it, None if it is not sure where a search led."""
-        time = self._index.places[start].time
+    def _seek(self, container: InputContainer, start: int) -> Iterator[tuple[int, Packet]] | None:
+        """Return the packets from a packet or one before it on, None if the new position is not certain."""
+        time = self._index.ids[start].time
         if time is None:
             return None
         with suppress(FFmpegError):
             container.seek(time, stream=video_stream(container))
             packets = stored_packets(container)
             first = next(packets, None)
-            number = None if first is None else self._index.packets.get(Place.of(first))
+            number = None if first is None else self._index.packets.get(PacketId.of(first))
             if first is not None and number is not None and number <= start:
                 return enumerate(chain((first,), packets), number)
         return None
 
-    def _keep(self, number: int, frame: VideoFrame) -> None:
-        if number in self._kept:
+    def _add_to_cache(self, number: int, frame: VideoFrame) -> None:
+        if number in self._cache:
             return
-        self._kept[number] = frame
-        self._kept_bytes += _bytes_of(frame)
-        while self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1:
-            _, oldest = self._kept.popitem(last=False)
-            self._kept_bytes -= _bytes_of(oldest)
+        self._cache[number] = frame
+        self._cached_bytes += _bytes_of(frame)
+        while self._cached_bytes > _CACHE_BYTES and len(self._cache) > 1:
+            _, oldest = self._cache.popitem(last=False)
+            self._cached_bytes -= _bytes_of(oldest)
 
 
 def _bytes_of(frame: VideoFrame) -> int:

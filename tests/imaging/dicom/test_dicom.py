@@ -195,7 +195,7 @@ BYTES_IN_WORDS = np.arange(240, dtype=np.uint16).reshape(1, 12, 20)
         ({"WindowCenter": 128, "WindowWidth": 256, "VOILUTFunction": "LINEAR_EXACT"}, (0, 256)),
         ({"WindowCenter": [128, 40], "WindowWidth": [256, 80]}, (0, 255)),
         ({"WindowCenter": 90, "WindowWidth": 101, "RescaleSlope": 0.5, "RescaleIntercept": -10}, (99, 299)),
-        # What makes no sense, or leaves nothing of the picture, does not count.
+        # What makes no sense, or no pixel is between them, does not count.
         ({"WindowCenter": 128, "WindowWidth": 0}, (0, 255)),
         ({"WindowCenter": 128, "WindowWidth": -5}, (0, 255)),
         ({"WindowCenter": 40000, "WindowWidth": 1000}, (0, 255)),
@@ -233,7 +233,7 @@ def test_what_the_header_says_of_gray_is_told_where_it_is_not_used(tmp_path):
     cine, _ = voi(BYTES_IN_WORDS, tmp_path, WindowCenter=128, WindowWidth=0)
     assert "makes no sense" in cine.notes[0]
     cine, _ = voi(BYTES_IN_WORDS, tmp_path, WindowCenter=40000, WindowWidth=1000)
-    assert "leaves nothing of the picture" in cine.notes[0]
+    assert "no pixel is between them" in cine.notes[0]
     cine, _ = voi(BYTES_IN_WORDS, tmp_path, WindowCenter=2048, WindowWidth=4096)
     assert "uses only 6 % of the range" in cine.notes[0]
 
@@ -520,14 +520,14 @@ def test_a_frame_time_that_is_no_number_counts_as_absent(tmp_path):
         ({"FrameTime": 40}, 25, None),
         ({"FrameTimeVector": [0, 40, 40, 40]}, 25, None),
         ({"FrameTime": 40, "CineRate": 10}, 10, None),
-        ({"FrameTime": 0.0333}, None, "FrameTime is 0.0333, which cannot be"),
-        ({"FrameTime": 0.0333, "FrameIncrementPointer": TAGS["FrameTime"], "CineRate": 30}, 30, "cannot be"),
+        ({"FrameTime": 0.0333}, None, "FrameTime is 0.0333, which is not possible"),
+        ({"FrameTime": 0.0333, "FrameIncrementPointer": TAGS["FrameTime"], "CineRate": 30}, 30, "not possible"),
         ({"FrameTime": -40}, None, "FrameTime is -40"),
         ({"FrameTime": 0}, None, None),
         ({"CineRate": 900000}, None, "CineRate is 900000"),
         ({"FrameTimeVector": [0, 20, 20, 80]}, 25, "20 to 80 ms apart: the frame rate is their mean"),
         ({"FrameTimeVector": [40, 40, 40, 40]}, 25, None),
-        ({"FrameTimeVector": [0, 40, -40, 40]}, None, "FrameTimeVector is 0, 40, -40, …, which cannot be"),
+        ({"FrameTimeVector": [0, 40, -40, 40]}, None, "FrameTimeVector is 0, 40, -40, …, which is not possible"),
         ({"FrameTimeVector": [0, 0, 0, 120]}, 25, "0 to 120 ms apart"),
     ],
 )
@@ -554,7 +554,7 @@ def test_impossible_distances_are_not_used_and_told(tmp_path, elements, shown):
         elements = {key: [region(**values[0])] for key, values in elements.items()}
     cine = open_cine(write_dicom(tmp_path / "clip.dcm", noise(2, 400, 500), **elements))
     assert cine.spacing_mm is None
-    assert f"{shown}, which cannot be: it is not used" in cine.notes[0]
+    assert f"{shown}, which is not possible: it is not used" in cine.notes[0]
 
 
 def group(**elements):
@@ -651,10 +651,10 @@ def test_a_file_that_is_cut_short(tmp_path, syntax):
     path = write_dicom(tmp_path / "clip.dcm", frames, syntax=syntax, pixel_data=pixel_data)
     path.write_bytes(path.read_bytes()[:-50])
     cine = open_cine(path)
-    assert cine.notes == (f"The file is cut short: of its {T} frames only {T - 1} are whole.",)
+    assert cine.notes == (f"The file is cut short: of its {T} frames only {T - 1} are complete.",)
     np.testing.assert_array_equal(np.stack(list(cine)), frames[:-1])
     path.write_bytes(path.read_bytes()[: path.read_bytes().index(frames.tobytes()[:4]) + 60])
-    with pytest.raises(SegcamError, match="none of its frames is whole"):
+    with pytest.raises(SegcamError, match="none of its frames is complete"):
         open_cine(path)
 
 
@@ -689,7 +689,7 @@ def test_frames_in_several_fragments_of_a_cut_file(tmp_path, table, part):
     path.write_bytes(content[: start + int(part * len(pixel_data))])
     cine = open_cine(path)
     assert len(cine) == int(part * T)
-    assert f"of its {T} frames only {len(cine)} are whole" in cine.notes[0]
+    assert f"of its {T} frames only {len(cine)} are complete" in cine.notes[0]
     np.testing.assert_array_equal(np.stack(list(cine)), frames[: len(cine)])
 
 

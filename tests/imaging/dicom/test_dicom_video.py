@@ -12,8 +12,8 @@ from pydicom.encaps import encapsulate, itemize_frame
 from pydicom.uid import HEVCMP51, MPEG2MPML, MPEG4HP41, MPEG4HP41F, VideoEndoscopicImageStorage, generate_uid
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.dicom.dicom_video import SpansFile
 from napari_segcam.imaging.dicom.frame_positions import Span
-from napari_segcam.imaging.dicom.video import SpansFile
 from napari_segcam.imaging.opening import open_cine
 
 T, Y, X = 20, 48, 64

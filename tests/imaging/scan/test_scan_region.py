@@ -272,8 +272,8 @@ def test_the_drawn_rectangle_of_a_crop_gives_that_crop() -> None:
     [
         ([(0, 0), (9, 9)], "at least three corners"),
         (np.zeros((4, 3)), "at least three corners"),
-        ([(60, 0), (60, 9), (70, 9)], "outside of the frame.* Draw it over the image"),
-        ([(0, -9), (5, -9), (5, -1)], "outside of the frame"),
+        ([(60, 0), (60, 9), (70, 9)], "outside the frame.* Draw it over the image"),
+        ([(0, -9), (5, -9), (5, -1)], "outside the frame"),
     ],
 )
 def test_a_drawing_that_is_no_region_is_refused_in_words(vertices: object, words: str) -> None:

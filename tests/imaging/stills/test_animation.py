@@ -52,17 +52,17 @@ def test_of_a_cut_animation_the_whole_frames_are_read_and_the_others_told(tmp_pa
     path = write(tmp_path / "cut.png", frames)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.7)])
     cine = open_cine(path)
-    assert cine.notes == ("The file is cut short: of its 5 frames only 3 are whole.",)
+    assert cine.notes == ("The file is cut short: of its 5 frames only 3 are complete.",)
     np.testing.assert_array_equal(np.stack(list(cine)), frames[:3])
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(SegcamError, match="none of its 5 frames is whole"):
+    with pytest.raises(SegcamError, match="none of its 5 frames is complete"):
         open_cine(path)
 
 
 def test_several_pictures_in_a_jpeg_are_frames_if_they_are_of_one_size(tmp_path):
     cine = open_cine(write(tmp_path / "two.jpg", COLORS[:2], format="MPO", quality=100, subsampling=0))
     assert len(cine) == 2
-    assert "holds 2 pictures" in cine.notes[0]
+    assert "holds 2 images" in cine.notes[0]
     np.testing.assert_allclose(cine[1].astype(int), COLORS[1], atol=8)
     first, second = Image.fromarray(COLORS[0]), Image.fromarray(COLORS[1, :9])
     first.save(tmp_path / "preview.jpg", format="MPO", save_all=True, append_images=[second])

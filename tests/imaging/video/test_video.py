@@ -79,7 +79,7 @@ def in_sequence(path):
 @pytest.fixture
 def forgetful(monkeypatch):
     """Readers that keep nothing for stepping back, and only one of them, so that every step back is a jump."""
-    monkeypatch.setattr(video_reader, "_KEPT_BYTES", 1)
+    monkeypatch.setattr(video_reader, "_CACHE_BYTES", 1)
     monkeypatch.setattr(video, "_READERS", 1)
 
 
@@ -135,16 +135,16 @@ def test_frames_that_lean_on_what_a_jump_left_out_are_not_taken(tmp_path, monkey
     first = sorted(packet.pts for packet in packets).index(packets[key].pts)
     assert packets[key + 1].pts < packets[key].pts
     cine = open_cine(path)
-    decode = video_reader.decoded
+    decode = video_reader.decode
 
     def with_a_broken_frame(packets, stream):
         """A decoder that begins with a frame shown before the one it starts from."""
         yield key + 1, av.VideoFrame.from_ndarray(np.zeros((Y, X, 3), np.uint8))
         yield from decode(packets, stream)
 
-    monkeypatch.setattr(video_reader, "decoded", with_a_broken_frame)
+    monkeypatch.setattr(video_reader, "decode", with_a_broken_frame)
     np.testing.assert_array_equal(cine[first], expected[first])
-    monkeypatch.setattr(video_reader, "decoded", decode)
+    monkeypatch.setattr(video_reader, "decode", decode)
     for index in range(first - 3, first):
         np.testing.assert_array_equal(cine[index], expected[index])
 
@@ -266,14 +266,14 @@ def test_stepping_back_and_forth_decodes_each_frame_once(tmp_path, monkeypatch):
     path = write_video(tmp_path / "clip.mp4", "libx264", g="100")
     cine = open_cine(path)
     taken = []
-    decode = video_reader.decoded
+    decode = video_reader.decode
 
     def counted(packets, stream):
         for number, frame in decode(packets, stream):
             taken.append(number)
             yield number, frame
 
-    monkeypatch.setattr(video_reader, "decoded", counted)
+    monkeypatch.setattr(video_reader, "decode", counted)
     for index in (1, 2, 3, 10, 9, 8, 7, 8, 9, 10, 11):
         cine[index]
     assert len(taken) <= 12
@@ -281,7 +281,7 @@ def test_stepping_back_and_forth_decodes_each_frame_once(tmp_path, monkeypatch):
 
 def test_two_places_are_read_in_turns_without_starting_again(tmp_path, monkeypatch):
     cine = open_cine(write_video(tmp_path / "clip.mp4", "libx264", g="100"))
-    monkeypatch.setattr(video_reader, "_KEPT_BYTES", 1)
+    monkeypatch.setattr(video_reader, "_CACHE_BYTES", 1)
     jumps = []
     jump = video_reader.VideoReader._jump
     monkeypatch.setattr(video_reader.VideoReader, "_jump", lambda *args: jumps.append(args) or jump(*args))
@@ -292,11 +292,11 @@ def test_two_places_are_read_in_turns_without_starting_again(tmp_path, monkeypat
 
 
 def test_what_is_kept_has_a_bound(tmp_path, monkeypatch):
-    monkeypatch.setattr(video_reader, "_KEPT_BYTES", 5 * Y * X * 3 // 2)
+    monkeypatch.setattr(video_reader, "_CACHE_BYTES", 5 * Y * X * 3 // 2)
     cine = open_cine(write_video(tmp_path / "clip.mp4", "libx264"))
     for index in range(T):
         cine[index]
-    assert all(len(reader._kept) <= 5 for reader in cine._idle)
+    assert all(len(reader._cache) <= 5 for reader in cine._idle)
 
 
 def test_threads_get_their_own_frames(tmp_path):
@@ -344,7 +344,7 @@ def test_a_file_that_is_cut_short_opens_with_its_whole_frames(tmp_path, name, co
     if name.endswith(".ts"):  # it is made to be cut anywhere
         assert cine.notes == ()
     elif name.endswith(".gif"):
-        assert "how much that is cannot be told" in cine.notes[0]
+        assert "it is unknown how much" in cine.notes[0]
     else:
         assert re.search(rf"\(30%\) are missing. {len(cine)} of about {T} frames can be read", cine.notes[0])
     for index in range(len(cine)):
@@ -377,7 +377,7 @@ def test_a_file_without_pictures_or_without_its_end_is_refused_in_words(tmp_path
         sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
         sound.rate = 8000
         container.mux(stream.encode(sound))
-    with pytest.raises(SegcamError, match=r"sound\.mkv .*holds no moving picture"):
+    with pytest.raises(SegcamError, match=r"sound\.mkv .*holds no video"):
         open_cine(tmp_path / "sound.mkv")
 
 

@@ -1,4 +1,4 @@
-"""Which bits of a stored value are the pixel, where a DICOM header leaves some of them unused."""
+"""Pixel bits: the bits of a stored value that hold the pixel, if a DICOM header leaves some unused."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pydicom import Dataset
 
 @dataclass(frozen=True)
 class PixelBits:
-    """The bits of a value that are its pixel.
+    """Bits of a value that hold the pixel.
 
     Attributes:
-        stored: how many.
-        above: how many lie above them, which are no part of the pixel.
-        note: what is to be said of them, None if nothing.
+        stored: number of these bits.
+        above: number of bits above them, which are not part of the pixel.
+        note: for the user, or None.
     """
 
     stored: int
@@ -24,17 +24,17 @@ class PixelBits:
     note: str | None = None
 
     def __call__(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
-        """The pixels of whole values, signed or not."""
+        """Return the pixels of integer values, signed or not."""
         bits = 8 * values.dtype.itemsize
         return np.asarray(np.left_shift(values, self.above) >> (bits - self.stored))
 
 
 def pixel_bits(header: Dataset, values: NDArray[np.generic]) -> PixelBits:
-    """The bits that are the pixel: those below High Bit, unless the values show that this is wrong.
+    """Return the bits that hold the pixel: those up to High Bit, unless the values show that this is wrong.
 
     Args:
-        header: with Bits Stored, and High Bit if it has that.
-        values: whole ones of a frame, with all bits that they have.
+        header: with Bits Stored, and High Bit if present.
+        values: integers of a frame, with all their bits.
     """
     bits, stored, high = 8 * values.dtype.itemsize, int(header.BitsStored), header.get("HighBit")
     values = values.astype(values.dtype.newbyteorder("="))
@@ -51,6 +51,6 @@ def pixel_bits(header: Dataset, values: NDArray[np.generic]) -> PixelBits:
     return PixelBits(
         stored,
         low.above,
-        f"Its values use more than the {stored} bits that the header says are the picture. What is in the others, "
-        "such as an overlay, is left out.",
+        f"Its values use more than the {stored} bits of the pixels in the header. The content of the other bits, such "
+        "as an overlay, is ignored.",
     )

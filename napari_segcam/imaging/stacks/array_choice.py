@@ -1,4 +1,4 @@
-"""Which of several arrays in a file is the image: the only one that could be, or the one that was named."""
+"""Choice of the image among several arrays in a file: the only possible one, or the one that the user names."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 from napari_segcam.errors import SegcamError
 
-_SMALLEST = 8  # pixels: what is narrower is a table of numbers rather than a frame
+_SMALLEST = 8  # pixels: narrower arrays are tables of numbers, not frames
 _SHOWN = 12
 
 
 class SeveralImagesError(SegcamError):
-    """A file holds several arrays that could be the image, and nobody has said which.
+    """A file holds several arrays that could be the image, and the user has not chosen one.
 
     Attributes:
         path: the file.
@@ -25,30 +25,30 @@ class SeveralImagesError(SegcamError):
         self.path, self.shapes = path, dict(shapes)
         first = next(iter(self.shapes))
         super().__init__(
-            f"{path.name} holds several images: {_listed(self.shapes)}. Name the one that is meant, for instance "
+            f"{path.name} holds several images: {_listed(self.shapes)}. Name the one to open, for instance "
             f"{path.name}::{first}"
         )
 
 
-def chosen(path: Path, arrays: Mapping[str, tuple[Sequence[int], str]], name: str | None) -> str:
-    """The name of the array that is the image.
+def choose_array(path: Path, arrays: Mapping[str, tuple[Sequence[int], str]], name: str | None) -> str:
+    """Return the name of the array that is the image.
 
     Args:
         path: the file.
         arrays: shape and kind of dtype of each array by name.
-        name: that the user gave, None to take the only one that could be an image.
+        name: from the user, None for the only array that could be an image.
 
     Raises:
-        SegcamError: if none could be, there is none of this name, or several and no name.
+        SegcamError: if no array could be an image, there is none of this name, or there are several and no name.
     """
     if name is not None:
         if name in arrays:
             return name
         raise SegcamError(
             f"{path.name} holds no array {name}; it holds "
-            f"{_listed({each: shape for each, (shape, _) in arrays.items()}) or 'none at all'}."
+            f"{_listed({array: shape for array, (shape, _) in arrays.items()}) or 'none at all'}."
         )
-    images = {each: shape for each, (shape, kind) in arrays.items() if kind in "buif" and _could_be_an_image(shape)}
+    images = {array: shape for array, (shape, kind) in arrays.items() if kind in "buif" and _could_be_image(shape)}
     if not images:
         raise SegcamError(
             f"{path.name} holds no image: an array of numbers of at least {_SMALLEST} × {_SMALLEST} pixels, with axes "
@@ -59,7 +59,7 @@ def chosen(path: Path, arrays: Mapping[str, tuple[Sequence[int], str]], name: st
     return next(iter(images))
 
 
-def _could_be_an_image(shape: Sequence[int]) -> bool:
+def _could_be_image(shape: Sequence[int]) -> bool:
     long = sorted(length for length in shape if length > 1)
     return 2 <= len(long) <= 4 and bool(np.min(long[-2:]) >= _SMALLEST)
 

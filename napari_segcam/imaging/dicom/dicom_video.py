@@ -13,19 +13,19 @@ import av
 from av.container import InputContainer
 from pydicom.uid import UID
 
+from napari_segcam.imaging.dicom.calibration import aspect_of, frame_rate_of, spacing_of, tissue_region_of
 from napari_segcam.imaging.dicom.dicom_cine import HEADER_KEYWORDS, dicom_errors, pixel_element
 from napari_segcam.imaging.dicom.frame_positions import FrameSpans, locate_stream
-from napari_segcam.imaging.dicom.header import aspect_of, frame_rate_of, spacing_of, tissue_region_of
-from napari_segcam.imaging.dicom.header_reading import read_header
+from napari_segcam.imaging.dicom.header import read_header
 from napari_segcam.imaging.file_kind import HEAD_LENGTH, video_format
 from napari_segcam.imaging.video.video_cine import VideoCine
 
 
 class DicomVideoCine(VideoCine):
-    """The video in a DICOM file, which the video's own decoder reads frame by frame.
+    """Cine of the video in a DICOM file, decoded frame by frame like other videos.
 
-    What the header says of time and space counts as in other DICOM files, except that places and distances in frames of
-    another size than the video's do not. The header's number of frames, often wrong, does not count either.
+    The calibration in the header counts as in other DICOM files, except for regions and spacings if the header's frame
+    size is not the video's. The number of frames in the header is often wrong and is ignored.
 
     Raises:
         SegcamError: if the file is damaged or its video cannot be read.
@@ -48,7 +48,7 @@ class DicomVideoCine(VideoCine):
 
 
 class SpansFile(io.RawIOBase):
-    """The given spans of a file, one behind another, as a file of their own.
+    """Spans of a file, joined, as a file.
 
     Args:
         path: the file.
@@ -76,15 +76,15 @@ class SpansFile(io.RawIOBase):
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """Bytes of one span, so that there may be fewer than asked for; none at the end."""
-        at = bisect_right(self._ends, self._position)
-        if at == len(self._spans):
+        """Read bytes of one span, which may be fewer than ``size``; none at the end."""
+        number = bisect_right(self._ends, self._position)
+        if number == len(self._spans):
             return b""
-        left = self._ends[at] - self._position
-        self._file.seek(self._spans[at].end - left)
-        found = self._file.read(left if size < 0 else min(size, left))
-        self._position += len(found)
-        return found
+        remaining = self._ends[number] - self._position
+        self._file.seek(self._spans[number].end - remaining)
+        data = self._file.read(remaining if size < 0 else min(size, remaining))
+        self._position += len(data)
+        return data
 
     def close(self) -> None:
         self._file.close()
@@ -99,6 +99,6 @@ def _open_stream(path: Path, spans: FrameSpans, syntax: UID) -> InputContainer:
 
 
 def _bare_format(syntax: UID) -> str:
-    """FFmpeg's name for a stream without a container, by the number of its transfer syntax (PS3.6, table A-1)."""
+    """Return FFmpeg's name of a stream without a container, from its transfer syntax (PS3.6, table A-1)."""
     number = int(syntax.split(".")[7])
     return "mpegvideo" if number < 102 else "h264" if number < 107 else "hevc"

@@ -1,4 +1,4 @@
-"""A stored array as a cine."""
+"""Cine of a stored array."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from napari_segcam.imaging.stacks.axes import Axes
 
 
 class StackCine(Cine):
-    """The frames of a stored array, each read when it is asked for.
+    """Cine of a stored array, whose frames are read when they are needed.
 
     Args:
         path: of the file.
-        stored: gives the array, in the file's own order of axes.
+        stored: returns the array, in the file's own order of axes.
         axes: of the array.
-        name: what to call it; by default the file's name.
-        slope: what a stored value is multiplied with, 1 if it counts as it is.
-        intercept: what is then added.
-        frame_rate: per second, where known.
-        spacing_mm: of rows and of columns, where known.
-        aspect: height of a pixel by its width, where known.
-        are_slices: whether the frames are slices of a volume rather than moments in time.
-        notes: what was assumed of it.
+        name: by default the file's name.
+        slope: factor of the stored values.
+        intercept: added to the product.
+        frame_rate: per second, if known.
+        spacing_mm: of rows and of columns, if known.
+        aspect: height of a pixel divided by its width, if known.
+        are_slices: whether the frames are slices of a volume, not moments in time.
+        notes: on assumptions, for the user.
 
     Raises:
-        SegcamError: if the values are no real numbers.
+        SegcamError: if the values are not real numbers.
     """
 
     path: Path
@@ -64,7 +64,7 @@ class StackCine(Cine):
         if 0 in self._shape:
             raise SegcamError(f"{path.name} holds no pixels: its shape is {self._shape}.")
         refuse_large_frame(path.name, self.frame_shape, dtype.itemsize, self._frames)
-        self.dtype = self._scaled(np.empty(0, dtype.newbyteorder("="))).dtype
+        self.dtype = self._rescale(np.empty(0, dtype.newbyteorder("="))).dtype
         self.frame_rate, self.spacing_mm = frame_rate, spacing_mm
         self.stated_aspect, self.are_slices = aspect, are_slices
         self.notes = notes
@@ -78,11 +78,11 @@ class StackCine(Cine):
             if tuple(array.shape) != self._shape:
                 raise SegcamError(f"{self.path.name} has changed since it was opened. Open it again.")
             pixels = self._axes.frame(array, index)
-            return self._scaled(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("=")))
+            return self._rescale(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("=")))
         except (OSError, ValueError, KeyError) as error:
             raise SegcamError(f"Frame {index} of {self.path.name} cannot be read: {error}.") from error
 
-    def _scaled(self, pixels: NDArray[Any]) -> Frame:
+    def _rescale(self, pixels: NDArray[Any]) -> Frame:
         if self._slope == 1 and self._intercept == 0:
             return pixels
         scaled: NDArray[Any] = pixels.astype(np.float32 if pixels.dtype.itemsize <= 2 else np.float64)

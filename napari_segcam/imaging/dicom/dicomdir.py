@@ -1,4 +1,4 @@
-"""The DICOMDIR of a medium: which files a folder and those in it hold."""
+"""DICOMDIR: the list of the files of a folder and its subfolders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_segcam.imaging.file_kind import DICOM_DIRECTORY
 
 
 def files_of_directory(folder: Path) -> list[Path]:
-    """The image files that a folder's DICOMDIR lists and that are there, in its order; none without a readable one.
+    """Return the existing image files in a folder's DICOMDIR, in its order; none if it is missing or unreadable.
 
     Raises:
         OSError: if the folder cannot be read.
@@ -23,16 +23,16 @@ def files_of_directory(folder: Path) -> list[Path]:
     try:
         header = dcmread(directory)
         listed = [record.ReferencedFileID for record in header.get("DirectoryRecordSequence", ()) if _is_image(record)]
-    except Exception:  # a damaged one raises errors of many types; the files are there without it
+    except Exception:  # a damaged one raises errors of many types; the files can be found without it
         return []
-    return list(dict.fromkeys(_there(folder, listed)))
+    return list(dict.fromkeys(_existing_files(folder, listed)))
 
 
 def _is_image(record: Any) -> bool:
     return getattr(record, "DirectoryRecordType", "") == "IMAGE" and "ReferencedFileID" in record
 
 
-def _there(folder: Path, listed: list[Any]) -> Iterator[Path]:
+def _existing_files(folder: Path, listed: list[Any]) -> Iterator[Path]:
     for parts in listed:
         path: Path | None = folder
         for part in [parts] if isinstance(parts, str) else parts:
@@ -42,7 +42,7 @@ def _there(folder: Path, listed: list[Any]) -> Iterator[Path]:
 
 
 def _entry(folder: Path, name: str) -> Path | None:
-    """The entry of this name; a medium has its names in capitals, a copy often does not."""
+    """Return the entry of this name in any case: media have names in capitals, copies often do not."""
     exact = folder / name
     if exact.exists():
         return exact
