@@ -1,4 +1,4 @@
-"""Contestants in a process of their own, where they run as they would without this library."""
+"""Run contestants in a separate process, as they would run without this library."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from contest import Contest
 
 PAUSE = 0.3  # seconds after which the threads of either process are asleep
 
-_LIBGOMP_S_OWN = {"GOMP_SPINCOUNT": "300000"}  # which this library raises where nothing has been asked for
+_LIBGOMP_DEFAULT = {"GOMP_SPINCOUNT": "300000"}  # this library sets a higher value if the user has set none
 
 
 class Apart:
-    """Runs a contest's passes elsewhere: what the explainer asks of the C library shall not serve the others."""
+    """Runs a contest's passes in another process, so that the explainer's C library settings do not affect them."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
 
-    def run(self, contestant: str, *given: Any) -> None:
+    def run(self, contestant: str, *args: Any) -> None:
         """Run the pass of this name, and wait for it."""
-        self._pipe.send((contestant, given))
+        self._pipe.send((contestant, args))
         if not self._pipe.recv():
             raise RuntimeError(f"{contestant} failed: see above")
 
 
 @contextmanager
 def apart(contest: Contest) -> Iterator[Apart]:
-    """A process with the same network and input, and as many threads, until the end of the block."""
+    """Start a process with the same network, input and number of threads, until the end of the block."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
         target=_serve, args=(theirs, contest.encoder, contest.side, torch.get_num_threads()), daemon=True
     )
-    with mock.patch.dict(os.environ, _LIBGOMP_S_OWN):
+    with mock.patch.dict(os.environ, _LIBGOMP_DEFAULT):
         process.start()
     theirs.close()
     try:
@@ -53,8 +53,8 @@ def _serve(pipe: Connection, encoder: str, side: int, threads: int) -> None:
     contest = Contest(encoder, side)
     while True:
         try:
-            contestant, given = pipe.recv()
+            contestant, args = pipe.recv()
         except EOFError:
             return
-        getattr(contest, contestant)(*given)
+        getattr(contest, contestant)(*args)
         pipe.send(True)

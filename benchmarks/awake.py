@@ -1,4 +1,4 @@
-"""Imported before torch by the benchmarks of what commands do: torch's threads stay awake as they do there."""
+"""Import this before torch in benchmarks of commands: torch's threads then stay awake as they do in the commands."""
 
 from __future__ import annotations
 

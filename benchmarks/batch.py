@@ -1,9 +1,9 @@
-"""How fast a batch is, with its figures, sheets and files, against the bare explainer on the same frames.
+"""Throughput of a batch, with its figures, sheets and files, against the bare explainer on the same frames.
 
     python benchmarks/batch.py [--images 6] [--side 256] [--rounds 3] [--encoder efficientnet-b5]
 
 The network is U-Net++ with fitted random weights; every image is a PNG file with a true mask. Bar: 0.95 of the bare
-loop, which explains frames that are decoded already.
+loop, which explains decoded frames.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ def main() -> None:
     network = sc.Network.from_module(reference_network(options.encoder, options.side), device="cpu")
     explainer = sc.Explainer(network, stages="main")
     frames = speckle(options.side, options.images)
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         write(folder, frames)
 
         def bare() -> None:
             for frame in frames:
                 explainer(frame)
 
-        # Made beforehand: listing the images and preparing the network do not grow with their number.
+        # Created before timing: listing the images and preparing the network take the same time for any number.
         batches = iter(
             [
                 sc.Batch(folder / "images", folder / f"run_{number}", network, truth=folder / "masks")
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def write(folder: Path, frames: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]) -> None:
-    """The frames as PNG files, each with a square for a true mask."""
+    """Write the frames as PNG files, each with a square as its true mask."""
     for name in ("images", "masks"):
         (folder / name).mkdir()
     for number, frame in enumerate(frames):

@@ -1,10 +1,10 @@
-"""What reviewing a cine costs the viewer: stalls, steps, the wait for a frame, and the rate at which it is filled.
+"""Cost of reviewing a cine in the viewer: stalls, steps, the wait for a frame, and the throughput.
 
     tools/with-display .venv/bin/python benchmarks/cine_review.py [--side 256] [--frames 120] [--encoder NAME]
 
-A real napari window with all widgets, beside one that holds only the image, or the same layers filled beforehand, and
-no plugin. All ratios are of figures measured in this run, those of steps and throughput in turns, since machines slow
-down and speed up.
+A real napari window with all widgets is compared with one without the plugin that holds only the image, or the same
+layers with all results. All ratios are of figures measured in this run, those of steps and throughput in turns, since
+machines slow down and speed up.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 def scrub(viewer: napari.Viewer, frames: Iterable[int]) -> list[float]:
-    """Gaps in the UI thread while the slider moves to these frames at 20 per second, in ms."""
+    """Return the gaps in the UI thread while the slider moves to these frames at 20 per second, in ms."""
     gaps = Gaps()
     for frame in frames:
         viewer.dims.set_current_step(0, frame)
@@ -47,28 +47,28 @@ def scrub(viewer: napari.Viewer, frames: Iterable[int]) -> list[float]:
 
 
 def time_steps(viewer: napari.Viewer, frames: Iterable[int]) -> list[float]:
-    """How long steps to these frames take until they are drawn, in ms."""
+    """Return how long steps to these frames take until they are drawn, in ms."""
     canvas, times = viewer.window._qt_viewer.canvas.native, []
     for frame in frames:
-        started = time.perf_counter()
+        start = time.perf_counter()
         viewer.dims.set_current_step(0, frame)
         canvas.repaint()
-        times.append((time.perf_counter() - started) * 1000)
+        times.append((time.perf_counter() - start) * 1000)
         wait(5)
     return times
 
 
 def time_explainer(explainer: sc.Explainer, frames: np.ndarray) -> float:
-    """How long the explainer alone takes for a frame, in seconds, after one that does not count."""
+    """Return how long the explainer alone takes for a frame, in seconds, after a warm-up frame."""
     explainer(frames[0])
-    started = time.perf_counter()
+    start = time.perf_counter()
     for frame in frames:
         explainer(frame)
-    return (time.perf_counter() - started) / len(frames)
+    return (time.perf_counter() - start) / len(frames)
 
 
 def fill(session: ReviewSession, request: Request, frames: int, ended_at: list[float]) -> float:
-    """How long it takes to fill so many frames of the cine, in seconds a frame, after one that does not count."""
+    """Return how long it takes to compute frames of the cine, in seconds a frame, after a warm-up frame."""
     first = len(ended_at)
     session.run(request, "all")
     while len(ended_at) < first + frames + 1:
@@ -85,16 +85,16 @@ def stop(session: ReviewSession) -> None:
 
 
 def in_worker(session: ReviewSession, work: Callable[[], T]) -> T:
-    """What something gives in the worker's thread: OpenMP slows down once two threads of a process have used it."""
-    given: list[T] = []
+    """Run a function in the worker's thread: OpenMP slows down once two threads of a process have used it."""
+    results: list[T] = []
 
     def steps() -> Iterator[T]:
         yield work()
 
-    session._worker.submit(Job("own", "", steps, on_result=given.append))
-    while not given:
+    session._worker.submit(Job("own", "", steps, on_result=results.append))
+    while not results:
         wait(20)
-    return given[0]
+    return results[0]
 
 
 def main() -> None:
@@ -139,15 +139,15 @@ def main() -> None:
     took: list[float] = []
     compute = FrameComputer.compute
 
-    def noted(self, frame, wanted, cut):  # type: ignore[no-untyped-def]
-        begun = time.perf_counter()
-        started_at.setdefault(frame, begun)
-        for given in compute(self, frame, wanted, cut):  # none where the frame is put off
-            yield given
+    def timed_compute(self, frame, *args):  # type: ignore[no-untyped-def]
+        start = time.perf_counter()
+        started_at.setdefault(frame, start)
+        for result in compute(self, frame, *args):  # none if the frame is postponed
+            yield result
             ended_at.append(time.perf_counter())
-            took.append(ended_at[-1] - begun)
+            took.append(ended_at[-1] - start)
 
-    FrameComputer.compute = noted  # type: ignore[method-assign]
+    FrameComputer.compute = timed_compute  # type: ignore[method-assign]
     stop(session)
     session.run(Request(stages=stages), "all")
     waits = []
@@ -158,21 +158,21 @@ def main() -> None:
         if not len(missing):
             break
         frame = int(missing[len(missing) * 2 // 3])
-        asked = time.perf_counter()
+        start = time.perf_counter()
         viewer.dims.set_current_step(0, frame)
         while frame not in started_at:
             wait(5)
-        waits.append(started_at[frame] - asked)
+        waits.append(started_at[frame] - start)
         wait(1000)
     longest_frame = max(took)
     stop(session)
 
     explainer = in_worker(session, lambda: sc.Explainer(session.network, "hirescam", stages))
-    request = Request("hirescam", stages=stages)  # of which nothing is there yet
+    request = Request("hirescam", stages=stages)  # without any results yet
     fill(session, request, 1, ended_at)
-    own, filling = [], []
+    explainer_seconds, filling = [], []
     for _ in range(count // 10 - 1):
-        own.append(in_worker(session, lambda: time_explainer(explainer, cine[:6])))
+        explainer_seconds.append(in_worker(session, lambda: time_explainer(explainer, cine[:6])))
         filling.append(fill(session, request, 6, ended_at))
     session.run(request, "all")
     while session.busy:
@@ -205,11 +205,11 @@ def main() -> None:
     plain.close()
 
     table = Table("", "measured", "compared with", "bar", title=f"Cine review, {count} frames of {options.side} px")
-    for held, gaps in (("the image alone", alone), ("the same layers", same_layers)):
+    for content, gaps in (("the image alone", alone), ("the same layers", same_layers)):
         table.add_row(
             "longest stall, computing and scrubbing",
             f"{max(computing):.0f} ms",
-            f"{max(gaps):.0f} ms in napari with {held}",
+            f"{max(gaps):.0f} ms in napari with {content}",
             f"{max(computing) - max(gaps):.0f} of < 50 ms",
         )
         p99 = np.percentile(computing, 99), np.percentile(gaps, 99)
@@ -230,8 +230,8 @@ def main() -> None:
     table.add_row(
         "filling the cine",
         f"{statistics.median(filling):.3f} s a frame",
-        f"{statistics.median(own):.3f} s of the explainer alone, in turns",
-        f"{statistics.median(a / b for a, b in zip(own, filling, strict=True)):.2f} of ≥ 0.95",
+        f"{statistics.median(explainer_seconds):.3f} s of the explainer alone, in turns",
+        f"{statistics.median(a / b for a, b in zip(explainer_seconds, filling, strict=True)):.2f} of ≥ 0.95",
     )
     console.print(table)
     console.print(machine())

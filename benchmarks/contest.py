@@ -1,4 +1,4 @@
-"""What is contested: one network and one input as each contestant needs them, and the passes of the contestants."""
+"""Contest: one network and one input as each contestant needs them, and the passes of the contestants."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Contest:
 
     @cached_property
     def trainable(self) -> nn.Module:
-        """For the other libraries, which need weights that take gradients."""
+        """The network for the other libraries, which need trainable weights."""
         return copy.deepcopy(self.plain).requires_grad_(True)
 
     @cached_property
@@ -53,7 +53,7 @@ class Contest:
         return tuple(stage for stage in self.stages if stage.name == "encoder_5")
 
     @cached_property
-    def repeatable(self) -> list[nn.Module]:
+    def recomputable(self) -> list[nn.Module]:
         return recomputable_blocks(self.own, self.stages, torch.zeros(1, 3, 64, 64))
 
     @cached_property
@@ -83,7 +83,7 @@ class Contest:
             self.own(self.channels_last)
 
     def maps(self, stages: Sequence[Stage], region: Region | None = None) -> Maps:
-        """Logits and one Grad-CAM per stage from the inference form."""
+        """Return one Grad-CAM per stage from the inference form."""
         return cams(self.own, self.channels_last, stages, region or self.region)
 
     def grad_cam(self, stages: Sequence[Stage]) -> None:
@@ -103,10 +103,10 @@ class Contest:
 
 
 def cams(module: nn.Module, x: torch.Tensor, stages: Sequence[Stage], region: Region) -> Maps:
-    given, compute = run(module, x, stages, region), METHODS["gradcam"].compute
+    result, compute = run(module, x, stages, region), METHODS["gradcam"].compute
     return {
-        name: compute(given.activations[name], gradient).relu()
-        for name, gradient in given.gradients.items()
+        name: compute(result.activations[name], gradient).relu()
+        for name, gradient in result.gradients.items()
         if gradient is not None
     }
 

@@ -1,4 +1,4 @@
-"""What mask and heatmaps of one frame cost, against one bare forward pass and against `grad-cam` called per stage.
+"""Cost of mask and heatmaps of one frame, against a bare forward pass and against `grad-cam` called per stage.
 
     python benchmarks/cost_of_explaining.py [--side 256] [--rounds 5] [--reference 1] [--encoder efficientnet-b5]
 

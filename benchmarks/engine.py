@@ -1,12 +1,12 @@
-"""What the inference form gives, against the plain network and two other libraries, all measured in this run.
+"""The inference form against the plain network and two other libraries, all measured in this run.
 
     python benchmarks/engine.py [--rounds 3] [--quick] [--encoder efficientnet-b5] [--tables cost,peers,scorecam]
 
 The network is U-Net++ with fitted random weights. The target is the sum of the logits over a fixed rectangle, a
-sixteenth of the image. `--quick` takes one round at smaller sizes: a look, no measurement. Memory is that of a first
-run in a process of its own, and is measured on Linux only. Score-CAM is timed on a sample of the channels; its
-preview, as a whole. The plain network and the other libraries are timed in a process of their own, by turns with this
-one: what the explainer asks of the C library (to keep freed memory) would serve them, too.
+sixteenth of the image. `--quick` does one round at smaller sizes: a first look, not a measurement. Memory is that of a
+first run in a separate process, and is measured on Linux only. Score-CAM is timed on a sample of the channels, its
+preview as a whole. The plain network and the other libraries are timed in a separate process, in turns with this one,
+as they would also profit from the explainer's C library settings (to keep freed memory).
 """
 
 from __future__ import annotations
@@ -74,11 +74,11 @@ def time_against_peers(contest: Contest, rounds: int) -> Table:
             rounds,
             PAUSE,
         )
-    own_one, _, own_ten, *_ = seconds.values()
+    ours_one, _, ours_ten, *_ = seconds.values()
     bars = ("", "≥ 7", "", "≥ 1.8", "≥ 25")
     table = Table("", "median ms", "own is faster by", "bar", title=f"Against other libraries, {contest.side} px")
     for (name, times), own, bar in zip(
-        seconds.items(), (own_one, own_one, own_ten, own_ten, own_ten), bars, strict=True
+        seconds.items(), (ours_one, ours_one, ours_ten, ours_ten, ours_ten), bars, strict=True
     ):
         table.add_row(name, _median(times), f"{median_ratio(times, own):.2f}" if bar else "", bar)
     return table
@@ -92,14 +92,14 @@ def _median(seconds: list[float]) -> str:
 
 
 def keeping_everything(contest: Contest) -> None:
-    """Ten stages with every wide map of the encoder kept for the way back."""
+    """Explain ten stages with every wide map of the encoder stored for the backward pass."""
     with mock.patch.object(mbconv, "_LARGEST_KEPT", 2**40):
         contest.maps(contest.stages)
 
 
 def recomputed(contest: Contest) -> None:
-    """Ten stages with the blocks computed again on the way back, as where memory is short."""
-    with recomputing(contest.repeatable):
+    """Explain ten stages with the blocks computed again in the backward pass, as if memory were short."""
+    with recomputing(contest.recomputable):
         contest.maps(contest.stages)
 
 
@@ -119,8 +119,8 @@ def memory(contest: Contest) -> Table:
     table = Table("", "MB", title=f"Peak extra memory, {contest.side} px", caption="bar: 10 stages ≤ 1000 MB")
     for name in MEMORY:
         command = [sys.executable, __file__, "--memory-of", name, "--side", str(contest.side)]
-        given = subprocess.run([*command, "--encoder", contest.encoder], capture_output=True, text=True, check=True)
-        table.add_row(name, f"{float(given.stdout.split()[-1]):.0f}")
+        done = subprocess.run([*command, "--encoder", contest.encoder], capture_output=True, text=True, check=True)
+        table.add_row(name, f"{float(done.stdout.split()[-1]):.0f}")
     return table
 
 
@@ -129,7 +129,7 @@ def time_of_saving(contest: Contest, rounds: int) -> Table:
         {name: partial(MEMORY[name], contest) for name in MEMORY if "10 stages" in name and "form" in name}, rounds
     )
     _, everything, _ = seconds.values()
-    table = Table("", "median ms", "× keeping everything", title=f"What saving memory costs, {contest.side} px")
+    table = Table("", "median ms", "× keeping everything", title=f"Cost of saving memory, {contest.side} px")
     for name, times in seconds.items():
         table.add_row(name, _median(times), f"{median_ratio(times, everything):.2f}")
     table.caption = "bar: the first ≤ 1.10"
@@ -137,9 +137,9 @@ def time_of_saving(contest: Contest, rounds: int) -> Table:
 
 
 def print_memory_of(name: str, contest: Contest) -> None:
-    # Made before the measurement; a module that the contestant does not use stays unmade.
+    # Created before the measurement; modules that the contestant does not use are not created.
     _ = contest.stages, contest.x, contest.channels_last
-    _ = (contest.own, contest.repeatable) if name.startswith("inference") else contest.trainable
+    _ = (contest.own, contest.recomputable) if name.startswith("inference") else contest.trainable
     import pytorch_grad_cam  # noqa: F401
     import torchcam.methods  # noqa: F401
 
@@ -150,9 +150,9 @@ def print_memory_of(name: str, contest: Contest) -> None:
 
 
 def exactness(contest: Contest, frames: int = 8) -> Table:
-    """Of each stage's map of several frames, in units of its largest value.
+    """Differences of each stage's map of several frames, as shares of its largest value.
 
-    Of one frame it would say little: where one ReLU flips, the maps change by a percent, in any float32 network.
+    One frame is not enough: where one ReLU flips, the maps change by a percent, in any float32 network.
     """
     exact = copy.deepcopy(contest.plain).double()
     forms: dict[str, tuple[nn.Module, torch.dtype]] = {
@@ -171,16 +171,15 @@ def exactness(contest: Contest, frames: int = 8) -> Table:
             correlations[name].append(min(correlation(maps[key].double(), truth[key]) for key in truth))
     title = f"Grad-CAM of {len(contest.stages)} stages, {frames} frames, against the plain network in float64"
     table = Table(
-        "", "median difference", "largest", "least correlation", "… of the median frame", title=f"{title}, 128 px"
+        "", "median difference", "largest", "lowest correlation", "… of the median frame", title=f"{title}, 128 px"
     )
     for name in forms:
-        found, least = differences[name], correlations[name]
         table.add_row(
             name,
-            f"{statistics.median(found):.1e}",
-            f"{max(found):.1e}",
-            f"{min(least):.7f}",
-            f"{statistics.median(least):.7f}",
+            f"{statistics.median(differences[name]):.1e}",
+            f"{max(differences[name]):.1e}",
+            f"{min(correlations[name]):.7f}",
+            f"{statistics.median(correlations[name]):.7f}",
         )
     table.caption = "bars: float64 ≤ 1e-10; float32 correlation ≥ 0.9999, difference ≤ 2 × the plain network's"
     return table
@@ -192,7 +191,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one round at 192 and 256 px")
     parser.add_argument("--encoder", default="efficientnet-b5")
     parser.add_argument(
-        "--tables", default="exactness,cost,memory,saving,peers,scorecam", help="which, with commas between"
+        "--tables", default="exactness,cost,memory,saving,peers,scorecam", help="names, separated by commas"
     )
     parser.add_argument("--memory-of", choices=MEMORY, help=argparse.SUPPRESS)
     parser.add_argument("--side", type=int, default=640, help=argparse.SUPPRESS)

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the reference network, frames, interleaved timing, and peak memory."""
+"""Shared by the benchmarks: the reference network, frames, interleaved timing, and peak memory."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))  # what tests and benchmarks share lies there
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # for modules that tests and benchmarks share
 from networks import with_fitted_norms
 
 
 def reference_network(encoder: str = "efficientnet-b5", side: int = 256) -> nn.Module:
-    """U-Net++ with one class and random weights, its batch norms fitted so that activations keep a realistic scale."""
+    """Return U-Net++ with one class and random weights, with batch norms fitted to keep activations realistic."""
     torch.manual_seed(0)
     module = smp.UnetPlusPlus(encoder, encoder_weights=None, classes=1)
     return with_fitted_norms(module, side, images=4).eval()
 
 
 def save_reference_network(checkpoint: Path, encoder: str, side: int = 256) -> None:
-    """Write the reference network's weights, made in another process.
+    """Write the reference network's weights from another process.
 
-    OpenMP slows down for good once two threads of a process have used it, and a viewer's worker is to be the only one.
+    OpenMP slows down permanently once two threads of a process have used it; only a viewer's worker should use it.
     """
-    with multiprocessing.get_context("spawn").Pool(1) as elsewhere:
-        elsewhere.apply(_save_reference_network, (checkpoint, encoder, side))
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        pool.apply(_save_reference_network, (checkpoint, encoder, side))
 
 
 def _save_reference_network(checkpoint: Path, encoder: str, side: int) -> None:
@@ -42,7 +42,7 @@ def _save_reference_network(checkpoint: Path, encoder: str, side: int) -> None:
 
 
 def speckle(side: int, frames: int | None = None, seed: int = 0) -> NDArray[np.uint8]:
-    """Speckled uint8 frames, ``(side, side)`` or ``(frames, side, side)``."""
+    """Return speckled uint8 frames, ``(side, side)`` or ``(frames, side, side)``."""
     shape = (side, side) if frames is None else (frames, side, side)
     return np.clip(np.random.default_rng(seed).gamma(2.0, 40.0, shape), 0, 255).astype(np.uint8)
 
@@ -50,10 +50,10 @@ def speckle(side: int, frames: int | None = None, seed: int = 0) -> NDArray[np.u
 def interleaved(
     contestants: Mapping[str, Callable[[], object]], rounds: int, pause: float = 0
 ) -> dict[str, list[float]]:
-    """Seconds of each contestant in each round, after one round that does not count.
+    """Return the seconds of each contestant in each round, after a warm-up round.
 
     They take turns, so that a machine that slows down or speeds up does so for all of them. The pause before each turn,
-    in seconds, is for contestants in processes of their own: threads of the one before may be awake for a while.
+    in seconds, is for contestants in separate processes: threads of the previous one may stay awake for a while.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(rounds + 1):
@@ -67,19 +67,19 @@ def interleaved(
 
 
 def median_ratio(seconds: list[float], base: list[float]) -> float:
-    """The median over the rounds of one contestant's time over another's."""
-    return statistics.median(mine / theirs for mine, theirs in zip(seconds, base, strict=True))
+    """Return the median over the rounds of one contestant's time divided by another's."""
+    return statistics.median(time / base_time for time, base_time in zip(seconds, base, strict=True))
 
 
 def peak_extra_memory(run: Callable[[], object]) -> float:
-    """How far the resident memory of this process rises above its present state while this runs once, MB. Linux only.
+    """Return the peak of this process's resident memory above its current state during one run, in MB. Linux only.
 
-    To be called in a fresh process: memory that an earlier run left in the allocator would not be seen.
+    Call it in a new process: memory that an earlier run left in the allocator would not count.
     """
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     before = _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     run()
     return _status("VmHWM") - before
 
@@ -90,5 +90,5 @@ def _status(key: str) -> float:
 
 
 def machine() -> str:
-    """One line on what this was measured on."""
+    """Return one line about the machine and torch."""
     return f"torch {torch.__version__}, {torch.get_num_threads()} threads, CPU"

@@ -1,10 +1,10 @@
-"""How long a long cine takes to open, and what memory reviewing it takes.
+"""Time to open a long cine, and memory to review it.
 
     python benchmarks/opening.py [--frames 850] [--width 1024] [--height 768]
 
 Writes color cines to a temporary folder: a multi-frame DICOM file in JPEG, an H.264 video with a key frame every 250
-frames, a motion JPEG video and a folder of PNG files. Each is measured in a process of its own, with the libraries
-already loaded as they are in the viewer: opening it as a layer, stepping through all frames, and jumping about.
+frames, a motion JPEG video and a folder of PNG files. Each is measured in a separate process, with the libraries
+loaded as in the viewer: opening it as a layer, stepping through all frames, and jumping to random frames.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def long_cine_options(description: str | None) -> argparse.Namespace:
-    """The size of the long cine, as given on the command line: frames, width and height."""
+    """Parse the size of the long cine on the command line: frames, width and height."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=850)
     parser.add_argument("--width", type=int, default=1024)
@@ -72,7 +72,7 @@ def long_cine_options(description: str | None) -> argparse.Namespace:
 
 
 def measure(path: Path) -> tuple[float, float, float, float, float]:
-    """Milliseconds to open, to the next frame, to a frame anywhere (median, longest); MB at the peak of all that."""
+    """Return milliseconds to open, to the next frame, to a random frame (median, longest), and MB at the peak."""
     opened: list[float] = []
     steps: list[float] = []
     jumps: list[float] = []
@@ -94,9 +94,9 @@ def measure(path: Path) -> tuple[float, float, float, float, float]:
 
 
 def different_frames(height: int, width: int, count: int = 10) -> Frames:
-    """Speckle that moves, with a colored bar; cines repeat these frames."""
-    random = np.random.default_rng(0)
-    speckle = 5 * gaussian(random.gamma(2.0, 40.0, (height, width)), 1.5) - 320
+    """Return frames of moving speckle with a colored bar, which cines repeat."""
+    rng = np.random.default_rng(0)
+    speckle = 5 * gaussian(rng.gamma(2.0, 40.0, (height, width)), 1.5) - 320
     frame = np.repeat(np.clip(speckle, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
     frame[:, -20:] = 255, 120, 0
     return [np.roll(frame, 3 * number, axis=0) for number in range(count)]

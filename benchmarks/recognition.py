@@ -1,12 +1,12 @@
-"""How many networks come back from a checkpoint, recognized from it alone and with the very same output.
+"""Number of networks that are recognized from a checkpoint alone, with exactly the same output.
 
     python benchmarks/recognition.py [--full] [--architectures Unet,FPN] [--encoders resnet18,mit_b0] [--containers …]
 
 Every architecture of segmentation-models-pytorch (SMP) is built with encoders of many families and random weights, and
-saved. Each pair takes one of the containers in turn, or with `--full` all of them. A network counts as recognized if
-what is made of the file gives bit by bit what the original gives. Pairs that SMP itself does not build or run are
-counted apart. The time is that of recognizing and building, without that of reading the file, which goes by its size;
-on a busy machine the processor's time tells more than the clock's, and both are given.
+saved. Each pair uses one of the containers in turn, or with `--full` all of them. A network counts as recognized if the
+output of the loaded network equals the original's bit for bit. Pairs that SMP itself does not build or run are counted
+separately. The time is that of recognizing and building, without reading the file, which depends on its size; both the
+wall clock's and the processor's time are given, as the latter is more reliable on a busy machine.
 """
 
 from __future__ import annotations
@@ -75,15 +75,15 @@ def save_script(network: nn.Module, path: Path) -> None:
 
 
 def save_program(network: nn.Module, path: Path) -> None:
-    buffer = io.BytesIO()  # torch wants a name for it that ends in .pt2
+    buffer = io.BytesIO()  # torch requires a file name that ends in .pt2
     torch.export.save(torch.export.export(network, (image_for(network),)), buffer)
     path.write_bytes(buffer.getvalue())
 
 
-def torch_saved(wrap: Callable[[nn.Module], object], **how: object) -> Callable[[nn.Module, Path], None]:
+def torch_saved(wrap: Callable[[nn.Module], object], **options: object) -> Callable[[nn.Module, Path], None]:
     def save(network: nn.Module, path: Path) -> None:
         buffer = io.BytesIO()
-        torch.save(wrap(network), buffer, **how)  # type: ignore[arg-type]
+        torch.save(wrap(network), buffer, **options)  # type: ignore[arg-type]
         path.write_bytes(buffer.getvalue())
 
     return save
@@ -112,7 +112,7 @@ def halved(tensor: torch.Tensor) -> torch.Tensor:
 
 @dataclass
 class Tally:
-    """What became of the pairs of one architecture."""
+    """Results for the pairs of one architecture."""
 
     tried: int = 0
     recognized: int = 0
@@ -123,13 +123,13 @@ class Tally:
 
 
 def network_of(architecture: str, encoder: str) -> nn.Module | None:
-    """A network with random weights in eval mode; None where SMP makes none of these two that runs."""
+    """Return a network with random weights in eval mode; None if SMP cannot build or run this pair."""
     for options in ({}, {"encoder_depth": 4}, {"encoder_depth": 4, "decoder_channels": (64, 32, 16, 8)}):
         try:
             torch.manual_seed(0)
             network: nn.Module = getattr(smp, architecture)(encoder, encoder_weights=None, classes=2, **options).eval()
             image_for(network)
-        except Exception:  # SMP raises many kinds for what does not go together
+        except Exception:  # SMP raises many errors for parts that do not match
             continue
         for name, buffer in network.named_buffers():
             if name.endswith("running_mean"):
@@ -141,7 +141,7 @@ def network_of(architecture: str, encoder: str) -> nn.Module | None:
 
 
 def image_for(network: nn.Module) -> torch.Tensor:
-    """An image of the smallest size that the network runs on."""
+    """Return an image of the smallest size on which the network runs."""
     for side in SIDES:
         image = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0))
         try:
@@ -154,7 +154,7 @@ def image_for(network: nn.Module) -> torch.Tensor:
 
 
 def comes_back(network: nn.Module, container: str, folder: Path) -> tuple[bool, float, float]:
-    """Whether the saved network is recognized and gives the same, after how many seconds, and of the processor."""
+    """Return whether the saved network is recognized with the same output, the seconds, and those of the processor."""
     path = folder / "checkpoint"
     CONTAINERS[container](network, path)
     image = image_for(network)
@@ -166,7 +166,7 @@ def comes_back(network: nn.Module, container: str, folder: Path) -> tuple[bool, 
     seconds, processor = time.perf_counter() - start, time.process_time() - processor_start
     with torch.no_grad():
         expected = network(image)
-        if container == "TorchScript":  # which is another program after its first runs
+        if container == "TorchScript":  # TorchScript optimizes its program during its first runs
             expected = torch.jit.load(str(path))(image)
         return torch.equal(module(image), expected), seconds, processor
 
@@ -195,19 +195,21 @@ def main() -> None:
             tally.not_of_smp += 1
             continue
         for container in containers if options.full else [next(turns)]:
-            what = f"{architecture} with {encoder} as {container}"
+            label = f"{architecture} with {encoder} as {container}"
             with tempfile.TemporaryDirectory() as folder:
                 try:
                     same, seconds, processor = comes_back(network, container, Path(folder))
                 except (torch.jit.TracingCheckError, torch._dynamo.exc.TorchDynamoException) as error:
                     tally.not_saved += 1
-                    console.print(f"torch does not save {what}: {' '.join(str(error).split())[:120]}")
+                    console.print(f"torch does not save {label}: {' '.join(str(error).split())[:120]}")
                     continue
                 except Exception as error:
                     same, seconds, processor = False, 0.0, 0.0
-                    console.print(f"[red]{what}: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+                    console.print(f"[red]{label}: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
                 else:
-                    console.print(f"{'' if same else '[red]not the same: '}{what}, {seconds:.1f} s ({processor:.1f} s)")
+                    console.print(
+                        f"{'' if same else '[red]not the same: '}{label}, {seconds:.1f} s ({processor:.1f} s)"
+                    )
             tally.tried += 1
             tally.recognized += same
             tally.seconds.append(seconds)
@@ -220,8 +222,8 @@ def report(console: Console, tallies: dict[str, Tally], by_container: Counter[tu
     table = Table(
         "architecture",
         "recognized / tried",
-        "SMP makes none",
-        "torch saves none",
+        "not built by SMP",
+        "not saved by torch",
         "longest (processor)",
         title=machine(),
     )
@@ -239,8 +241,8 @@ def report(console: Console, tallies: dict[str, Tally], by_container: Counter[tu
         good, bad = by_container[container, True], by_container[container, False]
         by_container_table.add_row(container, f"{good} / {good + bad}")
     console.print(by_container_table)
-    seconds = [one for tally in tallies.values() for one in tally.seconds]
-    processor = [one for tally in tallies.values() for one in tally.processor]
+    seconds = [duration for tally in tallies.values() for duration in tally.seconds]
+    processor = [duration for tally in tallies.values() for duration in tally.processor]
     summary = {
         "recognized": sum(tally.recognized for tally in tallies.values()),
         "tried": sum(tally.tried for tally in tallies.values()),

@@ -1,8 +1,8 @@
-"""The report of 500 images: seconds and megabytes, against the bars of 60 s and 30 MB.
+"""Time and size of the report of 500 images, against the bars of 60 s and 30 MB.
 
     python benchmarks/report.py [--images 500] [--keep FOLDER]
 
-The run is made up: one class, one method, ten stages, and sheets of about 40 KB each, all different.
+The run is synthetic: one class, one method, ten stages, and sheets of about 40 KB each, all different.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from napari_segcam.reporting.run_format import FORMAT
 STAGES = [f"encoder_{number}" for number in range(1, 6)] + [f"decoder_x_0_{number}" for number in range(5)]
 SHEET_BYTES = 40_000
 EMPTY = "the network found nothing of this class in the frame, so there is no region to explain"
-MOST_SECONDS, MOST_MEGABYTES = 60, 30
+MAX_SECONDS, MAX_MEGABYTES = 60, 30
 
 
-def made_run(folder: Path, images: int, seed: int = 0) -> None:
-    """Write a finished run with made-up figures, which hang together as real ones do."""
+def write_synthetic_run(folder: Path, images: int, seed: int = 0) -> None:
+    """Write a finished run with synthetic figures, which are consistent like real ones."""
     random = np.random.default_rng(seed)
     options = {"methods": ["gradcam"], "stages": "all", "classes": [""], "region": "mask", "score": "logit"}
     about = {
@@ -47,14 +47,14 @@ def made_run(folder: Path, images: int, seed: int = 0) -> None:
         name = f"image_{number:04d}.png"
         home = folder / "images" / name
         home.mkdir(parents=True)
-        (home / "sheet.jpg").write_bytes(made_sheet(random))
-        rows = list(made_rows(name, random))
+        (home / "sheet.jpg").write_bytes(synthetic_sheet(random))
+        rows = list(synthetic_rows(name, random))
         record = {"image": name, "truth": f"truth/{name}", "frames": 1, "shape": [512, 512], "spacing_mm": [0.2, 0.2]}
         (home / "record.json").write_text(json.dumps({**record, "rows": rows, "sheet": "sheet.jpg"}))
 
 
-def made_rows(name: str, random: np.random.Generator) -> Iterator[dict[str, Any]]:
-    """The rows of one image."""
+def synthetic_rows(name: str, random: np.random.Generator) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one image."""
     truth = int(random.lognormal(9, 0.6))
     pixels = 0 if random.random() < 0.03 else int(truth * random.lognormal(0, 0.15))
     dice = float(np.clip(random.beta(12, 2), 0, 1)) if pixels else 0.0
@@ -86,8 +86,8 @@ def made_rows(name: str, random: np.random.Generator) -> Iterator[dict[str, Any]
         }
 
 
-def made_sheet(random: np.random.Generator) -> bytes:
-    """A JPEG of speckle under smooth color, as large as the sheets of a run."""
+def synthetic_sheet(random: np.random.Generator) -> bytes:
+    """Return a JPEG of speckle under smooth color, as large as the sheets of a run."""
     speckle = np.asarray(Image.fromarray(random.gamma(2, 40, (200, 280)).astype(np.uint8)).resize((800, 600)))
     color = np.asarray(Image.fromarray(random.integers(0, 255, (4, 5, 3), np.uint8)).resize((800, 600)))
     picture = Image.fromarray(np.clip(0.5 * speckle[..., None] + 0.5 * color, 0, 255).astype(np.uint8))
@@ -103,20 +103,20 @@ def made_sheet(random: np.random.Generator) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=500)
-    parser.add_argument("--keep", type=Path, help="Leave the run and its report in this folder.")
+    parser.add_argument("--keep", type=Path, help="Keep the run and its report in this folder.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
-        made_run(folder, options.images)
+        write_synthetic_run(folder, options.images)
         for pdf in (False, True):
             start = time.perf_counter()
             written = write_report(folder, pdf=pdf)
             seconds = time.perf_counter() - start
             megabytes = ", ".join(f"{path.suffix[1:]} {path.stat().st_size / 1e6:.1f} MB" for path in written)
-            passes = seconds < MOST_SECONDS and all(path.stat().st_size < MOST_MEGABYTES * 1e6 for path in written)
+            passes = seconds < MAX_SECONDS and all(path.stat().st_size < MAX_MEGABYTES * 1e6 for path in written)
             print(
                 f"{options.images} images, {'HTML and PDF' if pdf else 'HTML only'}: {seconds:.1f} s, {megabytes}"
-                f" – {'within' if passes else 'BEYOND'} the bar of {MOST_SECONDS} s and {MOST_MEGABYTES} MB"
+                f" – {'within' if passes else 'BEYOND'} the bar of {MAX_SECONDS} s and {MAX_MEGABYTES} MB"
             )
 
 

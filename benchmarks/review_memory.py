@@ -1,4 +1,4 @@
-"""What memory reviewing a long cine takes above that of the window with the network loaded.
+"""Memory to review a long cine, above that of the window with the network loaded.
 
     tools/with-display .venv/bin/python benchmarks/review_memory.py [--frames 850] [--width 1024] [--height 768]
 
@@ -52,13 +52,13 @@ def main() -> None:
         cine = jpeg_dicom(folder, different_frames(options.height, options.width), options.frames)
 
         def review() -> None:
-            began = time.perf_counter()
+            start = time.perf_counter()
             viewer.open(cine, plugin=PLUGIN)
-            seconds["open"] = time.perf_counter() - began
+            seconds["open"] = time.perf_counter() - start
             session.run(Request(stages=tuple(stage.name for stage in network.select("main"))), "all")
             while session.busy:
                 wait(50)
-            seconds["explain"] = time.perf_counter() - began - seconds["open"]
+            seconds["explain"] = time.perf_counter() - start - seconds["open"]
             for frame in range(0, options.frames, 10):
                 viewer.dims.set_current_step(0, frame)
                 wait(1)
@@ -71,7 +71,7 @@ def main() -> None:
 
     table = Table("", "measured", "bar", title=f"{total} frames of {options.width} × {options.height} RGB, {done} kept")
     table.add_row("peak memory above the window and the network", f"{memory:.0f} MB", "< 2000 MB")
-    table.add_row("  of that the results, as the memory field says", f"{session.used / 1e6:.0f} MB", "")
+    table.add_row("  of which results, as in the memory field", f"{session.used / 1e6:.0f} MB", "")
     table.add_row("opening it as a layer", f"{seconds['open']:.2f} s", "< 1 s")
     table.add_row("explaining all of it", f"{seconds['explain']:.0f} s", "")
     console = Console(width=110)

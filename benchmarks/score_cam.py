@@ -1,4 +1,4 @@
-"""Score-CAM: its time against grad-cam's with the same scoring, and how near its preview comes to the whole map."""
+"""Score-CAM: its time against grad-cam's with the same scoring, and the similarity of its preview to the full map."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
 from napari_segcam.explanation.perturbation import perturb
 from napari_segcam.explanation.perturbation.scorecam import ScoreCam
 from napari_segcam.explanation.slow_methods.control import ProgressControl
+from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.network.stages.stage import Stage
 
-_SAMPLE = 16  # channels of which the time of one is judged
+_SAMPLE = 16  # channels, from which the time of one is estimated
 
 
 def scorecam(contest: Contest, rounds: int) -> Table:
-    """Time for all channels of the deepest encoder stage, and how near the preview comes to the whole map."""
+    """Measure the time for all channels of the deepest encoder stage, and the preview's similarity to the full map."""
     (stage,) = contest.deepest
     region = contest.region(torch.zeros(1, 1, contest.side, contest.side))
-    exact = ScoreCam(contest.own, contest.channels_last, stage, region)
-    preview = partial(ScoreCam, contest.own, contest.channels_last, stage, region, preview=True)
+    objective = Objective(0, region[0, 0] > 0)
+    exact = ScoreCam(contest.own, contest.channels_last, stage, objective)
+    preview = partial(ScoreCam, contest.own, contest.channels_last, stage, objective, preview=True)
     seconds = interleaved(
         {
             f"grad-cam, of {_SAMPLE} channels": lambda: grad_cam_scores(contest, stage, exact.activations[:_SAMPLE]),
@@ -47,13 +49,13 @@ def scorecam(contest: Contest, rounds: int) -> Table:
     for (name, times), scale, bar in zip(seconds.items(), scales, ("", "≥ 3", "≥ 10"), strict=True):
         scaled = [time * scale for time in times]
         table.add_row(name, f"{statistics.median(scaled):.1f}", f"{median_ratio(peer, scaled):.1f}" if bar else "", bar)
-    likeness = correlation(perturb(preview()).values, perturb(exact).values)
-    table.caption = f"correlation of the preview with the whole map: {likeness:.4f}, {demo_likeness()}; bar: ≥ 0.99"
+    similarity = correlation(perturb(preview()).values, perturb(exact).values)
+    table.caption = f"correlation of the preview with the full map: {similarity:.4f}, {demo_similarity()}; bar: ≥ 0.99"
     return table
 
 
 def grad_cam_scores(contest: Contest, stage: Stage, activations: torch.Tensor) -> None:
-    """The scores of some channels as grad-cam takes them."""
+    """Compute the scores of some channels with grad-cam."""
     from pytorch_grad_cam import ScoreCAM
 
     weights = contest.region(torch.zeros(1, contest.side, contest.side))
@@ -63,13 +65,13 @@ def grad_cam_scores(contest: Contest, stage: Stage, activations: torch.Tensor) -
             cam.get_cam_weights(contest.x, None, target, activations[None].numpy(), None)
 
 
-def demo_likeness() -> str:
-    """The same for the network that comes with the package, on its sample: two encoder stages."""
+def demo_similarity() -> str:
+    """Return the same correlation for the demo network on the sample cine, for two encoder stages."""
     network, cine = sc.load_network(demo_checkpoint(), "cpu"), sc.open_cine(sample_cine())
     names = ("encoder_4", "encoder_5")
-    whole, preview = (
+    full, preview = (
         sc.Explainer(network, "scorecam", names, control=ProgressControl(preview=on))(cine[FRAME]).heatmaps
         for on in (False, True)
     )
-    found = [correlation(*(torch.from_numpy(maps[name].values) for maps in (whole, preview))) for name in names]
-    return "of the demo network " + ", ".join(f"{name} {value:.4f}" for name, value in zip(names, found, strict=True))
+    values = [correlation(*(torch.from_numpy(maps[name].values) for maps in (full, preview))) for name in names]
+    return "of the demo network " + ", ".join(f"{name} {value:.4f}" for name, value in zip(names, values, strict=True))

@@ -1,4 +1,4 @@
-"""What the benchmarks of the window share."""
+"""Shared by the benchmarks of the window."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Gaps:
 
 
 def wait(milliseconds: int) -> None:
-    """Let the window live for a while."""
+    """Run the window's event loop for a while."""
     loop = QEventLoop()
     QTimer.singleShot(milliseconds, loop.quit)
     loop.exec()
