@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +38,7 @@ def _map(network: nn.Module, x: torch.Tensor, region: torch.Tensor, stride: int 
     return perturb(PERTURBATIONS["occlusion"].probe(network, x, stage, Objective(index, region > 0))).values
 
 
-def test_it_is_the_loss_of_score_when_a_window_is_hidden():
+def test_it_is_the_loss_of_score_when_a_window_is_hidden() -> None:
     """Against the definition, written out."""
     network = nn.Conv2d(2, 3, 5, padding=2).eval().requires_grad_(False)
     x = torch.randn(1, 2, 24, 32, generator=torch.Generator().manual_seed(0))
@@ -51,7 +53,7 @@ def test_it_is_the_loss_of_score_when_a_window_is_hidden():
     torch.testing.assert_close(_map(network, x, region, stride=8, index=2), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_it_is_captums():
+def test_it_is_captums() -> None:
     """Captum begins with a window in the corner; ours reaches out of the image by half its step: so does the wrapping.
 
     It gives each pixel the mean of the windows that hide it.
@@ -82,7 +84,7 @@ def test_it_is_captums():
     torch.testing.assert_close(total / count, expected.double(), rtol=1e-4, atol=1e-6)  # captum's are of float32
 
 
-def test_heat_is_where_the_network_looks():
+def test_heat_is_where_the_network_looks() -> None:
     x = torch.zeros(1, 3, 64, 96)
     x[:, :, :16, 32:48] = 1
     values = _map(_Looking().requires_grad_(False), x, torch.ones(64, 96))
@@ -92,7 +94,7 @@ def test_heat_is_where_the_network_looks():
 
 
 @pytest.mark.parametrize(("size", "shape"), [((64, 64), (4, 4)), ((40, 70), (2, 4)), ((5, 5), (1, 1))])
-def test_windows_cover_the_whole_input(size, shape):
+def test_windows_cover_the_whole_input(size: Any, shape: Any) -> None:
     class Sum(nn.Module):
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             return image - image.mean((2, 3), keepdim=True)
@@ -109,7 +111,7 @@ FRAME = np.random.default_rng(0).integers(0, 255, (64, 96)).astype(np.uint8)
 
 
 @pytest.mark.parametrize("stages", ["all", "main", ["encoder_last"]])
-def test_the_explainer_gives_one_map_of_the_input_whatever_stages_are_chosen(stages):
+def test_the_explainer_gives_one_map_of_the_input_whatever_stages_are_chosen(stages: Any) -> None:
     network = sc.Network.from_module(nn.Conv2d(3, 1, 3, padding=1), device="cpu")
     result = sc.Explainer(network, "occlusion", stages)(FRAME, sc.Target(region="image"))
     assert list(result.heatmaps) == ["input"]
@@ -120,19 +122,19 @@ def test_the_explainer_gives_one_map_of_the_input_whatever_stages_are_chosen(sta
     assert heatmap.on_frame().shape == (64, 96)
 
 
-def test_no_stages_give_the_mask_alone():
+def test_no_stages_give_the_mask_alone() -> None:
     network = sc.Network.from_module(nn.Conv2d(3, 1, 3, padding=1), device="cpu")
     assert sc.Explainer(network, "occlusion", [])(FRAME).heatmaps == {}
 
 
-def test_an_empty_region_is_said():
+def test_an_empty_region_is_said() -> None:
     network = sc.Network.from_module(nn.Conv2d(3, 1, 3, padding=1), device="cpu")
     nowhere = np.zeros(FRAME.shape, bool)
     heatmap = sc.Explainer(network, "occlusion")(FRAME, sc.Target(region=nowhere)).heatmaps["input"]
     assert heatmap.reason is Reason.NOTHING_DRAWN
 
 
-def test_torchscript_gives_the_map_that_its_network_gives(tmp_path):
+def test_torchscript_gives_the_map_that_its_network_gives(tmp_path: Path) -> None:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 3, padding=1)).eval()
     nn.init.ones_(module[0].weight)

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -29,7 +30,7 @@ from napari_segcam.imaging.opening import open_cine
     ],
 )
 @pytest.mark.parametrize("wrap", [np.asarray, da.from_array])
-def test_every_layout_gives_its_frames(shape, rgb, length, frame_shape, wrap):
+def test_every_layout_gives_its_frames(shape: Any, rgb: bool | None, length: int, frame_shape: Any, wrap: Any) -> None:
     values = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
     cine = ArrayCine(wrap(values), rgb=rgb)
 
@@ -44,17 +45,17 @@ def test_every_layout_gives_its_frames(shape, rgb, length, frame_shape, wrap):
     np.testing.assert_array_equal(cine[-1], frames[-1])
 
 
-def test_an_index_beyond_the_ends_is_an_index_error():
+def test_an_index_beyond_the_ends_is_an_index_error() -> None:
     cine = ArrayCine(np.zeros((4, 5, 6)))
     for index in (4, -5):
         with pytest.raises(IndexError, match=str(index)):
             cine[index]
 
 
-def test_only_the_frame_that_is_asked_for_is_computed():
+def test_only_the_frame_that_is_asked_for_is_computed() -> None:
     computed = []
 
-    def block(block_id):
+    def block(block_id: tuple[int, ...]) -> np.ndarray:
         computed.append(block_id[0])
         return np.full((1, 5, 6), block_id[0], dtype=np.uint8)
 
@@ -94,11 +95,11 @@ def test_only_the_frame_that_is_asked_for_is_computed():
         (np.float32([[[0, 0]], [[0, 1]], [[90, 200]]]), (0, 255)),
     ],
 )
-def test_black_and_white_of_each_dtype(values, value_range):
+def test_black_and_white_of_each_dtype(values: Any, value_range: Any) -> None:
     assert ArrayCine(values).value_range == value_range
 
 
-def test_an_assumed_black_and_white_is_told_and_can_be_set():
+def test_an_assumed_black_and_white_is_told_and_can_be_set() -> None:
     cine = ArrayCine(np.float32([[-3.5, 2]]), name="clip")
     assert cine.value_range == (-3.5, 2)
     assert re.search(r"Black is assumed to be -3\.5 and white 2, from the values.*set the value range", cine.notes[0])
@@ -114,14 +115,14 @@ def test_an_assumed_black_and_white_is_told_and_can_be_set():
     ("values", "value_range"),
     [(np.uint8([[0, 20]]), None), (np.uint16([[0, 20]]), (0, 255)), (np.float32([[0, 1]]), (0, 100))],
 )
-def test_a_picture_that_uses_little_of_its_range_is_told_of(values, value_range):
+def test_a_picture_that_uses_little_of_its_range_is_told_of(values: Any, value_range: Any) -> None:
     assert any("uses only" in note for note in ArrayCine(values, value_range=value_range).notes)
 
 
 @pytest.mark.parametrize(
     "values", [np.uint8([[0, 200]]), np.uint16([[0, 60000]]), np.float32([[0, 1]]), np.uint8([[7]])]
 )
-def test_there_is_nothing_to_tell_of_the_usual_picture(values):
+def test_there_is_nothing_to_tell_of_the_usual_picture(values: Any) -> None:
     assert ArrayCine(values).notes == ()
 
 
@@ -137,19 +138,19 @@ def test_there_is_nothing_to_tell_of_the_usual_picture(values):
         ({"spacing_mm": (0.3, math.inf)}, "pixel spacing of 0.3 × inf"),
     ],
 )
-def test_what_cannot_be_of_time_and_space_is_not_taken(given, said):
+def test_what_cannot_be_of_time_and_space_is_not_taken(given: Any, said: str) -> None:
     cine = ArrayCine(np.zeros((2, 4, 5), np.uint8), **given)
     assert (cine.frame_rate, cine.spacing_mm) == (None, None)
     assert said in cine.notes[0]
 
 
-def test_hot_pixels_decide_nothing():
+def test_hot_pixels_decide_nothing() -> None:
     values = np.random.default_rng(0).integers(0, 256, (100, 100)).astype(np.uint16)
     values[3, 3] = 65535
     assert ArrayCine(values).value_range == (0, 255)
 
 
-def test_all_frames_have_one_black_and_white():
+def test_all_frames_have_one_black_and_white() -> None:
     frames = np.zeros((9, 4, 5), np.uint16)
     frames[4] = 3000  # in the middle, the others being dark
     frames[4, 0] = 0
@@ -167,12 +168,12 @@ def test_all_frames_have_one_black_and_white():
         (np.zeros((5, 5), complex), None),
     ],
 )
-def test_what_is_no_image_is_refused(values, rgb):
+def test_what_is_no_image_is_refused(values: Any, rgb: bool | None) -> None:
     with pytest.raises(SegcamError, match=r"\(Y, X\)|real numbers"):
         ArrayCine(values, rgb=rgb)
 
 
-def test_the_content_decides_and_not_the_suffix(tmp_path):
+def test_the_content_decides_and_not_the_suffix(tmp_path: Path) -> None:
     path = tmp_path / "scan.dcm"
     Image.fromarray(np.full((4, 6), 7, np.uint8)).save(path, "PNG")
     cine = open_cine(path)
@@ -190,14 +191,14 @@ def test_the_content_decides_and_not_the_suffix(tmp_path):
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "clip"),
     ],
 )
-def test_other_files_are_refused_in_words(tmp_path, content, message):
+def test_other_files_are_refused_in_words(tmp_path: Path, content: Any, message: str) -> None:
     path = tmp_path / "clip.xyz"
     path.write_bytes(content)
     with pytest.raises(SegcamError, match=message):
         open_cine(path)
 
 
-def test_missing_files_and_folders_are_named(tmp_path):
+def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(SegcamError, match=r"no file .*gone\.dcm"):
         open_cine(tmp_path / "gone.dcm")
     with pytest.raises(SegcamError, match="is a folder without DICOM"):
@@ -208,11 +209,11 @@ def test_missing_files_and_folders_are_named(tmp_path):
     ("file_name", "name"),
     [("clip.dcm", "clip"), ("IM_0001", "IM_0001"), ("1.2.840.113619", "1.2.840.113619"), ("a.b.png", "a.b")],
 )
-def test_names_lose_their_suffix_only(file_name, name):
+def test_names_lose_their_suffix_only(file_name: str, name: str) -> None:
     assert name_of(Path(file_name)) == name
 
 
-def test_importing_the_module_loads_no_reading_library():
+def test_importing_the_module_loads_no_reading_library() -> None:
     code = "import napari_segcam.imaging.cine, sys; print({'pydicom', 'tifffile', 'PIL', 'torch'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "set()"

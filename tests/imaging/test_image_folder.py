@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import tifffile
@@ -36,7 +39,9 @@ PATIENT = {
 PATIENT |= {"Modality": "US", "AccessionNumber": "", "PatientName": "A"}
 
 
-def write_dicom(path, frame, *, number, series=SERIES, **elements):
+def write_dicom(
+    path: Path, frame: np.ndarray, *, number: int | None, series: str | None = SERIES, **elements: Any
+) -> None:
     header = Dataset()
     header.file_meta = FileMetaDataset()
     header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -58,7 +63,7 @@ def write_dicom(path, frame, *, number, series=SERIES, **elements):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     """Twelve frames whose names are not in alphabetical order, among other files."""
     for index, frame in enumerate(FRAMES):
         Image.fromarray(frame).save(tmp_path / f"frame{index}.png")
@@ -69,7 +74,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_the_images_of_a_folder_are_frames_in_natural_order(folder):
+def test_the_images_of_a_folder_are_frames_in_natural_order(folder: Path) -> None:
     cine = open_cine(folder)
     assert (cine.name, cine.path, len(cine)) == (folder.name, folder, 12)
     assert (cine.frame_shape, cine.dtype, cine.value_range) == ((Y, X), np.uint8, (0, 255))
@@ -79,7 +84,7 @@ def test_the_images_of_a_folder_are_frames_in_natural_order(folder):
 
 
 @pytest.mark.parametrize("suffix", ["bmp", "tif", "png"])
-def test_other_kinds_colors_and_capitals(tmp_path, suffix):
+def test_other_kinds_colors_and_capitals(tmp_path: Path, suffix: str) -> None:
     colors = np.random.default_rng(1).integers(0, 256, (3, Y, X, 3), dtype=np.uint8)
     for name, frame in zip(("B2", "a10", "b1"), colors, strict=True):
         if suffix == "tif":
@@ -92,13 +97,13 @@ def test_other_kinds_colors_and_capitals(tmp_path, suffix):
         np.testing.assert_array_equal(frame, colors[number])
 
 
-def test_fractions_get_their_value_range(tmp_path):
+def test_fractions_get_their_value_range(tmp_path: Path) -> None:
     for index in range(3):
         tifffile.imwrite(tmp_path / f"{index}.tif", np.full((Y, X), 60.0 * index, np.float32))
     assert open_cine(tmp_path).value_range == (0, 255)
 
 
-def test_frames_are_decoded_when_they_are_read(folder, monkeypatch):
+def test_frames_are_decoded_when_they_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
     decode = StillCine._read
     monkeypatch.setattr(StillCine, "_read", lambda self, index: read.append(self.name) or decode(self, index))
@@ -108,7 +113,7 @@ def test_frames_are_decoded_when_they_are_read(folder, monkeypatch):
     assert read == ["frame3"]
 
 
-def test_dicom_files_follow_their_instance_number(tmp_path):
+def test_dicom_files_follow_their_instance_number(tmp_path: Path) -> None:
     for name, number in (("a", 7), ("b", 30), ("c", 4)):
         write_dicom(tmp_path / name, FRAMES[number % 12], number=number, CineRate="20")
     (tmp_path / "DICOMDIR").write_bytes(bytes(128) + b"DICM" + bytes(50))
@@ -119,20 +124,20 @@ def test_dicom_files_follow_their_instance_number(tmp_path):
 
 
 @pytest.mark.parametrize("numbers", [(5, 5, 2), (None, 3, 1)])
-def test_dicom_files_without_numbers_of_their_own_follow_their_names(tmp_path, numbers):
+def test_dicom_files_without_numbers_of_their_own_follow_their_names(tmp_path: Path, numbers: Any) -> None:
     for index, number in enumerate(numbers):
         write_dicom(tmp_path / f"{index}.dcm", FRAMES[index], number=number)
     for frame, expected in zip(open_cine(tmp_path), FRAMES[:3], strict=True):
         np.testing.assert_array_equal(frame, expected)
 
 
-def test_a_calibration_that_not_all_share_is_none(tmp_path):
+def test_a_calibration_that_not_all_share_is_none(tmp_path: Path) -> None:
     write_dicom(tmp_path / "a.dcm", FRAMES[0], number=1)
     write_dicom(tmp_path / "b.dcm", FRAMES[1], number=2, PixelSpacing=["0.3", "0.3"])
     assert open_cine(tmp_path).spacing_mm is None
 
 
-def test_the_first_image_that_does_not_belong_is_named(folder):
+def test_the_first_image_that_does_not_belong_is_named(folder: Path) -> None:
     Image.fromarray(FRAMES[0, :8]).save(folder / "frame8.png")
     Image.fromarray(FRAMES[0, :8]).save(folder / "frame9.png")
     with pytest.raises(SegcamError, match=r"frame8\.png is .*20 × 8 pixels.* frame0\.png is .*20 × 12"):
@@ -143,7 +148,7 @@ def test_the_first_image_that_does_not_belong_is_named(folder):
         open_cine(folder)
 
 
-def test_what_no_cine_can_be_made_of_is_refused_in_words(tmp_path):
+def test_what_no_cine_can_be_made_of_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "pages.tif").write_bytes(b"no image")
     with pytest.raises(SegcamError, match=r"pages\.tif is not the image"):
         open_cine(tmp_path)
@@ -153,7 +158,7 @@ def test_what_no_cine_can_be_made_of_is_refused_in_words(tmp_path):
         open_cine(tmp_path)
 
 
-def test_series_and_kinds_are_cines_of_their_own(tmp_path):
+def test_series_and_kinds_are_cines_of_their_own(tmp_path: Path) -> None:
     write_dicom(tmp_path / "a.dcm", FRAMES[0], number=1)
     write_dicom(tmp_path / "b.dcm", FRAMES[1], number=2, series=generate_uid())
     Image.fromarray(FRAMES[1]).save(tmp_path / "preview.png")
@@ -166,7 +171,7 @@ def test_series_and_kinds_are_cines_of_their_own(tmp_path):
         np.testing.assert_array_equal(cine[0], frame)
 
 
-def test_an_exam_of_cines_and_stills_is_listed(tmp_path):
+def test_an_exam_of_cines_and_stills_is_listed(tmp_path: Path) -> None:
     write_dicom(tmp_path / "IM000001", FRAMES[:4], number=1)
     write_dicom(tmp_path / "1.2.840.7.12", FRAMES[4:], number=2)
     write_dicom(tmp_path / "IM000003", FRAMES[0], number=3)
@@ -185,7 +190,7 @@ def test_an_exam_of_cines_and_stills_is_listed(tmp_path):
     np.testing.assert_array_equal(contents.cines[2][1], FRAMES[1])
 
 
-def test_the_only_cine_of_a_folder_is_opened(tmp_path):
+def test_the_only_cine_of_a_folder_is_opened(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "pages.tif", FRAMES, photometric="minisblack")
     (tmp_path / "notes.txt").write_text("about them")
     assert len(open_cine(tmp_path)) == 12
@@ -194,7 +199,7 @@ def test_the_only_cine_of_a_folder_is_opened(tmp_path):
     assert len(open_cine(tmp_path)) == 12
 
 
-def test_a_missing_frame_of_a_dicom_folder_is_told(tmp_path):
+def test_a_missing_frame_of_a_dicom_folder_is_told(tmp_path: Path) -> None:
     write_dicom(tmp_path / "a.dcm", FRAMES[0], number=1)
     write_dicom(tmp_path / "b.dcm", FRAMES[1], number=2)
     (tmp_path / "b.dcm").write_bytes((tmp_path / "b.dcm").read_bytes()[:-30])
@@ -203,7 +208,7 @@ def test_a_missing_frame_of_a_dicom_folder_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("names", ["upper", "lower"])
-def test_a_dicomdir_tells_where_the_images_are(tmp_path, names):
+def test_a_dicomdir_tells_where_the_images_are(tmp_path: Path, names: str) -> None:
     medium = tmp_path / "medium"
     write_dicom(tmp_path / "a", FRAMES[:3], number=1, **PATIENT)
     write_dicom(tmp_path / "b", FRAMES[3:8], number=2, **PATIENT)
@@ -228,7 +233,7 @@ def test_a_dicomdir_tells_where_the_images_are(tmp_path, names):
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian])
 @pytest.mark.parametrize("meta", [True, False])
-def test_dicom_without_preamble(tmp_path, syntax, meta):
+def test_dicom_without_preamble(tmp_path: Path, syntax: Any, meta: bool) -> None:
     header = dcmread(write_dicom(tmp_path / "whole", FRAMES[:3], number=1))
     header.file_meta.TransferSyntaxUID = syntax
     path = tmp_path / "IM000001"
@@ -246,7 +251,7 @@ def test_dicom_without_preamble(tmp_path, syntax, meta):
 @pytest.mark.parametrize(
     "text", [b"\x08\0 not DICOM at all, but long enough", b"\x02\0\0\0UX......", b"\0\x08" + bytes(300)]
 )
-def test_what_only_begins_like_elements_is_no_dicom(tmp_path, text):
+def test_what_only_begins_like_elements_is_no_dicom(tmp_path: Path, text: Any) -> None:
     (tmp_path / "a").write_bytes(text)
     with pytest.raises(SegcamError, match="not an image that can be read"):
         open_cine(tmp_path / "a")

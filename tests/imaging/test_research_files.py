@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from pathlib import Path
+from typing import Any
 
 import h5py
 import nibabel
@@ -14,6 +15,7 @@ import pytest
 from scipy.io import savemat
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.cine import Cine
 from napari_segcam.imaging.opening import open_cine
 
 T, Y, X = 6, 24, 40
@@ -22,7 +24,7 @@ STORED = FRAMES.transpose(2, 1, 0)  # as NIfTI and its kin have it: along the ro
 CASES = Path(__file__).parents[2] / "../shared/cases/images"
 
 
-def assert_is_frames(cine, frames=FRAMES, rows=(0, 4, -1)):
+def assert_is_frames(cine: Cine, frames: np.ndarray = FRAMES, rows: tuple[int, ...] = (0, 4, -1)) -> None:
     assert (len(cine), cine.frame_shape, cine.dtype) == (len(frames), frames.shape[1:], frames.dtype)
     for index in rows:
         np.testing.assert_array_equal(cine[index], frames[index])
@@ -31,7 +33,13 @@ def assert_is_frames(cine, frames=FRAMES, rows=(0, 4, -1)):
 # ── NIfTI ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def write_nifti(path, array, steps=None, units=("mm", "unknown"), affine=None):
+def write_nifti(
+    path: Path,
+    array: np.ndarray,
+    steps: tuple[float, ...] | None = None,
+    units: tuple[str, str] = ("mm", "unknown"),
+    affine: np.ndarray | None = None,
+) -> Path:
     image = nibabel.Nifti1Image(array, np.diag([-1.0, -1, 1, 1]) if affine is None else affine)
     if steps is not None:
         image.header.set_zooms(steps)
@@ -41,7 +49,7 @@ def write_nifti(path, array, steps=None, units=("mm", "unknown"), affine=None):
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
-def test_nifti_frames_lie_along_the_last_axis(tmp_path, suffix):
+def test_nifti_frames_lie_along_the_last_axis(tmp_path: Path, suffix: str) -> None:
     cine = open_cine(write_nifti(tmp_path / f"patient_2CH{suffix}", STORED, (0.2, 0.3, 1)))
     assert_is_frames(cine)
     assert (cine.name, cine.spacing_mm, cine.frame_rate) == ("patient_2CH", (0.3, 0.2), None)
@@ -58,7 +66,7 @@ def test_nifti_frames_lie_along_the_last_axis(tmp_path, suffix):
         (("mm", "sec"), (1, 1, 1, 1e200), None, None),
     ],
 )
-def test_nifti_units_of_space_and_time(tmp_path, units, steps, spacing, rate):
+def test_nifti_units_of_space_and_time(tmp_path: Path, units: Any, steps: Any, spacing: Any, rate: int | None) -> None:
     path = write_nifti(tmp_path / "a.nii", STORED[:, :, None], np.minimum(steps, 1e30), units)
     cine = open_cine(path)
     assert_is_frames(cine)
@@ -66,7 +74,7 @@ def test_nifti_units_of_space_and_time(tmp_path, units, steps, spacing, rate):
     assert cine.spacing_mm == (pytest.approx(spacing) if spacing else None)
 
 
-def test_nifti_scale_and_colors(tmp_path):
+def test_nifti_scale_and_colors(tmp_path: Path) -> None:
     path = write_nifti(tmp_path / "scaled.nii", STORED)
     header = bytearray(path.read_bytes())
     header[112:120] = np.array([0.5, 10], "<f4").tobytes()
@@ -81,7 +89,7 @@ def test_nifti_scale_and_colors(tmp_path):
     np.testing.assert_array_equal(open_cine(tmp_path / "rgb.nii")[0], colors[:, :, 0].transpose(1, 0, 2))
 
 
-def test_nifti_is_shown_as_stored_and_turned_on_request(tmp_path):
+def test_nifti_is_shown_as_stored_and_turned_on_request(tmp_path: Path) -> None:
     path = write_nifti(tmp_path / "a.nii.gz", STORED, affine=np.diag([0.2, 0.3, 1, 1]))
     cine = open_cine(path)
     assert_is_frames(cine)
@@ -94,7 +102,7 @@ def test_nifti_is_shown_as_stored_and_turned_on_request(tmp_path):
     np.testing.assert_array_equal(open_cine(f"{path}::YXT")[3], FRAMES[3].T)
 
 
-def test_nifti_that_is_cut_or_holds_volumes_in_time_is_refused(tmp_path):
+def test_nifti_that_is_cut_or_holds_volumes_in_time_is_refused(tmp_path: Path) -> None:
     path = write_nifti(tmp_path / "a.nii.gz", STORED)
     unpacked = gzip.decompress(path.read_bytes())
     (tmp_path / "cut.nii.gz").write_bytes(gzip.compress(unpacked[:-100]))
@@ -113,7 +121,7 @@ def test_nifti_that_is_cut_or_holds_volumes_in_time_is_refused(tmp_path):
 # ── MetaImage ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def write_metaimage(path, header, pixels, data="LOCAL"):
+def write_metaimage(path: Path, header: dict[str, Any], pixels: bytes, data: str = "LOCAL") -> Path:
     lines = {"ObjectType": "Image", "NDims": 3, "DimSize": f"{X} {Y} {T}", "ElementType": "MET_UCHAR"} | header
     text = "".join(f"{name} = {value}\n" for name, value in (lines | {"ElementDataFile": data}).items())
     path.write_bytes(text.encode() + (pixels if data == "LOCAL" else b""))
@@ -122,7 +130,7 @@ def write_metaimage(path, header, pixels, data="LOCAL"):
     return path
 
 
-def test_metaimage_with_its_pixels_inside_beside_and_packed(tmp_path):
+def test_metaimage_with_its_pixels_inside_beside_and_packed(tmp_path: Path) -> None:
     header = {"ElementSpacing": "0.2 0.3 1"}
     pixels = FRAMES.tobytes()
     inside = write_metaimage(tmp_path / "in.mha", header, pixels)
@@ -135,7 +143,7 @@ def test_metaimage_with_its_pixels_inside_beside_and_packed(tmp_path):
         assert cine.spacing_mm == (0.3, 0.2)
 
 
-def test_metaimage_types_colors_and_orientation(tmp_path):
+def test_metaimage_types_colors_and_orientation(tmp_path: Path) -> None:
     deep = (FRAMES.astype(np.uint16) * 16).astype(">u2")
     path = write_metaimage(
         tmp_path / "a.mha", {"ElementType": "MET_USHORT", "BinaryDataByteOrderMSB": True}, deep.tobytes()
@@ -151,7 +159,7 @@ def test_metaimage_types_colors_and_orientation(tmp_path):
     np.testing.assert_array_equal(open_cine(f"{path}::displayed")[3], FRAMES[3, :, ::-1])
 
 
-def test_metaimage_without_its_pixels_is_refused(tmp_path):
+def test_metaimage_without_its_pixels_is_refused(tmp_path: Path) -> None:
     path = write_metaimage(tmp_path / "a.mhd", {}, FRAMES.tobytes(), "a.raw")
     (tmp_path / "a.raw").write_bytes(FRAMES.tobytes()[:-1])
     with pytest.raises(SegcamError, match=r"a\.raw is cut short"):
@@ -173,7 +181,7 @@ DOMAIN = {"kinds": ["domain", "domain", "time"], "units": ["mm", "mm", "ms"], "s
 
 @pytest.mark.parametrize("encoding", ["raw", "gzip", "bzip2"])
 @pytest.mark.parametrize("suffix", [".nrrd", ".nhdr"])
-def test_nrrd_however_its_pixels_are_stored(tmp_path, encoding, suffix):
+def test_nrrd_however_its_pixels_are_stored(tmp_path: Path, encoding: str, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     nrrd.write(str(path), STORED, DOMAIN | {"encoding": encoding})
     cine = open_cine(path)
@@ -181,7 +189,7 @@ def test_nrrd_however_its_pixels_are_stored(tmp_path, encoding, suffix):
     assert (cine.spacing_mm, cine.frame_rate) == ((0.3, 0.2), pytest.approx(25))
 
 
-def test_nrrd_axes_follow_their_kinds(tmp_path):
+def test_nrrd_axes_follow_their_kinds(tmp_path: Path) -> None:
     slicer = {
         "kinds": ["list", "domain", "domain"],
         "space": "left-posterior-superior",
@@ -200,7 +208,7 @@ def test_nrrd_axes_follow_their_kinds(tmp_path):
     assert_is_frames(open_cine(tmp_path / "big.nrrd"), FRAMES.astype(np.int16))
 
 
-def test_nrrd_that_is_damaged_is_refused(tmp_path):
+def test_nrrd_that_is_damaged_is_refused(tmp_path: Path) -> None:
     nrrd.write(str(tmp_path / "a.nrrd"), STORED, {"encoding": "raw"})
     (tmp_path / "a.nrrd").write_bytes((tmp_path / "a.nrrd").read_bytes()[:-10])
     with pytest.raises(SegcamError, match=r"a\.nrrd is cut short"):
@@ -213,24 +221,24 @@ def test_nrrd_that_is_damaged_is_refused(tmp_path):
 # ── arrays: NumPy, MATLAB, HDF5 ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def as_npy(path, array):
+def as_npy(path: Path, array: np.ndarray) -> Path:
     np.save(path.with_suffix(".npy"), array)
     return path.with_suffix(".npy")
 
 
-def as_npz(path, array):
+def as_npz(path: Path, array: np.ndarray) -> Path:
     np.savez_compressed(path.with_suffix(".npz"), frames=array)
     return path.with_suffix(".npz")
 
 
-def as_hdf5(path, array):
+def as_hdf5(path: Path, array: np.ndarray) -> Path:
     with h5py.File(path.with_suffix(".h5"), "w") as file:
         file.create_dataset("us/frames", data=array, chunks=True, compression="gzip")
     return path.with_suffix(".h5")
 
 
 @pytest.mark.parametrize("write", [as_npy, as_npz, as_hdf5])
-def test_arrays_have_time_first_unless_that_makes_no_frames(tmp_path, write):
+def test_arrays_have_time_first_unless_that_makes_no_frames(tmp_path: Path, write: Any) -> None:
     colors = np.random.default_rng(1).integers(0, 256, (T, Y, X, 3), dtype=np.uint8)
     assert_is_frames(open_cine(write(tmp_path / "a", FRAMES)))
     assert_is_frames(open_cine(write(tmp_path / "b", colors)), colors)
@@ -243,11 +251,11 @@ def test_arrays_have_time_first_unless_that_makes_no_frames(tmp_path, write):
     assert_is_frames(open_cine(f"{path}::XTY"))
 
 
-def test_fortran_order_is_read_as_numpy_does(tmp_path):
+def test_fortran_order_is_read_as_numpy_does(tmp_path: Path) -> None:
     assert_is_frames(open_cine(as_npy(tmp_path / "a", np.asfortranarray(FRAMES))))
 
 
-def write_matlab_73(path, **arrays):
+def write_matlab_73(path: Path, **arrays: np.ndarray) -> Path:
     """As MATLAB does: axes backwards, a block of text before the file."""
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, array in arrays.items():
@@ -258,7 +266,7 @@ def write_matlab_73(path, **arrays):
     return path
 
 
-def test_matlab_files_have_time_last(tmp_path):
+def test_matlab_files_have_time_last(tmp_path: Path) -> None:
     matlab = FRAMES.transpose(1, 2, 0)
     savemat(tmp_path / "old.mat", {"bmode": matlab, "fs": 40e6, "name": "liver"}, do_compression=True)
     write_matlab_73(tmp_path / "new.mat", bmode=matlab, fs=np.array([[40e6]]))
@@ -273,7 +281,7 @@ def test_matlab_files_have_time_last(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["old.mat", "new.mat", "a.npz", "a.h5"])
-def test_of_several_images_the_one_that_is_named_opens(tmp_path, kind):
+def test_of_several_images_the_one_that_is_named_opens(tmp_path: Path, kind: str) -> None:
     path, masks = tmp_path / kind, FRAMES > 200
     if kind == "old.mat":
         savemat(path, {"images": FRAMES, "masks": masks.astype(np.uint8)})
@@ -294,7 +302,7 @@ def test_of_several_images_the_one_that_is_named_opens(tmp_path, kind):
         open_cine(f"{path}::nonsense")
 
 
-def test_arrays_that_are_no_images_are_refused(tmp_path):
+def test_arrays_that_are_no_images_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SegcamError, match="it holds Python objects"):
         open_cine(as_npy(tmp_path / "a", np.array([{}], dtype=object)))
     with pytest.raises(SegcamError, match=r"shape \(5760,\), which is neither a frame"):
@@ -310,7 +318,7 @@ def test_arrays_that_are_no_images_are_refused(tmp_path):
             open_cine(tmp_path / name)
 
 
-def test_what_would_unpack_to_more_than_the_memory_is_refused(tmp_path, monkeypatch):
+def test_what_would_unpack_to_more_than_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_segcam.budget.INFLATED_BYTES", 5000)
     savemat(tmp_path / "a.mat", {"us": {"bmode": np.zeros((Y, X, T), np.uint8)}}, do_compression=True)
     for path in (tmp_path / "a.mat", write_nifti(tmp_path / "b.nii.gz", STORED), as_npz(tmp_path / "c", FRAMES)):
@@ -319,7 +327,7 @@ def test_what_would_unpack_to_more_than_the_memory_is_refused(tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("words", ["::YY", "::TYXC", "::displayed", "::TX", "::a::b"])
-def test_what_does_not_go_with_the_file_is_refused(tmp_path, words):
+def test_what_does_not_go_with_the_file_is_refused(tmp_path: Path, words: str) -> None:
     with pytest.raises(SegcamError):
         open_cine(f"{as_npy(tmp_path / 'a', FRAMES)}{words}")
 
@@ -327,7 +335,7 @@ def test_what_does_not_go_with_the_file_is_refused(tmp_path, words):
 # ── all of them ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_frames_are_read_from_the_file_when_they_are_asked_for(tmp_path):
+def test_frames_are_read_from_the_file_when_they_are_asked_for(tmp_path: Path) -> None:
     for path in (as_npy(tmp_path / "a", FRAMES), as_hdf5(tmp_path / "a", FRAMES)):
         cine = open_cine(path)
         path.unlink()
@@ -335,7 +343,7 @@ def test_frames_are_read_from_the_file_when_they_are_asked_for(tmp_path):
             cine[1]
 
 
-def test_a_missing_library_is_named_with_its_extra(tmp_path, monkeypatch):
+def test_a_missing_library_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_nifti(tmp_path / "a.nii", STORED)
     monkeypatch.setattr("napari_segcam.optional.find_spec", lambda _: None)
     with pytest.raises(SegcamError, match=r'NIfTI file, which needs .*pip install "napari-segcam\[formats\]"'):
@@ -344,14 +352,14 @@ def test_a_missing_library_is_named_with_its_extra(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not CASES.exists(), reason="the cases are not here")
 @pytest.mark.parametrize("name", ["camus.nii.gz", "v.mha", "v.nrrd", "v.npy"])
-def test_the_cases_are_one_cine(name):
+def test_the_cases_are_one_cine(name: str) -> None:
     frames = np.load(CASES / "v.npy")
     cine = open_cine(CASES / name)
     assert_is_frames(cine, frames)
     assert cine.spacing_mm == (None if name == "v.npy" else (0.3, 0.2))
 
 
-def test_frames_equal_those_of_itk(tmp_path):
+def test_frames_equal_those_of_itk(tmp_path: Path) -> None:
     sitk = pytest.importorskip("SimpleITK")
     image = sitk.GetImageFromArray(FRAMES)
     image.SetSpacing((0.2, 0.3, 1))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from napari_segcam.imaging.cine import ArrayCine
+from napari_segcam.imaging.cine import ArrayCine, Cine
 from napari_segcam.imaging.geometry import Geometry, lay_out
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.imaging.preprocessing import prepare
@@ -27,13 +30,15 @@ PAD = SizeRule(rule="pad")
         (SizeRule(rule="letterbox", height=64, width=64), 4 / 3, (64, 53), (64, 64), (0, 5)),
     ],
 )
-def test_the_input_holds_the_frame_in_its_true_shape(rule, aspect, content, size, offset):
+def test_the_input_holds_the_frame_in_its_true_shape(
+    rule: Any, aspect: Any, content: Any, size: Any, offset: Any
+) -> None:
     assert lay_out((90, 100), rule, 16, pixel_aspect=aspect) == Geometry(
         (90, 100), size, content, offset, pixel_aspect=aspect
     )
 
 
-def test_pixels_are_torchs_interpolation_there_and_back():
+def test_pixels_are_torchs_interpolation_there_and_back() -> None:
     frame = torch.from_numpy(np.random.default_rng(0).random((90, 100), dtype=np.float32))
     card = ModelCard(input_channels=1, size=PAD, normalization="none")
     x, geometry = prepare(frame.numpy(), card, 16, pixel_aspect=4 / 3)
@@ -43,7 +48,7 @@ def test_pixels_are_torchs_interpolation_there_and_back():
     torch.testing.assert_close(geometry.to_frame(x), back, atol=1e-6, rtol=0)
 
 
-def test_a_map_of_a_stage_lies_where_its_pixels_came_from():
+def test_a_map_of_a_stage_lies_where_its_pixels_came_from() -> None:
     geometry = lay_out((90, 100), PAD, 16, (slice(30, 90), slice(20, 100)), 4 / 3)
     scale, translate = geometry.placement((5, 5))  # of an input of 80 × 80, stride 16
     assert geometry.input_shape == (80, 80)
@@ -51,7 +56,7 @@ def test_a_map_of_a_stage_lies_where_its_pixels_came_from():
     assert translate == (30 + 5.5, 20 + 7.5)
 
 
-def test_a_cine_says_the_shape_and_that_it_is_followed():
+def test_a_cine_says_the_shape_and_that_it_is_followed() -> None:
     cine = ArrayCine(np.zeros((60, 80), np.uint8), spacing_mm=(0.4, 0.3))
     assert cine.pixel_aspect == pytest.approx(4 / 3)
     (note,) = (note for note in cine.notes if "not square" in note)
@@ -67,7 +72,9 @@ def test_a_cine_says_the_shape_and_that_it_is_followed():
 STORED = np.random.default_rng(1).integers(0, 256, (40, 30, 5), dtype=np.uint8)  # along the rows, down, through frames
 
 
-def nifti(path, steps, units=("mm", "unknown"), array=STORED):
+def nifti(
+    path: Path, steps: tuple[float, ...], units: tuple[str, str] = ("mm", "unknown"), array: np.ndarray = STORED
+) -> Cine:
     nibabel = pytest.importorskip("nibabel")
     image = nibabel.Nifti1Image(array, np.diag([-1.0, -1, 1, 1]))
     image.header.set_zooms(steps)
@@ -76,7 +83,7 @@ def nifti(path, steps, units=("mm", "unknown"), array=STORED):
     return open_cine(path)
 
 
-def metaimage(path, spacing):
+def metaimage(path: Path, spacing: str) -> Cine:
     header = (
         f"ObjectType = Image\nNDims = 3\nDimSize = 40 30 5\nElementType = MET_UCHAR\n{spacing}ElementDataFile = LOCAL\n"
     )
@@ -84,13 +91,13 @@ def metaimage(path, spacing):
     return open_cine(path)
 
 
-def nrrd_file(path, header):
+def nrrd_file(path: Path, header: dict[str, Any]) -> Cine:
     nrrd = pytest.importorskip("nrrd")
     nrrd.write(str(path), STORED, header)
     return open_cine(path)
 
 
-def test_the_shape_is_known_where_the_unit_is_not(tmp_path):
+def test_the_shape_is_known_where_the_unit_is_not(tmp_path: Path) -> None:
     bare = nifti(tmp_path / "a.nii", (0.3, 0.4, 1), ("unknown", "unknown"))
     far = nifti(tmp_path / "b.nii", (300, 400, 1), ("unknown", "unknown"))  # micrometres, perhaps
     assert far.spacing_mm is None
@@ -118,7 +125,9 @@ def test_the_shape_is_known_where_the_unit_is_not(tmp_path):
         (nrrd_file, ({"spacings": [0.3, 0.3, 0.8]},), False, "does not say"),
     ],
 )
-def test_slices_of_a_volume_are_not_moments_in_time(tmp_path, write, told, are_slices, note):
+def test_slices_of_a_volume_are_not_moments_in_time(
+    tmp_path: Path, write: Any, told: Any, are_slices: bool, note: str
+) -> None:
     suffix = {nifti: "nii", metaimage: "mha", nrrd_file: "nrrd"}[write]
     cine = write(tmp_path / f"a.{suffix}", *told)
     assert len(cine) == 5
@@ -133,7 +142,7 @@ def test_slices_of_a_volume_are_not_moments_in_time(tmp_path, write, told, are_s
     assert all(note in each for each in found)
 
 
-def test_a_still_is_no_volume(tmp_path):
+def test_a_still_is_no_volume(tmp_path: Path) -> None:
     still = nifti(tmp_path / "a.nii", (0.3, 0.3, 0.8), array=STORED[:, :, :1])
     assert (len(still), still.are_slices) == (1, False)
     assert not any("moments" in note for note in still.notes)

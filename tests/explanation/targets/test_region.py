@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,6 @@ def test_false_areas_are_what_mask_and_truth_do_not_share(found: np.ndarray) -> 
         (lambda _found: Polygon([(0, 0), (1, 1)]), "at least three corners"),
     ],
 )
-def test_what_does_not_go_with_the_frame_is_said(found: np.ndarray, make, said: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_does_not_go_with_the_frame_is_said(found: np.ndarray, make: Any, said: str) -> None:
     with pytest.raises(SegcamError, match=said):
         make(found)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -28,6 +29,7 @@ from pydicom.uid import (
 )
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.cine import Cine
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.imaging.value_range import to_unit
 
@@ -38,11 +40,18 @@ T, Y, X = 4, 12, 20
 TAGS = {"FrameTime": 0x00181063, "FrameTimeVector": 0x00181065}
 
 
-def noise(*shape, dtype=np.uint8, seed=0):
+def noise(*shape: int, dtype: Any = np.uint8, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
 
 
-def write_dicom(path, frames, *, syntax=ExplicitVRLittleEndian, pixel_data=None, **elements):
+def write_dicom(
+    path: Path,
+    frames: np.ndarray,
+    *,
+    syntax: str = ExplicitVRLittleEndian,
+    pixel_data: bytes | None = None,
+    **elements: Any,
+) -> Path:
     """Write ``(T, Y, X)`` or ``(T, Y, X, 3)`` frames; ``pixel_data`` replaces their bytes."""
     header = Dataset()
     header.file_meta = FileMetaDataset()
@@ -66,7 +75,7 @@ def write_dicom(path, frames, *, syntax=ExplicitVRLittleEndian, pixel_data=None,
     return path
 
 
-def encoded(frames, syntax, **options):
+def encoded(frames: np.ndarray, syntax: str, **options: Any) -> list[bytes]:
     properties = {
         "rows": frames.shape[1],
         "columns": frames.shape[2],
@@ -83,20 +92,20 @@ def encoded(frames, syntax, **options):
     return [get_encoder(syntax).encode(frame, encoding_plugin=codec, **(properties | options)) for frame in frames]
 
 
-def saved(frame, form, **options):
+def saved(frame: np.ndarray, form: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(frame).save(buffer, form, **options)
     return buffer.getvalue()
 
 
-def smooth_colors():
+def smooth_colors() -> np.ndarray:
     """Colors that JPEG keeps within a few levels: ``(T, 16, 32, 3)``."""
     ramp = np.linspace(0, 255, 32)
     frame = np.stack(np.broadcast_arrays(ramp, 255 - ramp, np.linspace(20, 90, 16)[:, None]), axis=-1)
     return np.stack([np.roll(frame, 5 * index, axis=0) for index in range(T)]).astype(np.uint8)
 
 
-def region(**changes):
+def region(**changes: Any) -> Dataset:
     values = {
         "RegionSpatialFormat": 1,
         "RegionDataType": 1,
@@ -132,7 +141,7 @@ ECG = {"RegionSpatialFormat": 4, "RegionDataType": 10, "PhysicalUnitsXDirection"
         ((3, 5, 7), np.uint8),
     ],
 )
-def test_frames_come_back_bit_for_bit(tmp_path, syntax, shape, dtype):
+def test_frames_come_back_bit_for_bit(tmp_path: Path, syntax: Any, shape: Any, dtype: Any) -> None:
     frames = noise(*shape, dtype=dtype)
     pixel_data = None
     if syntax == RLELossless:
@@ -149,7 +158,7 @@ def test_frames_come_back_bit_for_bit(tmp_path, syntax, shape, dtype):
         assert frame.dtype == cine.dtype
 
 
-def test_big_endian_and_planar_colors(tmp_path):
+def test_big_endian_and_planar_colors(tmp_path: Path) -> None:
     deep = noise(T, Y, X, dtype=np.uint16)
     swapped = deep.astype(">u2").tobytes()
     path = write_dicom(tmp_path / "big.dcm", deep, syntax=ExplicitVRBigEndian, pixel_data=swapped)
@@ -161,7 +170,7 @@ def test_big_endian_and_planar_colors(tmp_path):
     np.testing.assert_array_equal(open_cine(path)[2], colors[2])
 
 
-def test_monochrome1_is_turned_and_bits_stored_set_black_and_white(tmp_path):
+def test_monochrome1_is_turned_and_bits_stored_set_black_and_white(tmp_path: Path) -> None:
     frames = noise(T, Y, X, dtype=np.uint16) >> 4
     elements = {"BitsStored": 12, "HighBit": 11}
     plain = open_cine(write_dicom(tmp_path / "m2.dcm", frames, **elements))
@@ -177,7 +186,7 @@ def test_monochrome1_is_turned_and_bits_stored_set_black_and_white(tmp_path):
     np.testing.assert_array_equal(cine[3], ~signed[3])
 
 
-def voi(frames, path, **elements):
+def voi(frames: np.ndarray, path: Path, **elements: Any) -> tuple[Cine, np.ndarray]:
     """Black and white of a file, and its first frame from 0 to 1."""
     cine = open_cine(write_dicom(path / "voi.dcm", frames, **elements))
     return cine, to_unit(cine[0], *cine.value_range)
@@ -204,14 +213,16 @@ BYTES_IN_WORDS = np.arange(240, dtype=np.uint16).reshape(1, 12, 20)
         ({"SmallestImagePixelValue": 0, "LargestImagePixelValue": 65535}, (0, 255)),
     ],
 )
-def test_black_and_white_are_what_the_header_says_else_what_the_values_show(tmp_path, elements, value_range):
+def test_black_and_white_are_what_the_header_says_else_what_the_values_show(
+    tmp_path: Path, elements: Any, value_range: Any
+) -> None:
     cine, _ = voi(BYTES_IN_WORDS, tmp_path, **elements)
     assert cine.value_range == pytest.approx(value_range)
     np.testing.assert_array_equal(cine[0], BYTES_IN_WORDS[0])
 
 
 @pytest.mark.parametrize("depth", [8, 12])
-def test_one_picture_looks_the_same_in_every_depth_and_type(tmp_path, depth):
+def test_one_picture_looks_the_same_in_every_depth_and_type(tmp_path: Path, depth: int) -> None:
     picture = noise(1, Y, X)
     expected = picture[0] / 255
     scaled = picture.astype(np.uint16) << (depth - 8)
@@ -226,7 +237,7 @@ def test_one_picture_looks_the_same_in_every_depth_and_type(tmp_path, depth):
         np.testing.assert_allclose(to_unit(cine[0], *cine.value_range), expected, atol=0.005, err_msg=path.name)
 
 
-def test_what_the_header_says_of_gray_is_told_where_it_is_not_used(tmp_path):
+def test_what_the_header_says_of_gray_is_told_where_it_is_not_used(tmp_path: Path) -> None:
     cine, _ = voi(BYTES_IN_WORDS, tmp_path, WindowCenter=[128, 40], WindowWidth=[256, 80])
     assert cine.notes == ("The file has 2 windows: the first is used.",)
     assert cine.black_and_white.reason == "the file's window (center 128, width 256)"
@@ -239,10 +250,10 @@ def test_what_the_header_says_of_gray_is_told_where_it_is_not_used(tmp_path):
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
-def test_curves_become_what_they_make_of_the_values(tmp_path, photometric):
+def test_curves_become_what_they_make_of_the_values(tmp_path: Path, photometric: str) -> None:
     words = BYTES_IN_WORDS[0].astype(float)
 
-    def seen(**elements):
+    def seen(**elements: Any) -> np.ndarray:
         gray = voi(BYTES_IN_WORDS, tmp_path, PhotometricInterpretation=photometric, **elements)[1]
         return 1 - gray if photometric == "MONOCHROME1" else gray
 
@@ -268,7 +279,7 @@ def test_curves_become_what_they_make_of_the_values(tmp_path, photometric):
     )
 
 
-def lookup(first, entries, bits):
+def lookup(first: int, entries: Any, bits: int) -> Dataset:
     item = Dataset()
     item.LUTDescriptor = [len(entries), first, bits]
     item["LUTDescriptor"].VR = "US"
@@ -278,8 +289,8 @@ def lookup(first, entries, bits):
     return item
 
 
-def test_the_window_of_the_functional_groups_counts(tmp_path):
-    def group(center):
+def test_the_window_of_the_functional_groups_counts(tmp_path: Path) -> None:
+    def group(center: float) -> Dataset:
         item, window = Dataset(), Dataset()
         window.WindowCenter, window.WindowWidth = center, 256
         item.FrameVOILUTSequence = [window]
@@ -295,7 +306,7 @@ def test_the_window_of_the_functional_groups_counts(tmp_path):
 
 
 @pytest.mark.parametrize("scale", [1, 256])
-def test_palette_colors_are_looked_up_also_where_16_bit_entries_hold_8_bit_values(tmp_path, scale):
+def test_palette_colors_are_looked_up_also_where_16_bit_entries_hold_8_bit_values(tmp_path: Path, scale: int) -> None:
     indices = noise(T, Y, X)
     colors = noise(3, 256, seed=1)
     elements = {"PhotometricInterpretation": "PALETTE COLOR"}
@@ -307,7 +318,7 @@ def test_palette_colors_are_looked_up_also_where_16_bit_entries_hold_8_bit_value
     np.testing.assert_array_equal(cine[2], np.moveaxis(colors[:, indices[2]], 0, -1))
 
 
-def test_uncompressed_ybr_becomes_rgb(tmp_path):
+def test_uncompressed_ybr_becomes_rgb(tmp_path: Path) -> None:
     # Full-range BT.601 by its own formula: Y, 128 + 0.564 (B − Y), 128 + 0.713 (R − Y), the blue in pairs of columns.
     rgb = smooth_colors().repeat(2, axis=2).astype(float)
     y = rgb @ [0.299, 0.587, 0.114]
@@ -322,7 +333,7 @@ def test_uncompressed_ybr_becomes_rgb(tmp_path):
 
 
 @pytest.mark.parametrize("quality", [{"quality": 95, "subsampling": "4:2:2"}, {"quality": 90, "subsampling": "4:4:4"}])
-def test_jpeg_equals_pillow(tmp_path, quality):
+def test_jpeg_equals_pillow(tmp_path: Path, quality: Any) -> None:
     streams = [saved(frame, "JPEG", **quality) for frame in smooth_colors()]
     path = write_dicom(
         tmp_path / "clip.dcm",
@@ -336,7 +347,7 @@ def test_jpeg_equals_pillow(tmp_path, quality):
         np.testing.assert_allclose(frame.astype(int), direct, atol=1)
 
 
-def test_a_jpeg_with_an_adobe_marker_is_not_converted_twice(tmp_path):
+def test_a_jpeg_with_an_adobe_marker_is_not_converted_twice(tmp_path: Path) -> None:
     jfif = saved(smooth_colors()[0], "JPEG", quality=95)
     adobe = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x01"
     stream = jfif[:2] + adobe + jfif[4 + int.from_bytes(jfif[4:6], "big") :]
@@ -350,7 +361,7 @@ def test_a_jpeg_with_an_adobe_marker_is_not_converted_twice(tmp_path):
     np.testing.assert_allclose(open_cine(path)[0].astype(int), np.asarray(Image.open(io.BytesIO(jfif))), atol=1)
 
 
-def without_markers(stream, *, names=None):
+def without_markers(stream: bytes, *, names: Any = None) -> bytes:
     """A JPEG stream without what says which colors it holds, and with other names for its components."""
     assert stream[2:4] == b"\xff\xe0"
     stream = bytearray(stream[:2] + stream[4 + int.from_bytes(stream[4:6], "big") :])
@@ -361,7 +372,7 @@ def without_markers(stream, *, names=None):
     return bytes(stream)
 
 
-def gray_with_a_spot():
+def gray_with_a_spot() -> np.ndarray:
     picture = np.linspace(20, 220, 32 * 48).reshape(32, 48).astype(np.uint8)[..., None].repeat(3, axis=-1)
     picture[8:24, 8:24] = 200, 60, 20
     return picture
@@ -369,7 +380,9 @@ def gray_with_a_spot():
 
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
 @pytest.mark.parametrize("names", [None, (0, 1, 2)])
-def test_a_jpeg_without_a_marker_is_ycbcr_whatever_the_header_says(tmp_path, subsampling, names):
+def test_a_jpeg_without_a_marker_is_ycbcr_whatever_the_header_says(
+    tmp_path: Path, subsampling: str, names: Any
+) -> None:
     picture = gray_with_a_spot()
     stream = saved(picture, "JPEG", quality=95, subsampling=subsampling)
     elements = {"syntax": JPEGBaseline8Bit, "PhotometricInterpretation": "RGB"}
@@ -380,7 +393,7 @@ def test_a_jpeg_without_a_marker_is_ycbcr_whatever_the_header_says(tmp_path, sub
 
 
 @pytest.mark.parametrize("names", [None, b"RGB"])
-def test_a_jpeg_without_a_marker_that_holds_rgb_is_seen_to(tmp_path, names):
+def test_a_jpeg_without_a_marker_that_holds_rgb_is_seen_to(tmp_path: Path, names: bytes | None) -> None:
     picture = gray_with_a_spot()
     # Pillow is told that they are YCbCr already, so that it stores them as they are.
     buffer = io.BytesIO()
@@ -393,7 +406,7 @@ def test_a_jpeg_without_a_marker_that_holds_rgb_is_seen_to(tmp_path, names):
 
 
 @pytest.mark.parametrize("irreversible", [True, False])
-def test_jpeg_2000_colors(tmp_path, irreversible):
+def test_jpeg_2000_colors(tmp_path: Path, irreversible: bool) -> None:
     streams = [
         saved(frame, "JPEG2000", irreversible=irreversible, quality_layers=[1.5], mct=1) for frame in smooth_colors()
     ]
@@ -408,7 +421,7 @@ def test_jpeg_2000_colors(tmp_path, irreversible):
 
 
 @pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEGLSNearLossless])
-def test_jpeg_ls(tmp_path, syntax):
+def test_jpeg_ls(tmp_path: Path, syntax: Any) -> None:
     if not get_encoder(syntax).is_available:
         pytest.skip("pyjpegls is not installed here")
     frames = noise(T, Y, X)
@@ -421,7 +434,7 @@ def test_jpeg_ls(tmp_path, syntax):
 # Frames in the file
 
 
-def fragmented(streams, table):
+def fragmented(streams: list[bytes], table: bool) -> bytes:
     """Pixel data whose frames are in three fragments each."""
     frames = [b"".join(itemize_frame(stream, nr_fragments=3)) for stream in streams]
     offsets = np.cumsum([0, *(len(frame) for frame in frames[:-1])]).astype("<u4").tobytes() if table else b""
@@ -429,7 +442,7 @@ def fragmented(streams, table):
 
 
 @pytest.mark.parametrize("table", [True, False])
-def test_frames_in_several_fragments(tmp_path, table):
+def test_frames_in_several_fragments(tmp_path: Path, table: bool) -> None:
     # Long padding hides the end marker, so that only the table tells the frames apart.
     padding = bytes(24) if table else b""
     streams = [saved(frame, "JPEG", quality=95) + padding for frame in smooth_colors()]
@@ -448,7 +461,7 @@ def test_frames_in_several_fragments(tmp_path, table):
         np.testing.assert_allclose(cine[index].astype(int), direct, atol=1)
 
 
-def test_a_single_frame_in_several_fragments_and_no_number_of_frames(tmp_path):
+def test_a_single_frame_in_several_fragments_and_no_number_of_frames(tmp_path: Path) -> None:
     stream = saved(smooth_colors()[0], "JPEG", quality=95)
     path = write_dicom(
         tmp_path / "scan.dcm",
@@ -463,7 +476,7 @@ def test_a_single_frame_in_several_fragments_and_no_number_of_frames(tmp_path):
     np.testing.assert_allclose(cine[0].astype(int), np.asarray(Image.open(io.BytesIO(stream))), atol=1)
 
 
-def test_a_wrong_offset_table_does_no_harm(tmp_path):
+def test_a_wrong_offset_table_does_no_harm(tmp_path: Path) -> None:
     frames = noise(T, Y, X)
     pixel_data = bytearray(encapsulate(encoded(frames, RLELossless), has_bot=True))
     pixel_data[12:16] = b"\xff\xff\xff\x7f"
@@ -472,7 +485,7 @@ def test_a_wrong_offset_table_does_no_harm(tmp_path):
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless])
-def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, syntax):
+def test_memory_does_not_grow_with_the_number_of_frames(tmp_path: Path, syntax: Any) -> None:
     frames = np.zeros((200, 64, 64), np.uint8)
     pixel_data = encapsulate(encoded(frames, syntax)) if syntax.is_encapsulated else None
     path = write_dicom(tmp_path / "clip.dcm", frames, syntax=syntax, pixel_data=pixel_data)
@@ -500,12 +513,12 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, syntax):
         ({"FrameIncrementPointer": [TAGS["FrameTime"], 0x00540080], "FrameTime": "100"}, 10),
     ],
 )
-def test_frame_rate(tmp_path, elements, frame_rate):
+def test_frame_rate(tmp_path: Path, elements: Any, frame_rate: int | None) -> None:
     cine = open_cine(write_dicom(tmp_path / "clip.dcm", noise(T, Y, X), **elements))
     assert cine.frame_rate == (None if frame_rate is None else pytest.approx(frame_rate))
 
 
-def test_a_frame_time_that_is_no_number_counts_as_absent(tmp_path):
+def test_a_frame_time_that_is_no_number_counts_as_absent(tmp_path: Path) -> None:
     elements = {"FrameIncrementPointer": TAGS["FrameTime"], "FrameTime": "40", "CineRate": "10"}
     path = write_dicom(tmp_path / "clip.dcm", noise(T, Y, X), **elements)
     content = path.read_bytes()
@@ -531,7 +544,9 @@ def test_a_frame_time_that_is_no_number_counts_as_absent(tmp_path):
         ({"FrameTimeVector": [0, 0, 0, 120]}, 25, "0 to 120 ms apart"),
     ],
 )
-def test_frame_times_without_a_pointer_and_impossible_ones(tmp_path, elements, rate, said):
+def test_frame_times_without_a_pointer_and_impossible_ones(
+    tmp_path: Path, elements: Any, rate: int | None, said: str | None
+) -> None:
     cine = open_cine(write_dicom(tmp_path / "clip.dcm", noise(T, Y, X), **elements))
     assert cine.frame_rate == (None if rate is None else pytest.approx(rate))
     assert (said is None and cine.notes == ()) or (said is not None and said in cine.notes[0])
@@ -549,7 +564,7 @@ def test_frame_times_without_a_pointer_and_impossible_ones(tmp_path, elements, r
         ({"SequenceOfUltrasoundRegions": [{"PhysicalDeltaX": 1.0, "PhysicalDeltaY": 1.0}]}, "10 × 10 mm"),
     ],
 )
-def test_impossible_distances_are_not_used_and_told(tmp_path, elements, shown):
+def test_impossible_distances_are_not_used_and_told(tmp_path: Path, elements: Any, shown: str) -> None:
     if "SequenceOfUltrasoundRegions" in elements:
         elements = {key: [region(**values[0])] for key, values in elements.items()}
     cine = open_cine(write_dicom(tmp_path / "clip.dcm", noise(2, 400, 500), **elements))
@@ -557,7 +572,7 @@ def test_impossible_distances_are_not_used_and_told(tmp_path, elements, shown):
     assert f"{shown}, which is not possible: it is not used" in cine.notes[0]
 
 
-def group(**elements):
+def group(**elements: Any) -> Dataset:
     item = Dataset()
     for keyword, (inner, value) in elements.items():
         holder = Dataset()
@@ -567,7 +582,7 @@ def group(**elements):
 
 
 @pytest.mark.parametrize("volume", [True, False])
-def test_slices_of_a_volume_are_no_moments_and_have_their_own_spacing(tmp_path, volume):
+def test_slices_of_a_volume_are_no_moments_and_have_their_own_spacing(tmp_path: Path, volume: bool) -> None:
     places = [group(PlanePositionVolumeSequence=("ImagePositionVolume", [0.0, 0.0, float(z)])) for z in range(T)]
     path = write_dicom(
         tmp_path / "volume.dcm",
@@ -612,7 +627,7 @@ TISSUE_BOX = (slice(1, 10), slice(2, 18))
         ([region(RegionLocationMaxX1=9), region(RegionLocationMinX0=10, PhysicalDeltaX=0.05)], None, TISSUE_BOX),
     ],
 )
-def test_calibration(tmp_path, regions, spacing, box):
+def test_calibration(tmp_path: Path, regions: Any, spacing: Any, box: Any) -> None:
     path = write_dicom(
         tmp_path / "clip.dcm", noise(T, Y, X), SequenceOfUltrasoundRegions=regions, PixelSpacing=["9", "9"]
     )
@@ -621,7 +636,7 @@ def test_calibration(tmp_path, regions, spacing, box):
     assert cine.region == box
 
 
-def test_pixel_spacing_counts_only_without_regions(tmp_path):
+def test_pixel_spacing_counts_only_without_regions(tmp_path: Path) -> None:
     cine = open_cine(write_dicom(tmp_path / "a.dcm", noise(T, Y, X), PixelSpacing=["0.4", "0.5"]))
     assert (cine.spacing_mm, cine.region) == ((0.4, 0.5), None)
     assert open_cine(write_dicom(tmp_path / "b.dcm", noise(T, Y, X), PixelSpacing=["0", "0.5"])).spacing_mm is None
@@ -638,14 +653,14 @@ def test_pixel_spacing_counts_only_without_regions(tmp_path):
         ({"BitsStored": 9}, "9 bits stored in 8"),
     ],
 )
-def test_an_unusable_header(tmp_path, elements, message):
+def test_an_unusable_header(tmp_path: Path, elements: Any, message: str) -> None:
     path = write_dicom(tmp_path / "clip.dcm", noise(T, Y, X), **elements)
     with pytest.raises(SegcamError, match=rf"clip\.dcm cannot be read: .*{message}"):
         open_cine(path)
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless])
-def test_a_file_that_is_cut_short(tmp_path, syntax):
+def test_a_file_that_is_cut_short(tmp_path: Path, syntax: Any) -> None:
     frames = noise(T, Y, X)
     pixel_data = encapsulate(encoded(frames, syntax)) if syntax.is_encapsulated else None
     path = write_dicom(tmp_path / "clip.dcm", frames, syntax=syntax, pixel_data=pixel_data)
@@ -660,7 +675,7 @@ def test_a_file_that_is_cut_short(tmp_path, syntax):
 
 @pytest.mark.parametrize("stated", [None, 0, 1, T - 1])
 @pytest.mark.parametrize("kind", ["native", "RLE", "RLE in fragments", "JPEG", "JPEG in fragments"])
-def test_frames_beyond_the_number_that_the_header_gives_are_read(tmp_path, kind, stated):
+def test_frames_beyond_the_number_that_the_header_gives_are_read(tmp_path: Path, kind: str, stated: Any) -> None:
     frames = noise(T, 40, 50)
     syntax, pixel_data = ExplicitVRLittleEndian, None
     if kind != "native":
@@ -680,7 +695,7 @@ def test_frames_beyond_the_number_that_the_header_gives_are_read(tmp_path, kind,
 
 @pytest.mark.parametrize("table", [True, False])
 @pytest.mark.parametrize("part", [0.4, 0.9])
-def test_frames_in_several_fragments_of_a_cut_file(tmp_path, table, part):
+def test_frames_in_several_fragments_of_a_cut_file(tmp_path: Path, table: bool, part: float) -> None:
     frames = noise(T, 40, 50)
     pixel_data = fragmented(encoded(frames, RLELossless), table)
     path = write_dicom(tmp_path / "clip.dcm", frames, syntax=RLELossless, pixel_data=pixel_data)
@@ -695,7 +710,9 @@ def test_frames_in_several_fragments_of_a_cut_file(tmp_path, table, part):
 
 @pytest.mark.parametrize("extra", [0, 2])
 @pytest.mark.parametrize("stated", [T, T - 1])
-def test_packed_colors_are_told_from_whole_ones_also_beyond_the_stated_number(tmp_path, stated, extra):
+def test_packed_colors_are_told_from_whole_ones_also_beyond_the_stated_number(
+    tmp_path: Path, stated: Any, extra: int
+) -> None:
     packed = np.repeat(noise(T, Y, X)[..., None], 2, axis=-1)  # of a gray picture, without its colors
     packed[..., 1] = 128
     frames = np.zeros((T, Y, X, 3), np.uint8)
@@ -717,7 +734,7 @@ def test_packed_colors_are_told_from_whole_ones_also_beyond_the_stated_number(tm
 
 
 @pytest.mark.parametrize("planar", [0, 1])
-def test_the_order_of_colors_is_seen_where_the_header_lacks_it(tmp_path, planar):
+def test_the_order_of_colors_is_seen_where_the_header_lacks_it(tmp_path: Path, planar: int) -> None:
     colors = noise(T, Y, X)[..., None].repeat(3, axis=-1)
     colors[:, :3, :4, 0] = 200  # some color in a gray picture
     stored = np.moveaxis(colors, -1, 1) if planar else colors
@@ -727,7 +744,7 @@ def test_the_order_of_colors_is_seen_where_the_header_lacks_it(tmp_path, planar)
     assert ("plane by plane" if planar else "pixel by pixel") in cine.notes[0]
 
 
-def test_a_file_without_an_image(tmp_path):
+def test_a_file_without_an_image(tmp_path: Path) -> None:
     path = write_dicom(tmp_path / "report.dcm", noise(T, Y, X))
     header = pydicom.dcmread(path)
     del header.PixelData
@@ -736,7 +753,7 @@ def test_a_file_without_an_image(tmp_path):
         open_cine(path)
 
 
-def test_one_broken_frame_is_named_and_the_others_stay_readable(tmp_path):
+def test_one_broken_frame_is_named_and_the_others_stay_readable(tmp_path: Path) -> None:
     frames = noise(T, Y, X)
     streams = encoded(frames, RLELossless)
     streams[2] = streams[2][:70]
@@ -747,7 +764,7 @@ def test_one_broken_frame_is_named_and_the_others_stay_readable(tmp_path):
         cine[2]
 
 
-def test_a_file_that_has_gone(tmp_path):
+def test_a_file_that_has_gone(tmp_path: Path) -> None:
     path = write_dicom(tmp_path / "clip.dcm", noise(T, Y, X))
     cine = open_cine(path)
     path.unlink()  # possible on Windows too, since no file stays open
@@ -755,8 +772,8 @@ def test_a_file_that_has_gone(tmp_path):
         cine[0]
 
 
-def test_compressions_that_cannot_be_decoded(tmp_path):
-    def write(syntax):
+def test_compressions_that_cannot_be_decoded(tmp_path: Path) -> None:
+    def write(syntax: str) -> Path:
         return write_dicom(tmp_path / "clip.dcm", noise(1, Y, X), syntax=syntax, pixel_data=encapsulate([b"\0\0"]))
 
     if not pydicom.pixels.get_decoder(JPEGLosslessSV1).is_available:
@@ -768,7 +785,7 @@ def test_compressions_that_cannot_be_decoded(tmp_path):
 
 
 @needs_data
-def test_a_real_cine_frame_by_frame():
+def test_a_real_cine_frame_by_frame() -> None:
     path = DATA / "cine/us_multiframe_ybr_30_frames.dcm"
     cine = open_cine(path)
     assert (len(cine), cine.frame_shape, cine.frame_rate) == (30, (240, 320, 3), pytest.approx(30, rel=1e-4))
@@ -780,7 +797,7 @@ def test_a_real_cine_frame_by_frame():
 
 @needs_data
 @pytest.mark.parametrize("name", ["US1_UNCI", "US1_J2KI", "examples_palette"])
-def test_real_stills(name):
+def test_real_stills(name: str) -> None:
     cine = open_cine(DATA / f"dicom/{name}.dcm")
     assert (len(cine), cine.dtype, cine.spacing_mm, cine.frame_rate) == (1, np.uint8, None, None)
     assert cine[0].shape == cine.frame_shape
@@ -792,7 +809,7 @@ def test_real_stills(name):
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless])
 @pytest.mark.parametrize(("stored", "high"), [(12, 15), (8, 15), (10, 13), (12, 11)])
 @pytest.mark.parametrize("signed", [False, True])
-def test_pixels_are_the_bits_up_to_high_bit(tmp_path, syntax, stored, high, signed):
+def test_pixels_are_the_bits_up_to_high_bit(tmp_path: Path, syntax: Any, stored: int, high: int, signed: bool) -> None:
     lowest = -(2 ** (stored - 1)) if signed else 0
     pixels = np.random.default_rng(0).integers(lowest, lowest + 2**stored, (2, Y, X)).astype("i2" if signed else "u2")
     values = pixels.view("u2") << (high + 1 - stored)
@@ -815,13 +832,13 @@ def test_pixels_are_the_bits_up_to_high_bit(tmp_path, syntax, stored, high, sign
     assert any("bits" in note for note in cine.notes) == (high >= stored)
 
 
-def test_a_high_bit_that_the_values_belie_is_not_used(tmp_path):
+def test_a_high_bit_that_the_values_belie_is_not_used(tmp_path: Path) -> None:
     pixels = noise(2, Y, X, dtype=np.uint16) >> 4
     path = write_dicom(tmp_path / "bits.dcm", pixels, BitsStored=12, HighBit=15)
     np.testing.assert_array_equal(np.stack(list(open_cine(path))), pixels)
 
 
-def test_values_beyond_the_stated_bits_are_said(tmp_path):
+def test_values_beyond_the_stated_bits_are_said(tmp_path: Path) -> None:
     pixels = noise(2, Y, X, dtype=np.uint16)
     cine = open_cine(write_dicom(tmp_path / "bits.dcm", pixels, BitsStored=12, HighBit=11))
     np.testing.assert_array_equal(np.stack(list(cine)), pixels & 0xFFF)
@@ -830,7 +847,7 @@ def test_values_beyond_the_stated_bits_are_said(tmp_path):
 
 @pytest.mark.parametrize("promised", [None, T])
 @pytest.mark.parametrize("form", ["JPEG", "JPEG2000"])
-def test_several_streams_in_one_fragment_are_frames(tmp_path, form, promised):
+def test_several_streams_in_one_fragment_are_frames(tmp_path: Path, form: str, promised: Any) -> None:
     frames = np.stack([np.full((Y, X), 40 * index, np.uint8) for index in range(T)])
     streams = []
     for frame in frames:
@@ -853,7 +870,7 @@ def test_several_streams_in_one_fragment_are_frames(tmp_path, form, promised):
 
 
 @pytest.mark.parametrize("photometric", ["RGB", "YBR_RCT", "YBR_FULL", "YBR_FULL_422"])
-def test_a_jpeg_2000_stream_that_turns_its_colors_into_rgb(tmp_path, photometric):
+def test_a_jpeg_2000_stream_that_turns_its_colors_into_rgb(tmp_path: Path, photometric: str) -> None:
     frames = noise(1, Y, X, 3)
     with io.BytesIO() as stream:
         Image.fromarray(frames[0]).save(stream, "JPEG2000", no_jp2=True, mct=1, irreversible=False)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import io
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -20,7 +21,7 @@ T, Y, X = 20, 48, 64
 FRAME_TIME = 0x00181063
 
 
-def encoded_video(codec, container_format):
+def encoded_video(codec: str, container_format: str) -> bytes:
     frames = np.zeros((T, Y, X, 3), np.uint8)
     for index, frame in enumerate(frames):
         frame[:] = 30 + 10 * index
@@ -35,12 +36,12 @@ def encoded_video(codec, container_format):
     return file.getvalue()
 
 
-def in_sequence(video, container_format):
+def in_sequence(video: bytes, container_format: str) -> list[np.ndarray]:
     with av.open(io.BytesIO(video), format=container_format) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 
-def write_dicom(path, pixel_data, syntax, **elements):
+def write_dicom(path: Path, pixel_data: bytes, syntax: str, **elements: Any) -> Path:
     header = Dataset()
     header.file_meta = FileMetaDataset()
     header.file_meta.TransferSyntaxUID = syntax
@@ -70,7 +71,9 @@ def write_dicom(path, pixel_data, syntax, **elements):
         ("mpeg2video", "mpeg2video", MPEG2MPML),
     ],
 )
-def test_any_frame_equals_the_one_decoded_in_sequence(tmp_path, codec, container_format, syntax):
+def test_any_frame_equals_the_one_decoded_in_sequence(
+    tmp_path: Path, codec: str, container_format: str, syntax: Any
+) -> None:
     if codec not in av.codecs_available:
         pytest.skip(f"PyAV was built without {codec} here")
     video = encoded_video(codec, container_format)
@@ -82,14 +85,14 @@ def test_any_frame_equals_the_one_decoded_in_sequence(tmp_path, codec, container
         np.testing.assert_array_equal(cine[index], expected[index])
 
 
-def test_a_video_in_several_fragments(tmp_path):
+def test_a_video_in_several_fragments(tmp_path: Path) -> None:
     video = encoded_video("mpeg4", "mp4")
     fragments = b"\xfe\xff\x00\xe0\0\0\0\0" + b"".join(itemize_frame(video, nr_fragments=3))
     cine = open_cine(write_dicom(tmp_path / "clip.dcm", fragments, MPEG4HP41F))
     np.testing.assert_array_equal(cine[17], in_sequence(video, "mp4")[17])
 
 
-def test_the_header_tells_of_time_and_space_if_it_knows_the_size_of_the_frames(tmp_path):
+def test_the_header_tells_of_time_and_space_if_it_knows_the_size_of_the_frames(tmp_path: Path) -> None:
     pixel_data = encapsulate([encoded_video("mpeg4", "mp4")])
     path = write_dicom(
         tmp_path / "clip.dcm",
@@ -107,7 +110,7 @@ def test_the_header_tells_of_time_and_space_if_it_knows_the_size_of_the_frames(t
     assert (other.frame_rate, other.spacing_mm) == (25, None)
 
 
-def test_a_damaged_video_is_named(tmp_path):
+def test_a_damaged_video_is_named(tmp_path: Path) -> None:
     path = write_dicom(tmp_path / "clip.dcm", encapsulate([b"no video" * 40]), MPEG4HP41)
     with pytest.raises(SegcamError, match=r"clip\.dcm cannot be read as a video"):
         open_cine(path)
@@ -116,7 +119,7 @@ def test_a_damaged_video_is_named(tmp_path):
         open_cine(path)
 
 
-def test_spans_read_as_one_file(tmp_path):
+def test_spans_read_as_one_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(range(100)))
     with SpansFile(path, (Span(10, 5), Span(40, 1), Span(20, 4))) as file:
@@ -128,7 +131,7 @@ def test_spans_read_as_one_file(tmp_path):
         assert file.read(2) == bytes([20, 21])
 
 
-def test_no_file_stays_open_once_the_cine_has_gone(tmp_path):
+def test_no_file_stays_open_once_the_cine_has_gone(tmp_path: Path) -> None:
     path = write_dicom(tmp_path / "clip.dcm", encapsulate([encoded_video("mpeg4", "mp4")]), MPEG4HP41)
     descriptors = Path("/proc/self/fd")
     if not descriptors.exists():
@@ -143,7 +146,7 @@ def test_no_file_stays_open_once_the_cine_has_gone(tmp_path):
     assert len(list(descriptors.iterdir())) <= before
 
 
-def test_the_shape_of_the_pixels_is_that_of_the_header(tmp_path):
+def test_the_shape_of_the_pixels_is_that_of_the_header(tmp_path: Path) -> None:
     video = encapsulate([encoded_video("libx264", "mp4")])
     path = write_dicom(tmp_path / "a.dcm", video, MPEG4HP41, PixelAspectRatio=[4, 3])
     assert open_cine(path).pixel_aspect == pytest.approx(4 / 3)

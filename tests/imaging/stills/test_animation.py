@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,7 +16,7 @@ COLORS = np.random.default_rng(0).integers(0, 256, (5, 20, 30, 3), dtype=np.uint
 GRAYS = COLORS[..., 0]
 
 
-def write(path, frames, **options):
+def write(path: Path, frames: np.ndarray, **options: Any) -> Path:
     first, *others = map(Image.fromarray, frames)
     first.save(path, save_all=True, append_images=others, **options)
     return path
@@ -27,7 +30,7 @@ def write(path, frames, **options):
         ("color.webp", COLORS, {"duration": 40, "lossless": True}),
     ],
 )
-def test_all_frames_of_an_animation_are_read(tmp_path, name, frames, options):
+def test_all_frames_of_an_animation_are_read(tmp_path: Path, name: str, frames: Any, options: Any) -> None:
     cine = open_cine(write(tmp_path / name, frames, **options))
     assert (len(cine), cine.frame_shape, cine.notes) == (5, frames.shape[1:], ())
     assert cine.frame_rate == pytest.approx(25)
@@ -35,12 +38,12 @@ def test_all_frames_of_an_animation_are_read(tmp_path, name, frames, options):
         np.testing.assert_array_equal(cine[index], frames[index])
 
 
-def test_the_rate_is_the_mean_of_uneven_times(tmp_path):
+def test_the_rate_is_the_mean_of_uneven_times(tmp_path: Path) -> None:
     cine = open_cine(write(tmp_path / "uneven.png", COLORS, duration=[10, 10, 10, 10, 160]))
     assert cine.frame_rate == pytest.approx(25)
 
 
-def test_a_picture_beside_the_animation_is_no_frame(tmp_path):
+def test_a_picture_beside_the_animation_is_no_frame(tmp_path: Path) -> None:
     path = write(tmp_path / "beside.png", COLORS, default_image=True)
     cine = open_cine(path)
     assert len(cine) == 4
@@ -48,7 +51,7 @@ def test_a_picture_beside_the_animation_is_no_frame(tmp_path):
 
 
 @pytest.mark.parametrize("frames", [COLORS, GRAYS])
-def test_of_a_cut_animation_the_whole_frames_are_read_and_the_others_told(tmp_path, frames):
+def test_of_a_cut_animation_the_whole_frames_are_read_and_the_others_told(tmp_path: Path, frames: Any) -> None:
     path = write(tmp_path / "cut.png", frames)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.7)])
     cine = open_cine(path)
@@ -59,7 +62,7 @@ def test_of_a_cut_animation_the_whole_frames_are_read_and_the_others_told(tmp_pa
         open_cine(path)
 
 
-def test_several_pictures_in_a_jpeg_are_frames_if_they_are_of_one_size(tmp_path):
+def test_several_pictures_in_a_jpeg_are_frames_if_they_are_of_one_size(tmp_path: Path) -> None:
     cine = open_cine(write(tmp_path / "two.jpg", COLORS[:2], format="MPO", quality=100, subsampling=0))
     assert len(cine) == 2
     assert "holds 2 images" in cine.notes[0]
@@ -71,7 +74,7 @@ def test_several_pictures_in_a_jpeg_are_frames_if_they_are_of_one_size(tmp_path)
     assert "only the first is read" in still.notes[0]
 
 
-def test_a_webp_still(tmp_path):
+def test_a_webp_still(tmp_path: Path) -> None:
     Image.fromarray(COLORS[2]).save(tmp_path / "still.webp", lossless=True)
     cine = open_cine(tmp_path / "still.webp")
     assert (len(cine), cine.notes) == (1, ())
@@ -82,7 +85,7 @@ def test_a_webp_still(tmp_path):
         open_cine(path)[0]
 
 
-def test_an_animation_of_16_bit_pictures_is_refused(tmp_path):
+def test_an_animation_of_16_bit_pictures_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "deep.png", GRAYS.astype(np.uint16) * 16, duration=40)
     with pytest.raises(SegcamError, match="16-bit"):
         open_cine(path)

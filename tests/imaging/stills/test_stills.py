@@ -4,6 +4,8 @@ import re
 import struct
 import zlib
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,27 +17,29 @@ from napari_segcam.imaging.opening import open_cine
 
 
 @pytest.fixture
-def gray():
+def gray() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (12, 20), dtype=np.uint8)
 
 
 @pytest.fixture
-def cine():
+def cine() -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (5, 12, 20), dtype=np.uint8)
 
 
 @pytest.fixture
-def color_cine():
+def color_cine() -> np.ndarray:
     return np.random.default_rng(2).integers(0, 256, (5, 12, 20, 3), dtype=np.uint8)
 
 
-def written(path, values, **options):
+def written(path: Path, values: np.ndarray, **options: Any) -> Path:
     tifffile.imwrite(path, values, **options)
     return path
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp"])
-def test_gray_and_rgb_stills_come_unchanged(tmp_path, suffix, gray, color_cine):
+def test_gray_and_rgb_stills_come_unchanged(
+    tmp_path: Path, suffix: str, gray: np.ndarray, color_cine: np.ndarray
+) -> None:
     for values in (gray, color_cine[0]):
         path = tmp_path / f"scan.{suffix}"
         Image.fromarray(values).save(path)
@@ -44,7 +48,7 @@ def test_gray_and_rgb_stills_come_unchanged(tmp_path, suffix, gray, color_cine):
         assert (len(still), still.value_range, still.spacing_mm, still.frame_rate) == (1, (0, 255), None, None)
 
 
-def test_16_bit_gray_stays_16_bit(tmp_path, gray):
+def test_16_bit_gray_stays_16_bit(tmp_path: Path, gray: np.ndarray) -> None:
     values = gray.astype(np.uint16) * 257
     Image.fromarray(values).save(tmp_path / "deep.png")
     still = open_cine(tmp_path / "deep.png")
@@ -53,7 +57,7 @@ def test_16_bit_gray_stays_16_bit(tmp_path, gray):
     assert still.value_range == (0, 65535)
 
 
-def test_alpha_is_dropped_and_a_palette_becomes_rgb(tmp_path, gray, color_cine):
+def test_alpha_is_dropped_and_a_palette_becomes_rgb(tmp_path: Path, gray: np.ndarray, color_cine: np.ndarray) -> None:
     alpha = np.full((12, 20, 1), 80, np.uint8)
     Image.fromarray(np.dstack([color_cine[0], alpha])).save(tmp_path / "rgba.png")
     np.testing.assert_array_equal(open_cine(tmp_path / "rgba.png")[0], color_cine[0])
@@ -68,7 +72,7 @@ def test_alpha_is_dropped_and_a_palette_becomes_rgb(tmp_path, gray, color_cine):
     np.testing.assert_array_equal(colors, [[[10, 20, 30], [200, 100, 50]], [[200, 100, 50], [10, 20, 30]]])
 
 
-def test_exif_orientation_is_applied(tmp_path):
+def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     values = np.zeros((16, 32), np.uint8)
     values[:8] = 255
     exif = Image.Exif()
@@ -79,7 +83,7 @@ def test_exif_orientation_is_applied(tmp_path):
     assert upright[:, 8:].min() > 200 > 50 > upright[:, :8].max()
 
 
-def test_a_damaged_still_is_named(tmp_path, gray):
+def test_a_damaged_still_is_named(tmp_path: Path, gray: np.ndarray) -> None:
     path = tmp_path / "scan.png"
     Image.fromarray(gray).save(path)
     path.write_bytes(path.read_bytes()[:150])
@@ -98,7 +102,7 @@ def test_a_damaged_still_is_named(tmp_path, gray):
         {"imagej": True, "metadata": {"axes": "ZYX"}},
     ],
 )
-def test_pages_are_frames(tmp_path, cine, options):
+def test_pages_are_frames(tmp_path: Path, cine: np.ndarray, options: Any) -> None:
     opened = open_cine(written(tmp_path / "clip.tif", cine, photometric="minisblack", **options))
     assert (len(opened), opened.frame_shape, opened.value_range) == (5, (12, 20), (0, 255))
     for index in (3, 0, -1):
@@ -118,12 +122,12 @@ def test_pages_are_frames(tmp_path, cine, options):
         ({}, None),
     ],
 )
-def test_frame_rate_of_a_tiff(tmp_path, cine, options, frame_rate):
+def test_frame_rate_of_a_tiff(tmp_path: Path, cine: np.ndarray, options: Any, frame_rate: int | None) -> None:
     opened = open_cine(written(tmp_path / "clip.tif", cine, photometric="minisblack", **options))
     assert opened.frame_rate == (None if frame_rate is None else pytest.approx(frame_rate))
 
 
-def test_opening_a_tiff_decodes_no_page(tmp_path, cine, monkeypatch):
+def test_opening_a_tiff_decodes_no_page(tmp_path: Path, cine: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path / "clip.tif", cine, photometric="minisblack", compression="zlib")
     decoded = []
     monkeypatch.setattr(tifffile.TiffPage, "asarray", lambda page: decoded.append(page.index))
@@ -131,7 +135,7 @@ def test_opening_a_tiff_decodes_no_page(tmp_path, cine, monkeypatch):
     assert decoded == []
 
 
-def test_color_pages_interleaved_planar_and_with_alpha(tmp_path, color_cine):
+def test_color_pages_interleaved_planar_and_with_alpha(tmp_path: Path, color_cine: np.ndarray) -> None:
     interleaved = written(tmp_path / "a.tif", color_cine, photometric="rgb")
     planar = written(tmp_path / "b.tif", np.moveaxis(color_cine, -1, 1), photometric="rgb", planarconfig="separate")
     with_alpha = np.concatenate([color_cine, color_cine[..., :1]], axis=-1)
@@ -142,7 +146,7 @@ def test_color_pages_interleaved_planar_and_with_alpha(tmp_path, color_cine):
         np.testing.assert_array_equal(opened[2], color_cine[2])
 
 
-def test_one_page_of_each_depth(tmp_path, gray):
+def test_one_page_of_each_depth(tmp_path: Path, gray: np.ndarray) -> None:
     for values, value_range in [
         (gray, (0, 255)),
         (gray.astype(np.uint16) * 3, (0, 1023)),
@@ -154,7 +158,7 @@ def test_one_page_of_each_depth(tmp_path, gray):
         np.testing.assert_array_equal(still[0], values)
 
 
-def test_white_is_zero_is_turned_and_a_palette_applied(tmp_path, gray):
+def test_white_is_zero_is_turned_and_a_palette_applied(tmp_path: Path, gray: np.ndarray) -> None:
     np.testing.assert_array_equal(open_cine(written(tmp_path / "w.tif", gray, photometric="miniswhite"))[0], 255 - gray)
 
     colors = np.random.default_rng(3).integers(0, 256, (3, 256), dtype=np.uint16)
@@ -162,7 +166,7 @@ def test_white_is_zero_is_turned_and_a_palette_applied(tmp_path, gray):
     np.testing.assert_array_equal(open_cine(path)[0], np.moveaxis(colors[:, gray], 0, -1))
 
 
-def test_other_layouts_are_refused_in_words(tmp_path, cine):
+def test_other_layouts_are_refused_in_words(tmp_path: Path, cine: np.ndarray) -> None:
     volumes = written(tmp_path / "tz.tif", np.stack([cine, cine]), imagej=True, metadata={"axes": "TZYX"})
     with pytest.raises(SegcamError, match=r"tz\.tif .*along T and Z"):
         open_cine(volumes)
@@ -177,7 +181,7 @@ def test_other_layouts_are_refused_in_words(tmp_path, cine):
 
 
 @pytest.mark.skipif(find_spec("imagecodecs") is not None, reason="imagecodecs is installed here")
-def test_a_compression_without_its_package_says_what_to_install(tmp_path, gray):
+def test_a_compression_without_its_package_says_what_to_install(tmp_path: Path, gray: np.ndarray) -> None:
     Image.fromarray(gray).save(tmp_path / "lzw.tif", compression="tiff_lzw")
     with pytest.raises(SegcamError, match="pip install imagecodecs"):
         open_cine(tmp_path / "lzw.tif")[0]
@@ -186,7 +190,7 @@ def test_a_compression_without_its_package_says_what_to_install(tmp_path, gray):
 PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
 
-def png_of(values, color_type, *, interlaced=False):
+def png_of(values: np.ndarray, color_type: int, *, interlaced: bool = False) -> bytes:
     """A PNG file of 16 bits, which Pillow cannot write in color."""
     height, width = values.shape[:2]
     passes = [values[top::down, left::right] for top, left, down, right in PASSES] if interlaced else [values]
@@ -203,7 +207,7 @@ def png_of(values, color_type, *, interlaced=False):
 
 @pytest.mark.parametrize(("color_type", "samples"), [(2, 3), (6, 4), (4, 2)])
 @pytest.mark.parametrize("white", [255, 65535])
-def test_16_bit_colors_stay_16_bit(tmp_path, color_type, samples, white):
+def test_16_bit_colors_stay_16_bit(tmp_path: Path, color_type: int, samples: int, white: int) -> None:
     values = np.random.default_rng(0).integers(0, white, (12, 20, samples), endpoint=True).astype(np.uint16)
     (tmp_path / "deep.png").write_bytes(png_of(values, color_type))
     still = open_cine(tmp_path / "deep.png")
@@ -214,14 +218,14 @@ def test_16_bit_colors_stay_16_bit(tmp_path, color_type, samples, white):
 
 @pytest.mark.parametrize(("color_type", "samples"), [(2, 3), (6, 4), (4, 2)])
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (16, 16), (100, 101), (301, 303)])
-def test_interlaced_16_bit_colors(tmp_path, color_type, samples, size):
+def test_interlaced_16_bit_colors(tmp_path: Path, color_type: int, samples: int, size: Any) -> None:
     values = np.random.default_rng(0).integers(0, 65536, (*size, samples)).astype(np.uint16)
     (tmp_path / "deep.png").write_bytes(png_of(values, color_type, interlaced=True))
     expected = values[..., 0] if samples == 2 else values[..., :3]
     np.testing.assert_array_equal(open_cine(tmp_path / "deep.png")[0], expected)
 
 
-def test_cut_interlaced_16_bit_colors_are_refused(tmp_path):
+def test_cut_interlaced_16_bit_colors_are_refused(tmp_path: Path) -> None:
     coded = png_of(np.arange(4800, dtype=np.uint16).reshape(40, 40, 3), 2, interlaced=True)
     (tmp_path / "deep.png").write_bytes(coded[: len(coded) // 2])
     with pytest.raises(SegcamError, match="damaged"):
@@ -229,7 +233,7 @@ def test_cut_interlaced_16_bit_colors_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_tiff_is_turned_upright(tmp_path, orientation, gray):
+def test_a_tiff_is_turned_upright(tmp_path: Path, orientation: Any, gray: np.ndarray) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(gray).save(tmp_path / "o.png", exif=exif)
@@ -249,7 +253,7 @@ def test_a_tiff_is_turned_upright(tmp_path, orientation, gray):
 
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
 @pytest.mark.parametrize("planar", ["contig", "separate"])
-def test_inks_become_colors(tmp_path, depth, planar):
+def test_inks_become_colors(tmp_path: Path, depth: Any, planar: str) -> None:
     white = np.iinfo(depth).max
     colors = np.array([[[0, 0, 0], [1, 1, 1]], [[1, 0, 0], [0, 0.5, 1]]])
     black = np.array([[[1.0], [0]], [[0], [0]]])
@@ -259,13 +263,13 @@ def test_inks_become_colors(tmp_path, depth, planar):
     np.testing.assert_allclose(open_cine(path)[0] / white, colors, atol=0.01)
 
 
-def test_color_models_that_are_not_understood_are_refused(tmp_path, color_cine):
+def test_color_models_that_are_not_understood_are_refused(tmp_path: Path, color_cine: np.ndarray) -> None:
     path = written(tmp_path / "lab.tif", color_cine[0], photometric="cielab")
     with pytest.raises(SegcamError, match="its pixels are CIELAB"):
         open_cine(path)
 
 
-def test_gray_with_alpha_and_colors_as_brightness_and_difference(tmp_path, gray):
+def test_gray_with_alpha_and_colors_as_brightness_and_difference(tmp_path: Path, gray: np.ndarray) -> None:
     both = np.dstack([gray, np.full_like(gray, 9)])
     path = written(
         tmp_path / "la.tif", both, photometric="minisblack", planarconfig="contig", extrasamples=["unassalpha"]
@@ -292,7 +296,7 @@ def test_gray_with_alpha_and_colors_as_brightness_and_difference(tmp_path, gray)
         ("furlong", None),
     ],
 )
-def test_pixel_sizes_of_imagej(tmp_path, cine, unit, millimeters):
+def test_pixel_sizes_of_imagej(tmp_path: Path, cine: np.ndarray, unit: str, millimeters: float | None) -> None:
     path = written(
         tmp_path / "clip.tif", cine, imagej=True, resolution=(5, 2.5), metadata={"axes": "TYX", "unit": unit}
     )
@@ -316,18 +320,18 @@ def test_pixel_sizes_of_imagej(tmp_path, cine, unit, millimeters):
         ({}, None),
     ],
 )
-def test_pixel_sizes_of_ome(tmp_path, cine, sizes, spacing):
+def test_pixel_sizes_of_ome(tmp_path: Path, cine: np.ndarray, sizes: Any, spacing: Any) -> None:
     path = written(tmp_path / "clip.ome.tif", cine, ome=True, metadata={"axes": "TYX", **sizes})
     assert open_cine(path).spacing_mm == (None if spacing is None else pytest.approx(spacing))
 
 
-def test_the_resolution_of_a_printer_is_no_pixel_size(tmp_path, gray):
+def test_the_resolution_of_a_printer_is_no_pixel_size(tmp_path: Path, gray: np.ndarray) -> None:
     path = written(tmp_path / "a.tif", gray, resolution=(72, 72), resolutionunit="inch")
     assert open_cine(path).spacing_mm is None
 
 
 @pytest.mark.parametrize("by_pillow", [True, False])
-def test_of_a_cut_tiff_the_whole_pages_are_read(tmp_path, by_pillow):
+def test_of_a_cut_tiff_the_whole_pages_are_read(tmp_path: Path, by_pillow: bool) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (5, 60, 80), dtype=np.uint8)
     path = tmp_path / "clip.tif"
     if by_pillow:
@@ -343,14 +347,14 @@ def test_of_a_cut_tiff_the_whole_pages_are_read(tmp_path, by_pillow):
     np.testing.assert_array_equal(np.stack(list(cine)), frames[: len(cine)])
 
 
-def test_a_damaged_tiff_is_named(tmp_path, cine):
+def test_a_damaged_tiff_is_named(tmp_path: Path, cine: np.ndarray) -> None:
     path = written(tmp_path / "clip.tif", cine, photometric="minisblack")
     path.write_bytes(path.read_bytes()[:700])
     with pytest.raises(SegcamError, match=r"clip\.tif"):
         open_cine(path)[4]
 
 
-def test_no_file_stays_open(tmp_path, cine):
+def test_no_file_stays_open(tmp_path: Path, cine: np.ndarray) -> None:
     path = written(tmp_path / "clip.tif", cine, photometric="minisblack")
     opened = open_cine(path)
     moved = path.rename(tmp_path / "moved.tif")  # Windows forbids this while the file is open

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -20,7 +22,7 @@ T, Y, X = 24, 48, 64
 OPEN_GOP = {"x264-params": "keyint=8:open-gop=1:bframes=3:b-adapt=0:scenecut=0"}
 
 
-def scene(count=T):
+def scene(count: int = T) -> np.ndarray:
     """Color frames, each its own: a box that moves over a background that brightens."""
     frames = np.empty((count, Y, X, 3), np.uint8)
     for index, frame in enumerate(frames):
@@ -29,7 +31,15 @@ def scene(count=T):
     return frames
 
 
-def write_video(path, codec="mpeg4", *, frames=None, pixels="yuv420p", times=None, **options):
+def write_video(
+    path: Path,
+    codec: str = "mpeg4",
+    *,
+    frames: np.ndarray | None = None,
+    pixels: str = "yuv420p",
+    times: Sequence[int] | None = None,
+    **options: str,
+) -> Path:
     """Write frames at 25 per second, or at the given times in milliseconds."""
     frames = scene() if frames is None else frames
     with av.open(path, "w") as container:
@@ -46,7 +56,7 @@ def write_video(path, codec="mpeg4", *, frames=None, pixels="yuv420p", times=Non
     return path
 
 
-def rewrite(source, path, change):
+def rewrite(source: Path, path: Path, change: Callable[[av.Packet], None]) -> Path:
     """Copy the packets of a video to another file, each as `change` leaves it."""
     with av.open(source) as read, av.open(path, "w") as written:
         stream = written.add_stream_from_template(read.streams.video[0])
@@ -58,7 +68,7 @@ def rewrite(source, path, change):
     return path
 
 
-def index_first(path):
+def index_first(path: Path) -> Path:
     """An MP4 file whose index stands before its pictures."""
     target = path.with_name("first.mp4")
     with av.open(path) as source, av.open(target, "w", options={"movflags": "faststart"}) as container:
@@ -70,20 +80,20 @@ def index_first(path):
     return target
 
 
-def in_sequence(path):
+def in_sequence(path: Path) -> list[np.ndarray]:
     """The frames as a decoder gives them from beginning to end."""
     with av.open(path) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 
 @pytest.fixture
-def forgetful(monkeypatch):
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers that keep nothing for stepping back, and only one of them, so that every step back is a jump."""
     monkeypatch.setattr(video_reader, "_CACHE_BYTES", 1)
     monkeypatch.setattr(video, "_READERS", 1)
 
 
-def there_and_back(count):
+def there_and_back(count: int) -> list[int]:
     jumps = np.random.default_rng(0).integers(0, count, 20).tolist()
     return [*range(count), *reversed(range(count)), *range(0, count, 5), *jumps]
 
@@ -112,7 +122,7 @@ def there_and_back(count):
     ],
 )
 @pytest.mark.usefixtures("forgetful")
-def test_any_frame_equals_the_one_decoded_in_sequence(tmp_path, name, codec, options):
+def test_any_frame_equals_the_one_decoded_in_sequence(tmp_path: Path, name: str, codec: str, options: Any) -> None:
     if codec.startswith("lib") and codec not in av.codecs_available:
         pytest.skip(f"PyAV was built without {codec} here")
     path = write_video(tmp_path / name, codec, **options)
@@ -126,7 +136,9 @@ def test_any_frame_equals_the_one_decoded_in_sequence(tmp_path, name, codec, opt
         np.testing.assert_array_equal(cine[index], expected[index], err_msg=f"frame {index}")
 
 
-def test_frames_that_lean_on_what_a_jump_left_out_are_not_taken(tmp_path, monkeypatch):
+def test_frames_that_lean_on_what_a_jump_left_out_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write_video(tmp_path / "clip.mkv", "libx264", **OPEN_GOP)
     expected = in_sequence(path)
     with av.open(path) as container:
@@ -137,7 +149,7 @@ def test_frames_that_lean_on_what_a_jump_left_out_are_not_taken(tmp_path, monkey
     cine = open_cine(path)
     decode = video_reader.decode
 
-    def with_a_broken_frame(packets, stream):
+    def with_a_broken_frame(packets: Any, stream: Any) -> Iterator[tuple[int, av.VideoFrame]]:
         """A decoder that begins with a frame shown before the one it starts from."""
         yield key + 1, av.VideoFrame.from_ndarray(np.zeros((Y, X, 3), np.uint8))
         yield from decode(packets, stream)
@@ -149,7 +161,7 @@ def test_frames_that_lean_on_what_a_jump_left_out_are_not_taken(tmp_path, monkey
         np.testing.assert_array_equal(cine[index], expected[index])
 
 
-def test_frames_that_come_at_uneven_times(tmp_path):
+def test_frames_that_come_at_uneven_times(tmp_path: Path) -> None:
     times = np.cumsum([0, *np.random.default_rng(0).integers(10, 90, T - 1)]).tolist()
     path = write_video(tmp_path / "clip.mkv", "libx264", times=times, bf="2")
     cine = open_cine(path)
@@ -161,10 +173,10 @@ def test_frames_that_come_at_uneven_times(tmp_path):
 
 
 @pytest.mark.usefixtures("forgetful")
-def test_frames_that_an_edit_hides_are_not_counted(tmp_path):
+def test_frames_that_an_edit_hides_are_not_counted(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "whole.mp4", "libx264", bf="2")
 
-    def earlier(packet):
+    def earlier(packet: av.Packet) -> None:
         shift = round(5 / 25 / packet.time_base)
         packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
 
@@ -178,7 +190,7 @@ def test_frames_that_an_edit_hides_are_not_counted(tmp_path):
 
 
 @pytest.mark.usefixtures("forgetful")
-def test_a_clip_that_begins_with_frames_of_an_open_group_skips_them(tmp_path):
+def test_a_clip_that_begins_with_frames_of_an_open_group_skips_them(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "whole.ts", "libx264", **OPEN_GOP)
     with av.open(whole) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
@@ -192,21 +204,21 @@ def test_a_clip_that_begins_with_frames_of_an_open_group_skips_them(tmp_path):
         np.testing.assert_array_equal(cine[index], expected[index])
 
 
-def test_a_gray_format_gives_gray_frames(tmp_path):
+def test_a_gray_format_gives_gray_frames(tmp_path: Path) -> None:
     gray = scene()[..., 0]
     lossless = open_cine(write_video(tmp_path / "clip.mkv", "ffv1", frames=gray, pixels="gray"))
     assert (lossless.frame_shape, lossless.value_range) == ((Y, X), (0, 255))
     np.testing.assert_array_equal(lossless[7], gray[7])
 
 
-def test_ten_bits_are_scaled_to_eight(tmp_path):
+def test_ten_bits_are_scaled_to_eight(tmp_path: Path) -> None:
     ramp = np.broadcast_to(np.linspace(0, 255, X).astype(np.uint8), (T, Y, X))
     cine = open_cine(write_video(tmp_path / "clip.mkv", "ffv1", frames=ramp, pixels="gray10le"))
     assert cine.dtype == np.uint8
     np.testing.assert_allclose(cine[3].astype(int), ramp[3], atol=1)
 
 
-def test_frames_are_turned_upright(tmp_path):
+def test_frames_are_turned_upright(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mp4")
     with av.open(path) as read, av.open(tmp_path / "turned.mp4", "w") as written:
         stream = written.add_stream_from_template(read.streams.video[0])
@@ -220,7 +232,7 @@ def test_frames_are_turned_upright(tmp_path):
 
 
 @pytest.mark.parametrize(("codec", "name"), [("mpeg4", "a.mp4"), ("libx264", "b.mkv"), ("mjpeg", "c.avi")])
-def test_pixels_have_the_shape_that_the_file_gives_them(tmp_path, codec, name):
+def test_pixels_have_the_shape_that_the_file_gives_them(tmp_path: Path, codec: str, name: str) -> None:
     """A video gives width by height: 3:4 is a pixel that is higher than wide."""
     with av.open(tmp_path / name, "w") as container:
         stream = container.add_stream(codec, rate=25)
@@ -243,7 +255,7 @@ def test_pixels_have_the_shape_that_the_file_gives_them(tmp_path, codec, name):
 
 
 @pytest.mark.parametrize("disposal", [0, 1, 2, [1, 3, 3, 1, 3, 1]])
-def test_gif_frames_are_put_together_as_pillow_does(tmp_path, disposal):
+def test_gif_frames_are_put_together_as_pillow_does(tmp_path: Path, disposal: Any) -> None:
     # Boxes in colors of their own on a still ground: frames are stored as their changes only, with palettes.
     frames = np.full((6, 30, 40, 3), (20, 90, 160), np.uint8)
     for index, frame in enumerate(frames):
@@ -262,13 +274,13 @@ def test_gif_frames_are_put_together_as_pillow_does(tmp_path, disposal):
 # Reading
 
 
-def test_stepping_back_and_forth_decodes_each_frame_once(tmp_path, monkeypatch):
+def test_stepping_back_and_forth_decodes_each_frame_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_video(tmp_path / "clip.mp4", "libx264", g="100")
     cine = open_cine(path)
     taken = []
     decode = video_reader.decode
 
-    def counted(packets, stream):
+    def counted(packets: Any, stream: Any) -> Iterator[tuple[int, av.VideoFrame]]:
         for number, frame in decode(packets, stream):
             taken.append(number)
             yield number, frame
@@ -279,7 +291,7 @@ def test_stepping_back_and_forth_decodes_each_frame_once(tmp_path, monkeypatch):
     assert len(taken) <= 12
 
 
-def test_two_places_are_read_in_turns_without_starting_again(tmp_path, monkeypatch):
+def test_two_places_are_read_in_turns_without_starting_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cine = open_cine(write_video(tmp_path / "clip.mp4", "libx264", g="100"))
     monkeypatch.setattr(video_reader, "_CACHE_BYTES", 1)
     jumps = []
@@ -291,7 +303,7 @@ def test_two_places_are_read_in_turns_without_starting_again(tmp_path, monkeypat
     assert len(jumps) <= 2
 
 
-def test_what_is_kept_has_a_bound(tmp_path, monkeypatch):
+def test_what_is_kept_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(video_reader, "_CACHE_BYTES", 5 * Y * X * 3 // 2)
     cine = open_cine(write_video(tmp_path / "clip.mp4", "libx264"))
     for index in range(T):
@@ -299,13 +311,13 @@ def test_what_is_kept_has_a_bound(tmp_path, monkeypatch):
     assert all(len(reader._cache) <= 5 for reader in cine._idle)
 
 
-def test_threads_get_their_own_frames(tmp_path):
+def test_threads_get_their_own_frames(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mkv", "libx264", bf="2")
     expected = in_sequence(path)
     cine = open_cine(path)
     wrong = []
 
-    def look(seed):
+    def look(seed: int) -> None:
         for index in np.random.default_rng(seed).integers(0, T, 60).tolist():
             if not np.array_equal(cine[index], expected[index]):
                 wrong.append(index)
@@ -332,7 +344,9 @@ def test_threads_get_their_own_frames(tmp_path):
         ("clip.mp4", "mpeg4", "yuv420p"),
     ],
 )
-def test_a_file_that_is_cut_short_opens_with_its_whole_frames(tmp_path, name, codec, pixels):
+def test_a_file_that_is_cut_short_opens_with_its_whole_frames(
+    tmp_path: Path, name: str, codec: str, pixels: str
+) -> None:
     path = write_video(tmp_path / name, codec, pixels=pixels)
     if name.endswith("mp4"):
         path = index_first(path)
@@ -351,7 +365,7 @@ def test_a_file_that_is_cut_short_opens_with_its_whole_frames(tmp_path, name, co
         np.testing.assert_array_equal(cine[index], whole[index])
 
 
-def test_a_damaged_frame_is_named_and_the_others_stay_readable(tmp_path):
+def test_a_damaged_frame_is_named_and_the_others_stay_readable(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mkv", "mjpeg", pixels="yuvj420p")
     whole = in_sequence(path)
     with av.open(path) as container:
@@ -366,7 +380,7 @@ def test_a_damaged_frame_is_named_and_the_others_stay_readable(tmp_path):
     np.testing.assert_array_equal(cine[8], whole[8])
 
 
-def test_a_file_without_pictures_or_without_its_end_is_refused_in_words(tmp_path):
+def test_a_file_without_pictures_or_without_its_end_is_refused_in_words(tmp_path: Path) -> None:
     headless = write_video(tmp_path / "clip.mp4")  # what an MP4 file holds stands at its end
     headless.write_bytes(headless.read_bytes()[:-800])
     with pytest.raises(SegcamError, match=r"clip\.mp4 cannot be read as a video.* 800 of its \d+ bytes"):
@@ -388,7 +402,7 @@ def test_a_file_without_pictures_or_without_its_end_is_refused_in_words(tmp_path
 @pytest.mark.parametrize(
     ("name", "count", "frame_rate"), [("liver_sweep.mp4", 140, 20), ("liver_sweep_60_frames_mjpeg.avi", 60, 10)]
 )
-def test_real_sweeps(name, count, frame_rate):
+def test_real_sweeps(name: str, count: int, frame_rate: int) -> None:
     path = DATA / "cine" / name
     cine = open_cine(path)
     assert (len(cine), cine.frame_rate, cine.frame_shape) == (count, pytest.approx(frame_rate), (592, 738, 3))
@@ -398,7 +412,7 @@ def test_real_sweeps(name, count, frame_rate):
         np.testing.assert_array_equal(cine[index], expected[index])
 
 
-def test_a_second_video_in_a_file_is_told(tmp_path):
+def test_a_second_video_in_a_file_is_told(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "two.mkv"), "w") as container:
         for stream in [container.add_stream("ffv1", rate=25) for _ in range(2)]:
             stream.width, stream.height, stream.pix_fmt = 32, 16, "gray"
