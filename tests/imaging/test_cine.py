@@ -30,7 +30,7 @@ from napari_segcam.imaging.opening import open_cine
     ],
 )
 @pytest.mark.parametrize("wrap", [np.asarray, da.from_array])
-def test_every_layout_gives_its_frames(shape: Any, rgb: bool | None, length: int, frame_shape: Any, wrap: Any) -> None:
+def test_frames_of_every_layout(shape: Any, rgb: bool | None, length: int, frame_shape: Any, wrap: Any) -> None:
     values = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
     cine = ArrayCine(wrap(values), rgb=rgb)
 
@@ -52,7 +52,7 @@ def test_an_index_beyond_the_ends_is_an_index_error() -> None:
             cine[index]
 
 
-def test_only_the_frame_that_is_asked_for_is_computed() -> None:
+def test_only_the_requested_frame_is_computed() -> None:
     computed = []
 
     def block(block_id: tuple[int, ...]) -> np.ndarray:
@@ -68,7 +68,7 @@ def test_only_the_frame_that_is_asked_for_is_computed() -> None:
     ("values", "value_range"),
     [
         (np.uint8([[0, 9]]), (0, 255)),
-        # Wide integers often hold pictures of fewer bits than they could.
+        # Wide integers often hold images of fewer bits.
         (np.uint16([[0, 9]]), (0, 255)),
         (np.uint16([[0, 800]]), (0, 1023)),
         (np.uint16([[0, 3184]]), (0, 4095)),
@@ -91,7 +91,7 @@ def test_only_the_frame_that_is_asked_for_is_computed() -> None:
         (np.float32([[-1, 0.9]]), (-1, 1)),
         (np.float32([[-60, 0]]), (-60, 0)),
         (np.float32([[np.nan, 0, 0.9]]), (0, 1)),
-        # The first frame alone would say 0–1.
+        # The first frame alone would give 0–1.
         (np.float32([[[0, 0]], [[0, 1]], [[90, 200]]]), (0, 255)),
     ],
 )
@@ -99,7 +99,7 @@ def test_black_and_white_of_each_dtype(values: Any, value_range: Any) -> None:
     assert ArrayCine(values).value_range == value_range
 
 
-def test_an_assumed_black_and_white_is_told_and_can_be_set() -> None:
+def test_an_assumed_black_and_white_is_noted_and_can_be_set() -> None:
     cine = ArrayCine(np.float32([[-3.5, 2]]), name="clip")
     assert cine.value_range == (-3.5, 2)
     assert re.search(r"Black is assumed to be -3\.5 and white 2, from the values.*set the value range", cine.notes[0])
@@ -115,19 +115,19 @@ def test_an_assumed_black_and_white_is_told_and_can_be_set() -> None:
     ("values", "value_range"),
     [(np.uint8([[0, 20]]), None), (np.uint16([[0, 20]]), (0, 255)), (np.float32([[0, 1]]), (0, 100))],
 )
-def test_a_picture_that_uses_little_of_its_range_is_told_of(values: Any, value_range: Any) -> None:
+def test_an_image_that_uses_little_of_its_range_is_noted(values: Any, value_range: Any) -> None:
     assert any("uses only" in note for note in ArrayCine(values, value_range=value_range).notes)
 
 
 @pytest.mark.parametrize(
     "values", [np.uint8([[0, 200]]), np.uint16([[0, 60000]]), np.float32([[0, 1]]), np.uint8([[7]])]
 )
-def test_there_is_nothing_to_tell_of_the_usual_picture(values: Any) -> None:
+def test_a_usual_image_has_no_notes(values: Any) -> None:
     assert ArrayCine(values).notes == ()
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("settings", "note"),
     [
         ({"frame_rate": 1e200}, "frame rate of 1e+200"),
         ({"frame_rate": 0.0}, "frame rate of 0"),
@@ -138,13 +138,13 @@ def test_there_is_nothing_to_tell_of_the_usual_picture(values: Any) -> None:
         ({"spacing_mm": (0.3, math.inf)}, "pixel spacing of 0.3 × inf"),
     ],
 )
-def test_what_cannot_be_of_time_and_space_is_not_taken(given: Any, said: str) -> None:
-    cine = ArrayCine(np.zeros((2, 4, 5), np.uint8), **given)
+def test_impossible_rates_and_spacings_are_not_used(settings: Any, note: str) -> None:
+    cine = ArrayCine(np.zeros((2, 4, 5), np.uint8), **settings)
     assert (cine.frame_rate, cine.spacing_mm) == (None, None)
-    assert said in cine.notes[0]
+    assert note in cine.notes[0]
 
 
-def test_hot_pixels_decide_nothing() -> None:
+def test_hot_pixels_do_not_set_the_range() -> None:
     values = np.random.default_rng(0).integers(0, 256, (100, 100)).astype(np.uint16)
     values[3, 3] = 65535
     assert ArrayCine(values).value_range == (0, 255)
@@ -152,7 +152,7 @@ def test_hot_pixels_decide_nothing() -> None:
 
 def test_all_frames_have_one_black_and_white() -> None:
     frames = np.zeros((9, 4, 5), np.uint16)
-    frames[4] = 3000  # in the middle, the others being dark
+    frames[4] = 3000  # in the middle; the others are dark
     frames[4, 0] = 0
     assert ArrayCine(frames).value_range == (0, 4095)
 
@@ -168,12 +168,12 @@ def test_all_frames_have_one_black_and_white() -> None:
         (np.zeros((5, 5), complex), None),
     ],
 )
-def test_what_is_no_image_is_refused(values: Any, rgb: bool | None) -> None:
+def test_an_array_that_is_not_an_image_is_refused(values: Any, rgb: bool | None) -> None:
     with pytest.raises(SegcamError, match=r"\(Y, X\)|real numbers"):
         ArrayCine(values, rgb=rgb)
 
 
-def test_the_content_decides_and_not_the_suffix(tmp_path: Path) -> None:
+def test_the_content_and_not_the_suffix_sets_the_kind(tmp_path: Path) -> None:
     path = tmp_path / "scan.dcm"
     Image.fromarray(np.full((4, 6), 7, np.uint8)).save(path, "PNG")
     cine = open_cine(path)
@@ -209,7 +209,7 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     ("file_name", "name"),
     [("clip.dcm", "clip"), ("IM_0001", "IM_0001"), ("1.2.840.113619", "1.2.840.113619"), ("a.b.png", "a.b")],
 )
-def test_names_lose_their_suffix_only(file_name: str, name: str) -> None:
+def test_names_lose_only_their_suffix(file_name: str, name: str) -> None:
     assert name_of(Path(file_name)) == name
 
 

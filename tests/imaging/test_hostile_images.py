@@ -1,4 +1,4 @@
-"""Images made to cost hours or gigabytes: each is refused in one line before it is decoded."""
+"""Images built to cost hours or gigabytes: each is refused in one line before it is decoded."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def bmp(side: int) -> bytes:
 
 
 def jpeg(side: int) -> bytes:
-    """A JPEG of a small picture that says it is larger."""
+    """JPEG of a small image that states a larger size."""
     stream = io.BytesIO()
     Image.new("L", (16, 16)).save(stream, "JPEG")
     content = stream.getvalue()
-    place = content.index(b"\xff\xc0") + 5
-    return content[:place] + struct.pack(">HH", side, side) + content[place + 4 :]
+    position = content.index(b"\xff\xc0") + 5
+    return content[:position] + struct.pack(">HH", side, side) + content[position + 4 :]
 
 
 def progressive_jpeg(scans: int) -> bytes:
@@ -67,8 +67,8 @@ def jpeg_2000(side: int) -> bytes:
     stream = io.BytesIO()
     Image.new("L", (16, 16)).save(stream, "JPEG2000", no_jp2=True)
     content = stream.getvalue()
-    place = content.index(b"\xff\x51") + 6
-    return content[:place] + struct.pack(">II", side, side) + content[place + 8 :]
+    position = content.index(b"\xff\x51") + 6
+    return content[:position] + struct.pack(">II", side, side) + content[position + 8 :]
 
 
 def tiff(
@@ -130,7 +130,7 @@ def encapsulated(stream: bytes, syntax: str, side: int = 16, **elements: object)
 
 
 def run_length(segment: bytes, count: int = 1) -> bytes:
-    starts = [64 + place * len(segment) for place in range(count)]
+    starts = [64 + position * len(segment) for position in range(count)]
     return struct.pack("<16I", count, *starts, *[0] * (15 - count)) + segment * count
 
 
@@ -143,7 +143,7 @@ def segmented(*numbers: int) -> dict[str, object]:
 
 
 def many_items() -> bytes:
-    """Half a million empty fragments, and a header that says how many frames they are."""
+    """Half a million empty fragments, with their number in the header."""
     whole = encapsulated(b"\xff\xd8", JPEGBaseline8Bit, NumberOfFrames=500_000)
     end = whole.rindex(b"\xfe\xff\xdd\xe0")
     return whole[:end] + (b"\xfe\xff\x00\xe0" + bytes(4)) * 500_000 + whole[end:]
@@ -156,7 +156,7 @@ def npy(*shape: int, dtype: str = "|u1") -> bytes:
 
 
 def growing(content: bytes, megabytes: int = 1000) -> bytes:
-    """Compressed with gzip: this, and so many megabytes of nothing."""
+    """Compress a header and a number of megabytes of zeros with gzip."""
     stream = io.BytesIO()
     with gzip.GzipFile(fileobj=stream, mode="wb", compresslevel=1) as file:
         file.write(content)
@@ -207,7 +207,7 @@ STACKS: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_a_stack_that_asks_for_too_much_is_refused(name: str, tmp_path: Path) -> None:
+def test_a_stack_over_the_budget_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(STACKS[name]())
     ends_in_one_line(lambda: open_cine(tmp_path / name)[0])
 
@@ -243,13 +243,13 @@ IMAGES: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("make", IMAGES.values(), ids=IMAGES.keys())
-def test_an_image_that_asks_for_too_much_is_refused(make: Callable[[], bytes], tmp_path: Path) -> None:
+def test_an_image_over_the_budget_is_refused(make: Callable[[], bytes], tmp_path: Path) -> None:
     path = tmp_path / "image"
     path.write_bytes(make())
     ends_in_one_line(lambda: open_cine(path)[0])
 
 
-def test_the_size_of_a_stream_is_its_own() -> None:
+def test_the_size_of_a_stream_is_read_from_it() -> None:
     assert stream_shape(jpeg(300)) == (300, 300, 1)
     assert stream_shape(jpeg_2000(300)) == (300, 300, 1)
     assert stream_shape(progressive_jpeg(1)) == (4000, 4000, 1)
@@ -257,7 +257,7 @@ def test_the_size_of_a_stream_is_its_own() -> None:
     assert stream_shape(b"anything else") is None
 
 
-def test_what_is_within_the_budget_passes() -> None:
+def test_images_within_the_budget_pass() -> None:
     refuse_large_frame("image", (1080, 1920, 3), frames=10_000)
     refuse_large_frame("image", (3, 4000, 8000))
     refuse_large_content("volume", 500_000_000)

@@ -84,7 +84,7 @@ def test_the_images_of_a_folder_are_frames_in_natural_order(folder: Path) -> Non
 
 
 @pytest.mark.parametrize("suffix", ["bmp", "tif", "png"])
-def test_other_kinds_colors_and_capitals(tmp_path: Path, suffix: str) -> None:
+def test_other_kinds_colors_and_upper_case_suffixes(tmp_path: Path, suffix: str) -> None:
     colors = np.random.default_rng(1).integers(0, 256, (3, Y, X, 3), dtype=np.uint8)
     for name, frame in zip(("B2", "a10", "b1"), colors, strict=True):
         if suffix == "tif":
@@ -97,7 +97,7 @@ def test_other_kinds_colors_and_capitals(tmp_path: Path, suffix: str) -> None:
         np.testing.assert_array_equal(frame, colors[number])
 
 
-def test_fractions_get_their_value_range(tmp_path: Path) -> None:
+def test_float_values_get_their_value_range(tmp_path: Path) -> None:
     for index in range(3):
         tifffile.imwrite(tmp_path / f"{index}.tif", np.full((Y, X), 60.0 * index, np.float32))
     assert open_cine(tmp_path).value_range == (0, 255)
@@ -124,14 +124,14 @@ def test_dicom_files_follow_their_instance_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("numbers", [(5, 5, 2), (None, 3, 1)])
-def test_dicom_files_without_numbers_of_their_own_follow_their_names(tmp_path: Path, numbers: Any) -> None:
+def test_dicom_files_without_unique_numbers_follow_their_names(tmp_path: Path, numbers: Any) -> None:
     for index, number in enumerate(numbers):
         write_dicom(tmp_path / f"{index}.dcm", FRAMES[index], number=number)
     for frame, expected in zip(open_cine(tmp_path), FRAMES[:3], strict=True):
         np.testing.assert_array_equal(frame, expected)
 
 
-def test_a_calibration_that_not_all_share_is_none(tmp_path: Path) -> None:
+def test_a_calibration_that_differs_is_not_used(tmp_path: Path) -> None:
     write_dicom(tmp_path / "a.dcm", FRAMES[0], number=1)
     write_dicom(tmp_path / "b.dcm", FRAMES[1], number=2, PixelSpacing=["0.3", "0.3"])
     assert open_cine(tmp_path).spacing_mm is None
@@ -148,7 +148,7 @@ def test_the_first_image_that_does_not_belong_is_named(folder: Path) -> None:
         open_cine(folder)
 
 
-def test_what_no_cine_can_be_made_of_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_folder_without_a_cine_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "pages.tif").write_bytes(b"no image")
     with pytest.raises(SegcamError, match=r"pages\.tif is not the image"):
         open_cine(tmp_path)
@@ -158,7 +158,7 @@ def test_what_no_cine_can_be_made_of_is_refused_in_words(tmp_path: Path) -> None
         open_cine(tmp_path)
 
 
-def test_series_and_kinds_are_cines_of_their_own(tmp_path: Path) -> None:
+def test_series_and_kinds_are_separate_cines(tmp_path: Path) -> None:
     write_dicom(tmp_path / "a.dcm", FRAMES[0], number=1)
     write_dicom(tmp_path / "b.dcm", FRAMES[1], number=2, series=generate_uid())
     Image.fromarray(FRAMES[1]).save(tmp_path / "preview.png")
@@ -199,7 +199,7 @@ def test_the_only_cine_of_a_folder_is_opened(tmp_path: Path) -> None:
     assert len(open_cine(tmp_path)) == 12
 
 
-def test_a_missing_frame_of_a_dicom_folder_is_told(tmp_path: Path) -> None:
+def test_a_missing_frame_of_a_dicom_folder_is_noted(tmp_path: Path) -> None:
     write_dicom(tmp_path / "a.dcm", FRAMES[0], number=1)
     write_dicom(tmp_path / "b.dcm", FRAMES[1], number=2)
     (tmp_path / "b.dcm").write_bytes((tmp_path / "b.dcm").read_bytes()[:-30])
@@ -208,7 +208,7 @@ def test_a_missing_frame_of_a_dicom_folder_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", ["upper", "lower"])
-def test_a_dicomdir_tells_where_the_images_are(tmp_path: Path, names: str) -> None:
+def test_a_dicomdir_lists_the_images(tmp_path: Path, names: str) -> None:
     medium = tmp_path / "medium"
     write_dicom(tmp_path / "a", FRAMES[:3], number=1, **PATIENT)
     write_dicom(tmp_path / "b", FRAMES[3:8], number=2, **PATIENT)
@@ -228,7 +228,7 @@ def test_a_dicomdir_tells_where_the_images_are(tmp_path: Path, names: str) -> No
             open_cine(path)
 
 
-# ── DICOM as it is found ────────────────────────────────────────────────────────────────────────────────────────────
+# ── unusual DICOM files ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian])
@@ -251,7 +251,7 @@ def test_dicom_without_preamble(tmp_path: Path, syntax: Any, meta: bool) -> None
 @pytest.mark.parametrize(
     "text", [b"\x08\0 not DICOM at all, but long enough", b"\x02\0\0\0UX......", b"\0\x08" + bytes(300)]
 )
-def test_what_only_begins_like_elements_is_no_dicom(tmp_path: Path, text: Any) -> None:
+def test_text_that_begins_like_elements_is_not_dicom(tmp_path: Path, text: Any) -> None:
     (tmp_path / "a").write_bytes(text)
     with pytest.raises(SegcamError, match="not an image that can be read"):
         open_cine(tmp_path / "a")

@@ -32,7 +32,7 @@ def probe() -> Probe:
 def homogeneous_envelope(
     probe: Probe, seed: int = 0, z_mm: float = 0.0, shift_mm: tuple[float, float] = (0.0, 0.0)
 ) -> np.ndarray:
-    """What the probe receives from scatterers of equal strength, its mean at each depth 1, without the ends."""
+    """Envelope of scatterers of equal strength, scaled to a mean of 1 at each depth, without the ends."""
     scatterers = probe.scatterers(seed, z_mm, shift_mm)
     nothing = np.zeros(scatterers.shape, dtype=np.float32)
     envelope = probe.receive(Acoustics(nothing, nothing, nothing), scatterers)[10:-10]
@@ -59,7 +59,7 @@ def test_a_single_frame_is_the_one_of_the_sweep(sweep: PhantomSweep) -> None:
     np.testing.assert_array_equal(mask, sweep.masks[-1])
 
 
-def test_sweep_has_the_promised_form(sweep: PhantomSweep) -> None:
+def test_a_sweep_has_its_documented_form(sweep: PhantomSweep) -> None:
     assert sweep.images.shape == sweep.masks.shape == (20, 256, 320)
     assert sweep.images.dtype == sweep.masks.dtype == np.uint8
     assert set(np.unique(sweep.masks)) == {0, 1}
@@ -85,7 +85,7 @@ def _sector_proportions(probe: Probe) -> float:
     return 2 * outer * np.sin(probe.half_angle) / (outer - probe.radius_mm * np.cos(probe.half_angle))
 
 
-def test_outside_the_sector_all_is_black_and_inside_nothing_is(sweep: PhantomSweep) -> None:
+def test_only_pixels_outside_the_sector_are_black(sweep: PhantomSweep) -> None:
     sector = sweep.images[0] > 0
     assert not sector[0, 0]
     assert not sector[0, -1]
@@ -105,7 +105,7 @@ def test_fibroid_appears_grows_shrinks_and_vanishes(sweep: PhantomSweep) -> None
 
 
 @pytest.mark.parametrize("seed", range(200, 206))
-def test_fibroids_are_darker_than_what_surrounds_them(seed: Any) -> None:
+def test_fibroids_are_darker_than_their_surroundings(seed: Any) -> None:
     phantom = Phantom(seed)
     body = phantom.anatomy.fibroids[0].body
     image, mask = phantom.frame(_position_of(body.center[2]))
@@ -166,7 +166,7 @@ def test_speckle_moves_with_the_tissue(probe: Probe) -> None:
     assert correlation(here[middle], moved[middle]) < 0.3
 
 
-def test_attenuation_darkens_what_lies_behind(probe: Probe) -> None:
+def test_attenuation_darkens_deeper_tissue(probe: Probe) -> None:
     scatterers = probe.scatterers(0, 0.0)
     nothing, loss = np.zeros(scatterers.shape, np.float32), np.zeros(scatterers.shape, np.float32)
     loss[100:150] = 0.5  # dB per mm
@@ -191,7 +191,7 @@ def test_a_sweep_without_frames_is_refused() -> None:
 class TestSampleCine:
     path = SAMPLE_DATA / "fibroid_sweep.dcm"
 
-    def test_says_what_it_is(self) -> None:
+    def test_describes_itself(self) -> None:
         header = pydicom.dcmread(self.path, stop_before_pixels=True)
         assert header.SOPClassUID == "1.2.840.10008.5.1.4.1.1.3.1"
         assert header.file_meta.MediaStorageSOPInstanceUID == header.SOPInstanceUID
@@ -252,7 +252,7 @@ class TestSampleCine:
 
 
 def _script(name: str) -> ModuleType:
-    """A script of ``sample_data/`` as a module."""
+    """Load a script of ``sample_data/`` as a module."""
     spec = importlib.util.spec_from_file_location(name, SAMPLE_DATA / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

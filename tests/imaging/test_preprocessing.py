@@ -1,4 +1,4 @@
-"""A frame goes into the network exactly as its card says, and everything comes back on the frame's own grid."""
+"""Frames enter the network exactly as the card says, and results come back on the frame's own grid."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LETTERBOX = SizeRule(rule="letterbox", height=64, width=96)
 
 
 def asymmetric(height: int, width: int) -> NDArray[np.float32]:
-    """No two pixels alike, and no symmetry under flips, shifts or transposition."""
+    """Frame without equal pixels or symmetry under flips, shifts or transposition."""
     return np.random.default_rng(0).random((height, width), dtype=np.float32)
 
 
@@ -64,7 +64,7 @@ def test_a_frame_that_fits_already_is_left_alone() -> None:
     ("rule", "shape", "expected"),
     [
         (NEAREST, (37, 53), (32, 48)),  # both to the nearest multiple of 16
-        (NEAREST, (5, 41), (16, 48)),  # never to nothing
+        (NEAREST, (5, 41), (16, 48)),  # never to zero
         (FIXED, (37, 53), (64, 32)),  # one side larger, the other smaller
     ],
 )
@@ -90,7 +90,7 @@ def test_a_letterbox_with_odd_margins_keeps_the_aspect_ratio_and_comes_back() ->
     torch.testing.assert_close(geometry.to_frame(x[0, 0]), resized(content, (30, 61)), atol=1e-12, rtol=0)
 
 
-def test_a_letterbox_that_shrinks_comes_back_right_but_for_the_pixels_at_the_margin() -> None:
+def test_a_letterbox_that_shrinks_comes_back_except_for_pixels_at_the_margin() -> None:
     frame = torch.from_numpy(asymmetric(201, 130))
     x, geometry = prepare(frame.numpy(), raw_card(LETTERBOX), stride=32)
     x = x.double()
@@ -108,7 +108,7 @@ def test_a_size_that_the_network_does_not_take_is_refused() -> None:
         lay_out((100, 100), FIXED, stride=48)
 
 
-# ── where maps lie ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── placement of maps ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 shapes = st.tuples(st.integers(1, 150), st.integers(1, 150))
 rules = st.one_of(
@@ -126,7 +126,7 @@ always_the_same = settings(max_examples=30, deadline=None, derandomize=True)
 
 @always_the_same
 @given(shapes, strides)
-def test_at_zoom_one_a_map_is_laid_with_scale_s_and_half_a_stride(shape: tuple[int, int], stride: int) -> None:
+def test_at_zoom_one_a_map_has_scale_s_and_half_a_stride(shape: tuple[int, int], stride: int) -> None:
     geometry = lay_out(shape, PAD, 32)
     height, width = (length // stride for length in geometry.input_shape)
     scale, translate = geometry.placement((height, width))
@@ -152,21 +152,24 @@ def test_a_maps_outer_edges_are_those_of_the_whole_input(shape: tuple[int, int],
 def test_a_map_of_positions_comes_back_as_the_frames_own_positions(
     shape: tuple[int, int], rule: SizeRule, stride: int
 ) -> None:
-    """A map whose pixels hold their own place on the frame must put there just what the place is."""
+    """A map of positions on the frame must return these positions there."""
     geometry = lay_out(shape, rule, 32)
     map_shape = (geometry.input_shape[0] // stride, geometry.input_shape[1] // stride)
     scale, translate = geometry.placement(map_shape)
     for axis in (0, 1):
-        places = translate[axis] + scale[axis] * torch.arange(map_shape[axis], dtype=torch.float64)
-        laid = (places[:, None] if axis == 0 else places[None]).expand(map_shape)
-        along = torch.arange(shape[axis], dtype=torch.float64).clamp(places[0], places[-1])
+        positions = translate[axis] + scale[axis] * torch.arange(map_shape[axis], dtype=torch.float64)
+        position_map = (positions[:, None] if axis == 0 else positions[None]).expand(map_shape)
+        if map_shape == geometry.input_shape:  # the padding does not affect the frame's edge
+            start = geometry.offset[axis]
+            positions = positions[start : start + geometry.content_shape[axis]]
+        along = torch.arange(shape[axis], dtype=torch.float64).clamp(positions[0], positions[-1])
         expected = (along[:, None] if axis == 0 else along[None]).expand(shape)
-        torch.testing.assert_close(geometry.to_frame(laid), expected, atol=1e-9, rtol=1e-9)
+        torch.testing.assert_close(geometry.to_frame(position_map), expected, atol=1e-9, rtol=1e-9)
 
 
 @pytest.mark.parametrize("rule", [PAD, NEAREST, FIXED, LETTERBOX], ids=["pad", "nearest", "fixed", "letterbox"])
 @pytest.mark.parametrize("hot", [(1, 1), (4, 2), (2, 1)])
-def test_a_hot_pixel_peaks_where_scale_and_translate_lay_it(rule: SizeRule, hot: tuple[int, int]) -> None:
+def test_a_hot_pixel_peaks_where_scale_and_translate_place_it(rule: SizeRule, hot: tuple[int, int]) -> None:
     geometry = lay_out((45, 77), rule, 16)
     values = np.zeros((geometry.input_shape[0] // 8, geometry.input_shape[1] // 8), dtype=np.float32)
     values[hot] = 1
@@ -200,7 +203,7 @@ def test_a_region_keeps_its_center_there_and_back(shape: tuple[int, int], rule: 
     region = np.zeros(shape, dtype=bool)
     spans = []
     for axis in (0, 1):
-        coarsest = math.ceil(2 / geometry.zoom[axis])  # two pixels of the input, so that it cannot fall between
+        coarsest = math.ceil(2 / geometry.zoom[axis])  # two pixels of the input, so that it cannot be missed
         length = data.draw(st.integers(min(coarsest, shape[axis] // 2), shape[axis] // 2))
         start = data.draw(st.integers(shape[axis] // 8, shape[axis] - length - shape[axis] // 8))
         spans.append(slice(start, start + length))
@@ -214,7 +217,7 @@ def test_a_region_keeps_its_center_there_and_back(shape: tuple[int, int], rule: 
         assert abs(center - (spans[axis].start + spans[axis].stop - 1) / 2) <= 0.5 + 0.5 / geometry.zoom[axis]
 
 
-def test_no_region_is_too_small_to_survive_a_shrinking() -> None:
+def test_no_region_disappears_when_the_frame_shrinks() -> None:
     geometry = lay_out((80, 120), SizeRule(rule="resize", height=16, width=32), 16)
     for row, column in ((0, 0), (41, 7), (79, 119)):
         region = np.zeros((80, 120), dtype=bool)
@@ -222,7 +225,7 @@ def test_no_region_is_too_small_to_survive_a_shrinking() -> None:
         assert geometry.to_input(region).sum() == 1
 
 
-def test_content_is_the_frame_and_none_of_the_padding() -> None:
+def test_content_is_the_frame_without_the_padding() -> None:
     content = lay_out((30, 61), LETTERBOX, 32).content
     assert content.shape == (64, 96)
     assert content[8:55].all()
@@ -254,7 +257,7 @@ def test_a_crop_is_fed_as_if_it_were_the_frame(cropped: tuple[tuple[int, int], C
 
 @always_the_same
 @given(frames_with_crops(), rules, strides)
-def test_maps_of_a_crop_are_those_of_the_cropped_frame_pushed_to_its_corner(
+def test_maps_of_a_crop_are_those_of_the_cropped_frame_at_its_corner(
     cropped: tuple[tuple[int, int], Crop], rule: SizeRule, stride: int
 ) -> None:
     shape, crop = cropped
@@ -264,7 +267,7 @@ def test_maps_of_a_crop_are_those_of_the_cropped_frame_pushed_to_its_corner(
     map_shape = (geometry.input_shape[0] // stride, geometry.input_shape[1] // stride)
     scale, translate = geometry.placement(map_shape)
     assert scale == alone.placement(map_shape)[0]
-    pushed = [place + part.start for place, part in zip(alone.placement(map_shape)[1], crop, strict=True)]
+    pushed = [offset + part.start for offset, part in zip(alone.placement(map_shape)[1], crop, strict=True)]
     assert translate == pytest.approx(pushed)
     maps = torch.rand(2, *map_shape, generator=torch.Generator().manual_seed(0))
     expected = torch.full((2, *shape), 7.0)
@@ -274,7 +277,7 @@ def test_maps_of_a_crop_are_those_of_the_cropped_frame_pushed_to_its_corner(
 
 @always_the_same
 @given(frames_with_crops(), rules, st.data())
-def test_no_pixel_outside_of_a_crop_and_every_one_inside_reaches_the_input(
+def test_exactly_the_pixels_inside_a_crop_reach_the_input(
     cropped: tuple[tuple[int, int], Crop], rule: SizeRule, data: st.DataObject
 ) -> None:
     shape, crop = cropped
@@ -294,11 +297,11 @@ def test_no_pixel_outside_of_a_crop_and_every_one_inside_reaches_the_input(
         assert back.max() > 0
 
 
-def test_a_crop_of_the_whole_frame_is_no_crop() -> None:
+def test_a_crop_of_the_whole_frame_is_none() -> None:
     assert lay_out((20, 30), PAD, 16, (slice(0, 20), slice(None))) == lay_out((20, 30), PAD, 16)
 
 
-def test_what_black_and_white_mean_is_judged_from_the_whole_frame() -> None:
+def test_black_and_white_are_estimated_from_the_whole_frame() -> None:
     frame = np.zeros((32, 64), np.float32)
     frame[:, 32:] = 255
     frame[:, :32] = 0.5
@@ -318,7 +321,7 @@ def test_what_black_and_white_mean_is_judged_from_the_whole_frame() -> None:
         ((slice(0, 20, 2), slice(0, 30)), "skips some"),
     ],
 )
-def test_a_crop_that_does_not_lie_in_the_frame_is_refused_in_words(crop: Crop, words: str) -> None:
+def test_a_crop_beyond_the_frame_is_refused_in_words(crop: Crop, words: str) -> None:
     with pytest.raises(SegcamError, match=words):
         prepare(asymmetric(20, 30), raw_card(PAD), 16, crop=crop)
 
@@ -329,7 +332,7 @@ def test_a_crop_that_does_not_lie_in_the_frame_is_refused_in_words(crop: Crop, w
 def test_imagenet_normalization_is_smps() -> None:
     frame = np.random.default_rng(1).integers(0, 256, (32, 64, 3), dtype=np.uint8)
     x, _ = prepare(frame, ModelCard(), stride=32)
-    smps = smp.encoders.get_preprocessing_fn("tu-resnet18")(frame)  # "tu-": timm's, which asks no server
+    smps = smp.encoders.get_preprocessing_fn("tu-resnet18")(frame)  # "tu-": timm's, which needs no server
     np.testing.assert_allclose(x[0].permute(1, 2, 0).numpy(), smps, atol=1e-6)
 
 
@@ -346,14 +349,14 @@ def test_custom_normalization_takes_the_cards_numbers() -> None:
     np.testing.assert_allclose(x[0].permute(1, 2, 0), expected, atol=1e-6)
 
 
-def test_zscore_is_of_the_frame_alone_not_of_its_padding() -> None:
+def test_zscore_ignores_the_padding() -> None:
     frame = asymmetric(37, 53)
     x, geometry = prepare(frame, ModelCard(input_channels=1, normalization="zscore"), stride=32)
     inside = geometry.to_frame(x[0, 0]).numpy()
     np.testing.assert_allclose(inside, (frame - frame.mean()) / frame.std(), atol=1e-5)
 
 
-def test_zscore_of_an_even_frame_is_zero() -> None:
+def test_zscore_of_a_constant_frame_is_zero() -> None:
     x, _ = prepare(np.full((32, 32), 7, np.uint8), ModelCard(normalization="zscore"), stride=32)
     assert torch.equal(x, torch.zeros(1, 3, 32, 32))
 
@@ -383,7 +386,7 @@ def test_black_is_zero_and_white_is_one(frame: NDArray[np.generic], value_range:
     assert torch.equal(x[0, :, 0, ::16], torch.tensor([0.0, 1.0]).expand(3, 2))
 
 
-def test_what_lies_beyond_black_and_white_is_black_or_white() -> None:
+def test_values_beyond_black_and_white_are_clipped() -> None:
     frame = np.array([[-50, 300]], np.int16).repeat(32, 0).repeat(16, 1)
     x, _ = prepare(frame, ModelCard(normalization="unit"), 32, (0.0, 255.0))
     assert torch.equal(x[0, :, 0, ::16], torch.tensor([0.0, 1.0]).expand(3, 2))
@@ -443,7 +446,7 @@ def test_the_callers_frame_is_not_changed_and_not_shared(normalization: str) -> 
     assert np.array_equal(frame, before)
 
 
-def test_views_and_read_only_frames_are_taken() -> None:
+def test_views_and_read_only_frames_are_accepted() -> None:
     frame = asymmetric(64, 64)
     view = frame[::-2, ::2].T
     view.flags.writeable = False

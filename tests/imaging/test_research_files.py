@@ -1,4 +1,4 @@
-"""Research files open with the right pixels, axes, spacing and time, frame by frame, and refuse in words."""
+"""Research files open with the right pixels, axes, spacing and time, and unsuitable ones are refused in words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from napari_segcam.imaging.opening import open_cine
 
 T, Y, X = 6, 24, 40
 FRAMES = np.random.default_rng(0).integers(0, 256, (T, Y, X), dtype=np.uint8)
-STORED = FRAMES.transpose(2, 1, 0)  # as NIfTI and its kin have it: along the rows first, time last
+STORED = FRAMES.transpose(2, 1, 0)  # as in NIfTI: along the rows first, time last
 CASES = Path(__file__).parents[2] / "../shared/cases/images"
 
 
@@ -49,7 +49,7 @@ def write_nifti(
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
-def test_nifti_frames_lie_along_the_last_axis(tmp_path: Path, suffix: str) -> None:
+def test_nifti_frames_are_along_the_last_axis(tmp_path: Path, suffix: str) -> None:
     cine = open_cine(write_nifti(tmp_path / f"patient_2CH{suffix}", STORED, (0.2, 0.3, 1)))
     assert_is_frames(cine)
     assert (cine.name, cine.spacing_mm, cine.frame_rate) == ("patient_2CH", (0.3, 0.2), None)
@@ -89,7 +89,7 @@ def test_nifti_scale_and_colors(tmp_path: Path) -> None:
     np.testing.assert_array_equal(open_cine(tmp_path / "rgb.nii")[0], colors[:, :, 0].transpose(1, 0, 2))
 
 
-def test_nifti_is_shown_as_stored_and_turned_on_request(tmp_path: Path) -> None:
+def test_nifti_is_shown_as_stored_or_turned_on_request(tmp_path: Path) -> None:
     path = write_nifti(tmp_path / "a.nii.gz", STORED, affine=np.diag([0.2, 0.3, 1, 1]))
     cine = open_cine(path)
     assert_is_frames(cine)
@@ -102,7 +102,7 @@ def test_nifti_is_shown_as_stored_and_turned_on_request(tmp_path: Path) -> None:
     np.testing.assert_array_equal(open_cine(f"{path}::YXT")[3], FRAMES[3].T)
 
 
-def test_nifti_that_is_cut_or_holds_volumes_in_time_is_refused(tmp_path: Path) -> None:
+def test_truncated_nifti_and_volumes_over_time_are_refused(tmp_path: Path) -> None:
     path = write_nifti(tmp_path / "a.nii.gz", STORED)
     unpacked = gzip.decompress(path.read_bytes())
     (tmp_path / "cut.nii.gz").write_bytes(gzip.compress(unpacked[:-100]))
@@ -130,7 +130,7 @@ def write_metaimage(path: Path, header: dict[str, Any], pixels: bytes, data: str
     return path
 
 
-def test_metaimage_with_its_pixels_inside_beside_and_packed(tmp_path: Path) -> None:
+def test_metaimage_with_local_separate_and_compressed_pixels(tmp_path: Path) -> None:
     header = {"ElementSpacing": "0.2 0.3 1"}
     pixels = FRAMES.tobytes()
     inside = write_metaimage(tmp_path / "in.mha", header, pixels)
@@ -181,7 +181,7 @@ DOMAIN = {"kinds": ["domain", "domain", "time"], "units": ["mm", "mm", "ms"], "s
 
 @pytest.mark.parametrize("encoding", ["raw", "gzip", "bzip2"])
 @pytest.mark.parametrize("suffix", [".nrrd", ".nhdr"])
-def test_nrrd_however_its_pixels_are_stored(tmp_path: Path, encoding: str, suffix: str) -> None:
+def test_nrrd_with_any_encoding(tmp_path: Path, encoding: str, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     nrrd.write(str(path), STORED, DOMAIN | {"encoding": encoding})
     cine = open_cine(path)
@@ -208,7 +208,7 @@ def test_nrrd_axes_follow_their_kinds(tmp_path: Path) -> None:
     assert_is_frames(open_cine(tmp_path / "big.nrrd"), FRAMES.astype(np.int16))
 
 
-def test_nrrd_that_is_damaged_is_refused(tmp_path: Path) -> None:
+def test_damaged_nrrd_is_refused(tmp_path: Path) -> None:
     nrrd.write(str(tmp_path / "a.nrrd"), STORED, {"encoding": "raw"})
     (tmp_path / "a.nrrd").write_bytes((tmp_path / "a.nrrd").read_bytes()[:-10])
     with pytest.raises(SegcamError, match=r"a\.nrrd is cut short"):
@@ -238,7 +238,7 @@ def as_hdf5(path: Path, array: np.ndarray) -> Path:
 
 
 @pytest.mark.parametrize("write", [as_npy, as_npz, as_hdf5])
-def test_arrays_have_time_first_unless_that_makes_no_frames(tmp_path: Path, write: Any) -> None:
+def test_arrays_have_time_first_unless_frames_would_not_be_sensible(tmp_path: Path, write: Any) -> None:
     colors = np.random.default_rng(1).integers(0, 256, (T, Y, X, 3), dtype=np.uint8)
     assert_is_frames(open_cine(write(tmp_path / "a", FRAMES)))
     assert_is_frames(open_cine(write(tmp_path / "b", colors)), colors)
@@ -256,7 +256,7 @@ def test_fortran_order_is_read_as_numpy_does(tmp_path: Path) -> None:
 
 
 def write_matlab_73(path: Path, **arrays: np.ndarray) -> Path:
-    """As MATLAB does: axes backwards, a block of text before the file."""
+    """Write as MATLAB does: axes backwards, and a block of text before the file."""
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, array in arrays.items():
             file[name] = array.T
@@ -281,7 +281,7 @@ def test_matlab_files_have_time_last(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["old.mat", "new.mat", "a.npz", "a.h5"])
-def test_of_several_images_the_one_that_is_named_opens(tmp_path: Path, kind: str) -> None:
+def test_the_named_one_of_several_images_opens(tmp_path: Path, kind: str) -> None:
     path, masks = tmp_path / kind, FRAMES > 200
     if kind == "old.mat":
         savemat(path, {"images": FRAMES, "masks": masks.astype(np.uint8)})
@@ -302,7 +302,7 @@ def test_of_several_images_the_one_that_is_named_opens(tmp_path: Path, kind: str
         open_cine(f"{path}::nonsense")
 
 
-def test_arrays_that_are_no_images_are_refused(tmp_path: Path) -> None:
+def test_arrays_that_are_not_images_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SegcamError, match="it holds Python objects"):
         open_cine(as_npy(tmp_path / "a", np.array([{}], dtype=object)))
     with pytest.raises(SegcamError, match=r"shape \(5760,\), which is neither a frame"):
@@ -318,7 +318,7 @@ def test_arrays_that_are_no_images_are_refused(tmp_path: Path) -> None:
             open_cine(tmp_path / name)
 
 
-def test_what_would_unpack_to_more_than_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_content_larger_than_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_segcam.budget.INFLATED_BYTES", 5000)
     savemat(tmp_path / "a.mat", {"us": {"bmode": np.zeros((Y, X, T), np.uint8)}}, do_compression=True)
     for path in (tmp_path / "a.mat", write_nifti(tmp_path / "b.nii.gz", STORED), as_npz(tmp_path / "c", FRAMES)):
@@ -327,7 +327,7 @@ def test_what_would_unpack_to_more_than_the_memory_is_refused(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize("words", ["::YY", "::TYXC", "::displayed", "::TX", "::a::b"])
-def test_what_does_not_go_with_the_file_is_refused(tmp_path: Path, words: str) -> None:
+def test_parts_that_do_not_fit_the_file_are_refused(tmp_path: Path, words: str) -> None:
     with pytest.raises(SegcamError):
         open_cine(f"{as_npy(tmp_path / 'a', FRAMES)}{words}")
 
@@ -335,7 +335,7 @@ def test_what_does_not_go_with_the_file_is_refused(tmp_path: Path, words: str) -
 # ── all of them ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_frames_are_read_from_the_file_when_they_are_asked_for(tmp_path: Path) -> None:
+def test_frames_are_read_from_the_file_when_needed(tmp_path: Path) -> None:
     for path in (as_npy(tmp_path / "a", FRAMES), as_hdf5(tmp_path / "a", FRAMES)):
         cine = open_cine(path)
         path.unlink()

@@ -1,4 +1,4 @@
-"""What the files say of their pixels' shape is what the network's input follows."""
+"""The network's input follows the pixel shape stated in the file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAD = SizeRule(rule="pad")
     [
         (PAD, 4 / 3, (120, 100), (128, 112), (0, 0)),
         (PAD, 0.5, (90, 200), (96, 208), (0, 0)),
-        (PAD, 1.009, (90, 100), (96, 112), (0, 0)),  # square, but for what rounding does
+        (PAD, 1.009, (90, 100), (96, 112), (0, 0)),  # square except for rounding
         (SizeRule(rule="resize"), 4 / 3, (128, 96), (128, 96), (0, 0)),  # to the nearest multiples of 16
         (SizeRule(rule="resize", height=64, width=64), 4 / 3, (64, 64), (64, 64), (0, 0)),  # stretched in any case
         (SizeRule(rule="letterbox", height=64, width=64), 4 / 3, (64, 53), (64, 64), (0, 5)),
@@ -48,15 +48,15 @@ def test_pixels_are_torchs_interpolation_there_and_back() -> None:
     torch.testing.assert_close(geometry.to_frame(x), back, atol=1e-6, rtol=0)
 
 
-def test_a_map_of_a_stage_lies_where_its_pixels_came_from() -> None:
+def test_a_map_of_a_stage_is_placed_where_its_pixels_came_from() -> None:
     geometry = lay_out((90, 100), PAD, 16, (slice(30, 90), slice(20, 100)), 4 / 3)
-    scale, translate = geometry.placement((5, 5))  # of an input of 80 × 80, stride 16
+    scale, translate = geometry.placement((5, 5))  # for an input of 80 × 80, stride 16
     assert geometry.input_shape == (80, 80)
     assert scale == (12, 16)
     assert translate == (30 + 5.5, 20 + 7.5)
 
 
-def test_a_cine_says_the_shape_and_that_it_is_followed() -> None:
+def test_a_cine_notes_the_shape_and_that_it_is_used() -> None:
     cine = ArrayCine(np.zeros((60, 80), np.uint8), spacing_mm=(0.4, 0.3))
     assert cine.pixel_aspect == pytest.approx(4 / 3)
     (note,) = (note for note in cine.notes if "not square" in note)
@@ -97,9 +97,9 @@ def nrrd_file(path: Path, header: dict[str, Any]) -> Cine:
     return open_cine(path)
 
 
-def test_the_shape_is_known_where_the_unit_is_not(tmp_path: Path) -> None:
+def test_the_shape_is_known_without_the_unit(tmp_path: Path) -> None:
     bare = nifti(tmp_path / "a.nii", (0.3, 0.4, 1), ("unknown", "unknown"))
-    far = nifti(tmp_path / "b.nii", (300, 400, 1), ("unknown", "unknown"))  # micrometres, perhaps
+    far = nifti(tmp_path / "b.nii", (300, 400, 1), ("unknown", "unknown"))  # perhaps micrometers
     assert far.spacing_mm is None
     assert bare.pixel_aspect == pytest.approx(4 / 3)
     assert far.pixel_aspect == pytest.approx(4 / 3)
@@ -110,7 +110,7 @@ def test_the_shape_is_known_where_the_unit_is_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("write", "told", "are_slices", "note"),
+    ("write", "header", "are_slices", "note"),
     [
         (nifti, ((0.3, 0.3, 0.8),), True, "slices of a volume, not moments"),
         (nifti, ((0.3, 0.3, 1),), False, "does not say"),
@@ -126,23 +126,23 @@ def test_the_shape_is_known_where_the_unit_is_not(tmp_path: Path) -> None:
     ],
 )
 def test_slices_of_a_volume_are_not_moments_in_time(
-    tmp_path: Path, write: Any, told: Any, are_slices: bool, note: str
+    tmp_path: Path, write: Any, header: Any, are_slices: bool, note: str
 ) -> None:
     suffix = {nifti: "nii", metaimage: "mha", nrrd_file: "nrrd"}[write]
-    cine = write(tmp_path / f"a.{suffix}", *told)
+    cine = write(tmp_path / f"a.{suffix}", *header)
     assert len(cine) == 5
     assert cine.are_slices is are_slices
     if are_slices:
         assert cine.frame_rate is None
-        said = open_cine(f"{tmp_path / f'a.{suffix}'}::XYT")
-        assert not said.are_slices
-        assert not any("moments" in each for each in said.notes)
-    found = [each for each in cine.notes if "moments" in each]
-    assert len(found) == bool(note)
-    assert all(note in each for each in found)
+        opened = open_cine(f"{tmp_path / f'a.{suffix}'}::XYT")
+        assert not opened.are_slices
+        assert not any("moments" in note for note in opened.notes)
+    notes = [text for text in cine.notes if "moments" in text]
+    assert len(notes) == bool(note)
+    assert all(note in text for text in notes)
 
 
-def test_a_still_is_no_volume(tmp_path: Path) -> None:
+def test_a_still_is_not_a_volume(tmp_path: Path) -> None:
     still = nifti(tmp_path / "a.nii", (0.3, 0.3, 0.8), array=STORED[:, :, :1])
     assert (len(still), still.are_slices) == (1, False)
     assert not any("moments" in note for note in still.notes)

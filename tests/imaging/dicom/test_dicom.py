@@ -87,7 +87,7 @@ def encoded(frames: np.ndarray, syntax: str, **options: Any) -> list[bytes]:
         "planar_configuration": 0,
         "number_of_frames": 1,
     }
-    # GDCM, where it is installed, ends the process over frames as small as these.
+    # If GDCM is installed, frames as small as these make it end the process.
     codec = next(name for name in get_encoder(syntax).available_plugins if name != "gdcm")
     return [get_encoder(syntax).encode(frame, encoding_plugin=codec, **(properties | options)) for frame in frames]
 
@@ -170,7 +170,7 @@ def test_big_endian_and_planar_colors(tmp_path: Path) -> None:
     np.testing.assert_array_equal(open_cine(path)[2], colors[2])
 
 
-def test_monochrome1_is_turned_and_bits_stored_set_black_and_white(tmp_path: Path) -> None:
+def test_monochrome1_is_inverted_and_bits_stored_set_black_and_white(tmp_path: Path) -> None:
     frames = noise(T, Y, X, dtype=np.uint16) >> 4
     elements = {"BitsStored": 12, "HighBit": 11}
     plain = open_cine(write_dicom(tmp_path / "m2.dcm", frames, **elements))
@@ -187,7 +187,7 @@ def test_monochrome1_is_turned_and_bits_stored_set_black_and_white(tmp_path: Pat
 
 
 def voi(frames: np.ndarray, path: Path, **elements: Any) -> tuple[Cine, np.ndarray]:
-    """Black and white of a file, and its first frame from 0 to 1."""
+    """Return a file's cine, and its first frame from 0 to 1."""
     cine = open_cine(write_dicom(path / "voi.dcm", frames, **elements))
     return cine, to_unit(cine[0], *cine.value_range)
 
@@ -204,7 +204,7 @@ BYTES_IN_WORDS = np.arange(240, dtype=np.uint16).reshape(1, 12, 20)
         ({"WindowCenter": 128, "WindowWidth": 256, "VOILUTFunction": "LINEAR_EXACT"}, (0, 256)),
         ({"WindowCenter": [128, 40], "WindowWidth": [256, 80]}, (0, 255)),
         ({"WindowCenter": 90, "WindowWidth": 101, "RescaleSlope": 0.5, "RescaleIntercept": -10}, (99, 299)),
-        # What makes no sense, or no pixel is between them, does not count.
+        # A range that makes no sense, or holds no pixel of the image, does not count.
         ({"WindowCenter": 128, "WindowWidth": 0}, (0, 255)),
         ({"WindowCenter": 128, "WindowWidth": -5}, (0, 255)),
         ({"WindowCenter": 40000, "WindowWidth": 1000}, (0, 255)),
@@ -213,7 +213,7 @@ BYTES_IN_WORDS = np.arange(240, dtype=np.uint16).reshape(1, 12, 20)
         ({"SmallestImagePixelValue": 0, "LargestImagePixelValue": 65535}, (0, 255)),
     ],
 )
-def test_black_and_white_are_what_the_header_says_else_what_the_values_show(
+def test_black_and_white_are_from_the_header_or_else_from_the_values(
     tmp_path: Path, elements: Any, value_range: Any
 ) -> None:
     cine, _ = voi(BYTES_IN_WORDS, tmp_path, **elements)
@@ -222,7 +222,7 @@ def test_black_and_white_are_what_the_header_says_else_what_the_values_show(
 
 
 @pytest.mark.parametrize("depth", [8, 12])
-def test_one_picture_looks_the_same_in_every_depth_and_type(tmp_path: Path, depth: int) -> None:
+def test_an_image_looks_the_same_in_every_depth_and_type(tmp_path: Path, depth: int) -> None:
     picture = noise(1, Y, X)
     expected = picture[0] / 255
     scaled = picture.astype(np.uint16) << (depth - 8)
@@ -237,7 +237,7 @@ def test_one_picture_looks_the_same_in_every_depth_and_type(tmp_path: Path, dept
         np.testing.assert_allclose(to_unit(cine[0], *cine.value_range), expected, atol=0.005, err_msg=path.name)
 
 
-def test_what_the_header_says_of_gray_is_told_where_it_is_not_used(tmp_path: Path) -> None:
+def test_gray_elements_that_are_not_used_are_noted(tmp_path: Path) -> None:
     cine, _ = voi(BYTES_IN_WORDS, tmp_path, WindowCenter=[128, 40], WindowWidth=[256, 80])
     assert cine.notes == ("The file has 2 windows: the first is used.",)
     assert cine.black_and_white.reason == "the file's window (center 128, width 256)"
@@ -250,30 +250,30 @@ def test_what_the_header_says_of_gray_is_told_where_it_is_not_used(tmp_path: Pat
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
-def test_curves_become_what_they_make_of_the_values(tmp_path: Path, photometric: str) -> None:
+def test_curves_are_applied_to_the_values(tmp_path: Path, photometric: str) -> None:
     words = BYTES_IN_WORDS[0].astype(float)
 
-    def seen(**elements: Any) -> np.ndarray:
+    def gray_of(**elements: Any) -> np.ndarray:
         gray = voi(BYTES_IN_WORDS, tmp_path, PhotometricInterpretation=photometric, **elements)[1]
         return 1 - gray if photometric == "MONOCHROME1" else gray
 
     sigmoid = 1 / (1 + np.exp(-4 * (words - 100) / 80))
     elements = {"WindowCenter": 100, "WindowWidth": 80}
-    np.testing.assert_allclose(seen(VOILUTFunction="SIGMOID", **elements), sigmoid, atol=1e-4)
+    np.testing.assert_allclose(gray_of(VOILUTFunction="SIGMOID", **elements), sigmoid, atol=1e-4)
     linear = np.clip((words - 60) / 79, 0, 1)
-    np.testing.assert_allclose(seen(**elements), linear, atol=1e-4)
-    # A slope below zero makes large stored values dark.
+    np.testing.assert_allclose(gray_of(**elements), linear, atol=1e-4)
+    # A negative slope makes large stored values dark.
     np.testing.assert_allclose(
-        seen(WindowCenter=-100, WindowWidth=80, RescaleSlope=-1, RescaleIntercept=0),
+        gray_of(WindowCenter=-100, WindowWidth=80, RescaleSlope=-1, RescaleIntercept=0),
         np.clip((-words + 100.5) / 79 + 0.5, 0, 1),
         atol=1e-4,
     )
     table = (np.arange(200) ** 2 // 157).astype(np.uint16)
     np.testing.assert_allclose(
-        seen(VOILUTSequence=[lookup(20, table, 8)]), table[np.clip(words - 20, 0, 199).astype(int)] / 255, atol=1e-4
+        gray_of(VOILUTSequence=[lookup(20, table, 8)]), table[np.clip(words - 20, 0, 199).astype(int)] / 255, atol=1e-4
     )
     np.testing.assert_allclose(
-        seen(ModalityLUTSequence=[lookup(0, table, 16)], WindowCenter=128, WindowWidth=256),
+        gray_of(ModalityLUTSequence=[lookup(0, table, 16)], WindowCenter=128, WindowWidth=256),
         table[np.clip(words, 0, 199).astype(int)] / 255,
         atol=1e-4,
     )
@@ -306,7 +306,7 @@ def test_the_window_of_the_functional_groups_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scale", [1, 256])
-def test_palette_colors_are_looked_up_also_where_16_bit_entries_hold_8_bit_values(tmp_path: Path, scale: int) -> None:
+def test_palette_colors_are_read_even_if_16_bit_entries_hold_8_bit_values(tmp_path: Path, scale: int) -> None:
     indices = noise(T, Y, X)
     colors = noise(3, 256, seed=1)
     elements = {"PhotometricInterpretation": "PALETTE COLOR"}
@@ -362,7 +362,7 @@ def test_a_jpeg_with_an_adobe_marker_is_not_converted_twice(tmp_path: Path) -> N
 
 
 def without_markers(stream: bytes, *, names: Any = None) -> bytes:
-    """A JPEG stream without what says which colors it holds, and with other names for its components."""
+    """Return a JPEG stream without its color markers, and with other component names."""
     assert stream[2:4] == b"\xff\xe0"
     stream = bytearray(stream[:2] + stream[4 + int.from_bytes(stream[4:6], "big") :])
     if names is not None:
@@ -380,9 +380,7 @@ def gray_with_a_spot() -> np.ndarray:
 
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
 @pytest.mark.parametrize("names", [None, (0, 1, 2)])
-def test_a_jpeg_without_a_marker_is_ycbcr_whatever_the_header_says(
-    tmp_path: Path, subsampling: str, names: Any
-) -> None:
+def test_a_jpeg_without_a_marker_is_ycbcr_for_any_header(tmp_path: Path, subsampling: str, names: Any) -> None:
     picture = gray_with_a_spot()
     stream = saved(picture, "JPEG", quality=95, subsampling=subsampling)
     elements = {"syntax": JPEGBaseline8Bit, "PhotometricInterpretation": "RGB"}
@@ -393,9 +391,9 @@ def test_a_jpeg_without_a_marker_is_ycbcr_whatever_the_header_says(
 
 
 @pytest.mark.parametrize("names", [None, b"RGB"])
-def test_a_jpeg_without_a_marker_that_holds_rgb_is_seen_to(tmp_path: Path, names: bytes | None) -> None:
+def test_a_jpeg_without_a_marker_that_holds_rgb_is_read_as_rgb(tmp_path: Path, names: bytes | None) -> None:
     picture = gray_with_a_spot()
-    # Pillow is told that they are YCbCr already, so that it stores them as they are.
+    # Pillow treats them as YCbCr and stores them as they are.
     buffer = io.BytesIO()
     Image.merge("YCbCr", Image.fromarray(picture).split()).save(buffer, "JPEG", quality=95, subsampling="4:4:4")
     bare = without_markers(buffer.getvalue(), names=names)
@@ -435,7 +433,7 @@ def test_jpeg_ls(tmp_path: Path, syntax: Any) -> None:
 
 
 def fragmented(streams: list[bytes], table: bool) -> bytes:
-    """Pixel data whose frames are in three fragments each."""
+    """Return pixel data whose frames have three fragments each."""
     frames = [b"".join(itemize_frame(stream, nr_fragments=3)) for stream in streams]
     offsets = np.cumsum([0, *(len(frame) for frame in frames[:-1])]).astype("<u4").tobytes() if table else b""
     return b"\xfe\xff\x00\xe0" + len(offsets).to_bytes(4, "little") + offsets + b"".join(frames)
@@ -443,7 +441,7 @@ def fragmented(streams: list[bytes], table: bool) -> bytes:
 
 @pytest.mark.parametrize("table", [True, False])
 def test_frames_in_several_fragments(tmp_path: Path, table: bool) -> None:
-    # Long padding hides the end marker, so that only the table tells the frames apart.
+    # Long padding hides the end marker, so that only the table separates the frames.
     padding = bytes(24) if table else b""
     streams = [saved(frame, "JPEG", quality=95) + padding for frame in smooth_colors()]
     assert len(list(fragment_frame(streams[0], 3))) == 3
@@ -489,7 +487,7 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path: Path, syntax: 
     frames = np.zeros((200, 64, 64), np.uint8)
     pixel_data = encapsulate(encoded(frames, syntax)) if syntax.is_encapsulated else None
     path = write_dicom(tmp_path / "clip.dcm", frames, syntax=syntax, pixel_data=pixel_data)
-    open_cine(path)[0]  # whatever is loaded once
+    open_cine(path)[0]  # loads libraries once
     tracemalloc.start()
     open_cine(path)[150]
     _, peak = tracemalloc.get_traced_memory()
@@ -518,7 +516,7 @@ def test_frame_rate(tmp_path: Path, elements: Any, frame_rate: int | None) -> No
     assert cine.frame_rate == (None if frame_rate is None else pytest.approx(frame_rate))
 
 
-def test_a_frame_time_that_is_no_number_counts_as_absent(tmp_path: Path) -> None:
+def test_a_frame_time_that_is_not_a_number_counts_as_missing(tmp_path: Path) -> None:
     elements = {"FrameIncrementPointer": TAGS["FrameTime"], "FrameTime": "40", "CineRate": "10"}
     path = write_dicom(tmp_path / "clip.dcm", noise(T, Y, X), **elements)
     content = path.read_bytes()
@@ -528,7 +526,7 @@ def test_a_frame_time_that_is_no_number_counts_as_absent(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("elements", "rate", "said"),
+    ("elements", "rate", "note"),
     [
         ({"FrameTime": 40}, 25, None),
         ({"FrameTimeVector": [0, 40, 40, 40]}, 25, None),
@@ -545,11 +543,11 @@ def test_a_frame_time_that_is_no_number_counts_as_absent(tmp_path: Path) -> None
     ],
 )
 def test_frame_times_without_a_pointer_and_impossible_ones(
-    tmp_path: Path, elements: Any, rate: int | None, said: str | None
+    tmp_path: Path, elements: Any, rate: int | None, note: str | None
 ) -> None:
     cine = open_cine(write_dicom(tmp_path / "clip.dcm", noise(T, Y, X), **elements))
     assert cine.frame_rate == (None if rate is None else pytest.approx(rate))
-    assert (said is None and cine.notes == ()) or (said is not None and said in cine.notes[0])
+    assert (note is None and cine.notes == ()) or (note is not None and note in cine.notes[0])
 
 
 @pytest.mark.parametrize(
@@ -564,7 +562,7 @@ def test_frame_times_without_a_pointer_and_impossible_ones(
         ({"SequenceOfUltrasoundRegions": [{"PhysicalDeltaX": 1.0, "PhysicalDeltaY": 1.0}]}, "10 × 10 mm"),
     ],
 )
-def test_impossible_distances_are_not_used_and_told(tmp_path: Path, elements: Any, shown: str) -> None:
+def test_impossible_distances_are_not_used_and_noted(tmp_path: Path, elements: Any, shown: str) -> None:
     if "SequenceOfUltrasoundRegions" in elements:
         elements = {key: [region(**values[0])] for key, values in elements.items()}
     cine = open_cine(write_dicom(tmp_path / "clip.dcm", noise(2, 400, 500), **elements))
@@ -582,7 +580,7 @@ def group(**elements: Any) -> Dataset:
 
 
 @pytest.mark.parametrize("volume", [True, False])
-def test_slices_of_a_volume_are_no_moments_and_have_their_own_spacing(tmp_path: Path, volume: bool) -> None:
+def test_slices_of_a_volume_are_not_moments_and_have_their_own_spacing(tmp_path: Path, volume: bool) -> None:
     places = [group(PlanePositionVolumeSequence=("ImagePositionVolume", [0.0, 0.0, float(z)])) for z in range(T)]
     path = write_dicom(
         tmp_path / "volume.dcm",
@@ -616,7 +614,7 @@ TISSUE_BOX = (slice(1, 10), slice(2, 18))
         # A box up to the very edge, and ending one beyond it.
         ([region(RegionLocationMaxX1=X - 1)], (0.3, 0.2), (slice(1, 10), slice(2, X))),
         ([region(RegionLocationMaxX1=X)], (0.3, 0.2), (slice(1, 10), slice(2, X))),
-        # Boxes of a larger frame, the tissue's own or another.
+        # Boxes of a larger frame, for the tissue or another region.
         ([region(RegionLocationMaxX1=X + 1)], None, None),
         ([region(RegionLocationMaxY1=Y + 1)], None, None),
         ([region(), region(**ECG, RegionLocationMaxY1=300)], None, None),
@@ -642,7 +640,7 @@ def test_pixel_spacing_counts_only_without_regions(tmp_path: Path) -> None:
     assert open_cine(write_dicom(tmp_path / "b.dcm", noise(T, Y, X), PixelSpacing=["0", "0.5"])).spacing_mm is None
 
 
-# Faults, in words
+# Errors, in words
 
 
 @pytest.mark.parametrize(
@@ -710,10 +708,8 @@ def test_frames_in_several_fragments_of_a_cut_file(tmp_path: Path, table: bool, 
 
 @pytest.mark.parametrize("extra", [0, 2])
 @pytest.mark.parametrize("stated", [T, T - 1])
-def test_packed_colors_are_told_from_whole_ones_also_beyond_the_stated_number(
-    tmp_path: Path, stated: Any, extra: int
-) -> None:
-    packed = np.repeat(noise(T, Y, X)[..., None], 2, axis=-1)  # of a gray picture, without its colors
+def test_packed_colors_are_recognized_even_beyond_the_stated_number(tmp_path: Path, stated: Any, extra: int) -> None:
+    packed = np.repeat(noise(T, Y, X)[..., None], 2, axis=-1)  # of a gray image, without its colors
     packed[..., 1] = 128
     frames = np.zeros((T, Y, X, 3), np.uint8)
     path = write_dicom(
@@ -734,9 +730,9 @@ def test_packed_colors_are_told_from_whole_ones_also_beyond_the_stated_number(
 
 
 @pytest.mark.parametrize("planar", [0, 1])
-def test_the_order_of_colors_is_seen_where_the_header_lacks_it(tmp_path: Path, planar: int) -> None:
+def test_the_order_of_colors_is_detected_if_the_header_lacks_it(tmp_path: Path, planar: int) -> None:
     colors = noise(T, Y, X)[..., None].repeat(3, axis=-1)
-    colors[:, :3, :4, 0] = 200  # some color in a gray picture
+    colors[:, :3, :4, 0] = 200  # some color in a gray image
     stored = np.moveaxis(colors, -1, 1) if planar else colors
     path = write_dicom(tmp_path / "clip.dcm", colors, pixel_data=stored.tobytes(), PlanarConfiguration=None)
     cine = open_cine(path)
@@ -764,7 +760,7 @@ def test_one_broken_frame_is_named_and_the_others_stay_readable(tmp_path: Path) 
         cine[2]
 
 
-def test_a_file_that_has_gone(tmp_path: Path) -> None:
+def test_a_file_that_was_removed(tmp_path: Path) -> None:
     path = write_dicom(tmp_path / "clip.dcm", noise(T, Y, X))
     cine = open_cine(path)
     path.unlink()  # possible on Windows too, since no file stays open
@@ -832,13 +828,13 @@ def test_pixels_are_the_bits_up_to_high_bit(tmp_path: Path, syntax: Any, stored:
     assert any("bits" in note for note in cine.notes) == (high >= stored)
 
 
-def test_a_high_bit_that_the_values_belie_is_not_used(tmp_path: Path) -> None:
+def test_a_high_bit_that_the_values_contradict_is_not_used(tmp_path: Path) -> None:
     pixels = noise(2, Y, X, dtype=np.uint16) >> 4
     path = write_dicom(tmp_path / "bits.dcm", pixels, BitsStored=12, HighBit=15)
     np.testing.assert_array_equal(np.stack(list(open_cine(path))), pixels)
 
 
-def test_values_beyond_the_stated_bits_are_said(tmp_path: Path) -> None:
+def test_values_beyond_the_stated_bits_are_noted(tmp_path: Path) -> None:
     pixels = noise(2, Y, X, dtype=np.uint16)
     cine = open_cine(write_dicom(tmp_path / "bits.dcm", pixels, BitsStored=12, HighBit=11))
     np.testing.assert_array_equal(np.stack(list(cine)), pixels & 0xFFF)
@@ -870,7 +866,7 @@ def test_several_streams_in_one_fragment_are_frames(tmp_path: Path, form: str, p
 
 
 @pytest.mark.parametrize("photometric", ["RGB", "YBR_RCT", "YBR_FULL", "YBR_FULL_422"])
-def test_a_jpeg_2000_stream_that_turns_its_colors_into_rgb(tmp_path: Path, photometric: str) -> None:
+def test_a_jpeg_2000_stream_that_converts_its_colors_to_rgb(tmp_path: Path, photometric: str) -> None:
     frames = noise(1, Y, X, 3)
     with io.BytesIO() as stream:
         Image.fromarray(frames[0]).save(stream, "JPEG2000", no_jp2=True, mct=1, irreversible=False)

@@ -92,7 +92,7 @@ def test_a_video_in_several_fragments(tmp_path: Path) -> None:
     np.testing.assert_array_equal(cine[17], in_sequence(video, "mp4")[17])
 
 
-def test_the_header_tells_of_time_and_space_if_it_knows_the_size_of_the_frames(tmp_path: Path) -> None:
+def test_the_header_calibrates_frames_of_its_own_size(tmp_path: Path) -> None:
     pixel_data = encapsulate([encoded_video("mpeg4", "mp4")])
     path = write_dicom(
         tmp_path / "clip.dcm",
@@ -131,7 +131,7 @@ def test_spans_read_as_one_file(tmp_path: Path) -> None:
         assert file.read(2) == bytes([20, 21])
 
 
-def test_no_file_stays_open_once_the_cine_has_gone(tmp_path: Path) -> None:
+def test_no_file_stays_open_once_the_cine_is_deleted(tmp_path: Path) -> None:
     path = write_dicom(tmp_path / "clip.dcm", encapsulate([encoded_video("mpeg4", "mp4")]), MPEG4HP41)
     descriptors = Path("/proc/self/fd")
     if not descriptors.exists():
@@ -151,4 +151,4 @@ def test_the_shape_of_the_pixels_is_that_of_the_header(tmp_path: Path) -> None:
     path = write_dicom(tmp_path / "a.dcm", video, MPEG4HP41, PixelAspectRatio=[4, 3])
     assert open_cine(path).pixel_aspect == pytest.approx(4 / 3)
     other = write_dicom(tmp_path / "b.dcm", video, MPEG4HP41, PixelAspectRatio=[4, 3], Rows=2 * Y)
-    assert open_cine(other).pixel_aspect == 1  # the header speaks of other frames
+    assert open_cine(other).pixel_aspect == 1  # the header describes frames of another size

@@ -1,4 +1,4 @@
-"""The region of the scan is found whatever the screen around it shows, and what is found never cuts the tissue off."""
+"""The region of the scan is found for any screen around it, and never cuts off tissue."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ DATA = ROOT / "../shared/data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="the real ultrasound files are not here")
 
 SCREEN = (400, 560)
-CORNER = (70, 130)  # where the sweep's frame stands on the screen
+CORNER = (70, 130)  # of the sweep's frame on the screen
 TEXT_BOTTOM = 60
 
 
 @pytest.fixture(scope="module")
 def sweep() -> NDArray[np.uint8]:
-    """Every fifth frame of the phantom sweep, ``(12, 256, 320)``, without its compression's haze around the sector."""
+    """Every fifth frame of the phantom sweep, ``(12, 256, 320)``, without the haze of compression around the sector."""
     frames = np.stack(list(open_cine(ROOT / "sample_data/fibroid_sweep.dcm"))[::5])
     return np.where(frames.max(0) > 8, frames, 0)
 
 
 @pytest.fixture(scope="module")
 def sector(sweep: NDArray[np.uint8]) -> Crop:
-    """Rows and columns of the screen that the sector takes."""
+    """Rows and columns of the sector on the screen."""
     rows, columns = (np.flatnonzero(sweep.any((0, axis))) for axis in (2, 1))
     return (
         slice(CORNER[0] + rows[0], CORNER[0] + rows[-1] + 1),
@@ -42,7 +42,7 @@ def sector(sweep: NDArray[np.uint8]) -> Crop:
 
 
 def on_screen(scan: NDArray[np.uint8], screen: int = 0) -> NDArray[np.uint8]:
-    """Frames as a scanner's screen shows them: texts, of which one changes, calipers, logo, gray bar, running ECG."""
+    """Frames as on a scanner's screen: texts, one of which changes, calipers, logo, gray bar, running ECG."""
     return np.stack([_screen(frame, number, screen) for number, frame in enumerate(scan)])
 
 
@@ -67,16 +67,16 @@ def _screen(frame: NDArray[np.uint8], number: int, level: int) -> NDArray[np.uin
 
 
 def assert_is_about(crop: Crop, expected: Crop, within: int = 8) -> None:
-    """Cuts off no more than two pixels, and leaves no more than ``within`` around."""
-    for part, wanted in zip(crop, expected, strict=True):
-        assert -within <= part.start - wanted.start <= 2
-        assert -2 <= part.stop - wanted.stop <= within
+    """Check that at most two pixels are cut off, and at most ``within`` are left around."""
+    for part, expected_part in zip(crop, expected, strict=True):
+        assert -within <= part.start - expected_part.start <= 2
+        assert -2 <= part.stop - expected_part.stop <= within
 
 
 # ── found in the image ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_cine_gives_its_scan_away_by_motion(sweep: NDArray[np.uint8], sector: Crop) -> None:
+def test_the_scan_of_a_cine_is_found_by_motion(sweep: NDArray[np.uint8], sector: Crop) -> None:
     region = find_scan_region(ArrayCine(on_screen(sweep)))
     assert region.source == "motion"
     assert_is_about(region.crop, sector)
@@ -95,13 +95,13 @@ def test_color_frames_and_other_values_give_the_same(sweep: NDArray[np.uint8]) -
 
 
 @pytest.mark.parametrize("number", [0, 6, 11])
-def test_a_still_gives_its_scan_away_by_its_brightness(sweep: NDArray[np.uint8], sector: Crop, number: int) -> None:
+def test_the_scan_of_a_still_is_found_by_its_brightness(sweep: NDArray[np.uint8], sector: Crop, number: int) -> None:
     region = find_scan_region(ArrayCine(on_screen(sweep)[number]))
     assert region.source == "fan"
     assert_is_about(region.crop, sector)
 
 
-def test_a_cine_that_stands_still_but_for_clock_and_ecg_is_judged_as_a_still(
+def test_a_cine_in_which_only_clock_and_ecg_change_is_treated_as_a_still(
     sweep: NDArray[np.uint8], sector: Crop
 ) -> None:
     region = find_scan_region(ArrayCine(on_screen(sweep[[4] * 12])))
@@ -109,7 +109,7 @@ def test_a_cine_that_stands_still_but_for_clock_and_ecg_is_judged_as_a_still(
     assert_is_about(region.crop, sector)
 
 
-def test_tissue_that_rests_is_not_cut_off(sweep: NDArray[np.uint8], sector: Crop) -> None:
+def test_still_tissue_is_not_cut_off(sweep: NDArray[np.uint8], sector: Crop) -> None:
     frames = sweep[[4] * 12]
     frames[:, 40:200, 80:240] = sweep[:, 40:200, 80:240]  # a heart in a chest that does not move
     region = find_scan_region(ArrayCine(on_screen(frames)))
@@ -123,9 +123,7 @@ def test_on_a_screen_that_is_not_black_motion_decides(sweep: NDArray[np.uint8], 
     assert_is_about(region.crop, sector)
 
 
-def test_the_outline_holds_the_sector_and_leaves_the_corners_beside_it_out(
-    sweep: NDArray[np.uint8], sector: Crop
-) -> None:
+def test_the_outline_holds_the_sector_without_the_corners_beside_it(sweep: NDArray[np.uint8], sector: Crop) -> None:
     outline = find_scan_region(ArrayCine(on_screen(sweep))).outline
     drawn = Image.new("1", SCREEN[::-1])
     ImageDraw.Draw(drawn).polygon([(x, y) for y, x in outline], fill=1)
@@ -141,12 +139,12 @@ def test_the_outline_holds_the_sector_and_leaves_the_corners_beside_it_out(
     [
         np.zeros((3, 200, 300), np.uint8),
         np.full((200, 300), 77, np.uint8),
-        on_screen(np.zeros((12, 256, 320), np.uint8)),  # all of a screen but the scan
+        on_screen(np.zeros((12, 256, 320), np.uint8)),  # a screen without a scan
         np.zeros((2, 1, 1), np.uint8),
     ],
     ids=["black", "gray", "text alone", "one pixel"],
 )
-def test_where_nothing_looks_like_a_scan_it_is_the_whole_frame(frames: NDArray[np.uint8]) -> None:
+def test_without_a_visible_scan_it_is_the_whole_frame(frames: NDArray[np.uint8]) -> None:
     region = find_scan_region(ArrayCine(frames))
     height, width = frames.shape[-2:]
     assert region.source == "whole frame"
@@ -162,7 +160,7 @@ def test_a_scan_that_fills_the_frame_is_not_cut(sweep: NDArray[np.uint8]) -> Non
     assert region.source == "whole frame"
 
 
-def test_a_still_on_a_screen_that_cannot_be_told_from_the_scan_is_left_whole(sweep: NDArray[np.uint8]) -> None:
+def test_a_still_on_a_screen_like_the_scan_is_not_cropped(sweep: NDArray[np.uint8]) -> None:
     noise = np.random.default_rng(0).normal(0, 3, SCREEN)
     region = find_scan_region(ArrayCine(np.clip(on_screen(sweep, screen=60)[6] + noise, 0, 255).astype(np.uint8)))
     assert region.source == "whole frame"
@@ -170,7 +168,7 @@ def test_a_still_on_a_screen_that_cannot_be_told_from_the_scan_is_left_whole(swe
 
 
 class Watched(ArrayCine):
-    """Notes which frames are read, and fails at some."""
+    """Records which frames are read, and fails at some."""
 
     def __init__(self, array: NDArray[np.uint8], damaged: tuple[int, ...] = ()) -> None:
         super().__init__(array)
@@ -191,7 +189,7 @@ def test_few_frames_of_a_long_cine_are_read_and_each_once() -> None:
     assert (min(cine.read), max(cine.read)) == (0, 999)
 
 
-def test_damaged_frames_are_passed_over(sweep: NDArray[np.uint8], sector: Crop) -> None:
+def test_damaged_frames_are_skipped(sweep: NDArray[np.uint8], sector: Crop) -> None:
     assert_is_about(find_scan_region(Watched(on_screen(sweep), damaged=(0, 5))).crop, sector)
     assert find_scan_region(Watched(on_screen(sweep), damaged=tuple(range(12)))).source == "whole frame"
 
@@ -205,17 +203,17 @@ def with_region(frames: NDArray[np.uint8], region: Crop) -> Cine:
     return cine
 
 
-def test_the_files_own_region_goes_first(sweep: NDArray[np.uint8], sector: Crop) -> None:
-    own = slice(sector[0].start - 5, sector[0].stop + 30), slice(sector[1].start - 20, sector[1].stop)
-    region = find_scan_region(with_region(on_screen(sweep), own))
+def test_the_files_own_region_comes_first(sweep: NDArray[np.uint8], sector: Crop) -> None:
+    file_region = slice(sector[0].start - 5, sector[0].stop + 30), slice(sector[1].start - 20, sector[1].stop)
+    region = find_scan_region(with_region(on_screen(sweep), file_region))
     assert region.source == "dicom"
-    assert region.crop == own
-    assert region.outline[0].tolist() == [own[0].start - 0.5, own[1].start - 0.5]
+    assert region.crop == file_region
+    assert region.outline[0].tolist() == [file_region[0].start - 0.5, file_region[1].start - 0.5]
 
 
-def test_the_files_own_region_is_taken_where_the_image_shows_nothing() -> None:
-    own = slice(10, 90), slice(20, 120)
-    assert find_scan_region(with_region(np.zeros((3, 100, 200), np.uint8), own)).source == "dicom"
+def test_the_files_own_region_is_used_if_the_image_shows_nothing() -> None:
+    file_region = slice(10, 90), slice(20, 120)
+    assert find_scan_region(with_region(np.zeros((3, 100, 200), np.uint8), file_region)).source == "dicom"
 
 
 def test_a_region_that_holds_little_of_the_tissue_is_stale(sweep: NDArray[np.uint8], sector: Crop) -> None:
@@ -225,7 +223,7 @@ def test_a_region_that_holds_little_of_the_tissue_is_stale(sweep: NDArray[np.uin
 
 
 @pytest.mark.parametrize(
-    ("own", "words"),
+    ("file_region", "words"),
     [
         ((slice(0, 400), slice(0, 560)), "is far larger than the scan"),
         ((slice(50, 340), slice(0, 480)), "holds more than the scan"),
@@ -234,20 +232,20 @@ def test_a_region_that_holds_little_of_the_tissue_is_stale(sweep: NDArray[np.uin
     ],
     ids=["whole screen", "with a gray bar", "bottom cut off", "side cut off"],
 )
-def test_a_region_that_the_pixels_contradict_is_not_used_and_said(
-    sweep: NDArray[np.uint8], sector: Crop, own: Crop, words: str
+def test_a_region_that_the_pixels_contradict_is_not_used_and_noted(
+    sweep: NDArray[np.uint8], sector: Crop, file_region: Crop, words: str
 ) -> None:
     frames = on_screen(sweep)
-    for seen in (frames, frames[6]):
-        region = find_scan_region(with_region(seen, own))
+    for array in (frames, frames[6]):
+        region = find_scan_region(with_region(array, file_region))
         assert region.source != "dicom"
         assert words in region.note
         assert_is_about(region.crop, sector)
 
 
 def test_a_region_with_a_margin_of_bare_screen_is_the_files_own(sweep: NDArray[np.uint8], sector: Crop) -> None:
-    own = slice(sector[0].start - 3, sector[0].stop + 30), slice(sector[1].start - 60, sector[1].stop + 40)
-    assert find_scan_region(with_region(on_screen(sweep)[6], own)).source == "dicom"
+    file_region = slice(sector[0].start - 3, sector[0].stop + 30), slice(sector[1].start - 60, sector[1].stop + 40)
+    assert find_scan_region(with_region(on_screen(sweep)[6], file_region)).source == "dicom"
 
 
 def test_a_drawn_polygon_is_cropped_to_the_pixels_it_touches() -> None:
@@ -258,7 +256,7 @@ def test_a_drawn_polygon_is_cropped_to_the_pixels_it_touches() -> None:
     assert region.outline.tolist() == [list(vertex) for vertex in vertices]
 
 
-def test_what_is_drawn_beyond_the_frame_is_cut_off() -> None:
+def test_drawings_beyond_the_frame_are_cut_off() -> None:
     assert ScanRegion.drawn([(-7, -3), (-7, 80), (20, 80), (20, -3)], (50, 60)).crop == (slice(0, 21), slice(0, 60))
 
 
@@ -276,7 +274,7 @@ def test_the_drawn_rectangle_of_a_crop_gives_that_crop() -> None:
         ([(0, -9), (5, -9), (5, -1)], "outside the frame"),
     ],
 )
-def test_a_drawing_that_is_no_region_is_refused_in_words(vertices: object, words: str) -> None:
+def test_a_drawing_that_is_not_a_region_is_refused_in_words(vertices: object, words: str) -> None:
     with pytest.raises(SegcamError, match=words):
         ScanRegion.drawn(vertices, (50, 60))  # type: ignore[arg-type]
 
@@ -308,14 +306,14 @@ def test_other_words_for_a_crop_are_refused(text: str) -> None:
     ],
 )
 def test_the_scan_of_real_dicom_files_is_found(file: str, source: str, expected: Crop) -> None:
-    """Expected is what a person reads off the picture."""
+    """The expected regions were read from the images by a person."""
     region = find_scan_region(open_cine(DATA / file))
     assert region.source == source
     assert_is_about(region.crop, expected)
 
 
 @needs_data
-def test_what_was_segmented_in_real_stills_lies_in_the_region() -> None:
+def test_segmented_lesions_of_real_stills_are_in_the_region() -> None:
     for kind in ("hc18", "usgra"):
         for path in sorted((DATA / kind / "images").glob("*.png")):
             cine = open_cine(path)

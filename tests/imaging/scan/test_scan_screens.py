@@ -1,4 +1,4 @@
-"""The scan is found on screens of many looks, each made around a scan whose place is known."""
+"""The scan is found on many kinds of screens, each drawn around a scan at a known place."""
 
 from __future__ import annotations
 
@@ -96,15 +96,15 @@ def screen(
     thumbnails: int = 0,
     quality: int | None = None,
 ) -> tuple[Screen, NDArray[np.bool_]]:
-    """A screen, and which of its pixels show the scan."""
+    """Return a screen, and the mask of its scan."""
     pixels = np.full((HEIGHT, WIDTH), back, np.uint8)
     for top, left, bottom, right, value in panels:
         pixels[top:bottom, left:right] = value
     truth = np.zeros(pixels.shape, bool)
     for top, left in at:
-        place = slice(top, top + scan.shape[0]), slice(left, left + scan.shape[1])
-        truth[place] |= scan > 0
-        pixels[place] = np.where(scan > 0, scan, pixels[place])
+        box = slice(top, top + scan.shape[0]), slice(left, left + scan.shape[1])
+        truth[box] |= scan > 0
+        pixels[box] = np.where(scan > 0, scan, pixels[box])
     for number in range(thumbnails):
         small = np.asarray(Image.fromarray(scan).resize((70, 60)))
         pixels[70 + 70 * number : 130 + 70 * number, 560:630] = small
@@ -119,7 +119,7 @@ def screen(
 
 
 def assert_is_found(frames: Screen, truth: NDArray[np.bool_], overlap: float = 0.85) -> None:
-    """Loses no more than half a per cent of the tissue, and holds little besides the rectangle around it."""
+    """Check that at most half a percent of the tissue is lost, and little is left around it."""
     region = find_scan_region(ArrayCine(frames, rgb=False))
     assert region.source != "whole frame"
     assert region.note == ""
@@ -155,11 +155,11 @@ def test_a_still_on_a_screen(scan: str, look: str) -> None:
 @pytest.mark.parametrize("scan", SCANS)
 @pytest.mark.parametrize("drawing", [gray_bar, trace], ids=["gray bar", "ECG"])
 @pytest.mark.parametrize("quality", [None, 75])
-def test_what_is_drawn_beside_the_scan_stays_out(scan: str, drawing: Draw, quality: int | None) -> None:
+def test_drawings_beside_the_scan_are_left_out(scan: str, drawing: Draw, quality: int | None) -> None:
     assert_is_found(*screen(SCANS[scan](), drawing, quality=quality), overlap=0.87)
 
 
-def test_writing_close_above_the_scan_stays_out() -> None:
+def test_text_close_above_the_scan_is_left_out() -> None:
     def label(draw: ImageDraw.ImageDraw, ink: int) -> None:
         draw.rectangle((LEFT, TOP - 12, LEFT + 30, TOP - 3), fill=ink)
 
@@ -215,7 +215,7 @@ def test_a_small_scan_on_a_large_screen() -> None:
     assert_is_found(*screen(frame, at=((160, 240),)))
 
 
-def test_a_scan_that_was_cropped_tight_keeps_its_writing() -> None:
+def test_a_tightly_cropped_scan_keeps_its_text() -> None:
     frame = linear().astype(np.uint8)
     image = Image.fromarray(frame)
     ImageDraw.Draw(image).text((10, 10), "LEFT LOBE", fill=255, font_size=18)

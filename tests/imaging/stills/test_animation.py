@@ -1,4 +1,4 @@
-"""Files that hold several pictures: animated PNG and WebP, and JPEG files with more than one picture."""
+"""Files of several images: animated PNG and WebP, and JPEG files with more than one image."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_rate_is_the_mean_of_uneven_times(tmp_path: Path) -> None:
     assert cine.frame_rate == pytest.approx(25)
 
 
-def test_a_picture_beside_the_animation_is_no_frame(tmp_path: Path) -> None:
+def test_the_default_image_of_an_animation_is_not_a_frame(tmp_path: Path) -> None:
     path = write(tmp_path / "beside.png", COLORS, default_image=True)
     cine = open_cine(path)
     assert len(cine) == 4
@@ -51,7 +51,9 @@ def test_a_picture_beside_the_animation_is_no_frame(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("frames", [COLORS, GRAYS])
-def test_of_a_cut_animation_the_whole_frames_are_read_and_the_others_told(tmp_path: Path, frames: Any) -> None:
+def test_the_complete_frames_of_a_truncated_animation_are_read_and_the_others_noted(
+    tmp_path: Path, frames: Any
+) -> None:
     path = write(tmp_path / "cut.png", frames)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.7)])
     cine = open_cine(path)
@@ -62,7 +64,7 @@ def test_of_a_cut_animation_the_whole_frames_are_read_and_the_others_told(tmp_pa
         open_cine(path)
 
 
-def test_several_pictures_in_a_jpeg_are_frames_if_they_are_of_one_size(tmp_path: Path) -> None:
+def test_several_images_in_a_jpeg_are_frames_if_they_have_one_size(tmp_path: Path) -> None:
     cine = open_cine(write(tmp_path / "two.jpg", COLORS[:2], format="MPO", quality=100, subsampling=0))
     assert len(cine) == 2
     assert "holds 2 images" in cine.notes[0]
@@ -85,7 +87,7 @@ def test_a_webp_still(tmp_path: Path) -> None:
         open_cine(path)[0]
 
 
-def test_an_animation_of_16_bit_pictures_is_refused(tmp_path: Path) -> None:
+def test_an_animation_of_16_bit_images_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "deep.png", GRAYS.astype(np.uint16) * 16, duration=40)
     with pytest.raises(SegcamError, match="16-bit"):
         open_cine(path)

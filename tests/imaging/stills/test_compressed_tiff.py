@@ -1,4 +1,4 @@
-"""TIFF files however they are compressed."""
+"""TIFF files with all kinds of compression."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def test_one_page_of_each_depth(tmp_path: Path, gray: np.ndarray) -> None:
         np.testing.assert_array_equal(still[0], values)
 
 
-def test_white_is_zero_is_turned_and_a_palette_applied(tmp_path: Path, gray: np.ndarray) -> None:
+def test_white_is_zero_is_inverted_and_a_palette_is_applied(tmp_path: Path, gray: np.ndarray) -> None:
     np.testing.assert_array_equal(open_cine(written(tmp_path / "w.tif", gray, photometric="miniswhite"))[0], 255 - gray)
 
     colors = np.random.default_rng(3).integers(0, 256, (3, 256), dtype=np.uint16)
@@ -191,7 +191,7 @@ PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), 
 
 
 def png_of(values: np.ndarray, color_type: int, *, interlaced: bool = False) -> bytes:
-    """A PNG file of 16 bits, which Pillow cannot write in color."""
+    """Return a PNG file of 16 bits, which Pillow cannot write in color."""
     height, width = values.shape[:2]
     passes = [values[top::down, left::right] for top, left, down, right in PASSES] if interlaced else [values]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for part in passes if part.size for row in part)
@@ -225,7 +225,7 @@ def test_interlaced_16_bit_colors(tmp_path: Path, color_type: int, samples: int,
     np.testing.assert_array_equal(open_cine(tmp_path / "deep.png")[0], expected)
 
 
-def test_cut_interlaced_16_bit_colors_are_refused(tmp_path: Path) -> None:
+def test_truncated_interlaced_16_bit_colors_are_refused(tmp_path: Path) -> None:
     coded = png_of(np.arange(4800, dtype=np.uint16).reshape(40, 40, 3), 2, interlaced=True)
     (tmp_path / "deep.png").write_bytes(coded[: len(coded) // 2])
     with pytest.raises(SegcamError, match="damaged"):
@@ -263,7 +263,7 @@ def test_inks_become_colors(tmp_path: Path, depth: Any, planar: str) -> None:
     np.testing.assert_allclose(open_cine(path)[0] / white, colors, atol=0.01)
 
 
-def test_color_models_that_are_not_understood_are_refused(tmp_path: Path, color_cine: np.ndarray) -> None:
+def test_unknown_color_models_are_refused(tmp_path: Path, color_cine: np.ndarray) -> None:
     path = written(tmp_path / "lab.tif", color_cine[0], photometric="cielab")
     with pytest.raises(SegcamError, match="its pixels are CIELAB"):
         open_cine(path)
@@ -325,13 +325,13 @@ def test_pixel_sizes_of_ome(tmp_path: Path, cine: np.ndarray, sizes: Any, spacin
     assert open_cine(path).spacing_mm == (None if spacing is None else pytest.approx(spacing))
 
 
-def test_the_resolution_of_a_printer_is_no_pixel_size(tmp_path: Path, gray: np.ndarray) -> None:
+def test_the_resolution_of_a_printer_is_not_a_pixel_size(tmp_path: Path, gray: np.ndarray) -> None:
     path = written(tmp_path / "a.tif", gray, resolution=(72, 72), resolutionunit="inch")
     assert open_cine(path).spacing_mm is None
 
 
 @pytest.mark.parametrize("by_pillow", [True, False])
-def test_of_a_cut_tiff_the_whole_pages_are_read(tmp_path: Path, by_pillow: bool) -> None:
+def test_the_complete_pages_of_a_truncated_tiff_are_read(tmp_path: Path, by_pillow: bool) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (5, 60, 80), dtype=np.uint8)
     path = tmp_path / "clip.tif"
     if by_pillow:

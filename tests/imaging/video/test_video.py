@@ -23,7 +23,7 @@ OPEN_GOP = {"x264-params": "keyint=8:open-gop=1:bframes=3:b-adapt=0:scenecut=0"}
 
 
 def scene(count: int = T) -> np.ndarray:
-    """Color frames, each its own: a box that moves over a background that brightens."""
+    """Return different color frames: a box that moves over a brightening background."""
     frames = np.empty((count, Y, X, 3), np.uint8)
     for index, frame in enumerate(frames):
         frame[:] = 60 + 5 * index
@@ -40,7 +40,7 @@ def write_video(
     times: Sequence[int] | None = None,
     **options: str,
 ) -> Path:
-    """Write frames at 25 per second, or at the given times in milliseconds."""
+    """Write frames at 25 per second, or at these times in milliseconds."""
     frames = scene() if frames is None else frames
     with av.open(path, "w") as container:
         stream = container.add_stream(codec, rate=25, options={"g": "8"} | options)
@@ -57,7 +57,7 @@ def write_video(
 
 
 def rewrite(source: Path, path: Path, change: Callable[[av.Packet], None]) -> Path:
-    """Copy the packets of a video to another file, each as `change` leaves it."""
+    """Copy the packets of a video to another file, each after ``change``."""
     with av.open(source) as read, av.open(path, "w") as written:
         stream = written.add_stream_from_template(read.streams.video[0])
         for packet in read.demux(video=0):
@@ -69,7 +69,7 @@ def rewrite(source: Path, path: Path, change: Callable[[av.Packet], None]) -> Pa
 
 
 def index_first(path: Path) -> Path:
-    """An MP4 file whose index stands before its pictures."""
+    """Rewrite an MP4 file with its index before its frames."""
     target = path.with_name("first.mp4")
     with av.open(path) as source, av.open(target, "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream_from_template(source.streams.video[0])
@@ -81,14 +81,14 @@ def index_first(path: Path) -> Path:
 
 
 def in_sequence(path: Path) -> list[np.ndarray]:
-    """The frames as a decoder gives them from beginning to end."""
+    """Decode all frames from beginning to end."""
     with av.open(path) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 
 @pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Readers that keep nothing for stepping back, and only one of them, so that every step back is a jump."""
+    """Use a single reader without a cache, so that every step back is a jump."""
     monkeypatch.setattr(video_reader, "_CACHE_BYTES", 1)
     monkeypatch.setattr(video, "_READERS", 1)
 
@@ -116,7 +116,7 @@ def there_and_back(count: int) -> list[int]:
         ("bare.h264", "libx264", {"bf": "3"}),
         ("clip.mov", "libx265", {"x265-params": "keyint=8:log-level=none"}),
         ("clip.webm", "libvpx-vp9", {}),
-        ("clip.mpg", "mpeg2video", {"bf": "2"}),  # several packets at one place in the file
+        ("clip.mpg", "mpeg2video", {"bf": "2"}),  # several packets at one position in the file
         ("clip.wmv", "wmv2", {}),
         ("clip.gif", "gif", {"pixels": "rgb8"}),
     ],
@@ -136,9 +136,7 @@ def test_any_frame_equals_the_one_decoded_in_sequence(tmp_path: Path, name: str,
         np.testing.assert_array_equal(cine[index], expected[index], err_msg=f"frame {index}")
 
 
-def test_frames_that_lean_on_what_a_jump_left_out_are_not_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_frames_that_depend_on_skipped_ones_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_video(tmp_path / "clip.mkv", "libx264", **OPEN_GOP)
     expected = in_sequence(path)
     with av.open(path) as container:
@@ -150,7 +148,7 @@ def test_frames_that_lean_on_what_a_jump_left_out_are_not_taken(
     decode = video_reader.decode
 
     def with_a_broken_frame(packets: Any, stream: Any) -> Iterator[tuple[int, av.VideoFrame]]:
-        """A decoder that begins with a frame shown before the one it starts from."""
+        """Decoder that begins with a frame shown before the one it starts from."""
         yield key + 1, av.VideoFrame.from_ndarray(np.zeros((Y, X, 3), np.uint8))
         yield from decode(packets, stream)
 
@@ -161,7 +159,7 @@ def test_frames_that_lean_on_what_a_jump_left_out_are_not_taken(
         np.testing.assert_array_equal(cine[index], expected[index])
 
 
-def test_frames_that_come_at_uneven_times(tmp_path: Path) -> None:
+def test_frames_at_uneven_times(tmp_path: Path) -> None:
     times = np.cumsum([0, *np.random.default_rng(0).integers(10, 90, T - 1)]).tolist()
     path = write_video(tmp_path / "clip.mkv", "libx264", times=times, bf="2")
     cine = open_cine(path)
@@ -255,8 +253,8 @@ def test_pixels_have_the_shape_that_the_file_gives_them(tmp_path: Path, codec: s
 
 
 @pytest.mark.parametrize("disposal", [0, 1, 2, [1, 3, 3, 1, 3, 1]])
-def test_gif_frames_are_put_together_as_pillow_does(tmp_path: Path, disposal: Any) -> None:
-    # Boxes in colors of their own on a still ground: frames are stored as their changes only, with palettes.
+def test_gif_frames_are_composed_as_by_pillow(tmp_path: Path, disposal: Any) -> None:
+    # Boxes of different colors on a still background: only the changes of frames are stored, with palettes.
     frames = np.full((6, 30, 40, 3), (20, 90, 160), np.uint8)
     for index, frame in enumerate(frames):
         frame[4:14, 5 * index : 5 * index + 8] = np.random.default_rng(index).integers(0, 255, (10, 8, 3))
@@ -277,18 +275,18 @@ def test_gif_frames_are_put_together_as_pillow_does(tmp_path: Path, disposal: An
 def test_stepping_back_and_forth_decodes_each_frame_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_video(tmp_path / "clip.mp4", "libx264", g="100")
     cine = open_cine(path)
-    taken = []
+    decoded = []
     decode = video_reader.decode
 
     def counted(packets: Any, stream: Any) -> Iterator[tuple[int, av.VideoFrame]]:
         for number, frame in decode(packets, stream):
-            taken.append(number)
+            decoded.append(number)
             yield number, frame
 
     monkeypatch.setattr(video_reader, "decode", counted)
     for index in (1, 2, 3, 10, 9, 8, 7, 8, 9, 10, 11):
         cine[index]
-    assert len(taken) <= 12
+    assert len(decoded) <= 12
 
 
 def test_two_places_are_read_in_turns_without_starting_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,7 +301,7 @@ def test_two_places_are_read_in_turns_without_starting_again(tmp_path: Path, mon
     assert len(jumps) <= 2
 
 
-def test_what_is_kept_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(video_reader, "_CACHE_BYTES", 5 * Y * X * 3 // 2)
     cine = open_cine(write_video(tmp_path / "clip.mp4", "libx264"))
     for index in range(T):
@@ -330,7 +328,7 @@ def test_threads_get_their_own_frames(tmp_path: Path) -> None:
     assert wrong == []
 
 
-# Faults
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -344,9 +342,7 @@ def test_threads_get_their_own_frames(tmp_path: Path) -> None:
         ("clip.mp4", "mpeg4", "yuv420p"),
     ],
 )
-def test_a_file_that_is_cut_short_opens_with_its_whole_frames(
-    tmp_path: Path, name: str, codec: str, pixels: str
-) -> None:
+def test_a_truncated_file_opens_with_its_complete_frames(tmp_path: Path, name: str, codec: str, pixels: str) -> None:
     path = write_video(tmp_path / name, codec, pixels=pixels)
     if name.endswith("mp4"):
         path = index_first(path)
@@ -355,7 +351,7 @@ def test_a_file_that_is_cut_short_opens_with_its_whole_frames(
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 7 // 10])
     cine = open_cine(path)
     assert T // 4 < len(cine) < T
-    if name.endswith(".ts"):  # it is made to be cut anywhere
+    if name.endswith(".ts"):  # it can be cut anywhere
         assert cine.notes == ()
     elif name.endswith(".gif"):
         assert "it is unknown how much" in cine.notes[0]
@@ -380,8 +376,8 @@ def test_a_damaged_frame_is_named_and_the_others_stay_readable(tmp_path: Path) -
     np.testing.assert_array_equal(cine[8], whole[8])
 
 
-def test_a_file_without_pictures_or_without_its_end_is_refused_in_words(tmp_path: Path) -> None:
-    headless = write_video(tmp_path / "clip.mp4")  # what an MP4 file holds stands at its end
+def test_a_file_without_frames_or_without_its_end_is_refused_in_words(tmp_path: Path) -> None:
+    headless = write_video(tmp_path / "clip.mp4")  # the index of an MP4 file is at its end
     headless.write_bytes(headless.read_bytes()[:-800])
     with pytest.raises(SegcamError, match=r"clip\.mp4 cannot be read as a video.* 800 of its \d+ bytes"):
         open_cine(headless)
@@ -412,7 +408,7 @@ def test_real_sweeps(name: str, count: int, frame_rate: int) -> None:
         np.testing.assert_array_equal(cine[index], expected[index])
 
 
-def test_a_second_video_in_a_file_is_told(tmp_path: Path) -> None:
+def test_a_second_video_in_a_file_is_noted(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "two.mkv"), "w") as container:
         for stream in [container.add_stream("ffv1", rate=25) for _ in range(2)]:
             stream.width, stream.height, stream.pix_fmt = 32, 16, "gray"
