@@ -1,4 +1,4 @@
-"""The package as a whole: what importing it costs, which way its rooms know each other, what it exports."""
+"""The package as a whole: what importing it loads, which rooms import which, and what it exports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WINDOW_SYSTEMS = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 GROUND = ["budget", "deprecated", "errors", "files", "number_format", "tuning", "optional", "version"]
 CORE = ["network", "imaging", "explanation", "evidence", "reporting", "batch", "demo"]
 
-# What each room may import, besides itself and the ground they all stand on.
+# The rooms that each room may import, besides itself and the ground rooms.
 MAY_IMPORT = {
     "budget": ["errors"],
     "deprecated": [],
@@ -42,7 +42,8 @@ MAY_IMPORT = {
     "cli": [*CORE, "commands", "viewer"],
 }
 
-# The rooms within a room, from the ground up: each imports only what stands in a line above its own.
+# The rooms within a room, from the ground up: each imports only from the lines above its own.
+# After a change here, run `python tests/docs/rooms_drawing.py`.
 FLOORS: dict[str, list[list[str]]] = {
     "network": [
         ["child_names", "device", "settings_text", "resource_check"],
@@ -91,16 +92,16 @@ FLOORS: dict[str, list[list[str]]] = {
     ],
 }
 
-# Files that are more than one idea and are still to be taken apart, with the most lines that they may have.
+# Files that still have to be split, with the most lines that they may have until then.
 STILL_LONG = {"viewer.review.session": 590, "viewer.review.review": 485}
 
 
 def modules_after(statements: str) -> set[str]:
-    """The modules, by full name, that a new interpreter holds after running the statements."""
+    """Return the full names of the modules that a new interpreter has loaded after running the statements."""
     program = f"{statements}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    return set(json.loads(process.stdout.splitlines()[-1]))
 
 
 def top_level(modules: set[str]) -> set[str]:
@@ -108,7 +109,7 @@ def top_level(modules: set[str]) -> set[str]:
 
 
 def module_name(path: Path) -> str:
-    """Dotted name of a source file, without the leading `napari_segcam.`; empty for the package itself."""
+    """Return the dotted name of a source file without the leading `napari_segcam.`, empty for the package itself."""
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip(".")
 
 
@@ -117,7 +118,7 @@ def source_files() -> list[Path]:
 
 
 def imported_names(path: Path) -> Iterator[str]:
-    """Every name the file imports, at any depth, in functions and under TYPE_CHECKING too."""
+    """Yield every name that the file imports, also in functions and under TYPE_CHECKING."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -125,7 +126,7 @@ def imported_names(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def lies_in(name: str, room: str) -> bool:
+def is_in(name: str, room: str) -> bool:
     return name == room or name.startswith(f"{room}.")
 
 
@@ -136,7 +137,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 def test_the_core_needs_no_window_system() -> None:
     names = [module_name(path) for path in source_files()]
-    core = [name for name in names if not lies_in(name, "viewer") and not name.endswith("__main__")]
+    core = [name for name in names if not is_in(name, "viewer") and not name.endswith("__main__")]
     loaded = modules_after("\n".join(f"import napari_segcam.{name}" for name in core))
     assert {f"napari_segcam.{name}" for name in core} <= loaded
     assert not top_level(loaded) & WINDOW_SYSTEMS
@@ -145,33 +146,33 @@ def test_the_core_needs_no_window_system() -> None:
 @pytest.mark.parametrize("path", source_files(), ids=module_name)
 def test_imports_go_one_way(path: Path) -> None:
     room = module_name(path).partition(".")[0]
-    assert room in MAY_IMPORT, f"{room} is a new room: say in MAY_IMPORT what it may use"
+    assert room in MAY_IMPORT, f"{room} is a new room: list in MAY_IMPORT what it may import"
     allowed = [room, *GROUND, *MAY_IMPORT[room]]
     for name in imported_names(path):
         package, _, inner = name.partition(".")
         if package == "napari_segcam":
-            assert any(lies_in(inner, one) for one in allowed), f"{room} may not know {name}"
+            assert any(is_in(inner, other) for other in allowed), f"{room} may not import {name}"
         elif package in WINDOW_SYSTEMS:
             assert room == "viewer", f"only the viewer may import {package}"
 
 
 @pytest.mark.parametrize("house", FLOORS)
-def test_rooms_know_only_those_below_them(house: str) -> None:
+def test_rooms_import_only_those_below_them(house: str) -> None:
     floor = {room: level for level, rooms in enumerate(FLOORS[house]) for room in rooms}
     for path in sorted((PACKAGE / house).rglob("*.py")):
         _, _, inner = module_name(path).partition(".")
         room = inner.partition(".")[0]
         if not room:
             continue
-        assert room in floor, f"{house}.{room} is a new room: say in FLOORS where it stands"
+        assert room in floor, f"{house}.{room} is a new room: put it on a floor in FLOORS"
         for name in imported_names(path):
             if name.startswith(f"napari_segcam.{house}."):
                 other = name.split(".")[2]
-                assert other == room or floor[other] < floor[room], f"{house}.{inner} may not know {name}"
+                assert other == room or floor[other] < floor[room], f"{house}.{inner} may not import {name}"
 
 
 def imports_among_modules() -> dict[str, set[str]]:
-    """Which modules of the package each of them imports."""
+    """Return the modules of the package that each of them imports."""
     names = {module_name(path): path for path in PACKAGE.rglob("*.py")}
 
     def module_of(name: str) -> str:
@@ -190,10 +191,10 @@ def imports_among_modules() -> dict[str, set[str]]:
 def test_no_modules_import_each_other_in_a_circle() -> None:
     imports = imports_among_modules()
     assert any(imports.values())
-    while free := [module for module, known in imports.items() if not known & imports.keys()]:
+    while free := [module for module, imported in imports.items() if not imported & imports.keys()]:
         for module in free:
             del imports[module]
-    assert not imports, f"These modules are in a circle, or know one: {', '.join(sorted(imports))}"
+    assert not imports, f"These modules are in a circle, or import one: {', '.join(sorted(imports))}"
 
 
 @pytest.mark.parametrize("top", ["napari_segcam", "tests", "benchmarks"])
@@ -204,7 +205,7 @@ def test_folders_and_files_stay_small(top: str) -> None:
     folders = [root, *(path for path in root.rglob("*") if path.is_dir())]
     for folder in folders:
         files = list(folder.glob("*.py"))
-        assert len(files) <= 20, f"{folder} has {len(files)} files: it wants rooms"
+        assert len(files) <= 20, f"{folder} has {len(files)} files: give it rooms"
     if top == "napari_segcam":
         for path in source_files():
             lines = len(path.read_text(encoding="utf-8").splitlines())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator
 
-BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#6b7280"
+BLUE, VERMILION, GRAY = "#0072B2", "#D55E00", "#6b7280"
 PANELS = 4
 """Number of panels, one below the other, that fit on a page."""
 
@@ -59,7 +59,7 @@ def plot_ratios(panels: Panels, region: str, color: str, alternative: str, capti
             axis.set_title(drawable(title))
             drawn = _on_ratio_scale(axis, stages.values())
             _boxes(axis, drawn, color)
-            axis.axhline(1, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
+            axis.axhline(1, color=GRAY, linewidth=0.8, linestyle=(0, (4, 3)))
             axis.set_ylabel(f"inside / outside\nof the {region}")
             axis.grid(axis="y")
         _stage_names(axes[-1], list(next(iter(panels.values()))))
@@ -89,8 +89,8 @@ def plot_profile(
             for (label, stages), color, marker in zip(lines.items(), (BLUE, VERMILION), "os", strict=False):
                 _profile_line(axis, list(stages.values()), label, color, marker)
             for border in borders:
-                axis.axvline(border - 0.5, color=GREY, linewidth=0.8)
-            axis.axhline(1, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
+                axis.axvline(border - 0.5, color=GRAY, linewidth=0.8)
+            axis.axhline(1, color=GRAY, linewidth=0.8, linestyle=(0, (4, 3)))
             axis.set_ylabel("inside / outside")
             axis.grid(axis="y")
         if len(next(iter(panels.values()))) > 1:
@@ -134,12 +134,12 @@ def plot_areas(pairs: Sequence[tuple[float, float]], unit: str, alternative: str
         left, right = figure.subplots(1, 2)
         style = {"s": 12, "color": BLUE, "alpha": 0.55, "linewidths": 0, "rasterized": len(pairs) > _MANY_POINTS}
         left.scatter(true, predicted, **style)
-        left.axline((0, 0), slope=1, color=GREY, linewidth=0.8)
+        left.axline((0, 0), slope=1, color=GRAY, linewidth=0.8)
         left.set(title="Predicted and true area", xlabel=f"true, {unit}", ylabel=f"predicted, {unit}")
         right.scatter((true + predicted) / 2, difference, **style)
         for level, line in ((mean, "-"), (mean - spread, (0, (4, 3))), (mean + spread, (0, (4, 3)))):
             right.axhline(level, color=VERMILION, linewidth=1, linestyle=line)
-        right.axhline(0, color=GREY, linewidth=0.8)
+        right.axhline(0, color=GRAY, linewidth=0.8)
         right.set(title="Predicted − true", xlabel=f"mean of both, {unit}", ylabel=f"difference, {unit}")
         for axis in (left, right):
             axis.locator_params(axis="x", nbins=5)
