@@ -1,4 +1,4 @@
-"""Networks to measure and to test with, for tests and benchmarks alike: it knows nothing of the package."""
+"""Networks for tests and benchmarks; this module does not import the package."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from torch import nn
 
 
 def with_fitted_norms(module: nn.Module, side: int, images: int = 2) -> nn.Module:
-    """The module, now in training mode, its batch norms fitted to noise ``(images, 3, side, side)``.
+    """Fit the batch norms of a module to noise ``(images, 3, side, side)``, and return it in training mode.
 
-    Without that, activations and gradients of random weights grow or vanish from layer to layer.
+    Otherwise activations and gradients of random weights grow or vanish from layer to layer.
     """
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):

@@ -1,4 +1,4 @@
-"""A forward and a backward pass for one score, for tests and benchmarks alike."""
+"""A forward and a backward pass for one score, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_segcam.network.stages.stage import Stage
 
 @dataclass(frozen=True)
 class Pass:
-    """What one pass gave, by stage name."""
+    """Results of one pass, by stage name."""
 
     logits: torch.Tensor
     activations: Mapping[str, torch.Tensor]
@@ -24,7 +24,7 @@ class Pass:
 def run(
     module: nn.Module, x: torch.Tensor, stages: Sequence[Stage], region_of: Callable[[torch.Tensor], torch.Tensor]
 ) -> Pass:
-    """One pass for the score y = Σ logits · M, M given by ``region_of(logits)``."""
-    made = forward(module, x, stages)
-    gradients = made.gradients(region_of(made.logits)) if stages else {}
-    return Pass(made.logits, made.activations, gradients)
+    """Run one pass for the score y = Σ logits · M, with M from ``region_of(logits)``."""
+    forward_pass = forward(module, x, stages)
+    gradients = forward_pass.gradients(region_of(forward_pass.logits)) if stages else {}
+    return Pass(forward_pass.logits, forward_pass.activations, gradients)

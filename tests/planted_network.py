@@ -1,4 +1,4 @@
-"""A network of which every answer is known: what each stage does to the mask, and where."""
+"""A network with known answers: the effect of each stage on the mask, and where."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SIDE = 64
 
 
 class Planted(nn.Module):
-    """The mask is the bright part of the picture, but only while the deep stage is bright in its top left quadrant.
+    """The mask is the bright part of the image, but only while the deep stage is bright in its top left quadrant.
 
-    ``shallow`` (stride 2) is the picture itself; ``deep`` (stride 8) holds the switch in its top left quadrant;
-    ``idle`` (stride 4) is computed and then multiplied by zero.
+    ``shallow`` (stride 2) is the image itself; ``deep`` (stride 8) holds the switch in its top left quadrant; ``idle``
+    (stride 4) is computed and then multiplied by zero.
     """
 
     def __init__(self) -> None:
@@ -34,8 +34,8 @@ class Planted(nn.Module):
         rows, columns = deep.shape[-2] // 2, deep.shape[-1] // 2
         switch = deep[..., :rows, :columns].amax((2, 3), keepdim=True)
         logits = 20 * (shallow - 0.5) + 40 * (switch - 0.9).clamp(max=0)
-        whole = F.interpolate(logits, size=x.shape[-2:], mode="nearest")
-        return self.head(whole + 0 * F.interpolate(idle, size=x.shape[-2:]))
+        upsampled = F.interpolate(logits, size=x.shape[-2:], mode="nearest")
+        return self.head(upsampled + 0 * F.interpolate(idle, size=x.shape[-2:]))
 
 
 def planted() -> sc.Network:
@@ -44,7 +44,7 @@ def planted() -> sc.Network:
 
 
 def frame(seed: int = 0) -> np.ndarray:
-    """Dark speckle with a bright finding at the right and the bright switch at the top left, of another size."""
+    """Return dark speckle with a bright finding at the right, and the bright, smaller switch at the top left."""
     values = np.random.default_rng(seed).integers(0, 60, (SIDE, SIDE)).astype(np.uint8)
     values[8:16, 8:16] = 255
     values[30:50, 36:56] = 250

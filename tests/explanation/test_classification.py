@@ -1,4 +1,4 @@
-"""Networks that classify the whole frame: a class's score is explained, and that there is no mask is said."""
+"""Networks that classify the whole frame: a class's score is explained, and the reason for no mask is given."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_maps_of_a_class_score_are_those_of_grad_cam(
     np.testing.assert_allclose(explanation.heatmaps[layer].on_frame(), expected, atol=2e-5)
 
 
-def test_there_is_no_mask_and_the_reason_is_said(network: Network) -> None:
+def test_there_is_no_mask_and_a_reason(network: Network) -> None:
     explanation = Explainer(network, stages=[])(FRAME)
     assert explanation.no_mask == "the network classifies the whole frame: it gives no mask"
     assert explanation.mask.shape == (64, 96)
@@ -66,11 +66,11 @@ def test_there_is_no_mask_and_the_reason_is_said(network: Network) -> None:
     assert sum(explanation.class_probabilities.values()) == pytest.approx(1)
 
 
-def test_the_likeliest_class_is_explained_where_none_is_named(network: Network) -> None:
+def test_the_likeliest_class_is_explained_by_default(network: Network) -> None:
     explainer = Explainer(network, stages=["encoder_last"])
     explanation = explainer(FRAME)
-    found = explanation.class_probabilities
-    likeliest = max(found, key=found.__getitem__)
+    probabilities = explanation.class_probabilities
+    likeliest = max(probabilities, key=probabilities.__getitem__)
     assert CLASSES[explanation.target.class_index or 0] == likeliest
     named = explainer(FRAME, Target(CLASSES.index(likeliest), region="image"))
     assert np.array_equal(explanation.heatmaps["encoder_5"].values, named.heatmaps["encoder_5"].values)
@@ -96,15 +96,15 @@ def test_several_frames_and_slow_methods_work_as_for_masks(network: Network) -> 
     )
 
 
-def test_a_region_of_a_single_score_is_refused(network: Network) -> None:
+def test_a_region_is_refused_for_a_single_score(network: Network) -> None:
     explainer = Explainer(network, stages=[])
     for region in (Pixel(1, 1), np.ones((64, 96), bool)):
         with pytest.raises(SegcamError, match="one score for the whole frame: there is no region"):
             explainer(FRAME, Target(1, region))
 
 
-def test_what_is_exported_says_how_likely_each_class_is(network: Network, tmp_path: Path) -> None:
+def test_an_export_has_the_probability_of_each_class(network: Network, tmp_path: Path) -> None:
     write_explanation(tmp_path, FRAME, Explainer(network, stages=["encoder_last"])(FRAME))
-    described = json.loads((tmp_path / "explanation.json").read_text(encoding="utf-8"))
-    assert list(described["class_probabilities"]) == list(CLASSES)
-    assert "mask_pixels" not in described
+    record = json.loads((tmp_path / "explanation.json").read_text(encoding="utf-8"))
+    assert list(record["class_probabilities"]) == list(CLASSES)
+    assert "mask_pixels" not in record

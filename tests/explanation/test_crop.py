@@ -1,4 +1,4 @@
-"""A frame explained with a crop gives what the cropped frame gives, laid where the crop was, and nothing around it."""
+"""A frame explained with a crop gives the cropped frame's results at the crop's place, and nothing around it."""
 
 from __future__ import annotations
 
@@ -49,47 +49,47 @@ def frame_of(seed: int = 0) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (80, 90), dtype=np.uint8)
 
 
-def pasted(part: NDArray[np.generic], outside: float = 0) -> NDArray[np.generic]:
-    whole = np.full((*part.shape[:-2], 80, 90), outside, dtype=part.dtype)
-    whole[(..., *CROP)] = part
-    return whole
+def paste(part: NDArray[np.generic], outside: float = 0) -> NDArray[np.generic]:
+    full = np.full((*part.shape[:-2], 80, 90), outside, dtype=part.dtype)
+    full[(..., *CROP)] = part
+    return full
 
 
-def assert_is_pasted(result: Explanation, of_crop: Explanation) -> None:
+def assert_pasted(result: Explanation, of_crop: Explanation) -> None:
     """Bit for bit."""
     assert 0 < of_crop.mask.mean() < of_crop.mask.max()
-    assert np.array_equal(result.mask, pasted(of_crop.mask))
-    for channel, (whole, part) in enumerate(zip(result.probabilities, of_crop.probabilities, strict=True)):
+    assert np.array_equal(result.mask, paste(of_crop.mask))
+    for channel, (full, part) in enumerate(zip(result.probabilities, of_crop.probabilities, strict=True)):
         background = len(result.probabilities) > 1 and channel == 0
-        assert np.array_equal(whole, pasted(part, outside=float(background)))
-    assert np.array_equal(result.region, pasted(of_crop.region))
+        assert np.array_equal(full, paste(part, outside=float(background)))
+    assert np.array_equal(result.region, paste(of_crop.region))
     for name, heatmap in of_crop.heatmaps.items():
         assert heatmap.values.any()
         assert np.array_equal(result.heatmaps[name].values, heatmap.values)
-        assert np.array_equal(result.heatmaps[name].raw_on_frame(), pasted(heatmap.raw_on_frame()))
-        assert np.array_equal(result.heatmaps[name].on_frame(), pasted(heatmap.on_frame()))
+        assert np.array_equal(result.heatmaps[name].raw_on_frame(), paste(heatmap.raw_on_frame()))
+        assert np.array_equal(result.heatmaps[name].on_frame(), paste(heatmap.on_frame()))
 
 
 @pytest.mark.parametrize("classes", [1, 3])
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_a_crop_gives_what_the_cropped_frame_gives_laid_where_it_was(rule: SizeRule, classes: int) -> None:
+def test_a_crop_gives_the_results_of_the_cropped_frame_at_its_place(rule: SizeRule, classes: int) -> None:
     explainer, frame = explainer_of(rule, classes), frame_of()
-    assert_is_pasted(explainer(frame, crop=CROP), explainer(frame[CROP]))
+    assert_pasted(explainer(frame, crop=CROP), explainer(frame[CROP]))
 
 
 @pytest.mark.parametrize("region", ["mask", "image"])
-def test_signed_maps_are_laid_so_too(region: str) -> None:
+def test_signed_maps_are_placed_the_same_way(region: str) -> None:
     explainer, frame = explainer_of(RULES["letterbox"], 1, "gradcam_signed"), frame_of()
-    assert_is_pasted(explainer(frame, Target(region=region), crop=CROP), explainer(frame[CROP], Target(region=region)))
+    assert_pasted(explainer(frame, Target(region=region), crop=CROP), explainer(frame[CROP], Target(region=region)))
 
 
-def test_what_stands_around_the_crop_takes_no_part() -> None:
+def test_pixels_around_the_crop_have_no_effect() -> None:
     explainer, frame = explainer_of(RULES["pad"], 1), frame_of()
     other = np.full_like(frame, 255)
     other[CROP] = frame[CROP]
-    one, two = explainer(frame, crop=CROP), explainer(other, crop=CROP)
-    assert np.array_equal(one.probabilities, two.probabilities)
-    assert np.array_equal(one.heatmaps["down"].values, two.heatmaps["down"].values)
+    first, second = explainer(frame, crop=CROP), explainer(other, crop=CROP)
+    assert np.array_equal(first.probabilities, second.probabilities)
+    assert np.array_equal(first.heatmaps["down"].values, second.heatmaps["down"].values)
 
 
 def test_softmax_probabilities_add_up_to_one_everywhere() -> None:
@@ -97,30 +97,30 @@ def test_softmax_probabilities_add_up_to_one_everywhere() -> None:
     np.testing.assert_allclose(result.probabilities.sum(0), 1, atol=1e-6)
 
 
-def test_frames_of_a_cine_and_several_targets_are_cropped_alike() -> None:
+def test_frames_of_a_cine_and_several_targets_are_cropped_the_same_way() -> None:
     explainer, frames = explainer_of(RULES["pad"], 3), [frame_of(seed) for seed in range(3)]
     cropped = explainer.each([frame[CROP] for frame in frames], batch=2)
     for result, of_crop in zip(explainer.each(frames, batch=2, crop=CROP), cropped, strict=True):
-        assert_is_pasted(result, of_crop)
+        assert_pasted(result, of_crop)
     targets = [Target(1), Target(2)]
     for target, result in zip(targets, explainer.compare(frames[0], targets, crop=CROP), strict=True):
-        assert_is_pasted(result, explainer(frames[0][CROP], target))
+        assert_pasted(result, explainer(frames[0][CROP], target))
 
 
-def test_a_drawn_region_counts_as_far_as_the_network_saw_it() -> None:
+def test_a_drawn_region_counts_only_inside_the_crop() -> None:
     explainer, frame = explainer_of(RULES["pad"], 1), frame_of()
     result = explainer(frame, Target(region=Box(0, 0, 30, 40)), crop=CROP)
     assert result.region.sum() == (30 - 11) * (40 - 5)
-    assert_is_pasted(result, explainer(frame[CROP], Target(region=Box(0, 0, 19, 35))))
+    assert_pasted(result, explainer(frame[CROP], Target(region=Box(0, 0, 19, 35))))
 
 
-def test_a_region_drawn_outside_of_the_crop_is_said_to_be_empty() -> None:
+def test_a_region_drawn_outside_the_crop_counts_as_empty() -> None:
     result = explainer_of(RULES["pad"], 1)(frame_of(), Target(region=Box(0, 0, 11, 90)), crop=CROP)
     assert not result.region.any()
     assert result.heatmaps["down"].reason is Reason.NOTHING_DRAWN
 
 
-def test_the_provenance_says_what_the_network_saw() -> None:
+def test_the_provenance_has_the_crop() -> None:
     explainer, frame = explainer_of(RULES["pad"], 1), frame_of()
     assert explainer(frame, crop=CROP).provenance["crop"] == [11, 61, 5, 75]
     assert explainer(frame, crop=CROP).provenance["frame_shape"] == [80, 90]

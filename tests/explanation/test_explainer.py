@@ -1,4 +1,4 @@
-"""The explainer: what one call on one frame gives, on networks small enough to say beforehand what that is."""
+"""The explainer: results of one call on one frame, for networks small enough to know them in advance."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CARD = ModelCard(input_channels=1, normalization="unit")
 
 
 class Pixelwise(nn.Module):
-    """Each pixel for itself: ``stem`` gives (brightness, darkness), ``head`` weighs them into logits."""
+    """Independent pixels: ``stem`` gives (brightness, darkness), ``head`` combines them to logits."""
 
     def __init__(self, weights: list[list[float]], biases: list[float]) -> None:
         super().__init__()
@@ -53,18 +53,18 @@ class Pixelwise(nn.Module):
 
 
 def network_of(weights: list[list[float]], biases: list[float]) -> Network:
-    # It would take any size: it is padded here as a deeper one would be.
+    # It accepts any size, but is padded here like a deeper network.
     return replace(Network.from_module(Pixelwise(weights, biases), CARD, device="cpu"), stride=32)
 
 
 BRIGHT = network_of([[10, 0]], [-5])  # foreground where brighter than a half
 DARK = network_of([[0, 10]], [-5])  # foreground where darker, so that black padding would be foreground
-AGAINST = network_of([[-10, 0]], [5])  # as DARK, but by brightness speaking against it
+AGAINST = network_of([[-10, 0]], [5])  # as DARK, but brightness counts against it
 THIRDS = network_of([[0, 0], [1, 0], [3, 0]], [0.35, 0.0, -1.2])  # 0 up to 0.35, 1 up to 0.6, 2 above
 
 
 class TinyUnet(nn.Module):
-    """In the form of SMP's networks: an encoder that returns a list, a decoder with blocks, a segmentation head."""
+    """Structure of SMP's networks: an encoder that returns a list, a decoder with blocks, a segmentation head."""
 
     def __init__(self, classes: int = 1) -> None:
         super().__init__()
@@ -110,17 +110,17 @@ def frame_of(height: int, width: int, seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).random((height, width), dtype=np.float32)
 
 
-def same(one: Explanation, other: Explanation) -> bool:
-    """Bit for bit."""
+def are_identical(first: Explanation, second: Explanation) -> bool:
+    """Whether two explanations are equal bit for bit."""
     return (
-        np.array_equal(one.probabilities, other.probabilities)
-        and np.array_equal(one.mask, other.mask)
-        and list(one.heatmaps) == list(other.heatmaps)
-        and all(np.array_equal(one.heatmaps[name].values, other.heatmaps[name].values) for name in one.heatmaps)
+        np.array_equal(first.probabilities, second.probabilities)
+        and np.array_equal(first.mask, second.mask)
+        and list(first.heatmaps) == list(second.heatmaps)
+        and all(np.array_equal(first.heatmaps[name].values, second.heatmaps[name].values) for name in first.heatmaps)
     )
 
 
-# ── probabilities and mask ──────────────────────────────────────────────────────────────────────────────────────────
+# ── probabilities and mask ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_one_channel_is_a_sigmoid_cut_at_the_threshold() -> None:
@@ -136,7 +136,7 @@ def test_one_channel_is_a_sigmoid_cut_at_the_threshold() -> None:
     assert result.class_names == ("foreground",)
 
 
-def test_the_threshold_given_goes_before_the_cards() -> None:
+def test_a_given_threshold_replaces_the_cards() -> None:
     frame = frame_of(32, 32)
     assert BRIGHT.card.threshold == 0.5
     result = Explainer(BRIGHT, stages=(), threshold=0.9)(frame)
@@ -144,7 +144,7 @@ def test_the_threshold_given_goes_before_the_cards() -> None:
     assert result.threshold == result.provenance["threshold"] == 0.9
 
 
-def test_a_mask_cut_again_is_that_of_another_run(unet: Network) -> None:
+def test_a_mask_at_another_threshold_equals_that_of_another_run(unet: Network) -> None:
     network = unet.with_image_size(64)
     frame = np.random.default_rng(1).integers(0, 255, (50, 70), np.uint8)
     high = float(np.quantile(Explainer(network, stages=())(frame).probabilities, 0.7))
@@ -166,9 +166,9 @@ def test_by_default_the_first_class_that_is_not_the_background_is_explained() ->
     assert Explainer(THIRDS, stages=())(frame_of(32, 32)).target.class_index == 1
 
 
-@pytest.mark.parametrize("wanted", [2, "class 2", np.int64(2)], ids=repr)
-def test_a_class_is_given_by_number_or_name(wanted: Any) -> None:
-    assert Explainer(THIRDS, stages=())(frame_of(32, 32), Target(wanted)).target.class_index == 2
+@pytest.mark.parametrize("class_index", [2, "class 2", np.int64(2)], ids=repr)
+def test_a_class_is_chosen_by_number_or_name(class_index: Any) -> None:
+    assert Explainer(THIRDS, stages=())(frame_of(32, 32), Target(class_index)).target.class_index == 2
 
 
 def test_a_frame_that_needs_padding_gets_its_own_shape_back() -> None:
@@ -179,13 +179,13 @@ def test_a_frame_that_needs_padding_gets_its_own_shape_back() -> None:
     assert result.frame_shape == (20, 37)
 
 
-def test_the_value_range_is_passed_on() -> None:
+def test_the_value_range_is_used() -> None:
     frame = (frame_of(32, 32) * 4095).astype(np.uint16)
     result = Explainer(BRIGHT, stages=())(frame, value_range=(0, 4095))
     assert np.array_equal(result.mask, (frame / 4095 > 0.5).astype(np.uint8))
 
 
-# ── the region M ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the region M ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_mask_is_the_region_and_its_logits_are_summed() -> None:
@@ -196,7 +196,7 @@ def test_the_mask_is_the_region_and_its_logits_are_summed() -> None:
     np.testing.assert_allclose(result.heatmaps["stem"].values, weight * frame, rtol=1e-5)
 
 
-def test_every_pixel_of_the_frame_and_none_of_the_padding_is_the_image() -> None:
+def test_the_image_is_every_pixel_of_the_frame_and_none_of_the_padding() -> None:
     frame = frame_of(20, 37)
     result = Explainer(BRIGHT, stages=["stem"])(frame, Target(region="image"))
     assert result.region.all()
@@ -204,7 +204,7 @@ def test_every_pixel_of_the_frame_and_none_of_the_padding_is_the_image() -> None
     np.testing.assert_allclose(result.heatmaps["stem"].values[:20, :37], weight * frame, rtol=1e-5)
 
 
-def test_the_mask_does_not_reach_into_the_padding() -> None:
+def test_the_mask_does_not_include_the_padding() -> None:
     frame = frame_of(20, 37)
     result = Explainer(DARK, stages=["stem"])(frame)
     weight = 10 * (frame < 0.5).sum() / (32 * 64)
@@ -222,14 +222,14 @@ def test_a_drawn_region_is_the_region() -> None:
     )
 
 
-def test_drawing_on_does_not_change_what_was_explained() -> None:
+def test_later_drawing_does_not_change_the_explained_region() -> None:
     frame, drawn = frame_of(32, 32), np.ones((32, 32), dtype=bool)
     result = Explainer(BRIGHT, stages=["stem"])(frame, Target(region=drawn))
     drawn[:] = False
     assert result.region.all()
 
 
-def test_the_class_of_the_target_chooses_the_logits() -> None:
+def test_the_class_of_the_target_selects_the_logits() -> None:
     """With HiResCAM the map is weight × activation inside M and nothing outside."""
     frame = frame_of(32, 32)
     explainer = Explainer(THIRDS, method="hirescam", stages=["stem"])
@@ -239,7 +239,7 @@ def test_the_class_of_the_target_chooses_the_logits() -> None:
         np.testing.assert_allclose(result.heatmaps["stem"].values, slope * frame * inside, rtol=1e-5)
 
 
-# ── reasons ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── reasons ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def reason_of(network: Network, target: Target, frame: NDArray[np.float32], stage: str = "stem") -> Reason | None:
@@ -254,31 +254,31 @@ def test_a_map_with_heat_has_no_reason() -> None:
     assert reason_of(BRIGHT, Target(), frame_of(32, 32)) is None
 
 
-def test_an_empty_mask_is_said() -> None:
+def test_an_empty_mask_has_its_reason() -> None:
     assert reason_of(BRIGHT, Target(), frame_of(32, 32) * 0.4) is Reason.EMPTY_REGION
 
 
-def test_a_class_that_is_nowhere_is_said() -> None:
+def test_a_class_that_is_not_found_has_its_reason() -> None:
     assert reason_of(THIRDS, Target(2), frame_of(32, 32) * 0.5) is Reason.EMPTY_REGION
 
 
-def test_evidence_only_against_the_target_is_said() -> None:
+def test_evidence_only_against_the_target_has_its_reason() -> None:
     assert reason_of(AGAINST, Target(region="image"), frame_of(32, 32) + 1) is Reason.NOTHING_POSITIVE
 
 
-def test_a_stage_the_score_does_not_need_is_said() -> None:
+def test_a_stage_without_effect_on_the_score_has_its_reason() -> None:
     assert reason_of(BRIGHT, Target(), frame_of(32, 32), stage="unused") is Reason.NOT_CONNECTED
 
 
 @pytest.mark.parametrize("region", ["mask", "image"])
 @pytest.mark.parametrize("network", [BRIGHT, THIRDS], ids=["one class", "several"])
-def test_weights_that_are_not_numbers_are_said(network: Network, region: Any) -> None:
+def test_weights_that_are_not_numbers_have_their_reason(network: Network, region: Any) -> None:
     broken = Network.from_module(network.module, CARD, device="cpu", rewrite=False)
     broken.module.get_parameter("stem.weight")[0] = torch.nan
     assert reason_of(broken, Target(region=region), frame_of(32, 32)) is Reason.NOT_FINITE
 
 
-# ── stages and heatmaps ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── stages and heatmaps ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_heatmaps_have_their_stages_resolution_and_order(unet: Network) -> None:
@@ -295,7 +295,7 @@ def test_heatmaps_have_their_stages_resolution_and_order(unet: Network) -> None:
     assert all((heatmap.values >= 0).all() for heatmap in result.heatmaps.values())
 
 
-def test_aliases_are_understood_going_in_and_coming_out(unet: Network) -> None:
+def test_aliases_work_for_stages_and_for_heatmaps(unet: Network) -> None:
     result = Explainer(unet, stages=["encoder_last", "decoder_last"])(frame_of(16, 24))
     assert list(result.heatmaps) == ["encoder_2", "decoder_1"]
     assert result.heatmaps["encoder_last"] is result.heatmaps["encoder_2"]
@@ -303,42 +303,42 @@ def test_aliases_are_understood_going_in_and_coming_out(unet: Network) -> None:
     assert "encoder_early" not in result.heatmaps
 
 
-def test_without_stages_there_is_the_same_mask_alone(unet: Network) -> None:
+def test_without_stages_there_is_only_the_same_mask(unet: Network) -> None:
     frame = frame_of(16, 24)
-    alone, whole = Explainer(unet, stages=())(frame), Explainer(unet)(frame)
+    alone, full = Explainer(unet, stages=())(frame), Explainer(unet)(frame)
     assert len(alone.heatmaps) == 0
-    assert np.array_equal(alone.mask, whole.mask)
-    np.testing.assert_allclose(alone.probabilities, whole.probabilities, atol=1e-6)
+    assert np.array_equal(alone.mask, full.mask)
+    np.testing.assert_allclose(alone.probabilities, full.probabilities, atol=1e-6)
 
 
-def test_a_stages_map_does_not_depend_on_what_else_is_selected(unet: Network) -> None:
+def test_a_stages_map_does_not_depend_on_the_other_stages(unet: Network) -> None:
     frame, target = frame_of(16, 24), Target(region="image")
-    whole = Explainer(unet, stages="all")(frame, target)
-    for name in whole.heatmaps:
+    full = Explainer(unet, stages="all")(frame, target)
+    for name in full.heatmaps:
         alone = Explainer(unet, stages=[name])(frame, target)
-        np.testing.assert_allclose(alone.heatmaps[name].values, whole.heatmaps[name].values, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(alone.heatmaps[name].values, full.heatmaps[name].values, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("stage", ["encoder_2", "encoder_1", "decoder_1"])
-def test_on_frame_is_scaled_as_the_reference_does(unet: Network, stage: str) -> None:
+def test_on_frame_is_scaled_like_the_reference(unet: Network, stage: str) -> None:
     heatmap = Explainer(unet, method="layercam")(frame_of(32, 48), Target(region="image")).heatmaps[stage]
     assert heatmap.values.any()
     reference = scale_cam_image(scale_cam_image(heatmap.values[None]), (48, 32))[0]
     np.testing.assert_allclose(heatmap.on_frame(), scale_cam_image(reference[None])[0], atol=2e-6)
 
 
-def test_scale_and_translate_lay_a_map_on_the_frame(unet: Network) -> None:
+def test_scale_and_translate_place_a_map_on_the_frame(unet: Network) -> None:
     heatmaps = Explainer(unet)(frame_of(13, 22)).heatmaps  # padded to 16 × 24
     assert (heatmaps["encoder_2"].scale, heatmaps["encoder_2"].translate) == ((4, 4), (1.5, 1.5))
     assert (heatmaps["decoder_1"].scale, heatmaps["decoder_1"].translate) == ((1, 1), (0, 0))
 
 
-# ── repeatable, one owner at a time ─────────────────────────────────────────────────────────────────────────────────
+# ── repeatable, one owner at a time ───────────────────────────────────────────────────────────────────────────────────
 
 
 def test_two_runs_are_bit_equal(unet: Network) -> None:
     explainer, frame = Explainer(unet, method="gradcam++"), frame_of(40, 56)
-    assert same(explainer(frame), explainer(frame))
+    assert are_identical(explainer(frame), explainer(frame))
 
 
 def test_explainers_that_share_a_network_in_threads_give_the_same_as_alone(unet: Network) -> None:
@@ -351,7 +351,7 @@ def test_explainers_that_share_a_network_in_threads_give_the_same_as_alone(unet:
     alone = [explainer(frame) for explainer, frame in jobs]
     with ThreadPoolExecutor(3) as pool:
         together = list(pool.map(lambda job: job[0](job[1]), jobs))
-    assert all(same(one, other) for one, other in zip(alone, together, strict=True))
+    assert all(are_identical(one, other) for one, other in zip(alone, together, strict=True))
 
 
 def test_a_network_in_float64_gives_results_in_float32() -> None:
@@ -360,28 +360,29 @@ def test_a_network_in_float64_gives_results_in_float32() -> None:
     assert result.probabilities.dtype == result.heatmaps["stem"].values.dtype == np.float32
 
 
-def test_provenance_tells_what_it_was_computed_from(unet: Network) -> None:
+def test_provenance_describes_the_computation(unet: Network) -> None:
     result = Explainer(unet, method="layercam", stages=["encoder_last"])(frame_of(13, 22), Target(region="image"))
-    told = json.loads(json.dumps(dict(result.provenance)))
-    assert result.method == told["method"] == "layercam"
-    assert told["stages"] == ["encoder_2"]
-    assert told["target"] == {"class_index": 0, "region": "image", "score": "sum of logits over the region"}
-    assert told["frame_shape"] == [13, 22]
-    assert told["input_shape"] == [16, 24]
-    assert told["checkpoint"] == told["architecture"] == "TinyUnet"
-    assert told["device"] == "cpu"
+    provenance = json.loads(json.dumps(dict(result.provenance)))
+    assert result.method == provenance["method"] == "layercam"
+    assert provenance["stages"] == ["encoder_2"]
+    assert provenance["target"] == {"class_index": 0, "region": "image", "score": "sum of logits over the region"}
+    assert provenance["frame_shape"] == [13, 22]
+    assert provenance["input_shape"] == [16, 24]
+    assert provenance["checkpoint"] == provenance["architecture"] == "TinyUnet"
+    assert provenance["device"] == "cpu"
     assert (
-        told["versions"]["torch"] == torch.__version__.split("+")[0] or told["versions"]["torch"] == torch.__version__
+        provenance["versions"]["torch"] == torch.__version__.split("+")[0]
+        or provenance["versions"]["torch"] == torch.__version__
     )
-    assert ModelCard.model_validate(told["model_card"]) == CARD
-    assert "sha256" in told
+    assert ModelCard.model_validate(provenance["model_card"]) == CARD
+    assert "sha256" in provenance
 
 
-# ── faults ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── faults ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Shrinking(nn.Module):
-    """Its mask is half as large as its input."""
+    """A network whose mask is half as large as its input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -392,7 +393,7 @@ class Shrinking(nn.Module):
 
 
 class FixedSize(nn.Module):
-    """Runs on 64 × 64 pixels only."""
+    """A network that runs on 64 × 64 pixels only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -410,10 +411,10 @@ def test_an_unknown_choice_is_refused_before_anything_runs(unet: Network) -> Non
         Explainer(unet, stages=["encoder_9"])
 
 
-def test_a_class_that_is_not_there_is_refused_with_those_that_are() -> None:
-    for wanted in (3, -1, "fibroid"):
+def test_an_unknown_class_is_refused_with_a_list_of_classes() -> None:
+    for class_index in (3, -1, "fibroid"):
         with pytest.raises(SegcamError, match=r"no class .*0 \(background\), 1 \(class 1\), 2 \(class 2\)"):
-            Explainer(THIRDS, stages=())(frame_of(32, 32), Target(wanted))  # type: ignore[arg-type]
+            Explainer(THIRDS, stages=())(frame_of(32, 32), Target(class_index))  # type: ignore[arg-type]
 
 
 def test_a_region_of_another_shape_is_refused(unet: Network) -> None:
@@ -428,7 +429,7 @@ def test_a_network_with_a_smaller_output_is_refused() -> None:
 
 
 @pytest.mark.parametrize("stages", [(), ("stem",)], ids=["mask", "heatmaps"])
-def test_a_size_that_the_network_does_not_take_is_said_in_words(stages: tuple[str, ...]) -> None:
+def test_a_size_that_the_network_does_not_accept_is_refused_in_words(stages: tuple[str, ...]) -> None:
     network = Network.from_module(FixedSize(), CARD, device="cpu")
     explainer = Explainer(network, stages=stages)
     assert explainer(frame_of(64, 64)).mask.shape == (64, 64)
@@ -436,7 +437,7 @@ def test_a_size_that_the_network_does_not_take_is_said_in_words(stages: tuple[st
         explainer(frame_of(32, 96))
 
 
-# ── several targets, several frames ─────────────────────────────────────────────────────────────────────────────────
+# ── several targets, several frames ───────────────────────────────────────────────────────────────────────────────────
 
 
 def tiny_explainer(method: str = "gradcam") -> Explainer:
@@ -458,7 +459,7 @@ def assert_same(ours: Explanation, alone: Explanation) -> None:
         np.testing.assert_allclose(heatmap.values, alone.heatmaps[name].values, rtol=1e-4, atol=1e-6)
 
 
-def test_targets_that_share_a_forward_pass_are_as_if_alone() -> None:
+def test_targets_that_share_a_forward_pass_equal_single_ones() -> None:
     explainer, (frame,) = tiny_explainer(), speckle(1)
     targets = [
         Target(region="image"),
@@ -482,7 +483,7 @@ def test_several_targets_cost_one_forward_pass() -> None:
 
 
 @pytest.mark.parametrize("batch", [None, 1, 2, 5])
-def test_frames_in_batches_are_as_if_alone(batch: int | None) -> None:
+def test_frames_in_batches_equal_single_ones(batch: int | None) -> None:
     explainer, frames = tiny_explainer(), speckle(5)
 
     def target_of(number: int) -> Target:
@@ -494,15 +495,15 @@ def test_frames_in_batches_are_as_if_alone(batch: int | None) -> None:
         assert_same(ours, explainer(frame, target_of(number)))
 
 
-def test_frames_are_read_when_they_are_needed() -> None:
+def test_frames_are_read_when_needed() -> None:
     explainer, read = tiny_explainer(), []
 
-    def reading() -> Iterator[NDArray[np.uint8]]:
+    def frame_source() -> Iterator[NDArray[np.uint8]]:
         for number, frame in enumerate(speckle(9)):
             read.append(number)
             yield frame
 
-    results = explainer.each(reading(), batch=2)
+    results = explainer.each(frame_source(), batch=2)
     next(results)
     assert read == [0, 1]
 
@@ -533,11 +534,11 @@ def test_signed_maps_keep_the_evidence_against() -> None:
     assert heatmap.on_frame().min() == pytest.approx(-1, abs=1e-4)
 
 
-# ── input channels ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── input channels ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(("channels", "color"), [(1, False), (1, True), (3, False), (3, True), (5, False)])
-def test_networks_of_one_three_and_many_channels_take_what_frames_they_can(channels: int, color: bool) -> None:
+def test_networks_of_one_three_and_many_channels_accept_suitable_frames(channels: int, color: bool) -> None:
     torch.manual_seed(0)
     module = TinyUnet()
     module.encoder.layer1[0] = nn.Conv2d(channels, 4, 3, stride=2, padding=1)
@@ -555,7 +556,7 @@ def test_a_color_frame_for_a_network_of_many_channels_is_refused() -> None:
         Explainer(network, stages=())(np.zeros((32, 32, 3), np.float32))
 
 
-# ── what it will cost ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── what it will cost ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("method", ["scorecam", "ablationcam"])
@@ -572,32 +573,32 @@ def test_the_cost_of_a_gradient_method_is_one_pass(unet: Network) -> None:
     assert 0 < cost.seconds < 60
 
 
-def test_progress_is_told_stage_by_stage(unet: Network) -> None:
-    told: list[tuple[str, int, int]] = []
-    control = ProgressControl(progress=lambda stage, done, of: told.append((stage, done, of)))
+def test_progress_is_reported_stage_by_stage(unet: Network) -> None:
+    progress: list[tuple[str, int, int]] = []
+    control = ProgressControl(progress=lambda stage, done, total: progress.append((stage, done, total)))
     Explainer(unet, "scorecam", ["encoder_1", "decoder_0"], control=control)(frame_of(16, 24))
-    assert told == [("encoder_1", 4, 4), ("decoder_0", 4, 5), ("decoder_0", 5, 5)]
+    assert progress == [("encoder_1", 4, 4), ("decoder_0", 4, 5), ("decoder_0", 5, 5)]
 
 
-# ── autocast ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── autocast ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_autocast_is_refused_where_it_would_be_slower(unet: Network) -> None:
+def test_autocast_is_refused_where_it_is_slower(unet: Network) -> None:
     with pytest.raises(SegcamError, match="Autocast is faster on NVIDIA GPUs only; this network is on cpu"):
         Explainer(unet, autocast=True)
 
 
 @pytest.mark.parametrize("rewrite", [True, False])
-def test_autocast_changes_maps_by_little_and_says_so(rewrite: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_autocast_changes_maps_slightly_and_is_recorded(rewrite: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "_DEVICES_THAT_GAIN", ("cpu",))
     network = load_network(demo_checkpoint(), "cpu", rewrite=rewrite)
-    frame, taken = open_cine(sample_cine())[FRAME], []
+    frame, dtypes = open_cine(sample_cine())[FRAME], []
     exact = Explainer(network, stages="main")(frame)
     explainer = Explainer(network, stages="main", autocast=True)
-    handle = network.module_for(explainer.stages)[0].register_forward_hook(lambda _m, _i, out: taken.append(out.dtype))
+    handle = network.module_for(explainer.stages)[0].register_forward_hook(lambda _m, _i, out: dtypes.append(out.dtype))
     quick = explainer(frame)
     handle.remove()
-    assert taken == [torch.bfloat16]
+    assert dtypes == [torch.bfloat16]
     assert (exact.provenance["precision"], quick.provenance["precision"]) == ("float32", "bfloat16 autocast")
     assert (quick.mask != exact.mask).mean() < 0.002
     for name, heatmap in exact.heatmaps.items():
@@ -618,13 +619,13 @@ def test_slow_methods_run_under_autocast_too(monkeypatch: pytest.MonkeyPatch) ->
         np.testing.assert_allclose(quick, exact, atol=0.02 * exact.max())
 
 
-def test_a_quick_method_is_left_before_its_backward_pass_and_runs_again() -> None:
-    given_up = [True]
-    explainer = Explainer(BRIGHT, stages=["stem"], control=ProgressControl(cancelled=lambda: given_up[0]))
+def test_a_fast_method_can_be_cancelled_before_its_backward_pass_and_run_again() -> None:
+    is_cancelled = [True]
+    explainer = Explainer(BRIGHT, stages=["stem"], control=ProgressControl(cancelled=lambda: is_cancelled[0]))
     frame = np.linspace(0, 255, 64, dtype=np.uint8).reshape(8, 8)
     with pytest.raises(Cancelled):
         explainer(frame)
-    given_up[0] = False
+    is_cancelled[0] = False
     np.testing.assert_array_equal(
         explainer(frame).heatmaps["stem"].values, Explainer(BRIGHT, stages=["stem"])(frame).heatmaps["stem"].values
     )

@@ -1,4 +1,4 @@
-"""Layers that hold their maps as tokens or with channels last, as transformers do."""
+"""Layers with maps as tokens or with channels last, as in transformers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from napari_segcam.network.stages.layout import Layout, map_shape
 
 
 class Segmenter(nn.Module):
-    """A plain vision transformer with two registers, no positions and a mask: it takes any multiple of 8 pixels."""
+    """Plain vision transformer with two registers, no positions and a mask, for any multiple of 8 pixels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,15 +59,15 @@ def dpt() -> nn.Module:
     return smp.DPT("tu-vit_tiny_patch16_224", encoder_weights=None, **slim)
 
 
-def of_tokens(extra: int, width: int) -> Callable[[torch.Tensor], torch.Tensor]:
-    """What grad-cam calls a reshape transform."""
+def reshape_tokens(extra: int, width: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return a reshape transform for grad-cam."""
     return lambda output: output[:, extra:].reshape(len(output), -1, width, output.shape[-1]).permute(0, 3, 1, 2)
 
 
 CASES = {
-    "class token": (vision_transformer, ("blocks.1", "blocks.2.norm1"), Layout("tokens", 1), of_tokens(1, 4)),
-    "dpt": (dpt, ("encoder_1", "encoder_4"), Layout("tokens", 1), of_tokens(1, 4)),
-    "registers": (segmenter, ("blocks.0", "blocks.1"), Layout("tokens", 2), of_tokens(2, 8)),
+    "class token": (vision_transformer, ("blocks.1", "blocks.2.norm1"), Layout("tokens", 1), reshape_tokens(1, 4)),
+    "dpt": (dpt, ("encoder_1", "encoder_4"), Layout("tokens", 1), reshape_tokens(1, 4)),
+    "registers": (segmenter, ("blocks.0", "blocks.1"), Layout("tokens", 2), reshape_tokens(2, 8)),
     "channels last": (swin, ("features.1", "features.3"), Layout("channels_last"), lambda x: x.permute(0, 3, 1, 2)),
 }
 
@@ -85,26 +85,26 @@ def test_grad_cam_equals_that_of_the_package_with_a_reshape_transform(case: str)
     assert {stage.layout for stage in stages} == {layout}
     module = network.module.double()
     x = torch.randn(1, 3, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    given = run(module, x, stages, torch.ones_like)
+    result = run(module, x, stages, torch.ones_like)
     for stage in stages:
         with GradCAM(module, [module.get_submodule(stage.layer)], reshape_transform=reshape) as cam:
-            cam(x.clone().requires_grad_(), [torch.sum])  # which leaves what it has seen
+            cam(x.clone().requires_grad_(), [torch.sum])  # this records activations and gradients
             activations, gradients = cam.activations_and_grads.activations, cam.activations_and_grads.gradients
             raw = cam.get_cam_image(x, None, [torch.sum], activations[0].numpy(), gradients[0].numpy())
-        gradient = given.gradients[stage.name]
+        gradient = result.gradients[stage.name]
         assert gradient is not None
         assert gradient.any()
-        ours = METHODS["gradcam"].compute(given.activations[stage.name], gradient)
+        ours = METHODS["gradcam"].compute(result.activations[stage.name], gradient)
         assert ours.shape[-1] == 64 // stage.stride
         np.testing.assert_allclose(ours.numpy(), raw, rtol=1e-6, atol=1e-9 * np.abs(raw).max())
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_network_goes_on_with_other_maps(case: str) -> None:
+def test_the_network_runs_with_other_maps(case: str) -> None:
     """A channel of the map, set to another value, is that channel of the layer's own output."""
-    make, (place, _), layout, _ = CASES[case]
+    make, (name, _), layout, _ = CASES[case]
     network = network_of(make)
-    stage = network.stage(place)
+    stage = network.stage(name)
     x = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     replay = Replay(network.module, x, stage)
 
@@ -124,7 +124,7 @@ def test_the_network_goes_on_with_other_maps(case: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["gradcam", "scorecam", "ablationcam", "layer_integrated_gradients"])
-def test_frames_that_are_no_squares_are_explained_by_every_family(method: str) -> None:
+def test_frames_that_are_not_square_are_explained_by_every_family(method: str) -> None:
     network = network_of(segmenter)
     frame = np.random.default_rng(0).integers(0, 255, (64, 96), np.uint8)
     explainer = sc.Explainer(network, method, ["blocks.0", "encoder_1"])
@@ -132,7 +132,7 @@ def test_frames_that_are_no_squares_are_explained_by_every_family(method: str) -
     heatmap = heatmaps["blocks.0"]
     assert heatmap.values.shape == (8, 12)
     assert np.ptp(heatmap.values) > 0
-    # One place is one place: what is seen through the patches is what the tokens of the same places hold.
+    # Pixels of both maps are at the same places: those of the patches and those of their tokens.
     assert heatmap.scale == heatmaps["encoder_1"].scale
     assert heatmap.translate == heatmaps["encoder_1"].translate
 
@@ -142,7 +142,7 @@ def test_tokens_that_do_not_cover_the_input_are_refused() -> None:
         Layout("tokens", 1).map_of(torch.zeros(1, 10, 3), (64, 64), 16)
 
 
-def test_an_encoder_with_tokens_of_no_known_kind_has_no_stages_but_runs() -> None:
+def test_an_encoder_with_unknown_tokens_has_no_stages_but_runs() -> None:
     slim = {"decoder_intermediate_channels": (8, 8, 8, 8), "decoder_fusion_channels": 8, "img_size": 64}
     module = smp.DPT("tu-vit_tiny_patch16_224", encoder_weights=None, reg_tokens=6, **slim)
     kinds = {stage.kind for stage in Network.from_module(module, device="cpu").stages}
@@ -166,5 +166,5 @@ def test_an_encoder_with_tokens_of_no_known_kind_has_no_stages_but_runs() -> Non
     ],
 )
 def test_shapes(shape: tuple[int, ...], expected: tuple[Layout, int, int] | None) -> None:
-    found = map_shape(shape, (64, 64))
-    assert (found and (found.layout, found.channels, found.width)) == expected
+    recognized = map_shape(shape, (64, 64))
+    assert (recognized and (recognized.layout, recognized.channels, recognized.width)) == expected

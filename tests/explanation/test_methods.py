@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 
 def naive(method: str, activations: Array, gradients: Array) -> Array:
-    """The map ``(h, w)`` before the ReLU, for activations and gradients ``(K, h, w)``."""
+    """Return the map ``(h, w)`` before the ReLU, for activations and gradients ``(K, h, w)``."""
     channels, height, width = activations.shape
     heat = np.zeros((height, width))
     for k in range(channels):
@@ -47,15 +47,15 @@ def naive(method: str, activations: Array, gradients: Array) -> Array:
 
 
 def naive_component(features: Array) -> tuple[Array, Array]:
-    """Projection ``(h, w)`` on the first eigenvector ``(K,)`` of the covariance of features ``(K, h, w)``."""
-    places = features.reshape(len(features), -1).T
-    centered = places - places.mean(0)
+    """Return the projection ``(h, w)`` on the first eigenvector ``(K,)`` of the covariance of ``(K, h, w)``."""
+    pixels = features.reshape(len(features), -1).T
+    centered = pixels - pixels.mean(0)
     direction = np.linalg.eigh(centered.T @ centered)[1][:, -1]
     return (centered @ direction).reshape(features.shape[1:]), direction
 
 
 @pytest.fixture
-def taken() -> tuple[torch.Tensor, torch.Tensor]:
+def tensors() -> tuple[torch.Tensor, torch.Tensor]:
     """Activations and gradients of a batch of two, with signs mixed and some gradients exactly zero."""
     random = torch.Generator().manual_seed(0)
     activations = torch.randn(2, 5, 4, 7, dtype=torch.float64, generator=random)
@@ -67,11 +67,11 @@ EIGEN = {"eigencam", "eigengradcam", "seg-eigen-cam"}
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in EIGEN])
-def test_a_method_is_its_formula(name: str, taken: tuple[torch.Tensor, torch.Tensor]) -> None:
-    heat = METHODS[name].compute(*taken)
+def test_a_method_is_its_formula(name: str, tensors: tuple[torch.Tensor, torch.Tensor]) -> None:
+    heat = METHODS[name].compute(*tensors)
     assert heat.shape == (2, 4, 7)
     for image in range(2):
-        expected = naive(name, taken[0][image].numpy(), taken[1][image].numpy())
+        expected = naive(name, tensors[0][image].numpy(), tensors[1][image].numpy())
         np.testing.assert_allclose(heat[image].numpy(), expected, rtol=1e-10, atol=1e-12)
 
 
@@ -91,20 +91,25 @@ def test_an_eigen_method_is_the_first_component_with_its_sign(name: str, size: t
         np.testing.assert_allclose(heat[image].numpy(), expected, rtol=1e-9, atol=1e-9)
 
 
-def test_the_sign_of_a_component_follows_the_sum_over_channels(taken: tuple[torch.Tensor, torch.Tensor]) -> None:
-    """Positive is where a stage is active in sum and, with gradients, where the evidence for the target is."""
-    for name, features in (("eigencam", taken[0]), ("eigengradcam", taken[0] * taken[1])):
+def test_the_sign_of_a_component_follows_the_sum_over_channels(
+    tensors: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    """The map is positive where a stage is active in sum or, with gradients, where it supports the target."""
+    for name, features in (
+        ("eigencam", tensors[0]),
+        ("eigengradcam", tensors[0] * tensors[1]),
+    ):
         for turn in (1, -1):
             summed = turn * features.sum(1)
-            heat = METHODS[name].compute(turn * taken[0], taken[1])
+            heat = METHODS[name].compute(turn * tensors[0], tensors[1])
             centered = summed - summed.mean((1, 2), keepdim=True)
             assert ((heat * centered).sum((1, 2)) > 0).all(), name
 
 
-def test_what_is_not_finite_is_handed_on_and_spares_the_rest_of_the_batch(
-    taken: tuple[torch.Tensor, torch.Tensor],
+def test_values_that_are_not_finite_stay_so_and_do_not_affect_other_images(
+    tensors: tuple[torch.Tensor, torch.Tensor],
 ) -> None:
-    activations, gradients = taken
+    activations, gradients = tensors
     broken = activations.clone()
     broken[0, 2, 1, 1] = torch.nan
     for name, method in METHODS.items():
@@ -119,9 +124,11 @@ def test_an_eigen_method_works_in_half_precision(name: str) -> None:
     assert METHODS[name].compute(activations, gradients).isfinite().all()
 
 
-def test_the_windows_of_seg_xres_cam_reach_from_hirescam_to_gradcam(taken: tuple[torch.Tensor, torch.Tensor]) -> None:
-    torch.testing.assert_close(seg_xres_cam(*taken, window=1), METHODS["hirescam"].compute(*taken))
-    torch.testing.assert_close(seg_xres_cam(*taken, window=7), METHODS["gradcam"].compute(*taken))
+def test_seg_xres_cam_with_small_and_large_windows_is_hirescam_and_gradcam(
+    tensors: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    torch.testing.assert_close(seg_xres_cam(*tensors, window=1), METHODS["hirescam"].compute(*tensors))
+    torch.testing.assert_close(seg_xres_cam(*tensors, window=7), METHODS["gradcam"].compute(*tensors))
     wide = torch.ones(1, 1, 32, 40, dtype=torch.float64)
     gradients = torch.zeros_like(wide)
     gradients[..., 0, 0] = 25
@@ -129,9 +136,11 @@ def test_the_windows_of_seg_xres_cam_reach_from_hirescam_to_gradcam(taken: tuple
     assert torch.equal(heat[0] == 1, torch.nn.functional.pad(torch.ones(5, 5, dtype=torch.bool), (0, 35, 0, 27)))
 
 
-def test_only_gradcam_plus_plus_depends_on_sum_or_mean(taken: tuple[torch.Tensor, torch.Tensor]) -> None:
-    """Why the convention, a score summed over the region, is fixed: the others' maps are only scaled by it."""
-    activations, gradients = taken
+def test_only_gradcam_plus_plus_depends_on_sum_or_mean(
+    tensors: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    """This is why the score is always summed over the region: the maps of other methods are only scaled."""
+    activations, gradients = tensors
     for name, method in METHODS.items():
         if method.needs_gradient:
             summed = method.compute(activations, gradients)
@@ -140,8 +149,8 @@ def test_only_gradcam_plus_plus_depends_on_sum_or_mean(taken: tuple[torch.Tensor
 
 
 @pytest.mark.parametrize("name", list(METHODS))
-def test_only_a_method_that_needs_it_looks_at_the_gradient(name: str) -> None:
-    """Without any gradient such a method gives no heat, and no NaN; another gives the same as ever."""
+def test_only_methods_that_need_the_gradient_use_it(name: str) -> None:
+    """Without a gradient such a method gives no heat, and no NaN; other methods give the usual map."""
     method = METHODS[name]
     activations = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     heat = method.compute(activations, torch.zeros_like(activations))
@@ -155,7 +164,7 @@ def test_only_a_method_that_needs_it_looks_at_the_gradient(name: str) -> None:
 def test_every_file_of_methods_is_found_and_listed_by_year() -> None:
     assert {"gradcam", "gradcam++", "hirescam", "xgradcam", "layercam", "gradcam_elementwise"} <= set(METHODS)
     assert {"eigencam", "eigengradcam", "seg-xres-cam", "gradcam_signed"} <= set(METHODS)
-    assert next(iter(METHODS)) == "gradcam", "what a list of methods shows first"
+    assert next(iter(METHODS)) == "gradcam", "the first in a list of methods"
     years = [method.year for method in METHODS.values()]
     assert years == sorted(years)
     assert all(method.name == name and method.title and method.paper for name, method in METHODS.items())
@@ -163,6 +172,6 @@ def test_every_file_of_methods_is_found_and_listed_by_year() -> None:
     assert [name for name, method in METHODS.items() if not method.needs_gradient] == ["eigencam"]
 
 
-def test_an_unknown_method_is_refused_with_the_ones_there_are() -> None:
+def test_an_unknown_method_is_refused_with_a_list_of_methods() -> None:
     with pytest.raises(SegcamError, match=r"no method 'grad-cam'. Choose from: gradcam, gradcam_signed"):
         find_method("grad-cam")

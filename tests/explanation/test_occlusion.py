@@ -1,4 +1,4 @@
-"""Occlusion: the map shows where hiding the input costs score, on any network, whatever its layers."""
+"""Occlusion: the map shows where hiding the input lowers the score, for networks with any layers."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.network.stages.stage import INPUT, Stage
 
 
-class _Looking(nn.Module):
-    """Its logits are, everywhere, the mean of what it sees in one corner."""
+class _CornerMean(nn.Module):
+    """Network whose logits are all the mean of one corner of the image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ def _map(network: nn.Module, x: torch.Tensor, region: torch.Tensor, stride: int 
     return perturb(PERTURBATIONS["occlusion"].probe(network, x, stage, Objective(index, region > 0))).values
 
 
-def test_it_is_the_loss_of_score_when_a_window_is_hidden() -> None:
+def test_it_is_the_drop_of_the_score_when_a_window_is_hidden() -> None:
     """Against the definition, written out."""
     network = nn.Conv2d(2, 3, 5, padding=2).eval().requires_grad_(False)
     x = torch.randn(1, 2, 24, 32, generator=torch.Generator().manual_seed(0))
@@ -53,10 +53,10 @@ def test_it_is_the_loss_of_score_when_a_window_is_hidden() -> None:
     torch.testing.assert_close(_map(network, x, region, stride=8, index=2), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_it_is_captums() -> None:
-    """Captum begins with a window in the corner; ours reaches out of the image by half its step: so does the wrapping.
+def test_it_equals_captum() -> None:
+    """Captum begins with a window in the corner; ours extends beyond the image by half a step, so the image is padded.
 
-    It gives each pixel the mean of the windows that hide it.
+    Captum gives each pixel the mean of the windows that hide it.
     """
     step, margin = 8, 4
     network = nn.Sequential(nn.Conv2d(2, 3, 5, padding=2), nn.Tanh(), nn.Conv2d(3, 1, 3, padding=1))
@@ -81,13 +81,13 @@ def test_it_is_captums() -> None:
         ]
         total[hidden] += value
         count[hidden] += 1
-    torch.testing.assert_close(total / count, expected.double(), rtol=1e-4, atol=1e-6)  # captum's are of float32
+    torch.testing.assert_close(total / count, expected.double(), rtol=1e-4, atol=1e-6)  # captum returns float32
 
 
 def test_heat_is_where_the_network_looks() -> None:
     x = torch.zeros(1, 3, 64, 96)
     x[:, :, :16, 32:48] = 1
-    values = _map(_Looking().requires_grad_(False), x, torch.ones(64, 96))
+    values = _map(_CornerMean().requires_grad_(False), x, torch.ones(64, 96))
     assert values.shape == (4, 6)
     assert values.argmax() == 2  # the first row, the third column
     assert (values[2:] == 0).all()
@@ -111,7 +111,7 @@ FRAME = np.random.default_rng(0).integers(0, 255, (64, 96)).astype(np.uint8)
 
 
 @pytest.mark.parametrize("stages", ["all", "main", ["encoder_last"]])
-def test_the_explainer_gives_one_map_of_the_input_whatever_stages_are_chosen(stages: Any) -> None:
+def test_the_explainer_gives_one_map_of_the_input_for_any_choice_of_stages(stages: Any) -> None:
     network = sc.Network.from_module(nn.Conv2d(3, 1, 3, padding=1), device="cpu")
     result = sc.Explainer(network, "occlusion", stages)(FRAME, sc.Target(region="image"))
     assert list(result.heatmaps) == ["input"]
@@ -127,18 +127,18 @@ def test_no_stages_give_the_mask_alone() -> None:
     assert sc.Explainer(network, "occlusion", [])(FRAME).heatmaps == {}
 
 
-def test_an_empty_region_is_said() -> None:
+def test_an_empty_region_has_its_reason() -> None:
     network = sc.Network.from_module(nn.Conv2d(3, 1, 3, padding=1), device="cpu")
     nowhere = np.zeros(FRAME.shape, bool)
     heatmap = sc.Explainer(network, "occlusion")(FRAME, sc.Target(region=nowhere)).heatmaps["input"]
     assert heatmap.reason is Reason.NOTHING_DRAWN
 
 
-def test_torchscript_gives_the_map_that_its_network_gives(tmp_path: Path) -> None:
+def test_torchscript_gives_the_map_of_its_network(tmp_path: Path) -> None:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 3, padding=1)).eval()
     nn.init.ones_(module[0].weight)
-    nn.init.ones_(module[2].weight)  # what is bright speaks for the class, so that covering it costs
+    nn.init.ones_(module[2].weight)  # bright pixels support the class, so hiding them lowers the score
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Overlapping classes: a sigmoid each, an organ with the lesion in it, from the probabilities to the heatmaps."""
+"""Overlapping classes with a sigmoid each, such as an organ and its lesion, from probabilities to heatmaps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLOPES, BIASES = (10.0, 10.0, -10.0), (-3.0, -6.0, 2.0)  # above 0.3, above 0.6 
 
 
 class Nested(nn.Module):
-    """An organ where the frame is brighter than 0.3, its lesion where brighter than 0.6, a wall where below 0.2."""
+    """Network with an organ where the frame is above 0.3, its lesion above 0.6, and a wall below 0.2."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ def network() -> sc.Network:
 
 
 def sigmoids(frame: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The probabilities, written out: ``(3, Y, X)``."""
+    """Compute the probabilities by their formula: ``(3, Y, X)``."""
     logits = [slope * frame.astype(np.float64) + bias for slope, bias in zip(SLOPES, BIASES, strict=True)]
     return 1 / (1 + np.exp(-np.stack(logits)))
 
@@ -67,21 +67,21 @@ def test_one_label_for_each_pixel_is_the_likeliest_above_the_threshold(network: 
     probabilities = rng.random((4, 5, 6), dtype=np.float32)
     labels = label_mask(probabilities, 0.7, overlap=True)
     for y, x in np.ndindex(5, 6):
-        own = probabilities[:, y, x]
-        assert labels[y, x] == (own.argmax() + 1 if own.max() > 0.7 else 0)
+        values = probabilities[:, y, x]
+        assert labels[y, x] == (values.argmax() + 1 if values.max() > 0.7 else 0)
 
 
 @pytest.mark.parametrize("threshold", [0.1, 0.9])
 def test_every_class_is_cut_at_the_threshold(network: sc.Network, threshold: float) -> None:
     result = sc.Explainer(network, stages=(), threshold=threshold)(FRAME, sc.Target(1))
     usual = sc.Explainer(network, stages=())(FRAME).segmentation
-    for index, of_class in enumerate(sigmoids(FRAME) > threshold):
-        np.testing.assert_array_equal(result.masks[index], of_class)
-        np.testing.assert_array_equal(usual.class_mask(index, threshold), of_class)
+    for index, class_mask_ in enumerate(sigmoids(FRAME) > threshold):
+        np.testing.assert_array_equal(result.masks[index], class_mask_)
+        np.testing.assert_array_equal(usual.class_mask(index, threshold), class_mask_)
     np.testing.assert_array_equal(result.region, sigmoids(FRAME)[1] > threshold)
 
 
-def test_outside_of_the_crop_no_class_is_found(network: sc.Network) -> None:
+def test_outside_the_crop_no_class_is_found(network: sc.Network) -> None:
     dark = np.zeros((32, 64), np.float32)
     result = sc.Explainer(network, stages=())(dark, value_range=(0, 1), crop=(slice(0, 32), slice(8, 40)))
     inside = np.zeros((32, 64), bool)
@@ -93,14 +93,14 @@ def test_outside_of_the_crop_no_class_is_found(network: sc.Network) -> None:
 @pytest.mark.parametrize("index", [0, 1, 2])
 @pytest.mark.parametrize("score", ["logit", "probability"])
 def test_the_score_of_a_class_is_its_own(network: sc.Network, index: int, score: str) -> None:
-    """Grad-CAM by hand, in double precision: the other classes have no part in it."""
+    """Grad-CAM by hand, in double precision, without the other classes."""
     result = sc.Explainer(network, stages=["stem"])(FRAME, sc.Target(index, score=score), (0, 1))  # type: ignore[arg-type]
     brightness = np.tanh(1e-3 * FRAME.astype(np.float64))
     activations = np.stack([brightness, np.tanh(1e-3 - 1e-3 * FRAME.astype(np.float64))])
     p = sigmoids(FRAME)[index]
     region = p > 0.5
-    own = p * (1 - p) if score == "probability" else np.ones_like(p)
-    gradients = np.stack([1e3 * SLOPES[index] * own * region, 0 * own])
+    slope = p * (1 - p) if score == "probability" else np.ones_like(p)
+    gradients = np.stack([1e3 * SLOPES[index] * slope * region, 0 * slope])
     expected = np.maximum((gradients.mean((1, 2))[:, None, None] * activations).sum(0), 0)
     heat = result.heatmaps["stem"].values
     assert heat.any() == bool(expected.any())
@@ -121,7 +121,7 @@ def test_a_classifier_may_find_several_classes() -> None:
     assert result.target.class_index == 0, "the likeliest"
 
 
-def test_what_is_not_a_number_is_no_class() -> None:
+def test_nan_is_not_a_class() -> None:
     probabilities = np.array([[np.nan, 0.9], [0.8, np.nan]], np.float32)[:, None]
     np.testing.assert_array_equal(label_mask(probabilities, 0.5, overlap=True), [[2, 1]])
     np.testing.assert_array_equal(class_mask(probabilities, 0, 0.5, overlap=True), [[False, True]])

@@ -1,4 +1,4 @@
-"""Every method, at every stage, against the packages grad-cam, torch-cam and captum, as far as they have it."""
+"""Every method, at every stage, against the packages grad-cam, torch-cam and captum, where they have it."""
 
 from __future__ import annotations
 
@@ -74,17 +74,17 @@ def network(request: pytest.FixtureRequest) -> Network:
 
 @pytest.fixture(scope="module")
 def exact(network: Network) -> nn.Module:
-    """The module in float64; a mark, a layer of its own, stands for each of several outputs of one layer."""
+    """The module in float64, with an extra identity layer, a mark, for each of several outputs of one layer."""
     module = copy.deepcopy(network.module).double()
     for stage in network.stages:
         if stage.output is not None:
-            mark = nn.Identity()  # hands on the very tensor: a hook on what it gives sees the tensor's whole gradient
+            mark = nn.Identity()  # returns the tensor itself, so that a hook sees its whole gradient
             module.add_module(marked(stage), mark)
-            module.get_submodule(stage.layer).register_forward_hook(tell(mark, stage.output))
+            module.get_submodule(stage.layer).register_forward_hook(pass_output_to(mark, stage.output))
     return module
 
 
-def tell(mark: nn.Module, index: int) -> Callable[[nn.Module, object, list[torch.Tensor]], None]:
+def pass_output_to(mark: nn.Module, index: int) -> Callable[[nn.Module, object, list[torch.Tensor]], None]:
     def hook(_module: nn.Module, _inputs: object, output: list[torch.Tensor]) -> None:
         mark(output[index])
 
@@ -92,7 +92,7 @@ def tell(mark: nn.Module, index: int) -> Callable[[nn.Module, object, list[torch
 
 
 def marked(stage: Stage) -> str:
-    """The name of a layer whose only output is the stage's."""
+    """Return the name of a layer whose only output is the stage's."""
     return stage.layer if stage.output is None else f"mark_{stage.name}"
 
 
@@ -109,7 +109,7 @@ def region_of(logits: torch.Tensor) -> torch.Tensor:
 
 
 def region_sum(output: torch.Tensor) -> torch.Tensor:
-    """The reference's target: y = the sum of the logits over the region."""
+    """Target of the reference: y = the sum of the logits over the region."""
     return (output * region_of(output[None])[0]).sum()
 
 
@@ -118,14 +118,14 @@ def frame(dtype: torch.dtype = torch.float64, side: int = SIDE) -> torch.Tensor:
 
 
 def scaled(raw: np.ndarray) -> np.ndarray:
-    """A map ``(h, w)`` as grad-cam scales it: ReLU, min–max, to the input's size, min–max."""
+    """Scale a map ``(h, w)`` like grad-cam: ReLU, min–max, to the input's size, min–max."""
     return scale_cam_image(scale_cam_image(np.maximum(raw, 0)[None], (SIDE, SIDE)))[0]
 
 
-def raw_maps(given: Pass, stages: Iterable[Stage], methods: Iterable[str]) -> dict[tuple[str, str], np.ndarray]:
+def raw_maps(result: Pass, stages: Iterable[Stage], methods: Iterable[str]) -> dict[tuple[str, str], np.ndarray]:
     maps = {}
     for stage in stages:
-        activations, gradients = given.activations[stage.name], given.gradients[stage.name]
+        activations, gradients = result.activations[stage.name], result.gradients[stage.name]
         assert gradients is not None
         for name in methods:
             maps[stage.name, name] = METHODS[name].compute(activations, gradients)[0].numpy()
@@ -133,12 +133,12 @@ def raw_maps(given: Pass, stages: Iterable[Stage], methods: Iterable[str]) -> di
 
 
 def our_maps(module: nn.Module, stages: tuple[Stage, ...], x: torch.Tensor) -> dict[tuple[str, str], np.ndarray]:
-    given = run(module, x, stages, region_of)
-    return {place: scaled(raw) for place, raw in raw_maps(given, stages, REFERENCE).items()}
+    result = run(module, x, stages, region_of)
+    return {key: scaled(raw) for key, raw in raw_maps(result, stages, REFERENCE).items()}
 
 
 def reference_maps(module: nn.Module, stages: Sequence[Stage], x: torch.Tensor) -> dict[tuple[str, str], np.ndarray]:
-    """One run of grad-cam on all stages, in the order of execution by which it pairs; its methods share the record."""
+    """Run grad-cam once on all stages, in order of execution, by which it pairs maps; its methods share the record."""
     maps = {}
     layers = [module.get_submodule(marked(stage)) for stage in stages]
     with GradCAM(module, layers) as recorded:
@@ -147,11 +147,11 @@ def reference_maps(module: nn.Module, stages: Sequence[Stage], x: torch.Tensor) 
         for stage, layer, a, g in zip(stages, layers, record.activations, record.gradients, strict=True):
             for name, method in REFERENCE.items():
                 with method(module, [layer]) as cam:
-                    own = cam.activations_and_grads
+                    original = cam.activations_and_grads
                     cam.activations_and_grads = SimpleNamespace(activations=[a], gradients=[g])
                     per_layer = cam.compute_cam_per_layer(x, [region_sum], False)
                     maps[stage.name, name] = cam.aggregate_multi_layers(per_layer)[0]
-                    cam.activations_and_grads = own
+                    cam.activations_and_grads = original
     return maps
 
 
@@ -160,29 +160,29 @@ def test_every_method_and_stage_equals_grad_cam_in_float64(network: Network, exa
     ours = our_maps(exact, stages, x)
     references = reference_maps(exact, stages, x)
     assert set(references) == set(ours)
-    for place, reference in references.items():
-        assert np.abs(ours[place] - reference).max() <= 1e-8, place
+    for key, reference in references.items():
+        assert np.abs(ours[key] - reference).max() <= 1e-8, key
 
 
 @pytest.mark.parametrize("network", FLOAT32, indirect=True)
 def test_every_method_and_stage_correlates_with_grad_cam_in_float32(network: Network) -> None:
     stages, x = main_body(network), frame(torch.float32)
     ours = our_maps(network.module, stages, x)
-    for place, reference in reference_maps(network.module, stages, x).items():
+    for key, reference in reference_maps(network.module, stages, x).items():
         if reference.std() == 0:
-            assert ours[place].std() == 0, place
+            assert ours[key].std() == 0, key
         else:
-            assert np.corrcoef(ours[place].ravel(), reference.ravel())[0, 1] >= 0.9999, place
+            assert np.corrcoef(ours[key].ravel(), reference.ravel())[0, 1] >= 0.9999, key
 
 
 @pytest.mark.parametrize("network", LIGHT, indirect=True)
 def test_eigen_methods_equal_grad_cam_up_to_the_sign_of_a_component(network: Network, exact: nn.Module) -> None:
-    """Where that is quick: the reference's decomposition is of all places by all places. What it gives is float32."""
+    """For small stages only, as the reference decomposes a matrix of all pixels by all pixels. It returns float32."""
     stages = tuple(stage for stage in main_body(network) if stage.stride >= 16 and stage.channels < 1000)
-    given = run(exact, frame(), stages, region_of)
-    for (stage, name), raw in raw_maps(given, stages, EIGEN).items():
+    result = run(exact, frame(), stages, region_of)
+    for (stage, name), raw in raw_maps(result, stages, EIGEN).items():
         with EIGEN[name](exact, []) as cam:
-            a, g = given.activations[stage].numpy(), given.gradients[stage].numpy()  # type: ignore[union-attr]
+            a, g = result.activations[stage].numpy(), result.gradients[stage].numpy()  # type: ignore[union-attr]
             reference = cam.get_cam_image(None, None, None, a, g, False)[0]
         if name != "seg-eigen-cam" and (reference * raw).sum() < 0:
             reference = -reference
@@ -191,7 +191,7 @@ def test_eigen_methods_equal_grad_cam_up_to_the_sign_of_a_component(network: Net
 
 @pytest.mark.parametrize("network", LIGHT, indirect=True)
 def test_every_method_and_stage_equals_torch_cam_in_float64(network: Network, exact: nn.Module) -> None:
-    """All but Grad-CAM++: torch-cam 0.5 divides a copy there, so that its weights lack the denominator."""
+    """All but Grad-CAM++: torch-cam 0.5 divides a copy there, so its weights lack the denominator."""
     stages, x = main_body(network), frame()
     peers = {
         "gradcam": (torchcam.methods.GradCAM, {}),
@@ -203,8 +203,8 @@ def test_every_method_and_stage_equals_torch_cam_in_float64(network: Network, ex
         with peer(exact, [marked(stage) for stage in stages]) as cam:
             maps = cam(scores=exact(x.clone().requires_grad_()), targets=region_sum, **options)
         for stage, reference in zip(stages, maps, strict=True):
-            mine = cam._normalize(torch.from_numpy(ours[stage.name, name])[None].relu())
-            assert (mine - reference).abs().max() <= 1e-8, (stage.name, name)
+            normalized = cam._normalize(torch.from_numpy(ours[stage.name, name])[None].relu())
+            assert (normalized - reference).abs().max() <= 1e-8, (stage.name, name)
 
 
 @pytest.mark.parametrize("network", LIGHT, indirect=True)
@@ -232,19 +232,19 @@ def test_every_method_and_stage_equals_captum_in_float64(network: Network, exact
             assert difference.abs().max() <= 1e-8 * reference.abs().max(), (stage.name, name)
 
 
-# ── perturbation methods ────────────────────────────────────────────────────────────────────────────────────────────
+# ── perturbation methods ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 SMALL = 32
 
 
 def small_region(logits: torch.Tensor) -> torch.Tensor:
-    """So weighted that a softmax of the scores does not choose a single channel."""
+    """Return a region with small weights, so that a softmax of the scores does not select a single channel."""
     return region_of(logits) / 100
 
 
 class SmallObjective(Objective):
-    """The score of that."""
+    """Score over the small region."""
 
     def __call__(self, logits: torch.Tensor) -> torch.Tensor:
         return super().__call__(logits) / 100
@@ -256,7 +256,7 @@ def small_target(output: torch.Tensor) -> torch.Tensor:
 
 @pytest.fixture
 def _scores_in_float64(monkeypatch: pytest.MonkeyPatch) -> Iterable[None]:
-    """The reference collects the scores in float32, whatever the network computes in."""
+    """Let the reference collect the scores in float64; it always uses float32."""
     monkeypatch.setattr(ablation_cam, "np", SimpleNamespace(**{**vars(np), "float32": np.float64}))
     torch.set_default_dtype(torch.float64)
     yield
@@ -270,7 +270,7 @@ def min_max(heat: torch.Tensor) -> np.ndarray:
 @pytest.mark.usefixtures("_scores_in_float64")
 @pytest.mark.parametrize("network", LIGHT, indirect=True)
 def test_score_cam_equals_grad_cam_and_torch_cam_in_their_conventions(network: Network, exact: nn.Module) -> None:
-    """Both take a softmax of the scores as they are; grad-cam also lays the masks by the corners of the pixels."""
+    """Both use a softmax of the unscaled scores; grad-cam also aligns the masks by the corners of the pixels."""
     module, x = exact, frame(side=SMALL)
     stage = min(main_body(network), key=lambda stage: stage.channels)
 
@@ -293,7 +293,7 @@ def test_score_cam_equals_grad_cam_and_torch_cam_in_their_conventions(network: N
 
 
 class AnyArguments(AblationLayer):
-    """The reference's layer stands in for layers of one argument only; a decoder's blocks take more."""
+    """The reference's layer replaces layers of one argument only; a decoder's blocks have more."""
 
     def __call__(self, x: torch.Tensor, *_args: object, **_kwargs: object) -> torch.Tensor:
         return super().__call__(x)
@@ -302,10 +302,10 @@ class AnyArguments(AblationLayer):
 @pytest.mark.usefixtures("_scores_in_float64")
 @pytest.mark.parametrize("network", LIGHT, indirect=True)
 def test_ablation_cam_equals_grad_cam_in_its_convention(network: Network, exact: nn.Module) -> None:
-    """At a stage whose lowest value is zero: elsewhere grad-cam sets channels to minus ten millions, not to zero."""
+    """For a stage whose lowest value is zero: elsewhere grad-cam sets channels to minus ten million, not to zero."""
     module, x, stages = exact, frame(side=SMALL), main_body(network)
-    given = run(module, x, stages, small_region)
-    rectified = [stage for stage in stages if given.activations[stage.name].min() == 0]
+    result = run(module, x, stages, small_region)
+    rectified = [stage for stage in stages if result.activations[stage.name].min() == 0]
     stage = min(rectified, key=lambda stage: stage.channels)
     objective = SmallObjective(0, small_region(module(x))[0, 0] > 0)
     ours = perturb(AblationCam(module, x, stage, objective, weighting="relative"))
@@ -314,7 +314,7 @@ def test_ablation_cam_equals_grad_cam_in_its_convention(network: Network, exact:
         assert np.abs(min_max(ours.values) - cam(x, [small_target])[0]).max() <= 1e-8
 
 
-# ── what the references get wrong ───────────────────────────────────────────────────────────────────────────────────
+# ── errors of the references ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_names_match_maps_where_pairing_by_order_mislabels() -> None:

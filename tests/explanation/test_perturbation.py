@@ -1,4 +1,4 @@
-"""Perturbation methods: each against its formula written out, and a replay that spares work but changes no value."""
+"""Perturbation methods: each against its formula, and a replay that saves work without changing values."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def everywhere(size: tuple[int, int] = SIZE, *, nowhere: bool = False) -> Object
 
 
 def ablated(activations: torch.Tensor) -> torch.Tensor:
-    """Each channel set to zero in turn, one image per channel."""
-    kept = 1 - torch.eye(len(activations), dtype=activations.dtype)
-    return activations * kept[:, :, None, None]
+    """Set each channel to zero in turn, one image per channel."""
+    factors = 1 - torch.eye(len(activations), dtype=activations.dtype)
+    return activations * factors[:, :, None, None]
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-# ── the replay ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the replay ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Counted(nn.Conv2d):
@@ -75,7 +75,7 @@ class Counted(nn.Conv2d):
 
 
 class Skipping(nn.Module):
-    """A small U-Net in the ways that matter: a skip, bare functions, a shared in-place ReLU, pooling."""
+    """Small U-Net with a skip, bare functions, a shared in-place ReLU and a stride."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class Skipping(nn.Module):
         return self.head(torch.cat([F.interpolate(self.relu(deep), SIZE), skip], 1))
 
 
-def test_a_replay_gives_what_the_network_gives_with_other_values() -> None:
+def test_a_replay_equals_the_network_with_other_values() -> None:
     network, x = frozen(Skipping()), image()
     replay = Replay(network, x, layer("deep"))
     skip = F.relu(network.norm(network.stem(x - 0.1)) + 0.3)
@@ -105,7 +105,7 @@ def test_a_replay_gives_what_the_network_gives_with_other_values() -> None:
     torch.testing.assert_close(replay(values.clone()), network.after_the_skip(skip.repeat(6, 1, 1, 1), values))
 
 
-def test_a_replay_spares_what_comes_before_the_stage_and_the_stage_itself() -> None:
+def test_a_replay_skips_the_stage_and_the_layers_before_it() -> None:
     network = frozen(Skipping())
     replay = Replay(network, image(), layer("deep"))
     assert not replay.runs_whole_network
@@ -115,11 +115,11 @@ def test_a_replay_spares_what_comes_before_the_stage_and_the_stage_itself() -> N
     assert (network.stem.runs, network.deep.runs, network.head.runs) == (before[0], before[1], before[2] + 3)
 
 
-def test_a_replay_can_be_repeated_though_layers_work_in_place() -> None:
+def test_a_replay_can_be_repeated_although_layers_work_in_place() -> None:
     replay = Replay(frozen(Skipping()), image(), layer("norm"))
     first = replay(ablated(replay.activations))
     assert torch.equal(replay(ablated(replay.activations)), first)
-    assert (replay.activations < 0).any(), "the batch norm's own values, not what the in-place ReLU made of them"
+    assert (replay.activations < 0).any(), "the batch norm's own values, not those after the in-place ReLU"
 
 
 def test_a_replay_of_another_batch_size_gives_the_same() -> None:
@@ -129,7 +129,7 @@ def test_a_replay_of_another_batch_size_gives_the_same() -> None:
     torch.testing.assert_close(replay(values), one_by_one)
 
 
-def test_of_a_layer_that_runs_twice_the_last_run_is_the_stage() -> None:
+def test_the_last_run_of_a_layer_that_runs_twice_is_the_stage() -> None:
     network, x = frozen(Skipping()), image()
     replay = Replay(network, x, layer("relu"))
     skip = F.relu(network.norm(network.stem(x - 0.1)) + 0.3)
@@ -140,7 +140,7 @@ def test_of_a_layer_that_runs_twice_the_last_run_is_the_stage() -> None:
 
 
 class Chain(nn.Module):
-    """Returns several maps, each made from the one before by a layer of its own."""
+    """Returns several maps, each computed from the previous one by a separate layer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class Several(nn.Module):
         return self.skip(first) * self.head(second)
 
 
-def test_one_of_several_outputs_is_replaced_for_those_made_from_it_too() -> None:
+def test_one_of_several_outputs_is_also_replaced_for_those_computed_from_it() -> None:
     network, x = frozen(Several()), image()
     replay = Replay(network, x, layer("encoder", 1))
     assert not replay.runs_whole_network
@@ -174,7 +174,7 @@ def test_one_of_several_outputs_is_replaced_for_those_made_from_it_too() -> None
     assert network.encoder.first.runs == before
 
 
-def test_the_last_of_several_outputs_leaves_the_others_as_they_were() -> None:
+def test_replacing_the_last_of_several_outputs_does_not_change_the_others() -> None:
     network, x = frozen(Several()), image()
     replay = Replay(network, x, layer("encoder", 2))
     before = network.encoder.first.runs
@@ -182,11 +182,11 @@ def test_the_last_of_several_outputs_leaves_the_others_as_they_were() -> None:
     torch.testing.assert_close(replay.activations, second[0])
     values = ablated(second[0])
     torch.testing.assert_close(replay(values), network.skip(first) * network.head(values))
-    assert network.encoder.first.runs == before + 1, "the run above alone"
+    assert network.encoder.first.runs == before + 1, "only the run above"
 
 
 class Beside(nn.Module):
-    """A branch that runs after the stage and has nothing to do with it."""
+    """A branch that runs after the stage and does not depend on it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -199,17 +199,17 @@ class Beside(nn.Module):
         return self.head(stem * self.branch(x))
 
 
-def test_a_replay_spares_what_lies_beside_the_stage() -> None:
+def test_a_replay_skips_layers_that_do_not_depend_on_the_stage() -> None:
     network, x = frozen(Beside()), image()
     replay = Replay(network, x, layer("stem"))
     before = network.branch[0].runs  # type: ignore[union-attr]
     values = ablated(replay.activations)
     torch.testing.assert_close(replay(values), network.head(values * network.branch(x)))
-    assert network.branch[0].runs == before + 1, "the run above alone"  # type: ignore[union-attr]
+    assert network.branch[0].runs == before + 1, "only the run above"  # type: ignore[union-attr]
 
 
 class Table(nn.Module):
-    """Gives no image but a table, which does not grow with the batch."""
+    """Returns a table, not an image, which does not grow with the batch."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.arange(96.0, dtype=x.dtype).reshape(SIZE)
@@ -228,7 +228,7 @@ class Windowed(nn.Module):
 
 
 class Threshold(nn.Module):
-    """What it gives depends on what it takes, and no graph shows it."""
+    """Depends on its input, but not in the graph."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return (x > 0.1).to(x.dtype)
@@ -245,7 +245,7 @@ class Hiding(nn.Module):
         return self.head(self.cut(self.stem(x)))
 
 
-def test_where_a_replay_would_be_wrong_the_whole_network_runs() -> None:
+def test_the_whole_network_runs_if_a_replay_would_be_wrong() -> None:
     x = image()
     windowed = frozen(Windowed())
     replay = Replay(windowed, x, layer("stem"))
@@ -269,11 +269,11 @@ class Failing(Skipping):
         return super().after_the_skip(skip, deep)
 
 
-def test_nothing_is_left_on_the_module_whatever_happens() -> None:
+def test_the_module_is_restored_after_errors() -> None:
     network, x = frozen(Failing()), image()
     scale = network.norm.forward
-    network.norm.forward = lambda value: scale(value) * 2  # somebody else's
-    theirs = network.norm.forward
+    network.norm.forward = lambda value: scale(value) * 2  # set by other code
+    replaced_forward = network.norm.forward
     replay = Replay(network, x, layer("deep"))
     replay(ablated(replay.activations))
     network.fails = True
@@ -282,7 +282,7 @@ def test_nothing_is_left_on_the_module_whatever_happens() -> None:
     with pytest.raises(ValueError, match="on the way"):
         ScoreCam(network, x, layer("deep"), everywhere())
     assert [part for part in network.modules() if "forward" in vars(part)] == [network.norm]
-    assert network.norm.forward is theirs
+    assert network.norm.forward is replaced_forward
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in network.modules())
 
 
@@ -311,47 +311,47 @@ def test_several_images_are_refused() -> None:
         Replay(frozen(Skipping()), torch.cat([image()] * 2), layer("deep"))
 
 
-# ── Ablation-CAM ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Ablation-CAM ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def losses_by_hand(network: Skipping, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The map of ``deep`` ``(K, h, w)``, the score y, and what it loses without each channel ``(K,)``."""
+def drops_by_hand(network: Skipping, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the map of ``deep`` ``(K, h, w)``, the score y, and its drop without each channel ``(K,)``."""
     skip = F.relu(network.norm(network.stem(x - 0.1)) + 0.3)
     deep = network.deep(skip)
     score = (network(x) * left_half(network(x))).sum()
-    lost = []
+    losses = []
     for channel in range(6):
         without = deep.clone()
         without[:, channel] = 0
         logits = network.after_the_skip(skip, without)
-        lost.append(score - (logits * left_half(logits)).sum())
-    return deep[0], score, torch.stack(lost)
+        losses.append(score - (logits * left_half(logits)).sum())
+    return deep[0], score, torch.stack(losses)
 
 
 @pytest.mark.parametrize("batch", [1, 4, 100])
-def test_ablation_cam_weighs_by_the_loss_of_the_regions_mean_logit(batch: int) -> None:
+def test_ablation_cam_weights_by_the_drop_of_the_regions_mean_logit(batch: int) -> None:
     network, x = frozen(Skipping()), image()
-    given = perturb(AblationCam(network, x, layer("deep"), of_left_half(network(x))), batch_size=batch)
-    deep, _, lost = losses_by_hand(network, x)
-    torch.testing.assert_close(given.weights, lost / (8 * 6))
-    torch.testing.assert_close(given.values, (lost[:, None, None] / (8 * 6) * deep).sum(0))
+    perturbed = perturb(AblationCam(network, x, layer("deep"), of_left_half(network(x))), batch_size=batch)
+    deep, _, losses = drops_by_hand(network, x)
+    torch.testing.assert_close(perturbed.weights, losses / (8 * 6))
+    torch.testing.assert_close(perturbed.values, (losses[:, None, None] / (8 * 6) * deep).sum(0))
 
 
-def test_ablation_cam_as_in_the_paper_turns_its_sign_with_the_score() -> None:
-    """Why it is not the default."""
+def test_ablation_cam_as_in_the_paper_changes_its_sign_with_the_score() -> None:
+    """This is why it is not the default."""
     network, x = frozen(Skipping()), image()
     network.head.bias -= 10
     objective = of_left_half(network(x))
-    _, score, lost = losses_by_hand(network, x)
+    _, score, losses = drops_by_hand(network, x)
     assert score < 0
     relative = perturb(AblationCam(network, x, layer("deep"), objective, weighting="relative")).weights
-    torch.testing.assert_close(relative, lost / score)
+    torch.testing.assert_close(relative, losses / score)
     ours = perturb(AblationCam(network, x, layer("deep"), objective)).weights
-    assert torch.equal(ours.sign(), lost.sign())
+    assert torch.equal(ours.sign(), losses.sign())
     assert torch.equal(ours.sign(), -relative.sign())
 
 
-# ── Score-CAM ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Score-CAM ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def scores_by_hand(network: nn.Module, x: torch.Tensor, activations: torch.Tensor) -> torch.Tensor:
@@ -364,22 +364,22 @@ def scores_by_hand(network: nn.Module, x: torch.Tensor, activations: torch.Tenso
 
 
 @pytest.mark.parametrize("batch", [1, 4, 100])
-def test_score_cam_weighs_by_the_standardized_scores_of_the_masked_input(batch: int) -> None:
+def test_score_cam_weights_by_the_standardized_scores_of_the_masked_input(batch: int) -> None:
     network, x = frozen(Skipping()), image()
     objective = of_left_half(network(x))
-    deep, _, _ = losses_by_hand(network, x)
+    deep, _, _ = drops_by_hand(network, x)
     scores = scores_by_hand(network, x, deep)
     z = (scores - scores.mean()) / scores.var(unbiased=False).sqrt()
     weights = z.exp() / z.exp().sum()
-    given = perturb(ScoreCam(network, x, layer("deep"), objective), batch_size=batch)
-    torch.testing.assert_close(given.weights, weights)
-    torch.testing.assert_close(given.values, (weights[:, None, None] * deep).sum(0))
+    perturbed = perturb(ScoreCam(network, x, layer("deep"), objective), batch_size=batch)
+    torch.testing.assert_close(perturbed.weights, weights)
+    torch.testing.assert_close(perturbed.values, (weights[:, None, None] * deep).sum(0))
     plain = perturb(ScoreCam(network, x, layer("deep"), objective, weighting="softmax"))
     torch.testing.assert_close(plain.weights, scores.softmax(0))
 
 
 def test_score_cam_does_not_depend_on_the_size_of_the_score() -> None:
-    """A softmax of sums is all on one channel and a softmax of means is flat: the standardized one is neither."""
+    """A softmax of sums selects one channel and a softmax of means is flat; the standardized one is neither."""
 
     def weights(factor: float, weighting: str) -> torch.Tensor:
         torch.manual_seed(0)
@@ -389,19 +389,19 @@ def test_score_cam_does_not_depend_on_the_size_of_the_score() -> None:
         return perturb(probe).weights
 
     assert weights(1e5, "softmax").max() > 0.999
-    assert weights(1e-3, "softmax").max() < 0.17, "each of the six weighs a sixth"
+    assert weights(1e-3, "softmax").max() < 0.17, "each of the six has a sixth"
     torch.testing.assert_close(weights(1e5, "standardized"), weights(1e-3, "standardized"))
     assert 0.2 < weights(1, "standardized").max() < 0.9
 
 
-def test_score_cam_knows_nothing_where_all_scores_are_equal() -> None:
+def test_score_cam_is_empty_where_all_scores_are_equal() -> None:
     network, x = frozen(Skipping()), image()
-    given = perturb(ScoreCam(network, x, layer("deep"), everywhere(nowhere=True)))
-    assert not given.weights.any()
-    assert not given.values.any()
+    perturbed = perturb(ScoreCam(network, x, layer("deep"), everywhere(nowhere=True)))
+    assert not perturbed.weights.any()
+    assert not perturbed.values.any()
 
 
-def test_masks_lie_by_pixel_centers_and_span_nought_to_one() -> None:
+def test_masks_are_aligned_by_pixel_centers_and_span_zero_to_one() -> None:
     maps = torch.tensor([[[0.0, 4.0]], [[3.0, 3.0]]])
     masks = channel_masks(maps, (1, 4))
     torch.testing.assert_close(masks[0, 0], torch.tensor([[0.0, 0.25, 0.75, 1.0]]))
@@ -409,11 +409,11 @@ def test_masks_lie_by_pixel_centers_and_span_nought_to_one() -> None:
     assert channel_masks(torch.rand(2, 8, 8), (4, 4)).shape == (2, 1, 4, 4)
 
 
-# ── previews ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── previews ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Wide(nn.Module):
-    """A stage of many channels, of smooth maps, and what follows is not linear."""
+    """A stage of many channels with smooth maps, followed by nonlinear layers."""
 
     def __init__(self, channels: int = 96) -> None:
         super().__init__()
@@ -430,16 +430,16 @@ def wide_scene() -> tuple[Wide, torch.Tensor]:
     return network, F.interpolate(image(size=(8, 8)), (32, 32), mode="bicubic") + 0.5
 
 
-def test_a_preview_runs_a_part_of_the_channels_and_comes_close_to_the_whole_map() -> None:
+def test_a_preview_runs_some_of_the_channels_and_is_close_to_the_full_map() -> None:
     network, x = wide_scene()
     objective = of_left_half(network(x))
     full = perturb(ScoreCam(network, x, layer("stem"), objective))
     probe = ScoreCam(network, x, layer("stem"), objective, preview=True)
     before = network.stem.runs
-    told: list[tuple[int, int]] = []
-    preview = perturb(probe, batch_size=1, progress=lambda done, of: told.append((done, of)))
+    progress: list[tuple[int, int]] = []
+    preview = perturb(probe, batch_size=1, progress=lambda done, of: progress.append((done, of)))
     assert network.stem.runs - before == probe.runs == 32
-    assert told[-1] == (32, 32)
+    assert progress[-1] == (32, 32)
     assert correlation(preview.values, full.values) > 0.99
     assert correlation(preview.weights, full.weights) > 0.98
 
@@ -448,14 +448,14 @@ def correlation(one: torch.Tensor, other: torch.Tensor) -> float:
     return float(torch.corrcoef(torch.stack([one.ravel(), other.ravel()]))[0, 1])
 
 
-def test_a_preview_of_a_stage_of_few_channels_is_the_whole_map() -> None:
+def test_a_preview_of_a_stage_of_few_channels_is_the_full_map() -> None:
     network, x = frozen(Skipping()), image()
     objective = of_left_half(network(x))
     full, preview = (perturb(ScoreCam(network, x, layer("deep"), objective, preview=on)) for on in (False, True))
     assert torch.equal(full.values, preview.values)
 
 
-def test_a_preview_that_learns_nothing_shows_nothing() -> None:
+def test_a_preview_of_equal_scores_is_empty() -> None:
     network, x = wide_scene()
     probe = ScoreCam(network, x, layer("stem"), everywhere((32, 32), nowhere=True), preview=True)
     assert not perturb(probe).values.any()
@@ -468,26 +468,26 @@ def test_a_preview_of_scores_that_are_not_numbers_is_not_a_number() -> None:
     assert perturb(probe).values.isnan().all()
 
 
-def test_a_spread_sample_takes_one_of_each_kind_first() -> None:
+def test_a_spread_sample_has_one_of_each_kind_first() -> None:
     centers = torch.tensor([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0]])
     masks = torch.cat([centers + 0.1 * number for number in range(5)])
     sample = spread_sample(masks, 4)
     assert {number % 4 for number in sample} == {0, 1, 2, 3}
-    assert sorted(spread_sample(masks, 99)) == list(range(20)), "each once, and no more than there are"
+    assert sorted(spread_sample(masks, 99)) == list(range(20)), "each once, and not more than exist"
     assert sorted(spread_sample(torch.ones(3, 2, 2), 3)) == [0, 1, 2]
 
 
-def test_prediction_keeps_what_is_known_and_learns_a_smooth_score() -> None:
+def test_prediction_keeps_measured_scores_and_learns_a_smooth_score() -> None:
     points = torch.rand(200, 2, generator=torch.Generator().manual_seed(0))
     scores = (3 * points[:, 0]).sin() + points[:, 1].square()
-    known = torch.zeros(200, dtype=torch.bool)
-    known[spread_sample(points, 25)] = True
-    given = predict_scores(points, torch.where(known, scores, 99.0), known)
-    assert torch.equal(given[known], scores[known])
-    assert (given - scores).abs().max() < 0.1 * scores.std()
+    measured = torch.zeros(200, dtype=torch.bool)
+    measured[spread_sample(points, 25)] = True
+    perturbed = predict_scores(points, torch.where(measured, scores, 99.0), measured)
+    assert torch.equal(perturbed[measured], scores[measured])
+    assert (perturbed - scores).abs().max() < 0.1 * scores.std()
 
 
-# ── what they share ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── all methods ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def probe_of(name: str) -> Probe:
@@ -499,19 +499,19 @@ BY_CHANNEL = [name for name, method in PERTURBATIONS.items() if method.stage is 
 
 
 @pytest.mark.parametrize("name", BY_CHANNEL)
-def test_progress_is_told_and_cancel_heeded_between_batches(name: str) -> None:
-    told: list[tuple[int, int]] = []
-    perturb(probe_of(name), batch_size=4, progress=lambda done, of: told.append((done, of)))
-    assert told == [(4, 6), (6, 6)]
-    told.clear()
+def test_progress_is_reported_and_cancelling_works_between_batches(name: str) -> None:
+    progress: list[tuple[int, int]] = []
+    perturb(probe_of(name), batch_size=4, progress=lambda done, of: progress.append((done, of)))
+    assert progress == [(4, 6), (6, 6)]
+    progress.clear()
     with pytest.raises(Cancelled):
         perturb(
             probe_of(name),
             batch_size=2,
-            progress=lambda done, of: told.append((done, of)),
-            cancelled=lambda: bool(told),
+            progress=lambda done, of: progress.append((done, of)),
+            cancelled=lambda: bool(progress),
         )
-    assert told == [(2, 6)]
+    assert progress == [(2, 6)]
 
 
 @pytest.mark.parametrize("name", BY_CHANNEL)
@@ -522,10 +522,10 @@ def test_the_cost_is_one_run_per_channel(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(PERTURBATIONS))
-def test_no_graph_is_made(name: str) -> None:
-    given = perturb(probe_of(name))
-    assert not given.values.requires_grad
-    assert not given.weights.requires_grad
+def test_no_graph_is_built(name: str) -> None:
+    perturbed = perturb(probe_of(name))
+    assert not perturbed.values.requires_grad
+    assert not perturbed.weights.requires_grad
 
 
 def test_every_perturbation_method_is_listed() -> None:

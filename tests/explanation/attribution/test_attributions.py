@@ -1,4 +1,4 @@
-"""Gradient attributions: each against captum called by hand on the plain network, and against what is known of it."""
+"""Gradient attributions: each against captum on the plain network, and against its known properties."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TARGET = sc.Target(1, DRAWN)
 
 
 class Skipping(nn.Module):
-    """A skip around the deep layer, a norm, and a ReLU that works in place."""
+    """Network with a skip around the deep layer, a norm, and an in-place ReLU."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ def network() -> Network:
 
 
 def by_hand(network: Network) -> tuple[torch.Tensor, torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
-    """The input, a black one, and the score of any."""
+    """Return the input, a black one, and a function for the score."""
     x = prepare(FRAME, network.card, network.stride)[0].double()
 
     def score(images: torch.Tensor) -> torch.Tensor:
@@ -73,27 +73,27 @@ def values_of(explanation: Explanation, stage: str) -> torch.Tensor:
     return torch.from_numpy(explanation.heatmaps[stage].values).double()
 
 
-def test_integrated_gradients_are_captums(network: Network) -> None:
+def test_integrated_gradients_equal_captum(network: Network) -> None:
     x, black, score = by_hand(network)
     expected = IntegratedGradients(score).attribute(x, black, n_steps=32)[0].sum(0)
     explanation = sc.Explainer(network, "integrated_gradients")(FRAME, TARGET)
     torch.testing.assert_close(values_of(explanation, "input"), expected, rtol=1e-4, atol=1e-6)
     assert explanation.heatmaps["input"].scale == (1, 1)
-    assert expected.min() < 0 < expected.max(), "what speaks against the target is kept"
+    assert expected.min() < 0 < expected.max(), "evidence against the target is kept"
 
 
 @pytest.mark.parametrize("layer", ["stem", "norm", "deep"])
-def test_integrated_gradients_of_a_stage_are_captums(network: Network, layer: str) -> None:
+def test_integrated_gradients_of_a_stage_equal_captum(network: Network, layer: str) -> None:
     x, black, score = by_hand(network)
     plain = network.module.get_submodule(layer)
-    network.module.relu.inplace = False  # captum's hooks do not bear it; it changes no value
+    network.module.relu.inplace = False  # captum's hooks fail with it; it changes no value
     expected = LayerIntegratedGradients(score, plain).attribute(x, black, n_steps=32)[0].sum(0)
     network.module.relu.inplace = True
     explanation = sc.Explainer(network, "layer_integrated_gradients", [layer])(FRAME, TARGET)
     torch.testing.assert_close(values_of(explanation, layer), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_smoothgrad_is_captums_and_the_same_every_time(network: Network) -> None:
+def test_smoothgrad_equals_captum_and_is_the_same_every_time(network: Network) -> None:
     x, _, score = by_hand(network)
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -104,20 +104,20 @@ def test_smoothgrad_is_captums_and_the_same_every_time(network: Network) -> None
     first, second = (values_of(sc.Explainer(network, "smoothgrad")(FRAME, TARGET), "input") for _ in range(2))
     torch.testing.assert_close(first, mean[0].abs().amax(0), rtol=1e-4, atol=1e-6)
     assert torch.equal(first, second)
-    assert torch.equal(torch.get_rng_state(), state), "others' random numbers are their own"
+    assert torch.equal(torch.get_rng_state(), state), "the global random state is unchanged"
 
 
 def linear() -> Network:
-    """Logits of one class: twice the brightness, less one."""
+    """Return a network of one class, whose logits are twice the brightness minus one."""
     module = nn.Conv2d(1, 1, 1)
     nn.init.constant_(module.weight, 2.0)
     nn.init.constant_(module.bias, -1.0)
     return Network.from_module(module, sc.ModelCard(input_channels=1, normalization="unit"), device="cpu")
 
 
-def test_of_a_linear_network_they_are_known() -> None:
+def test_attributions_of_a_linear_network() -> None:
     network, frame = linear(), FRAME.copy()
-    frame[0, 0] = 51  # the darkest, and so the baseline, is not 0
+    frame[0, 0] = 51  # the darkest pixel, which is the baseline, is not 0
     frame = frame.clip(51)
     shares = sc.Explainer(network, "integrated_gradients")(frame, sc.Target(0, DRAWN)).heatmaps["input"]
     np.testing.assert_allclose(shares.values, 2 * (frame - 51.0) / 255 * DRAWN, atol=1e-5)
@@ -125,28 +125,28 @@ def test_of_a_linear_network_they_are_known() -> None:
     np.testing.assert_allclose(gradient.values, 2.0 * DRAWN, atol=1e-6)
 
 
-def test_the_shares_add_up_and_what_is_missing_is_said(network: Network) -> None:
+def test_the_shares_add_up_except_for_the_stated_error(network: Network) -> None:
     x, black, score = by_hand(network)
     explanation = sc.Explainer(network, "layer_integrated_gradients", ["stem"])(FRAME, TARGET)
-    gained = float(score(x) - score(black))  # the whole network comes after the stem
+    gain = float(score(x) - score(black))  # the whole network comes after the stem
     error = explanation.provenance["completeness_error"]["stem"]
     assert error == explanation.heatmaps["stem"].completeness_error
     assert error < 0.02
     total = float(explanation.heatmaps["stem"].values.sum(dtype=np.float64))
-    assert abs(total - gained) / abs(gained) == pytest.approx(error, abs=1e-6)
+    assert abs(total - gain) / abs(gain) == pytest.approx(error, abs=1e-6)
     json.dumps(explanation.provenance, allow_nan=False)
     assert sc.Explainer(network, "smoothgrad")(FRAME, TARGET).provenance["completeness_error"] == {}
 
 
 @pytest.mark.parametrize("stages", ["all", ["deep"]])
 @pytest.mark.parametrize("method", ["integrated_gradients", "smoothgrad"])
-def test_pixels_have_one_map_whatever_stages_are_chosen(network: Network, method: str, stages: str | list[str]) -> None:
+def test_pixels_have_one_map_for_any_choice_of_stages(network: Network, method: str, stages: str | list[str]) -> None:
     assert list(sc.Explainer(network, method, stages)(FRAME, TARGET).heatmaps) == ["input"]
     assert sc.Explainer(network, method, [])(FRAME, TARGET).heatmaps == {}
 
 
 @pytest.mark.parametrize("name", list(ATTRIBUTIONS))
-def test_emptiness_is_said_in_words(network: Network, name: str) -> None:
+def test_an_empty_map_has_its_reason(network: Network, name: str) -> None:
     nowhere = np.zeros(FRAME.shape, bool)
     explainer = sc.Explainer(network, name, ["deep"])
     (heatmap,) = explainer(FRAME, sc.Target(1, nowhere)).heatmaps.values()
@@ -154,10 +154,10 @@ def test_emptiness_is_said_in_words(network: Network, name: str) -> None:
     assert not heatmap.values.any()
 
 
-def test_a_black_frame_has_nothing_to_share(network: Network) -> None:
+def test_a_black_frame_has_an_empty_map(network: Network) -> None:
     heatmap = sc.Explainer(network, "integrated_gradients")(np.zeros_like(FRAME), TARGET).heatmaps["input"]
     assert heatmap.reason is Reason.NOTHING_POSITIVE
-    assert heatmap.completeness_error is None, "a share of nothing"
+    assert heatmap.completeness_error is None, "a share of zero"
 
 
 def test_a_stage_that_the_score_does_not_depend_on(network: Network) -> None:
@@ -166,44 +166,47 @@ def test_a_stage_that_the_score_does_not_depend_on(network: Network) -> None:
     assert explainer.estimate(FRAME).seconds >= 0
 
 
-def watched(name: str) -> tuple[Attribution, list[tuple[int, int]], Callable[..., object]]:
-    method, told = ATTRIBUTIONS[name], []  # type: ignore[var-annotated]
+def with_progress(name: str) -> tuple[Attribution, list[tuple[int, int]], Callable[..., object]]:
+    method = ATTRIBUTIONS[name]
+    progress: list[tuple[int, int]] = []
     module = nn.Conv2d(1, 1, 3, padding=1).requires_grad_(False)
     stage = PIXELS if method.stage else Stage("whole", "layer", 1, 1, "0")
     x = torch.randn(1, 1, 8, 8)
     score = score_at(nn.Sequential(module), x, stage, Objective(0, torch.ones(8, 8, dtype=torch.bool)))
 
     def run(cancelled: Callable[[], bool] | None = None) -> object:
-        return attribute(method, score, progress=lambda done, of: told.append((done, of)), cancelled=cancelled)
+        return attribute(
+            method, score, progress=lambda done, total: progress.append((done, total)), cancelled=cancelled
+        )
 
     assert estimate_attribution(method, score).forwards == method.runs
-    return method, told, run
+    return method, progress, run
 
 
 @pytest.mark.parametrize("name", list(ATTRIBUTIONS))
-def test_progress_ends_with_the_last_run_and_cancel_is_heeded(name: str) -> None:
-    method, told, run = watched(name)
+def test_progress_ends_with_the_last_run_and_cancelling_works(name: str) -> None:
+    method, progress, run = with_progress(name)
     run()
-    assert told[-1] == (method.runs, method.runs)
-    assert [done for done, _ in told] == sorted({done for done, _ in told})
-    assert len(told) > 4
-    told.clear()
+    assert progress[-1] == (method.runs, method.runs)
+    assert [done for done, _ in progress] == sorted({done for done, _ in progress})
+    assert len(progress) > 4
+    progress.clear()
     with pytest.raises(Cancelled):
-        run(lambda: len(told) == 2)
-    assert len(told) == 2
+        run(lambda: len(progress) == 2)
+    assert len(progress) == 2
 
 
-def test_the_explainer_watches_and_estimates(network: Network) -> None:
-    told: list[tuple[str, int, int]] = []
-    control = ProgressControl(progress=lambda *given: told.append(given), cancelled=lambda: len(told) == 1)
+def test_the_explainer_reports_progress_and_estimates(network: Network) -> None:
+    progress: list[tuple[str, int, int]] = []
+    control = ProgressControl(progress=lambda *step: progress.append(step), cancelled=lambda: len(progress) == 1)
     explainer = sc.Explainer(network, "smoothgrad", control=control)
     assert explainer.estimate(FRAME).forwards == 1 + 24
     with pytest.raises(Cancelled):
         explainer(FRAME, TARGET)
-    assert told == [("input", 4, 24)]
+    assert progress == [("input", 4, 24)]
 
 
-def test_torchscript_gives_the_pixels_that_its_network_gives(tmp_path: Path) -> None:
+def test_torchscript_gives_the_pixels_of_its_network(tmp_path: Path) -> None:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 3, padding=1)).eval()
     buffer = io.BytesIO()
@@ -215,20 +218,20 @@ def test_torchscript_gives_the_pixels_that_its_network_gives(tmp_path: Path) -> 
     target = sc.Target(region="image")
     script, plain = sc.load_network(path, "cpu"), Network.from_module(module, device="cpu")
     for method in ("integrated_gradients", "smoothgrad"):
-        values = [sc.Explainer(one, method)(FRAME, target).heatmaps["input"].values for one in (script, plain)]
+        values = [sc.Explainer(net, method)(FRAME, target).heatmaps["input"].values for net in (script, plain)]
         assert np.abs(values[0]).max() > 0
         np.testing.assert_allclose(*values, rtol=1e-3, atol=1e-5)
     with pytest.raises(sc.SegcamError, match="TorchScript"):
         sc.Explainer(script, "layer_integrated_gradients")
 
 
-def test_a_few_outliers_do_not_make_the_picture_dark() -> None:
+def test_a_few_outliers_do_not_make_the_image_dark() -> None:
     explanation = sc.Explainer(linear(), "integrated_gradients")(FRAME, sc.Target(0, "image"))
     heatmap = explanation.heatmaps["input"]
     heatmap.values[3, 5] = 1000 * heatmap.values.max()
-    shown = heatmap.on_frame()
-    assert shown.max() == 1
-    assert np.median(shown) > 0.3
+    scaled = heatmap.on_frame()
+    assert scaled.max() == 1
+    assert np.median(scaled) > 0.3
     assert heatmap.peak < heatmap.values.max() / 100
     assert heatmap.raw_on_frame().max() == heatmap.values.max(), "the raw values are kept"
 
@@ -240,4 +243,4 @@ def test_without_captum_they_are_listed_and_choosing_one_says_what_to_install(
     assert find_method("smoothgrad").title == "SmoothGrad"
     with pytest.raises(sc.SegcamError, match=r"SmoothGrad is computed by captum.*pip install captum"):
         sc.Explainer(network, "smoothgrad")
-    assert sc.Explainer(network, "gradcam", ["deep"])(FRAME, TARGET).heatmaps, "all else goes on"
+    assert sc.Explainer(network, "gradcam", ["deep"])(FRAME, TARGET).heatmaps, "other methods work"

@@ -1,4 +1,4 @@
-"""The one pass: right gradients, under the right names, and a module left as it was."""
+"""The forward pass: correct gradients under the correct names, and an unchanged module."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def hooks_on(module: nn.Module) -> int:
     return sum(len(part._forward_hooks) + len(part._forward_pre_hooks) for part in module.modules())
 
 
-def gradient(given: Pass, name: str) -> torch.Tensor:
-    found = given.gradients[name]
-    assert found is not None
-    return found
+def gradient(result: Pass, name: str) -> torch.Tensor:
+    values = result.gradients[name]
+    assert values is not None
+    return values
 
 
 @pytest.fixture(autouse=True)
@@ -53,11 +53,11 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-# ── gradients ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── gradients ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Linear(nn.Module):
-    """stem: 1 → 2 channels, body: 2 → 3, head: 3 → 2 classes; pixel by pixel, so that gradients can be written down."""
+    """stem: 1 → 2 channels, body: 2 → 3, head: 3 → 2 classes; pixel by pixel, so that gradients are known."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,39 +78,39 @@ def test_gradients_of_a_linear_network_are_its_weights_in_the_region() -> None:
         region[:, 0] = 0
         return region
 
-    given = run(network, x, [layer("stem"), layer("body")], class_one_on_the_left)
+    result = run(network, x, [layer("stem"), layer("body")], class_one_on_the_left)
     inside = torch.zeros(SIZE, dtype=torch.float64)
     inside[:, :3] = 1
-    torch.testing.assert_close(gradient(given, "body"), (head[1].reshape(1, 3, 1, 1) * inside))
-    torch.testing.assert_close(gradient(given, "stem"), ((head[1] @ body).reshape(1, 2, 1, 1) * inside))
-    torch.testing.assert_close(given.activations["stem"], network.stem(x))
-    torch.testing.assert_close(given.logits, network(x))
+    torch.testing.assert_close(gradient(result, "body"), (head[1].reshape(1, 3, 1, 1) * inside))
+    torch.testing.assert_close(gradient(result, "stem"), ((head[1] @ body).reshape(1, 2, 1, 1) * inside))
+    torch.testing.assert_close(result.activations["stem"], network.stem(x))
+    torch.testing.assert_close(result.logits, network(x))
 
 
 def test_the_score_is_frozen_where_the_region_comes_from_the_logits() -> None:
-    """M is a constant: a region that follows the logits must not be differentiated through."""
+    """M is constant: there must be no gradient through a region that depends on the logits."""
     network, x = frozen(Linear()), inputs()
-    chosen = []
+    regions = []
 
     def soft_mask(logits: torch.Tensor) -> torch.Tensor:
         assert not logits.requires_grad
-        chosen.append(logits.sigmoid())
-        return chosen[-1]
+        regions.append(logits.sigmoid())
+        return regions[-1]
 
-    given = run(network, x, [layer("body")], soft_mask)
+    result = run(network, x, [layer("body")], soft_mask)
     weights = network.head.weight[:, :, 0, 0]
-    torch.testing.assert_close(gradient(given, "body"), torch.einsum("bchw,ck->bkhw", chosen[0], weights))
+    torch.testing.assert_close(gradient(result, "body"), torch.einsum("bchw,ck->bkhw", regions[0], weights))
 
 
 def test_stages_in_any_order_give_the_same_by_name() -> None:
     network, x = frozen(Linear()), inputs()
     first: Pass | None = None
     for order in itertools.permutations([layer("stem"), layer("body"), layer("head")]):
-        given = run(network, x, order, left_half)
-        first = first or given
+        result = run(network, x, order, left_half)
+        first = first or result
         for name in ("stem", "body", "head"):
-            assert torch.equal(given.activations[name], first.activations[name])
-            assert torch.equal(gradient(given, name), gradient(first, name))
+            assert torch.equal(result.activations[name], first.activations[name])
+            assert torch.equal(gradient(result, name), gradient(first, name))
 
 
 def test_one_layer_under_two_names_gives_the_same_twice() -> None:
@@ -123,7 +123,7 @@ def test_one_layer_under_two_names_gives_the_same_twice() -> None:
 
 
 class Shared(nn.Module):
-    """One layer that runs twice."""
+    """Network with one layer that runs twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -135,10 +135,10 @@ class Shared(nn.Module):
 
 def test_a_layer_that_runs_twice_counts_with_its_last_run() -> None:
     network, x = frozen(Shared()), inputs(2)
-    given = run(network, x, [layer("shared")], left_half)
+    result = run(network, x, [layer("shared")], left_half)
     last = network.shared(network.shared(x).relu())
-    torch.testing.assert_close(given.activations["shared"], last)
-    torch.testing.assert_close(gradient(given, "shared"), 2 * last * left_half(last))
+    torch.testing.assert_close(result.activations["shared"], last)
+    torch.testing.assert_close(gradient(result, "shared"), 2 * last * left_half(last))
 
 
 class InPlace(nn.Module):
@@ -160,19 +160,19 @@ def test_an_in_place_layer_after_a_tap_changes_nothing(names: tuple[str, ...]) -
     plain, x = frozen(InPlace(inplace=False)), inputs()
     in_place = frozen(InPlace(inplace=True))
     in_place.load_state_dict(plain.state_dict())
-    seen = trace_forward(in_place, 1)
-    stages = [stage_at(seen, name, "layer", name) for name in names]
-    given, expected = run(in_place, x, stages, left_half), run(plain, x, [layer(name) for name in names], left_half)
-    torch.testing.assert_close(given.logits, plain(x))
+    module_survey = trace_forward(in_place, 1)
+    stages = [stage_at(module_survey, name, "layer", name) for name in names]
+    result, expected = run(in_place, x, stages, left_half), run(plain, x, [layer(name) for name in names], left_half)
+    torch.testing.assert_close(result.logits, plain(x))
     for name in names:
-        torch.testing.assert_close(given.activations[name], expected.activations[name])
-        torch.testing.assert_close(gradient(given, name), gradient(expected, name))
+        torch.testing.assert_close(result.activations[name], expected.activations[name])
+        torch.testing.assert_close(gradient(result, name), gradient(expected, name))
     if "norm" in names:
-        assert (given.activations["norm"] < 0).any(), "the batch norm's own values, not those after the ReLU"
+        assert (result.activations["norm"] < 0).any(), "the batch norm's own values, not those after the ReLU"
 
 
 class Encoder(nn.Module):
-    """Returns several maps, each made from the one before, as the transformer encoders of SMP do."""
+    """Returns several maps, each computed from the previous one, like the transformer encoders of SMP."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -196,8 +196,8 @@ class Several(nn.Module):
         return self.skip(first) * self.head(second)
 
 
-@pytest.mark.parametrize("chosen", [(1, 2), (2, 1), (1,), (2,)])
-def test_one_of_several_outputs_gets_its_own_whole_gradient(chosen: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("outputs", [(1, 2), (2, 1), (1,), (2,)])
+def test_one_of_several_outputs_gets_its_own_full_gradient(outputs: tuple[int, ...]) -> None:
     network, x = frozen(Several()), inputs()
     first = network.encoder.first(x).tanh().requires_grad_()
     second = network.encoder.second(first).tanh()
@@ -206,14 +206,14 @@ def test_one_of_several_outputs_gets_its_own_whole_gradient(chosen: tuple[int, .
     (logits * left_half(logits)).sum().backward()
     by_hand = {1: first, 2: second}
 
-    given = run(network, x, [layer("encoder", index) for index in chosen], left_half)
-    for index in chosen:
-        torch.testing.assert_close(given.activations[f"encoder[{index}]"], by_hand[index].detach())
-        torch.testing.assert_close(gradient(given, f"encoder[{index}]"), by_hand[index].grad)
+    result = run(network, x, [layer("encoder", index) for index in outputs], left_half)
+    for index in outputs:
+        torch.testing.assert_close(result.activations[f"encoder[{index}]"], by_hand[index].detach())
+        torch.testing.assert_close(gradient(result, f"encoder[{index}]"), by_hand[index].grad)
 
 
 class Conditioned(nn.Module):
-    """An encoder with a second input that is no image."""
+    """Network whose encoder has a second input that is not an image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -228,14 +228,14 @@ class ConditionedEncoder(nn.Module):
         return x, x * (index + 1).reshape(-1, 1, 1, 1)
 
 
-def test_an_input_of_whole_numbers_is_left_alone() -> None:
+def test_an_input_of_integers_is_not_changed() -> None:
     x = inputs()
-    given = run(frozen(Conditioned()), x, [layer("encoder", 1)], left_half)
-    torch.testing.assert_close(gradient(given, "encoder[1]"), 2 * 2 * x * left_half(x))
+    result = run(frozen(Conditioned()), x, [layer("encoder", 1)], left_half)
+    torch.testing.assert_close(gradient(result, "encoder[1]"), 2 * 2 * x * left_half(x))
 
 
 class Branches(nn.Module):
-    """``unused`` runs but is thrown away; ``absent`` never runs."""
+    """``unused`` runs without effect; ``absent`` never runs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -250,18 +250,18 @@ class Branches(nn.Module):
 
 def test_a_stage_the_score_does_not_depend_on_has_no_gradient() -> None:
     network, x = frozen(Branches()), inputs()
-    given = run(network, x, [layer("unused"), layer("used"), layer("absent")], left_half)
-    assert given.gradients["unused"] is None
-    assert gradient(given, "used").any()
-    assert "absent" not in given.activations
+    result = run(network, x, [layer("unused"), layer("used"), layer("absent")], left_half)
+    assert result.gradients["unused"] is None
+    assert gradient(result, "used").any()
+    assert "absent" not in result.activations
     assert run(network, x, [layer("unused")], left_half).gradients == {"unused": None}
     assert run(network, x, [layer("absent")], left_half).gradients == {}
 
 
-# ── what the pass leaves alone ──────────────────────────────────────────────────────────────────────────────────────
+# ── what the pass does not change ─────────────────────────────────────────────────────────────────────────────────────
 
 
-class NoWayBack(torch.autograd.Function):
+class NoBackward(torch.autograd.Function):
     @staticmethod
     def forward(_ctx: Any, x: torch.Tensor) -> torch.Tensor:
         return x.clone()
@@ -272,12 +272,12 @@ class NoWayBack(torch.autograd.Function):
 
 
 class Guarded(Linear):
-    """Fails if anything before ``body`` is differentiated, and notes whether it made a graph."""
+    """Fails if anything before ``body`` is differentiated, and records whether it built a graph."""
 
     stem_made_a_graph = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        before = NoWayBack.apply(self.stem(x))
+        before = NoBackward.apply(self.stem(x))
         self.stem_made_a_graph = before.requires_grad
         return self.head(self.body(before))
 
@@ -290,7 +290,7 @@ def test_nothing_before_the_earliest_stage_is_differentiated() -> None:
         run(network, inputs(), [layer("stem")], left_half)
 
 
-def test_the_module_is_left_as_it_was() -> None:
+def test_the_module_is_not_changed() -> None:
     network, x = frozen(Several()), inputs()
     network.skip.train()
     before, x_before = copy.deepcopy(network.state_dict()), x.clone()
@@ -305,8 +305,8 @@ def test_the_module_is_left_as_it_was() -> None:
     assert not x.requires_grad
 
 
-class HandingOn(nn.Module):
-    """Its first layer returns the very tensor it was given."""
+class PassingOn(nn.Module):
+    """Network whose first layer returns its input itself."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -317,16 +317,16 @@ class HandingOn(nn.Module):
         return self.head(self.first(x))
 
 
-def test_an_input_that_is_itself_a_stages_map_is_left_without_a_graph() -> None:
+def test_an_input_that_is_a_stages_map_gets_no_graph() -> None:
     x = inputs()
-    given = run(frozen(HandingOn()), x, [layer("first")], left_half)
-    assert gradient(given, "first").any()
+    result = run(frozen(PassingOn()), x, [layer("first")], left_half)
+    assert gradient(result, "first").any()
     assert not x.requires_grad
 
 
-def test_the_result_holds_no_graph() -> None:
-    given = run(frozen(Linear()), inputs(), [layer("stem"), layer("head")], left_half)
-    for tensor in (given.logits, *given.activations.values(), *given.gradients.values()):
+def test_the_result_has_no_graph() -> None:
+    result = run(frozen(Linear()), inputs(), [layer("stem"), layer("head")], left_half)
+    for tensor in (result.logits, *result.activations.values(), *result.gradients.values()):
         assert tensor is not None
         assert not tensor.requires_grad
 
@@ -344,7 +344,7 @@ def test_a_failing_forward_leaves_no_hook() -> None:
     assert hooks_on(network) == 0
 
 
-def test_a_layer_that_is_not_there_leaves_no_hook() -> None:
+def test_a_missing_layer_leaves_no_hook() -> None:
     network = frozen(Linear())
     with pytest.raises(AttributeError):
         run(network, inputs(), [layer("stem"), layer("missing")], left_half)
@@ -353,29 +353,29 @@ def test_a_layer_that_is_not_there_leaves_no_hook() -> None:
 
 def test_it_works_inside_no_grad() -> None:
     with torch.no_grad():
-        given = run(frozen(Linear()), inputs(), [layer("stem")], left_half)
-    assert gradient(given, "stem").any()
+        result = run(frozen(Linear()), inputs(), [layer("stem")], left_half)
+    assert gradient(result, "stem").any()
 
 
 def test_without_stages_there_are_only_logits() -> None:
     network, x = frozen(Linear()), inputs()
-    given = run(network, x, [], left_half)
-    torch.testing.assert_close(given.logits, network(x))
-    assert given.activations == given.gradients == {}
+    result = run(network, x, [], left_half)
+    torch.testing.assert_close(result.logits, network(x))
+    assert result.activations == result.gradients == {}
 
 
 class Caching(Linear):
-    """Keeps what it computed for an input's size, as position encodings and attention masks are kept."""
+    """Caches a tensor for an input's size, like position encodings and attention masks."""
 
-    kept: torch.Tensor | None = None
+    cached: torch.Tensor | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.kept is None:
-            self.kept = torch.ones_like(x) * 2
-        return self.head(self.body(self.stem(x)) * self.kept)
+        if self.cached is None:
+            self.cached = torch.ones_like(x) * 2
+        return self.head(self.body(self.stem(x)) * self.cached)
 
 
-def test_what_a_module_caches_in_a_pass_without_stages_serves_the_next_with_stages() -> None:
+def test_tensors_cached_in_a_pass_without_stages_work_in_one_with_stages() -> None:
     network, x = frozen(Caching()), inputs()
     run(network, x, [], left_half)
     assert gradient(run(network, x, [layer("stem")], left_half), "stem").any()

@@ -1,4 +1,4 @@
-"""Where the device's memory is too small the work goes on in another way, and says so."""
+"""If the device's memory is too small, the computation continues in another way, and records it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EVERYWHERE = Target(region="image")
 
 
 class Narrow(nn.Module):
-    """A network on a device that holds only so many frames."""
+    """Network on a device with memory for a limited number of frames."""
 
     def __init__(self, holds: int) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ def explainer(holds: int) -> Explainer:
     return Explainer(Network.from_module(Narrow(holds), CARD, device="cpu"), stages=["body"])
 
 
-def test_batches_are_halved_until_they_fit_and_stay_so() -> None:
+def test_batches_are_halved_until_they_fit_and_stay_small() -> None:
     narrow, wide = explainer(holds=2), explainer(holds=8)
     results = list(narrow.each(FRAMES, EVERYWHERE, batch=5))
     for ours, alone in zip(results, wide.each(FRAMES, EVERYWHERE, batch=1), strict=True):
@@ -89,32 +89,32 @@ def blocks() -> tuple[Network, list[Stage]]:
     return network, [network.stage("blocks.1"), network.stage("blocks.5.wide")]
 
 
-def test_repeatable_are_blocks_without_a_tap_inside_that_leave_their_input_alone() -> None:
+def test_blocks_without_taps_that_do_not_change_their_input_can_be_recomputed() -> None:
     network, stages = blocks()
-    found = recomputable_blocks(network.module, stages, torch.zeros(1, 1, 32, 32))
-    names = [name for name, part in network.module.named_modules() if any(part is block for block in found)]
+    recomputable = recomputable_blocks(network.module, stages, torch.zeros(1, 1, 32, 32))
+    names = [name for name, part in network.module.named_modules() if any(part is block for block in recomputable)]
     assert names == [f"blocks.{number}" for number in range(12) if number != 5]
 
 
-def test_recomputed_gradients_are_the_same_to_the_last_bit_and_less_is_kept() -> None:
+def test_recomputed_gradients_are_identical_and_less_is_stored() -> None:
     network, stages = blocks()
     module, x = network.module, torch.rand(1, 1, 32, 32)
-    kept: dict[bool, int] = {}
+    stored: dict[bool, int] = {}
     passes = {}
     for repeats in (False, True):
         sizes: list[int] = []
         counting = torch.autograd.graph.saved_tensors_hooks(
             lambda value, sizes=sizes: (sizes.append(value.numel()), value)[1], lambda value: value
         )
-        found = recomputable_blocks(module, stages, x) if repeats else []
+        recomputable = recomputable_blocks(module, stages, x) if repeats else []
         runs = [block.runs for block in module.blocks]  # type: ignore[operator, union-attr]
-        with recomputing(found), counting:
+        with recomputing(recomputable), counting:
             passes[repeats] = run(module, x, stages, torch.ones_like)
-        kept[repeats] = sum(sizes)
+        stored[repeats] = sum(sizes)
         again = [block.runs - before for block, before in zip(module.blocks, runs, strict=True)]  # type: ignore[arg-type, call-overload]
-        # The graph begins at the first tap: what lies before it has no way back.
+        # The graph begins at the first tap: blocks before it have no backward pass.
         assert again == ([1, 1, 2, 2, 2, 1] + [2] * 6 if repeats else [1] * 12)
-    assert kept[True] < kept[False] / 2
+    assert stored[True] < stored[False] / 2
     assert not any("forward" in vars(part) for part in module.modules())
     for name, gradient in passes[False].gradients.items():
         assert gradient is not None
@@ -127,10 +127,10 @@ def test_maps_are_the_same_after_the_first_measure() -> None:
     explainer = Explainer(network, stages=[stage.name for stage in stages])
     alone = explainer(FRAMES[0], EVERYWHERE)
     assert explainer._memory_fallback.fall_back()
-    thrifty = explainer(FRAMES[0], EVERYWHERE)
-    assert thrifty.provenance["memory"] == ["blocks computed again in the backward pass, to save memory"]
+    recomputed = explainer(FRAMES[0], EVERYWHERE)
+    assert recomputed.provenance["memory"] == ["blocks computed again in the backward pass, to save memory"]
     for name, heatmap in alone.heatmaps.items():
-        np.testing.assert_array_equal(thrifty.heatmaps[name].values, heatmap.values)
+        np.testing.assert_array_equal(recomputed.heatmaps[name].values, heatmap.values)
 
 
 def test_single_frames_are_recomputed_and_then_go_to_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Regions are worked out on the frame's grid from what the network found."""
+"""Regions are computed on the frame's grid from the predicted mask."""
 
 from __future__ import annotations
 
@@ -20,65 +20,65 @@ from napari_segcam.explanation.targets.region import (
 
 
 @pytest.fixture
-def found() -> np.ndarray:
-    """A part of 4 pixels, one of 9, and a single pixel that touches the latter by its corner."""
-    mask = np.zeros((12, 14), dtype=bool)
-    mask[1:3, 1:3] = True
-    mask[5:8, 5:8] = True
-    mask[8, 8] = True
-    return mask
+def mask() -> np.ndarray:
+    """Mask of 4 pixels, of 9 pixels, and of a single pixel that touches the latter at a corner."""
+    pixels = np.zeros((12, 14), dtype=bool)
+    pixels[1:3, 1:3] = True
+    pixels[5:8, 5:8] = True
+    pixels[8, 8] = True
+    return pixels
 
 
-def test_the_largest_component_counts_pixels_that_touch_by_a_corner(found: np.ndarray) -> None:
-    region = Component().pixels(found)
+def test_the_largest_component_counts_pixels_that_touch_by_a_corner(mask: np.ndarray) -> None:
+    region = Component().pixels(mask)
     assert region.sum() == 10
     assert region[8, 8]
 
 
-def test_the_component_at_a_place(found: np.ndarray) -> None:
-    assert Component((2, 2)).pixels(found).sum() == 4
-    assert not Component((0, 13)).pixels(found).any(), "there is nothing at that place"
-    assert not Component().pixels(np.zeros_like(found)).any()
+def test_the_component_at_a_pixel(mask: np.ndarray) -> None:
+    assert Component((2, 2)).pixels(mask).sum() == 4
+    assert not Component((0, 13)).pixels(mask).any(), "there is no component at that pixel"
+    assert not Component().pixels(np.zeros_like(mask)).any()
 
 
-def test_pixel_and_box(found: np.ndarray) -> None:
-    assert np.argwhere(Pixel(3, 4).pixels(found)).tolist() == [[3, 4]]
-    box = Box(-2, 10, 2, 99).pixels(found)
+def test_pixel_and_box(mask: np.ndarray) -> None:
+    assert np.argwhere(Pixel(3, 4).pixels(mask)).tolist() == [[3, 4]]
+    box = Box(-2, 10, 2, 99).pixels(mask)
     assert np.argwhere(box).min(0).tolist() == [0, 10]
     assert np.argwhere(box).max(0).tolist() == [1, 13]
 
 
-def test_a_polygon_holds_the_pixels_whose_centers_lie_in_it(found: np.ndarray) -> None:
-    square = Polygon([(1.5, 2.5), (1.5, 6.5), (4.5, 6.5), (4.5, 2.5)]).pixels(found)
-    expected = np.zeros_like(found)
+def test_a_polygon_holds_the_pixels_whose_centers_are_in_it(mask: np.ndarray) -> None:
+    square = Polygon([(1.5, 2.5), (1.5, 6.5), (4.5, 6.5), (4.5, 2.5)]).pixels(mask)
+    expected = np.zeros_like(mask)
     expected[2:5, 3:7] = True
     np.testing.assert_array_equal(square, expected)
 
 
-def test_the_boundary_reaches_as_far_to_both_sides() -> None:
-    found = np.zeros((20, 20), dtype=bool)
-    found[6:14, 6:14] = True
-    rows = Boundary(2).pixels(found)[:, 10]
+def test_the_boundary_is_as_wide_on_both_sides() -> None:
+    mask = np.zeros((20, 20), dtype=bool)
+    mask[6:14, 6:14] = True
+    rows = Boundary(2).pixels(mask)[:, 10]
     assert np.flatnonzero(rows).tolist() == [4, 5, 6, 7, 12, 13, 14, 15]
-    assert not Boundary(2).pixels(np.zeros_like(found)).any()
+    assert not Boundary(2).pixels(np.zeros_like(mask)).any()
 
 
-def test_false_areas_are_what_mask_and_truth_do_not_share(found: np.ndarray) -> None:
-    truth = np.zeros(found.shape, np.uint8)
+def test_false_areas_are_where_mask_and_truth_differ(mask: np.ndarray) -> None:
+    truth = np.zeros(mask.shape, np.uint8)
     truth[5:8, 5:11] = 2
-    np.testing.assert_array_equal(FalsePositive(truth).pixels(found), found & (truth == 0))
-    np.testing.assert_array_equal(FalseNegative(truth).pixels(found), ~found & (truth > 0))
+    np.testing.assert_array_equal(FalsePositive(truth).pixels(mask), mask & (truth == 0))
+    np.testing.assert_array_equal(FalseNegative(truth).pixels(mask), ~mask & (truth > 0))
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
-        (lambda found: Pixel(12, 0).pixels(found), "outside the frame of 12×14"),
-        (lambda found: Component((0, -1)).pixels(found), "outside the frame"),
-        (lambda found: FalsePositive(np.zeros((3, 3))).pixels(found), r"shape \(3, 3\), but the frame has \(12, 14\)"),
-        (lambda _found: Polygon([(0, 0), (1, 1)]), "at least three corners"),
+        (lambda mask: Pixel(12, 0).pixels(mask), "outside the frame of 12×14"),
+        (lambda mask: Component((0, -1)).pixels(mask), "outside the frame"),
+        (lambda mask: FalsePositive(np.zeros((3, 3))).pixels(mask), r"shape \(3, 3\), but the frame has \(12, 14\)"),
+        (lambda _mask: Polygon([(0, 0), (1, 1)]), "at least three corners"),
     ],
 )
-def test_what_does_not_go_with_the_frame_is_said(found: np.ndarray, make: Any, said: str) -> None:
-    with pytest.raises(SegcamError, match=said):
-        make(found)
+def test_regions_that_do_not_fit_the_frame_are_refused(mask: np.ndarray, make: Any, message: str) -> None:
+    with pytest.raises(SegcamError, match=message):
+        make(mask)

@@ -1,4 +1,4 @@
-"""Regions in words: what a user writes, and what it means."""
+"""Regions in words: what a user types, and its meaning."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRUTH = np.eye(4, dtype=bool)
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("text", "region"),
     [
         ("mask", "mask"),
         ("image", "image"),
@@ -29,8 +29,8 @@ TRUTH = np.eye(4, dtype=bool)
         ("10, 20, 30, 40", Box(top=20, left=10, bottom=40, right=30)),
     ],
 )
-def test_what_a_word_means(text: str, meant: Any) -> None:
-    assert parse_region(text) == meant
+def test_words_for_regions(text: str, region: Any) -> None:
+    assert parse_region(text) == region
 
 
 def test_errors_of_the_mask_need_the_truth() -> None:
@@ -45,6 +45,6 @@ def test_errors_of_the_mask_need_the_truth() -> None:
 @pytest.mark.parametrize(
     "text", ["", "lesion", "mask:3", "component:3", "rim:a", "1", "1,2,3", "-1,2", "1.5,2", "9,9,3,3", ":3,4"]
 )
-def test_anything_else_is_refused_with_the_forms_there_are(text: str) -> None:
+def test_anything_else_is_refused_with_a_list_of_forms(text: str) -> None:
     with pytest.raises(SegcamError, match=r"is not understood: give mask, image, component, .* false-negative\."):
         parse_region(text)
