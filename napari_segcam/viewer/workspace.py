@@ -13,10 +13,10 @@ __all__ = ["PLUGIN", "open_workspace"]
 def open_workspace(viewer: napari.viewer.Viewer) -> None:
     """Dock the Checkpoint, Segmentation, Grad-CAM and Export widgets as tabs, and the strip below the canvas.
 
-    Those that are open already stay where they are; those that are hidden come back.
+    Widgets that are already open stay where they are; hidden ones are shown again.
     """
     checkpoint, _ = dock(viewer, "Checkpoint")
     for name in ("Segmentation", "Grad-CAM", "Export"):
         dock(viewer, name, tabify=True)
     dock(viewer, "Cine strip")
-    QTimer.singleShot(0, checkpoint.raise_)  # a dock comes to the front only once it is laid out
+    QTimer.singleShot(0, checkpoint.raise_)  # a dock can come to the front only after the layout

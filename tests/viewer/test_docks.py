@@ -1,4 +1,4 @@
-"""The window's own names: menus that messages name, docks that are there once, and the image that is worked on."""
+"""The window: menus that messages name, one dock for each widget, and the chosen image."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ def menu_paths(menu: QMenu, before: str = "") -> Iterator[str]:
 
 
 def named_menus() -> set[str]:
-    """All paths through menus that the package and its documentation name."""
+    """Return all paths through menus that the package and its documentation name."""
     files = [*ROOT.glob("napari_segcam/**/*.py"), ROOT / "README.md", *ROOT.glob("docs/*.md")]
     texts = [file.read_text("utf-8") for file in files if file.is_file()]
     return {path for text in texts for path in re.findall(r"(?:File|Plugins|Layers|Window) ▸ [^.,*\"\n]+", text)}
 
 
-def test_every_menu_that_is_named_is_there(make_napari_viewer: Callable[..., Viewer]) -> None:
+def test_every_menu_that_is_named_exists(make_napari_viewer: Callable[..., Viewer]) -> None:
     viewer = make_napari_viewer()
-    there = set(menu_paths(viewer.window._qt_window.menuBar()))
+    existing = set(menu_paths(viewer.window._qt_window.menuBar()))
     named = named_menus()
     assert "Plugins ▸ SegCAM ▸ Checkpoint (SegCAM)" in named
-    assert named <= there, named - there
+    assert named <= existing, named - existing
 
 
 def docks(viewer: Viewer) -> list[QDockWidget]:
-    found = viewer.window._qt_window.findChildren(QDockWidget)
-    return [dock for dock in found if "SegCAM" in dock.windowTitle() or "segcam" in dock.windowTitle()]
+    all_docks = viewer.window._qt_window.findChildren(QDockWidget)
+    return [dock for dock in all_docks if "SegCAM" in dock.windowTitle() or "segcam" in dock.windowTitle()]
 
 
-def by_menu(name: str) -> None:
+def open_from_menu(name: str) -> None:
     from napari._app_model import get_app_model
 
     get_app_model().commands.execute_command(f"napari-segcam.{name}").result()
@@ -67,7 +67,7 @@ def test_a_widget_is_docked_once_however_it_is_opened(
     viewer = make_napari_viewer()
     ways: dict[str, Callable[[], object]] = {
         "workspace": lambda: open_workspace(viewer),
-        "menu": lambda: by_menu("checkpoint"),
+        "menu": lambda: open_from_menu("checkpoint"),
         "interface": lambda: viewer.window.add_plugin_dock_widget(PLUGIN, "Checkpoint"),
     }
     ways[first]()
@@ -84,7 +84,7 @@ def test_the_strip_is_docked_below_the_canvas_by_the_menu_too(
     make_napari_viewer: Callable[..., Viewer], qtbot: QtBot, way: str, recwarn: pytest.WarningsRecorder
 ) -> None:
     viewer = make_napari_viewer(show=True)
-    by_menu(way)
+    open_from_menu(way)
     qtbot.wait(20)
     (strip,) = (dock for dock in docks(viewer) if "Cine strip" in dock.windowTitle())
     assert viewer.window._qt_window.dockWidgetArea(strip) == Qt.DockWidgetArea.BottomDockWidgetArea
@@ -107,20 +107,20 @@ def test_the_whole_workspace_fits_a_small_screen(make_napari_viewer: Callable[..
     open_workspace(viewer)
     open_workspace(viewer)
     qtbot.wait(200)
-    least = viewer.window._qt_window.minimumSizeHint()
-    assert least.width() <= 1366
-    assert least.height() <= 768 - 40  # of the title and the desktop's bar
+    smallest = viewer.window._qt_window.minimumSizeHint()
+    assert smallest.width() <= 1366
+    assert smallest.height() <= 768 - 40  # for the title and the taskbar
 
 
 def test_an_image_that_is_opened_is_chosen_and_alone_on_the_canvas(session: ReviewSession) -> None:
     viewer: ViewerModel = session.viewer
     first = viewer.add_image(np.zeros((5, 40, 50), np.uint8))
-    mine = viewer.add_labels(np.zeros((40, 50), np.uint8))
+    labels = viewer.add_labels(np.zeros((40, 50), np.uint8))
     second = viewer.add_image(np.ones((40, 50), np.uint8))
     assert session.image is second
-    assert (first.visible, mine.visible, second.visible) == (False, True, True)
+    assert (first.visible, labels.visible, second.visible) == (False, True, True)
     session.choose_image(first)
-    assert (first.visible, mine.visible, second.visible) == (True, True, False)
+    assert (first.visible, labels.visible, second.visible) == (True, True, False)
     viewer.layers.remove(first)
     assert session.image is second
     assert second.visible
@@ -129,11 +129,11 @@ def test_an_image_that_is_opened_is_chosen_and_alone_on_the_canvas(session: Revi
 def test_nothing_of_an_image_that_is_gone_stays_on_the_canvas(session: ReviewSession) -> None:
     viewer: ViewerModel = session.viewer
     image = viewer.add_image(np.zeros((40, 50), np.uint8))
-    mine = viewer.add_labels(np.zeros((40, 50), np.uint8))
-    left = viewer.add_image(np.ones((20, 25)), metadata={OURS: {"image": image.unique_id}})
+    labels = viewer.add_labels(np.zeros((40, 50), np.uint8))
+    heatmap = viewer.add_image(np.ones((20, 25)), metadata={OURS: {"image": image.unique_id}})
     viewer.layers.remove(image)
     assert session.image is None
-    assert (left.visible, mine.visible) == (False, True)
+    assert (heatmap.visible, labels.visible) == (False, True)
 
 
 def test_a_still_is_chosen_from_a_later_frame_of_a_cine(session: ReviewSession) -> None:

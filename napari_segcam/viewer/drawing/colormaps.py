@@ -14,74 +14,79 @@ from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 from napari_segcam.reporting.figures import CLASS_COLORS, correction_colors
 
 COLORMAPS = ("turbo", "inferno", "magma", "viridis", "hot", "gray")
-_OPAQUE = 0.5  # the share of the scale above which heat is as opaque as its layer
+_OPAQUE = 0.5  # fraction of the scale above which heat is as opaque as its layer
 
 
 @lru_cache(maxsize=256)
 def heat_colormap(name: str, floor: float) -> Colormap:
-    """A colormap whose low end is transparent, so that no veil lies over the speckle where there is no heat.
+    """Return a colormap with a transparent low end, so that there is no veil over the speckle where there is no heat.
 
     Args:
         name: of the colormap.
-        floor: the share of the scale, 0–1, below which nothing is drawn.
+        floor: fraction of the scale, 0–1, below which nothing is drawn.
     """
-    at = np.linspace(0, 1, 256)
-    colors = np.array(ensure_colormap(name).map(at))
-    colors[:, 3] = _alpha(at, floor)
+    values = np.linspace(0, 1, 256)
+    colors = np.array(ensure_colormap(name).map(values))
+    colors[:, 3] = _alpha(values, floor)
     return Colormap(colors, name=f"segcam {name} {floor:g}", display_name=f"{name}, fading")
 
 
 @lru_cache(maxsize=64)
 def signed_colormap(floor: float) -> Colormap:
-    """Blue for evidence against the target, red for evidence for it, transparent for none."""
-    at = np.linspace(-1, 1, 256)
+    """Return a colormap: blue for evidence against the target, red for evidence for it, transparent for none."""
+    values = np.linspace(-1, 1, 256)
     against, for_it = np.array([0.13, 0.4, 0.85, 1.0]), np.array([0.85, 0.1, 0.1, 1.0])
-    colors = np.where(at[:, None] < 0, against, for_it)
-    colors[:, 3] = _alpha(np.abs(at), floor)
+    colors = np.where(values[:, None] < 0, against, for_it)
+    colors[:, 3] = _alpha(np.abs(values), floor)
     return Colormap(colors, name=f"segcam signed {floor:g}", display_name="against – for")
 
 
-def class_colors(classes: int, given: Sequence[str] = (), *, overlap: bool = False) -> tuple[str, ...]:
-    """A color ``#rrggbb`` for each output channel; of several that exclude each other the first is the background's,
-    which is not drawn.
+def class_colors(classes: int, colors: Sequence[str] = (), *, overlap: bool = False) -> tuple[str, ...]:
+    """Return a color ``#rrggbb`` for each output channel.
+
+    The first of several channels that exclude each other is the background, which is not drawn.
 
     Args:
-        classes: how many channels there are.
-        given: one for each; where there are more or fewer, the usual ones are taken.
-        overlap: whether the classes do.
+        classes: number of channels.
+        colors: one for each channel; with another number of colors, the default ones are used.
+        overlap: whether the classes can overlap.
     """
-    if given and len(given) == classes:
-        return tuple(given)
+    if colors and len(colors) == classes:
+        return tuple(colors)
     has_background = classes > 1 and not overlap
-    usual = tuple(islice(cycle(CLASS_COLORS), classes - has_background))
-    return ("#000000", *usual) if has_background else usual
+    default = tuple(islice(cycle(CLASS_COLORS), classes - has_background))
+    return ("#000000", *default) if has_background else default
 
 
-def class_colormap(classes: int, given: Sequence[str] = ()) -> DirectLabelColormap:
-    """A color for each label but the background's, of classes that exclude each other, as ``class_colors``."""
-    drawn = class_colors(classes, given)
-    colors: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
-    colors.update(enumerate(drawn if classes == 1 else drawn[1:], start=1))
-    return DirectLabelColormap(color_dict=colors)
+def class_colormap(classes: int, colors: Sequence[str] = ()) -> DirectLabelColormap:
+    """Return a colormap with ``class_colors`` for the labels of classes that exclude each other."""
+    color_of_label: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    color_of_label.update(enumerate(_label_colors(classes, colors), start=1))
+    return DirectLabelColormap(color_dict=color_of_label)
 
 
 def correction_colormap(
-    classes: int, given: Sequence[str] = (), *, one_of_several: bool = False
+    classes: int, colors: Sequence[str] = (), *, one_of_several: bool = False
 ) -> DirectLabelColormap:
-    """A color for each label of a correction, told from the mask's.
+    """Return a colormap for the labels of a correction, with colors that differ from those of the mask.
 
     Args:
-        classes: as of ``class_colors``.
-        given: likewise.
-        one_of_several: whether there are corrections of other classes beside these.
+        classes: as for ``class_colors``.
+        colors: as for ``class_colors``.
+        one_of_several: whether there are corrections of other classes too.
     """
-    of_mask = class_colors(classes, given)
-    labels = of_mask if classes == 1 else of_mask[1:]
-    count = len(labels) + one_of_several  # of several, each is told by its color
-    colors: dict[int | None, Any] = {None: "white", 0: "transparent"}
-    colors.update(enumerate(correction_colors(labels, count)[: len(labels)], start=1))
-    return DirectLabelColormap(color_dict=colors)
+    mask_colors = _label_colors(classes, colors)
+    count = len(mask_colors) + one_of_several  # of several corrections, each is recognized by its color
+    color_of_label: dict[int | None, Any] = {None: "white", 0: "transparent"}
+    color_of_label.update(enumerate(correction_colors(mask_colors, count)[: len(mask_colors)], start=1))
+    return DirectLabelColormap(color_dict=color_of_label)
 
 
-def _alpha(share: np.ndarray, floor: float) -> np.ndarray:
-    return np.where(share < floor, 0, np.clip(share / _OPAQUE, 0, 1))
+def _label_colors(classes: int, colors: Sequence[str]) -> tuple[str, ...]:
+    """Return the colors of all labels except the background's, for classes that exclude each other."""
+    channels = class_colors(classes, colors)
+    return channels if classes == 1 else channels[1:]
+
+
+def _alpha(values: np.ndarray, floor: float) -> np.ndarray:
+    return np.where(values < floor, 0, np.clip(values / _OPAQUE, 0, 1))

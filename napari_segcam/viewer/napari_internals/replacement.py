@@ -30,7 +30,7 @@ class Replacement:
     Attributes:
         method: class and method, as ``"Layer._slice_dims"``.
         parameters: names of its parameters, without ``self``. A method with others is left as it is.
-        attributes: dotted names of what else the object must have.
+        attributes: dotted names of other attributes that the object must have.
         tested_with: versions of napari.
     """
 

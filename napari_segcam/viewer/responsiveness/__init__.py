@@ -1,1 +1,1 @@
-"""What keeps the window free."""
+"""What keeps the window responsive."""

@@ -1,4 +1,4 @@
-"""Python's garbage collector, kept from stopping the window for half a second in the midst of a review."""
+"""Python's garbage collector, kept from stopping the window for half a second during a review."""
 
 from __future__ import annotations
 
@@ -10,56 +10,56 @@ from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtWidgets import QApplication
 
 _MANY_STEPS = 300
-_RESTING_MS = 2000
+_IDLE_MS = 2000
 
 
 @contextmanager
 def without_gc_pause() -> Iterator[None]:
-    """Within this, make many objects that will stay.
+    """Create many long-lived objects within this block without a full collection soon after.
 
-    The collector looks through all objects of the process once those that stay have become a quarter more. Torch's and
-    napari's are so many that this takes half a second, and it would come a moment after a network was loaded or layers
-    were added: while the user scrubs. So they are handed to it as old ones, which it has looked through.
+    The collector scans all objects of the process once the long-lived ones have grown by a quarter. With torch's and
+    napari's objects this takes half a second, and it would happen shortly after a network was loaded or layers were
+    added: while the user scrubs. So new objects are marked as old, as if they had been scanned already.
     """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if not gc.get_freeze_count():  # somebody else's are left alone
+        if not gc.get_freeze_count():  # objects that someone else has frozen stay frozen
             gc.freeze()
             gc.unfreeze()
         if was_enabled:
             gc.enable()
 
 
-class Tidying:
-    """Has the collector look through all objects while the user rests, so that it need not while they scrub.
+class IdleCollector:
+    """Runs a full garbage collection while the user pauses, so that none is due while they scrub.
 
-    Napari leaves some hundred objects to it with every step: after about 1,500 of them it would stop the window for
-    half a second.
+    napari leaves some hundred objects to the collector at every step: after about 1,500 steps it would stop the window
+    for half a second.
 
     Args:
-        parent: in the UI thread, with which this ends.
+        parent: an object of the UI thread; the collector ends with it.
     """
 
     def __init__(self, parent: QObject) -> None:
         self._steps = 0
-        self._rest = QTimer(parent)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(_RESTING_MS)
-        self._rest.timeout.connect(self._tidy)
+        self._idle = QTimer(parent)
+        self._idle.setSingleShot(True)
+        self._idle.setInterval(_IDLE_MS)
+        self._idle.timeout.connect(self._collect)
 
     def note_step(self) -> None:
-        """The user has come to another frame."""
+        """Count a step to another frame, and wait for the next pause."""
         self._steps += 1
-        self._rest.start()
+        self._idle.start()
 
-    def _tidy(self) -> None:
+    def _collect(self) -> None:
         if self._steps < _MANY_STEPS or not gc.isenabled():
             return
-        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:  # in the midst of a stroke, or of a drag
-            self._rest.start()
+        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:  # during a stroke or a drag
+            self._idle.start()
             return
         gc.collect()
         self._steps = 0

@@ -1,4 +1,4 @@
-"""A throttle: whatever happens a hundred times a second is drawn far less often."""
+"""A throttle: what changes a hundred times a second is drawn far less often."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _INTERVAL_MS = 50  # twenty times a second
 
 
 class Throttle(QTimer):
-    """Does something soon after it was asked for, however often it was asked.
+    """Calls a function soon after it was requested, once for any number of requests.
 
     Args:
-        act: what is done.
-        parent: with which it ends.
-        interval: how soon, in ms.
+        act: the function.
+        parent: Qt object with which the throttle ends.
+        interval: ms from the first request to the call.
     """
 
     def __init__(self, act: Callable[[], None], parent: QObject, interval: int = _INTERVAL_MS) -> None:
@@ -25,6 +25,6 @@ class Throttle(QTimer):
         self.timeout.connect(act)
 
     def ask(self) -> None:
-        """Have it done within the interval; asking again meanwhile delays nothing."""
+        """Request a call within the interval; another request meanwhile does not delay it."""
         if not self.isActive():
             self.start()

@@ -30,7 +30,7 @@ from napari_segcam.viewer.layers.placement import frame_count, is_ours
 from napari_segcam.viewer.layers.scan_outline import drawn_on
 from napari_segcam.viewer.napari_internals.deferred_deletion import delete_while_drawing
 from napari_segcam.viewer.napari_internals.playback import play_at
-from napari_segcam.viewer.responsiveness.garbage_collection import Tidying
+from napari_segcam.viewer.responsiveness.garbage_collection import IdleCollector
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.question import Question
 from napari_segcam.viewer.review.review import Review
@@ -127,7 +127,7 @@ class ReviewSession(QObject):
         self._status = StatusOverlay(viewer)
         self._seen: _Seen | None = None
         self._later = Throttle(self._tell, self, _OUT_OF_VIEW_MS)
-        self._tidying = Tidying(self)
+        self._idle_collector = IdleCollector(self)
         self._worker = Worker(import_torch)
         next_job = weakref.WeakMethod(self._next_job)
         self._worker.standing = lambda: method() if (method := next_job()) is not None else None
@@ -522,7 +522,7 @@ class ReviewSession(QObject):
         frame = self.current_frame()
         if frame != self._frame:
             self._frame = frame
-            self._tidying.note_step()
+            self._idle_collector.note_step()
             if self.review is not None:
                 self.review.look_at(frame)
             self.frame_changed.emit(frame)

@@ -18,7 +18,7 @@ def viewer(make_napari_viewer: Callable[..., Viewer]) -> Viewer:
     return viewer
 
 
-def added(viewer: Viewer, layer: Any, is_blank: Callable[[np.ndarray], bool]) -> Any:
+def add_layer(viewer: Viewer, layer: Any, is_blank: Callable[[np.ndarray], bool]) -> Any:
     skip_blank_frames(layer, is_blank)
     viewer.add_layer(layer)
     viewer.dims.set_current_step(0, 0)
@@ -26,16 +26,16 @@ def added(viewer: Viewer, layer: Any, is_blank: Callable[[np.ndarray], bool]) ->
 
 
 def heat(viewer: Viewer) -> Image:
-    """Of the middle frame alone."""
+    """Add a heatmap that is blank except in the middle frame."""
     values = np.full((3, 5, 6), np.nan, np.float32)
     values[1] = np.arange(30).reshape(5, 6)
-    return added(viewer, Image(values), lambda values: bool(np.isnan(values).all()))
+    return add_layer(viewer, Image(values), lambda values: bool(np.isnan(values).all()))
 
 
 def mask(viewer: Viewer) -> Labels:
     labels = np.zeros((3, 20, 30), np.uint8)
     labels[1, 5:9, 10:20] = 1
-    return added(viewer, Labels(labels), lambda labels: not labels.any())
+    return add_layer(viewer, Labels(labels), lambda labels: not labels.any())
 
 
 def is_drawn(viewer: Viewer, layer: Image | Labels) -> bool:
@@ -43,18 +43,18 @@ def is_drawn(viewer: Viewer, layer: Image | Labels) -> bool:
 
 
 @pytest.mark.parametrize("make", [heat, mask])
-def test_what_is_blank_is_not_drawn_and_has_a_black_thumbnail(
+def test_a_blank_frame_is_not_drawn_and_has_a_black_thumbnail(
     viewer: Viewer, make: Callable[[Viewer], Image | Labels]
 ) -> None:
     layer = make(viewer)
-    seen = []
+    frames = []
     for frame in (0, 1, 2):
         viewer.dims.set_current_step(0, frame)
-        seen.append((is_drawn(viewer, layer), bool(layer.thumbnail[..., :3].any())))
-    assert seen == [(False, False), (True, True), (False, False)]
+        frames.append((is_drawn(viewer, layer), bool(layer.thumbnail[..., :3].any())))
+    assert frames == [(False, False), (True, True), (False, False)]
 
 
-def test_what_comes_for_the_frame_in_view_is_drawn(viewer: Viewer) -> None:
+def test_values_that_arrive_for_the_frame_in_view_are_drawn(viewer: Viewer) -> None:
     layer = heat(viewer)
     layer.data[0] = 1
     layer.refresh(extent=False, thumbnail=False)
@@ -71,7 +71,7 @@ def test_a_layer_that_is_hidden_and_shown_again_is_drawn(viewer: Viewer) -> None
 
 
 @pytest.mark.parametrize("contour", [0, 2])
-def test_a_stroke_on_a_blank_frame_is_seen_at_once_and_can_be_undone(viewer: Viewer, contour: int) -> None:
+def test_a_stroke_on_a_blank_frame_is_drawn_at_once_and_can_be_undone(viewer: Viewer, contour: int) -> None:
     layer = mask(viewer)
     layer.contour = contour
     layer.brush_size = 7

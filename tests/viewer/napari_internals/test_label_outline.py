@@ -11,7 +11,7 @@ from napari_segcam.viewer.napari_internals.label_outline import outline_quickly
 
 
 def blobs(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
-    """Three labels that touch each other and the edges."""
+    """Return three labels that touch each other and the edges."""
     noise = gaussian_filter(np.random.default_rng(seed).normal(size=shape), min(3, shape[0] / 4))
     return np.digitize(noise / (noise.std() or 1), (0.2, 0.8, 1.5)).astype(np.uint8)
 
@@ -29,13 +29,13 @@ def test_it_is_the_outline_that_napari_draws(shape: tuple[int, int], thickness: 
     np.testing.assert_array_equal(outline(pixels, thickness), drawn(theirs))
 
 
-def test_it_lies_inside_the_label() -> None:
+def test_it_is_inside_the_label() -> None:
     labels = np.zeros((9, 9), np.uint8)
     labels[1:8, 1:8] = 3
-    found = outline(labels, 2)
-    assert not found[3:6, 3:6].any()
-    assert found.sum() == 3 * (49 - 9)
-    assert not found[0].any()
+    border = outline(labels, 2)
+    assert not border[3:6, 3:6].any()
+    assert border.sum() == 3 * (49 - 9)
+    assert not border[0].any()
 
 
 def test_a_layer_draws_it_and_follows_strokes_and_thickness() -> None:

@@ -1,4 +1,4 @@
-"""What is made to stay is old to the collector at once; it collects all else, at rest where it can."""
+"""Long-lived objects are old to the collector at once; it collects the rest, during a pause if it can."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QObject
 
-from napari_segcam.viewer.responsiveness import garbage_collection as garbage
-from napari_segcam.viewer.responsiveness.garbage_collection import Tidying, without_gc_pause
+from napari_segcam.viewer.responsiveness import garbage_collection
+from napari_segcam.viewer.responsiveness.garbage_collection import IdleCollector, without_gc_pause
 
 
 class Knot:
-    """Refers to itself, so that only the collector can free it."""
+    """An object that refers to itself, so that only the collector can free it."""
 
     def __init__(self) -> None:
         self.itself = self
 
 
-def test_what_is_made_to_stay_is_not_young() -> None:
+def test_a_long_lived_object_is_not_young() -> None:
     with without_gc_pause():
-        made = Knot()
-    assert not any(thing is made for thing in gc.get_objects(generation=0))
+        long_lived = Knot()
+    assert not any(candidate is long_lived for candidate in gc.get_objects(generation=0))
     assert gc.get_freeze_count() == 0
 
 
-def test_it_is_collected_all_the_same() -> None:
+def test_it_is_still_collected_when_unused() -> None:
     with without_gc_pause():
-        gone = weakref.ref(Knot())
-    assert gone() is not None
+        unused = weakref.ref(Knot())
+    assert unused() is not None
     gc.collect()
-    assert gone() is None
+    assert unused() is None
 
 
-def test_the_collector_is_left_as_it_was() -> None:
+def test_the_collector_stays_on_or_off_as_it_was() -> None:
     with without_gc_pause():
         assert not gc.isenabled()
     assert gc.isenabled()
@@ -49,29 +49,29 @@ def test_the_collector_is_left_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "is_wanted", "is_tidied"),
+    ("steps", "is_enabled", "is_collected"),
     [
         pytest.param(5, True, True, id="many steps"),
         pytest.param(4, True, False, id="few steps"),
-        pytest.param(5, False, False, id="the user wants no collector"),
+        pytest.param(5, False, False, id="the collector is off"),
     ],
 )
-def test_after_many_steps_all_is_collected_once_the_user_rests(
-    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, steps: int, is_wanted: bool, is_tidied: bool
+def test_after_many_steps_all_is_collected_when_the_user_pauses(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, steps: int, is_enabled: bool, is_collected: bool
 ) -> None:
-    monkeypatch.setattr(garbage, "_MANY_STEPS", 5)
-    monkeypatch.setattr(garbage, "_RESTING_MS", 20)
+    monkeypatch.setattr(garbage_collection, "_MANY_STEPS", 5)
+    monkeypatch.setattr(garbage_collection, "_IDLE_MS", 20)
     with without_gc_pause():
-        gone = weakref.ref(Knot())
+        unused = weakref.ref(Knot())
     parent = QObject()
-    tidying = Tidying(parent)
-    if not is_wanted:
+    collector = IdleCollector(parent)
+    if not is_enabled:
         gc.disable()
     try:
         for _ in range(steps):
-            tidying.note_step()
-        assert gone() is not None
+            collector.note_step()
+        assert unused() is not None
         qtbot.wait(100)
-        assert (gone() is None) == is_tidied
+        assert (unused() is None) == is_collected
     finally:
         gc.enable()
