@@ -8,7 +8,7 @@ from typing import Any
 from napari.components import ViewerModel
 
 from napari_segcam.viewer.napari_internals.canvas import without_proxy
-from napari_segcam.viewer.napari_internals.replacement import is_plain_napari, private_attribute
+from napari_segcam.viewer.napari_internals.replacement import private_attribute
 
 
 def share_dock(viewer: ViewerModel, names: Sequence[str]) -> None:
@@ -17,9 +17,7 @@ def share_dock(viewer: ViewerModel, names: Sequence[str]) -> None:
     napari's menu and ``add_plugin_dock_widget`` name a dock differently; each would open the same widget a second time.
     """
     window: Any = getattr(without_proxy(viewer), "window", None)
-    if window is None or is_plain_napari():
-        return
-    docks = private_attribute(window, "_wrapped_dock_widgets")
+    docks = None if window is None else private_attribute(window, "_wrapped_dock_widgets")
     if docks is None:
         return
     dock = next((docks[name] for name in names if name in docks), None)

@@ -8,7 +8,7 @@ from typing import Any
 from napari.components import ViewerModel
 from napari.layers import Image
 
-from napari_segcam.viewer.napari_internals.replacement import is_plain_napari, private_attribute
+from napari_segcam.viewer.napari_internals.replacement import private_attribute
 
 
 def play_at(viewer: ViewerModel, image_layer: Image) -> None:
@@ -24,7 +24,7 @@ def play_at(viewer: ViewerModel, image_layer: Image) -> None:
     """
     frame_rate = image_layer.metadata.get("segcam_source", {}).get("frame_rate")
     window: Any = getattr(viewer, "window", None)
-    if not frame_rate or window is None or image_layer.ndim < 3 or is_plain_napari():
+    if not frame_rate or window is None or image_layer.ndim < 3:
         return
     # The model of the viewer has no speed, only the slider of each axis has one.
     sliders = private_attribute(window, "_qt_viewer.dims.slider_widgets") or []
