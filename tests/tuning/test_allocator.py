@@ -1,14 +1,15 @@
-"""Freed memory serves the next pass."""
+"""Freed memory is reused by the next pass."""
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
 
 import pytest
 
-# Three maps of 30 MB at once, freed and made again: more than the C library keeps of its own accord.
+# Three maps of 30 MB at once, freed and created again: more than the C library keeps by default.
 FAULTS = """
 import resource
 from napari_segcam.tuning.allocator import keep_freed_memory
@@ -32,7 +33,16 @@ def faults(keep: bool) -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="this C library has no mallopt")
-def test_freed_memory_is_not_fetched_again() -> None:
+def test_freed_memory_causes_no_page_faults_again() -> None:
     pages = 90 * 2**20 // 4096
     assert faults(keep=False) > pages / 2
     assert faults(keep=True) < pages / 100
+
+
+@pytest.mark.parametrize("setting", ["NAPARI_SEGCAM_TUNING=off", "GLIBC_TUNABLES=glibc.malloc.arena_max=4"])
+def test_it_can_be_left_off(setting: str) -> None:
+    name, _, value = setting.partition("=")
+    code = "from napari_segcam.tuning.allocator import keep_freed_memory; print(keep_freed_memory())"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=os.environ | {name: value}, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
