@@ -13,7 +13,7 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint, read_checkpoint
 from napari_segcam.network.checkpoints.pickled_settings import read_settings, restore_layer_settings
 from napari_segcam.network.checkpoints.saved_preprocessing import read_preprocessing
-from napari_segcam.network.checkpoints.state_dict import list_names
+from napari_segcam.network.checkpoints.state_dict import unused_warning
 from napari_segcam.network.class_overlap import overlap_from_activation
 from napari_segcam.network.device import choose_device
 from napari_segcam.network.families.factory import call_factory
@@ -296,8 +296,7 @@ def _settled(card: ModelCard | None, made: _Made, name: str) -> ModelCard:
 
 
 def _left_out(module: nn.Module, checkpoint: Checkpoint) -> list[str]:
-    names = unused_weights(module, checkpoint.weights)
-    return [f"{len(names)} tensors are not the network's own and were left out: {list_names(names)}."] if names else []
+    return unused_warning(unused_weights(module, checkpoint.weights))
 
 
 def _doubts(card: ModelCard | None, sha256: str, name: str) -> list[str]:

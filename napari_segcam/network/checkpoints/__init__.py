@@ -1,1 +1,1 @@
-"""A file or folder becomes named tensors, or a network, with what was saved beside them."""
+"""Read a file or folder as named tensors or a network, with its settings."""

@@ -1,4 +1,4 @@
-"""Checkpoints: a file or folder on disk becomes named tensors, or a network, without running anything that is in it."""
+"""Read a checkpoint, a file or folder, as named tensors or a network, without running code from it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from napari_segcam.network.checkpoints.state_dict import (
     list_names,
     non_finite_names,
     strip_prefixes,
+    unused_warning,
 )
 from napari_segcam.network.files.inert_objects import InertObject
 from napari_segcam.network.files.pickled_module import libraries_of, rebuild_module, state_dict_of, without_wrappers
 from napari_segcam.network.resource_check import check_resources
 from napari_segcam.network.settings_text import read_json
 
-# What SMP's `save_pretrained` writes into a folder: the settings, and the weights under one of two names.
+# Files in a folder that SMP's `save_pretrained` writes: the settings, and the weights under one of two names.
 _SMP_SETTINGS = "config.json"
 _SMP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
-
-# Libraries whose networks are told by their weights.
-_TOLD_BY_WEIGHTS = ("segmentation_models_pytorch.", "torchvision.models.", "monai.networks.")
+# Libraries whose networks are recognized by their weights.
+_RECOGNIZABLE = ("segmentation_models_pytorch.", "torchvision.models.", "monai.networks.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +38,15 @@ class Checkpoint:
     """Trained weights as they were stored.
 
     Attributes:
-        path: what the user named, a file or an SMP folder.
-        weights: tensors on the CPU in the type they were stored in, by name, without the prefixes of wrappers
+        path: the file or SMP folder that the user named.
+        weights: tensors on the CPU in their stored type, by name, without the prefixes of wrappers
             (``"module."``, ``"model."``, ``"_orig_mod."`` …).
         sha256: of the weights file.
-        settings: what the container says of how the network was built: the fields of an SMP folder's
-            ``config.json``, or of safetensors' metadata.
-        warnings: what the user should know of these weights.
-        form: what the file is: weights alone; a whole pickled network; TorchScript; a torch.export program; or Keras.
-        module: the network itself, in eval mode on the CPU, where the file is more than weights.
+        settings: how the network was built, as far as the file says: the fields of an SMP folder's ``config.json``,
+            or of safetensors' metadata.
+        warnings: about these weights, for the user.
+        form: kind of file: only weights, a whole pickled network, TorchScript, a torch.export program, or Keras.
+        module: the network itself, in eval mode on the CPU, if the file holds more than weights.
         extra: what else a torch file holds, such as the epoch or the arguments of the training run: plain data and
             tensors, with all other objects inert.
         pickled_network: a whole pickled network as the file describes it, inert. Where there is no ``module``, its
@@ -67,16 +67,16 @@ class Checkpoint:
 def read_checkpoint(path: str | Path, weights: str | None = None) -> Checkpoint:
     """Read a checkpoint: a torch file (new or old format), safetensors, or a folder saved by SMP.
 
-    The content decides what a file is, not its name. The weights may lie in a plain state dict or in what training
-    code usually saves (``"state_dict"``, ``"model_state_dict"``, ``"model"`` …), with an optimizer beside them. Whole
-    networks are read too: pickled ones of known libraries, TorchScript, programs of torch.export, and Keras.
+    The content decides what a file is, not its name. The weights may be a plain state dict, or under a key that
+    training code usually has (``"state_dict"``, ``"model_state_dict"``, ``"model"`` …), with an optimizer next to them.
+    Whole networks are read too: pickled ones of known libraries, TorchScript, programs of torch.export, and Keras.
 
     Args:
         path: of the file or folder.
-        weights: which network, where the file holds several; see ``find_weights``.
+        weights: name of the network, if the file holds several; see ``find_weights``.
 
     Raises:
-        SegcamError: if there is no such file, it is no checkpoint, is damaged, or would run code on opening.
+        SegcamError: if there is no such file, or it is not a checkpoint, is damaged, or would run code.
     """
     path = Path(path)
     try:
@@ -100,34 +100,34 @@ def read_checkpoint(path: str | Path, weights: str | None = None) -> Checkpoint:
 
 
 def _checkpoint(
-    path: Path, file: Path, container: Container, sha256: str, settings: dict[str, Any], wanted: str | None
+    path: Path, file: Path, container: Container, sha256: str, settings: dict[str, Any], weights_name: str | None
 ) -> Checkpoint:
     content, file_size = container.content, file.stat().st_size
     if isinstance(content, nn.Module):
-        if wanted is not None:
-            raise SegcamError(f"is one whole network: there are no weights in it to choose by the name {wanted}")
+        if weights_name is not None:
+            raise SegcamError(f"is one whole network: it holds no weights named {weights_name}")
         weights = content.state_dict()
         check_tensors(weights, file_size)
         return Checkpoint(path, weights, sha256, settings, tuple(_warnings(weights, ())), container.form, content)
-    found = find_weights(content, wanted)
+    selected = find_weights(content, weights_name)
     extra = {key: value for key, value in content.items() if isinstance(key, str)} if isinstance(content, dict) else {}
-    if isinstance(found.network, InertObject):
-        weights = state_dict_of(found.network)
+    if isinstance(selected.network, InertObject):
+        weights = state_dict_of(selected.network)
         check_tensors(weights, file_size)
-        notes = (*found.notes, *_warnings(weights, ()))
-        description = without_wrappers(found.network)
+        notes = (*selected.notes, *_warnings(weights, ()))
+        pickled_network = without_wrappers(selected.network)
         module = None
-        check_resources(file, "pickled", libraries_of(description), wanted)
+        check_resources(file, "pickled", libraries_of(pickled_network), weights_name)
         try:
-            module = rebuild_module(description)
+            module = rebuild_module(pickled_network)
         except SegcamError:
-            # Without its code the weights are harmless, and may tell which network they are of.
-            if not description.name.startswith(_TOLD_BY_WEIGHTS):
+            # Without its code the weights are harmless, and may be enough to recognize the network.
+            if not pickled_network.name.startswith(_RECOGNIZABLE):
                 raise
-        return Checkpoint(path, weights, sha256, settings, notes, "pickled", module, extra, description)
-    weights, left_out = strip_prefixes(found.network)
+        return Checkpoint(path, weights, sha256, settings, notes, "pickled", module, extra, pickled_network)
+    weights, left_out = strip_prefixes(selected.network)
     check_tensors(weights, file_size)
-    notes = (*found.notes, *_warnings(weights, left_out))
+    notes = (*selected.notes, *_warnings(weights, left_out))
     return Checkpoint(path, weights, sha256, settings, notes, extra=extra)
 
 
@@ -142,14 +142,14 @@ def _weights_file(path: Path) -> Path:
         if (path / name).is_file():
             return path / name
     if (path / "data.pkl").is_file():
-        raise SegcamError(f"{path} is a torch file that was unpacked into a folder. Choose the file as it was before.")
+        raise SegcamError(f"{path} is a torch file that was unpacked into a folder. Choose the original file.")
     raise SegcamError(
         f"The folder {path} holds no checkpoint: {' or '.join(_SMP_WEIGHTS)} was expected. Choose a file in it instead."
     )
 
 
 def _smp_settings(weights_file: Path) -> dict[str, Any]:
-    """The settings beside the weights that SMP saved, also where a file of the folder was named and not the folder."""
+    """Settings that SMP saved next to the weights, also if the user named a file of the folder."""
     settings_file = weights_file.with_name(_SMP_SETTINGS)
     if weights_file.name not in _SMP_WEIGHTS or not settings_file.is_file():
         return {}
@@ -163,12 +163,10 @@ def _smp_settings(weights_file: Path) -> dict[str, Any]:
 
 
 def _warnings(weights: dict[str, torch.Tensor], left_out: tuple[str, ...]) -> list[str]:
-    warnings = []
-    if left_out:
-        warnings.append(f"{len(left_out)} tensors are not the network's own and were left out: {list_names(left_out)}.")
-    if bad := non_finite_names(weights):
+    warnings = unused_warning(left_out)
+    if not_finite := non_finite_names(weights):
         warnings.append(
-            f"{len(bad)} of {len(weights)} tensors hold NaN or infinite values ({list_names(bad)}): "
-            "the masks and heatmaps will not be usable."
+            f"{len(not_finite)} of {len(weights)} tensors hold NaN or infinite values ({list_names(not_finite)}): "
+            "masks and heatmaps will be useless."
         )
     return warnings

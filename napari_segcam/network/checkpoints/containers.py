@@ -1,7 +1,6 @@
-"""Containers: what a file is, told by its bytes and never by its name, and the objects or tensors inside it.
+"""Read the container: the kind of file, by its bytes and never by its name, and the objects or tensors inside.
 
-No code from a file is ever run by Python. What TorchScript and exported programs may run is in the modules that read
-them.
+Python never runs code from a file. What TorchScript and exported programs may run is decided where they are read.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from napari_segcam.network.graphs.torchscript import is_torchscript, read_torchs
 from napari_segcam.network.keras.keras_file import HDF5_SIGNATURE, is_keras, read_keras, read_keras_h5
 from napari_segcam.network.resource_check import check_resources
 
-_WEB_PAGE = "is a web page, not a checkpoint. Download it again, where need be after logging in"
+_WEB_PAGE = "is a web page, not a checkpoint. Download it again, perhaps after logging in"
 
-# First bytes, in lower case, of what people mistake for a checkpoint → what to tell them.
+# First bytes, in lower case, of files that people mistake for a checkpoint → the message.
 _LOOKALIKES = {
     b"version https://git-lfs": "is a Git LFS pointer, not the file itself. Run: git lfs pull",
     b"<!doctype": _WEB_PAGE,
@@ -47,13 +46,13 @@ Form = Literal["weights", "torchscript", "exported", "keras"]
 
 @dataclass(frozen=True, eq=False)
 class Container:
-    """What a file holds.
+    """Content of a file.
 
     Attributes:
-        content: what ``torch.save`` was given, all but tensors and plain data inert; for safetensors the dict of
-            tensors; for TorchScript, exported programs and Keras the network, as a module that runs.
-        form: which of these.
-        metadata: texts that safetensors carries.
+        content: the object that ``torch.save`` wrote, with everything but tensors and plain data inert; for
+            safetensors the dict of tensors; for TorchScript, exported programs and Keras the network as a module.
+        form: kind of file.
+        metadata: of safetensors.
     """
 
     content: Any
@@ -62,11 +61,11 @@ class Container:
 
 
 def read_container(path: Path) -> Container:
-    """What a weights file holds.
+    """Read a weights file.
 
     Raises:
-        SegcamError: if the file is not a checkpoint, is damaged, or would have to run code to be opened.
-        OSError: if it cannot be read at all.
+        SegcamError: if the file is not a checkpoint, is damaged, or would run code.
+        OSError: if it cannot be read.
     """
     with path.open("rb") as file:
         head = file.read(512)
@@ -96,7 +95,7 @@ def _read_archive(archive: Archive) -> Container:
     if is_keras(archive):
         return Container(read_keras(archive), "keras")
     raise SegcamError(
-        f"{archive.path} is a zip archive, but torch did not write it. If a checkpoint is in it, unpack it."
+        f"{archive.path} is a zip archive, but torch did not write it. If it contains a checkpoint, unpack it."
     )
 
 
@@ -121,7 +120,7 @@ def _read_safetensors(path: Path, header: int) -> Container:
         raise SegcamError(f"{path} has a header of {size}, more than the {most} that are read.")
     try:
         with safetensors.safe_open(path, framework="pt", device="cpu") as file:
-            # Cloned, since the tensors lie in the mapped file, which may be replaced while they are used.
+            # Cloned: the tensors are in the mapped file, which may be replaced while they are used.
             tensors: dict[str, torch.Tensor] = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             return Container(tensors, metadata=dict(file.metadata() or {}))
     except Exception as error:

@@ -1,14 +1,14 @@
-"""Which classes and functions a torch file may mention. To mention is not to run: all of them stay inert names.
+"""The classes and functions that a torch file may mention. None of them runs: all stay inert names.
 
-The list is policy, not protection: a file that wants something outside of it was not meant as weights, and its user
-should know what it wanted.
+The list is policy, not protection. A file that names something else was not meant as weights, and the user should
+know what it names.
 """
 
 from __future__ import annotations
 
 import re
 
-# Libraries whose classes hold arguments, states and networks in people's checkpoints.
+# Libraries whose classes hold arguments, states and networks in real checkpoints.
 _LIBRARIES = (
     "torch.nn.modules",
     "torch.nn.parallel",
@@ -41,7 +41,7 @@ _LIBRARIES = (
 )
 _CLASS = re.compile(rf"(?:{'|'.join(map(re.escape, _LIBRARIES))})(?:\.\w+)*\._*[A-Z]\w*")
 
-_OTHERS = re.compile(
+_OTHER_NAMES = re.compile(
     r"torch\._utils\._rebuild_\w+|torch\._tensor\._rebuild_from_type_v2|torch\.(\w+\.)?\w*(Storage|Tensor)"
     r"|torch\.(Size|device|Generator|nn\.Parameter)|torch\.serialization\._get_layout"
     r"|torch\.(float|double|half|int|long|short|bool|complex|u?int\d+|b?float\d+\w*|complex\d+|q?u?int\d+)"
@@ -57,5 +57,5 @@ _OTHERS = re.compile(
 
 
 def is_allowed_global(name: str) -> bool:
-    """Whether a file may mention a class or function of this dotted name."""
-    return _CLASS.fullmatch(name) is not None or _OTHERS.fullmatch(name) is not None
+    """Whether a file may mention the class or function with this dotted name."""
+    return _CLASS.fullmatch(name) is not None or _OTHER_NAMES.fullmatch(name) is not None

@@ -1,4 +1,4 @@
-"""Zip archives, as torch writes them: opened only if they are what they claim to be."""
+"""Zip archives as torch writes them. One whose table of contents is misleading is refused."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import IO
 
 from napari_segcam.errors import SegcamError
 
-# Torch stores its records as they are; an archive that grows much on reading is made to fill the memory.
+# Torch does not compress its records. An archive that grows much when it is read is meant to fill the memory.
 _LARGEST_GROWTH = 8
 _MOST_RECORDS = 200_000
 
 
 class Archive:
-    """A zip archive whose records can be read whole, each with its checksum verified.
+    """A zip archive; each record is read in full and its checksum verified.
 
     Attributes:
         path: of the file.
-        sizes: of the records in bytes, by name, without the folder that torch puts around them all.
+        sizes: of the records in bytes, by name, without torch's top folder.
     """
 
     def __init__(self, path: Path, stream: IO[bytes] | None = None) -> None:
-        """Open an archive and refuse what torch would not have written, before any record is read.
+        """Open an archive. One that torch would not have written is refused before any record is read.
 
         Args:
             path: of the file.
-            stream: the archive itself, where it lies within that file.
+            stream: the archive itself, where it is inside that file.
 
         Raises:
-            SegcamError: if it is damaged, encrypted, or made to mislead.
+            SegcamError: if it is damaged, encrypted or misleading.
             OSError: if the file cannot be read.
         """
         self.path = path
@@ -65,7 +65,7 @@ class Archive:
             raise SegcamError(f"{self.path} names files outside of itself, as no checkpoint does. It is not opened.")
 
     def read(self, name: str) -> bytes:
-        """The bytes of a record.
+        """Return the bytes of a record.
 
         Raises:
             SegcamError: if there is no such record, or it is damaged.
@@ -87,13 +87,13 @@ class Archive:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
 
 
 def _common_folder(names: list[str]) -> str:
-    """The folder that all records lie in, with its slash; empty where there is none."""
+    """Return the folder that all records are in, with its slash; empty where there is none."""
     folders = {name.partition("/")[0] for name in names}
     if len(folders) == 1 and all("/" in name for name in names):
         return f"{folders.pop()}/"

@@ -1,4 +1,4 @@
-"""Inert objects: what a pickle asks for, written down instead of done."""
+"""Inert objects: what a pickle asks for, as data."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 from napari_segcam.errors import one_line
 
-# Up to here a number is its own hash, so that no two have the same.
+# Up to here a number is its own hash: no two numbers share one.
 _LARGEST_KEY = 2**60
 
 
-class DisallowedGlobal(Exception):  # noqa: N818 - it is what a pickle is, not a fault
-    """The pickle names something outside of what is permitted."""
+class DisallowedGlobal(Exception):  # noqa: N818 - a property of the file, not a fault here
+    """The pickle names a class or function that is not allowed."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -19,11 +19,11 @@ class DisallowedGlobal(Exception):  # noqa: N818 - it is what a pickle is, not a
 
 
 class MalformedPickle(Exception):  # noqa: N818 - as above
-    """The bytes are not a pickle that makes sense, or one made to exhaust the reader."""
+    """The pickle makes no sense, or is meant to exhaust the reader."""
 
 
 class InertName:
-    """A class or function by its dotted name, as the file gives it. It is never looked up."""
+    """Dotted name of a class or function in the file. It is never looked up."""
 
     __slots__ = ("name",)
 
@@ -32,12 +32,12 @@ class InertName:
 
 
 class InertObject:
-    """An object that the file describes: what would be called, with what, and what would be put into the result.
+    """An object as the file describes it: what would be called, with which arguments and state.
 
     Attributes:
         name: dotted, of the class or function.
         args: positional arguments.
-        called: whether a call was asked for, and not merely a new object of a class.
+        called: whether the file asks for a call, and not only for a new object of a class.
         state: what would become its attributes.
         items: what would be appended to it.
         entries: what would be set by key.
@@ -53,10 +53,10 @@ class InertObject:
 
 
 def refuse_slow_key(key: Any) -> None:
-    """Refuse a key of a dict or set that is slow to hash, or that can be chosen to have another's hash.
+    """Refuse a key of a dict or set that is slow to hash, or can be chosen to have the hash of another.
 
     Raises:
-        Malformed: if it is one.
+        MalformedPickle: if the key is of that kind.
     """
     if not isinstance(key, str | bytes | int | float | InertName | InertObject | None):
         raise MalformedPickle("a key is neither text nor a number")

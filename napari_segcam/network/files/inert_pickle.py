@@ -1,8 +1,8 @@
-"""Pickles read without running anything: classes and functions in them stay names, and objects stay inert records.
+"""Read pickles without running anything: classes and functions stay names, and objects stay inert.
 
-Python's own unpickler imports what a file names and calls it. This one knows no way to do either. It walks the pickle's
-instructions and builds plain data; where the file asks for a call or an object, it notes the name and the arguments.
-The few functions that rebuild plain data (a tensor, an ordered dict) are given by the reader, never by the file.
+Python's own unpickler imports and calls what a file names. This one can do neither. It goes through the pickle's
+instructions and builds plain data. Where the file asks for a call or an object, it keeps the name and the arguments.
+The few functions that rebuild plain data (a tensor, an ordered dict) come from the reader, never from the file.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from napari_segcam.network.files.pickle_machine import PickleMachine
 
 def read_pickle(
     stream: IO[bytes],
-    permitted: Callable[[str], bool],
+    is_allowed: Callable[[str], bool],
     rebuild: Mapping[str, Callable[..., Any]],
-    persistent: Callable[[Any], Any],
+    load_persistent: Callable[[Any], Any],
 ) -> Any:
-    """Read one pickle; the stream is left just behind it.
+    """Read one pickle, and leave the stream just after it.
 
     Args:
         stream: at the pickle's first byte.
-        permitted: told a dotted name, whether the file may mention it at all.
-        rebuild: functions of the reader's own that stand for calls the file may ask for, by the name it uses.
-        persistent: gives the object for a persistent id, as torch uses them for storages.
+        is_allowed: whether the file may mention this dotted name at all.
+        rebuild: what is called instead of a function that the file asks for, by the name in the file.
+        load_persistent: returns the object for a persistent id; torch uses these for storages.
 
     Returns:
-        Plain data, what ``rebuild`` and ``persistent`` gave, ``Named`` and ``InertObject``.
+        Plain data, results of ``rebuild`` and ``load_persistent``, ``InertName`` and ``InertObject``.
 
     Raises:
-        NotInert: at the first name that is not permitted.
-        Malformed: if it is no whole pickle, or one of unreasonable length.
-        Exception: whatever ``rebuild`` and ``persistent`` raise on arguments that make no sense.
+        DisallowedGlobal: at the first name that is not allowed.
+        MalformedPickle: if the pickle is incomplete or unreasonably long.
+        Exception: of any kind, from ``rebuild`` and ``load_persistent`` if their arguments make no sense.
     """
-    machine = PickleMachine(permitted, rebuild, persistent)
+    machine = PickleMachine(is_allowed, rebuild, load_persistent)
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
             if count > PICKLE_INSTRUCTIONS:
@@ -51,40 +51,40 @@ def read_pickle(
     raise MalformedPickle("it has no end")
 
 
-def _not_too_large(whole: Any) -> Any:
-    """The object, if going through all that it refers to takes no longer than for some checkpoint.
+def _not_too_large(root: Any) -> Any:
+    """Return the object, if it is small enough to be followed to its end.
 
-    An object of a few bytes can refer twice to one that refers twice to another, and so on: who follows it never ends.
+    An object of a few bytes can refer twice to one that refers twice to another, and so on: following it never ends.
 
     Raises:
-        Malformed: if it is too large.
+        MalformedPickle: if it is too large.
     """
-    sizes: dict[int, int] = {}  # of what has been gone through; 0 where that is not finished
-    waiting = [whole]
-    while waiting:
-        one = waiting[-1]
-        parts = _parts(one)
-        if id(one) not in sizes:
-            sizes[id(one)] = 0  # what refers back to itself counts once
-            waiting.extend(part for part in parts if id(part) not in sizes)
+    sizes: dict[int, int] = {}  # by id; 0 where an object is not finished
+    pending = [root]
+    while pending:
+        value = pending[-1]
+        parts = _parts(value)
+        if id(value) not in sizes:
+            sizes[id(value)] = 0  # an object that refers to itself counts once
+            pending.extend(part for part in parts if id(part) not in sizes)
             continue
-        waiting.pop()
-        if sizes[id(one)]:
+        pending.pop()
+        if sizes[id(value)]:
             continue
-        sizes[id(one)] = size = 1 + sum(max(1, sizes.get(id(part), 1)) for part in parts)
+        sizes[id(value)] = size = 1 + sum(max(1, sizes.get(id(part), 1)) for part in parts)
         if size > PICKLE_SIZE:
-            raise MalformedPickle("it repeats itself beyond all measure")
-    return whole
+            raise MalformedPickle("it repeats itself far too often")
+    return root
 
 
-def _parts(one: Any) -> list[Any]:
-    """What an object refers to, without that of which there is nothing more to say."""
-    if isinstance(one, dict):
-        parts = [*one, *one.values()]
-    elif isinstance(one, list | tuple | set | frozenset):
-        parts = list(one)
-    elif isinstance(one, InertObject):
-        parts = [one.args, one.state, one.items, one.entries]
+def _parts(value: Any) -> list[Any]:
+    """Return the containers that an object refers to."""
+    if isinstance(value, dict):
+        parts = [*value, *value.values()]
+    elif isinstance(value, list | tuple | set | frozenset):
+        parts = list(value)
+    elif isinstance(value, InertObject):
+        parts = [value.args, value.state, value.items, value.entries]
     else:
         return []
     return [part for part in parts if isinstance(part, dict | list | tuple | set | frozenset | InertObject)]

@@ -1,4 +1,4 @@
-"""The pickle machine: a stack and a memo, and the instructions of all pickle protocols, on inert objects."""
+"""The pickle machine: a stack, a memo and the instructions of all pickle protocols, on inert objects."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from napari_segcam.network.files.inert_objects import (
     refuse_slow_key,
 )
 
-_ENTRY = 64  # bytes that an entry of a list or dict takes, about
-_LONGEST_KEY = 16  # parts of a tuple
+_ENTRY = 64  # bytes of an entry of a list or dict, about
+_LONGEST_KEY = 16  # items of a tuple
 _MARK = object()
 
 _LITERALS = frozenset(
@@ -29,26 +29,27 @@ _NEW: dict[str, Callable[[], Any]] = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "E
 
 
 class PickleMachine:
-    """Does one instruction after the other; arguments as for ``read_pickle``.
+    """Carry out a pickle's instructions one by one; the arguments are those of ``read_pickle``.
 
     Raises:
-        NotInert: at the first name that is not permitted.
-        Malformed, ValueError, IndexError, KeyError, OverflowError: at instructions that make no sense.
+        DisallowedGlobal: at the first name that is not allowed.
+        MalformedPickle, ValueError, IndexError, KeyError, OverflowError: at instructions that make no sense.
     """
 
     def __init__(
         self,
-        permitted: Callable[[str], bool],
+        is_allowed: Callable[[str], bool],
         rebuild: Mapping[str, Callable[..., Any]],
-        persistent: Callable[[Any], Any],
+        load_persistent: Callable[[Any], Any],
     ) -> None:
-        self._permitted, self._rebuild, self._persistent = permitted, rebuild, persistent
+        self._is_allowed, self._rebuild, self._load_persistent = is_allowed, rebuild, load_persistent
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._tuple_keys = 0
         self._allowance = PICKLE_COPIED
 
     def do(self, opcode: str, argument: Any) -> None:
+        """Carry out one instruction."""
         self._allowance += _ENTRY
         if opcode in _LITERALS:
             self._stack.append(argument)
@@ -71,6 +72,7 @@ class PickleMachine:
             instruction(argument)
 
     def pop(self) -> Any:
+        """Take the top value off the stack."""
         value = self._stack.pop()
         if value is _MARK:
             raise MalformedPickle("a value is missing")
@@ -82,10 +84,10 @@ class PickleMachine:
         return self._stack[-1]
 
     def _since_mark(self) -> list[Any]:
-        for place in range(len(self._stack) - 1, -1, -1):
-            if self._stack[place] is _MARK:
-                values = self._stack[place + 1 :]
-                del self._stack[place:]
+        for index in range(len(self._stack) - 1, -1, -1):
+            if self._stack[index] is _MARK:
+                values = self._stack[index + 1 :]
+                del self._stack[index:]
                 return values
         raise MalformedPickle("a mark is missing")
 
@@ -143,7 +145,7 @@ class PickleMachine:
         values = self._since_mark()
         target = self._top()
         if not isinstance(target, set):
-            raise MalformedPickle("items are added to what is no set")
+            raise MalformedPickle("items are added to something that is not a set")
         target.update(map(self._checked_key, values))
 
     def _append(self, values: list[Any]) -> None:
@@ -151,7 +153,7 @@ class PickleMachine:
         if isinstance(target, InertObject):
             target = target.items
         if not isinstance(target, list):
-            raise MalformedPickle("items are appended to what is no list")
+            raise MalformedPickle("items are appended to something that is not a list")
         target.extend(values)
 
     def _set(self, values: list[Any]) -> None:
@@ -159,52 +161,52 @@ class PickleMachine:
         if isinstance(target, InertObject):
             target = target.entries
         if not isinstance(target, dict) or len(values) % 2:
-            raise MalformedPickle("entries are set in what is no dict")
+            raise MalformedPickle("entries are set in something that is not a dict")
         for key, value in zip(values[::2], values[1::2], strict=True):
             target[self._checked_key(key)] = value
 
     def _do_global(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
-        self._stack.append(self._named(module, name))
+        self._stack.append(self._inert_name(module, name))
 
     def _do_stack_global(self, _: Any) -> None:
         name, module = self.pop(), self.pop()
         if not isinstance(name, str) or not isinstance(module, str):
-            raise MalformedPickle("a name is no text")
-        self._stack.append(self._named(module, name))
+            raise MalformedPickle("a name is not text")
+        self._stack.append(self._inert_name(module, name))
 
-    def _named(self, module: str, name: str) -> InertName:
+    def _inert_name(self, module: str, name: str) -> InertName:
         full = f"{IMPORT_MAPPING.get(module, module)}.{name}"  # Python 2's names, as pickles up to protocol 2 have them
-        if not self._permitted(full):
+        if not self._is_allowed(full):
             raise DisallowedGlobal(full)
         return InertName(full)
 
     def _do_reduce(self, _: Any) -> None:
         args = self.pop()
-        self._make(self.pop(), args, called=True)
+        self._call(self.pop(), args, called=True)
 
     def _do_newobj(self, _: Any) -> None:
         args = self.pop()
-        self._make(self.pop(), args, called=False)
+        self._call(self.pop(), args, called=False)
 
     def _do_newobj_ex(self, _: Any) -> None:
-        self.pop()  # keyword arguments: no class that a checkpoint needs takes any
+        self.pop()  # keyword arguments, which no class in a checkpoint needs
         self._do_newobj(None)
 
     def _do_inst(self, argument: str) -> None:
         args = tuple(self._since_mark())
         self._do_global(argument)
-        self._make(self.pop(), args, called=True)
+        self._call(self.pop(), args, called=True)
 
     def _do_obj(self, _: Any) -> None:
         callee, *args = self._since_mark()
-        self._make(callee, tuple(args), called=True)
+        self._call(callee, tuple(args), called=True)
 
-    def _make(self, callee: Any, args: Any, *, called: bool) -> None:
+    def _call(self, callee: Any, args: Any, *, called: bool) -> None:
         if not isinstance(callee, InertName) or not isinstance(args, tuple):
-            raise MalformedPickle("what is called is no function")
+            raise MalformedPickle("something is called that is not a function")
         if callee.name in self._rebuild:
-            self._pay_for(args)
+            self._count_cost(args)
             self._stack.append(self._rebuild[callee.name](*args))
         else:
             self._stack.append(InertObject(callee.name, args, called=called))
@@ -216,35 +218,35 @@ class PickleMachine:
             target.state = state
 
     def _do_binpersid(self, _: Any) -> None:
-        self._stack.append(self._persistent(self.pop()))
+        self._stack.append(self._load_persistent(self.pop()))
 
-    def _pay_for(self, args: tuple[Any, ...]) -> None:
-        """Count what a call goes through or copies: the same thing can be given to it again and again.
+    def _count_cost(self, args: tuple[Any, ...]) -> None:
+        """Count what a call goes through or copies: the same argument can be used again and again.
 
         Raises:
-            Malformed: if it is too much.
+            MalformedPickle: if it is too much.
         """
         self._allowance -= len(args) * _ENTRY
-        for given in args:
-            if isinstance(given, str | bytes | bytearray):
-                self._allowance -= len(given)
-            elif isinstance(given, list | tuple | dict | set | frozenset):
-                self._allowance -= len(given) * _ENTRY
+        for argument in args:
+            if isinstance(argument, str | bytes | bytearray):
+                self._allowance -= len(argument)
+            elif isinstance(argument, list | tuple | dict | set | frozenset):
+                self._allowance -= len(argument) * _ENTRY
         if self._allowance < 0:
             raise MalformedPickle("it copies the same things over and over")
 
     def _checked_key(self, key: Any) -> Any:
-        """The key, if hashing it and comparing it with others is quick, and stays so however often it is used.
+        """Return the key, if it is fast to hash and to compare however often it is used.
 
-        A tuple is hashed at each use, and so are numbers of a million digits; tuples, and large or complex numbers, can
-        be chosen so that all have the same hash.
+        Tuples and numbers of a million digits are hashed at each use. Tuples, and large or complex numbers, can be
+        chosen to have the same hash.
         """
         if isinstance(key, tuple):
             self._tuple_keys += 1
             if self._tuple_keys > PICKLE_TUPLE_KEYS or len(key) > _LONGEST_KEY:
                 raise MalformedPickle("it uses more or longer tuples as keys than checkpoints do")
-            for part in key:
-                refuse_slow_key(part)
+            for item in key:
+                refuse_slow_key(item)
         else:
             refuse_slow_key(key)
         return key

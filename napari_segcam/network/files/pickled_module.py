@@ -1,9 +1,9 @@
-"""Whole pickled networks: rebuilt attribute by attribute from an inert record, for classes of known libraries alone.
+"""Rebuild whole pickled networks, attribute by attribute, if their classes are of known libraries.
 
 ``torch.save(model, path)`` stores the names of classes and the attributes of every module. Unpickling would import what
-the file names and call what it says. Here each class is looked up among the modules of torch, torchvision, timm and
-segmentation-models-pytorch that are loaded already; an empty object of it is made without its constructor, and gets the
-attributes that are plain data, tensors, or such modules again. What a module runs is then its library's code alone.
+the file names and call what it asks for. Here each class is looked up in torch, torchvision, timm and
+segmentation-models-pytorch. An empty object is made without calling its constructor, and gets the attributes that are
+plain data, tensors or other modules of this kind. So a rebuilt module runs only the code of its library.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.network.child_names import is_child_name
 from napari_segcam.network.files.inert_objects import InertName, InertObject
 
-# Modules whose classes only compute: no data sets, no checkpoints, no training, nothing that compiles.
-_ROOMS = (
+# Packages whose classes only compute: no data sets, no checkpoints, no training, no compilers.
+_PACKAGES = (
     "torch.nn.modules.",
     "torchvision.models.",
     "torchvision.ops.",
@@ -36,7 +36,7 @@ _ROOMS = (
 _LIBRARIES = ("torchvision", "timm", "segmentation_models_pytorch")
 _PARALLEL = ("torch.nn.parallel.data_parallel.DataParallel", "torch.nn.parallel.distributed.DistributedDataParallel")
 
-# Data that modules keep beside plain values, with no behavior to speak of.
+# Classes that only hold data.
 _DATA_CLASSES = ("timm.models._features.FeatureInfo",)
 
 _ACTIVATIONS = "relu relu6 gelu silu mish elu selu celu leaky_relu hardswish hardsigmoid softplus sigmoid tanh softmax"
@@ -48,31 +48,31 @@ _FUNCTIONS = {
     "torch.tanh": torch.tanh,
 }
 
-# Counted as a walk through all names meets them; timm's largest networks have a few thousand.
+# Shared modules count once for each name. timm's largest networks have a few thousand.
 _MOST_MODULES = 50_000
 
-_OWN_ATTRIBUTES = {"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "training"}
+_MODULE_ATTRIBUTES = {"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "training"}
 
 
 class UnknownClass(SegcamError):  # noqa: N818 - named for what users read, as every SegcamError
-    """The network is of a class that is not known."""
+    """The network has a class that is not known."""
 
 
 def is_network(record: InertObject) -> bool:
-    """Whether a record is of a module: torch's modules all have these attributes."""
+    """Whether an object is a module: all modules of torch have these attributes."""
     return isinstance(record.state, Mapping) and {"_parameters", "_modules"} <= record.state.keys()
 
 
 def rebuild_module(record: InertObject) -> nn.Module:
-    """The network that a record describes, in eval mode; its tensors are those of the record.
+    """Rebuild the network that a file describes, in eval mode; its tensors are those of the file.
 
     Raises:
-        UnknownClass: naming the first class that is not one of the known libraries'.
-        SegcamError: if something else cannot be taken over.
+        UnknownClass: naming the first class that is not of a known library.
+        SegcamError: if something else cannot be rebuilt.
     """
     root = without_wrappers(record)
     try:
-        return _Rebuilding().module(root).eval()
+        return _ModuleBuilder().module(root).eval()
     except SegcamError:
         raise
     except Exception as error:  # attributes that make no sense
@@ -80,7 +80,7 @@ def rebuild_module(record: InertObject) -> nn.Module:
 
 
 def state_dict_of(record: InertObject) -> dict[str, torch.Tensor]:
-    """The state dict of the network that a record describes, whatever its classes.
+    """State dict of the network that a file describes, of whatever class.
 
     Raises:
         SegcamError: if its modules contain each other.
@@ -88,10 +88,10 @@ def state_dict_of(record: InertObject) -> dict[str, torch.Tensor]:
     weights: dict[str, torch.Tensor] = {}
 
     def collect(part: InertObject, prefix: str) -> None:
-        left_out = _left_out(part)
-        own = {**_table(part, "_parameters"), **_table(part, "_buffers")}
-        for name, value in own.items():
-            if isinstance(value, torch.Tensor) and name not in left_out:
+        non_persistent = _non_persistent_buffers(part)
+        tensors = {**_table(part, "_parameters"), **_table(part, "_buffers")}
+        for name, value in tensors.items():
+            if isinstance(value, torch.Tensor) and name not in non_persistent:
                 weights[f"{prefix}{name}"] = value.detach()
         for name, child in _children(part):
             collect(child, f"{prefix}{name}.")
@@ -101,7 +101,7 @@ def state_dict_of(record: InertObject) -> dict[str, torch.Tensor]:
 
 
 def libraries_of(record: InertObject) -> set[str]:
-    """The libraries beside torch whose classes the network in a record is of.
+    """Libraries other than torch whose classes the network has.
 
     Raises:
         SegcamError: if its modules contain each other.
@@ -110,35 +110,35 @@ def libraries_of(record: InertObject) -> set[str]:
 
 
 def named_parts(record: InertObject) -> Iterator[tuple[str, InertObject]]:
-    """The modules within the network that a record describes, by dotted name, and itself, without one.
+    """The network that a file describes and all modules in it, by dotted name, as ``named_modules`` does.
 
     Raises:
         SegcamError: if they contain each other.
     """
-    waiting = [("", without_wrappers(record))]
-    while waiting:
-        name, part = waiting.pop(0)
+    pending = [("", without_wrappers(record))]
+    while pending:
+        name, part = pending.pop(0)
         yield name, part
-        waiting += [(f"{name}.{child}" if name else child, inner) for child, inner in _children(part)]
+        pending += [(f"{name}.{child}" if name else child, inner) for child, inner in _children(part)]
 
 
 def without_wrappers(record: InertObject) -> InertObject:
-    """The network proper, without what distributes it, once it is known to be a finite tree of reasonable size.
+    """The network itself, without ``DataParallel`` around it; its modules are known to form a tree of reasonable size.
 
     Raises:
-        SegcamError: if it is none.
+        SegcamError: if they do not.
     """
     sizes: dict[int, int | None] = {}
 
     def size(part: InertObject) -> int:
-        """How many modules there are, counting those that are shared as often as they are met."""
+        """Number of modules; a shared one counts once for each name."""
         if id(part) not in sizes:
             sizes[id(part)] = None
             sizes[id(part)] = 1 + sum(size(child) for _, child in _children(part))
-        known = sizes[id(part)]
-        if known is None or known > _MOST_MODULES:
+        count = sizes[id(part)]
+        if count is None or count > _MOST_MODULES:
             raise SegcamError("holds modules that contain each other. It is not opened")
-        return known
+        return count
 
     while record.name in _PARALLEL and isinstance(inner := _table(record, "_modules").get("module"), InertObject):
         record = inner
@@ -155,8 +155,8 @@ def _children(record: InertObject) -> Iterator[tuple[str, InertObject]]:
             yield name, child
 
 
-class _Rebuilding:
-    """One network being rebuilt; a module or a value that occurs twice stays one."""
+class _ModuleBuilder:
+    """Builds the modules of one network; a module or value that occurs twice stays one object."""
 
     def __init__(self) -> None:
         self._modules: dict[int, nn.Module] = {}
@@ -166,44 +166,44 @@ class _Rebuilding:
         if id(record) not in self._modules:
             kind = _known_class(record.name)
             if kind is None or not issubclass(kind, nn.Module) or record.called or not is_network(record):
-                raise _foreign(record.name)
-            self._modules[id(record)] = self._filled(kind, record)
+                raise _unknown_class(record.name)
+            self._modules[id(record)] = self._build(kind, record)
         return self._modules[id(record)]
 
-    def _filled(self, kind: type[nn.Module], record: InertObject) -> nn.Module:
+    def _build(self, kind: type[nn.Module], record: InertObject) -> nn.Module:
         module = kind.__new__(kind)
         nn.Module.__init__(module)
         for table in ("_parameters", "_buffers", "_modules"):
             for name in _table(record, table):
                 if not is_child_name(name):
-                    raise SegcamError(f"holds a network with a part named {name[:100]!r}, as torch allows none")
+                    raise SegcamError(f"holds a network with a part named {name[:100]!r}, which torch does not allow")
         attributes: dict[str, Any] = {}
         for name, value in record.state.items():
-            if name in _OWN_ATTRIBUTES:
+            if name in _MODULE_ATTRIBUTES:
                 continue
             if not isinstance(name, str) or name.startswith("__") or callable(getattr(kind, name, None)):
                 raise SegcamError(f"would replace {name} of {kind.__qualname__}. It is not opened")
             if "hook" in name and name.startswith("_"):
                 if value and name.startswith(("_forward", "_backward")):
                     raise SegcamError(f"holds a network with hooks of its own ({kind.__qualname__}). It is not opened")
-                continue  # those of state dicts have no part in running it
+                continue  # hooks of state dicts play no part in running it
             attributes[name] = self._plain(value)
-        attributes["_parameters"] = _all(nn.Parameter, _table(record, "_parameters"))
-        attributes["_buffers"] = _all(torch.Tensor, _table(record, "_buffers"))
+        attributes["_parameters"] = _checked_types(nn.Parameter, _table(record, "_parameters"))
+        attributes["_buffers"] = _checked_types(torch.Tensor, _table(record, "_buffers"))
         attributes["_modules"] = {
             name: None if child is None else self.module(child)
-            for name, child in _all(InertObject, _table(record, "_modules")).items()
+            for name, child in _checked_types(InertObject, _table(record, "_modules")).items()
         }
-        attributes["_non_persistent_buffers_set"] = _left_out(record)
-        # Torch's own fill in what older versions did not store; no other library's module has one that is needed.
+        attributes["_non_persistent_buffers_set"] = _non_persistent_buffers(record)
+        # Torch's own add what older versions did not store. No module of another library needs its own.
         nn.Module.__setstate__(module, {"training": False, **attributes})
-        own = kind.__setstate__
-        if own is not nn.Module.__setstate__ and str(own.__module__).startswith("torch.nn.modules."):
-            own(module, dict(module.__dict__))
+        set_state = kind.__setstate__
+        if set_state is not nn.Module.__setstate__ and str(set_state.__module__).startswith("torch.nn.modules."):
+            set_state(module, dict(module.__dict__))
         return module
 
     def _plain(self, value: Any) -> Any:
-        """A value as the module may keep it. What is not known stays inert: a record cannot be called."""
+        """A value as the module may keep it. An unknown object stays inert: it cannot be called."""
         if isinstance(value, dict | list | tuple | set | frozenset):
             if id(value) not in self._values:
                 self._values[id(value)] = self._copied(value)
@@ -229,25 +229,25 @@ class _Rebuilding:
         if kind is not None and issubclass(kind, Enum) and len(record.args) == 1:
             return kind(*record.args)
         if kind is not None and record.name in _DATA_CLASSES:
-            made: Any = object.__new__(kind)
-            made.__dict__.update(self._plain(record.state))
-            return made
+            data: Any = object.__new__(kind)
+            data.__dict__.update(self._plain(record.state))
+            return data
         return record
 
 
 def _known_class(name: str) -> type | None:
-    """The class of this dotted name, if a known library defines it in one of the modules that are loaded."""
+    """The class with this dotted name, if a known library defines it in a module that is loaded."""
     library = name.partition(".")[0]
     if library in _LIBRARIES:  # on demand: they take seconds and 200 MB
         importlib.import_module(library)
-    where, _, what = name.replace("timm.models.layers.", "timm.layers.").rpartition(".")
-    if not f"{where}.".startswith(_ROOMS):
+    module, _, class_name = name.replace("timm.models.layers.", "timm.layers.").rpartition(".")
+    if not f"{module}.".startswith(_PACKAGES):
         return None
-    kind = getattr(sys.modules.get(where), what, None)
-    return kind if isinstance(kind, type) and kind.__module__ == where else None
+    kind = getattr(sys.modules.get(module), class_name, None)
+    return kind if isinstance(kind, type) and kind.__module__ == module else None
 
 
-def _foreign(name: str) -> UnknownClass:
+def _unknown_class(name: str) -> UnknownClass:
     return UnknownClass(
         f"was not opened, because it holds a whole network and would run code of the class {name}. "
         "Ask for the weights alone: torch.save(model.state_dict(), 'weights.pth')"
@@ -255,20 +255,20 @@ def _foreign(name: str) -> UnknownClass:
 
 
 def _table(record: InertObject, name: str) -> dict[str, Any]:
-    """One of a module's three tables, of its parameters, buffers or children, by name."""
+    """Parameters, buffers or children of a module, by name."""
     value = record.state.get(name, {})
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise SegcamError("holds a network with parts that have no names. It is not opened")
     return value
 
 
-def _left_out(record: InertObject) -> set[str]:
-    """Names of a module's buffers that its state dict does not have."""
+def _non_persistent_buffers(record: InertObject) -> set[str]:
+    """Names of the buffers that are not in the module's state dict."""
     names = record.state.get("_non_persistent_buffers_set", ())
     return {name for name in names if isinstance(name, str)} if isinstance(names, set | list | tuple) else set()
 
 
-def _all(kind: type, values: dict[str, Any]) -> dict[str, Any]:
+def _checked_types(kind: type, values: dict[str, Any]) -> dict[str, Any]:
     if not all(value is None or isinstance(value, kind) for value in values.values()):
-        raise SegcamError(f"holds a network with a part that is no {kind.__name__.lower()}. It is not opened")
+        raise SegcamError("holds a network with a part of the wrong kind. It is not opened")
     return values

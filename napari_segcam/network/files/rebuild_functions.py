@@ -1,6 +1,6 @@
-"""Rebuilding: what is done instead of the calls that a torch file asks for, to make tensors and plain data.
+"""Functions that run instead of those that a torch file names, to rebuild tensors and plain data.
 
-The functions carry out what torch's own of the same name do, with every number checked that comes from the file.
+They do what torch's own functions of the same name do, and check every number that comes from the file.
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ _LONGEST_DTYPE = 16
 
 @dataclass(frozen=True, eq=False)
 class Storage:
-    """Bytes that tensors lie in, and the type that they are first meant to have."""
+    """Bytes of tensors, and the type that the file declares for them."""
 
     content: torch.UntypedStorage
     dtype: torch.dtype
 
 
-class UnsupportedContent(Exception):  # noqa: N818 - the reason for a SegcamError, not yet with the path
-    """What the file holds cannot be used; the message says why, after the file's name."""
+class UnsupportedContent(Exception):  # noqa: N818 - becomes a SegcamError, with the path
+    """The content of a file cannot be used. The message says why; it follows the file's name."""
 
 
 def parse_storage_id(identity: Any) -> tuple[torch.dtype, str, int]:
-    """Type, key and number of elements of a storage, out of torch's persistent id."""
+    """Return type, key and number of elements of a storage, from torch's persistent id."""
     kind, storage_type, key, _location, count = identity[:5]
     name = storage_type.name.rpartition(".")[2]
     if kind != "storage" or not isinstance(key, str) or not isinstance(count, int) or count < 0:
-        raise MalformedPickle("a storage is not described as torch does")
+        raise MalformedPickle("a storage is not described as torch does it")
     if len(identity) > 5 and identity[5] is not None:
         raise UnsupportedContent(
-            "is of a very old torch, with storages within storages. Save it again with a newer one"
+            "was saved by a very old torch, with storages in storages. Save it again with a newer one"
         )
     if name not in _STORAGE_TYPES:
         raise UnsupportedContent(f"stores tensors in a special form ({name}). Save plain weights")
@@ -65,6 +65,7 @@ def parse_storage_id(identity: Any) -> tuple[torch.dtype, str, int]:
 
 
 def untyped_storage(content: bytearray) -> torch.UntypedStorage:
+    """A storage that shares these bytes."""
     if not content:
         return torch.UntypedStorage(0)
     return torch.frombuffer(content, dtype=torch.uint8).untyped_storage()
@@ -90,6 +91,12 @@ def _tensor_of_type(
 def tensor_from_storage(
     storage: Storage, dtype: torch.dtype, offset: int, size: Sequence[int], stride: Sequence[int]
 ) -> torch.Tensor:
+    """A tensor in a storage; the numbers are those of ``torch.as_strided``.
+
+    Raises:
+        MalformedPickle: if they make no sense.
+        UnsupportedContent: if the tensor is larger than the storage.
+    """
     if len(size) > _MOST_DIMENSIONS or len(stride) > _MOST_DIMENSIONS:
         raise MalformedPickle("a tensor has no sensible shape")
     numbers = (offset, *size, *stride)
@@ -102,14 +109,14 @@ def tensor_from_storage(
 
 
 def _dtype_named(name: str) -> torch.dtype:
-    """The torch type of a dotted name, ``"torch.float32"``.
+    """The torch type with a dotted name, such as ``"torch.float32"``.
 
     Raises:
-        Malformed: if it is none.
+        MalformedPickle: if there is none.
     """
     dtype = getattr(torch, name.rpartition(".")[2], None)
     if not isinstance(dtype, torch.dtype):
-        raise MalformedPickle(f"{name} is no type of tensor")
+        raise MalformedPickle(f"{name} is not a type of tensor")
     return dtype
 
 
@@ -121,8 +128,8 @@ def _special(*_args: Any) -> Any:
     raise UnsupportedContent("stores tensors in a special form (quantized or sparse). Save plain weights")
 
 
-def _subclass(rebuild: InertName, _kind: Any, args: tuple[Any, ...], _state: Any) -> Any:
-    """A tensor with attributes, or of a class of its own: the plain tensor in it."""
+def _plain_tensor(rebuild: InertName, _kind: Any, args: tuple[Any, ...], _state: Any) -> Any:
+    """The plain tensor in a tensor with attributes or of a subclass."""
     return _TENSORS[rebuild.name](*args)
 
 
@@ -155,7 +162,7 @@ def _numpy_scalar(kind: InertObject, content: bytes | str) -> object:
     """A NumPy number as a plain one."""
     order = kind.state[1] if isinstance(kind.state, tuple) and kind.state[1] in ("<", ">") else ""
     if not isinstance(kind.args[0], str) or len(kind.args[0]) > _LONGEST_DTYPE:
-        raise MalformedPickle("a number is of no known type")
+        raise MalformedPickle("a number has no known type")
     dtype = np.dtype(order + kind.args[0])
     if dtype.kind not in "biufcSU" or len(content) != dtype.itemsize:
         raise MalformedPickle("a number is incomplete")
@@ -178,10 +185,10 @@ _TENSORS: Mapping[str, Callable[..., Any]] = {
     "torch._utils._rebuild_device_tensor_from_cpu_tensor": _special,
 }
 
-# Calls a file may ask for → what is done instead.
+# Function that a file names → function that is called instead.
 REBUILD_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **_TENSORS,
-    "torch._tensor._rebuild_from_type_v2": _subclass,
+    "torch._tensor._rebuild_from_type_v2": _plain_tensor,
     "torch.Size": lambda sizes=(): tuple(sizes),
     "collections.OrderedDict": _dict,
     "collections.defaultdict": _dict,

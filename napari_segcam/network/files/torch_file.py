@@ -1,8 +1,8 @@
-"""Torch files, new (zip) and old: tensors are rebuilt from their bytes, and nothing that a file asks for is called.
+"""Read torch files, new (zip) and old: tensors are rebuilt from their bytes, and no code from the file runs.
 
-``torch.load(weights_only=True)`` refuses whatever is no tensor. People's files hold more than tensors: arguments of
-the training run, states of optimizers, whole networks. Here these come back as inert records, which allows for both:
-reading more files, and running less. Storages are checked against the bytes that are there before memory is taken.
+``torch.load(weights_only=True)`` refuses everything that is not a tensor. Real files hold more: arguments of the
+training run, optimizer states, whole networks. Here these come back as inert objects, so that more files can be read
+and less is run. A storage's declared size is compared with the bytes in the file before memory is allocated.
 """
 
 from __future__ import annotations
@@ -39,35 +39,35 @@ def is_legacy(head: bytes) -> bool:
 
 
 def read_zip(archive: Archive, record: str = "data.pkl") -> Any:
-    """What ``torch.save`` put into a zip archive: tensors on the CPU, plain data, ``Record`` for all other objects.
+    """Return what ``torch.save`` wrote: tensors on the CPU, plain data, and ``InertObject`` for everything else.
 
     Raises:
-        SegcamError: if it is damaged, would run code, or holds tensors larger than their bytes.
+        SegcamError: if the file is damaged, would run code, or declares tensors larger than their bytes.
     """
     folder = record.removesuffix("data.pkl")
-    swap = archive.sizes.get(f"{folder}byteorder", 0) > 0 and archive.read(f"{folder}byteorder") == b"big"
+    is_big_endian = archive.sizes.get(f"{folder}byteorder", 0) > 0 and archive.read(f"{folder}byteorder") == b"big"
     storages: dict[str, Storage] = {}
 
-    def persistent(identity: Any) -> Storage:
+    def load_storage(identity: Any) -> Storage:
         dtype, key, count = parse_storage_id(identity)
         if key not in storages:
             name = f"{folder}data/{key}"
-            held, declared = archive.sizes.get(name, -1), count * dtype.itemsize
-            if held != declared and declared:
+            stored, declared = archive.sizes.get(name, -1), count * dtype.itemsize
+            if stored != declared and declared:
                 raise UnsupportedContent(
-                    f"declares {declared} bytes for a tensor that has {max(held, 0)}. It is not opened"
+                    f"declares {declared} bytes for a tensor that has {max(stored, 0)}. It is not opened"
                 )
             content = untyped_storage(bytearray(archive.read(name) if declared else b""))
-            if swap != (sys.byteorder == "big"):
+            if is_big_endian != (sys.byteorder == "big"):
                 content.byteswap(dtype)
             storages[key] = Storage(content, dtype)
         return Storage(storages[key].content, dtype)
 
-    return _guarded(archive.path, partial(_read, io.BytesIO(archive.read(record)), persistent))
+    return _read_safely(archive.path, partial(_read, io.BytesIO(archive.read(record)), load_storage))
 
 
 def read_legacy(path: Path) -> Any:
-    """What ``torch.save`` put into a file before torch 1.6, as ``read_zip`` gives it.
+    """Return what ``torch.save`` wrote before torch 1.6, as ``read_zip`` does.
 
     Raises:
         SegcamError: as for ``read_zip``.
@@ -75,11 +75,11 @@ def read_legacy(path: Path) -> Any:
     """
     file_size = path.stat().st_size
     with path.open("rb") as file:
-        return _guarded(path, partial(_read_legacy, file, file_size))
+        return _read_safely(path, partial(_read_legacy, file, file_size))
 
 
-def _guarded(path: Path, read: Callable[[], Any]) -> Any:
-    """Read; whatever stops it is told in the user's words."""
+def _read_safely(path: Path, read: Callable[[], Any]) -> Any:
+    """Read the file, and turn every error into a message for the user."""
     try:
         return read()
     except SegcamError:
@@ -95,52 +95,52 @@ def _guarded(path: Path, read: Callable[[], Any]) -> Any:
         raise SegcamError(f"{path} is damaged or cut short ({error}). Copy or download it again.") from error
     except OSError:
         raise
-    except Exception as error:  # arguments that make no sense make the rebuilding raise nearly anything
+    except Exception as error:  # senseless arguments can raise nearly anything
         raise SegcamError(f"{path} is damaged or cut short and cannot be read. Copy or download it again.") from error
 
 
-def _read(stream: IO[bytes], persistent: Callable[[Any], Any]) -> Any:
-    return read_pickle(stream, is_allowed_global, REBUILD_FUNCTIONS, persistent)
+def _read(stream: IO[bytes], load_storage: Callable[[Any], Any]) -> Any:
+    return read_pickle(stream, is_allowed_global, REBUILD_FUNCTIONS, load_storage)
 
 
 def _no_storages(_identity: Any) -> Any:
-    raise MalformedPickle("a storage was not expected there")
+    raise MalformedPickle("a storage is where none belongs")
 
 
 def _read_legacy(file: IO[bytes], file_size: int) -> Any:
-    """Magic number, protocol, system; then the object; then the keys of its storages, and their bytes in that order."""
-    plain = partial(_read, file, _no_storages)
-    if (plain(), plain()) != (_LEGACY_MAGIC, _LEGACY_PROTOCOL):
-        raise MalformedPickle("it is not torch's")
-    system = plain()
+    """Read the magic number, protocol and system; the object; the keys of its storages; their bytes in that order."""
+    read_plain = partial(_read, file, _no_storages)
+    if (read_plain(), read_plain()) != (_LEGACY_MAGIC, _LEGACY_PROTOCOL):
+        raise MalformedPickle("torch did not write it")
+    system = read_plain()
     if not isinstance(system, dict) or not system.get("little_endian", True):
         raise UnsupportedContent("was written on a computer with another byte order. Save it again with a newer torch")
-    waiting: dict[str, tuple[Storage, bytearray]] = {}
+    pending: dict[str, tuple[Storage, bytearray]] = {}
     total = 0
 
-    def persistent(identity: Any) -> Any:
+    def load_storage(identity: Any) -> Any:
         nonlocal total
         if isinstance(identity, tuple) and identity[0] == "module":  # a class, with its source, which is not needed
             return identity[1]
         dtype, key, count = parse_storage_id(identity)
-        if key not in waiting:
+        if key not in pending:
             total += count * dtype.itemsize
             if total > file_size:
                 raise UnsupportedContent("declares tensors larger than the whole file. It is not opened")
             content = bytearray(count * dtype.itemsize)
-            waiting[key] = Storage(untyped_storage(content), dtype), content
-        return Storage(waiting[key][0].content, dtype)
+            pending[key] = Storage(untyped_storage(content), dtype), content
+        return Storage(pending[key][0].content, dtype)
 
-    found = _read(file, persistent)
-    keys = plain()
-    if not isinstance(keys, list) or set(keys) != set(waiting):
+    saved_object = _read(file, load_storage)
+    keys = read_plain()
+    if not isinstance(keys, list) or set(keys) != set(pending):
         raise MalformedPickle("its tensors are missing")
     for key in keys:
-        storage, content = waiting[key]
+        storage, content = pending[key]
         count = int.from_bytes(file.read(8), "little")
         if count * storage.dtype.itemsize != len(content) or _fill(file, content) != len(content):
             raise MalformedPickle("a tensor is incomplete")
-    return found
+    return saved_object
 
 
 def _fill(file: IO[bytes], content: bytearray) -> int:

@@ -1,1 +1,1 @@
-"""Networks that are programs: TorchScript and exported programs."""
+"""Networks that are programs: TorchScript and programs of ``torch.export``."""

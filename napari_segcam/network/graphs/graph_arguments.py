@@ -1,6 +1,6 @@
-"""Graph arguments: the operations and values of an exported program's graph, out of the JSON that describes them.
+"""Operations and arguments of an exported program's graph, from their JSON.
 
-Operations are looked up among ATen's alone, and Python's arithmetic for sizes. What is not known is refused by name.
+An operation must be one of ATen's, or Python's arithmetic on sizes. Others are refused by name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 
 from napari_segcam.errors import SegcamError
 
-# The numbers that the schema gives types, memory formats and layouts.
+# Numbers of types, memory formats and layouts in the schema.
 DTYPES = {
     1: torch.uint8,
     2: torch.int8,
@@ -37,7 +37,7 @@ _STRIDED = 7
 _ATEN = re.compile(r"torch\.ops\.aten\.([a-z_]\w*)\.(\w+)")
 _TOUCHES_FILES = {"from_file", "save", "_print"}
 
-# Arithmetic on sizes. Without powers and shifts, numbers stay small.
+# Arithmetic on sizes. Powers and shifts are left out, so that numbers stay small.
 _ARITHMETIC: dict[str, Callable[..., Any]] = {
     **{
         f"_operator.{name}": getattr(operator, name)
@@ -56,16 +56,21 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
 
 @dataclass(frozen=True)
 class ResultName:
-    """Stands in an operation's arguments for what an earlier one gave."""
+    """In the arguments of an operation: the result of an earlier one, by name."""
 
     name: str
 
 
 def find_operation(target: str) -> Callable[..., Any]:
-    found = _ATEN.fullmatch(target)
-    if found and found[1] not in _TOUCHES_FILES and not found[1].startswith("__"):
-        packet = getattr(torch.ops.aten, found[1], None)
-        operation = getattr(packet, found[2], None)
+    """The operation that a graph calls by this name.
+
+    Raises:
+        SegcamError: if it is neither ATen's nor arithmetic.
+    """
+    match = _ATEN.fullmatch(target)
+    if match and match[1] not in _TOUCHES_FILES and not match[1].startswith("__"):
+        packet = getattr(torch.ops.aten, match[1], None)
+        operation = getattr(packet, match[2], None)
         if isinstance(operation, torch._ops.OpOverload):
             return operation
     if target in _ARITHMETIC:
@@ -74,27 +79,27 @@ def find_operation(target: str) -> Callable[..., Any]:
 
 
 def parse_argument(argument: Mapping[str, Any]) -> Any:
-    """An argument: a value, or ``ResultName`` where it is what an earlier operation gave."""
+    """Return the value of an argument, or ``ResultName`` for the result of an earlier operation."""
     ((kind, value),) = argument.items()
     match kind:
         case "as_none":
             return None
         case "as_int" | "as_float" | "as_bool" | "as_string":
-            return float(value) if kind == "as_float" else value  # NaN and infinities are written as texts
+            return float(value) if kind == "as_float" else value  # NaN and infinity are written as text
         case "as_ints" | "as_bools" | "as_strings" | "as_int_lists":
             return value
         case "as_floats":
-            return [float(one) for one in value]
+            return [float(item) for item in value]
         case "as_tensor":
             return ResultName(value["name"])
         case "as_name":
             return ResultName(value)
         case "as_tensors":
-            return [ResultName(one["name"]) for one in value]
+            return [ResultName(item["name"]) for item in value]
         case "as_optional_tensor" | "as_sym_int" | "as_sym_float" | "as_sym_bool":
             return parse_argument(value)
         case "as_optional_tensors" | "as_sym_ints" | "as_sym_floats" | "as_sym_bools":
-            return [parse_argument(one) for one in value]
+            return [parse_argument(item) for item in value]
         case "as_scalar_type" if value in DTYPES:
             return DTYPES[value]
         case "as_memory_format" if value in _MEMORY_FORMATS:
@@ -103,38 +108,39 @@ def parse_argument(argument: Mapping[str, Any]) -> Any:
             return torch.strided
         case "as_device":
             return torch.device("cpu")
-    raise SegcamError(f"has an argument of a kind that is not known ({kind}). Export it with another version of torch")
+    raise SegcamError(f"has an argument of an unknown kind ({kind}). Export it with another version of torch")
 
 
 def result_names(output: Mapping[str, Any]) -> str | list[str]:
-    """The name of one output of an operation; for a list of tensors, all their names."""
+    """Name of an output of an operation; for a list of tensors, a list of their names."""
     ((kind, value),) = output.items()
     if kind == "as_tensors":
-        return [one["name"] for one in value]
+        return [tensor["name"] for tensor in value]
     if kind == "as_tensor":
         return str(value["name"])
     if kind in ("as_sym_int", "as_sym_bool", "as_sym_float"):
         return str(value["as_name"])
     if kind == "as_none":
         return []
-    raise SegcamError(f"has an output of a kind that is not known ({kind}). Export it with another version of torch")
+    raise SegcamError(f"has an output of an unknown kind ({kind}). Export it with another version of torch")
 
 
 def argument_names(node: Mapping[str, Any]) -> set[str]:
-    """The names of the results that an operation takes."""
-    waiting, names = [parse_argument(given["arg"]) for given in node["inputs"]], set()
-    while waiting:
-        value = waiting.pop()
+    """Names of the results that an operation takes."""
+    pending, names = [parse_argument(argument["arg"]) for argument in node["inputs"]], set()
+    while pending:
+        value = pending.pop()
         if isinstance(value, list):
-            waiting += value
+            pending += value
         elif isinstance(value, ResultName):
             names.add(value.name)
     return names
 
 
 def fill_in_results(value: Any, results: Mapping[str, Any]) -> Any:
+    """Replace every ``ResultName`` in an argument, however deep, by the result."""
     if isinstance(value, ResultName):
         return results[value.name]
     if isinstance(value, dict):
-        return {name: fill_in_results(one, results) for name, one in value.items()}
-    return type(value)(fill_in_results(one, results) for one in value) if isinstance(value, list | tuple) else value
+        return {key: fill_in_results(item, results) for key, item in value.items()}
+    return type(value)(fill_in_results(item, results) for item in value) if isinstance(value, list | tuple) else value

@@ -1,7 +1,7 @@
-"""Graph networks: a graph of ATen operations, as torch.export writes it down, run by layers that can be tapped.
+"""Run the graph of ATen operations that ``torch.export`` writes, with layers that take hooks.
 
-Every operation of the graph is a layer of its own, under the name that the graph gives its result (``relu_3``), so that
-whatever works on the layers of a module works on it too: stages, Grad-CAM, dotted names.
+Every operation of the graph is a layer with the name of its result (``relu_3``). So everything that works on the layers
+of a module works here too: stages, Grad-CAM, dotted names.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _LARGEST_NUMBER = 2**62
 
 @dataclass(frozen=True)
 class _Step:
-    """One operation of the graph: its layer and arguments, the names of what it gives, and what is not needed after."""
+    """One operation of the graph: its layer, its arguments, its results, and those no longer needed after it."""
 
     layer: str
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
-    gives: tuple[str, ...]
+    results: tuple[str, ...]
     is_list: bool
-    done_with: tuple[str, ...]
+    released: tuple[str, ...]
 
 
 class Operation(nn.Module):
-    """One operation of a graph, as a layer that holds the weights it is the first to take.
+    """One operation of a graph, as a layer. It holds the weights that no earlier operation takes.
 
     Attributes:
         operation: of ATen, or Python's arithmetic.
@@ -58,10 +58,10 @@ class Operation(nn.Module):
                 self.register_buffer(free, tensor)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        given = self.operation(*args, **kwargs)
-        if isinstance(given, int | float) and abs(given) > _LARGEST_NUMBER:
-            raise ValueError("the program computes a size beyond all measure")
-        return given
+        result = self.operation(*args, **kwargs)
+        if isinstance(result, int | float) and abs(result) > _LARGEST_NUMBER:
+            raise ValueError("the program computes an absurdly large size")
+        return result
 
     def extra_repr(self) -> str:
         return str(self.operation)
@@ -71,19 +71,19 @@ class GraphNetwork(nn.Module):
     """A network that runs the graph of an exported program.
 
     Attributes:
-        channels: of the images it takes; None where the program takes any.
-        image_size: height and width of these in pixels, where it takes no other.
+        channels: of the images that it takes; None if it takes any number.
+        image_size: height and width of these images in pixels, if it takes only one size.
 
     Args:
         graph: ``graph_module.graph`` of the program, as JSON.
         weights: by the names of the graph's inputs.
-        image: the name of the input that is the image.
-        outputs: the names of what the network returns.
-        output_names: what the network called these, for people.
+        image: name of the input that is the image.
+        outputs: names of the results that the network returns.
+        output_names: of the module's outputs, to show to users.
 
     Raises:
-        SegcamError: naming the first operation or argument that is not known.
-        KeyError, TypeError, ValueError: if the graph is not as the schema says.
+        SegcamError: naming the first unknown operation or argument.
+        KeyError, TypeError, ValueError: if the graph breaks the schema.
     """
 
     def __init__(
@@ -101,44 +101,46 @@ class GraphNetwork(nn.Module):
             raise SegcamError(
                 f"takes a tensor of {len(sizes)} dimensions. Only networks that take images are supported"
             )
-        _, self.channels, *rest = sizes
-        self.image_size: tuple[int, int] | None = None if None in rest else (rest[0], rest[1])
+        _, self.channels, *sides = sizes
+        self.image_size: tuple[int, int] | None = None if None in sides else (sides[0], sides[1])
         self._image, self._outputs = image, tuple(outputs)
-        # What no later operation takes is let go of after the last one that does.
-        last = {name: place for place, node in enumerate(graph["nodes"]) for name in argument_names(node)}
+        # A result is released after the last operation that takes it.
+        last_use = {name: index for index, node in enumerate(graph["nodes"]) for name in argument_names(node)}
         self._weights: dict[str, tuple[str, str]] = {}  # name of the graph's input → layer, name in the layer
         self._steps: list[_Step] = []
         known = {image, *weights}
-        for place, node in enumerate(graph["nodes"]):
-            taken = argument_names(node)
-            if unknown := taken - known:
-                raise ValueError(f"{sorted(unknown)[0]} is taken before anything gives it")
-            own = {name: weights[name] for name in sorted(taken & weights.keys() - self._weights.keys())}
-            done_with = tuple(name for name in taken if last[name] == place and name not in self._outputs)
-            step = self._step(node, own, done_with)
-            known.update(step.gives)
+        for index, node in enumerate(graph["nodes"]):
+            arguments = argument_names(node)
+            if unknown := arguments - known:
+                raise ValueError(f"{sorted(unknown)[0]} is used before it is computed")
+            first_used = {name: weights[name] for name in sorted(arguments & weights.keys() - self._weights.keys())}
+            released = tuple(name for name in arguments if last_use[name] == index and name not in self._outputs)
+            step = self._make_step(node, first_used, released)
+            known.update(step.results)
             self._steps.append(step)
         if not set(outputs) <= known - weights.keys():
-            raise ValueError("nothing gives the output")
+            raise ValueError("nothing computes the output")
 
-    def _step(self, node: Mapping[str, Any], own: Mapping[str, torch.Tensor], done_with: tuple[str, ...]) -> _Step:
+    def _make_step(
+        self, node: Mapping[str, Any], weights: Mapping[str, torch.Tensor], released: tuple[str, ...]
+    ) -> _Step:
         operation = find_operation(node["target"])
         by_name = not node["target"].startswith(("_operator", "math", "torch.sym"))
         args, kwargs = [], {}
-        for given in node["inputs"]:
-            value = parse_argument(given["arg"])
-            # Files of older versions do not tell which arguments go by position: names are right for all.
-            if by_name and given.get("kind") != 1:
-                kwargs[given["name"]] = value
+        for argument in node["inputs"]:
+            value = parse_argument(argument["arg"])
+            # Files of older versions do not say which arguments are positional: names work for all.
+            if by_name and argument.get("kind") != 1:
+                kwargs[argument["name"]] = value
             else:
                 args.append(value)
-        gives = [result_names(output) for output in node["outputs"]]
-        names = tuple(name for one in gives for name in ([one] if isinstance(one, str) else one))
+        outputs = [result_names(output) for output in node["outputs"]]
+        names = tuple(name for output in outputs for name in ([output] if isinstance(output, str) else output))
         layer = free_child_name(self, names[0] if names else "check", f"of_{len(self._modules)}")
-        module = Operation(operation, own)
+        module = Operation(operation, weights)
         self.add_module(layer, module)
         self._weights |= {name: (layer, attribute) for name, attribute in module.weight_names.items()}
-        return _Step(layer, tuple(args), kwargs, names, bool(gives) and gives != list(names), done_with)
+        return _Step(layer, tuple(args), kwargs, names, bool(outputs) and outputs != list(names), released)
 
     def forward(self, image: torch.Tensor) -> Any:
         """Run the graph.
@@ -150,14 +152,14 @@ class GraphNetwork(nn.Module):
             ValueError: if the program was exported for images of another size.
             RuntimeError: if the program makes no sense.
         """
-        wanted = (self.channels, *(self.image_size or (None, None)))
-        if any(one not in (None, given) for one, given in zip(wanted, image.shape[1:], strict=True)):
-            size = "×".join("any" if side is None else str(side) for side in wanted)
-            raise ValueError(f"the program was exported for images of {size} alone (channels, height, width)")
+        expected = (self.channels, *(self.image_size or (None, None)))
+        if any(side not in (None, actual) for side, actual in zip(expected, image.shape[1:], strict=True)):
+            size = "×".join("any" if side is None else str(side) for side in expected)
+            raise ValueError(f"the program was exported for images of {size} only (channels, height, width)")
         try:
             return self._run(image)
-        except (TypeError, KeyError, AttributeError) as error:  # arguments that do not go with the operation
-            raise RuntimeError(f"the program does not make sense: {error}") from error
+        except (TypeError, KeyError, AttributeError) as error:  # arguments that do not fit the operation
+            raise RuntimeError(f"the program makes no sense: {error}") from error
 
     def _run(self, image: torch.Tensor) -> Any:
         results: dict[str, Any] = {
@@ -165,13 +167,13 @@ class GraphNetwork(nn.Module):
         }
         results[self._image] = image
         for step in self._steps:
-            given = self.get_submodule(step.layer)(
+            result = self.get_submodule(step.layer)(
                 *fill_in_results(step.args, results), **fill_in_results(step.kwargs, results)
             )
-            if step.gives:
-                several = given if step.is_list or len(step.gives) > 1 else [given]
-                results.update(zip(step.gives, several, strict=True))
-            for name in step.done_with:
+            if step.results:
+                several = result if step.is_list or len(step.results) > 1 else [result]
+                results.update(zip(step.results, several, strict=True))
+            for name in step.released:
                 results.pop(name, None)
         outputs = tuple(results[name] for name in self._outputs)
         return outputs[0] if len(outputs) == 1 else outputs

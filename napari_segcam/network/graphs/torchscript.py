@@ -1,9 +1,9 @@
-"""TorchScript: networks compiled by ``torch.jit``, which bring their code along and run it in torch's own interpreter.
+"""Read TorchScript files: networks compiled by ``torch.jit``, whose code runs in torch's own interpreter.
 
-That interpreter knows no Python, but it is no sandbox either: it has operations that write and map files, and it runs
-a ``__setstate__`` while it loads. Both are refused before anything runs: the archive is checked and written anew with
-nothing but what is needed, and after loading, every operation of the network must be a computation. What remains is
-what any network can do: compute for a long time, or ask for much memory.
+That interpreter runs no Python, but it is not a sandbox: it has operations that write and map files, and it runs
+``__setstate__`` while it loads. Both are refused before anything runs. The archive is checked, and only the records
+that are needed are copied and loaded. Then every operation of the network must be a computation. A network can still
+compute for a long time or ask for much memory, as any other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch import nn
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.network.files.archive import Archive
 
-# The interpreter's own instructions that only compute, and the operations of ATen that do more than that.
+# Instructions of the interpreter that only compute, then operations of ATen that do more.
 _INSTRUCTIONS = re.compile(
     r"prim::(Constant|ConstantChunk|CreateObject|DictConstruct|DictIndex|EnumName|EnumValue|GetAttr|If|ListConstruct"
     r"|ListUnpack|Loop|ModuleContainerIndex|NumToTensor|RaiseException|SetAttr|StringIndex|TupleConstruct"
@@ -31,20 +31,20 @@ _INSTRUCTIONS = re.compile(
 )
 _TOUCHES_FILES = frozenset({"aten::save", "aten::from_file", "aten::_print"})
 
-# Records that only say how the others are to be read.
-_PLAIN = ("version", ".data/version", "byteorder")
+# Records that only say how to read the others.
+_FORMAT_RECORDS = ("version", ".data/version", "byteorder")
 
-# Names of methods that run on loading, or at every call without being part of the network's graph.
+# Methods that run while loading, or at every call without being in the network's graph.
 _RUNS_BY_ITSELF = (b"__setstate__", b"__forward_hooks__", b"__forward_pre_hooks__")
 
 NO_HOOKS_REASON = (
-    "TorchScript networks refuse taps on their layers, so they have masks and occlusion maps, but no Grad-CAM. "
+    "TorchScript networks take no hooks on their layers, so they have masks and occlusion maps, but no Grad-CAM. "
     "For Grad-CAM, load the weights or the exported program (torch.export) of the network."
 )
 
 
 class ScriptedNetwork(nn.Module):
-    """A TorchScript network inside a module that can be handled as any other."""
+    """A TorchScript network in a module that can be used like any other."""
 
     def __init__(self, script: torch.jit.ScriptModule) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class ScriptedNetwork(nn.Module):
 
 
 def copy_script(script: torch.jit.ScriptModule) -> ScriptedNetwork:
-    """A copy of a compiled network that is at hand, as a module."""
+    """Copy a compiled network, as a module."""
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -71,22 +71,21 @@ def is_torchscript(archive: Archive) -> bool:
 
 
 def read_torchscript(archive: Archive) -> ScriptedNetwork:
-    """The network of a TorchScript file, on the CPU, in eval mode.
+    """Return the network of a TorchScript file, on the CPU, in eval mode.
 
     Raises:
-        SegcamError: if it is damaged, or would do anything but compute.
+        SegcamError: if the file is damaged, or would do more than compute.
     """
     clean = _clean_copy(archive)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch.jit is deprecated; files of it are still about
+            warnings.simplefilter("ignore")  # torch.jit is deprecated, but its files are still in use
             script = torch.jit.load(clean, map_location="cpu")
             graph = script.inlined_graph
             operations = set(_operations(graph))
     except Exception as error:  # the loader raises many kinds, with many lines
         raise SegcamError(
-            f"{archive.path} is a damaged TorchScript file, or one of another version of torch "
-            f"({error_text(error, 200)})."
+            f"{archive.path} is a damaged TorchScript file, or of another version of torch ({error_text(error, 200)})."
         ) from error
     for operation in sorted(operations):
         computes = operation.startswith("aten::") and operation not in _TOUCHES_FILES
@@ -96,27 +95,27 @@ def read_torchscript(archive: Archive) -> ScriptedNetwork:
 
 
 def _clean_copy(archive: Archive) -> io.BytesIO:
-    """The archive with only those records that running the network takes, each of them seen by us."""
+    """Copy the records that the network needs, each of them checked."""
     copy = io.BytesIO()
     with zipfile.ZipFile(copy, "w") as clean:
         for name in archive.sizes:
             is_code = name.startswith("code/") and name.endswith(".py")
             is_pickle = name in ("data.pkl", "constants.pkl")
-            is_plain = name in _PLAIN or name.startswith(("data/", "constants/"))
+            is_plain = name in _FORMAT_RECORDS or name.startswith(("data/", "constants/"))
             if not (is_code or is_pickle or is_plain):
                 continue
             content = archive.read(name)
-            if is_code and (found := next((word for word in _RUNS_BY_ITSELF if word in content), None)):
-                raise _refused(archive, f"{found.decode()}, which would run by itself")
-            if is_pickle and any("torch.classes" in named for named in _names(archive, content)):
+            if is_code and (method := next((word for word in _RUNS_BY_ITSELF if word in content), None)):
+                raise _refused(archive, f"{method.decode()}, which would run by itself")
+            if is_pickle and any("torch.classes" in class_name for class_name in _class_names(archive, content)):
                 raise _refused(archive, "an object of compiled code (torch.classes)")
             clean.writestr(f"network/{name}", content)
     copy.seek(0)
     return copy
 
 
-def _names(archive: Archive, content: bytes) -> list[str]:
-    """All classes that a pickle mentions."""
+def _class_names(archive: Archive, content: bytes) -> list[str]:
+    """Names of all classes in a pickle."""
     try:
         return [
             str(argument).replace(" ", ".")
@@ -128,16 +127,16 @@ def _names(archive: Archive, content: bytes) -> list[str]:
 
 
 def _operations(graph: torch.Graph) -> Iterator[str]:
-    waiting = list(graph.nodes())
-    while waiting:
-        node = waiting.pop()
+    pending = list(graph.nodes())
+    while pending:
+        node = pending.pop()
         yield node.kind()
         for block in node.blocks():
-            waiting += block.nodes()
+            pending += block.nodes()
 
 
-def _refused(archive: Archive, what: str) -> SegcamError:
+def _refused(archive: Archive, reason: str) -> SegcamError:
     return SegcamError(
-        f"{archive.path} is a TorchScript file that was not opened, because it holds {what}. "
+        f"{archive.path} is a TorchScript file that was not opened, because it holds {reason}. "
         "Ask for the weights alone: torch.save(model.state_dict(), 'weights.pth')."
     )

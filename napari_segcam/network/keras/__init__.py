@@ -1,1 +1,1 @@
-"""Keras files, run on torch."""
+"""Keras files, run with torch."""

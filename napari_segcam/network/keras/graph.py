@@ -1,7 +1,7 @@
-"""Graphs of Keras layers as modules: Keras runs them one by one, and each can be tapped under its Keras name.
+"""Graphs of Keras layers as modules: each layer has its Keras name and takes hooks.
 
-Keras keeps channels last, ``(B, H, W, C)``. Inside a graph that stays so; what a hook on a layer gets is torch's
-``(B, C, H, W)``: the same memory seen in another order.
+Keras has channels last, ``(B, H, W, C)``, also inside a graph. A hook on a layer gets torch's ``(B, C, H, W)``: a view
+of the same memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from napari_segcam.network.child_names import free_child_name
 
 Layout = Literal["channels_last", "channels_first"]
 
-# By class: layers that only act in training, and those that make no map of their own.
+# Classes of layers that act only in training, then of layers that make no map of their own.
 _ACTS_IN_TRAINING = (
     *("ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "Identity"),
     *("RandomBrightness", "RandomContrast", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"),
@@ -30,31 +30,31 @@ _ONLY_PREPARES = (
 )
 
 
-class _Shared:
-    """Something of Keras that a module and its copies have in common: it holds no weights that are used."""
+class _SharedReference:
+    """A Keras object that a module shares with its copies. Its own weights are not used."""
 
-    def __init__(self, of: Any) -> None:
-        self.of = of
+    def __init__(self, shared: Any) -> None:
+        self.shared = shared
 
-    def __deepcopy__(self, _memo: dict[int, Any]) -> _Shared:
+    def __deepcopy__(self, _memo: dict[int, Any]) -> _SharedReference:
         return self
 
 
 class KerasLayer(nn.Module):
-    """One layer of Keras, with weights of its own in the place of Keras' variables.
+    """One layer of Keras, with its own weights instead of Keras' variables.
 
-    It takes what Keras gives it, and gives maps as ``(B, C, H, W)``.
+    It takes inputs as Keras has them and returns maps as ``(B, C, H, W)``.
 
     Attributes:
-        only_prepares: whether it makes no map of its own, but cuts, pads or scales one for the next layer, or brings
-            it to a size that has nothing to do with the image's.
+        only_prepares: whether it makes no map of its own: it crops, pads or scales one for the next layer, or resizes
+            it to a size that does not depend on the image's.
     """
 
     def __init__(self, operation: Any, layout: Layout) -> None:
         super().__init__()
-        self._operation, self._layout = _Shared(operation), layout
+        self._operation, self._layout = _SharedReference(operation), layout
         self.only_prepares = type(operation).__name__ in _ONLY_PREPARES
-        # An operation without state, such as the sum of two maps written with a plus, is no layer to Keras.
+        # To Keras an operation without state, such as a sum written with a plus, is not a layer.
         self._is_layer = hasattr(operation, "stateless_call")
         self._weight_names: list[list[str]] = []
         if self._is_layer:
@@ -72,29 +72,29 @@ class KerasLayer(nn.Module):
         return name
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        operation = self._operation.of
+        operation = self._operation.shared
         if self._is_layer:
             weights = [[getattr(self, name) for name in names] for names in self._weight_names]
-            given, _ = operation.stateless_call(*weights, *args, **kwargs)
+            outputs, _ = operation.stateless_call(*weights, *args, **kwargs)
         else:
-            given = operation(*args, **kwargs)
-        return tree_map(channels_first, given) if self._layout == "channels_last" else given
+            outputs = operation(*args, **kwargs)
+        return tree_map(channels_first, outputs) if self._layout == "channels_last" else outputs
 
     def without_activation(self) -> Callable[[], None]:
-        """Leave out the activation that ends this layer, in all its copies too; what is returned puts it back."""
-        holder = getattr(self._operation.of, "layer", self._operation.of)  # the layer itself, or the one that it wraps
-        own = getattr(holder, "activation", None)
-        if own is None:
+        """Remove the activation at the end of this layer and its copies; return a function that restores it."""
+        holder = getattr(self._operation.shared, "layer", self._operation.shared)  # the layer, or the one that it wraps
+        activation = getattr(holder, "activation", None)
+        if activation is None:
             return lambda: None
         holder.activation = importlib.import_module("keras").activations.linear
-        return lambda: setattr(holder, "activation", own)
+        return lambda: setattr(holder, "activation", activation)
 
     def extra_repr(self) -> str:
-        return type(self._operation.of).__name__
+        return type(self._operation.shared).__name__
 
 
 class ActsInTraining(nn.Identity):
-    """A layer of Keras that hands its map on, when the network is not being trained."""
+    """A layer of Keras that passes its map on unless the network is trained."""
 
     def __init__(self, layout: Layout) -> None:
         super().__init__()
@@ -105,32 +105,32 @@ class ActsInTraining(nn.Identity):
 
 
 class KerasGraph(nn.Module):
-    """A graph of Keras layers, each a submodule by its name; a network within a network is a graph of its own.
+    """A graph of Keras layers, each a submodule with its name. A network in a network is a graph of its own.
 
-    It takes what Keras gives it, and gives maps as ``(B, C, H, W)``. It has no layers before ``add_layers`` is called.
+    It takes inputs as Keras has them and returns maps as ``(B, C, H, W)``. ``add_layers`` gives it its layers.
     """
 
     def __init__(self, inputs: Any, outputs: Any, layout: Layout) -> None:
         super().__init__()
         self._layout = layout
-        self._function = _Shared(importlib.import_module("keras").Function(list(inputs), list(outputs)))
+        self._function = _SharedReference(importlib.import_module("keras").Function(list(inputs), list(outputs)))
         self._child_names: dict[str, str] = {}  # by Keras' name of the layer
 
     def add_layers(self) -> None:
         """Add the layers, as the last thing: the file names them, and a name must not be that of an attribute."""
-        for operation in self._function.of.operations:
+        for operation in self._function.shared.operations:
             if type(operation).__name__ != "InputLayer":
                 name = free_child_name(self, operation.name, "layer")
-                self.add_module(name, _module_of(operation, self._layout))
+                self.add_module(name, _as_module(operation, self._layout))
                 self._child_names[operation.name] = name
 
     @property
     def has_one_output(self) -> bool:
-        return len(self._function.of.outputs) == 1
+        return len(self._function.shared.outputs) == 1
 
-    def forward(self, given: Any, **_kwargs: Any) -> Any:
-        # Keras has no public way to run a graph with other things in the place of its layers.
-        outputs = self._function.of._run_through_graph(given, operation_fn=self._runner)
+    def forward(self, inputs: Any, **_kwargs: Any) -> Any:
+        # Keras has no public way to run a graph with other modules instead of its layers.
+        outputs = self._function.shared._run_through_graph(inputs, operation_fn=self._runner)
         if self._layout == "channels_last":
             outputs = tree_map(channels_first, outputs)
         return outputs[0] if self.has_one_output else outputs
@@ -145,8 +145,8 @@ class KerasGraph(nn.Module):
         return run
 
 
-def _module_of(operation: Any, layout: Layout) -> nn.Module:
-    if hasattr(operation, "layers") and hasattr(operation, "inputs"):  # a network within the network
+def _as_module(operation: Any, layout: Layout) -> nn.Module:
+    if hasattr(operation, "layers") and hasattr(operation, "inputs"):  # a network in the network
         graph = KerasGraph(operation.inputs, operation.outputs, layout)
         graph.add_layers()
         return graph
@@ -155,9 +155,11 @@ def _module_of(operation: Any, layout: Layout) -> nn.Module:
     return KerasLayer(operation, layout)
 
 
-def channels_first(given: Any) -> Any:
-    return given.permute(0, 3, 1, 2) if isinstance(given, torch.Tensor) and given.ndim == 4 else given
+def channels_first(value: Any) -> Any:
+    """A view ``(B, C, H, W)`` of a map ``(B, H, W, C)``; anything else as it is."""
+    return value.permute(0, 3, 1, 2) if isinstance(value, torch.Tensor) and value.ndim == 4 else value
 
 
-def channels_last(given: Any) -> Any:
-    return given.permute(0, 2, 3, 1) if isinstance(given, torch.Tensor) and given.ndim == 4 else given
+def channels_last(value: Any) -> Any:
+    """A view ``(B, H, W, C)`` of a map ``(B, C, H, W)``; anything else as it is."""
+    return value.permute(0, 2, 3, 1) if isinstance(value, torch.Tensor) and value.ndim == 4 else value

@@ -1,7 +1,7 @@
-"""Keras files, ``.keras`` and ``.h5``: read through Keras 3 on the torch backend, without TensorFlow.
+"""Read Keras files, ``.keras`` and ``.h5``, with Keras 3 on the torch backend, without TensorFlow.
 
-Keras gets a clean copy: the configuration as ``keras_config`` lets it through, and the weights once it is sure that
-they lie in this very file.
+Keras gets a clean copy: the configuration as ``clean_config`` returns it, and the weights once it is sure that they are
+in this file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 
-# Keras stores its arrays as they are; compressed ones may grow, but not without bound.
+# Keras does not compress its arrays. Compressed ones may grow, but only so much.
 _LARGEST_GROWTH = 8
 
 
@@ -39,16 +39,16 @@ def is_keras(archive: Archive) -> bool:
 
 
 def read_keras(archive: Archive) -> KerasNetwork:
-    """The network of a ``.keras`` file.
+    """Return the network of a ``.keras`` file.
 
     Raises:
-        SegcamError: if it is damaged, would run code, or Keras cannot build it.
+        SegcamError: if the file is damaged, would run code, or Keras cannot build its network.
     """
     return _read(archive.path, lambda: _clean_archive(archive), "network.keras")
 
 
 def read_keras_h5(path: Path) -> KerasNetwork:
-    """The network of an ``.h5`` file, as Keras 2 wrote it and Keras 3 still can.
+    """Return the network of an ``.h5`` file, which Keras 2 wrote and Keras 3 still can.
 
     Raises:
         SegcamError: as for ``read_keras``, or if it is another HDF5 file.
@@ -68,7 +68,7 @@ def _read(path: Path, clean: Callable[[], bytes], name: str) -> KerasNetwork:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / name
             file.write_bytes(content)
-            # First without memory: what the file declares must go with the weights it has.
+            # First without memory: the layers must fit the weights.
             for device in ("meta", "cpu"):
                 with keras.device(device):
                     model = keras.saving.load_model(file, compile=False, safe_mode=True)
@@ -77,21 +77,21 @@ def _read(path: Path, clean: Callable[[], bytes], name: str) -> KerasNetwork:
         if str(error).startswith(one_line(path)):
             raise
         raise SegcamError(f"{path} is a file of Keras that {error}.") from error
-    except Exception as error:  # Keras raises nearly anything for what it does not understand
+    except Exception as error:  # Keras raises nearly anything
         raise SegcamError(
             f"{path} is damaged, or a network that Keras {version('keras')} cannot build: {error_text(error, 200)}"
         ) from error
 
 
 def _keras() -> Any:
-    """Keras on torch: which of its backends it uses is settled once, when it is first imported."""
+    """Import Keras with torch. It chooses its backend once, at its first import."""
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "torch"
     keras = importlib.import_module("keras")
     if keras.config.backend() != "torch":
         raise SegcamError(
-            f"Keras already runs on {keras.config.backend()} here, where Grad-CAM of this program cannot reach it. "
-            "Set KERAS_BACKEND=torch and start anew."
+            f"Keras already runs on {keras.config.backend()} here, where Grad-CAM is not possible. "
+            "Set KERAS_BACKEND=torch and start again."
         )
     return keras
 
@@ -113,7 +113,7 @@ def _clean_h5(content: bytes) -> bytes:
     _check_hdf5(copy, len(content))
     with h5py.File(copy, "r+") as file:
         if "model_config" not in file.attrs:
-            raise SegcamError("does not say how the network is built. Save the whole network: model.save('NAME.keras')")
+            raise SegcamError("has weights but no network. Save the whole network: model.save('NAME.keras')")
         file.attrs["model_config"] = _clean_config(file.attrs["model_config"])
     return copy.getvalue()
 
@@ -123,7 +123,7 @@ def _clean_config(text: str | bytes) -> str:
 
 
 def _check_hdf5(stream: IO[bytes], size: int) -> None:
-    """Refuse what could make the HDF5 library open other files, or take much memory; nothing is followed for that.
+    """Refuse entries that could make the HDF5 library open other files or take much memory; no link is followed.
 
     Raises:
         SegcamError: naming the first such entry.
@@ -131,25 +131,25 @@ def _check_hdf5(stream: IO[bytes], size: int) -> None:
     h5py = importlib.import_module("h5py")
     declared = 0
     with h5py.File(stream, "r") as file:
-        waiting, seen = [file["/"]], set()
-        while waiting:
-            group = waiting.pop()
-            place = h5py.h5o.get_info(group.id).addr
-            if place in seen:
+        pending, checked = [file["/"]], set()
+        while pending:
+            group = pending.pop()
+            address = h5py.h5o.get_info(group.id).addr
+            if address in checked:
                 continue
-            seen.add(place)
+            checked.add(address)
             for name in group:
-                where = f"{group.name.rstrip('/')}/{name}"
+                path = f"{group.name.rstrip('/')}/{name}"
                 if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                    raise SegcamError(f"points to another place at {where}, which is not followed")
+                    raise SegcamError(f"points to another place at {path}, which is not followed")
                 entry = group[name]
                 if isinstance(entry, h5py.Group):
-                    waiting.append(entry)
+                    pending.append(entry)
                     continue
                 if not isinstance(entry, h5py.Dataset) or entry.dtype.kind not in "fiub":
-                    raise SegcamError(f"holds something other than numbers at {where}")
+                    raise SegcamError(f"holds something other than numbers at {path}")
                 if entry.is_virtual or entry.external:
-                    raise SegcamError(f"takes its values from another file at {where}, which is not opened")
+                    raise SegcamError(f"takes its values from another file at {path}, which is not opened")
                 declared += entry.nbytes
     if declared > _LARGEST_GROWTH * size:
         raise SegcamError("claims to hold far more than its size allows. It is not opened")

@@ -1,4 +1,4 @@
-"""A whole network of Keras, as a module that is fed and explained as any other."""
+"""A whole Keras network as a module that is fed and explained like any other."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from napari_segcam.network.keras.graph import KerasGraph, Layout, channels_last
 
 
 class KerasNetwork(KerasGraph):
-    """A whole network of Keras, which takes and gives ``(B, C, H, W)``.
+    """A whole Keras network, which takes and returns ``(B, C, H, W)``.
 
     Attributes:
         channels: of the images it takes.
-        image_size: height and width of these in pixels, where it takes no other.
-        output_names: of the layers that give its outputs.
-        card_normalization: the model card's normalization that goes with the network: "none" where a layer of its own
-            scales the pixels, else "unit", as is usual with Keras.
+        image_size: height and width of these images in pixels, if it takes only one size.
+        output_names: of the layers that make its outputs.
+        card_normalization: for the model card: "none" if a layer of the network scales the pixels, else "unit", as is
+            usual with Keras.
 
     Args:
-        model: a ``keras.Model``, functional or sequential, which may be changed from now on.
+        model: a ``keras.Model``, functional or sequential, which may be changed.
 
     Raises:
         SegcamError: if it does not take one image with a fixed number of channels.
@@ -51,19 +51,19 @@ class KerasNetwork(KerasGraph):
         self.card_normalization: Literal["none", "unit"] = "none" if scales else "unit"
         self.add_layers()
 
-    def forward(self, given: torch.Tensor, **_kwargs: Any) -> Any:
+    def forward(self, inputs: torch.Tensor, **_kwargs: Any) -> Any:
         """Run the network.
 
         Args:
-            given: the image ``(B, C, H, W)``.
+            inputs: the image ``(B, C, H, W)``.
         """
-        image = channels_last(given) if self._layout == "channels_last" else given
-        with importlib.import_module("keras").device(str(given.device)):
+        image = channels_last(inputs) if self._layout == "channels_last" else inputs
+        with importlib.import_module("keras").device(str(inputs.device)):
             return super().forward(image)
 
 
 def _operations(model: Any) -> Iterator[Any]:
-    """All layers of a model, and of the networks within it."""
+    """All layers of a model, and of the networks in it."""
     for layer in model.layers:
         if hasattr(layer, "layers"):
             yield from _operations(layer)
@@ -72,7 +72,7 @@ def _operations(model: Any) -> Iterator[Any]:
 
 
 def _scales_an_image(operation: Any, channels: int, axis: int) -> bool:
-    """Whether this is one of the layers that scale images, at the beginning of a network and not somewhere within."""
+    """Whether this layer scales the image: it is at the beginning of a network, not inside."""
     if type(operation).__name__ not in ("Normalization", "Rescaling"):
         return False
     return any(node.input_tensors[0].shape[axis] == channels for node in operation._inbound_nodes)

@@ -31,7 +31,7 @@ def test_two_networks_under_two_keys_are_both_named(
     keys: tuple[str, str], weights: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     torch.save({keys[0]: weights, keys[1]: weights, "epoch": 3}, tmp_path / "both.pth")
-    with pytest.raises(sc.SegcamError, match=f"holds several .*{keys[0]}, {keys[1]}.*Name the one that is meant"):
+    with pytest.raises(sc.SegcamError, match=f"holds several .*{keys[0]}, {keys[1]}.*Name the one you need"):
         sc.load_network(tmp_path / "both.pth", "cpu")
 
 
@@ -40,7 +40,7 @@ def test_two_networks_in_one_dict_are_both_named(
     prefixes: tuple[str, str], weights: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     torch.save({"state_dict": under(prefixes[0], weights) | under(prefixes[1], weights)}, tmp_path / "both.pth")
-    with pytest.raises(sc.SegcamError, match=r"holds several networks .*Name the one that is meant"):
+    with pytest.raises(sc.SegcamError, match=r"holds several networks .*Name the one you need"):
         sc.load_network(tmp_path / "both.pth", "cpu")
 
 
@@ -60,7 +60,7 @@ def test_the_one_that_is_meant_can_be_named(
     network = sc.load_network(tmp_path / "both.pth", "cpu", weights=name)
     key = "segmentation_head.0.bias"
     torch.testing.assert_close(network.module.state_dict()[key], of[name][key])
-    assert any(f"{name} is used, as asked" in warning for warning in network.warnings)
+    assert any(f"{name} is used, as requested" in warning for warning in network.warnings)
 
 
 def test_a_name_that_is_not_there_is_refused_with_those_that_are(

@@ -77,7 +77,7 @@ def test_the_checkpoints_weights_go_into_it(prefix: str, folder: Path) -> None:
     assert network.name == "best.ckpt"
     for name, tensor in network.module.state_dict().items():
         assert torch.equal(tensor, module.state_dict()[name])
-    assert any("left out: loss.weight" in warning for warning in network.warnings) == (prefix == "net.model.")
+    assert any("not used: loss.weight" in warning for warning in network.warnings) == (prefix == "net.model.")
 
 
 def test_weights_that_do_not_fit_are_refused_with_the_counts(folder: Path) -> None:

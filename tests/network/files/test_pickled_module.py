@@ -121,11 +121,14 @@ ODD: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: _altered(lambda m: m.__dict__.update(__call__=3)),
         "would replace __call__",
     ),
-    "a layer that is a function": (lambda: _altered(lambda m: m._modules.update(a=nn.functional.relu)), "no record"),
+    "a layer that is a function": (
+        lambda: _altered(lambda m: m._modules.update(a=nn.functional.relu)),
+        "of the wrong kind",
+    ),
     "a layer with a name of Python's own": (lambda: _altered(_with_child("__deepcopy__")), "named '__deepcopy__'"),
     "a layer with a dot in its name": (lambda: _altered(_with_child("norm.1")), "named 'norm.1'"),
     "layers that contain each other": (lambda: _altered(_containing_itself), "contain each other"),
-    "more layers than memory": (lambda: saved(_doubled(60)), "repeats itself beyond all measure"),
+    "more layers than memory": (lambda: saved(_doubled(60)), "repeats itself far too often"),
     "a layer of training code": (
         lambda: saved(torch.optim.SGD([nn.Parameter(torch.zeros(1))], 0.1)),
         "holds no weights",

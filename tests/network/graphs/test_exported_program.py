@@ -57,7 +57,7 @@ def test_a_network_of_one_size_has_its_frames_resized(fixed, tmp_path):
     assert (network.card.size.rule, network.card.size.height, network.card.size.width) == ("resize", 64, 64)
     frame = np.random.default_rng(0).integers(0, 255, (50, 70)).astype(np.uint8)
     assert sc.Explainer(network, stages=[])(frame).mask.shape == (50, 70)
-    with pytest.raises(ValueError, match="images of 3×64×64 alone"):
+    with pytest.raises(ValueError, match="images of 3×64×64 only"):
         network.module(torch.zeros(1, 3, 32, 32))
 
 

@@ -45,7 +45,7 @@ def test_a_network_of_it_segments(path):
 
 @pytest.mark.parametrize("stages", ["all", "main", ["encoder_last"], ["script.head"]])
 def test_grad_cam_says_why_not_in_one_sentence(stages, path):
-    with pytest.raises(SegcamError, match="TorchScript networks refuse taps") as refusal:
+    with pytest.raises(SegcamError, match="TorchScript networks take no hooks") as refusal:
         sc.Explainer(sc.load_network(path), stages=stages)
     assert "\n" not in str(refusal.value)
 
