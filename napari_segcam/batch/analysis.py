@@ -18,7 +18,7 @@ from napari_segcam.explanation.targets.region_words import parse_region
 from napari_segcam.explanation.targets.target import Score, Target
 from napari_segcam.imaging.cine import Cine, Frame
 from napari_segcam.imaging.geometry import Crop
-from napari_segcam.imaging.scan.region import parse_crop
+from napari_segcam.imaging.scan.region import crop_for
 from napari_segcam.network.network import Network
 
 TrueMasks = Mapping[int | None, NDArray[np.bool_] | None]
@@ -83,7 +83,7 @@ class Analysis:
         Raises:
             SegcamError: if a frame or its truth does not go with the network.
         """
-        crop = parse_crop(self.options.crop, cine)
+        crop = crop_for(self.options.crop, cine)
         for number in numbers:
             masks = {index: truth.mask(number, index) if truth else None for index in self.classes}
             for explanation in self.of_frame(cine[number], cine.value_range, crop, masks, cine.pixel_aspect):

@@ -20,7 +20,7 @@ from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.files import safe_name, sha256_of
 from napari_segcam.imaging.cine import Cine, Frame
 from napari_segcam.imaging.opening import open_cine
-from napari_segcam.imaging.scan.region import parse_crop
+from napari_segcam.imaging.scan.region import crop_for
 from napari_segcam.reporting.explanation_record import replace_nonfinite
 from napari_segcam.reporting.exports import class_folder
 from napari_segcam.reporting.run_format import Row
@@ -159,7 +159,7 @@ def _frames(
     truth = Truth.of_image(image, analysis.network, colors)
     if truth is not None:
         truth.check(cine)
-    crop = parse_crop(analysis.options.crop, cine)
+    crop = crop_for(analysis.options.crop, cine)
     for number, frame in enumerate(cine):
         masks = {index: truth.mask(number, index) if truth else None for index in analysis.classes}
         explanations = list(analysis.of_frame(frame, cine.value_range, crop, masks, cine.pixel_aspect))

@@ -128,8 +128,7 @@ class Batch:
         self.images = sample(found, num_samples, seed)
         if self.options.needs_truth and not any(image.truth_files for image in self.images):
             raise SegcamError(f"The region {self.options.region} needs true masks: give their folder with --truth.")
-        if self.options.crop != "auto":
-            parse_crop(self.options.crop, any_cine)
+        parse_crop(self.options.crop)
         if self.options.value_range is not None:
             any_cine.set_value_range(*self.options.value_range)
         _check_colors(truth_colors, self._analysis)

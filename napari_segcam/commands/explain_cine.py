@@ -131,14 +131,14 @@ def _check_writable(folder: Path) -> None:
 def _print_estimates(analysis: Analysis, cine: Cine, numbers: Sequence[int], console: Console) -> int:
     """Print how long slow methods will take; return the runs of the network for each frame and class."""
     from napari_segcam.explanation.registry import SlowMethod
-    from napari_segcam.imaging.scan.region import parse_crop
+    from napari_segcam.imaging.scan.region import crop_for
 
     runs = 0
     for explainer in analysis.explainers:
         if not isinstance(explainer.method, SlowMethod):
             runs += 1
             continue
-        crop = parse_crop(analysis.options.crop, cine)
+        crop = crop_for(analysis.options.crop, cine)
         cost = explainer.estimate(cine[numbers[0]], cine.value_range, crop, cine.pixel_aspect)
         times = len(numbers) * len(analysis.classes)
         console.print(

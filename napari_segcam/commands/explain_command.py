@@ -118,7 +118,7 @@ def explain(
     if inputs.value_range is not None:
         cine.set_value_range(*inputs.value_range)
     print_notes(cine, console)
-    parse_crop(inputs.crop, cine)  # a wrong crop is refused before the network is loaded
+    parse_crop(inputs.crop)  # a wrong crop is refused before the network is loaded
     if inputs.crop == "auto":
         print_scan_note(cine, console)
     numbers = frame_numbers(frames, len(cine))

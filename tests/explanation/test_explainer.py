@@ -136,6 +136,14 @@ def test_one_channel_is_a_sigmoid_cut_at_the_threshold() -> None:
     assert result.class_names == ("foreground",)
 
 
+def test_the_earlier_names_of_masks_work_with_a_warning() -> None:
+    result = Explainer(BRIGHT, stages=())(frame_of(32, 32))
+    with pytest.warns(DeprecationWarning, match="Explanation.found is now Explanation.target_mask"):
+        assert np.array_equal(result.found, result.target_mask)
+    with pytest.warns(DeprecationWarning, match="Explanation.drawn is now Explanation.display_mask"):
+        assert result.drawn is result.display_mask
+
+
 def test_a_given_threshold_replaces_the_cards() -> None:
     frame = frame_of(32, 32)
     assert BRIGHT.card.threshold == 0.5

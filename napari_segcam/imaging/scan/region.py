@@ -17,6 +17,7 @@ from napari_segcam.imaging.geometry import Crop
 from napari_segcam.imaging.scan.tissue import Tissue, find_tissue
 
 Source = Literal["dicom", "motion", "fan", "drawn", "whole frame"]
+CropWord = Literal["auto", "none"]
 
 _FRAMES = 12  # more frames find no more motion
 # Limits at which the pixels contradict a file's own region: shares of the tissue, frame, scan's area, and region.
@@ -121,21 +122,20 @@ def _fault_of(region: Crop, tissue: Tissue, visible: Crop, frame_shape: Sequence
     return ""
 
 
-def parse_crop(text: str, cine: Cine) -> Crop | None:
-    """What a user's word for a crop means for a cine; None is no crop.
+def parse_crop(text: str) -> CropWord | Crop:
+    """Parse a crop from the words of a user.
 
     Args:
         text: ``"auto"`` for the region of the scan, ``"none"``, or ``"LEFT,TOP,RIGHT,BOTTOM"`` in pixels, without the
             last row and column.
-        cine: whose frames are to be cropped.
 
     Raises:
         SegcamError: if it is none of these.
     """
-    if text == "none":
-        return None
     if text == "auto":
-        return find_scan_region(cine).crop
+        return "auto"
+    if text == "none":
+        return "none"
     edges = [part.strip() for part in text.split(",")]
     if len(edges) != 4 or not all(edge.isdecimal() for edge in edges):
         raise SegcamError(
@@ -143,6 +143,18 @@ def parse_crop(text: str, cine: Cine) -> Crop | None:
         )
     left, top, right, bottom = map(int, edges)
     return slice(top, bottom), slice(left, right)
+
+
+def crop_for(text: str, cine: Cine) -> Crop | None:
+    """Return the crop of a cine's frames from the words of a user, as in ``parse_crop``; None for no crop.
+
+    Raises:
+        SegcamError: as ``parse_crop``.
+    """
+    crop = parse_crop(text)
+    if crop == "auto":
+        return find_scan_region(cine).crop
+    return None if crop == "none" else crop
 
 
 def _sample_frames(cine: Cine) -> Iterator[Frame]:

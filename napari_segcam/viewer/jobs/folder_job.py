@@ -95,7 +95,7 @@ def in_words(options: ExplainOptions, network: Network) -> str:
 
 
 def _region_in_words(region: Any) -> str:
-    """As ``parse_region`` reads it."""
+    """Return the region in the words of ``parse_region``."""
     from napari_segcam.explanation.targets.region import Boundary, Component
 
     other = "Choose the predicted mask, the whole image, its largest part or its rim, and run Grad-CAM once more."
@@ -115,7 +115,7 @@ def _region_in_words(region: Any) -> str:
 
 
 def _crop_in_words(source: LayerSource) -> str:
-    """As ``parse_crop`` reads it."""
+    """Return the crop in the words of ``parse_crop``."""
     if source.crop is None:
         return "none"
     if not source.is_crop_drawn:

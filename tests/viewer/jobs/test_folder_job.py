@@ -17,7 +17,7 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.targets.region import Boundary, Component
 from napari_segcam.explanation.targets.region_words import parse_region
 from napari_segcam.imaging.cine import ArrayCine
-from napari_segcam.imaging.scan.region import parse_crop
+from napari_segcam.imaging.scan.region import crop_for
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.frames.plan import CORRECTED, LayerSource, Plan, Request
 from napari_segcam.viewer.jobs.folder_job import FolderRun, in_words, options_of
@@ -53,7 +53,7 @@ def test_a_mask_alone_is_refused_and_not_explained(network: Network) -> None:
 def test_a_crop_stays_what_it_was(network: Network) -> None:
     crop = slice(3, 20), slice(10, 45)
     cine = ArrayCine(FRAME[None])
-    assert parse_crop(options_of(plan_of(network, crop=crop, drawn=True), 0.5).crop, cine) == crop
+    assert crop_for(options_of(plan_of(network, crop=crop, drawn=True), 0.5).crop, cine) == crop
     assert options_of(plan_of(network, crop=crop), 0.5).crop == "auto"
     assert options_of(plan_of(network), 0.5).crop == "none"
 
