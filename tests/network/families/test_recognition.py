@@ -132,12 +132,12 @@ def test_the_network_is_ready_to_be_explained():
 
 def test_recognition_builds_few_encoders_and_none_twice():
     checkpoint = _checkpoint(_network("UnetPlusPlus", "efficientnet-b5"))
-    encoders.built_encoder.cache_clear()
+    encoders.encoder_shapes.cache_clear()
     assert recognize(checkpoint).encoder == "efficientnet-b5"
-    built = encoders.built_encoder.cache_info().misses
+    built = encoders.encoder_shapes.cache_info().misses
     assert built <= 3
     recognize(checkpoint)
-    assert encoders.built_encoder.cache_info().misses == built
+    assert encoders.encoder_shapes.cache_info().misses == built
 
 
 def test_names_that_smp_used_formerly():

@@ -255,7 +255,7 @@ def test_the_strip_says_whose_area_it_gives(
     assert corrected != predicted
     qtbot.waitUntil(lambda: f"corrected area <b>{corrected:,} pixels</b>" in strip.readouts.text(), timeout=2000)
     assert f"predicted area <b>{predicted:,} pixels</b>" in strip.readouts.text()
-    of_strip = {curve.name: curve for curve in strip.plot.picture.curves}
+    of_strip = {curve.name: curve for curve in strip.plot.content.curves}
     heights = [of_strip[name].heights[1] for name in CineRecord.AREAS]
     assert heights[0] / heights[1] == pytest.approx(predicted / corrected)
     correction_of(session).undo()

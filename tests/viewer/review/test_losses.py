@@ -270,4 +270,4 @@ def test_loading_another_network_asks_while_frames_are_computed(
     assert len(loaded) == 2
     may_go_on.set()
     finish(session)
-    assert isinstance(checkpoint._asked, ModelSource)
+    assert isinstance(checkpoint._requested, ModelSource)
