@@ -197,7 +197,7 @@ def quantized() -> nn.Module:
         (Records, "does not run on images with 3 channels"),
         (Wanting, "does not run on images with 3 channels .*: KeyError .'image', 1."),
         (Locked, "cannot be copied: .*lock"),
-        (Lazy, "no weights yet: out.weight is of a lazy layer"),
+        (Lazy, "no weights yet: out.weight belongs to a lazy layer"),
         (lambda: Small().to("meta"), "stem.weight is on torch's meta device"),
         (quantized, r"quantized \(Conv2d\)"),
         (lambda: nn.Sequential(nn.Conv3d(1, 2, 3, padding=1), nn.Conv3d(2, 1, 1)), "three-dimensional.*2-D network"),

@@ -1,4 +1,4 @@
-"""The output of a network: which of the tensors that it returns is read, and how it becomes logits."""
+"""Choose which of a network's outputs is read, and turn it into logits."""
 
 from napari_segcam.network.output.reading import OutputReading, read_output
 

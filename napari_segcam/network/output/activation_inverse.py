@@ -1,8 +1,8 @@
-"""Undoing a final activation: exactly, by taking what it was given, or by its inverse.
+"""Undo a final activation: exactly, by recording its input, or by its inverse function.
 
-While the network runs, each sigmoid or softmax is seen as it is called, and what it was given is kept beside what it
-gave. Operations that only move values, as a squeeze or a slice, are done to both. An output that has such a value
-beside it in the end is read by that: these are the very logits, however the activation was written down.
+While the network runs, the input of each sigmoid or softmax is recorded together with its output. Operations that only
+move values, such as a squeeze or a slice, are applied to both. If the network's output has such a recorded input, that
+is read: these are the exact logits, however the activation is written in code.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ _MOVES_WORDS = """
 """
 _MOVES = frozenset(_MOVES_WORDS.split())
 _BOUNDS = frozenset(("clamp", "clip", "clamp_", "clip_"))
-# A network that keeps its probabilities this far from 0 and 1 does so for its loss.
+# Networks clamp probabilities this far from 0 and 1 for their loss.
 _MARGIN = 1e-2
 
-# No probability is taken for nearer to 0 or 1 than this: the least number of float32 is far below, but below 1 the next
-# number is 6e-8 away.
-_LEAST, _GAP = 1e-30, 6e-8
-# What bicubic resizing overshoots by, at most.
+# Smallest distance of a probability from 0 and from 1. Near 0 float32 is much finer, but the next number below 1 is
+# 6e-8 away.
+_SMALLEST, _GAP = 1e-30, 6e-8
+# Largest overshoot of bicubic resizing.
 OVERSHOOT = 0.4
 
 
 @dataclass(frozen=True)
-class _Given:
-    """What an activation was given, after the moves that were made since; and the state of what it gave."""
+class _RecordedInput:
+    """Input of an activation, after the moves since; and the version of its output."""
 
     activation: Activation
     before: torch.Tensor
@@ -53,25 +53,25 @@ class _Given:
 
 
 class ActivationTracker(TorchFunctionMode):
-    """While it is entered, it notes what each activation is given.
+    """Context manager that records the input of each activation.
 
     Args:
-        copies: let activations give copies, which can be overwritten without harm to the way back.
+        copies: let activations return copies, so that changes in place do not break the backward pass.
     """
 
     def __init__(self, *, copies: bool = False) -> None:
         super().__init__()
         self._copies = copies
-        self._given: Any = WeakTensorKeyDictionary()
+        self._recorded: Any = WeakTensorKeyDictionary()
 
     def before(self, tensor: torch.Tensor) -> tuple[Activation, torch.Tensor] | None:
-        """The activation that gave this tensor, and what it was given for it; None where there is no such thing."""
-        given = self._given.get(tensor)
-        if given is None or given.version != tensor._version:  # it was changed in place since
+        """Return the activation that made this tensor, and its input; None if no activation made it."""
+        recorded = self._recorded.get(tensor)
+        if recorded is None or recorded.version != tensor._version:  # changed in place since
             return None
-        if tensor.requires_grad and not given.before.requires_grad:
+        if tensor.requires_grad and not recorded.before.requires_grad:
             return None
-        return given.activation, given.before
+        return recorded.activation, recorded.before
 
     def __torch_function__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -81,7 +81,7 @@ class ActivationTracker(TorchFunctionMode):
         activation = _ACTIVATIONS.get(name)
         if activation is not None:
             return self._activated(activation, name, func, args, kwargs)
-        follows = self._given and self._follows(name, func, args, kwargs)
+        follows = self._recorded and self._follows(name, func, args, kwargs)
         result = func(*args, **kwargs)
         if follows:
             self._follow(result, follows)
@@ -98,7 +98,7 @@ class ActivationTracker(TorchFunctionMode):
         if self._copies and isinstance(result, torch.Tensor) and result.requires_grad and not in_place:
             result = result.clone()
         if isinstance(before, torch.Tensor) and isinstance(result, torch.Tensor):
-            self._given[result] = _Given(activation, before, result._version)
+            self._recorded[result] = _RecordedInput(activation, before, result._version)
         return result
 
     def _follows(
@@ -106,34 +106,34 @@ class ActivationTracker(TorchFunctionMode):
     ) -> tuple[Activation, Callable[[], Any]] | None:
         """How to get what the result of an operation had been before the activation; None where that is unknown."""
         if name in _BOUNDS:
-            found = self.before(args[0]) if args and isinstance(args[0], torch.Tensor) else None
-            if found is None or found[0] not in ("sigmoid", "softmax") or not _is_near_0_and_1(*args[1:], **kwargs):
+            entry = self.before(args[0]) if args and isinstance(args[0], torch.Tensor) else None
+            if entry is None or entry[0] not in ("sigmoid", "softmax") or not _is_near_0_and_1(*args[1:], **kwargs):
                 return None
-            return found[0], lambda: found[1]
+            return entry[0], lambda: entry[1]
         if name not in _MOVES and not (name == "interpolate" and _is_nearest(*args[1:], **kwargs)):
             return None
-        tensors = [one for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor)]
-        givens = [self.before(one) for one in tensors if one.is_floating_point()]
-        kinds = {None if given is None else given[0] for given in givens}
+        tensors = [tensor for tensor in tree_leaves((args, kwargs)) if isinstance(tensor, torch.Tensor)]
+        recorded = [self.before(tensor) for tensor in tensors if tensor.is_floating_point()]
+        kinds = {None if entry is None else entry[0] for entry in recorded}
         if len(kinds) != 1 or None in kinds:
             return None
 
-        def exchanged(one: Any) -> Any:
-            found = self.before(one) if isinstance(one, torch.Tensor) and one.is_floating_point() else None
-            return one if found is None else found[1]
+        def with_input(tensor: Any) -> Any:
+            entry = self.before(tensor) if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() else None
+            return tensor if entry is None else entry[1]
 
-        others, named = tree_map(exchanged, args), tree_map(exchanged, kwargs)
-        return next(given[0] for given in givens if given), lambda: func(*others, **named)
+        input_args, input_kwargs = tree_map(with_input, args), tree_map(with_input, kwargs)
+        return next(entry[0] for entry in recorded if entry), lambda: func(*input_args, **input_kwargs)
 
     def _follow(self, result: Any, follows: tuple[Activation, Callable[[], Any]]) -> None:
         activation, befores = follows
         for after, before in zip(tree_leaves(result), tree_leaves(befores()), strict=True):
             if isinstance(after, torch.Tensor):
-                self._given[after] = _Given(activation, before, after._version)
+                self._recorded[after] = _RecordedInput(activation, before, after._version)
 
 
 def apply_activation(logits: torch.Tensor, activation: Activation) -> torch.Tensor:
-    """What an activation gives for ``(B, C, H, W)``."""
+    """Apply an activation to logits ``(B, C, H, W)``."""
     match activation:
         case "sigmoid":
             return logits.sigmoid()
@@ -149,7 +149,7 @@ def apply_activation(logits: torch.Tensor, activation: Activation) -> torch.Tens
 
 
 def can_come_from(output: torch.Tensor, activation: Activation) -> bool:
-    """Whether the values of an output can come from an activation; a little beside it is rounding or resizing."""
+    """Whether an output is in the range of an activation, up to rounding and resizing."""
     if activation == "none" or not output.numel():
         return True
     low, high = output.detach().aminmax()
@@ -161,21 +161,21 @@ def can_come_from(output: torch.Tensor, activation: Activation) -> bool:
 
 
 def invert_activation(output: torch.Tensor, activation: Activation) -> torch.Tensor:
-    """The logits ``(B, C, H, W)`` for which an activation gives this output.
+    """Return the logits ``(B, C, H, W)`` for which an activation returns this output.
 
-    Those of probabilities that round to 1 are not known: 16.6 is taken for them.
+    The logit of a probability that rounds to 1 is unknown: it becomes 16.6.
     """
-    if activation in ("none", "log_softmax"):  # which is what its own softmax would come from
+    if activation in ("none", "log_softmax"):  # the softmax of log-softmax is the softmax
         return output
     output = output.float() if output.dtype in (torch.float16, torch.bfloat16) else output
     match activation:
         case "softmax":
-            return output.clamp_min(_LEAST).log()
+            return output.clamp_min(_SMALLEST).log()
         case "log_sigmoid":
             return output - (-torch.expm1(output.clamp_max(-_GAP))).log()
         case "tanh":
             output = (output + 1) / 2
-    return output.clamp_min(_LEAST).log() - torch.log1p(-output.clamp(0, 1 - _GAP))
+    return output.clamp_min(_SMALLEST).log() - torch.log1p(-output.clamp(0, 1 - _GAP))
 
 
 def _is_near_0_and_1(low: Any = None, high: Any = None, *, min: Any = None, max: Any = None, out: Any = None) -> bool:

@@ -1,4 +1,4 @@
-"""Leaving out the layer that is a network's final activation, where it is a layer of its own."""
+"""Remove the layer that is a network's final activation, if it is a layer of its own."""
 
 from __future__ import annotations
 
@@ -11,75 +11,75 @@ from napari_segcam.network.keras.graph import KerasLayer
 from napari_segcam.network.output.activation_inverse import ActivationTracker
 from napari_segcam.network.output.candidates import OutputLocation
 
-# A network may have many gates; its final activation is among the last layers that ran.
+# A network may have many gates. Its final activation is among the last layers that run.
 _MOST_TRIED = 4
 
 
 class PassThrough(nn.Identity):
-    """In the place of a layer that was left out: it gives what it takes."""
+    """Replaces a removed layer: returns its input."""
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return args[0] if args else next(iter(kwargs.values()))
 
 
 @torch.no_grad()
-def remove_activation(module: nn.Module, tried: nn.Module, place: OutputLocation, x: torch.Tensor) -> bool:
-    """Put a layer that hands its input on in the place of the final activation; whether that is a layer of its own.
+def remove_activation(module: nn.Module, trial: nn.Module, location: OutputLocation, x: torch.Tensor) -> bool:
+    """Replace the final activation with a layer that does nothing; return whether it was a layer of its own.
 
     Args:
         module: is changed.
-        tried: a copy of it, to try it on.
-        place: where the output is in what it returns.
+        trial: a copy of the module, to try the change on.
+        location: of the output in what the module returns.
         x: an input ``(1, C, H, W)``.
     """
-    watch = ActivationTracker()
-    ran: list[nn.Module] = []
+    tracker = ActivationTracker()
+    activation_layers: list[nn.Module] = []
 
-    def note(layer: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
-        before = watch.before(output) if isinstance(output, torch.Tensor) else None
-        is_all = before is not None and any(one is before[1] for one in (*inputs, *named.values()))
-        if is_all or (before is not None and isinstance(layer, KerasLayer)):
-            ran.append(layer)
+    def record(layer: nn.Module, inputs: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        before = tracker.before(output) if isinstance(output, torch.Tensor) else None
+        is_whole_layer = before is not None and any(value is before[1] for value in (*inputs, *kwargs.values()))
+        if is_whole_layer or (before is not None and isinstance(layer, KerasLayer)):
+            activation_layers.append(layer)
 
     handles = [
-        layer.register_forward_hook(note, with_kwargs=True)
-        for layer in tried.modules()
-        if layer is not tried and not isinstance(layer, torch.jit.ScriptModule) and not list(layer.children())
+        layer.register_forward_hook(record, with_kwargs=True)
+        for layer in trial.modules()
+        if layer is not trial and not isinstance(layer, torch.jit.ScriptModule) and not list(layer.children())
     ]
     try:
-        with watch:
-            output = tried(x.detach().clone())
-        found = watch.before(place.tensor(output))
+        with tracker:
+            output = trial(x.detach().clone())
+        recorded = tracker.before(location.tensor(output))
     finally:
         for handle in handles:
             handle.remove()
-    wanted = None if found is None else place.map_of(found[1], x)
-    ran_once = [layer for layer in ran if ran.count(layer) == 1]
-    for layer in reversed(ran_once[-_MOST_TRIED:]):
-        names = [name for name, one in tried.named_modules(remove_duplicate=False) if one is layer]
-        if isinstance(layer, KerasLayer):  # its copies share what it does
+    logits = None if recorded is None else location.map_of(recorded[1], x)
+    used_once = [layer for layer in activation_layers if activation_layers.count(layer) == 1]
+    for layer in reversed(used_once[-_MOST_TRIED:]):
+        names = [name for name, value in trial.named_modules(remove_duplicate=False) if value is layer]
+        if isinstance(layer, KerasLayer):  # its copies share the activation
             put_back = layer.without_activation()
-            if wanted is not None and _gives(tried, place, x, wanted):
+            if logits is not None and _returns(trial, location, x, logits):
                 return True
             put_back()
             continue
-        _put(tried, names, PassThrough())
-        if wanted is not None and _gives(tried, place, x, wanted):
-            _put(module, names, PassThrough())
+        _replace(trial, names, PassThrough())
+        if logits is not None and _returns(trial, location, x, logits):
+            _replace(module, names, PassThrough())
             return True
-        _put(tried, names, layer)
+        _replace(trial, names, layer)
     return False
 
 
-def _put(module: nn.Module, names: list[str], layer: nn.Module) -> None:
+def _replace(module: nn.Module, names: list[str], layer: nn.Module) -> None:
     for name in names:
-        holder, _, own = name.rpartition(".")
-        setattr(module.get_submodule(holder), own, layer)
+        parent, _, child = name.rpartition(".")
+        setattr(module.get_submodule(parent), child, layer)
 
 
-def _gives(module: nn.Module, place: OutputLocation, x: torch.Tensor, wanted: torch.Tensor) -> bool:
+def _returns(module: nn.Module, location: OutputLocation, x: torch.Tensor, logits: torch.Tensor) -> bool:
     try:
-        given = place.map_of(place.tensor(module(x.detach().clone())), x)
-    except Exception:  # it wanted another layer there: that is put back
+        output = location.map_of(location.tensor(module(x.detach().clone())), x)
+    except Exception:  # it needs the layer, which is put back
         return False
-    return torch.equal(given, wanted)
+    return torch.equal(output, logits)

@@ -1,4 +1,4 @@
-"""Candidates: the tensors in what a network returns that may be its segmentation or its class scores."""
+"""Find the tensors in a network's output that may be its segmentation or class scores."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any, Literal
 
 import torch
 
-# A network that returns more than this is not searched to the end.
+# The search stops beyond so many tensors, or so deep.
 _MOST, _DEEPEST = 256, 6
 
-# How a tensor holds the map: (B, C, H, W); with channels last; without channels; without batch and channels; no map.
+# Layout of a tensor: (B, C, H, W); channels last; without channels; without batch and channels; scores, not a map.
 Form = Literal["map", "channels_last", "no_channels", "no_batch", "scores"]
 
 
 @dataclass(frozen=True)
 class OutputLocation:
-    """Where a tensor is in what a network returns.
+    """Where a tensor is in the output of a network.
 
     Attributes:
-        name: for people, such as ``"aux"``, ``"1"`` or ``"decoder.0"``; empty where the network returns a tensor.
-        path: keys, numbers and attributes that lead to it.
-        stacked: of a tensor that holds several outputs: along which dimension, and which of them; else None.
-        form: how it holds the map.
+        name: to show to users, such as ``"aux"``, ``"1"`` or ``"decoder.0"``; empty if the network returns a tensor.
+        path: keys, indices and attributes that lead to the tensor.
+        stacked: dimension and index, if the tensor holds several outputs; else None.
+        form: layout of the tensor.
     """
 
     name: str
@@ -33,10 +33,10 @@ class OutputLocation:
     form: Form
 
     def tensor(self, output: Any) -> torch.Tensor:
-        """The tensor that is there, as the network gave it.
+        """Return the tensor at this location.
 
         Raises:
-            ValueError: if there is none.
+            ValueError: if there is no tensor.
         """
         try:
             for kind, step in self.path:
@@ -48,7 +48,7 @@ class OutputLocation:
         return output
 
     def map_of(self, tensor: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """The map ``(B, C, H, W)`` in such a tensor, for the input ``x``; scores are maps of one pixel."""
+        """Return the tensor as a map ``(B, C, H, W)`` for the input ``x``; scores become maps of one pixel."""
         if self.stacked is not None:
             tensor = tensor.select(*self.stacked)
         match self.form:
@@ -58,7 +58,7 @@ class OutputLocation:
                 return tensor.permute(0, 3, 1, 2)
             case "no_channels":
                 return tensor.unsqueeze(1)
-            case "no_batch":  # of one image; of several, all dimensions of size 1 being squeezed, (B, H, W)
+            case "no_batch":  # squeezed: (H, W) for one image, (B, H, W) for several
                 return tensor.reshape(len(x), 1, *tensor.shape[-2:])
         return tensor
 
@@ -68,18 +68,18 @@ class OutputCandidate:
     """A tensor that may be the segmentation or the class scores.
 
     Attributes:
-        place: where it is in what the network returned.
-        map: it, as ``(1, C, h, w)``.
-        step: of the autograd graph, that gave it; None where there is no graph.
+        location: of the tensor in the output.
+        map: the tensor as ``(1, C, h, w)``.
+        step: node of the autograd graph that made it; None without a graph.
     """
 
-    place: OutputLocation
+    location: OutputLocation
     map: torch.Tensor
     step: Any
 
     @property
     def name(self) -> str:
-        return self.place.name
+        return self.location.name
 
     @property
     def channels(self) -> int:
@@ -92,45 +92,45 @@ class OutputCandidate:
 
     @property
     def is_map(self) -> bool:
-        """Whether it is more than one score per class."""
+        """Whether it is a map and not one score per class."""
         return self.size != (1, 1)
 
     def in_words(self) -> str:
-        """Its name and size, for people."""
+        """Name and size, for a message."""
         height, width = self.size
         size = f"{height}×{width} pixels" if self.is_map else "the whole image"
         return f"{self.name} ({self.channels} channel{'s' if self.channels > 1 else ''}, {size})"
 
 
 def find_candidates(output: Any, x: torch.Tensor, names: Sequence[str] = ()) -> list[OutputCandidate]:
-    """All tensors of real numbers that may be maps or class scores, in order.
+    """Return all floating-point tensors that may be maps or class scores, in order.
 
     Args:
-        output: what the network returned for ``x``.
+        output: of the network for ``x``.
         x: ``(1, C, H, W)``.
-        names: of the outputs, where it returns a list and they have names.
+        names: of the outputs, if the network returns a list and they have names.
     """
-    found = []
-    for place, tensor in _tensors(output, x, names):
+    candidates = []
+    for location, tensor in _tensors(output, x, names):
         if tensor.is_floating_point() and tensor.numel() and tensor.layout == torch.strided:
-            found.append(OutputCandidate(place, place.map_of(tensor, x), _step(tensor, place)))
-    return found[:_MOST]
+            candidates.append(OutputCandidate(location, location.map_of(tensor, x), _step(tensor, location)))
+    return candidates[:_MOST]
 
 
 def all_tensors(output: Any) -> Iterator[torch.Tensor]:
-    """All tensors in what a network returned, whether or not they can be read."""
+    """All tensors in a network's output, whether or not they can be read."""
     yield from (tensor for _, tensor in _leaves(output, (), set()))
 
 
-def _step(tensor: torch.Tensor, place: OutputLocation) -> Any:
+def _step(tensor: torch.Tensor, location: OutputLocation) -> Any:
     step = tensor.grad_fn
-    if step is not None and place.stacked is not None and type(step).__name__.startswith("StackBackward"):
-        return step.next_functions[place.stacked[1]][0]
+    if step is not None and location.stacked is not None and type(step).__name__.startswith("StackBackward"):
+        return step.next_functions[location.stacked[1]][0]
     return step
 
 
 def describe_output(output: Any) -> str:
-    """What a network returned, for people."""
+    """Describe the output of a network, for a message."""
     if isinstance(output, torch.Tensor):
         kind = "" if output.is_floating_point() else f" of {str(output.dtype).removeprefix('torch.')} numbers"
         return f"a tensor of shape {tuple(output.shape)}{kind}"
@@ -146,26 +146,26 @@ def _tensors(output: Any, x: torch.Tensor, names: Sequence[str]) -> Iterator[tup
         if names and len(words) == 1 and words[0].isdigit() and len(names) > int(words[0]):
             words = [names[int(words[0])]]
         name = ".".join(words)
-        for inner, stacked, shape in _unstacked(tensor):
+        for part, stacked, shape in _unstacked(tensor):
             form = _form(shape, x)
             if form is not None:
-                full = ".".join(filter(None, (name, inner)))
-                yield OutputLocation(full, path, stacked, form), tensor
+                full_name = ".".join(filter(None, (name, part)))
+                yield OutputLocation(full_name, path, stacked, form), tensor
 
 
-def _leaves(output: Any, path: tuple[Any, ...], within: set[int]) -> Iterator[tuple[tuple[Any, ...], torch.Tensor]]:
+def _leaves(output: Any, path: tuple[Any, ...], ancestors: set[int]) -> Iterator[tuple[tuple[Any, ...], torch.Tensor]]:
     if isinstance(output, torch.Tensor):
         yield path, output
     elif len(path) < _DEEPEST:
-        within = {*within, id(output)}
+        ancestors = {*ancestors, id(output)}
         is_indexed = isinstance(output, Mapping | list | tuple)
-        named = hasattr(output, "_fields")  # a named tuple: its fields say more than numbers
+        has_field_names = hasattr(output, "_fields")  # a named tuple: its field names say more than indices
         for number, (step, value) in enumerate(_children(output)):
             if number >= _MOST:
                 return
-            kind = "attribute" if named or not is_indexed else "key"
-            if id(value) not in within:  # what holds itself has no end
-                yield from _leaves(value, (*path, (kind, step)), within)
+            kind = "attribute" if has_field_names or not is_indexed else "key"
+            if id(value) not in ancestors:  # an object that contains itself has no end
+                yield from _leaves(value, (*path, (kind, step)), ancestors)
 
 
 def _children(output: Any) -> Iterator[tuple[Any, Any]]:
@@ -182,7 +182,7 @@ def _children(output: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _unstacked(tensor: torch.Tensor) -> Iterator[tuple[str, tuple[int, int] | None, tuple[int, ...]]]:
-    """The tensor itself; of a stack of several outputs of one image, each of them."""
+    """Shape of the tensor; for a stack of several outputs, name, location and shape of each."""
     shape = tuple(tensor.shape)
     if len(shape) != 5:
         yield "", None, shape
@@ -193,7 +193,7 @@ def _unstacked(tensor: torch.Tensor) -> Iterator[tuple[str, tuple[int, int] | No
 
 
 def _form(shape: tuple[int, ...], x: torch.Tensor) -> Form | None:
-    """How an output of this shape, for one image ``x``, holds a map."""
+    """Layout of an output of this shape, for one image ``x``; None if it can be neither a map nor scores."""
     size = tuple(x.shape[-2:])
     if len(shape) == 4 and shape[0] == 1:
         return "channels_last" if shape[1:3] == size != shape[2:4] else "map"
@@ -205,5 +205,5 @@ def _form(shape: tuple[int, ...], x: torch.Tensor) -> Form | None:
 
 
 def words_in(name: str) -> set[str]:
-    """The words of a name such as ``"auxLogits_2"``, in lower case."""
+    """Words of a name such as ``"auxLogits_2"``, in lower case."""
     return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}

@@ -1,4 +1,4 @@
-"""The choice among several outputs: by evidence, which is said, or not at all."""
+"""The choice among several outputs: by evidence, which is reported, or not at all."""
 
 from __future__ import annotations
 
@@ -26,147 +26,157 @@ _MAIN_WORDS = """
     score scores result foreground
 """
 _MAIN = frozenset(_MAIN_WORDS.split())
-_BESIDE_WORDS = """
+_AUXILIARY_WORDS = """
     aux auxiliary deep ds side feat feats feature features embed embedding embeddings hidden state
     states attention attentions attn loss losses edge edges boundary boundaries contour contours
     distance dist sdm sdf uncertainty var std variance sigma logvar recon reconstruction reconstructed depth
     input inputs image images projection proj latent mu z kl coarse intermediate encoder backbone
     bottleneck quality iou
 """
-_BESIDE = frozenset(_BESIDE_WORDS.split())
-# More classes than this have few segmentations, more channels many feature maps.
+_AUXILIARY = frozenset(_AUXILIARY_WORDS.split())
+# Few segmentations have more classes than this; many feature maps have more channels.
 _MANY_CHANNELS = 64
-# No map of scores is this many times smaller than the image.
+# A map of scores is never this many times smaller than the image.
 _COARSEST = 16
-# The deeper of two outputs has so many more layers of its own: a block and not just another head.
+# So many more layers make one output deeper than another: a block, not only another head.
 _BLOCK = 2
 _LISTED = 8
 
 
 @dataclass(frozen=True)
 class OutputChoice:
-    """The output that is read.
+    """The chosen output.
 
     Attributes:
-        output: it.
-        why: the evidence for it, for people; empty where there is no other, or the card names it.
+        output: the one that is read.
+        reason: the evidence, to show to users; empty if there is no other output, or the card names it.
     """
 
     output: OutputCandidate
-    why: str
+    reason: str
 
 
 def choose_output(
-    found: Sequence[OutputCandidate], side: tuple[int, int], wanted: str | None, classes: int
+    candidates: Sequence[OutputCandidate], side: tuple[int, int], name: str | None, classes: int
 ) -> OutputChoice:
-    """The output that is the segmentation, or else the class scores.
+    """Choose the output that is the segmentation, or else the class scores.
 
     Args:
-        found: all that may be it, with their graphs.
+        candidates: all outputs that may be it, with their graphs.
         side: height and width of the image, pixels.
-        wanted: the name of the output that the user chose.
-        classes: how many the user named; 0 where none.
+        name: of the output that the user chose.
+        classes: number of classes that the user named; 0 if none.
 
     Raises:
-        SegcamError: if there is no such output, or nothing tells which of several it is.
+        SegcamError: if there is no such output, or the evidence does not decide.
     """
-    if wanted is not None:
-        return OutputChoice(_named(wanted, found), "")
-    likely, why = list(found), ""
-    for words, narrowed in _evidence(side, classes):
-        if len(likely) == 1:
+    if name is not None:
+        return OutputChoice(_output_named(name, candidates), "")
+    remaining, reason = list(candidates), ""
+    for phrase, narrow in _evidence(side, classes):
+        if len(remaining) == 1:
             break
-        kept = narrowed(likely)
-        if kept and len(kept) < len(likely):
-            likely, why = kept, words
-    if len(likely) > 1:
+        kept = narrow(remaining)
+        if kept and len(kept) < len(remaining):
+            remaining, reason = kept, phrase
+    if len(remaining) > 1:
         raise SegcamError(
-            f"The network returns {len(found)} outputs, and nothing tells which of these is the segmentation: "
-            f"{_listed(likely)}. Name it as output in the model card, or with --output."
+            f"The network returns {len(candidates)} outputs, and it is not clear which of these is the segmentation: "
+            f"{_listing(remaining)}. Name it as output in the model card, or with --output."
         )
-    return OutputChoice(likely[0], why if len(found) > 1 else "")
+    return OutputChoice(remaining[0], reason if len(candidates) > 1 else "")
 
 
-def _named(wanted: str, found: Sequence[OutputCandidate]) -> OutputCandidate:
-    for one in found:
-        if one.name == wanted:
-            return one
-    names = [one.name for one in found]
+def _output_named(name: str, candidates: Sequence[OutputCandidate]) -> OutputCandidate:
+    for candidate in candidates:
+        if candidate.name == name:
+            return candidate
+    names = [candidate.name for candidate in candidates]
     if names == [""]:
-        raise SegcamError(f"The network has no output named {wanted!r}: it has one output, which needs no name.")
-    close = get_close_matches(wanted, names, n=1, cutoff=0.6)
+        raise SegcamError(f"The network has no output named {name!r}: it has one output, which needs no name.")
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
     raise SegcamError(
-        f"The network has no output named {wanted!r}{f' (did you mean {close[0]}?)' if close else ''}. "
-        f"Choose from: {_listed(found)}."
+        f"The network has no output named {name!r}{f' (did you mean {close[0]}?)' if close else ''}. "
+        f"Choose from: {_listing(candidates)}."
     )
 
 
-def _listed(found: Sequence[OutputCandidate]) -> str:
-    shown = ", ".join(one.in_words() for one in found[:_LISTED])
-    return shown + (f" and {len(found) - _LISTED} more" if len(found) > _LISTED else "")
+def _listing(candidates: Sequence[OutputCandidate]) -> str:
+    shown = ", ".join(candidate.in_words() for candidate in candidates[:_LISTED])
+    return shown + (f" and {len(candidates) - _LISTED} more" if len(candidates) > _LISTED else "")
 
 
-_Narrowed = Callable[[list[OutputCandidate]], list[OutputCandidate]]
+_Filter = Callable[[list[OutputCandidate]], list[OutputCandidate]]
 
 
-def _evidence(side: tuple[int, int], classes: int) -> Iterator[tuple[str, _Narrowed]]:
-    """What is looked at, one after the other: the words for it, and which candidates it leaves."""
-    yield "by its name", lambda seen: [one for one in seen if _rank_of_name(one) >= 0]
-    yield "as large as the image", lambda seen: [one for one in seen if one.size == side]
+def _evidence(side: tuple[int, int], classes: int) -> Iterator[tuple[str, _Filter]]:
+    """The evidence, in order: a phrase for it, and a filter of the candidates."""
+    yield "by its name", lambda outputs: [output for output in outputs if _name_rank(output) >= 0]
+    yield "as large as the image", lambda outputs: [output for output in outputs if output.size == side]
     if classes:
-        yield f"it has the {classes} classes of the card", lambda seen: [one for one in seen if one.channels == classes]
-    yield "by its name", _best(_rank_of_name)
-    yield "made from the others", _last_made
-    yield "a map of scores", lambda seen: [one for one in seen if _may_be_scores(one, side)]
-    yield "the scores of classes", lambda seen: [one for one in seen if not one.is_map]
-    yield "the others have too many channels", lambda seen: [one for one in seen if one.channels <= _MANY_CHANNELS]
-    yield "the same before its activation", _once
-    yield "drawn from the finest map", _best(lambda one: width_before_upsampling(one.step, one.size[1]))
+        yield (
+            f"it has the {classes} classes of the card",
+            lambda outputs: [output for output in outputs if output.channels == classes],
+        )
+    yield "by its name", _best(_name_rank)
+    yield "made from the others", _final_outputs
+    yield "a map of scores", lambda outputs: [output for output in outputs if _may_be_scores(output, side)]
+    yield "the scores of classes", lambda outputs: [output for output in outputs if not output.is_map]
+    yield (
+        "the others have too many channels",
+        lambda outputs: [output for output in outputs if output.channels <= _MANY_CHANNELS],
+    )
+    yield "the same before its activation", _without_duplicates
+    yield "drawn from the finest map", _best(lambda output: width_before_upsampling(output.step, output.size[1]))
     yield "it has most layers of its own", _deepest
 
 
-def _may_be_scores(one: OutputCandidate, side: tuple[int, int]) -> bool:
-    return one.is_map and one.channels <= _MANY_CHANNELS and one.size[0] * _COARSEST > side[0]
+def _may_be_scores(output: OutputCandidate, side: tuple[int, int]) -> bool:
+    return output.is_map and output.channels <= _MANY_CHANNELS and output.size[0] * _COARSEST > side[0]
 
 
-def _best(rank: Callable[[OutputCandidate], float]) -> _Narrowed:
-    def narrowed(seen: list[OutputCandidate]) -> list[OutputCandidate]:
-        best = max(map(rank, seen))
-        return [one for one in seen if rank(one) == best]
+def _best(rank: Callable[[OutputCandidate], float]) -> _Filter:
+    def narrow(outputs: list[OutputCandidate]) -> list[OutputCandidate]:
+        best = max(map(rank, outputs))
+        return [output for output in outputs if rank(output) == best]
 
-    return narrowed
-
-
-def _rank_of_name(one: OutputCandidate) -> int:
-    words = words_in(one.name)
-    return -1 if words & _BESIDE else int(bool(words & _MAIN))
+    return narrow
 
 
-def _last_made(seen: list[OutputCandidate]) -> list[OutputCandidate]:
-    """Those that none of the others is made from, except what only follows from one, as a variance does."""
-    ends = [skip_moves(one.step) for one in seen]
-    above = [ancestors([end]) - {end} for end in ends if end is not None and not _is_worked_out(end, ends)]
-    return [one for one, end in zip(seen, ends, strict=True) if end is None or not any(end in steps for steps in above)]
+def _name_rank(output: OutputCandidate) -> int:
+    words = words_in(output.name)
+    return -1 if words & _AUXILIARY else int(bool(words & _MAIN))
 
 
-def _is_worked_out(end: Any, ends: list[Any]) -> bool:
-    """Whether an output is made from one of the others alone, and no layer stands in between."""
+def _final_outputs(outputs: list[OutputCandidate]) -> list[OutputCandidate]:
+    """Outputs from which no other is made, not counting what only follows from one, such as a variance."""
+    ends = [skip_moves(output.step) for output in outputs]
+    above = [ancestors([end]) - {end} for end in ends if end is not None and not _is_derived(end, ends)]
+    return [
+        output
+        for output, end in zip(outputs, ends, strict=True)
+        if end is None or not any(end in steps for steps in above)
+    ]
+
+
+def _is_derived(end: Any, ends: list[Any]) -> bool:
+    """Whether an output is computed from exactly one other, without a layer in between."""
     steps = ancestors([end])
-    sources = {one for one in ends if one is not None and one in steps} - {end}
+    sources = {other for other in ends if other is not None and other in steps} - {end}
     return len(sources) == 1 and not count_weighted(steps - ancestors(sources))
 
 
-def _once(seen: list[OutputCandidate]) -> list[OutputCandidate]:
-    """Of those that are the same but for an activation, the one without it; else the first."""
+def _without_duplicates(outputs: list[OutputCandidate]) -> list[OutputCandidate]:
+    """Of outputs that differ only by an activation, the one without it; else the first."""
     kept: list[OutputCandidate] = []
-    for one in sorted(seen, key=lambda one: not find_ending(one.map).makes_logits):
-        if not any(_is_the_same(one.map, other.map) for other in kept):
-            kept.append(one)
-    return [one for one in seen if one in kept]
+    for output in sorted(outputs, key=lambda output: not find_ending(output.map).makes_logits):
+        if not any(_is_same(output.map, other.map) for other in kept):
+            kept.append(output)
+    return [output for output in outputs if output in kept]
 
 
-def _is_the_same(output: torch.Tensor, logits: torch.Tensor) -> bool:
-    """Whether an output is another one, or an activation of it."""
+def _is_same(output: torch.Tensor, logits: torch.Tensor) -> bool:
+    """Whether an output equals another one, or an activation of it."""
     if output.shape != logits.shape:
         return False
     return any(
@@ -175,13 +185,13 @@ def _is_the_same(output: torch.Tensor, logits: torch.Tensor) -> bool:
     )
 
 
-def _deepest(seen: list[OutputCandidate]) -> list[OutputCandidate]:
-    """The one that has a block more than each of the others that the others do not depend on; all if there is none."""
-    above = [ancestors([one.step]) for one in seen]
-    for number, one in enumerate(seen):
+def _deepest(outputs: list[OutputCandidate]) -> list[OutputCandidate]:
+    """The output with at least a block more layers of its own than each other one; all outputs if there is none."""
+    above = [ancestors([output.step]) for output in outputs]
+    for number, output in enumerate(outputs):
         others = (steps for other, steps in enumerate(above) if other != number)
         if all(
             count_weighted(above[number] - steps) >= count_weighted(steps - above[number]) + _BLOCK for steps in others
         ):
-            return [one]
-    return seen
+            return [output]
+    return outputs

@@ -1,1 +1,1 @@
-"""How a module is run on an image, and which modules cannot be."""
+"""Prepare a module and run it on an image, or refuse it."""

@@ -1,4 +1,4 @@
-"""The channels of the image that a network takes, found by running it."""
+"""Find how many channels a network's image has, by running it."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from napari_segcam.network.running.dry_run import dry_run
 _USUAL = (3, 1, 2, 4, 5, 6)
 
 
-class _Found(Exception):  # noqa: N818 - it is an answer
-    """The first convolution has begun."""
+class _FirstConvolutionRuns(Exception):  # noqa: N818 - not an error
+    """The first convolution begins to run."""
 
 
 @torch.no_grad()
 def find_image_channels(module: nn.Module, size: tuple[int, int] | None = None) -> int:
-    """How many channels a network's image has: of the likely numbers the first with which it runs.
+    """Return the number of channels of a network's image: the first likely number with which it runs.
 
-    The likeliest is what the convolution takes that runs first, whether or not it sees each channel alone; then what
-    the first convolution takes in order of definition; then 3.
+    First comes the number of channels of the convolution that runs first, whether or not it is depthwise; then that of
+    the convolution that is defined first; then 3.
 
     Args:
         module: in eval mode, on the CPU.
         size: as for ``dry_run``.
     """
-    candidates = list(dict.fromkeys(_candidates(module)))
-    for channels in candidates:
+    likely = list(dict.fromkeys(_candidates(module)))
+    for channels in likely:
         try:
             dry_run(module, channels, module, size=size)
         except SegcamError:
             continue
         return channels
-    return candidates[0]
+    return likely[0]
 
 
 def _candidates(module: nn.Module) -> Iterator[int]:
@@ -46,21 +46,21 @@ def _candidates(module: nn.Module) -> Iterator[int]:
         yield first.in_channels
     if convolutions:
         yield convolutions[0].in_channels
-    # What holds its weights otherwise, as TorchScript does.
-    bare = next((weights for weights in module.parameters() if weights.ndim == 4), None)
-    if not convolutions and bare is not None:
-        yield bare.shape[1]
+    # TorchScript, for example, has weights but no layers.
+    weights_without_layer = next((weights for weights in module.parameters() if weights.ndim == 4), None)
+    if not convolutions and weights_without_layer is not None:
+        yield weights_without_layer.shape[1]
     yield from _USUAL
 
 
 def _first_to_run(module: nn.Module, convolutions: list[nn.Conv2d]) -> nn.Conv2d | None:
-    met: list[nn.Conv2d] = []
+    reached: list[nn.Conv2d] = []
 
-    def meet(part: nn.Conv2d, _inputs: object) -> None:
-        met.append(part)
-        raise _Found
+    def stop(part: nn.Conv2d, _inputs: object) -> None:
+        reached.append(part)
+        raise _FirstConvolutionRuns
 
-    handles = [part.register_forward_pre_hook(meet) for part in convolutions]
+    handles = [part.register_forward_pre_hook(stop) for part in convolutions]
     parameter = image_like(module)
     try:
         with torch.no_grad():
@@ -70,4 +70,4 @@ def _first_to_run(module: nn.Module, convolutions: list[nn.Conv2d]) -> nn.Conv2d
     finally:
         for handle in handles:
             handle.remove()
-    return met[0] if met else None
+    return reached[0] if reached else None

@@ -1,4 +1,4 @@
-"""Plain modules: a private copy of anybody's module, whose weights are parameters and nothing that is worked out."""
+"""Prepare a user's module: copy it, unwrap it, set eval mode, and fold parametrizations into plain weights."""
 
 from __future__ import annotations
 
@@ -21,44 +21,43 @@ from napari_segcam.network.running.unsupported_modules import refuse_unsupported
 
 
 def prepare_module(module: nn.Module) -> nn.Module:
-    """Bring a module that is handed over into the form in which it is run: eval mode, with plain weights.
+    """Prepare a module to be run: unwrapped, in eval mode, with plain weights. It is changed.
 
     Raises:
-        SegcamError: if it is of a kind that takes no image, or has no weights.
+        SegcamError: if it takes no image, or has no weights.
     """
     module = unwrap_module(module)
     refuse_unsupported(module)
     try:
         module.eval()
-    except Exception as error:  # its own train() may raise anything
+    except Exception as error:  # the module's own train() may raise anything
         raise SegcamError(f"The network cannot be set to eval mode: {failure_in_words(error)}") from error
     fold_parametrizations(module)
     return module
 
 
 def copy_module(module: nn.Module) -> nn.Module:
-    """A copy of a module that shares nothing with it, also where it keeps tensors that were worked out.
+    """Copy a module, with everything in it, also if it keeps tensors that have a graph.
 
     Raises:
-        SegcamError: if it holds something that cannot be copied.
+        SegcamError: if the module holds something that cannot be copied.
     """
-    # Torch copies only tensors that it finds at the beginning of a graph: a pruned weight, or a map that a layer keeps
-    # of its last run, is none of these.
+    # Torch copies only leaf tensors. A pruned weight, or a map that a layer keeps from its last run, is not a leaf.
     memo: dict[int, Any] = {}
     for part in module.modules():
-        for value in tree_leaves([kept for name, kept in vars(part).items() if name != "_modules"]):
+        for value in tree_leaves([attribute for name, attribute in vars(part).items() if name != "_modules"]):
             if isinstance(value, torch.Tensor) and not value.is_leaf:
                 memo[id(value)] = value.detach().clone()
     try:
         return copy.deepcopy(module, memo)
-    except Exception as error:  # whatever its owner keeps in it: locks, open files, a trainer
+    except Exception as error:  # it may hold locks, open files, a trainer
         raise SegcamError(
-            f"The network cannot be copied: {failure_in_words(error)}. Give a module that holds layers alone."
+            f"The network cannot be copied: {failure_in_words(error)}. Give a module that holds only layers."
         ) from error
 
 
 def unwrap_module(module: nn.Module) -> nn.Module:
-    """The network itself, without what compiles it, distributes it or averages its weights."""
+    """The network itself, without wrappers that compile it, distribute it or average its weights."""
     if isinstance(module, torch.jit.ScriptModule):
         return module
     while True:
@@ -75,9 +74,9 @@ def unwrap_module(module: nn.Module) -> nn.Module:
 
 
 def fold_parametrizations(module: nn.Module) -> None:
-    """Turn weights that are worked out from others, at each run, into parameters of the same values, for good.
+    """Replace weights that are computed at each run with parameters of the same values.
 
-    That is what weight norm, spectral norm, pruning and all other parametrizations do. The module is in eval mode.
+    Weight norm, spectral norm, pruning and all other parametrizations compute weights. The module is in eval mode.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch has newer forms of the first two
@@ -92,17 +91,17 @@ def fold_parametrizations(module: nn.Module) -> None:
                 elif isinstance(hook, prune.BasePruningMethod):
                     prune.remove(part, hook._tensor_name)
             if parametrize.is_parametrized(part):
-                _get_own_class(part)
+                _give_own_class(part)
                 for name in list(part.parametrizations):  # type: ignore[arg-type]
                     parametrize.remove_parametrizations(part, name, leave_parametrized=True)
                     value = getattr(part, name)
-                    if not isinstance(value, nn.Parameter):  # of a frozen weight torch makes a bare tensor
+                    if not isinstance(value, nn.Parameter):  # torch makes a frozen weight a plain tensor
                         delattr(part, name)
                         part.register_parameter(name, nn.Parameter(value.detach(), requires_grad=False))
 
 
-def _get_own_class(part: nn.Module) -> None:
-    """Part a copy from the class that it shares with its original: torch keeps what a parametrization needs there."""
+def _give_own_class(part: nn.Module) -> None:
+    """Give a copied layer a class of its own: torch keeps parametrizations in the class that the original shares."""
     kind = type(part)
-    own = {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
-    part.__class__ = type(kind.__name__, kind.__bases__, own)
+    attributes = {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
+    part.__class__ = type(kind.__name__, kind.__bases__, attributes)

@@ -224,7 +224,7 @@ def test_sums_written_as_operators(tmp_path: Path) -> None:
     network = load_network(saved(model, tmp_path / "network.keras"), device="cpu")
     with torch.no_grad():
         np.testing.assert_allclose(network.module(image_of()), predicted(model, image_of()), atol=1e-5)
-    assert any("taken for logits" in warning for warning in network.warnings)
+    assert any("read as logits" in warning for warning in network.warnings)
 
 
 def test_one_of_several_outputs_is_chosen_and_said(tmp_path: Path) -> None:

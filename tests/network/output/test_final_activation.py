@@ -218,7 +218,7 @@ def test_an_output_that_never_falls_below_0_is_doubted() -> None:
 
 
 def test_a_rectified_output_is_doubted() -> None:
-    assert any("ends in relu: its output is taken for logits" in one for one in read(Small(F.relu)).warnings)
+    assert any("ends in relu: its output is read as logits" in one for one in read(Small(F.relu)).warnings)
 
 
 @pytest.mark.parametrize(
@@ -226,12 +226,12 @@ def test_a_rectified_output_is_doubted() -> None:
     [
         (lambda z: z.softmax(1), 1, "over a single channel, which is 1 everywhere"),
         (lambda z: F.log_softmax(z, 1), 1, "over a single channel, which is 1 everywhere"),
-        (lambda z: z.argmax(1, keepdim=True).float(), 3, "whole numbers alone: of classes or of gray values"),
-        (lambda z: (z.sigmoid() * 255).round(), 1, "whole numbers alone: of classes or of gray values"),
-        (lambda z: z.softmax(1).amax(1, keepdim=True), 3, "the largest of the classes' scores"),
-        (lambda z: tuple(z.softmax(1).max(1)), 3, "the largest of the classes' scores"),
-        (lambda z: tuple(z.max(-3)), 3, "the largest of the classes' scores"),
-        (lambda z: z.sigmoid() * 255, 1, "ends in a sigmoid, but its output is no probability"),
+        (lambda z: z.argmax(1, keepdim=True).float(), 3, "only whole numbers: class indices or gray values"),
+        (lambda z: (z.sigmoid() * 255).round(), 1, "only whole numbers: class indices or gray values"),
+        (lambda z: z.softmax(1).amax(1, keepdim=True), 3, "the maximum of the classes' scores"),
+        (lambda z: tuple(z.softmax(1).max(1)), 3, "the maximum of the classes' scores"),
+        (lambda z: tuple(z.max(-3)), 3, "the maximum of the classes' scores"),
+        (lambda z: z.sigmoid() * 255, 1, "ends in a sigmoid, but its output is not a probability"),
         (lambda z: z.flatten(2).softmax(2).view_as(z), 2, "over the pixels"),
     ],
 )

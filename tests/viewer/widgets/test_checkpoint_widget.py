@@ -445,7 +445,7 @@ def test_an_undecided_output_is_asked_for_and_can_be_set_in_the_form(
     widget.architecture_form.build.click()
     finish(widget.session)
     assert widget.session.network is None
-    assert "nothing tells which of these is the segmentation: lesion (1 channel" in errors[-1]
+    assert "it is not clear which of these is the segmentation: lesion (1 channel" in errors[-1]
 
     widget.architecture_form.output.setText("organ")
     widget.architecture_form.build.click()
