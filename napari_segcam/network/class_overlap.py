@@ -1,4 +1,4 @@
-"""Overlap: whether the classes of a network exclude each other, or a pixel can have several of them.
+"""Decide whether the classes of a network exclude each other or overlap.
 
 The weights are the same either way. What tells is the activation that the network ends in, or a file beside it: a
 softmax, or a sigmoid for each class. Where nothing tells, the classes are taken to exclude each other, and that is

@@ -1,4 +1,4 @@
-"""Constancy: whether a network gives one answer for one image, whatever else is in the batch and whenever it is asked.
+"""Check that a network returns the same for an image each time, whatever else is in the batch.
 
 Networks that are trained on are not as they are used: a batch norm without running statistics mixes the images of a
 batch, and dropout that stays on gives another mask each time. It shows in what the network gives.

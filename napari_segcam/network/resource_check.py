@@ -1,8 +1,8 @@
-"""The trial of a network that a file brings along: read and run once in a process that can be ended.
+"""Check the time and memory of a network from a file: run it once in a process that can be ended.
 
 Such a network is more than weights. It is a program, whose loops may have no end, or a graph whose layers ask for any
 amount of memory; nothing short of running it tells. So another process runs it first, on small images of noise, with a
-limit on its time and memory. Only what comes through is read and run here.
+limit on its time and memory. Only a network that passes is read and run here.
 """
 
 from __future__ import annotations

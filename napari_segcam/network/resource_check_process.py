@@ -1,4 +1,4 @@
-"""The process that tries a network out: it reads the file, runs the network, and says how that went."""
+"""The process that checks a network: it reads the file, runs the network, and reports the outcome."""
 
 from __future__ import annotations
 

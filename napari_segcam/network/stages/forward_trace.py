@@ -1,4 +1,4 @@
-"""A survey: one small dry run that notes what every layer of a network gives."""
+"""Trace a network: record the outputs of every layer in one small dry run."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LayerOutput:
 
 @dataclass(frozen=True)
 class ForwardTrace:
-    """What a dry run saw: every layer's last output, in order of execution.
+    """Last output of every layer in a dry run, in order of execution.
 
     Attributes:
         size: of the input that was used, height and width in pixels.
