@@ -26,9 +26,10 @@ from rich.table import Table
 from ui import Gaps, wait
 
 import napari_segcam as sc
-from napari_segcam.viewer.frames.cine_record import State
+from napari_segcam.network.source import ModelSource
+from napari_segcam.viewer.frames.cine_record import FrameState
 from napari_segcam.viewer.frames.frame_computer import FrameComputer
-from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.worker.worker import Job
@@ -67,7 +68,7 @@ def time_explainer(explainer: sc.Explainer, frames: np.ndarray) -> float:
     return (time.perf_counter() - start) / len(frames)
 
 
-def fill(session: ReviewSession, request: Request, frames: int, ended_at: list[float]) -> float:
+def fill(session: ReviewSession, request: RunRequest, frames: int, ended_at: list[float]) -> float:
     """Return how long it takes to compute frames of the cine, in seconds a frame, after a warm-up frame."""
     first = len(ended_at)
     session.run(request, "all")
@@ -80,7 +81,7 @@ def fill(session: ReviewSession, request: Request, frames: int, ended_at: list[f
 def stop(session: ReviewSession) -> None:
     """Stop computing."""
     session.cancel()
-    while session.busy:
+    while session.is_busy:
         wait(20)
 
 
@@ -124,13 +125,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "network.pth"
         save_reference_network(checkpoint, options.encoder)
-        session.load(str(checkpoint), "cpu")
+        session.load(ModelSource(str(checkpoint)), "cpu")
         while session.network is None:
             wait(50)
     stages = tuple(stage.name for stage in session.network.select("main"))
 
-    session.run(Request(stages=stages), "follow")
-    while session.busy:
+    session.run(RunRequest(stages=stages), "visited")
+    while session.is_busy:
         wait(50)
     computing = scrub(viewer, jumps)
 
@@ -149,12 +150,12 @@ def main() -> None:
 
     FrameComputer.compute = timed_compute  # type: ignore[method-assign]
     stop(session)
-    session.run(Request(stages=stages), "all")
+    session.run(RunRequest(stages=stages), "all")
     waits = []
     for _ in range(8):
         record = session.record
         assert record is not None
-        missing = np.flatnonzero(record.states == State.MISSING)
+        missing = np.flatnonzero(record.states == FrameState.MISSING)
         if not len(missing):
             break
         frame = int(missing[len(missing) * 2 // 3])
@@ -168,14 +169,14 @@ def main() -> None:
     stop(session)
 
     explainer = in_worker(session, lambda: sc.Explainer(session.network, "hirescam", stages))
-    request = Request("hirescam", stages=stages)  # without any results yet
+    request = RunRequest("hirescam", stages=stages)  # without any results yet
     fill(session, request, 1, ended_at)
     explainer_seconds, filling = [], []
     for _ in range(count // 10 - 1):
         explainer_seconds.append(in_worker(session, lambda: time_explainer(explainer, cine[:6])))
         filling.append(fill(session, request, 6, ended_at))
     session.run(request, "all")
-    while session.busy:
+    while session.is_busy:
         wait(50)
 
     wait(1000)

@@ -20,8 +20,9 @@ from rich.table import Table
 from ui import wait
 
 from napari_segcam.network.model_card import ModelCard, SizeRule
-from napari_segcam.viewer.frames.cine_record import State
-from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.network.source import ModelSource
+from napari_segcam.viewer.frames.cine_record import FrameState
+from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.workspace import PLUGIN, open_workspace
 
@@ -44,8 +45,8 @@ def main() -> None:
             encoder="efficientnet-b0",
             size=SizeRule(rule="resize", height=_SIDE, width=_SIDE),
         )
-        session.load(str(folder / "network.pth"), "cpu", card=card)
-        while session.busy:
+        session.load(ModelSource(str(folder / "network.pth")), "cpu", card)
+        while session.is_busy:
             wait(50)
         network = session.network
         assert network is not None
@@ -55,8 +56,8 @@ def main() -> None:
             start = time.perf_counter()
             viewer.open(cine, plugin=PLUGIN)
             seconds["open"] = time.perf_counter() - start
-            session.run(Request(stages=tuple(stage.name for stage in network.select("main"))), "all")
-            while session.busy:
+            session.run(RunRequest(stages=tuple(stage.name for stage in network.select("main"))), "all")
+            while session.is_busy:
                 wait(50)
             seconds["explain"] = time.perf_counter() - start - seconds["open"]
             for frame in range(0, options.frames, 10):
@@ -66,12 +67,12 @@ def main() -> None:
         memory = peak_extra_memory(review)
         record, total = session.record, options.frames
         assert record is not None
-        done = int((record.states == State.DONE).sum())
+        done = int((record.states == FrameState.DONE).sum())
         viewer.close()
 
     table = Table("", "measured", "bar", title=f"{total} frames of {options.width} × {options.height} RGB, {done} kept")
     table.add_row("peak memory above the window and the network", f"{memory:.0f} MB", "< 2000 MB")
-    table.add_row("  of which results, as in the memory field", f"{session.used / 1e6:.0f} MB", "")
+    table.add_row("  of which results, as in the memory field", f"{session.reviews.used_bytes / 1e6:.0f} MB", "")
     table.add_row("opening it as a layer", f"{seconds['open']:.2f} s", "< 1 s")
     table.add_row("explaining all of it", f"{seconds['explain']:.0f} s", "")
     console = Console(width=110)

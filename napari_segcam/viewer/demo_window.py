@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 
 from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
 from napari_segcam.errors import SegcamError
+from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.docks import PLUGIN, dock
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.sessions import session_of
@@ -53,7 +54,7 @@ def show_demo(screenshot: Path | None = None) -> None:
         _when(session, session.figures, finish)
 
     _when(session, lambda: session.network, explain)
-    session.load(str(demo_checkpoint()))
+    session.load(ModelSource(str(demo_checkpoint())))
     napari.run()
     if screenshot is not None and not finished:
         raise SegcamError(f"The demo did not come to its end. {' '.join(session.outcomes.values())}")
@@ -63,7 +64,7 @@ def _when(session: ReviewSession, wanted: Callable[[], object], then: Callable[[
     """Go on once the worker has given what was wanted, else give up and close."""
 
     def on_change() -> None:
-        if session.busy:
+        if session.is_busy:
             return
         session.job_changed.disconnect(on_change)
         if wanted():

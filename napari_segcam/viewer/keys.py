@@ -1,4 +1,4 @@
-"""The keys of a review: one table, from which they are bound and explained."""
+"""The keys of a review: one table, from which they are bound and listed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Handler = Callable[[ViewerModel], object]
 
 
 class ReviewKeys:
-    """What the keys of one viewer act on. It holds the session weakly, whose life is that of the widgets."""
+    """What the keys of one viewer act on. It holds the session weakly, so that the session ends with the widgets."""
 
     def __init__(self, session: ReviewSession) -> None:
         self._session = weakref.ref(session)
@@ -35,7 +35,7 @@ class ReviewKeys:
 
     @property
     def session(self) -> ReviewSession:
-        """Of the viewer; the keys are unbound before it ends."""
+        """The session of the viewer; the keys are unbound before it ends."""
         session = self._session()
         assert session is not None
         return session
@@ -47,55 +47,55 @@ class Key:
 
     Attributes:
         key: as napari writes it.
-        what: in the user's words.
-        press: done when the key goes down.
-        release: done when it comes up again.
+        action: what it does, in the user's words.
+        press: called when the key is pressed.
+        release: called when it is released.
     """
 
     key: str
-    what: str
+    action: str
     press: Callable[[ReviewKeys], object]
     release: Callable[[ReviewKeys], object] | None = None
 
 
 KEYS = (
     Key("N", "Go to the next finding", lambda keys: step_finding(keys.session, 1)),
-    Key("Shift+N", "Go back to the finding before", lambda keys: step_finding(keys.session, -1)),
+    Key("Shift+N", "Go to the previous finding", lambda keys: step_finding(keys.session, -1)),
     Key("K", "Show the next stage alone, from encoder to decoder", lambda keys: step_stage(keys.session, 1)),
-    Key("J", "Show the stage before it alone", lambda keys: step_stage(keys.session, -1)),
-    Key("G", "Compare the stages side by side, and back", lambda keys: keys.stage_grid.toggle(keys.session)),
+    Key("J", "Show the previous stage alone", lambda keys: step_stage(keys.session, -1)),
+    Key("G", "Compare the stages side by side, or go back", lambda keys: keys.stage_grid.toggle(keys.session)),
     Key(
         "H",
-        "Hold: the bare speckle, without mask and heatmaps",
+        "Hold to hide the mask and the heatmaps",
         lambda keys: keys.hide_overlays.hold(),
         lambda keys: keys.hide_overlays.release(),
     ),
-    Key("W", "Scale the heat to each frame, or to the whole clip", lambda keys: toggle_scale(keys.session)),
+    Key("W", "Scale the heat to each frame, or to the clip", lambda keys: toggle_scale(keys.session)),
     Key("U", "Show the mask as an outline, or filled", lambda keys: toggle_outline(keys.session)),
-    Key("F1", "List these keys", lambda keys: show_help(canvas_of(keys.session.viewer))),
+    Key("F1", "Show this list of keys", lambda keys: show_help(canvas_of(keys.session.viewer))),
 )
 
 
 def key_rows() -> list[tuple[str, str]]:
-    """Each key and what it does."""
-    return [(key.key, key.what) for key in KEYS]
+    """Return each key and what it does."""
+    return [(key.key, key.action) for key in KEYS]
 
 
 def bind_keys(session: ReviewSession) -> ReviewKeys:
-    """Bind the keys in the viewer until the session ends; those that somebody else has bound there stay theirs."""
+    """Bind the keys in the viewer until the session ends; keys that are already bound there are left as they are."""
     keys, keymap = ReviewKeys(session), session.viewer.keymap
-    taken = [key for key in KEYS if coerce_keybinding(key.key) in keymap]
-    bound = {coerce_keybinding(key.key): _handler(key, keys) for key in KEYS if key not in taken}
-    keymap.update(bound)
-    weakref.finalize(session, _unbind, keymap, bound)
-    if taken:
-        names = ", ".join(f"{key.key} ({key.what})" for key in taken)
-        show_warning(f"These keys of SegCAM are bound to something else in this viewer and were left so: {names}.")
+    already_bound = [key for key in KEYS if coerce_keybinding(key.key) in keymap]
+    handlers = {coerce_keybinding(key.key): _handler(key, keys) for key in KEYS if key not in already_bound}
+    keymap.update(handlers)
+    weakref.finalize(session, _unbind, keymap, handlers)
+    if already_bound:
+        names = ", ".join(f"{key.key} ({key.action})" for key in already_bound)
+        show_warning(f"These keys of SegCAM already have another use in this viewer, which they keep: {names}.")
     return keys
 
 
-def _unbind(keymap: dict[Any, Handler], bound: dict[Any, Handler]) -> None:
-    for key, handler in bound.items():
+def _unbind(keymap: dict[Any, Handler], handlers: dict[Any, Handler]) -> None:
+    for key, handler in handlers.items():
         if keymap.get(key) is handler:
             del keymap[key]
 
@@ -121,18 +121,18 @@ class KeyHelp(QDialog):
         self.setWindowTitle("SegCAM keys")
         layout = QGridLayout(self)
         layout.setHorizontalSpacing(16)
-        for row, (key, what) in enumerate(key_rows()):
+        for row, (key, action) in enumerate(key_rows()):
             name = QLabel(f"<b>{key}</b>")
             name.setAlignment(Qt.AlignmentFlag.AlignRight)
             layout.addWidget(name, row, 0)
-            layout.addWidget(QLabel(what), row, 1)
-        hint = QLabel("The keys work unless you are typing in a field: click on the image to leave it.")
+            layout.addWidget(QLabel(action), row, 1)
+        hint = QLabel("The keys do nothing while you type in a field: click on the image first.")
         hint.setEnabled(False)
         layout.addWidget(hint, len(KEYS), 0, 1, 2)
 
 
 def show_help(parent: QWidget | None) -> KeyHelp:
-    """Open the table of keys beside the work: it need not be closed to go on."""
+    """Open the table of keys; the user can keep working while it is open."""
     help_table = KeyHelp(parent)
     help_table.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     help_table.show()

@@ -1,4 +1,4 @@
-"""The one session of each viewer, with its keys and its questions."""
+"""The one session of each viewer, with its keys and its questions before anything is lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _sessions: weakref.WeakValueDictionary[int, ReviewSession] = weakref.WeakValueDi
 
 
 def session_of(viewer: ViewerModel) -> ReviewSession:
-    """The session of a viewer, the same for all of its widgets; it lives as long as one of them."""
+    """Return the session of a viewer, the same for all of its widgets; it lives as long as one of them."""
     viewer = without_proxy(viewer)
     session = _sessions.get(id(viewer))
     if session is None:

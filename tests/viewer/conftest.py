@@ -1,4 +1,4 @@
-"""What the viewer's tests share: a small network, a session, and waiting for the worker."""
+"""Fixtures of the viewer's tests: small networks, sessions, and a wait for the worker."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from qtpy.QtCore import QSettings
 from screens import shares_screen
 
 from napari_segcam.network.network import Network
-from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.viewer.frames.run_request import RunRequest
+from napari_segcam.viewer.review import image_reviews, input_region, outputs
 from napari_segcam.viewer.review import session as session_module
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.model_card import recent_models
-from napari_segcam.viewer.worker import background
+from napari_segcam.viewer.worker import background, foreground
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,55 +55,55 @@ def three_classes() -> Network:
 
 @pytest.fixture
 def frames() -> np.ndarray:
-    """A gray cine of four frames of 96 × 64 pixels, each its own."""
+    """A gray cine of four different frames of 96 × 64 pixels."""
     return np.random.default_rng(0).integers(0, 255, (4, 96, 64), dtype=np.uint8)
 
 
 @pytest.fixture(autouse=True)
-def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def temporary_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's settings."""
     path = tmp_path_factory.mktemp("settings") / "settings.ini"
     monkeypatch.setattr(recent_models, "settings", lambda: QSettings(str(path), QSettings.Format.IniFormat))
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The warnings and errors that the user was shown."""
-    messages: list[str] = []
-    for module in (session_module, background):
-        monkeypatch.setattr(module, "show_error", messages.append)
-        monkeypatch.setattr(module, "show_warning", messages.append)
-    return messages
+    shown: list[str] = []
+    for module in (session_module, image_reviews, input_region, outputs, background, foreground):
+        for name in ("show_error", "show_warning"):
+            monkeypatch.setattr(module, name, shown.append, raising=False)
+    return shown
 
 
 @pytest.fixture
-def session(qtbot: QtBot, told: list[str]) -> Iterator[ReviewSession]:  # noqa: ARG001
+def session(qtbot: QtBot, messages: list[str]) -> Iterator[ReviewSession]:  # noqa: ARG001
     """A session on a viewer without a window."""
-    made = session_of(ViewerModel())
-    yield made
-    made.cancel()
-    qtbot.waitUntil(lambda: not made.busy, timeout=20_000)
+    session = session_of(ViewerModel())
+    yield session
+    session.cancel()
+    qtbot.waitUntil(lambda: not session.is_busy, timeout=20_000)
 
 
 @pytest.fixture
 def reviewed(
     session: ReviewSession, network: Network, frames: np.ndarray, finish: Callable[[ReviewSession], None]
 ) -> ReviewSession:
-    """A session without a window whose whole cine is explained, its second frame in view."""
+    """A session without a window in which all frames of a cine are explained, with the second frame in view."""
     session.viewer.add_image(frames, name="sweep")
     session.viewer.dims.set_current_step(0, 1)
     session.use(network)
-    session.run(Request(stages=("encoder_5",)), "all")
+    session.run(RunRequest(stages=("encoder_5",)), "all")
     finish(session)
     return session
 
 
 @pytest.fixture
 def finish(qtbot: QtBot) -> Callable[[ReviewSession], None]:
-    """Wait until the worker has done what it was asked."""
+    """A function that waits until the worker has nothing left to do."""
 
     def wait(session: ReviewSession) -> None:
-        qtbot.waitUntil(lambda: not session.busy, timeout=60_000)
+        qtbot.waitUntil(lambda: not session.is_busy, timeout=60_000)
         qtbot.wait(60)  # widgets follow after a moment
 
     return wait

@@ -24,7 +24,7 @@ Finish = Callable[[ReviewSession], None]
 
 
 def test_a_checkpoint_dropped_on_the_canvas_is_loaded(
-    make_napari_viewer: Callable[..., Any], finish: Finish, told: list[str], tmp_path: Path
+    make_napari_viewer: Callable[..., Any], finish: Finish, messages: list[str], tmp_path: Path
 ) -> None:
     viewer = make_napari_viewer()
     path = shutil.copy(demo_checkpoint(), tmp_path / "network.pth")
@@ -37,7 +37,7 @@ def test_a_checkpoint_dropped_on_the_canvas_is_loaded(
         assert session.source.path == str(path)
         assert len(viewer.layers) == 0
     assert any("Checkpoint" in name for name in viewer.window.dock_widgets)
-    assert told == []
+    assert messages == []
 
 
 def test_checkpoints_are_known_by_name_and_keras_files_by_content(tmp_path: Path) -> None:

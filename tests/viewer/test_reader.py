@@ -22,7 +22,7 @@ from scipy.io import savemat
 import napari_segcam
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import ArrayCine, Cine
-from napari_segcam.viewer.frames.plan import LayerSource
+from napari_segcam.viewer.frames.layer_source import LayerSource
 from napari_segcam.viewer.reader import get_reader, layer_data, read_layers
 
 T, Y, X = 5, 12, 20
@@ -115,13 +115,13 @@ def test_pixels_that_are_not_square_are_shown_in_their_true_shape(
     ((data, attributes, _),) = read_layers(str(clip))
     layer = ViewerModel().add_image(data, **attributes)
     np.testing.assert_allclose(layer.scale, (1, scale, 1))
-    assert LayerSource.of(layer).cine.pixel_aspect == pytest.approx(scale)
+    assert LayerSource.from_layer(layer).cine.pixel_aspect == pytest.approx(scale)
     assert any("not square" in note for note in layer.metadata["segcam_source"]["notes"]) == (scale != 1)
 
 
 def test_a_stretched_layer_is_computed_as_it_is_shown() -> None:
     layer = ViewerModel().add_image(np.zeros((3, 40, 60), np.uint8), scale=(1, 0.9, 0.6))
-    assert LayerSource.of(layer).cine.pixel_aspect == pytest.approx(1.5)
+    assert LayerSource.from_layer(layer).cine.pixel_aspect == pytest.approx(1.5)
 
 
 def test_a_notification_says_what_is_assumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
-from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.review.session import ReviewSession
 
 ACTIONS = 2000
@@ -42,7 +42,7 @@ class Reviewer:
         self.random = random.Random(0)
         self.cine = np.random.default_rng(0).integers(0, 255, (FRAMES, SIDE, SIDE), dtype=np.uint8)
         self.networks = [tiny_network(seed) for seed in range(3)]
-        self.request: Request | None = None
+        self.request: RunRequest | None = None
         self.asked_at: float | None = None
         self._expected: dict[tuple[object, ...], Explanation] = {}
         session.viewer.add_image(self.cine)
@@ -75,8 +75,8 @@ class Reviewer:
     def run(self) -> None:
         method = self.random.choice(("gradcam", "hirescam", "gradcam"))
         stages = self.random.choice((None, ("0",), ("0", "2"), ("2",)))
-        request = Request(method, stages, region=self.random.choice(("mask", "image")))
-        self.session.run(request, self.random.choice(("this", "follow", "all")))
+        request = RunRequest(method, stages, region=self.random.choice(("mask", "image")))
+        self.session.run(request, self.random.choice(("current", "visited", "all")))
         if stages is not None:
             self.request, self.asked_at = request, self.session.threshold
         elif self.request is None:
@@ -101,7 +101,7 @@ class Reviewer:
         self.random.choice(self.session.viewer.layers).name = f"layer {self.random.random()}"
 
     def shrink_memory(self) -> None:
-        self.session.set_budget(self.random.choice((60_000, 120_000, 1 << 30)))
+        self.session.reviews.set_budget(self.random.choice((60_000, 120_000, 1 << 30)))
 
     def move_image(self) -> None:
         assert self.session.image is not None
@@ -118,7 +118,7 @@ class Reviewer:
         self.request = None
         self.session.image.data = self.cine
 
-    def expected(self, frame: int, request: Request, threshold: float) -> Explanation:
+    def expected(self, frame: int, request: RunRequest, threshold: float) -> Explanation:
         network = self.session.network
         assert network is not None
         key = (network, frame, request.method, request.region, threshold)
@@ -136,7 +136,7 @@ class Reviewer:
         for frame in {self.session.current_frame(), self.random.randrange(FRAMES)}:
             mask = layers.mask
             if isinstance(mask, Labels) and mask.data[frame].any():
-                shown = {t: self.expected(frame, Request(), t).mask for t in (0.3, 0.45, 0.5, 0.55)}
+                shown = {t: self.expected(frame, RunRequest(), t).mask for t in (0.3, 0.45, 0.5, 0.55)}
                 assert any((mask.data[frame] == of_cut).all() for of_cut in shown.values())
                 compared += 1
             for stage, heatmap in layers.heatmaps.items():
@@ -155,11 +155,11 @@ class Reviewer:
         layers, frame = self.session.layers(), self.session.current_frame()
         assert layers is not None
         if layers.mask is not None and layers.mask.data[frame].any():
-            expected = self.expected(frame, Request(), self.session.threshold).mask
+            expected = self.expected(frame, RunRequest(), self.session.threshold).mask
             np.testing.assert_array_equal(layers.mask.data[frame], expected)
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("messages")
 def test_nothing_fails_and_nothing_stale_is_shown(session: ReviewSession, qtbot: QtBot) -> None:
     reviewer = Reviewer(session)
     compared, memory = 0, 0
@@ -169,7 +169,7 @@ def test_nothing_fails_and_nothing_stale_is_shown(session: ReviewSession, qtbot:
             qtbot.wait(reviewer.random.randrange(20))
             compared += reviewer.check()
         if number % 200 == 199:
-            qtbot.waitUntil(lambda: not session.busy, timeout=20_000)
+            qtbot.waitUntil(lambda: not session.is_busy, timeout=20_000)
             qtbot.wait(20)
             reviewer.check_settled()
             gc.collect()

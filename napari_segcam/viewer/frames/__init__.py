@@ -1,1 +1,1 @@
-"""Frames: what is asked of them, their computing, their results and their order. No layer and no widget."""
+"""Frames: what to compute for each, the computation, its results and its order. No layer and no widget."""

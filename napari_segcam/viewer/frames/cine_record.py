@@ -1,4 +1,4 @@
-"""The record of a cine: of each frame how far it has got, and the figures that are drawn as curves."""
+"""The record of a cine: the state of each frame, and the figures that are drawn as curves."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:  # torch comes with it, and is imported in the worker first
     from napari_segcam.evidence.finding import Finding
 
 
-class State(IntEnum):
-    """How far a frame has got."""
+class FrameState(IntEnum):
+    """Whether a frame is computed."""
 
     MISSING = 0
     COMPUTING = 1
@@ -24,15 +24,15 @@ class State(IntEnum):
 
 
 class CineRecord:
-    """Of one image layer, under the settings at hand; a still has one frame.
+    """The record of one image layer under the current settings; a still has one frame.
 
     Attributes:
-        states: ``(T,)`` of ``State``.
-        failures: why the failed frames did, by number.
+        states: ``(T,)`` of ``FrameState``.
+        failures: why frames failed, by frame number.
         edited: the frames that the reader has corrected.
         area_unit: ``"mm²"`` where the image is calibrated, else ``"pixels"``.
-        curves: ``(T,)`` float64 by name, in the order in which they are offered; not a number where a frame is missing
-            or the figure is undefined.
+        curves: ``(T,)`` float64 by name, in the order in which they are offered; NaN where a frame is missing or the
+            figure is undefined.
     """
 
     AREA, PROBABILITY, DICE = "area", "mean probability", "Dice with the frame before"
@@ -53,11 +53,11 @@ class CineRecord:
 
     @staticmethod
     def ratio_of(stage: str) -> str:
-        """The name of a stage's curve of the attention ratio (mean heat inside the region over outside of it)."""
+        """Return the name of a stage's curve of the attention ratio (mean heat inside the region over outside it)."""
         return f"in / out, {stage}"
 
-    def set_state(self, frame: int, state: State, failure: str | None = None) -> None:
-        """Say how far a frame has got; ``failure`` is why it failed."""
+    def set_state(self, frame: int, state: FrameState, failure: str | None = None) -> None:
+        """Set the state of a frame; ``failure`` is why it failed."""
         self.states[frame] = state
         if failure is None:
             self.failures.pop(frame, None)
@@ -65,30 +65,30 @@ class CineRecord:
             self.failures[frame] = failure
 
     def enter(self, frame: int, figures: Mapping[str, float]) -> None:
-        """Put a frame's figures into the curves, which are made when first needed."""
+        """Enter a frame's figures into the curves, which are created when first needed."""
         for name, value in figures.items():
             curve = self.curves.setdefault(name, np.full(len(self), np.nan))
             curve[frame] = value
 
     def enter_results(self, frame: int, finding: Finding, figures: Mapping[str, Attention]) -> None:
-        """Put into the curves what was found in a frame, and the attention figures of its stages."""
+        """Enter the area and probability of a frame's mask, and the attention ratios of its stages."""
         area = finding.pixels if finding.area_mm2 is None else finding.area_mm2
         ratios = {self.ratio_of(stage): attention.ratio for stage, attention in figures.items()}
-        found = {self.AREA: float(area), self.PROBABILITY: finding.probability, **ratios}
-        self.enter(frame, {name: np.nan if value is None else value for name, value in found.items()})
+        values = {self.AREA: float(area), self.PROBABILITY: finding.probability, **ratios}
+        self.enter(frame, {name: np.nan if value is None else value for name, value in values.items()})
 
     def enter_corrections(self, areas: Mapping[int, float]) -> None:
-        """Take in which frames are corrected now, and the area of the explained class in each correction."""
+        """Replace the corrected frames, and the area of the explained class in each correction."""
         self.edited = set(areas)
         self.curves.pop(self.CORRECTED_AREA, None)
         for frame, area in areas.items():
             self.enter(frame, {self.CORRECTED_AREA: area})
 
-    def forget_ratios(self) -> None:
-        """Take out the curves of the heatmaps, whose settings have changed."""
-        kept = (self.AREA, self.PROBABILITY, self.DICE, self.CORRECTED_AREA)
-        self.curves = {name: curve for name, curve in self.curves.items() if name in kept}
+    def drop_ratios(self) -> None:
+        """Drop the curves of the heatmaps, whose settings have changed."""
+        names = (self.AREA, self.PROBABILITY, self.DICE, self.CORRECTED_AREA)
+        self.curves = {name: curve for name, curve in self.curves.items() if name in names}
 
     def findings(self) -> NDArray[np.bool_]:
-        """``(T,)``: the frames in which the network has found something."""
+        """Return the frames with a finding, ``(T,)``: those in which the mask is not empty."""
         return np.nan_to_num(self.curves[self.AREA]) > 0

@@ -1,4 +1,4 @@
-"""What the network gave for a frame."""
+"""What the computation of a frame returns, as it is sent from the worker to the review."""
 
 from __future__ import annotations
 
@@ -18,21 +18,28 @@ if TYPE_CHECKING:  # torch comes with these: they are imported where the work is
     from napari_segcam.explanation.explanation import Heatmap, Segmentation
 
 
+@dataclass(frozen=True)
+class FrameStarted:
+    """The computation of this frame has started."""
+
+    frame: int
+
+
 @dataclass(frozen=True, eq=False)
 class FrameResult:
-    """What the network gave for a frame.
+    """Masks, heatmaps and figures of a frame.
 
     Attributes:
-        plan: that it was computed by.
+        plan: by which it was computed.
         frame: its number.
-        segmentation: from which the mask can be cut again.
-        masks: one mask of all classes, or of classes that overlap one of each, whose label is 1.
-        cut: the threshold of that mask.
+        segmentation: from which masks at another threshold are made.
+        masks: one mask of all classes, or one for each class if classes overlap, in which its label is 1.
+        mask_threshold: of these masks.
         finding: figures of the explained class in them.
-        heatmaps: by stage name; those that were asked for.
+        heatmaps: of the requested stages, by stage name.
         figures: of the heatmaps, by stage name.
         class_names: one per channel of the probabilities.
-        painted: a digest of what was painted as its region; None where nothing was.
+        region_digest: of the pixels painted as its region; None where there are none.
         region: ``(Y, X)`` that the heatmaps explain; None for the whole frame.
     """
 
@@ -40,12 +47,12 @@ class FrameResult:
     frame: int
     segmentation: Segmentation
     masks: tuple[SparseMask, ...]
-    cut: float
+    mask_threshold: float
     finding: Finding
     heatmaps: Mapping[str, Heatmap]
     figures: Mapping[str, Attention]
     class_names: tuple[str, ...]
-    painted: bytes | None
+    region_digest: bytes | None
     region: NDArray[np.bool_] | None
 
 
@@ -55,3 +62,17 @@ class FrameFailure:
 
     frame: int
     message: str
+
+
+@dataclass(frozen=True, eq=False)
+class FrameMasks:
+    """The masks of a frame at another threshold, and the figures of the plan's class in them."""
+
+    plan: Plan
+    frame: int
+    masks: tuple[SparseMask, ...]
+    finding: Finding
+    mask_threshold: float
+
+
+FrameUpdate = FrameStarted | FrameResult | FrameFailure | FrameMasks

@@ -1,4 +1,4 @@
-"""What is kept of the frames that were computed, as the plan at hand sees it."""
+"""The results of one image under the current plan."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_segcam.viewer.frames.frame_computer import digest
-from napari_segcam.viewer.frames.frame_jobs import FrameCut
-from napari_segcam.viewer.frames.frame_results import FrameResult
+from napari_segcam.viewer.frames.frame_results import FrameMasks, FrameResult
 from napari_segcam.viewer.frames.plan import Plan
+from napari_segcam.viewer.frames.region_digest import region_digest
 from napari_segcam.viewer.frames.result_store import ResultStore
 from napari_segcam.viewer.frames.sparse_mask import SparseMask
 
@@ -23,15 +22,15 @@ if TYPE_CHECKING:  # torch comes with these, and is imported in the worker first
 
 
 @dataclass(frozen=True, eq=False)
-class Segmented:
-    """What is kept of a frame's segmentation, and the figures of one class in its masks."""
+class StoredSegmentation:
+    """The segmentation of a frame, its masks at a threshold, and the figures of one class in them."""
 
     segmentation: Segmentation
     masks: tuple[SparseMask, ...]
-    cut: float
+    mask_threshold: float
     finding: Finding
     class_index: int
-    classes: int
+    class_count: int
 
     @property
     def size(self) -> int:
@@ -40,12 +39,12 @@ class Segmented:
 
 
 @dataclass(frozen=True, eq=False)
-class Explained:
-    """What is kept of a frame's heatmaps, by stage name, and of the region that they explain (None for the frame)."""
+class StoredHeatmaps:
+    """The heatmaps of a frame by stage name, and the region that they explain (None for the whole frame)."""
 
     heatmaps: Mapping[str, Heatmap]
     figures: Mapping[str, Attention]
-    painted: bytes | None
+    region_digest: bytes | None
     region: SparseMask | None
 
     @property
@@ -59,122 +58,149 @@ class ReviewResults:
     """The results of one image in a store that other images may share.
 
     Attributes:
-        plan: whose results are meant; None for none.
+        plan: the results are those of this plan; None for none.
     """
 
     def __init__(self, store: ResultStore) -> None:
         self.plan: Plan | None = None
         self._store = store
 
-    def segmented(self, frame: int) -> Segmented | None:
-        """What is kept of a frame's segmentation, or None."""
+    def segmentation(self, frame: int) -> StoredSegmentation | None:
+        """Return the stored segmentation of a frame, or None."""
         return None if self.plan is None else self._store.get(self.plan.mask_key, frame)
 
-    def explained(self, frame: int) -> Explained | None:
-        """What is kept of a frame's heatmaps, or None."""
+    def stored_heatmaps(self, frame: int) -> StoredHeatmaps | None:
+        """Return the stored heatmaps of a frame with their region, or None."""
         return None if self.plan is None else self._store.get(self.plan.heat_key, frame)
 
     def heatmaps(self, frame: int) -> dict[str, Heatmap]:
-        """Those of a frame that the plan asks for and that are there, by stage name."""
-        explained = self.explained(frame)
-        if explained is None or self.plan is None:
+        """Return the heatmaps of a frame that the plan asks for and that are computed, by stage name."""
+        stored = self.stored_heatmaps(frame)
+        if stored is None or self.plan is None:
             return {}
-        return {stage: explained.heatmaps[stage] for stage in self.plan.stages if stage in explained.heatmaps}
+        return {stage: stored.heatmaps[stage] for stage in self.plan.stages if stage in stored.heatmaps}
 
     def figures(self, frame: int) -> dict[str, Attention]:
-        """Their attention figures, by stage name."""
-        explained = self.explained(frame)
-        return {} if explained is None else {stage: explained.figures[stage] for stage in self.heatmaps(frame)}
+        """Return the attention figures of these heatmaps, by stage name."""
+        stored = self.stored_heatmaps(frame)
+        return {} if stored is None else {stage: stored.figures[stage] for stage in self.heatmaps(frame)}
+
+    def finding(self, frame: int) -> Finding | None:
+        """Return the figures of the predicted mask of the explained class, or None."""
+        stored = self.segmentation(frame)
+        return stored.finding if stored is not None and self.is_of_explained_class(stored) else None
+
+    def is_of_explained_class(self, stored: StoredSegmentation) -> bool:
+        """Whether the stored figures of a frame are those of the explained class."""
+        return self.plan is not None and stored.class_index == self.plan.class_index
 
     def heatmap(self, plan: Plan, stage: str, frame: int) -> Heatmap | None:
-        """A heatmap of a plan, the one at hand or another."""
-        explained = self._store.get(plan.heat_key, frame)
-        return None if explained is None else explained.heatmaps.get(stage)
+        """Return a heatmap of any plan, the current one or another; None if it is not stored."""
+        stored = self._store.get(plan.heat_key, frame)
+        return None if stored is None else stored.heatmaps.get(stage)
 
-    def missing(self, plan: Plan, frame: int) -> tuple[str, ...]:
-        """The stages of which a frame has no heatmap yet."""
-        explained = self._store.get(plan.heat_key, frame)
-        return tuple(stage for stage in plan.stages if explained is None or stage not in explained.heatmaps)
+    def missing_stages(self, plan: Plan, frame: int) -> tuple[str, ...]:
+        """Return the stages of which a frame has no heatmap yet."""
+        stored = self._store.get(plan.heat_key, frame)
+        return tuple(stage for stage in plan.stages if stored is None or stage not in stored.heatmaps)
 
     def is_complete(self, frame: int) -> bool:
         """Whether a frame has all that the plan asks for."""
-        return self.plan is not None and self.segmented(frame) is not None and not self.missing(self.plan, frame)
+        plan = self.plan
+        return plan is not None and self.segmentation(frame) is not None and not self.missing_stages(plan, frame)
 
     def frames(self) -> list[int]:
-        """The frames that have a mask."""
+        """Return the frames that have a mask."""
         return [] if self.plan is None else self._store.frames(self.plan.mask_key)
 
-    def keep(self, result: FrameResult) -> bool:
-        """Keep what goes with the plan at hand; False where that is nothing."""
+    def outdated_masks(self, mask_threshold: float) -> dict[int, Segmentation]:
+        """Return the segmentations whose masks are of another threshold, or their figures of another class."""
+        return {
+            frame: stored.segmentation
+            for frame in self.frames()
+            if (stored := self.segmentation(frame)) is not None
+            and (stored.mask_threshold != mask_threshold or not self.is_of_explained_class(stored))
+        }
+
+    def put(self, result: FrameResult) -> bool:
+        """Store what fits the current plan; return False if nothing does."""
         plan, frame = self.plan, result.frame
         if plan is None or result.plan.mask_key != plan.mask_key:
             return False
-        segmented = Segmented(
+        segmentation = StoredSegmentation(
             result.segmentation,
             result.masks,
-            result.cut,
+            result.mask_threshold,
             result.finding,
             result.plan.class_index,
             len(result.class_names),
         )
-        self._store.put(plan.mask_key, frame, segmented, segmented.size)
-        if result.heatmaps and result.plan.heat_key == plan.heat_key and result.painted == digest(plan.painted(frame)):
-            before = self.explained(frame)
+        self._store.put(plan.mask_key, frame, segmentation, segmentation.size)
+        is_region_current = result.region_digest == region_digest(plan.painted_region(frame))
+        if result.heatmaps and result.plan.heat_key == plan.heat_key and is_region_current:
+            earlier = self.stored_heatmaps(frame)
             heatmaps, figures = dict(result.heatmaps), dict(result.figures)
-            if before is not None and before.painted == result.painted:
-                heatmaps, figures = {**before.heatmaps, **heatmaps}, {**before.figures, **figures}
-            region = None if result.region is None else SparseMask.of(result.region.astype(np.uint8))
-            explained = Explained(heatmaps, figures, result.painted, region)
-            self._store.put(plan.heat_key, frame, explained, explained.size)
+            if earlier is not None and earlier.region_digest == result.region_digest:
+                heatmaps, figures = {**earlier.heatmaps, **heatmaps}, {**earlier.figures, **figures}
+            region = None if result.region is None else SparseMask.from_labels(result.region.astype(np.uint8))
+            stored = StoredHeatmaps(heatmaps, figures, result.region_digest, region)
+            self._store.put(plan.heat_key, frame, stored, stored.size)
         return True
 
-    def keep_cut(self, given: FrameCut) -> bool:
-        """Keep a mask that was cut again; False where there is no use for it."""
-        segmented = self.segmented(given.frame)
-        if self.plan is None or segmented is None or given.plan.mask_key != self.plan.mask_key:
+    def put_masks(self, update: FrameMasks) -> bool:
+        """Store the masks of a frame at another threshold; return False if they fit nothing that is stored."""
+        stored = self.segmentation(update.frame)
+        if self.plan is None or stored is None or update.plan.mask_key != self.plan.mask_key:
             return False
-        segmented = replace(
-            segmented, masks=given.masks, cut=given.cut, finding=given.finding, class_index=given.plan.class_index
+        stored = replace(
+            stored,
+            masks=update.masks,
+            mask_threshold=update.mask_threshold,
+            finding=update.finding,
+            class_index=update.plan.class_index,
         )
-        self._store.put(self.plan.mask_key, given.frame, segmented, segmented.size)
+        self._store.put(self.plan.mask_key, update.frame, stored, stored.size)
         return True
 
     def drop(self, frame: int) -> None:
-        """Forget a frame."""
+        """Drop the results of a frame."""
         if self.plan is not None:
             self._store.drop(self.plan.mask_key, frame)
             self._store.drop(self.plan.heat_key, frame)
 
-    def drop_if_painted_over(self, frame: int) -> bool:
-        """Forget heatmaps whose region the user has painted in since; True if there were any."""
-        explained = self.explained(frame)
-        if self.plan is None or explained is None or explained.painted == digest(self.plan.painted(frame)):
+    def drop_outdated_heatmaps(self, frame: int) -> bool:
+        """Drop a frame's heatmaps if the user has painted in their region since; return whether there were any."""
+        stored = self.stored_heatmaps(frame)
+        if self.plan is None or stored is None:
+            return False
+        if stored.region_digest == region_digest(self.plan.painted_region(frame)):
             return False
         self._store.drop(self.plan.heat_key, frame)
         return True
 
-    def forget(self) -> None:
-        """Forget all results of this image."""
+    def clear(self) -> None:
+        """Drop all results of this image."""
         if self.plan is None:
             return
         for key in self._store:
             if key == self.plan.mask_key or (isinstance(key, tuple) and key[0] == self.plan.mask_key):
-                self._store.forget(key)
+                self._store.drop_all(key)
 
-    def room(self, besides: int) -> int | None:
-        """For how many frames the budget has room; None as long as there is nothing to tell it from.
+    def capacity(self, reserved_bytes: int) -> int | None:
+        """Return for how many frames the budget has room; None as long as no frame's size is known.
 
         Args:
-            besides: bytes that are taken by what belongs to the image, but is not in the store.
+            reserved_bytes: of the budget, for what belongs to the image but is not in the store.
         """
-        sizes = [
-            sum(kept.size for kept in (self.segmented(frame), self.explained(frame)) if kept is not None)
-            for frame in self.frames()[-1:]
-        ]
-        return int((self._store.budget - besides) // max(sizes[0], 1)) if sizes else None
+        frames = self.frames()
+        if not frames:
+            return None
+        results = (self.segmentation(frames[-1]), self.stored_heatmaps(frames[-1]))
+        frame_bytes = sum(result.size for result in results if result is not None)
+        return int((self._store.budget - reserved_bytes) // max(frame_bytes, 1))
 
-    def shrink(self, distances: NDArray[np.float64], besides: int) -> list[int]:
-        """Keep to the budget; the frames that were lost, the farthest first."""
+    def shrink(self, distances: NDArray[np.float64], reserved_bytes: int) -> list[int]:
+        """Keep to the budget; return the frames that were dropped, the farthest first."""
         if self.plan is None:
             return []
-        return self._store.shrink((self.plan.mask_key, self.plan.heat_key), distances, besides)
+        return self._store.shrink((self.plan.mask_key, self.plan.heat_key), distances, reserved_bytes)

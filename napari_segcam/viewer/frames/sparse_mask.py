@@ -1,4 +1,4 @@
-"""Sparse masks: labels within their bounding box, since most of a frame is background."""
+"""Sparse masks: the labels within their bounding box, since most of a frame is background."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from napari_segcam.evidence.overlap import overlap
 
 @dataclass(frozen=True, eq=False)
 class SparseMask:
-    """The labels of a frame.
+    """The labels of a frame, stored within their bounding box.
 
     Attributes:
         rows: of the bounding box.
         columns: of the bounding box.
-        labels: uint8 in it.
+        labels: uint8 ``(rows, columns)``.
     """
 
     rows: slice
@@ -25,22 +25,22 @@ class SparseMask:
     labels: NDArray[np.uint8]
 
     @classmethod
-    def of(cls, mask: NDArray[np.uint8]) -> SparseMask:
-        """Of a mask ``(Y, X)``."""
-        in_rows, in_columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        if not len(in_rows):
-            return cls(slice(0, 0), slice(0, 0), mask[:0, :0].copy())
-        rows = slice(int(in_rows[0]), int(in_rows[-1]) + 1)
-        columns = slice(int(in_columns[0]), int(in_columns[-1]) + 1)
-        return cls(rows, columns, mask[rows, columns].copy())
+    def from_labels(cls, labels: NDArray[np.uint8]) -> SparseMask:
+        """Create the sparse mask of a frame's labels ``(Y, X)``."""
+        labeled_rows, labeled_columns = np.flatnonzero(labels.any(1)), np.flatnonzero(labels.any(0))
+        if not len(labeled_rows):
+            return cls(slice(0, 0), slice(0, 0), labels[:0, :0].copy())
+        rows = slice(int(labeled_rows[0]), int(labeled_rows[-1]) + 1)
+        columns = slice(int(labeled_columns[0]), int(labeled_columns[-1]) + 1)
+        return cls(rows, columns, labels[rows, columns].copy())
 
     @property
     def is_blank(self) -> bool:
-        """Whether it has no label."""
+        """Whether it has no labels."""
         return not self.labels.any()
 
     def only(self, label: int | None) -> SparseMask:
-        """One label alone; None for all."""
+        """Return the mask of one label; None for all labels."""
         if label is None:
             return self
         return SparseMask(self.rows, self.columns, np.where(self.labels == label, self.labels, 0))
@@ -50,7 +50,7 @@ class SparseMask:
         frame[self.rows, self.columns] = self.labels
 
     def erase(self, frame: NDArray[np.integer]) -> None:
-        """Make a frame blank that shows these labels."""
+        """Clear these labels from a frame ``(Y, X)`` that shows them."""
         frame[self.rows, self.columns] = 0
 
     def is_in(self, frame: NDArray[np.integer]) -> bool:
@@ -61,11 +61,11 @@ class SparseMask:
         )
 
     def is_all_of(self, mask: SparseMask, label: int | None) -> bool:
-        """Whether another mask shows exactly this region with one label, and no other label besides."""
+        """Whether another mask has exactly this region under one label, and no other label."""
         return self.is_label_of(mask, label) and np.count_nonzero(mask.labels) == np.count_nonzero(self.labels)
 
     def is_label_of(self, mask: SparseMask, label: int | None) -> bool:
-        """Whether another mask shows exactly this region with one label, whatever it shows besides."""
+        """Whether another mask has exactly this region under one label; its other labels do not matter."""
         count = np.count_nonzero(mask.labels == label)
         if count != np.count_nonzero(self.labels):
             return False
@@ -77,7 +77,7 @@ class SparseMask:
         return bool(np.array_equal(self.region(1, rows, columns), mask.region(label, rows, columns)))
 
     def region(self, label: int, rows: slice, columns: slice) -> NDArray[np.bool_]:
-        """Where a label is within a part of the frame that holds the bounding box."""
+        """Return where a label is, within a part of the frame that contains the bounding box."""
         region = np.zeros((rows.stop - rows.start, columns.stop - columns.start), bool)
         top, left = self.rows.start - rows.start, self.columns.start - columns.start
         height, width = self.labels.shape
@@ -86,7 +86,7 @@ class SparseMask:
 
 
 def dice(first: SparseMask, second: SparseMask, label: int) -> float | None:
-    """The Dice coefficient of a label in two masks of one shape; None where neither has it."""
+    """Return the Dice coefficient of a label in two masks of one shape; None where neither has it."""
     boxes = [(mask.rows, mask.columns) for mask in (first, second) if mask.labels.size]
     if not boxes:
         return None

@@ -1,1 +1,1 @@
-"""Work besides frames: loading a network, saving a card, exporting, running over a folder."""
+"""Jobs of the worker besides frames: loading a network, saving a card, exporting, explaining a folder."""

@@ -1,4 +1,4 @@
-"""Exporting: what the viewer shows of an image as files, the same that ``napari-segcam explain`` writes."""
+"""The export of frames: what the viewer shows of an image, in the files that ``napari-segcam explain`` writes."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Export:
         folder: to write to.
         frames: by number.
         overlays: as for ``OverlayStyle``.
-        colormap: likewise.
-        opacity: likewise.
+        colormap: as for ``OverlayStyle``.
+        opacity: as for ``OverlayStyle``.
         movies: stages that also become a movie, where there are several frames.
     """
 
@@ -39,43 +39,45 @@ class Export:
     movies: Sequence[str] = ()
 
     @property
-    def look(self) -> OverlayStyle:
+    def style(self) -> OverlayStyle:
+        """How the overlays are drawn."""
         from napari_segcam.reporting.overlay_style import OverlayStyle
 
         return OverlayStyle(self.overlays, self.colormap, self.opacity)
 
 
-def exporting(
+def export_job(
     plan: Plan,
     export: Export,
     corrections: Mapping[int, Correction],
-    beside: Mapping[int, OtherCorrections],
+    other_classes: Mapping[int, OtherCorrections],
     cancelled: Callable[[], bool],
 ) -> Job:
-    """Compute the frames and write them: a number in a file must not depend on what happened to be kept.
+    """Return a job that computes the frames and writes them.
+
+    All frames are computed again, so that no number in a file depends on which results were still in memory.
 
     Args:
         plan: by which frames are computed.
         export: what to write.
-        corrections: of the frames, as they were when this was asked for.
-        beside: likewise, of other classes that may overlap the explained one.
-        cancelled: asked whether to stop.
+        corrections: of the frames, as copied at the start.
+        other_classes: the corrections of other classes that may overlap the explained one, by frame.
+        cancelled: returns whether to stop.
     """
     movies = export.movies if len(export.frames) > 1 else ()
-    title = f"Exporting {plan.source.name}"
     return Job(
         "export",
-        title,
-        lambda: _exported(plan, export, corrections, beside, movies, cancelled),
+        f"Exporting {plan.source.name}",
+        lambda: _export(plan, export, corrections, other_classes, movies, cancelled),
         len(export.frames) * (1 + len(movies)),
     )
 
 
-def _exported(
+def _export(
     plan: Plan,
     export: Export,
     corrections: Mapping[int, Correction],
-    beside: Mapping[int, OtherCorrections],
+    other_classes: Mapping[int, OtherCorrections],
     movies: Sequence[str],
     cancelled: Callable[[], bool],
 ) -> Iterator[Progress]:
@@ -86,7 +88,7 @@ def _exported(
     from napari_segcam.reporting.exports import attention_rows, write_attention, write_frame
     from napari_segcam.reporting.movie import check_movies
 
-    look, cine, computer = export.look, plan.source.cine, FrameComputer(plan)
+    style, cine, computer = export.style, plan.source.cine, FrameComputer(plan)
     if movies:
         check_movies()
     computer.cancelled = cancelled
@@ -103,8 +105,8 @@ def _exported(
                 return
             folder = export.folder / f"frame_{number:04d}" if len(export.frames) > 1 else export.folder
             correction = corrections.get(number)
-            write_frame(folder, cine[number], [explanation], look, source=source, number=number, correction=correction)
-            write_other_corrections(folder, beside.get(number, {}))
+            write_frame(folder, cine[number], [explanation], style, source=source, number=number, correction=correction)
+            write_other_corrections(folder, other_classes.get(number, {}))
             rows += attention_rows(number, explanation)
             for clip in clips:
                 clip.add_frame(number, explanation, correction)
@@ -113,7 +115,7 @@ def _exported(
     finally:
         write_attention(export.folder / "attention.csv", rows)
     for clip in clips:
-        with closing(clip.write(export.folder / "movies", cine, look)) as frames:
+        with closing(clip.write(export.folder / "movies", cine, style)) as frames:
             for _ in frames:
                 done += 1
                 yield Progress(done, total, f"Movie of {clip.stage}")

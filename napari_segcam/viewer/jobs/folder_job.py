@@ -1,4 +1,4 @@
-"""A run over a folder: the batch of ``napari-segcam batch``, with the network that the viewer has loaded."""
+"""The explanation of a folder: the batch of ``napari-segcam batch``, with the network that the viewer has loaded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.viewer.frames.plan import CORRECTED, LayerSource, Plan
+from napari_segcam.viewer.frames.layer_source import LayerSource
+from napari_segcam.viewer.frames.plan import Plan
+from napari_segcam.viewer.frames.run_request import CORRECTED
 from napari_segcam.viewer.worker.background import Progress
 from napari_segcam.viewer.worker.worker import Job
 
@@ -22,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FolderRun:
-    """Which images, and where to.
+    """The folders of a run.
 
     Attributes:
         images: a folder of images, DICOM cines and videos.
-        out: the folder of the run; one that was begun before is gone on with.
+        out: the folder of results; a run that was stopped there is resumed.
         truth: a folder of true masks, or None.
         with_report: whether to write the report at the end.
     """
@@ -37,23 +39,31 @@ class FolderRun:
     with_report: bool = True
 
 
-def running_over(
+def folder_job(
     run: FolderRun, network: Network, source: ModelSource | None, options: ExplainOptions, cancelled: Callable[[], bool]
 ) -> Job:
-    """Examine every image of a folder, with a network and what it was loaded from, where that is known."""
-    title = f"Running over {run.images.name}"
-    return Job("batch", title, lambda: _processed(run, network, source, options, cancelled), 0)
-
-
-def options_of(plan: Plan | None, threshold: float) -> ExplainOptions:
-    """What was asked for in the viewer, as it is asked of any image: exactly that, or nothing.
+    """Return a job that explains every image of a folder.
 
     Args:
-        plan: of the chosen image; None where nothing has been asked for yet, and the defaults of a batch are taken.
-        threshold: that cuts the masks.
+        run: the folders.
+        network: that runs.
+        source: what the network was loaded from, where that is known.
+        options: as for a batch.
+        cancelled: returns whether to stop.
+    """
+    title = f"Running over {run.images.name}"
+    return Job("batch", title, lambda: _explain_folder(run, network, source, options, cancelled), 0)
+
+
+def options_from_plan(plan: Plan | None, threshold: float) -> ExplainOptions:
+    """Return the options of a batch that does to any image exactly what the plan does to the chosen one.
+
+    Args:
+        plan: of the chosen image; None where nothing was run yet, for the defaults of a batch.
+        threshold: of the masks.
 
     Raises:
-        SegcamError: if it belongs to this image alone, or is no explanation.
+        SegcamError: if the plan's region exists in this image alone, or it computes only masks.
     """
     from napari_segcam.batch.options import ExplainOptions
 
@@ -62,43 +72,44 @@ def options_of(plan: Plan | None, threshold: float) -> ExplainOptions:
     request = plan.request
     if not plan.stages:
         raise SegcamError(
-            "A run over a folder explains, and its table has a row for each stage. What was asked for last is the "
+            "A run over a folder explains, and its table has a row for each stage. The last run here computed the "
             "mask alone: run Grad-CAM once, with the stages and the region that you want."
         )
     return ExplainOptions(
         methods=(request.method,),
         stages=plan.stages,
         classes=("" if request.class_index is None else str(request.class_index),),
-        region=_region_in_words(request.region),
-        crop=_crop_in_words(plan.source),
+        region=_region_option(request.region),
+        crop=_crop_option(plan.source),
         preview=request.preview,
         threshold=threshold,
     )
 
 
-def in_words(options: ExplainOptions, network: Network) -> str:
-    """What a run will do to each image."""
+def options_in_words(options: ExplainOptions, network: Network) -> str:
+    """Return what a run does to each image, in words."""
     from napari_segcam.explanation.stage_maps import find_method
 
-    (method,), (name,) = options.methods, options.classes
+    (method,), (class_number,) = options.methods, options.classes
     title = find_method(method).title + (", preview" if options.preview else "")
-    index = network.class_index(int(name) if name else None)
-    of_class = f" of {network.class_names[index]}" if network.segments else ""
+    index = network.class_index(int(class_number) if class_number else None)
+    class_words = f" of {network.class_names[index]}" if network.segments else ""
     stages = network.select(options.stages)
-    of_stages = stages[0].name if len(stages) == 1 else f"{len(stages)} stages"
-    cut = "" if network.has_background or options.threshold is None else f", mask above {options.threshold:.2f}"
-    regions = {"mask": "the predicted mask", "image": "the whole image", "component": "the largest part of the mask"}
-    region = "the rim of the mask" if options.region.startswith("rim") else regions.get(options.region, options.region)
-    crops = {"none": "the whole frame", "auto": "the scan as it is found in each image"}
+    stage_words = stages[0].name if len(stages) == 1 else f"{len(stages)} stages"
+    has_threshold = options.threshold is not None and not network.has_background
+    threshold_words = f", mask above {options.threshold:.2f}" if has_threshold else ""
+    regions = {"mask": "predicted mask", "image": "whole image", "component": "largest component of the mask"}
+    is_boundary = options.region.startswith("rim")
+    region = "boundary of the mask" if is_boundary else regions.get(options.region, options.region)
+    crops = {"none": "whole frame", "auto": "scan as detected in each image"}
     crop = crops.get(options.crop, f"columns and rows {options.crop} of each image, as drawn here")
-    return f"{title}{of_class}, {of_stages}, region: {region}{cut}; the network sees {crop}"
+    return f"{title}{class_words}, {stage_words}, region: {region}{threshold_words}; input region: {crop}"
 
 
-def _region_in_words(region: Any) -> str:
-    """Return the region in the words of ``parse_region``."""
+def _region_option(region: Any) -> str:
+    """Return the text that ``parse_region`` reads as this region."""
     from napari_segcam.explanation.targets.region import Boundary, Component
 
-    other = "Choose the predicted mask, the whole image, its largest part or its rim, and run Grad-CAM once more."
     match region:
         case "mask" | "image":
             return str(region)
@@ -108,14 +119,21 @@ def _region_in_words(region: Any) -> str:
             return f"component:{column},{row}"
         case Boundary(width=width):
             return f"rim:{width}"
+    choices = "Choose the predicted mask, the whole image, or the largest component or boundary of the mask"
     if region == CORRECTED:
-        raise SegcamError(f"Your corrections belong to this image: no other one of a folder has any. {other}")
+        raise SegcamError(
+            f"Your corrections belong to this image: the other images of a folder have none. {choices}, "
+            "and run Grad-CAM once more."
+        )
     name = getattr(region, "name", "this region")
-    raise SegcamError(f"What is painted in {name} belongs to this image: no other one of a folder has it. {other}")
+    raise SegcamError(
+        f"What is painted in {name} belongs to this image: the other images of a folder do not have it. {choices}, "
+        "and run Grad-CAM once more."
+    )
 
 
-def _crop_in_words(source: LayerSource) -> str:
-    """Return the crop in the words of ``parse_crop``."""
+def _crop_option(source: LayerSource) -> str:
+    """Return the text that ``parse_crop`` reads as this source's crop."""
     if source.crop is None:
         return "none"
     if not source.is_crop_drawn:
@@ -124,7 +142,7 @@ def _crop_in_words(source: LayerSource) -> str:
     return f"{columns.start},{rows.start},{columns.stop},{rows.stop}"
 
 
-def _processed(
+def _explain_folder(
     run: FolderRun, network: Network, source: ModelSource | None, options: ExplainOptions, cancelled: Callable[[], bool]
 ) -> Iterator[Progress]:
     from napari_segcam.batch.run import Batch
@@ -143,14 +161,14 @@ def _processed(
     if cancelled():
         return
     if run.with_report:
-        for _ in _report_written(run.out):
+        for _ in _write_report(run.out):
             yield Progress(done, total, "Writing the report")
-    faults = f", {failed} failed (see errors.csv)" if failed else ""
-    yield Progress(done, total, f"{done - failed} of {total} images{faults}. Written to {run.out}")
+    failures = f", {failed} failed (see errors.csv)" if failed else ""
+    yield Progress(done, total, f"{done - failed} of {total} images{failures}. Written to {run.out}")
 
 
-def _report_written(out: Path) -> Iterator[None]:
-    """Write the report in a thread of its own, for it takes long and runs no network: frames can be computed meanwhile.
+def _write_report(folder: Path) -> Iterator[None]:
+    """Write the report in another thread: it takes long and runs no network, so frames can be computed meanwhile.
 
     Raises:
         SegcamError: if it cannot be written.
@@ -158,7 +176,7 @@ def _report_written(out: Path) -> Iterator[None]:
     from napari_segcam.reporting.report.writing import write_report
 
     with ThreadPoolExecutor(1, "segcam-report") as pool:
-        writing = pool.submit(write_report, out)
+        writing = pool.submit(write_report, folder)
         while not writing.done():
             wait([writing], timeout=0.1)
             yield

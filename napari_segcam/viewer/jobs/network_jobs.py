@@ -1,4 +1,4 @@
-"""Jobs of the session: what the worker does for it besides computing frames."""
+"""Jobs that load a network, save its model card, find the scan or save corrections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
-from napari_segcam.viewer.frames.plan import LayerSource
+from napari_segcam.viewer.frames.layer_source import LayerSource
 from napari_segcam.viewer.layers.correction_layer import CorrectionLayer
 from napari_segcam.viewer.responsiveness.garbage_collection import without_gc_pause
 from napari_segcam.viewer.worker.worker import Job
@@ -22,17 +22,17 @@ if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, wh
     from napari_segcam.network.model_card import ModelCard
     from napari_segcam.network.network import Network
 
-Taken = tuple[NDArray[np.uint8], Mapping[int, str]]  # labels ``(Y, X)``, and what they are called
+LabelsAndNames = tuple[NDArray[np.uint8], Mapping[int, str]]  # labels ``(Y, X)`` of a correction, and their names
 
 
-def loading(source: ModelSource, device: str, card: ModelCard | None, then: Callable[[Network], None]) -> Job:
-    """Load a network.
+def load_job(source: ModelSource, device: str, card: ModelCard | None, then: Callable[[Network], None]) -> Job:
+    """Return a job that loads a network.
 
     Args:
         source: what it is loaded from.
         device: as for ``load_network``.
-        card: likewise.
-        then: given the network.
+        card: as for ``load_network``.
+        then: called with the network.
     """
 
     def work() -> Iterator[Network]:
@@ -43,24 +43,27 @@ def loading(source: ModelSource, device: str, card: ModelCard | None, then: Call
     return Job("load", f"Loading {source.title}", work, on_result=then)
 
 
-def saving_card(network: Network, card: ModelCard, path: Path, then: Callable[[str | None], None]) -> Job:
-    """Write a card of a network, in the place of one that is there.
+def card_job(network: Network, card: ModelCard, path: Path, then: Callable[[str | None], None]) -> Job:
+    """Return a job that writes the model card of a network, and replaces an earlier file.
 
     Args:
         network: whose card it is.
         card: what to write; the checksum of the weights is added.
-        path: where to.
-        then: told why it could not be written, or None.
+        path: of the file.
+        then: called with the reason if it could not be written, else with None.
     """
 
     def work() -> Iterator[str | None]:
         from napari_segcam.network.loading import card_fields
         from napari_segcam.network.model_card import make_card, write_card
 
-        given = {"output_activation": card.output_activation} if card.output_activation else {}
+        activation = {"output_activation": card.output_activation} if card.output_activation else {}
         try:
             write_card(
-                make_card(card_fields(network) | given, card), path, force=True, assumed=_still_assumed(network, card)
+                make_card(card_fields(network) | activation, card),
+                path,
+                force=True,
+                assumed=_still_assumed(network, card),
             )
         except SegcamError as fault:
             yield str(fault)
@@ -70,57 +73,59 @@ def saving_card(network: Network, card: ModelCard, path: Path, then: Callable[[s
     return Job("card", f"Writing {path.name}", work, on_result=then)
 
 
-def finding_scan(source: LayerSource, drawn: ArrayLike | None, then: Callable[[ScanRegion], None]) -> Job:
-    """Find the scan in an image, or take what the user has drawn around it.
+def scan_job(source: LayerSource, corners: ArrayLike | None, then: Callable[[ScanRegion], None]) -> Job:
+    """Return a job that finds the region of the scan in an image.
 
     Args:
         source: the frames.
-        drawn: corners, as ``drawn_on`` gives them; None to look into the frames.
-        then: given the region.
+        corners: of what the user has drawn around the scan, as ``drawn_on`` returns them; None to detect it.
+        then: called with the region.
     """
 
     def work() -> Iterator[ScanRegion]:
         from napari_segcam.imaging.scan.region import ScanRegion, find_scan_region
 
         shape = source.cine.frame_shape
-        yield find_scan_region(source.cine) if drawn is None else ScanRegion.drawn(drawn, (shape[0], shape[1]))
+        yield find_scan_region(source.cine) if corners is None else ScanRegion.drawn(corners, (shape[0], shape[1]))
 
     return Job("scan", "Finding the scan", work, on_result=then)
 
 
-def saving_corrections(
-    folder: Path, taken: Sequence[tuple[CorrectionLayer, Mapping[int, Taken]]], then: Callable[[], object]
+def corrections_job(
+    folder: Path,
+    copies: Sequence[tuple[CorrectionLayer, Mapping[int, LabelsAndNames]]],
+    then: Callable[[], object],
 ) -> Job:
-    """Write corrections.
+    """Return a job that writes corrections.
 
     Args:
         folder: to write to.
-        taken: of each image, what was taken of its corrections.
-        then: called once all are on disk.
+        copies: each layer of corrections with copies of them, by frame.
+        then: called when all are on disk.
     """
 
     def work() -> Iterator[None]:
         from napari_segcam.reporting.correction import Correction, write_corrections
 
-        for corrections, frames in taken:
-            named = {frame: Correction(labels, names) for frame, (labels, names) in frames.items()}
-            write_corrections(folder, corrections.title, named)
+        for layer, frames in copies:
+            corrections = {frame: Correction(labels, names) for frame, (labels, names) in frames.items()}
+            write_corrections(folder, layer.title, corrections)
         yield None
 
-    def note(_result: None) -> None:
-        for corrections, frames in taken:
-            corrections.mark_saved({frame: labels for frame, (labels, _) in frames.items()})
+    def mark_saved(_result: None) -> None:
+        for layer, frames in copies:
+            layer.mark_saved({frame: labels for frame, (labels, _) in frames.items()})
         show_info(f"The corrections are saved in {folder}.")
         then()
 
-    return Job("save", "Saving the corrections", work, on_result=note)
+    return Job("save", "Saving the corrections", work, on_result=mark_saved)
 
 
 def _still_assumed(network: Network, card: ModelCard) -> dict[str, str]:
-    """What is assumed of a network once another card goes with it; as ``Network.assumed``."""
+    """Return what is still assumed of a network with another card; as ``Network.assumed``."""
     from napari_segcam.network.class_overlap import assumed_overlap
 
-    given = {*card.options, *(name for name in card.model_fields_set if getattr(card, name) is not None)}
+    stated = {*card.options, *(name for name in card.model_fields_set if getattr(card, name) is not None)}
     if not assumed_overlap(card, network.trace):
-        given.add("classes_overlap")
-    return {name: value for name, value in network.assumed.items() if name not in given}
+        stated.add("classes_overlap")
+    return {name: value for name, value in network.assumed.items() if name not in stated}

@@ -17,7 +17,7 @@ from napari_segcam.viewer.layers.labels_on_image import add_labels, frame_of, on
 from napari_segcam.viewer.layers.placement import OURS, Placement
 from napari_segcam.viewer.napari_internals.strokes import forget_strokes
 
-_NOTHING = SparseMask.of(np.zeros((1, 1), np.uint8))
+_NOTHING = SparseMask.from_labels(np.zeros((1, 1), np.uint8))
 
 
 class CorrectionLayer:
@@ -248,7 +248,7 @@ class CorrectionLayer:
         if frame not in self._begun:
             self._begin(layer, frame, self.predicted(frame) or _NOTHING)
             layer.refresh(extent=False, thumbnail=False)
-        self._seen[frame] = SparseMask.of(pixels)
+        self._seen[frame] = SparseMask.from_labels(pixels)
         is_corrected = not self._begun[frame].is_in(pixels)
         for kept in (self.frames, self.unsaved):
             (kept.add if is_corrected else kept.discard)(frame)

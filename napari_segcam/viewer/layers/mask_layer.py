@@ -16,7 +16,7 @@ from napari_segcam.viewer.layers.placement import Placement
 from napari_segcam.viewer.napari_internals.strokes import forget_strokes
 from napari_segcam.viewer.responsiveness.garbage_collection import without_gc_pause
 
-_NOTHING = SparseMask.of(np.zeros((1, 1), np.uint8))
+_NOTHING = SparseMask.from_labels(np.zeros((1, 1), np.uint8))
 
 # Given a frame, what was predicted for it, where the reader has painted ``(Y, X)`` and with which labels there.
 TakeStroke = Callable[[int, SparseMask, NDArray[np.bool_], NDArray[np.uint8]], None]

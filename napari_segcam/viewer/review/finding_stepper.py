@@ -1,4 +1,4 @@
-"""From finding to finding: the places of a cine where the network has found something."""
+"""Steps from finding to finding: runs of frames in which the mask is not empty."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_segcam.viewer.frames.cine_record import State
+from napari_segcam.viewer.frames.cine_record import FrameState
 
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession
 
 
 def step_finding(session: ReviewSession, direction: int) -> None:
-    """Go to the first frame of the next finding (1), or to the first one of this or of the finding before (-1)."""
+    """Go to the first frame of the next finding (1), or of this one or the one before (-1)."""
     record = session.record
     if record is None:
-        session.viewer.status = "Open a cine and explain it first: then there are findings to step through."
+        session.viewer.status = "Open a cine and explain it first: then you can step through its findings."
         return
     frame = next_finding(record.findings(), session.current_frame(), direction)
     if frame is not None:
         session.go_to(frame)
         session.viewer.status = f"Finding at frame {frame}"
         return
-    missing = int((record.states < State.DONE).sum())
-    where = "after" if direction > 0 else "before"
-    known = f"; {missing} frames are not computed yet" if missing else ""
-    session.viewer.status = f"No finding {where} this frame{known}."
+    missing = int((record.states < FrameState.DONE).sum())
+    side = "after" if direction > 0 else "before"
+    missing_words = f"; {missing} frames are not computed yet" if missing else ""
+    session.viewer.status = f"No finding {side} this frame{missing_words}."
 
 
 def next_finding(findings: NDArray[np.bool_], frame: int, direction: int) -> int | None:
-    """The first frame of the nearest finding in this direction, other than ``frame`` itself.
+    """Return the first frame of the nearest finding in this direction, other than ``frame`` itself.
 
     Args:
-        findings: ``(T,)``; neighboring frames with something in them are one finding.
+        findings: ``(T,)``; neighboring frames that are True are one finding.
         frame: where to start from.
         direction: 1 for later ones, -1 for earlier ones.
     """
@@ -44,7 +44,7 @@ def next_finding(findings: NDArray[np.bool_], frame: int, direction: int) -> int
     return next((start for start in reversed(starts) if start < frame), None)
 
 
-def runs(wanted: NDArray[np.bool_]) -> list[slice]:
-    """Where each unbroken row of True begins and ends."""
-    edges = np.flatnonzero(np.diff(wanted.astype(np.int8), prepend=0, append=0))
+def runs(flags: NDArray[np.bool_]) -> list[slice]:
+    """Return where each unbroken run of True begins and ends."""
+    edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0))
     return [slice(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]

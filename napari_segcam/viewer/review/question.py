@@ -1,4 +1,4 @@
-"""Questions: asked before something of the reader's is lost. They stop nothing while they wait for an answer."""
+"""Questions before something is lost. The user can keep working while a question waits for an answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Answer:
 
     Attributes:
         words: on the button.
-        act: what is done.
+        act: what the button does.
         loses: whether something is lost by it.
     """
 
@@ -28,12 +28,12 @@ class Answer:
 
 
 class Question(QMessageBox):
-    """Says what would be lost and waits beside the work. To close it is the first answer, which must lose nothing.
+    """A dialog that says what would be lost. Closing it counts as the first answer, which must lose nothing.
 
     Args:
         parent: the window.
-        text: what is asked.
-        losses: what would be lost, one a line.
+        text: of the question.
+        losses: what would be lost, one item a line.
         answers: the first is the safe one.
     """
 
@@ -52,12 +52,12 @@ class Question(QMessageBox):
 
 
 def ask(viewer: ViewerModel, text: str, losses: Sequence[str], answers: Sequence[Answer]) -> Question | None:
-    """Ask in the viewer's window; None where nobody could see it, and nothing is asked.
+    """Ask in the viewer's window and return the dialog; ask nothing and return None if the window is not visible.
 
     Args:
         viewer: whose window it is.
-        text: what is asked.
-        losses: what would be lost, one a line.
+        text: of the question.
+        losses: what would be lost, one item a line.
         answers: the first is the safe one.
     """
     try:

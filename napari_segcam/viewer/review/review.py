@@ -1,41 +1,39 @@
-"""The review of one image: what is wanted of its frames, what of that has come, and what of it is shown."""
+"""The review of one image: what to compute for its frames, the results so far, and the layers that show them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Labels
-from numpy.typing import NDArray
+from napari.layers import Image
 from qtpy.QtCore import QTimer
 
-from napari_segcam.viewer.frames.cine_record import CineRecord, State
-from napari_segcam.viewer.frames.frame_jobs import Computation, FrameCut, Given, Started
-from napari_segcam.viewer.frames.frame_results import FrameFailure
-from napari_segcam.viewer.frames.plan import CORRECTED, LayerSource, Plan, Request, label_explained
+from napari_segcam.viewer.frames.cine_record import CineRecord, FrameState
+from napari_segcam.viewer.frames.frame_jobs import FrameJobs
+from napari_segcam.viewer.frames.frame_results import FrameFailure, FrameMasks, FrameStarted, FrameUpdate
+from napari_segcam.viewer.frames.plan import Plan
 from napari_segcam.viewer.frames.result_store import ResultStore
-from napari_segcam.viewer.frames.review_results import Explained, ReviewResults, Segmented
+from napari_segcam.viewer.frames.review_results import ReviewResults
+from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.frames.schedule import Schedule, Scope
 from napari_segcam.viewer.frames.sparse_mask import SparseMask, dice
 from napari_segcam.viewer.layers.correction_layer import CorrectionLayer
 from napari_segcam.viewer.layers.explanation_layers import ExplanationLayers
-from napari_segcam.viewer.layers.labels_on_image import on_painted
-from napari_segcam.viewer.layers.placement import MOVING_EVENTS, frame_count
-from napari_segcam.viewer.layers.scan_outline import ScanOutline
-from napari_segcam.viewer.review.painted_region import painted_by
+from napari_segcam.viewer.layers.placement import frame_count
+from napari_segcam.viewer.review.network_input import NetworkInput
+from napari_segcam.viewer.review.painted_region import PaintedRegionWatch, painted_region
+from napari_segcam.viewer.review.review_corrections import ReviewCorrections
 
 if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, where nobody waits for it
     from napari_segcam.evidence.attention import Attention
-    from napari_segcam.evidence.finding import Finding
     from napari_segcam.network.network import Network
-    from napari_segcam.reporting.correction import Correction, OtherCorrections
 
-_GIVE_UP_AFTER = 3  # frames that failed one after the other
+
+_MAX_FAILURES_IN_A_ROW = 3  # after which no further frame is computed
 
 
 class Review:
@@ -46,15 +44,17 @@ class Review:
         image: that is reviewed.
         store: of results, which the reviews of several images share.
         on_change: called when a state, a figure or what is running has changed.
-        tell: shows the user an error.
+        show_error: shows the user an error.
 
     Attributes:
         layers: of the image.
-        outline: of the part that the network is shown.
-        part: which that is: ``"all"``, ``"scan"``, or the Shapes layer in which it is drawn.
+        input: what the network sees of it.
         record: of its frames.
-        computation: what the worker asks for work.
-        running: whether frames are being computed, or still to be.
+        results: of its frames.
+        schedule: which frame is computed next.
+        frame_jobs: where the worker asks for work.
+        corrections: of the reader.
+        is_running: whether frames are being computed, or still to be.
     """
 
     def __init__(
@@ -63,420 +63,282 @@ class Review:
         image: Image,
         store: ResultStore,
         on_change: Callable[[], None],
-        tell: Callable[[str], None],
+        show_error: Callable[[str], None],
     ) -> None:
         self.image = image
         self._viewer = viewer
+        self._frame_count = frame_count(image) or 1
+        self.results = ReviewResults(store)
+        self.schedule = Schedule(self._frame_count)
+        self.frame_jobs = FrameJobs(self.schedule, self.results.missing_stages, self._on_update, self._on_end)
         self.layers = ExplanationLayers(viewer, image, lambda act: QTimer.singleShot(0, act))
+        self.corrections = ReviewCorrections(self.layers, self.results)
         self.layers.heat.on_change = on_change
         self.layers.on_mask_shown = on_change
         self.layers.on_corrected = self._on_corrected
-        self.layers.label_names = self._label_names
-        self.outline = ScanOutline(viewer, image)
-        self.part: Any = "all"
-        self.running = False
-        self._frames = frame_count(image) or 1
-        self._kept = ReviewResults(store)
-        self._schedule = Schedule(self._frames)
-        self.computation = Computation(self._schedule, self._kept.missing, self._take_in, self._on_end)
+        self.layers.label_names = self.corrections.label_names
+        self.input = NetworkInput(viewer, image)
+        self.is_running = False
         self._on_change = on_change
-        self._tell = tell
-        self._source = LayerSource.of(image)
-        self._told: set[str] = set()
-        self._failed_in_a_row = 0
-        self._painted_in: Labels | None = None
-        self._watched: WeakSet[Labels] = WeakSet()
+        self._show_error = show_error
+        self._shown_errors: set[str] = set()
+        self._failures_in_a_row = 0
+        self._region_watch = PaintedRegionWatch(self._on_region_painted)
         self.record = self._blank_record()
-
-    # What is wanted
 
     @property
     def plan(self) -> Plan | None:
         """By which frames are computed; None before the first run."""
-        return self._kept.plan
+        return self.results.plan
 
-    def begin(self, network: Network, request: Request, threshold: float, scope: Scope) -> None:
-        """Have frames computed, as far as they have not been, or were with other settings."""
-        label = label_explained(network, request)
-        self._arrange(network, request)
-        painted = painted_by(self._viewer, self.image, request.region, self.layers.corrections, label)
-        self.running = True
-        self._adopt(Plan(network, self._source, request, threshold, label, painted))
-        self._watch(request.region if isinstance(request.region, Labels) else None)
-        self.computation.cut = threshold
-        if scope == "this":  # asked for once more: its pixels may have been changed in place
-            self._kept.drop(self._schedule.at)
-        self._told.clear()
-        self._failed_in_a_row = 0
-        self._enter_all()
-        self._limit()
-        self._schedule.start(scope, np.flatnonzero(self.record.states == State.MISSING))
-        self._check_running()
+    # Runs
+
+    def start(self, network: Network, request: RunRequest, threshold: float, scope: Scope) -> None:
+        """Compute the frames of the scope that have no results with these settings yet.
+
+        Raises:
+            SegcamError: if the network has no such class, or the region does not fit the image.
+        """
+        plan = Plan(network, self.input.source, request, threshold, lambda _frame: None)
+        label = plan.label  # first of all: it refuses a class that the network does not have
+        if self.plan is not None and self.plan.network is not network:
+            self.clear()
+        self.layers.arrange(plan.mask_names, plan.mask_names[plan.mask_index])
+        region = painted_region(self._viewer, self.image, request.region, self.layers.corrections, label)
+        self.is_running = True
+        self._set_plan(replace(plan, painted_region=region))
+        self._region_watch.watch(request.region)
+        self.frame_jobs.mask_threshold = threshold
+        if scope == "current":  # run once more: its pixels may have been changed in place
+            self.results.drop(self.schedule.current_frame)
+        self._shown_errors.clear()
+        self._failures_in_a_row = 0
+        self._show_all()
+        self._update_capacity()
+        self.schedule.start(scope, np.flatnonzero(self.record.states == FrameState.MISSING))
+        self._update_running()
 
     def stop(self) -> None:
-        """Compute no further frame; what has come stays."""
-        self._schedule.stop()
-        self.computation.cancel()
-        self._check_running()
-
-    def look_at(self, frame: int) -> None:
-        """The user has come to this frame."""
-        self._schedule.look_at(frame)
-        self.layers.look_at(frame)
-        self._drop_if_painted_over([frame])
-        job = self.computation.job
-        if self._is_slow and job is not None and self.record.states[frame] == State.MISSING:
-            job.cancel()  # a frame takes minutes: the one in view goes before
-        self._check_running()
-
-    def cut(self, threshold: float) -> None:
-        """Cut all masks at another threshold; nothing is computed anew, and the heatmaps stay as they are."""
-        self.computation.cut = threshold
-        self._cut_again()
-
-    def set_crop(self, crop: tuple[slice, slice] | None, *, is_drawn: bool = False) -> None:
-        """Show the network only these rows and columns; what it has been asked for is computed anew."""
-        if (crop, is_drawn) == (self._source.crop, self._source.is_crop_drawn):
-            return
-        plan, scope = self.plan, self._schedule.scope
-        self.clear()
-        self._source = LayerSource.of(self.image, crop, is_crop_drawn=is_drawn)
-        if plan is not None and scope is not None:
-            self.begin(plan.network, plan.request, self.computation.cut, scope)
-
-    def gray_values(self) -> str:
-        """What black and white are for the network, in words; empty while that is not known."""
-        source = self._source
-        if source.value_range is not None:
-            black, white = source.value_range
-            return f"black {black:g}, white {white:g}"
-        cine = source.__dict__.get("cine")  # which the worker makes, and which reads frames to tell
-        used = None if cine is None else cine.__dict__.get("black_and_white")
-        return f"black {used.black:g}, white {used.white:g}{' (assumed)' * used.is_assumed}" if used is not None else ""
-
-    def take_contrast_limits(self) -> None:
-        """Take black and white for the network from the layer's contrast limits, and compute again what was wished."""
-        known = {
-            **self.image.metadata.get("segcam_source", {}),
-            "value_range": tuple(map(float, self.image.contrast_limits)),
-            "value_range_from": "the layer's contrast limits",
-        }
-        self.image.metadata = {**self.image.metadata, "segcam_source": known}
-        plan, scope, before = self.plan, self._schedule.scope, self._source
-        self.clear()
-        self._source = LayerSource.of(self.image, before.crop, is_crop_drawn=before.is_crop_drawn)
-        if plan is not None and scope is not None:
-            self.begin(plan.network, plan.request, self.computation.cut, scope)
-
-    def limit(self) -> None:
-        """Keep to the store's budget, which has changed."""
-        self._limit()
-        self._shrink()
-        self._on_change()
+        """Compute no further frame; the results so far stay."""
+        self.schedule.stop()
+        self.frame_jobs.cancel()
+        self._update_running()
 
     def clear(self) -> None:
-        """Forget all results and show nothing; the reader's corrections stay."""
-        self._schedule.stop()
-        self.computation.cancel()
-        self._kept.forget()
-        self._kept.plan = self.computation.plan = None
-        for frame in range(self._frames):
+        """Drop all results and show nothing; the reader's corrections stay."""
+        self.schedule.stop()
+        self.frame_jobs.cancel()
+        self.results.clear()
+        self.results.plan = self.frame_jobs.plan = None
+        for frame in range(self._frame_count):
             self.layers.erase(frame)
         self.layers.begin((), lambda _stage, _frame: None)
         self.layers.refresh()
         self.record = self._blank_record()
-        self._enter_corrections()
-        self.running = False
+        self._record_corrections()
+        self.is_running = False
         self._on_change()
 
-    def _arrange(self, network: Network, request: Request) -> None:
-        """Have a layer for each mask that the network gives; what another kind of network has given is forgotten."""
-        if self.plan is not None and self.plan.network is not network:
-            self.clear()
-        if not (network.classes_overlap and network.segments):
-            self.layers.arrange(("",), "")
-            return
-        given = network.class_names
-        names = [
-            name if name and given.count(name) == 1 else f"{name} {index}".lstrip() for index, name in enumerate(given)
-        ]
-        self.layers.arrange(names, names[network.class_index(request.class_index)])
+    def release(self) -> list[CorrectionLayer]:
+        """Stop, since the image is gone; return the layers of corrections, which stay with the reader."""
+        self.stop()
+        self.layers.explained_region.let_go()
+        for corrections in self.corrections.layers():
+            corrections.let_go()
+        return self.corrections.layers()
 
-    # What there is to see
+    # Settings
+
+    def set_current_frame(self, frame: int) -> None:
+        """Follow the user to this frame."""
+        self.schedule.set_current_frame(frame)
+        self.layers.look_at(frame)
+        self._drop_outdated_heatmaps([frame])
+        job, plan = self.frame_jobs.job, self.plan
+        is_missing = self.record.states[frame] == FrameState.MISSING
+        if plan is not None and plan.is_slow and job is not None and is_missing:
+            job.cancel()  # a frame takes minutes: the one in view comes first
+        self._update_running()
+
+    def set_mask_threshold(self, threshold: float) -> None:
+        """Show all masks at another threshold; the network does not run, and the heatmaps stay as they are."""
+        self.frame_jobs.mask_threshold = threshold
+        self._update_masks()
+
+    def set_crop(self, crop: tuple[slice, slice] | None, *, is_drawn: bool = False) -> None:
+        """Let the network see these rows and columns alone, and compute again what was running."""
+        if not self.input.has_crop(crop, is_drawn=is_drawn):
+            self._restart(lambda: self.input.set_crop(crop, is_drawn=is_drawn))
+
+    def use_contrast_limits(self) -> None:
+        """Use the layer's contrast limits as black and white for the network, and compute again what was running."""
+        self._restart(self.input.use_contrast_limits)
+
+    def apply_budget(self) -> None:
+        """Keep to the store's budget, which has changed."""
+        self._update_capacity()
+        self._shrink()
+        self._on_change()
+
+    def _restart(self, change_input: Callable[[], None]) -> None:
+        """Change what the network sees, and run again what was running."""
+        plan, scope = self.plan, self.schedule.scope
+        self.clear()
+        change_input()
+        if plan is not None and scope is not None:
+            self.start(plan.network, plan.request, self.frame_jobs.mask_threshold, scope)
+
+    def _set_plan(self, plan: Plan) -> None:
+        """Show the results of this plan, and no others."""
+        earlier = self.plan
+        if earlier is not None and earlier.mask_key != plan.mask_key:
+            self.clear()
+        elif earlier is not None and earlier.heat_key != plan.heat_key:
+            self.frame_jobs.cancel()
+        self.record.drop_ratios()
+        # with no stages, for a mask alone, all heatmaps are removed
+        self.layers.begin(plan.stages, lambda stage, frame: self.results.heatmap(plan, stage, frame))
+        self.results.plan = self.frame_jobs.plan = plan
+
+    # What is shown in words and curves
 
     def figures(self) -> Mapping[str, Attention]:
-        """Attention figures of the frame in view, by stage name."""
-        return self._kept.figures(self._schedule.at)
-
-    def finding(self) -> Finding | None:
-        """Figures of the mask that was predicted for the frame in view."""
-        segmented = self._kept.segmented(self._schedule.at)
-        return None if segmented is None or not self._is_current(segmented) else segmented.finding
-
-    def explained(self, frame: int) -> Explained | None:
-        """What is kept of a frame's heatmaps, and of the region that they explain."""
-        return self._kept.explained(frame)
+        """Return the attention figures of the frame in view, by stage name."""
+        return self.results.figures(self.schedule.current_frame)
 
     @cached_property
-    def whole_frame(self) -> SparseMask:
-        """All pixels of a frame."""
+    def full_frame(self) -> SparseMask:
+        """The region of all pixels of a frame."""
         rows, columns = self.image.data.shape[self.image.ndim - 2 : self.image.ndim]
         return SparseMask(slice(0, rows), slice(0, columns), np.ones((rows, columns), np.uint8))
 
-    def has_heat(self, stage: str) -> bool:
-        """Whether a stage has heat in the frame in view."""
-        heatmap = self._kept.heatmaps(self._schedule.at).get(stage)
-        return heatmap is not None and heatmap.reason is None
-
-    def why_empty(self, stage: str) -> str | None:
-        """Why a stage has no heat in the frame in view, in words; None where it has, or is not computed."""
-        heatmap = self._kept.heatmaps(self._schedule.at).get(stage)
-        return None if heatmap is None or heatmap.reason is None else heatmap.reason.value
-
-    @property
-    def has_classes(self) -> bool:
-        """Whether the likeliest of several classes is found, rather than one cut at a threshold."""
-        return self.plan is not None and self.plan.network.has_background
-
-    def awaits(self, frame: int) -> bool:
-        """Whether a frame is being computed, or still to be."""
-        return self._schedule.awaits(frame)
-
     def progress(self) -> tuple[int, int]:
-        """How many frames are done, and of how many that are wanted."""
-        done = int(np.count_nonzero(self.record.states == State.DONE))
-        return done, done + self._schedule.remaining()
+        """Return how many frames are done, and how many are in the run."""
+        done = int(np.count_nonzero(self.record.states == FrameState.DONE))
+        return done, done + self.schedule.pending_count()
 
-    # What the reader has corrected
+    # Updates from the worker
 
-    def corrections(self, frames: Iterable[int]) -> dict[int, Correction]:
-        """The corrections of these frames as they are now."""
-        from napari_segcam.reporting.correction import Correction
-
-        layer, plan = self.layers.corrections, self.plan
-
-        def is_explained(frame: int) -> bool:
-            asked = plan is not None and plan.request.region == CORRECTED
-            return asked and plan is not None and layer.label_of(frame, plan.label) is not None
-
-        taken = layer.taken(frames)
-        return {frame: Correction(labels, names, is_explained(frame)) for frame, (labels, names) in taken.items()}
-
-    def corrections_beside(self, frames: Iterable[int]) -> dict[int, dict[str, NDArray[np.uint8]]]:
-        """Those of other classes that may overlap the explained one, as they are now."""
-        others = [pair.corrections for pair in self.layers.pairs if pair.corrections is not self.layers.corrections]
-        return {
-            frame: {
-                layer.of_class or "labels": pixels.copy()
-                for layer in others
-                if (pixels := layer.pixels(frame)) is not None
-            }
-            for frame in frames
-        }
-
-    def as_corrected(self, plan: Plan, corrections: Mapping[int, Correction]) -> Plan:
-        """A plan that explains these corrections, whatever is painted meanwhile."""
-        if plan.request.region != CORRECTED:
-            return plan
-        label_of, label = self.layers.corrections.label_of, plan.label
-        regions = {
-            frame: correction.labels == label_of(frame, label)
-            for frame, correction in corrections.items()
-            if correction.is_explained
-        }
-        return replace(plan, painted=regions.get)
-
-    def let_go(self) -> list[CorrectionLayer]:
-        """The image is no more: compute nothing, and leave the corrections to the reader."""
-        self.stop()
-        self.layers.explained_region.let_go()
-        for pair in self.layers.pairs:
-            pair.corrections.let_go()
-        return [pair.corrections for pair in self.layers.pairs]
-
-    def mark_saved(self, corrections: Mapping[int, Correction], beside: Mapping[int, OtherCorrections]) -> None:
-        """Note that these corrections are on disk."""
-        self.layers.corrections.mark_saved({frame: one.labels for frame, one in corrections.items()})
-        for pair in self.layers.pairs:
-            own = pair.corrections.of_class or "labels"
-            if pair.corrections is not self.layers.corrections:
-                pair.corrections.mark_saved({frame: of[own] for frame, of in beside.items() if own in of})
-
-    # What comes back from the worker
-
-    def _take_in(self, given: Given) -> None:
-        if isinstance(given, Started):
-            self.record.set_state(given.frame, State.COMPUTING)
-        elif isinstance(given, FrameFailure):
-            self._fail(given.frame, given.message)
-        elif isinstance(given, FrameCut):
-            if given.cut == self.computation.cut and self._kept.keep_cut(given):
-                self._show(given.frame)
-                self._draw(given.frame)
-        elif self._kept.keep(given):
-            self._failed_in_a_row = 0
-            self._show(given.frame)
-            self._draw(given.frame)
-            if given.cut != self.computation.cut:
-                self._cut_again()
+    def _on_update(self, update: FrameUpdate) -> None:
+        if isinstance(update, FrameStarted):
+            self.record.set_state(update.frame, FrameState.COMPUTING)
+        elif isinstance(update, FrameFailure):
+            self._fail(update.frame, update.message)
+        elif isinstance(update, FrameMasks):
+            if update.mask_threshold == self.frame_jobs.mask_threshold and self.results.put_masks(update):
+                self._show(update.frame)
+                self._refresh(update.frame)
+        elif self.results.put(update):
+            self._failures_in_a_row = 0
+            self._show(update.frame)
+            self._refresh(update.frame)
+            if update.mask_threshold != self.frame_jobs.mask_threshold:
+                self._update_masks()
             self._shrink()
         self._on_change()
 
     def _on_end(self, frame: int, error: str | None) -> None:
-        self._schedule.end(frame)
+        self.schedule.finish(frame)
         if error is not None:
             self._fail(frame, error)
-        elif self.record.states[frame] == State.COMPUTING:  # cancelled, or of a plan that is no more
-            self.record.set_state(frame, State.MISSING)
-            self._schedule.want(frame)
-        self._check_running()
+        elif self.record.states[frame] == FrameState.COMPUTING:  # cancelled, or of an earlier plan
+            self.record.set_state(frame, FrameState.MISSING)
+            self.schedule.mark_missing(frame)
+        self._update_running()
 
-    def _check_running(self) -> None:
-        self.running = self._schedule.remaining() > 0
+    def _update_running(self) -> None:
+        self.is_running = self.schedule.pending_count() > 0
         self._on_change()
 
     def _fail(self, frame: int, message: str) -> None:
-        self.record.set_state(frame, State.FAILED, message)
-        if message not in self._told:
-            self._told.add(message)
-            self._tell(message)
-        self._failed_in_a_row += 1
-        if self._failed_in_a_row >= _GIVE_UP_AFTER:
-            self._schedule.stop()
+        self.record.set_state(frame, FrameState.FAILED, message)
+        if message not in self._shown_errors:
+            self._shown_errors.add(message)
+            self._show_error(message)
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row >= _MAX_FAILURES_IN_A_ROW:
+            self.schedule.stop()
 
-    # What is shown of it
+    # Results to layers and record
 
-    def _adopt(self, plan: Plan) -> None:
-        """Show what goes with this plan, and nothing else."""
-        old = self.plan
-        if old is not None and old.mask_key != plan.mask_key:
-            self.clear()
-        elif old is not None and old.heat_key != plan.heat_key:
-            self.computation.cancel()
-        self.record.forget_ratios()
-        # of a mask alone there is no heat to show
-        self.layers.begin(plan.stages, lambda stage, frame: self._kept.heatmap(plan, stage, frame))
-        self._kept.plan = self.computation.plan = plan
-
-    def _enter_all(self) -> None:
-        """Take all that is kept into the layers and the record."""
+    def _show_all(self) -> None:
+        """Enter all stored results into the layers and the record."""
         self.record.failures.clear()
-        self.record.states[:] = State.MISSING
-        self._enter_corrections()
-        for frame in self._kept.frames():
+        self.record.states[:] = FrameState.MISSING
+        self._record_corrections()
+        for frame in self.results.frames():
             self._show(frame)
-        self._cut_again()
+        self._update_masks()
         self.layers.refresh()
 
     def _show(self, frame: int) -> None:
-        """Take a frame's results into the layers and the record."""
-        segmented = self._kept.segmented(frame)
-        if segmented is None:
+        """Enter a frame's results into the layers and the record."""
+        stored = self.results.segmentation(frame)
+        if stored is None:
             return
-        shape, classes = segmented.segmentation.geometry.frame_shape, segmented.classes
-        self.layers.enter(frame, segmented.masks, shape, classes, self._kept.heatmaps(frame))
-        if self._is_current(segmented):
-            self.record.enter_results(frame, segmented.finding, self._kept.figures(frame))
-        for later in range(max(frame, 1), min(frame + 2, self._frames)):
-            self._enter_dice(later)
-        if self._kept.is_complete(frame):
-            self.record.set_state(frame, State.DONE)
+        frame_shape = stored.segmentation.geometry.frame_shape
+        self.layers.enter(frame, stored.masks, frame_shape, stored.class_count, self.results.heatmaps(frame))
+        if self.results.is_of_explained_class(stored):
+            self.record.enter_results(frame, stored.finding, self.results.figures(frame))
+        for later in range(max(frame, 1), min(frame + 2, self._frame_count)):
+            self._record_dice(later)
+        if self.results.is_complete(frame):
+            self.record.set_state(frame, FrameState.DONE)
 
-    def _draw(self, frame: int) -> None:
-        """Draw what has come for a frame, as far as it is seen."""
-        if frame == self._schedule.at:
+    def _refresh(self, frame: int) -> None:
+        """Draw the layers again if this frame is in view."""
+        if frame == self.schedule.current_frame:
             self.layers.refresh()
 
-    def _enter_dice(self, frame: int) -> None:
-        before, after = self._kept.segmented(frame - 1), self._kept.segmented(frame)
+    def _record_dice(self, frame: int) -> None:
+        before, after = self.results.segmentation(frame - 1), self.results.segmentation(frame)
         if before is not None and after is not None and self.plan is not None:
-            at = self.plan.mask_at
-            value = dice(before.masks[at], after.masks[at], self.plan.label)
+            index = self.plan.mask_index
+            value = dice(before.masks[index], after.masks[index], self.plan.label)
             self.record.enter(frame, {CineRecord.DICE: np.nan if value is None else value})
 
-    def _cut_again(self) -> None:
-        cut, distances = self.computation.cut, self._schedule.distances()
-        stale = {frame: segmented for frame in self._kept.frames() if (segmented := self._kept.segmented(frame))}
-        order = sorted(
-            (frame for frame, segmented in stale.items() if segmented.cut != cut or not self._is_current(segmented)),
-            key=distances.__getitem__,
-        )
-        self.computation.cut_again([(frame, stale[frame].segmentation) for frame in order])
+    def _update_masks(self) -> None:
+        """Make the masks again that are of another threshold, or whose figures are of another class."""
+        outdated = self.results.outdated_masks(self.frame_jobs.mask_threshold)
+        distances = self.schedule.distances()
+        self.frame_jobs.update_masks(sorted(outdated.items(), key=lambda item: distances[item[0]]))
         self._on_change()
 
-    def _is_current(self, segmented: Segmented) -> bool:
-        """Whether the figures that are kept of a frame are those of the explained class."""
-        return self.plan is not None and segmented.class_index == self.plan.class_index
-
-    def _limit(self) -> None:
-        room = self._kept.room(self.layers.size)
-        self._schedule.limit(self._frames if room is None else room)
+    def _update_capacity(self) -> None:
+        capacity = self.results.capacity(self.layers.size)
+        self.schedule.set_capacity(self._frame_count if capacity is None else capacity)
 
     def _shrink(self) -> None:
-        for frame in self._kept.shrink(self._schedule.distances(), self.layers.size):
+        for frame in self.results.shrink(self.schedule.distances(), self.layers.size):
             self.layers.erase(frame)
-            self.record.set_state(frame, State.MISSING)
-            self._schedule.want(frame)
-        self._limit()
+            self.record.set_state(frame, FrameState.MISSING)
+            self.schedule.mark_missing(frame)
+        self._update_capacity()
 
     # What the reader paints
 
-    def _watch(self, labels: Labels | None) -> None:
-        """Follow what is painted in the Labels layer whose painted pixels are the region, and where it is moved."""
-        if labels is not None and labels not in self._watched:
-            self._watched.add(labels)
-            on_painted(labels, lambda frames: self._on_region_painted(labels, frames))
-            for event in MOVING_EVENTS:
-                getattr(labels.events, event).connect(lambda _event: self._on_region_painted(labels, None))
-        self._painted_in = labels
-
-    def _on_region_painted(self, labels: Labels, frames: set[int] | None) -> None:
-        if frames is None or labels.ndim < 3:
-            frames = set(range(self._frames))
-        if labels is self._painted_in:
-            self._drop_if_painted_over({self._schedule.at, *frames} & set(range(self._frames)))
+    def _on_region_painted(self, frames: set[int] | None) -> None:
+        all_frames = set(range(self._frame_count))
+        painted = all_frames if frames is None else frames
+        self._drop_outdated_heatmaps({self.schedule.current_frame, *painted} & all_frames)
 
     def _on_corrected(self, frames: Collection[int]) -> None:
-        self._enter_corrections()
-        self._drop_if_painted_over(frames)
+        self._record_corrections()
+        self._drop_outdated_heatmaps(frames)
         self._on_change()
 
-    def _enter_corrections(self) -> None:
-        self.record.enter_corrections({frame: self._corrected_area(frame) for frame in sorted(self.layers.corrected)})
+    def _record_corrections(self) -> None:
+        self.record.enter_corrections(self.corrections.areas(self.input.source.spacing_mm))
 
-    def _corrected_area(self, frame: int) -> float:
-        """Of the explained class in a correction; of all that is painted as long as nothing is explained."""
-        correction = self.layers.corrections.seen(frame)
-        if correction is None:
-            return float("nan")  # another class that may overlap this one is corrected
-        spacing = self._source.spacing_mm
-        label = None if self.plan is None else self.layers.corrections.label_of(frame, self.plan.label)
-        if self.plan is not None and label is None:
-            return float("nan")  # it says nothing of this class
-        labels = correction.labels
-        pixels = np.count_nonzero(labels if label is None else labels == label)
-        return float(pixels * (1 if spacing is None else spacing[0] * spacing[1]))
-
-    def _label_names(self) -> dict[int, str]:
-        """What the network at hand calls the labels of its masks."""
-        if self.plan is None:
-            return {}
-        names = self.plan.network.class_names
-        return dict(enumerate(names[1:], start=1)) if self.has_classes else {1: names[0]}
-
-    def _drop_if_painted_over(self, frames: Iterable[int]) -> None:
-        """Heatmaps of a region that was painted in since are computed again."""
-        dropped = [frame for frame in frames if self._kept.drop_if_painted_over(frame)]
-        for frame in dropped:
-            self.record.set_state(frame, State.MISSING)
-            self._schedule.want(frame)
-        if dropped:
+    def _drop_outdated_heatmaps(self, frames: Iterable[int]) -> None:
+        """Drop heatmaps whose region was painted in since, and compute them again."""
+        outdated = [frame for frame in frames if self.results.drop_outdated_heatmaps(frame)]
+        for frame in outdated:
+            self.record.set_state(frame, FrameState.MISSING)
+            self.schedule.mark_missing(frame)
+        if outdated:
             self.layers.heat.refresh()
-            self._check_running()
-
-    @property
-    def _is_slow(self) -> bool:
-        return self.plan is not None and self.plan.is_slow
+            self._update_running()
 
     def _blank_record(self) -> CineRecord:
-        return CineRecord(self._frames, "pixels" if self._source.spacing_mm is None else "mm²")
+        return CineRecord(self._frame_count, "pixels" if self.input.source.spacing_mm is None else "mm²")

@@ -1,4 +1,4 @@
-"""A run as people speak of it: what was asked for, and how it went."""
+"""A run in words: what was requested, how far it is and how it ended."""
 
 from __future__ import annotations
 
@@ -7,51 +7,52 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_segcam.viewer.frames.cine_record import CineRecord, State
-from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.viewer.frames.cine_record import CineRecord, FrameState
+from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.frames.schedule import Scope
 
 
 @dataclass
 class RunSummary:
-    """What was asked for.
+    """A run that the user has started.
 
     Attributes:
-        request: what of each frame.
-        scope: of which frames.
-        frames: how many the image has.
-        at: the frame that was in view.
-        is_cancelled: whether the user has stopped it.
+        request: what to compute for each frame.
+        scope: which frames.
+        frame_count: how many the image has.
+        frame: the one that was in view at the start.
+        is_cancelled: whether the user has stopped the run.
     """
 
-    request: Request
+    request: RunRequest
     scope: Scope
-    frames: int
-    at: int
+    frame_count: int
+    frame: int
     is_cancelled: bool = False
     _started: float = field(default_factory=time.perf_counter)
 
     @property
     def kind(self) -> str:
+        """``"segment"`` or ``"explain"``."""
         return "segment" if self.request.stages is None else "explain"
 
     @property
     def title(self) -> str:
-        """What is being done, in words."""
+        """What the run does, in words."""
         verb = "Segmenting" if self.request.stages is None else "Explaining"
-        if self.frames == 1:
+        if self.frame_count == 1:
             return f"{verb} the image"
-        return f"{verb} frame {self.at}" if self.scope == "this" else f"{verb} {self.frames} frames"
+        return f"{verb} frame {self.frame}" if self.scope == "current" else f"{verb} {self.frame_count} frames"
 
     def outcome(self, record: CineRecord) -> str:
-        """How it ended, in words."""
-        done = int(np.count_nonzero(record.states == State.DONE))
-        failed = int(np.count_nonzero(record.states == State.FAILED))
+        """Return how the run ended, in words."""
+        done = int(np.count_nonzero(record.states == FrameState.DONE))
+        failed = int(np.count_nonzero(record.states == FrameState.FAILED))
         seconds = time.perf_counter() - self._started
         if self.is_cancelled:
-            how = f"stopped, {done} of {self.frames} done"
+            outcome = f"stopped, {done} of {self.frame_count} done"
         elif failed:
-            how = f"{failed} failed" if self.frames > 1 else "failed"
+            outcome = f"{failed} failed" if self.frame_count > 1 else "failed"
         else:
-            how = f"done in {seconds:.1f} s"
-        return f"{self.title}: {how}"
+            outcome = f"done in {seconds:.1f} s"
+        return f"{self.title}: {outcome}"

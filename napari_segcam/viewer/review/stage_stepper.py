@@ -1,4 +1,4 @@
-"""Walking through the stages, and seeing more or less of what lies over the speckle."""
+"""Steps through the stages, and switches for the outline of the mask and the scale of the heat."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession
 
-_OUTLINE = 2  # screen pixels
+_OUTLINE_WIDTH = 2  # screen pixels
 _NO_HEATMAPS = "There are no heatmaps yet: run Grad-CAM first."
 
 
@@ -19,23 +19,25 @@ def step_stage(session: ReviewSession, direction: int) -> None:
         session.viewer.status = _NO_HEATMAPS
         return
     stages = list(heatmaps)
-    shown = [at for at, stage in enumerate(stages) if heatmaps[stage].visible]
-    here = (shown[-1] if direction > 0 else shown[0]) if shown else (-1 if direction > 0 else 0)
-    show_stage(session, stages[(here + direction) % len(stages)])
+    visible = [index for index, stage in enumerate(stages) if heatmaps[stage].visible]
+    start = -1 if direction > 0 else 0
+    if visible:
+        start = visible[-1] if direction > 0 else visible[0]
+    show_stage(session, stages[(start + direction) % len(stages)])
 
 
 def show_stage(session: ReviewSession, stage: str) -> None:
-    """Show this heatmap alone, and say which it is."""
+    """Show this heatmap alone, and name it in the status bar."""
     layers = session.layers()
     heatmaps = layers.heatmaps if layers is not None else {}
     if stage not in heatmaps:
         session.viewer.status = _NO_HEATMAPS
         return
-    heatmaps[stage].visible = True  # before the others go: nobody ever finds none shown
+    heatmaps[stage].visible = True  # before the others are hidden, so that one is visible at any time
     for name, layer in heatmaps.items():
         layer.visible = name == stage
-    at = list(heatmaps).index(stage) + 1
-    session.viewer.status = f"Stage {at} of {len(heatmaps)}: {heatmaps[stage].name}"
+    number = list(heatmaps).index(stage) + 1
+    session.viewer.status = f"Stage {number} of {len(heatmaps)}: {heatmaps[stage].name}"
 
 
 def toggle_outline(session: ReviewSession) -> None:
@@ -45,10 +47,10 @@ def toggle_outline(session: ReviewSession) -> None:
     if not masks:
         session.viewer.status = "There is no mask yet: run Segmentation or Grad-CAM first."
         return
-    is_filled = bool(masks[0].contour)
+    is_outlined = bool(masks[0].contour)
     for mask in masks:
-        mask.contour = 0 if is_filled else _OUTLINE
-    session.viewer.status = "Mask filled" if is_filled else "Mask outlined"
+        mask.contour = 0 if is_outlined else _OUTLINE_WIDTH
+    session.viewer.status = "Mask filled" if is_outlined else "Mask outlined"
 
 
 def toggle_scale(session: ReviewSession) -> None:

@@ -1,4 +1,4 @@
-"""The status on the canvas: what there is to see of the frame in view, and what its heat is scaled to."""
+"""The words on the canvas: about the frame in view, and about the scale of its heat."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ _COLOR = "#ffb000"
 
 
 class StatusOverlay:
-    """A few words in the corners of a viewer's canvas: on the frame in view above, on the colors below.
+    """A few words in two corners of a viewer's canvas: about the frame in view at the top, about the scale below.
 
-    Words have a box behind them, without which nobody could read them over heat or speckle.
+    The words have a box behind them, so that they can be read over heat and speckle.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._overlays = viewer.canvas.overlays
-        self._of_scale = self._added("segcam_scale", TextOverlay(position="bottom_left", font_size=9, box=True))
-        self._of_frame = self._added(
+        self._of_scale = self._add("segcam_scale", TextOverlay(position="bottom_left", font_size=9, box=True))
+        self._of_frame = self._add(
             "segcam_status", TextOverlay(position="top_left", font_size=11, color=_COLOR, box=True)
         )
 
     def say(self, of_frame: str, of_scale: str) -> None:
-        """Show these words on the frame in view and on what its heat is scaled to; none hide their box as well."""
+        """Show these words about the frame in view and about the scale; without words, the box is hidden too."""
         for name, overlay, words in (
             ("segcam_scale", self._of_scale, of_scale),
             ("segcam_status", self._of_frame, of_frame),
         ):
-            if self._overlays.get(name) is overlay:  # the user may have taken it out
-                _set(overlay, text=words, visible=bool(words))
+            if self._overlays.get(name) is overlay:  # the user may have removed it
+                _set_changed(overlay, text=words, visible=bool(words))
 
-    def _added(self, name: str, overlay: TextOverlay) -> TextOverlay:
+    def _add(self, name: str, overlay: TextOverlay) -> TextOverlay:
         self._overlays[name] = overlay
         return overlay
 
 
-def _set(overlay: TextOverlay, **values: Any) -> None:
-    """Set what is not so already, since each setting has the canvas drawn."""
+def _set_changed(overlay: TextOverlay, **values: Any) -> None:
+    """Set the values that differ: each setting draws the canvas again."""
     for name, value in values.items():
         if getattr(overlay, name) != value:
             setattr(overlay, name, value)

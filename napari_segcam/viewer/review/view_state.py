@@ -1,4 +1,4 @@
-"""The view: what the window draws of the frame in view, and from that alone, what it says of it."""
+"""The view: what the window draws of the frame in view, and the words about it, which follow from that alone."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ from typing import TYPE_CHECKING, Any
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 
-from napari_segcam.viewer.frames.cine_record import State
-from napari_segcam.viewer.frames.plan import CORRECTED
+from napari_segcam.viewer.frames.cine_record import FrameState
+from napari_segcam.viewer.frames.plan import Plan
+from napari_segcam.viewer.frames.run_request import CORRECTED
 from napari_segcam.viewer.frames.sparse_mask import SparseMask
 from napari_segcam.viewer.layers.placement import shows_frames
 
 if TYPE_CHECKING:
+    from napari_segcam.explanation.explanation import Heatmap
     from napari_segcam.viewer.review.review import Review
 
-_WIDTH = 44  # characters: what a canvas between two docks has room for
-_WEAK = 0.25  # of the scale: below that heat is hardly seen
+_LINE_WIDTH = 44  # characters: what a canvas between two docks has room for
+_WEAK = 0.25  # of the scale: weaker heat is hardly visible
 
 
 @dataclass(frozen=True)
 class View:
-    """What is drawn, and what is said of it; widgets, canvas and strip all read it here.
+    """What is drawn, and the words about it; widgets, canvas and strip all read it here.
 
     Attributes:
-        of_frame: words on the frame in view.
-        of_scale: words on what the colors of the heat stand for.
-        heated: the stages of which there is heat to be seen.
-        is_weak: whether that is so little of its scale that it is hardly seen.
+        of_frame: words about the frame in view.
+        of_scale: words about the scale of the heat's colors.
+        heated: the stages whose heat is visible.
+        is_weak: whether that heat is so low on its scale that it is hardly visible.
         is_corrected: whether the reader has corrected the frame.
         to_outline: the region that the heat explains, where no other outline shows it.
     """
@@ -43,12 +45,12 @@ class View:
 
 
 def is_drawn(layer: Layer | None) -> bool:
-    """Whether a layer of the viewer is to be seen."""
+    """Whether a layer is visible and not transparent."""
     return layer is not None and bool(layer.visible) and layer.opacity > 0
 
 
 def view_of(viewer: ViewerModel, review: Review | None, frame: int) -> View:
-    """What the window shows of a review.
+    """Return what the window shows of a review.
 
     Args:
         viewer: that shows it.
@@ -58,147 +60,150 @@ def view_of(viewer: ViewerModel, review: Review | None, frame: int) -> View:
     if review is None:
         return View()
     is_corrected = frame in review.layers.corrected
-    if not shows_frames(viewer):  # of no single frame
-        heated = tuple(stage for stage, layer in review.layers.heatmaps.items() if is_drawn(layer))
-        heated = heated if review.layers.heat.seen() else ()
-        return View("", _of_scale(review, heated, f"frame {frame}"), heated, is_corrected=is_corrected)
+    if not shows_frames(viewer):
+        drawn = tuple(stage for stage, layer in review.layers.heatmaps.items() if is_drawn(layer))
+        heated = drawn if review.layers.heat.seen() else ()
+        return View("", _scale_words(review, heated, f"frame {frame}"), heated, is_corrected=is_corrected)
+    heatmaps = review.results.heatmaps(frame)
     heated = tuple(
         stage
         for stage, layer in review.layers.heatmaps.items()
-        if is_drawn(layer) and review.has_heat(stage) and review.layers.heat.reach(stage) is not None
+        if is_drawn(layer) and _has_heat(heatmaps.get(stage)) and review.layers.heat.reach(stage) is not None
     )
-    weak = _weak(review, heated)
-    explained, to_outline = _explained(review, frame) if heated else ("", None)
-    lines = [
-        _state(review, frame),
-        _correction(review, frame),
-        explained,
-        *_without_heat(review),
-        *weak,
+    weak_lines = _weak_heat_lines(review, heated)
+    region_words, to_outline = _explained_region(review, frame) if heated else ("", None)
+    empty_lines = [
+        f"{stage}: no heat, since {reason.value}"
+        for stage, layer in review.layers.heatmaps.items()
+        if is_drawn(layer) and stage in heatmaps and (reason := heatmaps[stage].reason) is not None
     ]
+    lines = [_state_words(review, frame), _correction_words(review, frame), region_words, *empty_lines, *weak_lines]
     return View(
-        "\n".join(fill(line, _WIDTH) for line in lines if line),
-        _of_scale(review, heated, "this frame"),
+        "\n".join(fill(line, _LINE_WIDTH) for line in lines if line),
+        _scale_words(review, heated, "this frame"),
         heated,
-        bool(weak),
+        bool(weak_lines),
         is_corrected,
         to_outline,
     )
 
 
-def _state(review: Review, frame: int) -> str:
-    # No number in it, which the slider tells, nor which frame is at work: other words take napari as long as a layer.
-    if review.plan is None:
+def _has_heat(heatmap: Heatmap | None) -> bool:
+    return heatmap is not None and heatmap.reason is None
+
+
+def _state_words(review: Review, frame: int) -> str:
+    # No frame numbers: the slider shows them, and drawing new words takes napari as long as drawing a layer.
+    plan = review.plan
+    if plan is None:
         return ""
-    if review.record.states[frame] == State.FAILED:
+    if review.record.states[frame] == FrameState.FAILED:
         return "failed"
-    finding = review.finding()
+    finding = review.results.finding(frame)
     if finding is None:
-        return "computing …" if review.awaits(frame) else "not computed"
-    if not review.plan.network.segments:
+        return "computing …" if review.schedule.is_pending(frame) else "not computed"
+    if not plan.network.segments:
         return "no mask: the network classifies the whole frame"
     if not finding.pixels:
-        return "nothing found" + ("" if review.has_classes else f" above {review.computation.cut:.2f}")
+        return "no finding" + ("" if plan.network.has_background else f" above {review.frame_jobs.mask_threshold:.2f}")
     return ""
 
 
-def _correction(review: Review, frame: int) -> str:
-    corrections = [pair.corrections for pair in review.layers.pairs if frame in pair.corrections.frames]
+def _correction_words(review: Review, frame: int) -> str:
+    corrections = [layer for layer in review.corrections.layers() if frame in layer.frames]
     if not corrections:
         return ""
-    of = ", ".join(one.of_class for one in corrections if one.of_class)
-    words = f"{of} corrected by you" if of else "corrected by you"
-    if any(one.is_taken_out for one in corrections):
+    class_names = ", ".join(layer.of_class for layer in corrections if layer.of_class)
+    words = f"{class_names} corrected by you" if class_names else "corrected by you"
+    if any(layer.is_taken_out for layer in corrections):
         return f"{words}; the layer of your corrections is removed"
-    if not all(is_drawn(one.layer) for one in corrections):
-        return f"{words}, which is hidden"
-    return f"{words}: drawn {'lighter' if of else 'in white'}"
+    if not all(is_drawn(layer.layer) for layer in corrections):
+        return f"{words}, but hidden"
+    return f"{words}: drawn {'lighter' if class_names else 'in white'}"
 
 
-def _explained(review: Review, frame: int) -> tuple[str, SparseMask | None]:
-    """Which region the heat explains, where that is not all that is outlined; and it, where nothing outlines it."""
-    plan, explained = review.plan, review.explained(frame)
-    if plan is None or explained is None:
+def _explained_region(review: Review, frame: int) -> tuple[str, SparseMask | None]:
+    """Return the region that the heat explains, in words and as pixels.
+
+    The words are empty if everything that is outlined is the region. The pixels are None if something outlines it.
+    """
+    plan, stored = review.plan, review.results.stored_heatmaps(frame)
+    if plan is None or stored is None:
         return "", None
+    outlines = _outlines(review, plan, frame)
+    region = review.full_frame if stored.region is None else stored.region
+    words = f"heat explains {explained_region_words(review, frame)}"
+    if not any(region.is_label_of(mask, label) for mask, label in outlines):
+        return f"{words}{': dashed' if review.layers.explained_region.can_be_seen else ''}", region
+    return ("" if all(region.is_all_of(mask, label) for mask, label in outlines) else words), None
+
+
+def _outlines(review: Review, plan: Plan, frame: int) -> list[tuple[SparseMask, int | None]]:
+    """Return the masks and corrections that are drawn, each with its label of the explained class."""
     layers = review.layers
     outlines: list[tuple[SparseMask, int | None]] = []
     for pair in layers.pairs:
         is_explained = pair.mask is layers.masks
-        if (
-            is_drawn(pair.mask.layer)
-            and (drawn := pair.mask.drawn(frame)) is not None
-            and (is_explained or not drawn.is_blank)
-        ):
-            outlines.append((drawn, plan.label if is_explained else None))
-        if is_drawn(pair.corrections.layer) and (correction := pair.corrections.seen(frame)) is not None:
+        mask = pair.mask.drawn(frame) if is_drawn(pair.mask.layer) else None
+        if mask is not None and (is_explained or not mask.is_blank):
+            outlines.append((mask, plan.label if is_explained else None))
+        correction = pair.corrections.seen(frame) if is_drawn(pair.corrections.layer) else None
+        if correction is not None:
             outlines.append((correction, pair.corrections.label_of(frame, plan.label) if is_explained else None))
-    region = review.whole_frame if explained.region is None else explained.region
-    words = f"heat explains {words_of_region(review, frame)}"
-    if not any(region.is_label_of(mask, label) for mask, label in outlines):
-        return f"{words}{': dashed' if layers.explained_region.can_be_seen else ''}", region
-    return ("" if all(region.is_all_of(mask, label) for mask, label in outlines) else words), None
+    return outlines
 
 
-def words_of_region(review: Review, frame: int) -> str:
-    """The region that a frame's heat explains, in the user's words."""
+def explained_region_words(review: Review, frame: int) -> str:
+    """Return the region that a frame's heat explains, in the user's words."""
     plan = review.plan
     assert plan is not None
     region: Any = plan.request.region
     network = plan.network
-    is_named = network.segments and network.classes > 1
-    of_class = f"{network.class_names[plan.class_index]}, " if is_named else ""
-    mask = "predicted mask" if review.has_classes else f"mask predicted above {plan.threshold:.2f}"
+    class_name = f"{network.class_names[plan.class_index]}, " if network.segments and network.classes > 1 else ""
+    mask = "predicted mask" if network.has_background else f"mask predicted above {plan.threshold:.2f}"
     if not network.segments:
-        return f"{of_class}the whole frame"
+        return f"{class_name}the whole frame"
     if isinstance(region, Labels):
-        return f"{of_class}what is painted in {region.name}"
-    if region == CORRECTED and plan.painted(frame) is not None:
-        return f"{of_class}your correction"
+        return f"{class_name}what is painted in {region.name}"
+    if region == CORRECTED and plan.painted_region(frame) is not None:
+        return f"{class_name}your correction"
     if region in ("mask", CORRECTED):
-        return f"{of_class}the {mask}"
+        return f"{class_name}the {mask}"
     if region == "image":
-        explained = review.explained(frame)
-        is_part = explained is not None and explained.region is not None
-        return f"{of_class}{'all that the network is shown' if is_part else 'the whole frame'}"
-    what = {"Component": "the largest part", "Boundary": "the rim"}.get(type(region).__name__, "a part")
-    return f"{of_class}{what} of the {mask}"
+        stored = review.results.stored_heatmaps(frame)
+        is_cropped = stored is not None and stored.region is not None
+        return f"{class_name}{'the whole input region' if is_cropped else 'the whole frame'}"
+    parts = {"Component": "the largest component", "Boundary": "the boundary"}
+    return f"{class_name}{parts.get(type(region).__name__, 'a part')} of the {mask}"
 
 
-def _without_heat(review: Review) -> list[str]:
-    return [
-        f"{stage}: no heat, since {reason}"
-        for stage, layer in review.layers.heatmaps.items()
-        if is_drawn(layer) and (reason := review.why_empty(stage)) is not None
-    ]
-
-
-def _weak(review: Review, heated: tuple[str, ...]) -> list[str]:
-    """Of which stages there is so little heat that a frame looks empty."""
+def _weak_heat_lines(review: Review, heated: tuple[str, ...]) -> list[str]:
+    """Return a line for each stage with so little heat that the frame looks empty."""
     heat = review.layers.heat
     lines = []
     for stage in heated:
         share = heat.reach(stage)
         if share is None or share >= _WEAK:
             continue
-        whose = "the scale set by hand" if stage in heat.by_hand else "the clip's scale"
-        of_stage = f"{stage}: " if len(heated) > 1 else ""
+        scale = "the scale set by hand" if stage in heat.by_hand else "the clip's scale"
+        stage_name = f"{stage}: " if len(heated) > 1 else ""
         percent = f"{share:.0%}".replace("%", " %") if share >= 0.01 else "less than 1 %"
         unseen = f", and nothing below {heat.floor:.0%} is drawn".replace("%", " %") if share < heat.floor else ""
-        lines.append(f"{of_stage}this frame reaches {percent} of {whose}{unseen} (W: scale to the frame)")
+        lines.append(f"{stage_name}this frame reaches {percent} of {scale}{unseen} (W: scale to the frame)")
     return lines
 
 
-def _of_scale(review: Review, heated: tuple[str, ...], this_frame: str) -> str:
-    """What is to be said of the colors of a review's heat."""
+def _scale_words(review: Review, heated: tuple[str, ...], this_frame: str) -> str:
+    """Return words about the scale of the heat's colors."""
     heat = review.layers.heat
     by_hand = [stage for stage in heated if stage in heat.by_hand]
     if not heated:
         return ""
     if len(by_hand) == len(heated):
         return "heat scaled by hand"
-    frames = len(review.record)
-    if frames == 1 or heat.scale == "frame":
+    frame_count = len(review.record)
+    if frame_count == 1 or heat.scale == "frame":
         words = f"heat scaled to {this_frame}"
-    else:  # how many they are, the strip tells: here each change would draw the whole canvas again
-        words = "heat scaled to the clip" + ("" if heat.seen() == frames else " so far")
+    else:  # no count of frames: the strip shows it, and each change here would draw the whole canvas again
+        words = "heat scaled to the clip" + ("" if heat.seen() == frame_count else " so far")
     return words + (f", {', '.join(by_hand)} by hand" if by_hand else "")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_segcam.viewer.frames.cine_record import CineRecord, State
+from napari_segcam.viewer.frames.cine_record import CineRecord, FrameState
 
 
 class FrameMark(IntEnum):
@@ -49,11 +49,11 @@ def frame_marks(record: CineRecord) -> NDArray[np.uint8]:
     """
     states = record.states
     marks = np.full(len(record), FrameMark.MISSING, np.uint8)
-    marks[states == State.DONE] = FrameMark.NO_FINDING
-    marks[(states == State.DONE) & record.findings()] = FrameMark.FINDING
+    marks[states == FrameState.DONE] = FrameMark.NO_FINDING
+    marks[(states == FrameState.DONE) & record.findings()] = FrameMark.FINDING
     marks[sorted(record.edited)] = FrameMark.CORRECTED
-    marks[states == State.COMPUTING] = FrameMark.COMPUTING
-    marks[states == State.FAILED] = FrameMark.FAILED
+    marks[states == FrameState.COMPUTING] = FrameMark.COMPUTING
+    marks[states == FrameState.FAILED] = FrameMark.FAILED
     return marks
 
 

@@ -15,7 +15,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from napari_segcam.viewer.docks import dock_names
-from napari_segcam.viewer.frames.cine_record import CineRecord, State
+from napari_segcam.viewer.frames.cine_record import CineRecord, FrameState
 from napari_segcam.viewer.keys import key_rows, show_help
 from napari_segcam.viewer.layers.frame_names import file_names, frame_name
 from napari_segcam.viewer.responsiveness.throttle import Throttle
@@ -181,8 +181,8 @@ def strip_content(record: CineRecord | None, names: list[str], image: Image | No
 
 def progress_text(record: CineRecord) -> str:
     """Return how many frames are done, for example "12 of 20 done"."""
-    failed = int((record.states == State.FAILED).sum())
-    done = int((record.states == State.DONE).sum())
+    failed = int((record.states == FrameState.FAILED).sum())
+    done = int((record.states == FrameState.DONE).sum())
     text = _Text.DONE.format(done=done, frames=len(record))
     return text + (_Text.FAILED.format(failed=failed) if failed else "")
 

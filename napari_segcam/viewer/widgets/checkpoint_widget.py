@@ -138,16 +138,7 @@ class CheckpointWidget(QWidget):
 
     def _load_now(self, source: ModelSource, card: ModelCard | None) -> None:
         self._remember_request(source, card)
-        self.session.load(
-            source.path,
-            self.device.value,
-            source.architecture,
-            source.encoder,
-            factory=source.factory,
-            output=source.output,
-            weights=source.weights,
-            card=card,
-        )
+        self.session.load(source, self.device.value, card)
 
     def _remember_request(self, source: ModelSource, card: ModelCard | None = None) -> None:
         self._requested, self._requested_device, self._edited = source, self.device.value, card

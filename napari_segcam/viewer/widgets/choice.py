@@ -62,4 +62,4 @@ class ImageChoice(Choice):
         self._offer()
 
     def _offer(self) -> None:
-        self.offer([(layer.name, layer) for layer in self._session.images()], self._session.image)
+        self.offer([(layer.name, layer) for layer in self._session.choices.images()], self._session.image)

@@ -14,6 +14,7 @@ from napari_segcam.viewer.jobs.export_job import Export
 from napari_segcam.viewer.jobs.folder_job import FolderRun
 from napari_segcam.viewer.layers.frame_names import frame_word
 from napari_segcam.viewer.responsiveness.throttle import Throttle
+from napari_segcam.viewer.review.outputs import export_frames, folder_run_preview, run_folder
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
 from napari_segcam.viewer.widgets.layout import form, panel, row
@@ -123,7 +124,9 @@ class ExportWidget(QWidget):
         name = safe_name(image.name)
         subfolder = name if len(frames) > 1 or image.ndim == 2 else f"{name}_frame_{frames[0]:04d}"
         movies = (self.movie.value,) if self.movie.value else ()
-        self.session.export(Export(folder / subfolder, frames, self.overlay.value, self.colormap.value, movies=movies))
+        export_frames(
+            self.session, Export(folder / subfolder, frames, self.overlay.value, self.colormap.value, movies=movies)
+        )
 
     def _run_over_folder(self) -> None:
         images = self._ask_for_folder(_Text.IMAGES_FOLDER)
@@ -131,7 +134,7 @@ class ExportWidget(QWidget):
         if images is None or (self.truth.isChecked() and truth is None):
             return
         if (out := self._ask_for_folder(_Text.RESULTS_FOLDER)) is not None:
-            self.session.run_over(FolderRun(images, out, truth, self.report.isChecked()))
+            run_folder(self.session, FolderRun(images, out, truth, self.report.isChecked()))
 
     def _ask_for_folder(self, title: str) -> Path | None:
         folder = QFileDialog.getExistingDirectory(self, title)
@@ -150,7 +153,7 @@ class ExportWidget(QWidget):
         self.movie.setEnabled(session.image is not None and session.image.ndim > 2)
         self._offer_movies(() if plan is None else plan.stages)
         self._progress_row.setVisible(not is_idle)
-        progress = background.told
+        progress = background.progress
         if progress is not None:
             self.progress.setRange(0, progress.total)
             self.progress.setValue(progress.done)
@@ -170,7 +173,7 @@ class ExportWidget(QWidget):
 
     def _show_folder_run(self, is_idle: bool) -> None:
         """Say what a run over a folder will do, or why there can be none."""
-        can_run, words = self.session.told_of_run_over()
+        can_run, words = folder_run_preview(self.session)
         self.run.setEnabled(is_idle and can_run)
         if can_run:
             _show(self.will_run, _Text.WILL_RUN.format(run=words))

@@ -9,7 +9,7 @@ from superqt import QLabeledDoubleSlider
 
 from napari_segcam.number_format import grouped
 from napari_segcam.viewer.drawing.colormaps import COLORMAPS
-from napari_segcam.viewer.frames.plan import CORRECTED, Request
+from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
 from napari_segcam.viewer.keys import key_rows, show_help
 from napari_segcam.viewer.layers.frame_names import frame_word
 from napari_segcam.viewer.sessions import session_of
@@ -173,7 +173,7 @@ class GradCamWidget(QWidget):
         method, preview = self.method.value
         only_stage = find_method(method).stage  # some methods explain one stage only, for example the input
         stages = self.checked() if only_stage is None else (only_stage.name,)
-        request = Request(method, stages, self.target_class.value, self.region.value, preview)
+        request = RunRequest(method, stages, self.target_class.value, self.region.value, preview)
         self.session.run(request, scope)  # type: ignore[arg-type]
 
     def _check(self, stages: str | tuple[str, ...]) -> None:
@@ -237,7 +237,7 @@ class GradCamWidget(QWidget):
                 (_Text.WHOLE_IMAGE, "image"),
                 (_Text.COMPONENT, Component()),
                 (_Text.BOUNDARY, Boundary()),
-                *((_Text.PAINTED_IN.format(layer=layer.name), layer) for layer in self.session.regions()),
+                *((_Text.PAINTED_IN.format(layer=layer.name), layer) for layer in self.session.choices.regions()),
             ]
         )
 

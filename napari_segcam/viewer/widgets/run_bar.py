@@ -15,7 +15,7 @@ from napari_segcam.viewer.widgets.layout import row
 class _Text:
     """Every text of the run bar; ``{frame}`` is "frame", or "image" in a folder of stills."""
 
-    SCOPES = (("All {frame}s", "all"), ("Visited {frame}s", "follow"), ("Current {frame}", "this"))
+    SCOPES = (("All {frame}s", "all"), ("Visited {frame}s", "visited"), ("Current {frame}", "current"))
     SCOPE_TIP = (
         "All {frame}s: the current {frame} first, then those after it, then the rest.\n"
         "Visited {frame}s: each {frame} that you go to, and a few after it.\n"
@@ -72,12 +72,12 @@ class RunBar(QWidget):
         """Show what can be done now."""
         session = self._session
         missing = session.missing()
-        self._pages.setCurrentIndex(int(session.busy))
-        (self._timer.start if session.busy else self._timer.stop)()
+        self._pages.setCurrentIndex(int(session.is_busy))
+        (self._timer.start if session.is_busy else self._timer.stop)()
         self.run.setEnabled(missing is None)
         self._offer_scopes(frame_word(session.image))
         self.scope.setVisible(session.image is None or session.image.ndim > 2)
-        if session.busy:
+        if session.is_busy:
             self._show_progress(*session.progress)
             self._show_message(_Text.RUNNING.format(title=session.title))
         else:

@@ -7,8 +7,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QSpinBox, QWidget
 from superqt import QLabeledDoubleSlider
 
-from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.viewer.frames.run_request import RunRequest
+from napari_segcam.viewer.review.input_region import choose_input_region
 from napari_segcam.viewer.review.losses import save_corrections
+from napari_segcam.viewer.review.outputs import bring_back_corrections
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
 from napari_segcam.viewer.widgets.layout import Line, column, form, panel, row
@@ -76,7 +78,7 @@ class SegmentationWidget(QWidget):
         self.memory_limit.setRange(64, 1 << 20)
         self.memory_limit.setSingleStep(256)
         self.memory_limit.setSuffix(" MB")
-        self.memory_limit.setValue(self.session.store.budget // _MB)
+        self.memory_limit.setValue(self.session.reviews.store.budget // _MB)
         self.memory_limit.setKeyboardTracking(False)
         self.memory_limit.setToolTip(_Text.MEMORY_TIP)
         self.memory_used = Line()
@@ -104,12 +106,14 @@ class SegmentationWidget(QWidget):
 
         self.threshold.valueChanged.connect(self.session.set_threshold)
         self.shown_class.chosen.connect(self._show_only)
-        self.input_region.chosen.connect(self.session.show_network)
+        self.input_region.chosen.connect(lambda region: choose_input_region(self.session, region))
         self.use_limits.clicked.connect(self._use_limits)
-        self.memory_limit.valueChanged.connect(lambda megabytes: self.session.set_budget(megabytes * _MB))
+        self.memory_limit.valueChanged.connect(lambda megabytes: self.session.reviews.set_budget(megabytes * _MB))
         self.discard.clicked.connect(self._discard)
-        self.bring_back.clicked.connect(self.session.bring_corrections_back)
-        self.save.clicked.connect(lambda: save_corrections(self.session, self.session.all_corrections(), lambda: None))
+        self.bring_back.clicked.connect(lambda: bring_back_corrections(self.session))
+        self.save.clicked.connect(
+            lambda: save_corrections(self.session, self.session.reviews.corrections(), lambda: None)
+        )
         self.run_bar.requested.connect(self._run)
         self.session.network_changed.connect(self._on_network)
         self.session.layers_changed.connect(self._offer_input_regions)
@@ -123,11 +127,14 @@ class SegmentationWidget(QWidget):
 
     def _run(self, scope: str) -> None:
         self._show_only(self.shown_class.value)
-        self.session.run(Request(), scope)  # type: ignore[arg-type]
+        self.session.run(RunRequest(), scope)  # type: ignore[arg-type]
 
     def _show_only(self, label: int | None) -> None:
         if (layers := self.session.layers()) is not None:
             layers.show_only(label)
+
+    def _save_corrections(self) -> None:
+        save_corrections(self.session, self.session.reviews.corrections(), lambda: None)
 
     def _discard(self) -> None:
         if (layers := self.session.layers()) is not None:
@@ -136,20 +143,20 @@ class SegmentationWidget(QWidget):
     def _refresh(self) -> None:
         self._show_input_region()
         self._show_corrections()
-        self.memory_used.set_text(_Text.MEMORY_USED.format(megabytes=self.session.used / _MB))
+        self.memory_used.set_text(_Text.MEMORY_USED.format(megabytes=self.session.reviews.used_bytes / _MB))
         review = self.session.review
-        self.gray_values.set_text("" if review is None else review.gray_values())
+        self.gray_values.set_text("" if review is None else review.input.source.gray_values())
         self.use_limits.setEnabled(review is not None and not review.image.rgb)
 
     def _show_corrections(self) -> None:
         self.discard.setVisible(self.session.view.is_corrected)
-        corrections = self.session.all_corrections()
+        corrections = self.session.reviews.corrections()
         self.save.setVisible(bool(corrections))
         self.bring_back.setVisible(any(correction.is_taken_out for correction in corrections))
 
     def _use_limits(self) -> None:
         if (review := self.session.review) is not None:
-            review.take_contrast_limits()
+            review.use_contrast_limits()
         self._refresh()
 
     def _on_image(self) -> None:
@@ -160,10 +167,10 @@ class SegmentationWidget(QWidget):
     def _show_input_region(self) -> None:
         review = self.session.review
         if review is not None and self.session.job is None:  # a job may be looking for it
-            self.input_region.choose(review.part)
+            self.input_region.choose(review.input.region)
 
     def _offer_input_regions(self) -> None:
-        drawings = [(_Text.DRAWN_IN.format(layer=layer.name), layer) for layer in self.session.drawings()]
+        drawings = [(_Text.DRAWN_IN.format(layer=layer.name), layer) for layer in self.session.choices.drawings()]
         self.input_region.offer([(_Text.WHOLE_IMAGE, "all"), (_Text.SCAN_ONLY, "scan"), *drawings])
 
     def _on_network(self) -> None:

@@ -1,4 +1,4 @@
-"""Importing torch into a process that already draws with OpenGL."""
+"""The import of torch into a process that already draws with OpenGL."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from napari_segcam.viewer.responsiveness.garbage_collection import without_gc_pa
 
 
 def import_torch() -> None:
-    """Import torch, which takes seconds and so happens in the worker, and is made safe beside Mesa's drivers.
+    """Import torch safely beside Mesa's drivers; this takes seconds, so the worker does it.
 
-    On Linux torch's CUDA build imports triton, whose library carries an LLVM of its own. Where Mesa's driver has
-    brought another LLVM into the process first, as its software renderer does, triton would be bound to that one and
-    the process would crash. ``RTLD_DEEPBIND`` lets triton see its own first.
+    On Linux torch's CUDA build imports triton, whose library contains its own LLVM. If Mesa's driver has loaded another
+    LLVM into the process first, as its software renderer does, triton would be bound to that one and the process would
+    crash. ``RTLD_DEEPBIND`` lets triton find its own first.
     """
     deep_bind = getattr(os, "RTLD_DEEPBIND", None)
     if deep_bind is not None and "triton" not in sys.modules and importlib.util.find_spec("triton") is not None:

@@ -22,23 +22,23 @@ _NICENESS = 10  # of 19: the window's thread comes first where both want a core
 
 
 def _ignore(*_: Any) -> None:
-    """Nothing to be told."""
+    """Do nothing."""
 
 
 @dataclass(eq=False)
 class Job:
-    """Work for the worker: an iterator that it exhausts, telling the UI thread of every result.
+    """Work for the worker: an iterator that it exhausts; every result is sent to the UI thread.
 
     Between two results the job can be cancelled.
 
     Attributes:
         kind: one word for what it does.
-        title: for people, as in "Explaining 60 frames".
-        work: makes the iterator, in the worker thread; it touches no widget and no layer.
+        title: in the user's words, as in "Explaining 60 frames".
+        work: returns the iterator, in the worker thread; it touches no widget and no layer.
         total: how many results to expect.
         in_background: whether it waits, between two results too, while there is anything else to do.
         on_result: called in the UI thread with each result.
-        on_done: called in the UI thread at the end, however it came: with an error in the user's words, or None.
+        on_done: called in the UI thread at the end in any case, with an error in the user's words, or None.
     """
 
     kind: str
@@ -51,20 +51,21 @@ class Job:
     _cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
 
     def cancel(self) -> None:
-        """Stop before the next result; what has been delivered stays."""
+        """Stop before the next result; results that are delivered stay."""
         self._cancelled.set()
 
     @property
     def cancelled(self) -> bool:
+        """Whether the job is to stop."""
         return self._cancelled.is_set()
 
     def run(self, deliver: Callable[[Callable[[], None]], None]) -> None:
-        """Do the work; ``deliver`` carries each call to the UI thread."""
+        """Do the work; ``deliver`` sends each call to the UI thread."""
         for _ in self.steps(deliver):
             pass
 
     def steps(self, deliver: Callable[[Callable[[], None]], None]) -> Generator[None, None, None]:
-        """Do the work, with a pause after each result."""
+        """Do the work, and yield after each result."""
         error = None
         try:
             results = self.work() if not self.cancelled else iter(())
@@ -76,60 +77,60 @@ class Job:
                     yield
             finally:
                 if isinstance(results, Generator):
-                    results.close()  # here and now: what it tidies up belongs to this thread
+                    results.close()  # now, since its cleanup belongs to this thread
         except SegcamError as fault:
             error = str(fault)
-        except Exception as fault:  # the thread must outlive any defect, and the user must hear of it
+        except Exception as fault:  # the thread must survive any defect, and the user must know of it
             _log.exception("%s failed", self.title)
             error = f"{self.title} failed unexpectedly ({type(fault).__name__}: {fault}). Details are in the log."
         deliver(lambda: self.on_done(error))
 
 
 class Worker(QObject):
-    """Runs jobs one after the other in a thread of its own; their callbacks run in the thread that made the worker.
+    """Runs jobs one after the other in its thread; their callbacks run in the thread that created the worker.
 
-    First come the jobs that are submitted, then what ``standing`` asks for, and jobs in the background last.
+    Submitted jobs come first, then those of ``find_job``, and jobs in the background last.
 
     Args:
-        prepare: run in the worker's thread before the first job.
+        prepare: called in the worker's thread before the first job.
 
     Attributes:
-        standing: asked for a job, in the worker's thread, whenever none has been submitted.
+        find_job: called in the worker's thread when no submitted job is left; returns a job, or None.
     """
 
     _delivered = Signal(object)
 
     def __init__(self, prepare: Callable[[], None] = _ignore) -> None:
         super().__init__()
-        self.standing: Callable[[], Job | None] = lambda: None
+        self.find_job: Callable[[], Job | None] = lambda: None
         self._prepare = prepare
         self._jobs: deque[Job | None] = deque()
         self._background: deque[Generator[None, None, None]] = deque()
-        self._news = threading.Condition()
+        self._wake_up = threading.Condition()
         self._delivered.connect(self._call)
-        self._thread = threading.Thread(target=self._work, name="segcam-worker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="segcam-worker", daemon=True)
         self._thread.start()
 
     def submit(self, job: Job) -> None:
         """Queue a job; after ``stop`` it is dropped."""
-        self._tell(job)
+        self._put(job)
 
     def stop(self) -> None:
-        """End the thread after the job, or the step of one in the background, that it is at."""
-        self._tell(None)
+        """End the thread after its current job, or its current step of a job in the background."""
+        self._put(None)
 
     def wake(self) -> None:
-        """Have ``standing`` asked again, since there may be something to do."""
-        with self._news:
-            self._news.notify()
+        """Call ``find_job`` again, since there may be something to do."""
+        with self._wake_up:
+            self._wake_up.notify()
 
-    def _tell(self, job: Job | None) -> None:
-        with self._news:
+    def _put(self, job: Job | None) -> None:
+        with self._wake_up:
             self._jobs.append(job)
-            self._news.notify()
+            self._wake_up.notify()
 
-    def _work(self) -> None:
-        _give_way()
+    def _run(self) -> None:
+        _lower_priority()
         self._prepare()
         while (step := self._next()) is not None:
             step()
@@ -137,49 +138,49 @@ class Worker(QObject):
             steps.close()
 
     def _next(self) -> Callable[[], None] | None:
-        """What to do next, which is waited for; None at the end."""
-        with self._news:
+        """Wait for work and return it as a call; None at the end."""
+        with self._wake_up:
             while True:
                 if self._jobs:
                     job = self._jobs.popleft()
                     if job is None or not job.in_background:
                         return None if job is None else partial(job.run, self._deliver)
                     self._background.append(job.steps(self._deliver))
-                elif (job := self._ask()) is not None:
+                elif (job := self._find_job()) is not None:
                     return partial(job.run, self._deliver)
                 elif self._background:
-                    return self._go_on
+                    return self._continue_background
                 else:
-                    self._news.wait()
+                    self._wake_up.wait()
 
-    def _go_on(self) -> None:
-        """One step of the background."""
+    def _continue_background(self) -> None:
+        """Do one step of the job in the background."""
         try:
             next(self._background[0])
         except StopIteration:
             self._background.popleft()
 
-    def _ask(self) -> Job | None:
+    def _find_job(self) -> Job | None:
         try:
-            return self.standing()
-        except Exception:  # the thread must outlive any defect
-            _log.exception("there is no telling what to do next")
+            return self.find_job()
+        except Exception:  # the thread must survive any defect
+            _log.exception("The search for the next job failed")
             return None
 
     def _deliver(self, call: Callable[[], None]) -> None:
         try:
             self._delivered.emit(call)
         except RuntimeError:  # the window was closed and Qt has deleted this object
-            _log.debug("a result came after the window was closed")
+            _log.debug("A result came after the window was closed")
 
     def _call(self, call: Callable[[], None]) -> None:
         call()
 
 
-def _give_way() -> None:
-    """Let the window's thread go before the calling one and those that it starts, such as torch's.
+def _lower_priority() -> None:
+    """Give the window's thread priority over the calling thread and those that it starts, such as torch's.
 
-    Linux alone has a niceness for each thread; elsewhere it would be the whole process's.
+    Only Linux has a niceness for each thread; elsewhere this would slow the whole process.
     """
     if sys.platform == "linux":
         with suppress(OSError):

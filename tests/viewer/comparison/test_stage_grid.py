@@ -27,7 +27,7 @@ RED_TO_BLUE = Colormap([[1, 0, 0, 1], [0, 0, 1, 1]])
 
 @pytest.fixture
 def cine(
-    make_napari_viewer_proxy: Callable[[], Any], frames: np.ndarray, told: list[str], qtbot: QtBot
+    make_napari_viewer_proxy: Callable[[], Any], frames: np.ndarray, messages: list[str], qtbot: QtBot
 ) -> Iterator[tuple[Any, ReviewSession]]:
     """A window with a cine whose frame 1 is explained."""
     viewer = make_napari_viewer_proxy()
@@ -39,11 +39,11 @@ def cine(
     mask[40:60, 20:40] = 1
     heatmaps = {name: heatmap_of(name, stride, frames.shape[1:]) for name, stride in STAGES.items()}
     layers.begin(list(STAGES), lambda stage, frame: heatmaps[stage] if frame == 1 else None)
-    layers.enter(1, [SparseMask.of(mask)], frames.shape[1:], 1, heatmaps)
+    layers.enter(1, [SparseMask.from_labels(mask)], frames.shape[1:], 1, heatmaps)
     qtbot.waitUntil(lambda: not layers.heat.is_making, timeout=20_000)
     layers.refresh()
     yield viewer, session
-    assert told == []
+    assert messages == []
 
 
 def heatmap_of(name: str, stride: int, shape: tuple[int, ...]) -> Any:

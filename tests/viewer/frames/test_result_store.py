@@ -1,4 +1,4 @@
-"""Results within a budget, and the arrays and masks they are shown by."""
+"""The results within a memory budget, and the arrays and masks that show them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_segcam.viewer.frames.sparse_mask import SparseMask, dice
 from napari_segcam.viewer.layers.frame_stack import FrameStack
 
 
-def test_what_was_put_is_had_and_counted() -> None:
+def test_results_are_returned_and_their_bytes_counted() -> None:
     store = ResultStore(100)
     store.put("a", 1, "one", 30)
     store.put("a", 1, "uno", 20)
@@ -21,15 +21,15 @@ def test_what_was_put_is_had_and_counted() -> None:
     assert store.get("a", 1) == "uno"
     assert store.get("a", 2) is None
     assert store.get("c", 1) is None
-    assert store.used == 25
+    assert store.used_bytes == 25
     store.drop("a", 1)
     store.drop("a", 1)
-    assert store.used == 5
-    store.forget("b")
-    assert store.used == 0
+    assert store.used_bytes == 5
+    store.drop_all("b")
+    assert store.used_bytes == 0
 
 
-def test_the_farthest_go_first_and_the_nearest_stays() -> None:
+def test_the_farthest_frames_are_dropped_first_and_the_nearest_is_kept() -> None:
     store = ResultStore(25)
     for frame in range(5):
         store.put("key", frame, frame, 10)
@@ -40,7 +40,7 @@ def test_the_farthest_go_first_and_the_nearest_stays() -> None:
     assert store.frames("key") == [1]
 
 
-def test_what_other_settings_gave_goes_before_what_is_shown() -> None:
+def test_results_of_other_settings_are_dropped_first() -> None:
     store = ResultStore(20)
     store.put("old", 0, "old", 10)
     store.put("older", 0, "older", 10)
@@ -49,11 +49,11 @@ def test_what_other_settings_gave_goes_before_what_is_shown() -> None:
     assert list(store) == ["older", "now"]
 
 
-def test_what_is_taken_by_something_else_counts() -> None:
+def test_reserved_bytes_count_toward_the_budget() -> None:
     store = ResultStore(30)
     for frame in range(3):
         store.put("key", frame, frame, 10)
-    assert store.shrink(["key"], np.arange(3.0), besides=15) == [2, 1]
+    assert store.shrink(["key"], np.arange(3.0), reserved_bytes=15) == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_is_taken_by_something_else_counts() -> None:
         (slice(0, 2), slice(1, 3), slice(None, None, -1)),
     ],
 )
-def test_a_stack_is_indexed_as_an_array(key: object) -> None:
+def test_a_frame_stack_is_indexed_like_an_array(key: object) -> None:
     values = np.random.default_rng(0).random((3, 4, 5), dtype=np.float32)
     values[1] = np.nan
     stack = FrameStack(lambda frame: None if frame == 1 else values[frame], (3, 4, 5))
@@ -80,7 +80,7 @@ def test_a_frame_of_another_size_is_blank() -> None:
 
 
 def mask_of(seed: int) -> np.ndarray:
-    """From blank to a third full."""
+    """Return a random mask, from blank to a third full."""
     rng = np.random.default_rng(seed)
     return (rng.random((7, 9)) < rng.random() / 3).astype(np.uint8)
 
@@ -89,8 +89,8 @@ masks = st.integers(0, 2**32 - 1).map(mask_of)
 
 
 @given(masks, masks)
-def test_a_sparse_mask_is_the_mask(mask: np.ndarray, other: np.ndarray) -> None:
-    sparse = SparseMask.of(mask)
+def test_a_sparse_mask_equals_the_mask(mask: np.ndarray, other: np.ndarray) -> None:
+    sparse = SparseMask.from_labels(mask)
     frame = np.zeros_like(mask)
     sparse.paint(frame)
     np.testing.assert_array_equal(frame, mask)
@@ -98,11 +98,11 @@ def test_a_sparse_mask_is_the_mask(mask: np.ndarray, other: np.ndarray) -> None:
     assert sparse.is_in(other) == bool((mask == other).all())
     sparse.erase(frame)
     assert not frame.any()
-    assert dice(sparse, SparseMask.of(other), 1) == overlap(mask == 1, other == 1).dice
+    assert dice(sparse, SparseMask.from_labels(other), 1) == overlap(mask == 1, other == 1).dice
 
 
 def test_one_label_of_a_sparse_mask() -> None:
     mask = np.array([[0, 1, 2], [0, 2, 2]], np.uint8)
     frame = np.zeros_like(mask)
-    SparseMask.of(mask).only(2).paint(frame)
+    SparseMask.from_labels(mask).only(2).paint(frame)
     np.testing.assert_array_equal(frame, np.where(mask == 2, 2, 0))

@@ -19,8 +19,11 @@ from napari_segcam.explanation.targets.region_words import parse_region
 from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.imaging.scan.region import crop_for
 from napari_segcam.network.network import Network
-from napari_segcam.viewer.frames.plan import CORRECTED, LayerSource, Plan, Request
-from napari_segcam.viewer.jobs.folder_job import FolderRun, in_words, options_of
+from napari_segcam.viewer.frames.layer_source import LayerSource
+from napari_segcam.viewer.frames.plan import Plan
+from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
+from napari_segcam.viewer.jobs.folder_job import FolderRun, options_from_plan, options_in_words
+from napari_segcam.viewer.review.outputs import run_folder
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.export_widget import ExportWidget
@@ -29,38 +32,40 @@ FRAME = np.zeros((40, 50), np.uint8)
 
 
 def plan_of(network: Network, region: Any = "mask", crop: Any = None, *, drawn: bool = False, **asked: Any) -> Plan:
-    request = Request(stages=("encoder_5",), region=region) if not asked else Request(region=region, **asked)
-    source = LayerSource.of(Image(FRAME), crop, is_crop_drawn=drawn)
-    return Plan(network, source, request, 0.5, 1, lambda _frame: None)
+    request = RunRequest(stages=("encoder_5",), region=region) if not asked else RunRequest(region=region, **asked)
+    source = LayerSource.from_layer(Image(FRAME), crop, is_crop_drawn=drawn)
+    return Plan(network, source, request, 0.5, lambda _frame: None)
 
 
 @pytest.mark.parametrize("region", ["mask", "image", Component(), Component((7, 9)), Boundary(), Boundary(5)])
 def test_a_region_that_any_image_has_is_run_as_it_was_asked_for(network: Network, region: Any) -> None:
-    assert parse_region(options_of(plan_of(network, region), 0.5).region) == region
+    assert parse_region(options_from_plan(plan_of(network, region), 0.5).region) == region
 
 
 @pytest.mark.parametrize("region", [CORRECTED, Labels(FRAME, name="my drawing")])
 def test_a_region_of_this_image_alone_is_refused(network: Network, region: Any) -> None:
     with pytest.raises(SegcamError, match="to this image"):
-        options_of(plan_of(network, region), 0.5)
+        options_from_plan(plan_of(network, region), 0.5)
 
 
 def test_a_mask_alone_is_refused_and_not_explained(network: Network) -> None:
     with pytest.raises(SegcamError, match="the mask alone"):
-        options_of(plan_of(network, method="gradcam"), 0.5)
+        options_from_plan(plan_of(network, method="gradcam"), 0.5)
 
 
 def test_a_crop_stays_what_it_was(network: Network) -> None:
     crop = slice(3, 20), slice(10, 45)
     cine = ArrayCine(FRAME[None])
-    assert crop_for(options_of(plan_of(network, crop=crop, drawn=True), 0.5).crop, cine) == crop
-    assert options_of(plan_of(network, crop=crop), 0.5).crop == "auto"
-    assert options_of(plan_of(network), 0.5).crop == "none"
+    assert crop_for(options_from_plan(plan_of(network, crop=crop, drawn=True), 0.5).crop, cine) == crop
+    assert options_from_plan(plan_of(network, crop=crop), 0.5).crop == "auto"
+    assert options_from_plan(plan_of(network), 0.5).crop == "none"
 
 
 def test_what_is_run_is_told_in_words(network: Network) -> None:
-    words = in_words(options_of(plan_of(network, Boundary(), (slice(3, 20), slice(10, 45)), drawn=True), 0.25), network)
-    for part in ("Grad-CAM", "encoder_5", "the rim of the mask", "above 0.25", "10,3,45,20"):
+    words = options_in_words(
+        options_from_plan(plan_of(network, Boundary(), (slice(3, 20), slice(10, 45)), drawn=True), 0.25), network
+    )
+    for part in ("Grad-CAM", "encoder_5", "boundary of the mask", "above 0.25", "10,3,45,20"):
         assert part in words
 
 
@@ -71,11 +76,11 @@ def test_the_widget_says_what_it_runs_or_why_not(session: ReviewSession, network
     session.use(network)
     assert widget.will_run.text().startswith("Will run: Grad-CAM")
     assert session.review is not None
-    session.review._kept.plan = plan_of(network, Labels(FRAME, name="my drawing"))
+    session.review.results.plan = plan_of(network, Labels(FRAME, name="my drawing"))
     widget._refresh()
     assert "my drawing" in widget.will_run.text()
     assert not widget.run.isEnabled()
-    session.review._kept.plan = None
+    session.review.results.plan = None
 
 
 def test_a_run_in_a_real_window_shows_progress_of_an_unknown_total(
@@ -86,10 +91,10 @@ def test_a_run_in_a_real_window_shows_progress_of_an_unknown_total(
     images = tmp_path / "images"
     images.mkdir()
     PILImage.fromarray(FRAME).save(images / "a.png")
-    session.run_over(FolderRun(images, tmp_path / "out", with_report=False))
+    run_folder(session, FolderRun(images, tmp_path / "out", with_report=False))
     qtbot.waitUntil(lambda: session.background.job is None, timeout=60_000)
-    assert session.background.told is not None
-    assert session.background.told.words.startswith("1 of 1 images")
+    assert session.background.progress is not None
+    assert session.background.progress.words.startswith("1 of 1 images")
 
 
 def test_layers_of_other_dimensions_that_come_while_a_session_lives_raise_nothing(

@@ -17,7 +17,7 @@ from napari_segcam.explanation.targets.region import Boundary, Component
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.network.network import Network
-from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.workspace import PLUGIN
 
@@ -74,7 +74,7 @@ def test_each_frame_has_its_own_region_outlined(
     window: ReviewSession, network: Network, frames: np.ndarray, finish: Finish, region: Any
 ) -> None:
     window.use(network)
-    window.run(Request(stages=STAGES, region=region), "all")
+    window.run(RunRequest(stages=STAGES, region=region), "all")
     finish(window)
     for frame in (1, 2, 0, 3):
         window.go_to(frame)
@@ -92,7 +92,7 @@ def test_a_threshold_that_has_moved_leaves_the_explained_mask_outlined(
     window: ReviewSession, network: Network, frames: np.ndarray, finish: Finish, qtbot: QtBot
 ) -> None:
     window.use(network)
-    window.run(Request(stages=STAGES), "all")
+    window.run(RunRequest(stages=STAGES), "all")
     finish(window)
     assert_not_outlined(window)
     window.set_threshold(0.6)
@@ -110,7 +110,7 @@ def test_it_goes_with_the_heat_and_with_what_else_outlines_the_region(
     window: ReviewSession, network: Network, frames: np.ndarray, finish: Finish
 ) -> None:
     window.use(network)
-    window.run(Request(stages=STAGES), "all")
+    window.run(RunRequest(stages=STAGES), "all")
     finish(window)
     layers = window.layers()
     assert layers is not None
@@ -134,7 +134,7 @@ def test_a_class_whose_outline_is_hidden_is_outlined(
     window: ReviewSession, three_classes: Network, frames: np.ndarray, finish: Finish
 ) -> None:
     window.use(three_classes)
-    window.run(Request(stages=STAGES, class_index=2), "all")
+    window.run(RunRequest(stages=STAGES, class_index=2), "all")
     finish(window)
     assert_not_outlined(window)  # its own outline is drawn, beside that of the other
     layers = window.layers()
@@ -151,28 +151,28 @@ def test_of_a_crop_what_the_network_is_shown_is_outlined(
     review = window.review
     assert review is not None
     review.set_crop(crop)
-    window.run(Request(stages=STAGES, region="image"), "all")
+    window.run(RunRequest(stages=STAGES, region="image"), "all")
     finish(window)
     region = np.zeros((96, 64), bool)
     region[crop] = True
     np.testing.assert_array_equal(region_of(network, frames[1], Target(region="image"), crop), region)
     assert_outlined(window, region)
-    assert "heat explains all that the network is shown" in window.view.of_frame.replace("\n", " ")
+    assert "heat explains the whole input region" in window.view.of_frame.replace("\n", " ")
 
 
 def test_what_is_painted_as_region_is_outlined_after_each_stroke(
     window: ReviewSession, network: Network, finish: Finish, qtbot: QtBot
 ) -> None:
     window.viewer.add_labels(np.zeros((4, 96, 64), np.uint8), name="mine", scale=(1, 0.5, 0.5), translate=(0, 3, 4))
-    painted = next(layer for layer in window.regions() if layer.name == "mine")
+    painted = next(layer for layer in window.choices.regions() if layer.name == "mine")
     assert isinstance(painted, Labels)
     painted.data_setitem((np.full(400, 1), *np.nonzero(np.pad(np.ones((20, 20)), 10))), np.ones(400, np.uint8))
     window.use(network)
-    window.run(Request(stages=STAGES, region=painted), "follow")
+    window.run(RunRequest(stages=STAGES, region=painted), "visited")
     finish(window)
     assert_outlined(window, painted.data[1] > 0)
     painted.data_setitem((np.full(5, 1), np.full(5, 60), np.arange(3, 8)), np.ones(5, np.uint8))
-    qtbot.waitUntil(lambda: not window.busy and layer_of(window) is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: not window.is_busy and layer_of(window) is not None, timeout=20_000)
     finish(window)
     assert_outlined(window, painted.data[1] > 0)
 
@@ -182,7 +182,7 @@ def test_whoever_does_not_want_it_is_left_without_until_the_next_run(
     window: ReviewSession, network: Network, finish: Finish, how: str
 ) -> None:
     window.use(network)
-    window.run(Request(stages=STAGES, region="image"), "all")
+    window.run(RunRequest(stages=STAGES, region="image"), "all")
     finish(window)
     layer = layer_of(window)
     assert layer is not None
@@ -202,7 +202,7 @@ def test_whoever_does_not_want_it_is_left_without_until_the_next_run(
     elif how == "transparent":
         layer.opacity = 1
     else:
-        window.run(Request(stages=STAGES, region="image"), "all")
+        window.run(RunRequest(stages=STAGES, region="image"), "all")
         finish(window)
     assert_outlined(window, np.ones((96, 64), bool))
 
@@ -211,7 +211,7 @@ def test_it_belongs_to_the_image_that_is_chosen(
     window: ReviewSession, network: Network, frames: np.ndarray, finish: Finish, qtbot: QtBot
 ) -> None:
     window.use(network)
-    window.run(Request(stages=STAGES, region="image"), "all")
+    window.run(RunRequest(stages=STAGES, region="image"), "all")
     finish(window)
     first = window.image
     assert layer_of(window) is not None
@@ -230,14 +230,14 @@ def test_all_layers_can_be_removed_at_once(
     window: ReviewSession, network: Network, frames: np.ndarray, finish: Finish, qtbot: QtBot
 ) -> None:
     window.use(network)
-    window.run(Request(stages=STAGES), "all")
+    window.run(RunRequest(stages=STAGES), "all")
     finish(window)
     window.viewer.layers.clear()  # the mask goes before the heat
     qtbot.wait(50)
     assert not window.viewer.layers
     assert window.view.of_frame == ""
     window.viewer.add_image(frames, name="sweep")
-    window.run(Request(stages=STAGES, region="image"), "all")
+    window.run(RunRequest(stages=STAGES, region="image"), "all")
     finish(window)
     window.viewer.layers.clear()
     qtbot.wait(50)

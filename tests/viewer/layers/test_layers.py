@@ -39,7 +39,7 @@ class Filled(ExplanationLayers):
 
     def show(self, explanation: Explanation, frame: int | None) -> None:
         self.given[frame or 0] = explanation
-        masks, classes = [SparseMask.of(explanation.mask)], len(explanation.class_names)
+        masks, classes = [SparseMask.from_labels(explanation.mask)], len(explanation.class_names)
         self.enter(frame or 0, masks, explanation.frame_shape, classes, dict(explanation.heatmaps))
         self.refresh()
 

@@ -13,7 +13,7 @@ from napari.layers import Image, Labels
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.network.network import Network
-from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.layers.resampling import labels_on_frame
 from napari_segcam.viewer.review.session import ReviewSession
 
@@ -106,7 +106,7 @@ def test_the_region_is_explained_where_it_is_drawn(
     session.use(network)
     labels = session.viewer.add_labels(np.zeros((4, 96, 64), np.uint8), name="mine")
     labels.data[1, 10:20, 5:15] = 1  # in the world's pixels, which are two of the image's
-    session.run(Request(stages=("encoder_5",), region=labels), "this")
+    session.run(RunRequest(stages=("encoder_5",), region=labels), "current")
     finish(session)
     region = np.zeros((96, 64), bool)
     region[19:39, 9:29] = True
@@ -119,15 +119,15 @@ def test_the_region_is_explained_where_it_is_drawn(
     finish(session)
     expected = Explainer(network, stages=("encoder_5",))(frames[1], Target(region=np.roll(region, 2, axis=0)))
     np.testing.assert_array_equal(layers.heatmaps["encoder_5"].data[1], expected.heatmaps["encoder_5"].values)
-    assert image in session.images()
+    assert image in session.choices.images()
 
 
 def test_labels_with_more_axes_than_the_image_are_refused_in_words(
-    session: ReviewSession, network: Network, frames: np.ndarray, told: list[str]
+    session: ReviewSession, network: Network, frames: np.ndarray, messages: list[str]
 ) -> None:
     session.viewer.add_image(frames[0], name="still")
     session.use(network)
     labels = session.viewer.add_labels(np.zeros((4, 96, 64), np.uint8), name="volume")
-    session.run(Request(stages=("encoder_5",), region=labels), "this")
-    assert "volume has 3 axes" in told[-1]
-    assert not session.busy
+    session.run(RunRequest(stages=("encoder_5",), region=labels), "current")
+    assert "volume has 3 axes" in messages[-1]
+    assert not session.is_busy

@@ -34,8 +34,9 @@ from napari_segcam.explanation.targets.target import Target
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.docks import dock
-from napari_segcam.viewer.frames.plan import CORRECTED, Request
+from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
 from napari_segcam.viewer.jobs.export_job import Export
+from napari_segcam.viewer.review.outputs import export_frames
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.workspace import open_workspace
 
@@ -136,14 +137,14 @@ class Reviewer:
             self.random.choice(("gradcam", "hirescam")),
             self.random.choice(("mask", "mask", CORRECTED, "image")),
         )
-        self._run(Request(method, stages, region=region))
+        self._run(RunRequest(method, stages, region=region))
 
     def explain_by_button(self) -> None:
         if self.gradcam.run_bar.run.isEnabled():
             self.gradcam.run_bar.run.click()
 
     def segment(self) -> None:
-        self._run(Request())
+        self._run(RunRequest())
 
     def paint(self) -> None:
         layers = self.session.layers()
@@ -189,7 +190,7 @@ class Reviewer:
                 self.paint()
                 self._wait()
             folder = self.folder / f"export {next(self.numbers)}"
-            self.session.export(Export(folder, [self._frame()]))
+            export_frames(self.session, Export(folder, [self._frame()]))
             self._wait()
             self._check_export(folder)
 
@@ -217,7 +218,7 @@ class Reviewer:
         assert "computing" not in of_frame
         mask = None if layers.mask is None else self._of_frame(layers.mask)
         if mask is not None and mask.any():
-            assert "nothing found" not in of_frame
+            assert "no finding" not in of_frame
             assert "not computed" not in of_frame
             assert session.record.curves["area"][frame] == (mask == 1).sum(), "the strip's area is another mask's"
             self.compared["area"] += 1
@@ -327,14 +328,14 @@ class Reviewer:
         shape = (*lead, SIDE, SIDE)
         return np.random.default_rng(self.random.randrange(10**6)).integers(0, 255, shape, dtype=np.uint8)
 
-    def _run(self, request: Request) -> None:
+    def _run(self, request: RunRequest) -> None:
         if self.session.missing() is None:
-            self.session.run(request, self.random.choice(("this", "follow", "all")))
+            self.session.run(request, self.random.choice(("current", "visited", "all")))
 
     def _wait(self) -> None:
         until = time.monotonic() + 60
         QTest.qWait(5)
-        while self.session.busy or self.session.background.job is not None:
+        while self.session.is_busy or self.session.background.job is not None:
             assert time.monotonic() < until, "it hangs"
             QTest.qWait(5)
         QTest.qWait(10)

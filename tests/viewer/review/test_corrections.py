@@ -13,13 +13,13 @@ from pytestqt.qtbot import QtBot
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.frames.cine_record import CineRecord
-from napari_segcam.viewer.frames.plan import CORRECTED, Request
+from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.workspace import PLUGIN
 
 Finish = Callable[[ReviewSession], None]
 STAGES = ("encoder_5",)
-EXPLAIN = Request(stages=STAGES)
+EXPLAIN = RunRequest(stages=STAGES)
 
 
 def mask_of(session: ReviewSession) -> Labels:
@@ -69,7 +69,7 @@ def test_another_networks_prediction_is_outlined_and_the_correction_stays_the_re
     np.testing.assert_array_equal(correction_of(reviewed).data[1], corrected)
     area = int(expected.region.sum())
     assert record_of(reviewed).curves[CineRecord.AREA][1] == area
-    explained = reviewed.review.explained(1)  # type: ignore[union-attr]
+    explained = reviewed.review.results.stored_heatmaps(1)  # type: ignore[union-attr]
     assert explained is not None
     assert explained.region is not None
     assert explained.region.is_in(expected.region.astype(np.uint8))
@@ -208,9 +208,9 @@ def test_a_correction_is_explained_by_the_class_it_was_painted_as(
     assert corrections.label_of(1, 2) == 2
     pixels = corrections.pixels(1)
     assert pixels is not None
-    reviewed.run(Request(stages=STAGES, class_index=2, region=CORRECTED), "this")
+    reviewed.run(RunRequest(stages=STAGES, class_index=2, region=CORRECTED), "current")
     finish(reviewed)
-    explained = reviewed.review.explained(1)  # type: ignore[union-attr]
+    explained = reviewed.review.results.stored_heatmaps(1)  # type: ignore[union-attr]
     assert explained is not None
     assert explained.region is not None
     assert explained.region.is_in((pixels == 2).astype(np.uint8))
@@ -225,7 +225,7 @@ def test_the_discard_button_stands_as_long_as_there_is_a_correction(
     viewer.add_image(frames, name="sweep")
     viewer.dims.set_current_step(0, 1)
     session.use(network)
-    session.run(Request(), "all")
+    session.run(RunRequest(), "all")
     finish(session)
     assert not widget.discard.isVisibleTo(widget)
     paint(mask_of(session), 1)
@@ -247,7 +247,7 @@ def test_the_strip_says_whose_area_it_gives(
     viewer.add_image(frames, name="sweep")
     viewer.dims.set_current_step(0, 1)
     session.use(network)
-    session.run(Request(), "all")
+    session.run(RunRequest(), "all")
     finish(session)
     predicted = int(np.count_nonzero(mask_of(session).data[1]))
     paint(mask_of(session), 1)

@@ -20,14 +20,15 @@ from qtpy.QtWidgets import QFileDialog
 from napari_segcam.network.network import Network
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.frames.frame_computer import FrameComputer
-from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.review.losses import LossGuard
+from napari_segcam.viewer.review.outputs import bring_back_corrections, write_corrections
 from napari_segcam.viewer.review.question import Question
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.workspace import PLUGIN
 
 Finish = Callable[[ReviewSession], None]
-EXPLAIN = Request(stages=("encoder_5",))
+EXPLAIN = RunRequest(stages=("encoder_5",))
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def docked(
     network: Network,
     frames: np.ndarray,
     finish: Finish,
-    told: list[str],  # noqa: ARG001
+    messages: list[str],  # noqa: ARG001
 ) -> tuple[Any, Any, ReviewSession]:
     """A visible window with the Segmentation widget, whose cine is explained."""
     viewer = make_napari_viewer(show=True)
@@ -79,7 +80,7 @@ def test_a_correction_whose_layer_was_removed_is_kept_and_comes_back(reviewed: R
     assert "the layer of your corrections is removed" in reviewed.view.of_frame.replace("\n", " ")
     qtbot.wait(20)
     assert reviewed.question is None  # there is no window in which to ask
-    reviewed.bring_corrections_back()
+    bring_back_corrections(reviewed)
     assert layers.corrections.layer is layer
     np.testing.assert_array_equal(layer.data[1], painted)
     assert "removed" not in reviewed.view.of_frame
@@ -104,7 +105,7 @@ def test_corrections_outlive_their_image(reviewed: ReviewSession, order: str) ->
     for layer in gone if order == "image first" else gone[::-1]:
         reviewed.viewer.layers.remove(layer)
     assert reviewed.image is None
-    reviewed.bring_corrections_back()
+    bring_back_corrections(reviewed)
     assert correction in reviewed.viewer.layers
     np.testing.assert_array_equal(correction.data[1], painted)
 
@@ -119,7 +120,7 @@ def test_the_correction_of_other_pixels_becomes_a_layer_like_any_other(
     reviewed.image.data = frames[:, ::-1].copy()
     assert correction in reviewed.viewer.layers
     np.testing.assert_array_equal(correction.data[1], painted)
-    assert correction in reviewed.regions()
+    assert correction in reviewed.choices.regions()
     assert reviewed.record is not None
     assert reviewed.record.edited == set()
 
@@ -127,7 +128,7 @@ def test_the_correction_of_other_pixels_becomes_a_layer_like_any_other(
 def test_corrections_are_saved_by_themselves(reviewed: ReviewSession, qtbot: QtBot, tmp_path: Path) -> None:
     painted = paint(reviewed)
     with qtbot.waitCallback(timeout=10_000) as saved:
-        reviewed.save_corrections(tmp_path, then=saved)
+        write_corrections(reviewed, tmp_path, then=saved)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "sweep_frame_0001_correction.png")), painted)
     described = json.loads((tmp_path / "sweep_corrections.json").read_text())["corrections"]
     assert described["sweep_frame_0001_correction.png"]["frame"] == 1
@@ -138,13 +139,13 @@ def test_corrections_are_saved_by_themselves(reviewed: ReviewSession, qtbot: QtB
 
 
 def test_a_folder_that_cannot_be_written_to_leaves_them_unsaved(
-    reviewed: ReviewSession, qtbot: QtBot, told: list[str], tmp_path: Path
+    reviewed: ReviewSession, qtbot: QtBot, messages: list[str], tmp_path: Path
 ) -> None:
     paint(reviewed)
     (tmp_path / "file").write_text("in the way")
-    reviewed.save_corrections(tmp_path / "file" / "out", then=lambda: pytest.fail("nothing was saved"))
-    qtbot.waitUntil(lambda: bool(told), timeout=10_000)
-    assert "cannot be written" in told[-1]
+    write_corrections(reviewed, tmp_path / "file" / "out", then=lambda: pytest.fail("nothing was saved"))
+    qtbot.waitUntil(lambda: bool(messages), timeout=10_000)
+    assert "cannot be written" in messages[-1]
     layers = reviewed.layers()
     assert layers is not None
     assert layers.corrections.unsaved == {1}
@@ -166,7 +167,7 @@ def test_removing_the_corrections_layer_asks(docked: tuple[Any, Any, ReviewSessi
             assert layer in viewer.layers
             np.testing.assert_array_equal(layer.data[1], painted)
     assert layer not in viewer.layers
-    assert session.all_corrections() == []
+    assert session.reviews.corrections() == []
     assert not widget.bring_back.isVisibleTo(widget)
 
 
@@ -193,7 +194,7 @@ def test_closing_the_window_asks_what_is_to_become_of_corrections(
     assert guard.question is None  # nothing is lost
     painted = paint(session)
     shut: list[bool] = []
-    guard.shut = lambda: shut.append(True)
+    guard.close = lambda: shut.append(True)
     assert not closes(session)
     assert guard.question is not None
     assert "1 frame of sweep, not saved" in guard.question.informativeText()
@@ -214,7 +215,7 @@ def test_closing_and_losing_is_possible(docked: tuple[Any, Any, ReviewSession], 
     paint(session)
     guard = guard_of(session)
     shut: list[bool] = []
-    guard.shut = lambda: shut.append(True)
+    guard.close = lambda: shut.append(True)
     assert not closes(session)
     answer(guard.question, "Close and lose it")
     qtbot.waitUntil(lambda: shut == [True], timeout=5000)
@@ -246,28 +247,28 @@ def test_loading_another_network_asks_while_frames_are_computed(
 ) -> None:
     viewer, _, session = docked
     _, checkpoint = viewer.window.add_plugin_dock_widget(PLUGIN, "Checkpoint")
-    loaded: list[str | None] = []
-    monkeypatch.setattr(session, "load", lambda path, *_args, **_more: loaded.append(path))
+    loaded: list[ModelSource] = []
+    monkeypatch.setattr(session, "load", lambda source, *_args: loaded.append(source))
     checkpoint.load("first.pth")
-    assert len(loaded) == 1  # nothing is lost, and nobody is asked
+    assert len(loaded) == 1  # nothing is lost, so there is no question
     compute = FrameComputer.compute
 
-    may_go_on = threading.Event()
+    may_continue = threading.Event()
 
-    def slow(self: FrameComputer, *given: Any) -> Any:
-        may_go_on.wait(5)
-        return compute(self, *given)
+    def slow(self: FrameComputer, *args: Any) -> Any:
+        may_continue.wait(5)
+        return compute(self, *args)
 
     monkeypatch.setattr(FrameComputer, "compute", slow)
-    session.run(Request("hirescam", stages=("encoder_5",)), "all")
+    session.run(RunRequest("hirescam", stages=("encoder_5",)), "all")
     checkpoint.load("second.pth")
     assert session.question is not None
     assert "Explaining 4 frames" in session.question.informativeText()
-    answer(session.question, "Go on")
+    answer(session.question, "Keep this network")
     assert len(loaded) == 1
     checkpoint.load("second.pth")
     answer(session.question, "Load the other")
     assert len(loaded) == 2
-    may_go_on.set()
+    may_continue.set()
     finish(session)
     assert isinstance(checkpoint._requested, ModelSource)

@@ -18,8 +18,9 @@ from torch import nn
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.frames.cine_record import CineRecord
-from napari_segcam.viewer.frames.plan import CORRECTED, Request
+from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
 from napari_segcam.viewer.jobs.export_job import Export
+from napari_segcam.viewer.review.outputs import export_frames
 from napari_segcam.viewer.review.review import Review
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.review.stage_stepper import toggle_outline
@@ -66,7 +67,7 @@ def reviewed(session: ReviewSession, nested: Network, frames: np.ndarray, finish
     session.viewer.add_image(frames, name="sweep")
     session.viewer.dims.set_current_step(0, 1)
     session.use(nested)
-    session.run(Request(stages=STAGES), "all")
+    session.run(RunRequest(stages=STAGES), "all")
     finish(session)
     return session
 
@@ -97,14 +98,14 @@ def test_each_class_is_a_layer_of_its_own(reviewed: ReviewSession, frames: np.nd
 
 def test_figures_are_those_of_the_explained_class(reviewed: ReviewSession, frames: np.ndarray, finish: Finish) -> None:
     for index, name in ((0, "organ"), (1, "core"), (0, "organ")):  # the first is not computed again
-        reviewed.run(Request(stages=STAGES, class_index=index), "all")
+        reviewed.run(RunRequest(stages=STAGES, class_index=index), "all")
         finish(reviewed)
         found = where(frames, name)
         areas = review_of(reviewed).record.curves[CineRecord.AREA]
         np.testing.assert_array_equal(areas, found.sum((1, 2)))
         both = [2 * (a & b).sum() / (a.sum() + b.sum()) for a, b in pairwise(found)]
         np.testing.assert_allclose(review_of(reviewed).record.curves[CineRecord.DICE][1:], both)
-        explained = review_of(reviewed).explained(1)
+        explained = review_of(reviewed).results.stored_heatmaps(1)
         assert explained is not None
         assert explained.region is not None
         assert explained.region.is_in(found[1].astype(np.uint8))
@@ -130,9 +131,9 @@ def test_a_correction_is_of_its_own_class(reviewed: ReviewSession, frames: np.nd
     assert review_of(reviewed).record.edited == {1}
     assert reviewed.view.is_corrected
     for index, name in enumerate(("organ", "core")):
-        reviewed.run(Request(stages=STAGES, class_index=index, region=CORRECTED), "this")
+        reviewed.run(RunRequest(stages=STAGES, class_index=index, region=CORRECTED), "current")
         finish(reviewed)
-        explained = review_of(reviewed).explained(1)
+        explained = review_of(reviewed).results.stored_heatmaps(1)
         assert explained is not None
         assert explained.region is not None
         region = expected if name == "core" else where(frames, "organ")[1]
@@ -149,13 +150,13 @@ def test_another_kind_of_network_has_other_layers(
     paint(layer(reviewed, "sweep core"), 1)
     corrected = layer(reviewed, "sweep core correction").data.copy()
     reviewed.use(network)
-    reviewed.run(Request(stages=("encoder_5",)), "all")
+    reviewed.run(RunRequest(stages=("encoder_5",)), "all")
     finish(reviewed)
     names = {one.name for one in reviewed.viewer.layers if isinstance(one, Labels)}
     assert names == {"sweep mask", "sweep core correction"}, "a correction is the reader's"
     np.testing.assert_array_equal(layer(reviewed, "sweep core correction").data, corrected)
     reviewed.use(nested)
-    reviewed.run(Request(stages=STAGES, class_index=1), "all")
+    reviewed.run(RunRequest(stages=STAGES, class_index=1), "all")
     finish(reviewed)
     names = {one.name for one in reviewed.viewer.layers if isinstance(one, Labels)}
     assert names == {"sweep organ", "sweep core", "sweep core correction"}
@@ -191,7 +192,7 @@ def test_the_widget_shows_one_class_or_all(
     widget.shown_class.chosen.emit(widget.shown_class.value)
     np.testing.assert_array_equal(layer(session, "sweep organ").data, where(frames, "organ"))
     session.cancel()
-    qtbot.waitUntil(lambda: not session.busy)
+    qtbot.waitUntil(lambda: not session.is_busy)
 
 
 class Findings(nn.Module):
@@ -210,7 +211,7 @@ class Findings(nn.Module):
 @pytest.mark.parametrize("index", [None, 0, 2])
 def test_a_classifier_gives_no_mask_whatever_its_classes(
     session: ReviewSession,
-    told: list[str],
+    messages: list[str],
     frames: np.ndarray,
     finish: Finish,
     overlap: bool,
@@ -221,18 +222,18 @@ def test_a_classifier_gives_no_mask_whatever_its_classes(
     session.viewer.add_image(frames, name="sweep")
     session.viewer.dims.set_current_step(0, 1)
     session.use(Network.from_module(module, card, "cpu"))
-    session.run(Request(stages=STAGES, class_index=index), "all")
+    session.run(RunRequest(stages=STAGES, class_index=index), "all")
     finish(session)
-    assert told == []
+    assert messages == []
     with torch.no_grad():
         logits = module(torch.from_numpy(frames[1] / 255).float()[None, None])[0]
     each = logits.sigmoid() if overlap else logits.softmax(0)
-    finding = review_of(session).finding()
+    finding = review_of(session).results.finding(1)
     assert finding is not None
     assert (finding.pixels, finding.area_mm2) == (0, None)
     assert finding.probability == pytest.approx(float(each.max() if index is None else each[index]), abs=1e-5)
     assert "no mask: the network classifies the whole frame" in " ".join(session.view.of_frame.split())
-    assert "nothing found" not in session.view.of_frame
+    assert "no finding" not in session.view.of_frame
 
 
 def test_an_export_has_every_class_and_every_correction(
@@ -241,7 +242,7 @@ def test_an_export_has_every_class_and_every_correction(
     paint(layer(reviewed, "sweep core"), 1)
     assert "core corrected by you: drawn lighter" in reviewed.view.of_frame
     corrected = layer(reviewed, "sweep core correction").data[1].copy()
-    reviewed.export(Export(tmp_path, [1]))
+    export_frames(reviewed, Export(tmp_path, [1]))
     qtbot.waitUntil(lambda: reviewed.background.job is None, timeout=30_000)
     for name in LEVELS:
         written = np.asarray(PILImage.open(tmp_path / f"mask_{name}.png"))

@@ -13,15 +13,16 @@ from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.network.network import Network
-from napari_segcam.viewer.frames.cine_record import CineRecord, State
+from napari_segcam.viewer.frames.cine_record import CineRecord, FrameState
 from napari_segcam.viewer.frames.frame_computer import FrameComputer
-from napari_segcam.viewer.frames.plan import CORRECTED, Request
+from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
+from napari_segcam.viewer.review.input_region import choose_input_region
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.widgets.segmentation_widget import SegmentationWidget
 
 Finish = Callable[[ReviewSession], None]
 STAGES = ("encoder_4", "encoder_5")
-EXPLAIN = Request(stages=STAGES)
+EXPLAIN = RunRequest(stages=STAGES)
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def must_show(session: ReviewSession, frame: int, expected: Explanation) -> None
 def test_the_frame_in_view_is_computed_as_the_user_goes(
     reviewed: ReviewSession, finish: Finish, network: Network, cine: np.ndarray, computed: list[int]
 ) -> None:
-    reviewed.run(EXPLAIN, "follow")
+    reviewed.run(EXPLAIN, "visited")
     finish(reviewed)
     assert computed == list(range(9))  # the frame in view and those ahead
     reviewed.go_to(9)
@@ -123,11 +124,11 @@ def test_another_choice_of_stages_computes_only_what_is_missing(
     reviewed.run(EXPLAIN, "all")
     finish(reviewed)
     computed.clear()
-    reviewed.run(Request(stages=("encoder_5",)), "all")
+    reviewed.run(RunRequest(stages=("encoder_5",)), "all")
     finish(reviewed)
     assert computed == []
     assert list(reviewed.layers().heatmaps) == ["encoder_5"]  # type: ignore[union-attr]
-    reviewed.run(Request(stages=("encoder_3", "encoder_5")), "all")
+    reviewed.run(RunRequest(stages=("encoder_3", "encoder_5")), "all")
     finish(reviewed)
     assert sorted(computed) == list(range(10))
     expected = Explainer(network, stages=("encoder_3", "encoder_5"))(cine[6]).heatmaps
@@ -141,7 +142,7 @@ def test_another_method_keeps_the_masks_and_the_old_heat_in_reserve(
     reviewed.run(EXPLAIN, "all")
     finish(reviewed)
     masks = mask_of(reviewed).data.copy()
-    reviewed.run(Request("hirescam", stages=STAGES), "this")
+    reviewed.run(RunRequest("hirescam", stages=STAGES), "current")
     np.testing.assert_array_equal(mask_of(reviewed).data[1:], masks[1:])
     assert np.isnan(heat_of(reviewed, "encoder_5").data[5]).all()
     finish(reviewed)
@@ -175,19 +176,19 @@ def test_another_threshold_cuts_the_masks_again_and_computes_nothing(
 def test_results_keep_to_the_memory_they_are_given(
     reviewed: ReviewSession, finish: Finish, network: Network, cine: np.ndarray, computed: list[int]
 ) -> None:
-    reviewed.run(EXPLAIN, "this")
+    reviewed.run(EXPLAIN, "current")
     finish(reviewed)
-    per_frame = reviewed.store.used
-    reviewed.set_budget(mask_of(reviewed).data.nbytes + int(4.5 * per_frame))
+    per_frame = reviewed.reviews.store.used_bytes
+    reviewed.reviews.set_budget(mask_of(reviewed).data.nbytes + int(4.5 * per_frame))
     reviewed.run(EXPLAIN, "all")
     finish(reviewed)
     record = reviewed.record
     assert record is not None
-    assert list(np.flatnonzero(record.states == State.DONE)) == [0, 1, 2, 3]
+    assert list(np.flatnonzero(record.states == FrameState.DONE)) == [0, 1, 2, 3]
     reviewed.go_to(8)
     finish(reviewed)
-    assert reviewed.used <= reviewed.store.budget
-    assert list(np.flatnonzero(record.states == State.DONE)) == [6, 7, 8, 9]
+    assert reviewed.reviews.used_bytes <= reviewed.reviews.store.budget
+    assert list(np.flatnonzero(record.states == FrameState.DONE)) == [6, 7, 8, 9]
     must_show(reviewed, 8, Explainer(network, stages=STAGES)(cine[8]))
     assert not mask_of(reviewed).data[0].any()
     assert np.isnan(heat_of(reviewed, "encoder_5").data[0]).all()
@@ -214,7 +215,7 @@ def test_a_correction_is_kept_until_it_is_discarded(
     correction = correction_of(reviewed).data[0].copy()
     assert correction[0:5, 0:5].all()
     reviewed.set_threshold(0.6)
-    reviewed.run(EXPLAIN, "this")
+    reviewed.run(EXPLAIN, "current")
     finish(reviewed)
     np.testing.assert_array_equal(correction_of(reviewed).data[0], correction)
     np.testing.assert_array_equal(mask.data[0], Explainer(network, stages=(), threshold=0.6)(cine[0]).mask)
@@ -226,7 +227,7 @@ def test_a_correction_is_kept_until_it_is_discarded(
 def test_a_correction_is_explained_as_it_is_painted(
     reviewed: ReviewSession, finish: Finish, network: Network, cine: np.ndarray
 ) -> None:
-    request = Request(stages=STAGES, region=CORRECTED)
+    request = RunRequest(stages=STAGES, region=CORRECTED)
     reviewed.run(request, "all")
     finish(reviewed)
     predicted = Explainer(network, stages=STAGES)
@@ -250,7 +251,7 @@ def test_another_network_leaves_nothing_of_the_old_one(
     reviewed.use(three_classes)
     assert not mask_of(reviewed).data.any()
     assert reviewed.layers().heatmaps == {}  # type: ignore[union-attr]
-    assert reviewed.store.used == 0
+    assert reviewed.reviews.store.used_bytes == 0
     assert reviewed.record is not None
     assert not reviewed.record.states.any()
 
@@ -263,7 +264,7 @@ def test_other_pixels_leave_nothing_of_the_old_ones(
     reviewed.run(EXPLAIN, "all")
     finish(reviewed)
     image.data = cine[:6, ::-1].copy()
-    assert reviewed.store.used == 0
+    assert reviewed.reviews.store.used_bytes == 0
     reviewed.run(EXPLAIN, "all")
     finish(reviewed)
     assert reviewed.record is not None
@@ -272,7 +273,7 @@ def test_other_pixels_leave_nothing_of_the_old_ones(
 
 
 def test_a_frame_that_fails_is_told_once_and_the_others_are_computed(
-    session: ReviewSession, finish: Finish, told: list[str], network: Network
+    session: ReviewSession, finish: Finish, messages: list[str], network: Network
 ) -> None:
     frames = np.random.default_rng(0).random((5, 64, 64)).astype(np.float32)
     frames[1, 3, 3] = np.nan
@@ -284,8 +285,14 @@ def test_a_frame_that_fails_is_told_once_and_the_others_are_computed(
     finish(session)
     record = session.record
     assert record is not None
-    assert list(record.states) == [State.DONE, State.FAILED, State.DONE, State.FAILED, State.DONE]
-    assert len(told) == 1
+    assert list(record.states) == [
+        FrameState.DONE,
+        FrameState.FAILED,
+        FrameState.DONE,
+        FrameState.FAILED,
+        FrameState.DONE,
+    ]
+    assert len(messages) == 1
     assert "NaN" in record.failures[3]
     assert "2 failed" in session.outcomes["explain"]
 
@@ -293,9 +300,9 @@ def test_a_frame_that_fails_is_told_once_and_the_others_are_computed(
 def test_what_is_not_computed_is_told_from_what_is_not_found(reviewed: ReviewSession, finish: Finish) -> None:
     assert reviewed.view.of_frame == ""
     reviewed.set_threshold(0.99)
-    reviewed.run(EXPLAIN, "this")
+    reviewed.run(EXPLAIN, "current")
     finish(reviewed)
-    assert reviewed.view.of_frame.startswith("nothing found above 0.99")
+    assert reviewed.view.of_frame.startswith("no finding above 0.99")
     assert "encoder_5: no heat" in reviewed.view.of_frame.replace("\n", " ")
     assert reviewed.view.heated == ()
     assert reviewed.view.of_scale == ""
@@ -311,7 +318,7 @@ def test_moving_on_has_nothing_drawn_anew_that_did_not_change(
 ) -> None:
     reviewed.run(EXPLAIN, "all")
     finish(reviewed)
-    qtbot.wait(1100)  # what the run left to be told has been told
+    qtbot.wait(1100)  # the updates that the run left pending are done
     with qtbot.assertNotEmitted(reviewed.record_changed), qtbot.waitSignal(reviewed.figures_changed):
         reviewed.viewer.dims.set_current_step(0, 4)
 
@@ -319,7 +326,7 @@ def test_moving_on_has_nothing_drawn_anew_that_did_not_change(
 def test_the_scale_of_the_clip_says_so_far_until_all_frames_are_in(reviewed: ReviewSession, finish: Finish) -> None:
     layers = reviewed.layers()
     assert layers is not None
-    reviewed.run(EXPLAIN, "this")
+    reviewed.run(EXPLAIN, "current")
     finish(reviewed)
     assert reviewed.view.of_scale == "heat scaled to the clip so far"
     reviewed.run(EXPLAIN, "all")
@@ -349,17 +356,17 @@ def test_the_curves_are_of_the_masks_and_maps(reviewed: ReviewSession, finish: F
 def test_the_network_sees_the_drawn_part_alone(
     reviewed: ReviewSession, finish: Finish, network: Network, cine: np.ndarray
 ) -> None:
-    reviewed.run(EXPLAIN, "this")
+    reviewed.run(EXPLAIN, "current")
     finish(reviewed)
     drawn = reviewed.viewer.add_shapes([np.array([[8, 16], [8, 63], [55, 63], [55, 16]])], shape_type="rectangle")
-    assert reviewed.drawings() == [drawn]
-    reviewed.show_network(drawn)
+    assert reviewed.choices.drawings() == [drawn]
+    choose_input_region(reviewed, drawn)
     finish(reviewed)
     crop = (slice(8, 56), slice(16, 64))
     must_show(reviewed, 0, Explainer(network, stages=STAGES)(cine[0], crop=crop))
     assert any(layer.name == "sweep scan (drawn)" for layer in reviewed.viewer.layers)
-    assert reviewed.drawings() == [drawn]
-    reviewed.show_network("all")
+    assert reviewed.choices.drawings() == [drawn]
+    choose_input_region(reviewed, "all")
     finish(reviewed)
     must_show(reviewed, 0, Explainer(network, stages=STAGES)(cine[0]))
     assert not any("scan" in layer.name for layer in reviewed.viewer.layers)
@@ -390,7 +397,7 @@ def test_each_image_has_its_own_review(
     finish(reviewed)
     second = reviewed.viewer.add_image(cine[0], name="still")
     reviewed.choose_image(second)
-    reviewed.run(EXPLAIN, "this")
+    reviewed.run(EXPLAIN, "current")
     finish(reviewed)
     layers = reviewed.layers()
     assert layers is not None
@@ -408,11 +415,11 @@ def test_black_and_white_are_said_and_can_be_taken_from_the_contrast_limits(
     session.use(network)
     widget = SegmentationWidget(session.viewer)
     qtbot.addWidget(widget)
-    session.run(Request(), "frame")
+    session.run(RunRequest(), "frame")
     finish(session)
     review = session.review
     assert review is not None
-    assert review.gray_values() == widget.gray_values.text() == "black 0, white 4095 (assumed)"
+    assert review.input.source.gray_values() == widget.gray_values.text() == "black 0, white 4095 (assumed)"
     image.contrast_limits = (100, 900)
     widget.use_limits.click()
     finish(session)
@@ -420,4 +427,4 @@ def test_black_and_white_are_said_and_can_be_taken_from_the_contrast_limits(
     cine = review.plan.source.cine
     assert (cine.value_range, cine.black_and_white.reason) == ((100, 900), "the layer's contrast limits")
     assert widget.gray_values.text() == "black 100, white 900"
-    assert review.record.states[0] == State.DONE
+    assert review.record.states[0] == FrameState.DONE

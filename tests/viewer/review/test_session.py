@@ -13,13 +13,14 @@ from pytestqt.qtbot import QtBot
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.network.network import Network
-from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.network.source import ModelSource
+from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.sessions import session_of
 
 Finish = Callable[[ReviewSession], None]
 STAGES = ("encoder_4", "encoder_5")
-EXPLAIN = Request(stages=STAGES)
+EXPLAIN = RunRequest(stages=STAGES)
 
 
 def test_one_session_per_viewer_that_dies_with_its_last_user(qtbot: QtBot) -> None:  # noqa: ARG001
@@ -29,16 +30,16 @@ def test_one_session_per_viewer_that_dies_with_its_last_user(qtbot: QtBot) -> No
     assert session_of(other) is not session
 
 
-def test_what_is_missing_is_said_in_words(session: ReviewSession, told: list[str], network: Network) -> None:
-    session.run(EXPLAIN, "this")
+def test_what_is_missing_is_said_in_words(session: ReviewSession, messages: list[str], network: Network) -> None:
+    session.run(EXPLAIN, "current")
     session.use(network)
-    session.run(EXPLAIN, "this")
+    session.run(EXPLAIN, "current")
     session.viewer.add_image(np.zeros((2, 3, 64, 64)))
-    session.run(EXPLAIN, "this")
-    assert "Load a checkpoint first" in told[0]
-    assert "Open an ultrasound image or cine first" in told[1]
-    assert "4 dimensions" in told[2]
-    assert not session.busy
+    session.run(EXPLAIN, "current")
+    assert "Load a checkpoint first" in messages[0]
+    assert "Open an ultrasound image or cine first" in messages[1]
+    assert "4 dimensions" in messages[2]
+    assert not session.is_busy
 
 
 @pytest.mark.parametrize("kind", ["numpy", "dask", "uint16", "float", "rgb"])
@@ -55,7 +56,7 @@ def test_a_frame_is_explained_as_the_explainer_does_it(
     image = session.viewer.add_image(data)
     session.viewer.dims.set_current_step(0, 2)
     session.use(network)
-    session.run(EXPLAIN, "this")
+    session.run(EXPLAIN, "current")
     finish(session)
     expected = Explainer(network, stages=STAGES)(np.asarray(data[2]))
     layers = session.layers()
@@ -89,7 +90,7 @@ def test_segmenting_alone_makes_no_heatmap(
     session.viewer.add_image(frames[0])
     session.use(network)
     session.set_threshold(0.6)
-    session.run(Request(), "this")
+    session.run(RunRequest(), "current")
     finish(session)
     layers = session.layers()
     assert layers is not None
@@ -103,10 +104,10 @@ def test_segmenting_after_explaining_leaves_no_heat(
 ) -> None:
     session.viewer.add_image(frames[0])
     session.use(network)
-    session.run(EXPLAIN, "this")
+    session.run(EXPLAIN, "current")
     finish(session)
     assert session.view.heated
-    session.run(Request(), "this")
+    session.run(RunRequest(), "current")
     finish(session)
     images = [layer for layer in session.viewer.layers if isinstance(layer, Image)]
     assert images == [session.image]
@@ -118,11 +119,11 @@ def test_a_network_is_used_with_several_images_open(
 ) -> None:
     first = session.viewer.add_image(frames[0])
     session.use(network)
-    session.run(EXPLAIN, "this")
+    session.run(EXPLAIN, "current")
     finish(session)
     # Chosen without its review being asked for, as napari does between two of its events.
-    session.image = second = session.viewer.add_image(frames[1])
-    session._reviews.pop(second.unique_id, None)
+    session.reviews.image = second = session.viewer.add_image(frames[1])
+    session.reviews._reviews.pop(second.unique_id, None)
     session.use(three_classes)
     assert session.network is three_classes
     session.choose_image(first)
@@ -138,10 +139,10 @@ def test_a_painted_region_is_the_target(
     painted = np.zeros(frames.shape, np.uint8)
     painted[1, 20:40, 10:30] = 3
     labels = session.viewer.add_labels(painted)
-    assert session.regions() == [labels]
+    assert session.choices.regions() == [labels]
     session.viewer.dims.set_current_step(0, 1)
     session.use(network)
-    session.run(Request(stages=STAGES, region=labels), "this")
+    session.run(RunRequest(stages=STAGES, region=labels), "current")
     finish(session)
     expected = Explainer(network, stages=STAGES)(frames[1], Target(region=painted[1] > 0))
     layers = session.layers()
@@ -167,7 +168,7 @@ def test_cancel_stops_between_frames_and_keeps_what_was_done(
 
 
 def test_an_image_that_is_deleted_during_a_run_ends_it(
-    session: ReviewSession, finish: Finish, told: list[str], network: Network, frames: np.ndarray
+    session: ReviewSession, finish: Finish, messages: list[str], network: Network, frames: np.ndarray
 ) -> None:
     image = session.viewer.add_image(frames)
     session.use(network)
@@ -175,44 +176,44 @@ def test_an_image_that_is_deleted_during_a_run_ends_it(
     session.figures_changed.connect(lambda: layers.remove(image) if image in layers else None)
     session.run(EXPLAIN, "all")
     finish(session)
-    assert told == []
+    assert messages == []
     assert session.image is None
 
 
 def test_an_error_is_told_and_the_next_run_works(
-    session: ReviewSession, finish: Finish, told: list[str], network: Network, frames: np.ndarray
+    session: ReviewSession, finish: Finish, messages: list[str], network: Network, frames: np.ndarray
 ) -> None:
     bad = session.viewer.add_image(np.where(frames[0] < 9, np.nan, frames[0]))
     session.use(network)
-    session.run(EXPLAIN, "this")
+    session.run(EXPLAIN, "current")
     finish(session)
-    assert len(told) == 1
-    assert "not numbers (NaN or infinity)" in told[0]
+    assert len(messages) == 1
+    assert "not numbers (NaN or infinity)" in messages[0]
     session.viewer.layers.remove(bad)
     session.viewer.add_image(frames[0])
-    session.run(EXPLAIN, "this")
+    session.run(EXPLAIN, "current")
     finish(session)
-    assert len(told) == 1
+    assert len(messages) == 1
     assert set(session.figures()) == set(STAGES)
 
 
 def test_a_checkpoint_that_fails_leaves_the_earlier_network(
-    session: ReviewSession, finish: Finish, told: list[str], network: Network, tmp_path: Path
+    session: ReviewSession, finish: Finish, messages: list[str], network: Network, tmp_path: Path
 ) -> None:
     session.use(network)
     path = tmp_path / "page.pth"
     path.write_text("<!DOCTYPE html><html></html>")
-    session.load(str(path))
+    session.load(ModelSource(str(path)))
     finish(session)
     assert session.network is network
-    assert len(told) == 1
-    assert "page.pth" in told[0]
+    assert len(messages) == 1
+    assert "page.pth" in messages[0]
 
 
 def test_choosing_another_image(session: ReviewSession, frames: np.ndarray) -> None:
     first = session.viewer.add_image(frames, name="first")
     second = session.viewer.add_image(frames[0], name="second")
-    assert session.images() == [first, second]
+    assert session.choices.images() == [first, second]
     assert session.image is second
     session.choose_image(first)
     session.viewer.layers.remove(first)
@@ -220,19 +221,19 @@ def test_choosing_another_image(session: ReviewSession, frames: np.ndarray) -> N
 
 
 def test_score_cam_runs_in_the_worker_and_is_cancelled_within_a_frame(
-    session: ReviewSession, finish: Finish, qtbot: QtBot, told: list[str], network: Network, frames: np.ndarray
+    session: ReviewSession, finish: Finish, qtbot: QtBot, messages: list[str], network: Network, frames: np.ndarray
 ) -> None:
     session.viewer.add_image(frames[0])
     session.use(network)
-    session.run(Request("scorecam", stages=("decoder_4",)), "this")
+    session.run(RunRequest("scorecam", stages=("decoder_4",)), "current")
     finish(session)
     layers = session.layers()
     assert layers is not None
     expected = Explainer(network, "scorecam", stages=["decoder_4"])(frames[0])
     np.testing.assert_allclose(layers.heatmaps["decoder_4"].data, expected.heatmaps["decoder_4"].values, rtol=1e-5)
-    session.run(Request("scorecam", stages=("encoder_5",)), "this")  # 512 runs of the network
+    session.run(RunRequest("scorecam", stages=("encoder_5",)), "current")  # 512 runs of the network
     qtbot.wait(200)
     session.cancel()
     finish(session)
     assert "stopped" in session.outcomes["explain"]
-    assert told == []
+    assert messages == []

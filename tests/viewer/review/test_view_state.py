@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_segcam.explanation.targets.region import Boundary
 from napari_segcam.network.network import Network
-from napari_segcam.viewer.frames.plan import Request
+from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.keys import KEYS, ReviewKeys
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.workspace import PLUGIN
@@ -28,7 +28,7 @@ def explained(session: ReviewSession, network: Network, frames: np.ndarray, fini
     session.viewer.add_image(frames, name="sweep")
     session.viewer.dims.set_current_step(0, 1)
     session.use(network)
-    session.run(Request(stages=STAGES, region="image"), "all")
+    session.run(RunRequest(stages=STAGES, region="image"), "all")
     finish(session)
     return session
 
@@ -129,16 +129,16 @@ def test_what_is_explained_is_said_where_it_is_not_what_is_outlined(
     explained: ReviewSession, finish: Finish, qtbot: QtBot
 ) -> None:
     assert "heat explains the whole frame" in words(explained)[0]
-    explained.run(Request(stages=STAGES), "all")
+    explained.run(RunRequest(stages=STAGES), "all")
     finish(explained)
     assert "heat explains" not in words(explained)[0]
     explained.set_threshold(0.6)
     qtbot.waitUntil(lambda: "heat explains the mask predicted above 0.50" in words(explained)[0], timeout=10_000)
     explained.set_threshold(0.5)
     qtbot.waitUntil(lambda: "heat explains" not in words(explained)[0], timeout=10_000)
-    explained.run(Request(stages=STAGES, region=Boundary()), "all")
+    explained.run(RunRequest(stages=STAGES, region=Boundary()), "all")
     finish(explained)
-    assert "heat explains the rim of the mask predicted above 0.50" in words(explained)[0]
+    assert "heat explains the boundary of the mask predicted above 0.50" in words(explained)[0]
 
 
 def test_of_several_classes_that_are_outlined_the_explained_one_is_said(
@@ -147,7 +147,7 @@ def test_of_several_classes_that_are_outlined_the_explained_one_is_said(
     session.viewer.add_image(frames)
     session.viewer.dims.set_current_step(0, 1)
     session.use(three_classes)
-    session.run(Request(stages=STAGES, class_index=2), "all")
+    session.run(RunRequest(stages=STAGES, class_index=2), "all")
     finish(session)
     layers = session.layers()
     assert layers is not None
@@ -175,7 +175,7 @@ def test_one_click_or_key_scales_a_weak_frame_and_every_widget_says_so(
     viewer.add_image(frames, name="sweep")
     viewer.dims.set_current_step(0, 0)
     session.use(network)
-    session.run(Request(stages=STAGES, region="image"), "all")
+    session.run(RunRequest(stages=STAGES, region="image"), "all")
     finish(session)
     assert not widget.rescale.isVisibleTo(widget)
     session.go_to(3)
@@ -192,8 +192,8 @@ def test_one_click_or_key_scales_a_weak_frame_and_every_widget_says_so(
     assert "W: scale to the frame" in words(session)[0]
     second = viewer.add_image(frames[:, ::-1], name="second")
     key.press(ReviewKeys(session))
-    session.choose_image(session.images()[-1])
-    session.run(Request(stages=STAGES, region="image"), "all")
+    session.choose_image(session.choices.images()[-1])
+    session.run(RunRequest(stages=STAGES, region="image"), "all")
     finish(session)
     assert words(session)[1] == "heat scaled to this frame"
     assert second is not None
@@ -205,7 +205,7 @@ def test_the_segmentation_widget_tells_of_the_image_that_is_chosen(
     frames: np.ndarray,
     finish: Finish,
     qtbot: QtBot,
-    told: list[str],
+    messages: list[str],
 ) -> None:
     viewer = make_napari_viewer_proxy()
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Segmentation")
@@ -218,16 +218,16 @@ def test_the_segmentation_widget_tells_of_the_image_that_is_chosen(
     finish(session)
     assert widget.input_region.currentText() == "Drawn in around"
     viewer.add_image(frames[:, ::-1], name="second")
-    session.choose_image(next(image for image in session.images() if image.name == "second"))
+    session.choose_image(next(image for image in session.choices.images() if image.name == "second"))
     qtbot.waitUntil(lambda: widget.input_region.currentText() == "Whole image", timeout=2000)
     viewer.add_shapes(name="nothing drawn", ndim=2)
     widget.input_region.setCurrentIndex(widget.input_region.findText("Drawn in nothing drawn"))
     widget.input_region.chosen.emit(widget.input_region.value)
-    assert any("Nothing is drawn in nothing drawn" in message for message in told)
+    assert any("Nothing is drawn in nothing drawn" in message for message in messages)
     qtbot.waitUntil(lambda: widget.input_region.currentText() == "Whole image", timeout=2000)
     widget.input_region.setCurrentIndex(widget.input_region.findText("Scan only"))
     widget.input_region.chosen.emit(widget.input_region.value)
     finish(session)
     assert widget.input_region.currentText() == "Scan only"
-    session.choose_image(next(image for image in session.images() if image.name == "first"))
+    session.choose_image(next(image for image in session.choices.images() if image.name == "first"))
     qtbot.waitUntil(lambda: widget.input_region.currentText() == "Drawn in around", timeout=2000)

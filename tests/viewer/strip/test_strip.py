@@ -15,7 +15,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from napari_segcam.viewer.frames.cine_record import CineRecord, State
+from napari_segcam.viewer.frames.cine_record import CineRecord, FrameState
 from napari_segcam.viewer.review.finding_stepper import next_finding, runs, step_finding
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.strip.frame_marks import STYLES, FrameMark, draw_marks, frame_marks, legend
@@ -59,8 +59,8 @@ def fill(record: CineRecord | None) -> None:
             continue
         area = 200.0 if frame in (3, 4, 5, 10, 15, 16) else 0.0
         record.enter(frame, {record.AREA: area, record.PROBABILITY: 0.9, record.ratio_of("encoder_5"): 2.0})
-        record.set_state(frame, State.DONE)
-    record.set_state(18, State.FAILED, "The frame <18> could not be decoded.")
+        record.set_state(frame, FrameState.DONE)
+    record.set_state(18, FrameState.FAILED, "The frame <18> could not be decoded.")
 
 
 # Marks
@@ -70,7 +70,7 @@ def test_every_state_has_its_own_mark(cine: ReviewSession) -> None:
     record = cine.record
     assert record is not None
     record.edited |= {4, 18}
-    record.set_state(19, State.COMPUTING)
+    record.set_state(19, FrameState.COMPUTING)
     marks = frame_marks(record)
     expected = {
         0: FrameMark.NO_FINDING,
@@ -241,7 +241,7 @@ def test_an_empty_strip_says_what_to_do(session: ReviewSession, qtbot: QtBot) ->
     qtbot.waitUntil(lambda: widget.plot.content.record is session.record)
     assert "Explain the cine" in widget.plot.content.message
     assert session.record is not None
-    session.record.set_state(2, State.DONE)
+    session.record.set_state(2, FrameState.DONE)
     session.record_changed.emit()
     qtbot.waitUntil(lambda: widget.plot.content.message == "")
     session.viewer.layers.clear()
@@ -306,7 +306,7 @@ def test_readouts_are_not_cut_off_in_a_larger_font(strip: StripWidget, qtbot: Qt
 def test_it_docks_below_the_canvas_and_leaves_nothing_behind(
     make_napari_viewer_proxy: Callable[[], Any],
     qtbot: QtBot,
-    told: list[str],  # noqa: ARG001
+    messages: list[str],  # noqa: ARG001
 ) -> None:
     viewer = make_napari_viewer_proxy()
     dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Cine strip")

@@ -1,4 +1,4 @@
-"""Gradient attributions from the widget: listed with the slow methods, told of while they run, shown at full size."""
+"""Gradient attributions in the widget: listed with the slow methods, with progress, shown at full size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_segcam.viewer.workspace import PLUGIN
 
 def test_they_run_from_the_widget(
     make_napari_viewer_proxy: Callable[[], Any],
-    told: list[str],
+    messages: list[str],
     finish: Callable[[ReviewSession], None],
     qtbot: QtBot,
     network: Network,
@@ -34,7 +34,7 @@ def test_they_run_from_the_widget(
         ("SmoothGrad (slow)", "smoothgrad"),
     ):
         gradcam.method.setCurrentText(title)
-        gradcam.run_bar.requested.emit("this")
+        gradcam.run_bar.requested.emit("current")
         if name != "occlusion":
             qtbot.waitUntil(lambda: "runs" in session.title, timeout=60_000)
         finish(session)
@@ -44,4 +44,4 @@ def test_they_run_from_the_widget(
         np.testing.assert_allclose(layer.data, expected.values, rtol=1e-4, atol=1e-6)
         lowest = -expected.peak if expected.signed else 0
         np.testing.assert_allclose(layer.contrast_limits, (lowest, expected.peak), rtol=1e-4)
-    assert told == []
+    assert messages == []

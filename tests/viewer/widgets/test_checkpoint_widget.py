@@ -19,14 +19,14 @@ from torch import nn
 from napari_segcam.network.model_card import ModelCard, read_card
 from napari_segcam.network.network import Network
 from napari_segcam.network.source import ModelSource
-from napari_segcam.viewer.frames.plan import Request
-from napari_segcam.viewer.review import session
+from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.widgets import checkpoint_widget
 from napari_segcam.viewer.widgets.checkpoint_widget import CheckpointWidget
 from napari_segcam.viewer.widgets.model_card import card_saving, recent_models
 from napari_segcam.viewer.widgets.model_card.card_summary import card_text
 from napari_segcam.viewer.widgets.model_card.recent_models import remember
+from napari_segcam.viewer.worker import foreground
 
 Finish = Callable[[ReviewSession], None]
 
@@ -61,8 +61,10 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
 
 
 @pytest.fixture
-def widget(session: ReviewSession, qtbot: QtBot, told: list[str], monkeypatch: pytest.MonkeyPatch) -> CheckpointWidget:
-    monkeypatch.setattr(checkpoint_widget, "show_error", told.append)
+def widget(
+    session: ReviewSession, qtbot: QtBot, messages: list[str], monkeypatch: pytest.MonkeyPatch
+) -> CheckpointWidget:
+    monkeypatch.setattr(checkpoint_widget, "show_error", messages.append)
     monkeypatch.setattr(checkpoint_widget, "show_info", lambda _text: None)
     widget = CheckpointWidget(session.viewer)
     qtbot.addWidget(widget)
@@ -163,19 +165,19 @@ def test_an_assumed_option_of_the_architecture_is_set(
 
 
 def test_a_custom_normalization_needs_its_numbers(
-    widget: CheckpointWidget, finish: Finish, told: list[str], checkpoint: Path
+    widget: CheckpointWidget, finish: Finish, messages: list[str], checkpoint: Path
 ) -> None:
     widget.load(str(checkpoint))
     finish(widget.session)
-    told.clear()
+    messages.clear()
     choose(widget.form.normalization, "custom")
     widget.apply.click()
     widget.form.mean.setText("0.5, 0.4")
     widget.form.std.setText("0.2")
     widget.apply.click()
-    assert len(told) == 2
-    assert "mean" in told[0]
-    assert "one for each input channel (3)" in told[1]
+    assert len(messages) == 2
+    assert "mean" in messages[0]
+    assert "one for each input channel (3)" in messages[1]
     widget.form.mean.setText("0.5")
     widget.apply.click()
     finish(widget.session)
@@ -190,11 +192,11 @@ def test_colors_are_applied_at_once_without_computing(
     session.viewer.add_image(frames[0])
     widget.load(str(checkpoint))
     finish(session)
-    session.run(Request(), "this")
+    session.run(RunRequest(), "current")
     finish(session)
     network, states = session.network, session.record.states.copy()
     widget.form.classes.set_color(2, "#ff0000")
-    assert not session.busy
+    assert not session.is_busy
     assert session.network is network
     np.testing.assert_array_equal(session.record.states, states)
     assert session.layers().mask.get_color(2)[:3] == pytest.approx([1, 0, 0])
@@ -203,7 +205,7 @@ def test_colors_are_applied_at_once_without_computing(
 
     second = session.viewer.add_image(frames[1])  # later masks get the same colors
     session.choose_image(second)
-    session.run(Request(), "this")
+    session.run(RunRequest(), "current")
     finish(session)
     assert session.layers().mask.get_color(2)[:3] == pytest.approx([1, 0, 0])
 
@@ -258,14 +260,14 @@ def test_a_card_that_cannot_be_written_is_saved_elsewhere(
     widget: CheckpointWidget,
     finish: Finish,
     answers: Answers,
-    told: list[str],
+    messages: list[str],
     checkpoint: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     widget.load(str(checkpoint))
     finish(widget.session)
-    told.clear()
+    messages.clear()
     elsewhere = tmp_path / "mine.segcam.yaml"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(elsewhere), ""))
     monkeypatch.setattr(card_saving, "card_path", lambda path: path / "no_folder.segcam.yaml")  # below a file
@@ -274,7 +276,7 @@ def test_a_card_that_cannot_be_written_is_saved_elsewhere(
     assert len(answers.questions) == 1
     assert "cannot be written" in answers.questions[0]
     assert read_card(elsewhere).sha256 == widget.session.network.sha256
-    assert told == []
+    assert messages == []
 
 
 def test_models_are_remembered(
@@ -298,7 +300,7 @@ def test_models_are_remembered(
 def test_a_model_loaded_elsewhere_follows_the_device_but_is_not_remembered(
     widget: CheckpointWidget, finish: Finish, checkpoint: Path
 ) -> None:
-    widget.session.load(str(checkpoint))
+    widget.session.load(ModelSource(str(checkpoint)))
     finish(widget.session)
     first = widget.session.network
     assert recent_models.recent_models() == []
@@ -365,7 +367,7 @@ def test_the_users_code_runs_only_after_a_confirmation(
 def test_a_bad_file_is_reported_once_and_the_network_stays(
     widget: CheckpointWidget,
     finish: Finish,
-    told: list[str],
+    messages: list[str],
     caplog: pytest.LogCaptureFixture,
     network: Network,
     checkpoint: Path,
@@ -379,10 +381,10 @@ def test_a_bad_file_is_reported_once_and_the_network_stays(
     checkpoint.write_bytes(data[: len(data) // 2] if content is None else content)
     widget.load(str(checkpoint))
     finish(session)
-    assert len(told) == 1
-    assert "best_model.pth" in told[0]
-    assert any(fragment in told[0] for fragment in fragments.split("|")), told[0]
-    assert "\n" not in told[0]
+    assert len(messages) == 1
+    assert "best_model.pth" in messages[0]
+    assert any(fragment in messages[0] for fragment in fragments.split("|")), messages[0]
+    assert "\n" not in messages[0]
     assert session.network is network
     assert widget.card.text() == card
     assert caplog.records == []
@@ -440,7 +442,7 @@ def test_an_undecided_output_is_asked_for_and_can_be_set_in_the_form(
     (tmp_path / "several_maps.py").write_text(SEVERAL)
     monkeypatch.chdir(tmp_path)
     errors: list[str] = []
-    monkeypatch.setattr(session, "show_error", errors.append)
+    monkeypatch.setattr(foreground, "show_error", errors.append)
     widget.architecture_form.factory.setText("several_maps:Several")
     widget.architecture_form.build.click()
     finish(widget.session)

@@ -27,9 +27,10 @@ from napari_segcam.imaging.opening import open_cine
 from napari_segcam.network.network import Network
 from napari_segcam.network.source import ModelSource
 from napari_segcam.reporting.figures import CLASS_COLORS, outline_pixels
-from napari_segcam.viewer.frames.plan import CORRECTED, Request
+from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
 from napari_segcam.viewer.jobs.export_job import Export
 from napari_segcam.viewer.jobs.folder_job import FolderRun
+from napari_segcam.viewer.review.outputs import export_frames, run_folder
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.workspace import PLUGIN
 
@@ -43,7 +44,7 @@ def explained(session: ReviewSession, finish: Finish, network: Network, frames: 
     session.viewer.add_image(frames, name="sweep")
     session.viewer.dims.set_current_step(0, 0)
     session.use(network)
-    session.run(Request(stages=STAGES), "this")
+    session.run(RunRequest(stages=STAGES), "current")
     finish(session)
     return session
 
@@ -55,7 +56,7 @@ def ended(qtbot: QtBot, session: ReviewSession) -> None:
 def test_a_frame_is_written_with_the_explainers_own_numbers(
     explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, network: Network, tmp_path: Path
 ) -> None:
-    explained.export(Export(tmp_path / "out", [2]))
+    export_frames(explained, Export(tmp_path / "out", [2]))
     ended(qtbot, explained)
     expected = Explainer(network, stages=STAGES)(frames[2])
     with np.load(tmp_path / "out" / "heatmaps.npz") as raw:
@@ -65,9 +66,9 @@ def test_a_frame_is_written_with_the_explainers_own_numbers(
     with (tmp_path / "out" / "attention.csv").open(newline="") as file:
         rows = {row["stage"]: float(row["mean"]) for row in csv.DictReader(file)}
     assert rows == {name: figures.mean for name, figures in attention(expected).items()}
-    told = explained.background.told
-    assert told is not None
-    assert told.words == f"Written to {tmp_path / 'out'}"
+    progress = explained.background.progress
+    assert progress is not None
+    assert progress.words == f"Written to {tmp_path / 'out'}"
 
 
 def test_the_threshold_as_it_stands_is_that_of_the_export(
@@ -75,7 +76,7 @@ def test_the_threshold_as_it_stands_is_that_of_the_export(
 ) -> None:
     cut = float(np.median(Explainer(network, stages=())(frames[1]).probabilities))
     explained.set_threshold(cut)
-    explained.export(Export(tmp_path, [1]))
+    export_frames(explained, Export(tmp_path, [1]))
     ended(qtbot, explained)
     assert json.loads((tmp_path / "explanation.json").read_text())["threshold"] == cut
     mask = np.asarray(Image.open(tmp_path / "mask.png"))
@@ -85,14 +86,14 @@ def test_the_threshold_as_it_stands_is_that_of_the_export(
 def test_a_cine_has_a_folder_for_each_frame_and_a_movie(
     explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, tmp_path: Path
 ) -> None:
-    explained.export(Export(tmp_path, range(len(frames)), movies=("encoder_5",)))
+    export_frames(explained, Export(tmp_path, range(len(frames)), movies=("encoder_5",)))
     ended(qtbot, explained)
     assert all((tmp_path / f"frame_{number:04d}" / "encoder_5.png").exists() for number in range(len(frames)))
     (movie,) = (tmp_path / "movies").glob("*encoder_5.mp4")
     assert len(open_cine(movie)) == len(frames)
-    told = explained.background.told
-    assert told is not None
-    assert told.done == told.total
+    progress = explained.background.progress
+    assert progress is not None
+    assert progress.done == progress.total
 
 
 def test_a_stopped_export_keeps_what_is_written(
@@ -101,20 +102,20 @@ def test_a_stopped_export_keeps_what_is_written(
     explained.background.changed.connect(
         lambda: explained.background.cancel() if (tmp_path / "frame_0000").exists() else None
     )
-    explained.export(Export(tmp_path, range(len(frames)), movies=("encoder_5",)))
+    export_frames(explained, Export(tmp_path, range(len(frames)), movies=("encoder_5",)))
     ended(qtbot, explained)
     assert (tmp_path / "attention.csv").exists()
     assert not (tmp_path / f"frame_{len(frames) - 1:04d}").exists()
     assert not (tmp_path / "movies").exists()
-    assert explained.background.told is not None
-    assert "stopped" in explained.background.told.words
+    assert explained.background.progress is not None
+    assert "stopped" in explained.background.progress.words
 
 
 def test_a_review_goes_on_while_a_cine_is_exported(
     explained: ReviewSession, qtbot: QtBot, finish: Finish, frames: np.ndarray, tmp_path: Path
 ) -> None:
-    explained.export(Export(tmp_path, range(len(frames))))
-    explained.run(Request(stages=STAGES), "all")
+    export_frames(explained, Export(tmp_path, range(len(frames))))
+    explained.run(RunRequest(stages=STAGES), "all")
     finish(explained)
     assert explained.progress == (0, 0)
     assert explained.record is not None
@@ -124,27 +125,27 @@ def test_a_review_goes_on_while_a_cine_is_exported(
 
 
 def test_nothing_to_export_and_a_second_job_are_refused_in_words(
-    session: ReviewSession, told: list[str], frames: np.ndarray, network: Network, tmp_path: Path
+    session: ReviewSession, messages: list[str], frames: np.ndarray, network: Network, tmp_path: Path
 ) -> None:
     session.viewer.add_image(frames)
-    session.export(Export(tmp_path, [0]))
-    assert "run Segmentation or Grad-CAM first" in told[-1]
-    session.run_over(FolderRun(tmp_path, tmp_path / "out"))
-    assert "Load a checkpoint first" in told[-1]
+    export_frames(session, Export(tmp_path, [0]))
+    assert "run Segmentation or Grad-CAM first" in messages[-1]
+    run_folder(session, FolderRun(tmp_path, tmp_path / "out"))
+    assert "Load a checkpoint first" in messages[-1]
     session.use(network)
-    session.run_over(FolderRun(tmp_path / "none", tmp_path / "out", with_report=False))
-    session.run_over(FolderRun(tmp_path / "none", tmp_path / "out", with_report=False))
-    assert "is still going on" in told[-1]
+    run_folder(session, FolderRun(tmp_path / "none", tmp_path / "out", with_report=False))
+    run_folder(session, FolderRun(tmp_path / "none", tmp_path / "out", with_report=False))
+    assert "is still running" in messages[-1]
 
 
 def test_an_unwritable_folder_is_told_and_the_worker_lives(
-    explained: ReviewSession, qtbot: QtBot, told: list[str], tmp_path: Path
+    explained: ReviewSession, qtbot: QtBot, messages: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    explained.export(Export(tmp_path / "file" / "out", [0]))
+    export_frames(explained, Export(tmp_path / "file" / "out", [0]))
     ended(qtbot, explained)
-    assert "cannot be written" in told[-1]
-    explained.export(Export(tmp_path / "out", [0]))
+    assert "cannot be written" in messages[-1]
+    export_frames(explained, Export(tmp_path / "out", [0]))
     ended(qtbot, explained)
     assert (tmp_path / "out" / "explanation.json").exists()
 
@@ -158,11 +159,11 @@ def test_a_run_over_a_folder_is_the_batch(
         Image.fromarray(frame).save(images / f"image_{number}.png")
     (images / "broken.png").write_bytes(b"not a picture")
     explained.source = ModelSource("somewhere/network.pth", "Unet", "resnet18")
-    explained.run_over(FolderRun(images, tmp_path / "run", with_report=False))
+    run_folder(explained, FolderRun(images, tmp_path / "run", with_report=False))
     ended(qtbot, explained)
-    told = explained.background.told
-    assert told is not None
-    assert told.words.startswith("2 of 3 images, 1 failed")
+    progress = explained.background.progress
+    assert progress is not None
+    assert progress.words.startswith("2 of 3 images, 1 failed")
     options = ExplainOptions(stages=STAGES, threshold=explained.threshold)
     for _ in Batch(images, tmp_path / "headless", network, options):
         pass
@@ -172,13 +173,13 @@ def test_a_run_over_a_folder_is_the_batch(
 
 
 def test_a_report_that_cannot_be_written_is_refused_before_the_run(
-    explained: ReviewSession, qtbot: QtBot, told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    explained: ReviewSession, qtbot: QtBot, messages: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.new("L", (64, 64)).save(tmp_path / "image.png")
     monkeypatch.setattr("napari_segcam.optional.find_spec", lambda name: None if name == "reportlab" else name)
-    explained.run_over(FolderRun(tmp_path, tmp_path / "run"))
+    run_folder(explained, FolderRun(tmp_path, tmp_path / "run"))
     ended(qtbot, explained)
-    assert "pip install reportlab" in told[-1]
+    assert "pip install reportlab" in messages[-1]
     assert not (tmp_path / "run").exists()
 
 
@@ -191,22 +192,22 @@ def test_a_run_that_was_stopped_goes_on(
         Image.fromarray(frame).save(images / f"image_{number}.png")
 
     def stop() -> None:
-        if explained.background.told is not None and explained.background.told.done == 1:
+        if explained.background.progress is not None and explained.background.progress.done == 1:
             explained.background.cancel()
 
     explained.background.changed.connect(stop)
-    explained.run_over(FolderRun(images, out, with_report=False))
+    run_folder(explained, FolderRun(images, out, with_report=False))
     ended(qtbot, explained)
     explained.background.changed.disconnect(stop)
     assert 0 < len(list(out.glob("images/*/record.json"))) < len(frames)
-    explained.run_over(FolderRun(images, out, with_report=False))
+    run_folder(explained, FolderRun(images, out, with_report=False))
     ended(qtbot, explained)
     assert len(list(out.glob("images/*/record.json"))) == len(frames)
 
 
 def test_the_widget_exports_to_the_chosen_folder(
     make_napari_viewer_proxy: Callable[[], Any],
-    told: list[str],
+    messages: list[str],
     qtbot: QtBot,
     finish: Finish,
     network: Network,
@@ -222,7 +223,7 @@ def test_the_widget_exports_to_the_chosen_folder(
     viewer.add_image(frames, name="sweep (1)")
     session.use(network)
     assert "Run Segmentation or Grad-CAM first" in widget.message.text()
-    session.run(Request(stages=STAGES), "this")
+    session.run(RunRequest(stages=STAGES), "current")
     finish(session)
     assert widget.export_frame.isEnabled()
     assert [widget.movie.itemData(i) for i in range(widget.movie.count())] == ["", *STAGES]
@@ -237,7 +238,7 @@ def test_the_widget_exports_to_the_chosen_folder(
     assert written["look"]["colormap"] == "inferno"
     assert widget.message.text().startswith("Written to")
     assert not widget.stop.isVisibleTo(widget)
-    assert told == []
+    assert messages == []
 
 
 def test_the_widget_gives_up_with_the_dialog(
@@ -257,7 +258,7 @@ def test_the_numbers_of_an_image_are_the_same_however_they_are_asked_for(
     (tmp_path / "images").mkdir()
     Image.fromarray(frames[0]).save(tmp_path / "images" / "one.png")
     shown = explained.figures()
-    explained.export(Export(tmp_path / "export", [0]))
+    export_frames(explained, Export(tmp_path / "export", [0]))
     ended(qtbot, explained)
     options = ExplainOptions(stages=STAGES)
     cine = open_cine(tmp_path / "images" / "one.png")
@@ -265,13 +266,13 @@ def test_the_numbers_of_an_image_are_the_same_however_they_are_asked_for(
     for _ in Batch(tmp_path / "images", tmp_path / "run", network, options):
         pass
 
-    def told(path: Path) -> list[tuple[str, ...]]:
+    def rows_of(path: Path) -> list[tuple[str, ...]]:
         names = ("class", "method", "stage", "mean", "std", "inside", "outside", "ratio", "undefined")
         with path.open(newline="") as file:
             return [tuple(row[name] for name in names) for row in csv.DictReader(file)]
 
-    exported = told(tmp_path / "export" / "attention.csv")
-    assert exported == told(tmp_path / "explain" / "attention.csv") == told(tmp_path / "run" / "results.csv")
+    exported = rows_of(tmp_path / "export" / "attention.csv")
+    assert exported == rows_of(tmp_path / "explain" / "attention.csv") == rows_of(tmp_path / "run" / "results.csv")
     assert [float(mean) for _, _, _, mean, *_ in exported] == [shown[stage].mean for stage in STAGES]
 
 
@@ -285,7 +286,7 @@ def test_a_correction_is_exported_beside_the_prediction_and_it_is_said_which_was
     tmp_path: Path,
     is_explained: bool,
 ) -> None:
-    explained.run(Request(stages=STAGES, region=CORRECTED if is_explained else "mask"), "all")
+    explained.run(RunRequest(stages=STAGES, region=CORRECTED if is_explained else "mask"), "all")
     finish(explained)
     layers = explained.layers()
     assert layers is not None
@@ -296,7 +297,7 @@ def test_a_correction_is_exported_beside_the_prediction_and_it_is_said_which_was
     assert corrected is not None
     corrected = corrected.copy()
     finish(explained)
-    explained.export(Export(tmp_path, [0, 1], ("contour", "side-by-side"), movies=("encoder_5",)))
+    export_frames(explained, Export(tmp_path, [0, 1], ("contour", "side-by-side"), movies=("encoder_5",)))
     layers.corrections.discard(0)  # too late: what was exported is what there was
     ended(qtbot, explained)
     target = Target(region=corrected > 0) if is_explained else Target()
@@ -304,11 +305,11 @@ def test_a_correction_is_exported_beside_the_prediction_and_it_is_said_which_was
     folder = tmp_path / "frame_0000"
     np.testing.assert_array_equal(np.asarray(Image.open(folder / "mask.png")), expected.mask)
     np.testing.assert_array_equal(np.asarray(Image.open(folder / "correction.png")), corrected)
-    told = json.loads((folder / "explanation.json").read_text())
-    assert told["explained_mask"] == ("correction" if is_explained else "prediction")
-    assert told["correction"]["explained"] is is_explained
-    assert told["correction"]["pixels"] == {network.class_names[0]: int(corrected.sum())}
-    assert (told["target"]["region"] == "the reader's correction") is is_explained
+    record = json.loads((folder / "explanation.json").read_text())
+    assert record["explained_mask"] == ("correction" if is_explained else "prediction")
+    assert record["correction"]["explained"] is is_explained
+    assert record["correction"]["pixels"] == {network.class_names[0]: int(corrected.sum())}
+    assert (record["target"]["region"] == "the reader's correction") is is_explained
     with np.load(folder / "heatmaps.npz") as raw:
         np.testing.assert_array_equal(raw["encoder_5"], expected.heatmaps["encoder_5"].values)
     outline = outline_pixels(corrected > 0) if is_explained else outline_pixels(expected.mask > 0)
@@ -329,7 +330,7 @@ def test_a_correction_that_is_exported_is_saved_until_it_is_changed(
     assert layers.mask is not None
     layers.mask.data_setitem(tuple(np.array([[0], [3], [5]])), 1 - layers.mask.data[0, 3, 5])
     assert layers.corrections.unsaved == {0}
-    explained.export(Export(tmp_path / "out", [0]))
+    export_frames(explained, Export(tmp_path / "out", [0]))
     ended(qtbot, explained)
     assert layers.corrections.unsaved == set()
     assert layers.corrections.layer is not None

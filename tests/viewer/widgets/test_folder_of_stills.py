@@ -47,7 +47,7 @@ def test_the_widgets_speak_of_images(stills: ReviewSession, frames: np.ndarray, 
     assert labels(gradcam.run_bar.scope) == ["All frames", "Visited frames", "Current frame"]
     assert labels(gradcam.scale) == ["All frames", "Each frame"]
     assert (export.export_frame.text(), export.export_all.text()) == ("Export current frame …", "Export all frames …")
-    assert (gradcam.run_bar.scope.value, gradcam.scale.value) == ("follow", "frame"), "the choices stay"
+    assert (gradcam.run_bar.scope.value, gradcam.scale.value) == ("visited", "frame"), "the choices stay"
 
 
 def test_the_strip_names_the_files(stills: ReviewSession, frames: np.ndarray, qtbot: QtBot) -> None:

@@ -16,7 +16,7 @@ from qtpy.QtGui import QDropEvent
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.slow_methods.control import ProgressControl
 from napari_segcam.network.network import Network
-from napari_segcam.viewer.frames.cine_record import State
+from napari_segcam.viewer.frames.cine_record import FrameState
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.checkpoint_widget import CheckpointWidget
@@ -29,7 +29,7 @@ Docked = tuple[Any, CheckpointWidget, SegmentationWidget, GradCamWidget]
 
 
 @pytest.fixture
-def docked(make_napari_viewer_proxy: Callable[[], Any], told: list[str]) -> Docked:  # noqa: ARG001
+def docked(make_napari_viewer_proxy: Callable[[], Any], messages: list[str]) -> Docked:  # noqa: ARG001
     viewer = make_napari_viewer_proxy()
     widgets = [
         viewer.window.add_plugin_dock_widget(PLUGIN, name)[1] for name in ("Checkpoint", "Segmentation", "Grad-CAM")
@@ -43,7 +43,7 @@ def test_widgets_share_one_session(docked: Docked) -> None:
 
 
 def test_a_lone_widget_says_what_is_missing(
-    make_napari_viewer_proxy: Callable[[], Any], told: list[str], network: Network, frames: np.ndarray
+    make_napari_viewer_proxy: Callable[[], Any], messages: list[str], network: Network, frames: np.ndarray
 ) -> None:
     viewer = make_napari_viewer_proxy()
     _, gradcam = viewer.window.add_plugin_dock_widget(PLUGIN, "Grad-CAM")
@@ -55,7 +55,7 @@ def test_a_lone_widget_says_what_is_missing(
     viewer.add_image(frames)
     assert bar.message.text() == ""
     assert bar.run.isEnabled()
-    assert told == []
+    assert messages == []
 
 
 def test_from_a_dropped_checkpoint_to_heatmaps(
@@ -100,7 +100,7 @@ def test_opacity_and_colormap_act_on_all_stages(
     viewer, checkpoint, _, gradcam = docked
     viewer.add_image(frames)
     checkpoint.session.use(network)
-    gradcam.run_bar.requested.emit("this")
+    gradcam.run_bar.requested.emit("current")
     finish(checkpoint.session)
     gradcam.opacity.setValue(0.3)
     gradcam.colormap.setCurrentText("magma")
@@ -121,7 +121,7 @@ def test_the_stage_list_chooses_and_tells(docked: Docked, finish: Finish, networ
     assert gradcam.checked() == ()
     rows = {gradcam.stages.topLevelItem(i).text(0): gradcam.stages.topLevelItem(i) for i in range(11)}
     rows["encoder_3"].setCheckState(0, Qt.CheckState.Checked)
-    gradcam.run_bar.requested.emit("this")
+    gradcam.run_bar.requested.emit("current")
     finish(checkpoint.session)
     assert rows["encoder_3"].text(2)
     assert not rows["encoder_4"].text(2)
@@ -140,7 +140,7 @@ def test_progress_and_cancel_show_while_a_cine_runs(
     qtbot.waitUntil(lambda: bar.progress.value() >= 1, timeout=60_000)
     qtbot.mouseClick(bar.cancel, Qt.MouseButton.LeftButton)
     finish(session)
-    assert 0 < np.count_nonzero(session.record.states == State.DONE) < 32
+    assert 0 < np.count_nonzero(session.record.states == FrameState.DONE) < 32
     assert bar.run.isVisibleTo(bar)
     assert "stopped" in bar.message.text()
 
@@ -155,7 +155,7 @@ def test_several_classes_can_be_shown_one_at_a_time(
     shown = segmentation.shown_class
     assert [shown.itemText(i) for i in range(shown.count())] == ["All", "class 1", "class 2"]
     assert gradcam.target_class.currentText() == "class 1"
-    segmentation.run_bar.requested.emit("this")
+    segmentation.run_bar.requested.emit("current")
     finish(checkpoint.session)
     assert set(np.unique(viewer.layers["still mask"].data)) == {0, 1, 2}
     shown.setCurrentText("class 2")
@@ -164,7 +164,7 @@ def test_several_classes_can_be_shown_one_at_a_time(
 
 
 def test_a_bad_checkpoint_leaves_the_widget_usable(
-    docked: Docked, finish: Finish, told: list[str], network: Network, tmp_path: Path
+    docked: Docked, finish: Finish, messages: list[str], network: Network, tmp_path: Path
 ) -> None:
     _, checkpoint, _, _ = docked
     checkpoint.session.use(network)
@@ -173,8 +173,8 @@ def test_a_bad_checkpoint_leaves_the_widget_usable(
     path.touch()
     checkpoint.load(str(path))
     finish(checkpoint.session)
-    assert len(told) == 1
-    assert "empty.pth" in told[0]
+    assert len(messages) == 1
+    assert "empty.pth" in messages[0]
     assert checkpoint.card.text() == card
 
 
@@ -201,7 +201,7 @@ def test_heat_is_drawn_where_the_map_says(
     gradcam.region.setCurrentText("Whole image")
     gradcam.colormap.setCurrentText("gray")
     gradcam.opacity.setValue(1)
-    gradcam.run_bar.requested.emit("this")
+    gradcam.run_bar.requested.emit("current")
     finish(session)
     layers = session.layers()
     assert layers is not None
@@ -217,7 +217,7 @@ def test_heat_is_drawn_where_the_map_says(
     heatmap.contrast_limits = (0, 1)
     qtbot.wait(200)  # the outline of the explained region comes a moment later
     for layer in viewer.layers:
-        layer.visible = layer is heatmap or layer in session.images()
+        layer.visible = layer is heatmap or layer in session.choices.images()
     qtbot.wait(200)
     drawn = viewer.export_figure(scale_factor=1, flash=False)[..., 0].astype(float)
     stride = 8
@@ -237,7 +237,7 @@ def test_methods_whose_stage_is_their_own_and_previews_run_from_the_widget(
     gradcam.choose_none.click()
     gradcam.stages.topLevelItem(9).setCheckState(0, Qt.CheckState.Checked)
     gradcam.method.setCurrentText("Score-CAM, preview")
-    gradcam.run_bar.requested.emit("this")
+    gradcam.run_bar.requested.emit("current")
     qtbot.waitUntil(lambda: "runs" in session.title, timeout=60_000)
     finish(session)
     (stage,) = gradcam.checked()
@@ -245,7 +245,7 @@ def test_methods_whose_stage_is_their_own_and_previews_run_from_the_widget(
     shown = session.layers().heatmaps[stage].data
     np.testing.assert_allclose(shown, expected.heatmaps[stage].values, rtol=1e-4, atol=1e-6)
     gradcam.method.setCurrentText("Occlusion (slow)")
-    gradcam.run_bar.requested.emit("this")
+    gradcam.run_bar.requested.emit("current")
     finish(session)
     assert list(session.layers().heatmaps) == ["input"]
     assert "done" in session.outcomes["explain"]

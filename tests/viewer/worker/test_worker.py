@@ -101,7 +101,7 @@ def test_the_background_waits_for_all_else_between_two_steps(qtbot: QtBot) -> No
     ended: list[str | None] = []
     worker.submit(Job("export", "Exporting", slowly, on_done=ended.append, in_background=True))
     assert under_way.wait(10)
-    worker.standing = lambda: standing.pop() if standing else None
+    worker.find_job = lambda: standing.pop() if standing else None
     worker.submit(Job("load", "Loading", lambda: iter([order.append("load")])))
     submitted.set()
     qtbot.waitUntil(lambda: len(ended) == 1)

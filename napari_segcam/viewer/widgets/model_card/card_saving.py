@@ -8,6 +8,7 @@ from pathlib import Path
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from napari_segcam.network.model_card import CARD_SUFFIX, ModelCard, card_path
+from napari_segcam.viewer.review.outputs import write_card
 from napari_segcam.viewer.review.session import ReviewSession
 
 _YES, _NO = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
@@ -56,4 +57,4 @@ def _save(parent: QWidget, session: ReviewSession, path: Path, card: ModelCard, 
         if other_path:
             _save(parent, session, Path(other_path), card, on_saved)
 
-    session.save_card(card, path, on_end)
+    write_card(session, card, path, on_end)

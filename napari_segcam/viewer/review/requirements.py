@@ -1,0 +1,23 @@
+"""What must be there before anything can be run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Image
+
+if TYPE_CHECKING:  # torch comes with it: it is imported in the worker, where nobody waits for it
+    from napari_segcam.network.network import Network
+
+LOAD_FIRST = "Load a checkpoint first: Plugins ▸ SegCAM ▸ Checkpoint (SegCAM)."
+
+
+def missing_requirement(network: Network | None, image: Image | None) -> str | None:
+    """Return what must be done before a run, in words; None if nothing."""
+    if network is None:
+        return LOAD_FIRST
+    if image is None:
+        return "Open an ultrasound image or cine first: File ▸ Open File(s), or File ▸ Open Sample."
+    if image.ndim > 3:
+        return f"{image.name} has {image.ndim} dimensions. Stills (Y, X) and cines (T, Y, X) are supported."
+    return None
