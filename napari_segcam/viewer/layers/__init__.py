@@ -1,1 +1,1 @@
-"""The layers of the plugin."""
+"""The napari layers of the plugin."""

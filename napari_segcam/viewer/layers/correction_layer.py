@@ -1,4 +1,4 @@
-"""The correction's layer: masks as the reader has painted them, whatever network is loaded."""
+"""The correction layer: masks as the reader has painted them, independent of the network."""
 
 from __future__ import annotations
 
@@ -17,30 +17,29 @@ from napari_segcam.viewer.layers.labels_on_image import add_labels, frame_of, on
 from napari_segcam.viewer.layers.placement import OURS, Placement
 from napari_segcam.viewer.napari_internals.strokes import forget_strokes
 
-_NOTHING = SparseMask.from_labels(np.zeros((1, 1), np.uint8))
+_BLANK = SparseMask.from_labels(np.zeros((1, 1), np.uint8))
 
 
 class CorrectionLayer:
-    """The Labels layer of one image's corrections, made with the first of them: of all classes, or of one that may
-    overlap others.
+    """The Labels layer of one image's corrections, added with the first one.
 
-    A correction begins as what was predicted for the frame, and is one as long as it differs from that. No network's
-    results are ever written into it, and none takes anything from it.
+    A correction starts as the predicted mask of the frame, and counts as long as it differs from that mask. A network
+    never writes into it or removes it.
 
     Args:
         viewer: that shows the image.
         placement: of the image.
-        of_class: as of the mask's layer.
+        of_class: the name of the class, if classes may overlap; empty for a mask of all classes.
 
     Attributes:
         of_class: as above.
-        frames: those that are corrected.
-        unsaved: those of them whose correction has not been written to a file since it was painted.
-        label_names: what the labels were called when they were painted, by frame.
-        on_taken_out: called when the user has removed the layer of corrections that are still kept.
-        on_change: called with the frames whose correction has changed; with none when the layer has come or gone.
-        predicted: gives what was predicted for a frame, or None.
-        names: gives what the network at hand calls its labels.
+        frames: the corrected frames.
+        unsaved: the corrected frames that have not been written to a file since they were painted.
+        label_names: the names of the labels when they were painted, by frame.
+        on_taken_out: called when the user removes the layer; the corrections are still kept.
+        on_change: called with the frames whose correction has changed; with none when the layer is added or removed.
+        predicted: returns the predicted mask of a frame, or None.
+        names: returns the names of the present network's labels.
     """
 
     def __init__(self, viewer: ViewerModel, placement: Placement, of_class: str = "") -> None:
@@ -48,8 +47,8 @@ class CorrectionLayer:
         self._placement = placement
         self.of_class = of_class
         self._layer: Labels | None = None
-        self._begun: dict[int, SparseMask] = {}  # what each of them began as
-        self._seen: dict[int, SparseMask] = {}  # what each of them was when it was last looked into
+        self._start: dict[int, SparseMask] = {}  # the predicted mask each correction started from
+        self._last_seen: dict[int, SparseMask] = {}  # the pixels at the last check
         self._step: tuple[int, ...] = ()
         self._is_busy = False
         self._frame = 0
@@ -71,7 +70,7 @@ class CorrectionLayer:
 
     @property
     def title(self) -> str:
-        """What the image is called, and the class where these are of one that may overlap others."""
+        """The name of the image, followed by that of the class if there is one."""
         return " ".join(part for part in (self._placement.image.name, self.of_class) if part)
 
     @property
@@ -81,33 +80,33 @@ class CorrectionLayer:
 
     @property
     def is_taken_out(self) -> bool:
-        """Whether the user has removed the layer of corrections that are still kept."""
+        """Whether the user has removed the layer while there are corrections."""
         return bool(self.frames) and self.layer is None
 
     @property
     def size(self) -> int:
-        """In bytes, what the layer takes when every frame has been drawn in."""
+        """Memory of the layer in bytes if every frame is painted in."""
         return 0 if self._layer is None else int(self._layer.data.nbytes)
 
     def pixels(self, frame: int) -> NDArray[np.uint8] | None:
-        """The labels ``(Y, X)`` of a correction; None where a frame is not corrected."""
+        """Return the labels ``(Y, X)`` of a correction; None if the frame is not corrected."""
         if frame not in self.frames or self._layer is None:
             return None
         return frame_of(self._layer, frame)
 
     def seen(self, frame: int) -> SparseMask | None:
-        """The same within its bounding box."""
-        return self._seen.get(frame) if frame in self.frames else None
+        """Return the correction within its bounding box; None if the frame is not corrected."""
+        return self._last_seen.get(frame) if frame in self.frames else None
 
     def color(self, classes: int, colors: Sequence[str]) -> None:
-        """Draw the classes in what goes with these colors of the mask."""
+        """Set the colors that match these colors of the mask."""
         self._classes, self._colors = classes, tuple(colors)
         if self._layer is not None:
-            most = max([classes - 1, *(int(frame_of(self._layer, frame).max()) for frame in self.frames)])
-            self._layer.colormap = self._colormap(max(classes, most + 1 if most > 1 else 1))
+            highest = max([classes - 1, *(int(frame_of(self._layer, frame).max()) for frame in self.frames)])
+            self._layer.colormap = self._colormap(max(classes, highest + 1 if highest > 1 else 1))
 
     def look_at(self, frame: int) -> None:
-        """The user has come to this frame."""
+        """Take note of the frame in view."""
         self._frame = frame
         self._tidy()
 
@@ -116,40 +115,40 @@ class CorrectionLayer:
     def take_stroke(
         self, frame: int, predicted: SparseMask, is_painted: NDArray[np.bool_], labels: NDArray[np.uint8]
     ) -> None:
-        """Add what the reader has painted over the prediction, as one stroke that can be undone.
+        """Add what the reader has painted over the predicted mask, as one stroke that can be undone.
 
         Args:
             frame: its number.
-            predicted: what the correction begins with, where there is none yet.
+            predicted: the mask that a new correction starts with.
             is_painted: ``(Y, X)`` where the reader has painted.
-            labels: ``(N,)`` those of the painted pixels.
+            labels: ``(N,)``, the labels of the painted pixels.
         """
-        layer = self._made(is_painted.shape)
-        if frame not in self._begun:
+        layer = self._ensure_layer(is_painted.shape)
+        if frame not in self._start:
             self._begin(layer, frame, predicted)
-        at = np.nonzero(is_painted)
-        layer.data_setitem((np.full(len(labels), frame), *at) if self._placement.lead() else at, labels)
+        indices = np.nonzero(is_painted)
+        layer.data_setitem((np.full(len(labels), frame), *indices) if self._placement.lead() else indices, labels)
         self._check({frame})
         if self.layer is None:
             self.bring_back()
 
     def discard(self, frame: int) -> None:
-        """Forget the correction of a frame."""
-        if frame in self._begun and self._layer is not None:
+        """Discard the correction of a frame."""
+        if frame in self._start and self._layer is not None:
             self._end(self._layer, frame)
             forget_strokes(self._layer)
             self._layer.refresh(extent=False)
             self.on_change([frame])
 
     def bring_back(self) -> None:
-        """Put the layer that the user has removed into the viewer again."""
+        """Add the layer that the user has removed to the viewer again."""
         if self._layer is not None and self.layer is None:
             self._viewer.add_layer(self._layer)
             self.on_change([])
 
     def drop(self) -> None:
-        """Forget all corrections."""
-        frames = list(self._begun)
+        """Discard all corrections."""
+        frames = list(self._start)
         if self._layer is not None:
             for frame in frames:
                 self._end(self._layer, frame)
@@ -158,38 +157,38 @@ class CorrectionLayer:
         self.on_change(frames)
 
     def let_go(self) -> None:
-        """Leave the layer to the user, as one of their own: the image it lay on is no more."""
+        """Leave the layer to the user as a layer of their own, after its image was removed."""
         if self._layer is not None:
             self._tidy()
             self._layer.metadata.pop(OURS, None)
 
     def taken(self, frames: Iterable[int]) -> dict[int, tuple[NDArray[np.uint8], Mapping[int, str]]]:
-        """Copies of the corrections of these frames as they are now, with what their labels are called."""
-        found = {frame: self.pixels(frame) for frame in frames}
+        """Return copies of the corrections of these frames, with the names of their labels."""
+        labels = {frame: self.pixels(frame) for frame in frames}
         return {
             frame: (pixels.copy(), dict(self.label_names[frame]))
-            for frame, pixels in found.items()
+            for frame, pixels in labels.items()
             if pixels is not None
         }
 
     def mark_saved(self, written: Mapping[int, NDArray[np.uint8]]) -> None:
-        """Note that these corrections are on disk, as far as they have not changed since."""
+        """Note that these corrections are on disk, except for those that have changed since."""
         for frame, labels in written.items():
             pixels = self.pixels(frame)
             if pixels is not None and np.array_equal(labels, pixels):
                 self.unsaved.discard(frame)
 
     def label_of(self, frame: int, label: int) -> int | None:
-        """The label by which a correction means what the network at hand means by ``label``; None if by none.
+        """Return the label of a correction for the class that the present network calls ``label``; None if it has none.
 
-        Where either knows a single class, it is that; else they are told by their names.
+        Labels are matched by name, unless both sides have a single class.
         """
-        mine, theirs = self.label_names.get(frame, {}), self.names()
-        if len(mine) <= 1 and len(theirs) <= 1:
+        names, network_names = self.label_names.get(frame, {}), self.names()
+        if len(names) <= 1 and len(network_names) <= 1:
             return label
-        return next((own for own, name in mine.items() if name == theirs.get(label)), None)
+        return next((own_label for own_label, name in names.items() if name == network_names.get(label)), None)
 
-    def _made(self, frame_shape: tuple[int, ...]) -> Labels:
+    def _ensure_layer(self, frame_shape: tuple[int, ...]) -> Labels:
         if self._layer is None:
             rows, columns = frame_shape[0], frame_shape[1]
             name = f"{self.title} correction"
@@ -205,18 +204,18 @@ class CorrectionLayer:
 
     def _begin(self, layer: Labels, frame: int, predicted: SparseMask) -> None:
         pixels = frame_of(layer, frame)
-        blank = pixels == 0
-        whole = np.zeros_like(pixels)
-        predicted.paint(whole)
-        pixels[blank] = whole[blank]
-        self._begun[frame] = self._seen[frame] = predicted
+        is_blank = pixels == 0
+        mask = np.zeros_like(pixels)
+        predicted.paint(mask)
+        pixels[is_blank] = mask[is_blank]
+        self._start[frame] = self._last_seen[frame] = predicted
         self.label_names[frame] = dict(self.names())
 
     def _end(self, layer: Labels, frame: int) -> None:
         frame_of(layer, frame)[...] = 0
-        for kept in (self.frames, self.unsaved):
-            kept.discard(frame)
-        for by_frame in (self._begun, self._seen, self.label_names):
+        for frames in (self.frames, self.unsaved):
+            frames.discard(frame)
+        for by_frame in (self._start, self._last_seen, self.label_names):
             by_frame.pop(frame, None)
 
     def _on_painted(self, frames: set[int] | None) -> None:
@@ -226,41 +225,41 @@ class CorrectionLayer:
         has_moved, self._step = step != self._step, step
         if frames is None:
             frames = set(range((self._placement.lead() or (1,))[0]))
-        elif not has_moved:  # it may be an undo, which changes frames that are not in view
-            frames = frames | self._begun.keys()
+        elif not has_moved:  # an undo can change frames that are not in view
+            frames = frames | self._start.keys()
         self._check(frames | {self._frame})
 
     def _check(self, frames: set[int]) -> None:
-        """See what has been painted, and which frames are corrected now."""
+        """Find out what was painted, and which frames are corrected now."""
         layer = self._layer
         assert layer is not None
         self._is_busy = True
-        changed = [frame for frame in frames if self._enter(layer, frame)]
+        changed = [frame for frame in frames if self._update(layer, frame)]
         self._is_busy = False
         if changed:
             self.on_change(changed)
 
-    def _enter(self, layer: Labels, frame: int) -> bool:
-        """Take in what a frame's pixels are now; False where they are what they were."""
+    def _update(self, layer: Labels, frame: int) -> bool:
+        """Take in the pixels of a frame; return whether they have changed."""
         pixels = frame_of(layer, frame)
-        if self._seen.get(frame, _NOTHING).is_in(pixels):
+        if self._last_seen.get(frame, _BLANK).is_in(pixels):
             return False
-        if frame not in self._begun:
-            self._begin(layer, frame, self.predicted(frame) or _NOTHING)
+        if frame not in self._start:
+            self._begin(layer, frame, self.predicted(frame) or _BLANK)
             layer.refresh(extent=False, thumbnail=False)
-        self._seen[frame] = SparseMask.from_labels(pixels)
-        is_corrected = not self._begun[frame].is_in(pixels)
-        for kept in (self.frames, self.unsaved):
-            (kept.add if is_corrected else kept.discard)(frame)
+        self._last_seen[frame] = SparseMask.from_labels(pixels)
+        is_corrected = not self._start[frame].is_in(pixels)
+        for frames in (self.frames, self.unsaved):
+            (frames.add if is_corrected else frames.discard)(frame)
         return True
 
     def _tidy(self) -> None:
-        """Leave nothing of a prediction in frames whose correction was undone."""
-        undone = [frame for frame in self._begun if frame not in self.frames]
+        """Clear the predicted mask from frames whose correction was undone."""
+        undone = [frame for frame in self._start if frame not in self.frames]
         if undone and self._layer is not None:
             for frame in undone:
                 self._end(self._layer, frame)
-            forget_strokes(self._layer)  # done again, they would begin with nothing
+            forget_strokes(self._layer)  # a redo would start from a blank mask
 
     def _on_removed(self, event: Any) -> None:
         if event.value is self._layer and self._layer is not None:

@@ -1,4 +1,4 @@
-"""The explained region: a dashed outline of what the heat explains, where no other outline shows it."""
+"""The explained region: a dashed outline of the region that the heat explains, if no other outline shows it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from qtpy.QtCore import QTimer
 from napari_segcam.viewer.drawing.label_outline import outline
 from napari_segcam.viewer.frames.sparse_mask import SparseMask
 from napari_segcam.viewer.layers.placement import OURS, Placement
+from napari_segcam.viewer.layers.selection import keep_selection
 from napari_segcam.viewer.napari_internals.deferred_slicing import defer_slicing
 from napari_segcam.viewer.responsiveness.garbage_collection import without_gc_pause
 
@@ -22,13 +23,13 @@ _THICKNESS = 1 / 400  # of the shorter side of a frame
 _DASH = 1 / 80
 _DARK, _BRIGHT = 1, 2
 _COLORS = Colormap([[0, 0, 0, 0], [0, 0, 0, 1], [1, 0.69, 0, 1]], name="segcam explained region")
-_KEPT_MS = 2000  # hidden rather than removed: to add a layer costs many times what it costs to show one
+_REMOVAL_MS = 2000  # first hidden, then removed: adding a layer takes many times as long as showing one
 
 
 class ExplainedRegion:
-    """The layer of one image that outlines what its heat explains: an Image layer, which nobody can paint in.
+    """The layer of one image that outlines the region its heat explains: an Image layer, which cannot be painted in.
 
-    It is there while there is something to outline, and hidden for a moment before it is removed. All frames share the
+    It exists while there is a region to outline, and is hidden for a moment before it is removed. All frames share the
     pixels of the frame in view.
 
     Args:
@@ -36,7 +37,7 @@ class ExplainedRegion:
         placement: of the image.
 
     Attributes:
-        on_shown: called when the user shows the layer, hides it, makes it transparent or removes it.
+        on_shown: called when the user shows, hides or removes the layer, or changes its opacity.
     """
 
     def __init__(self, viewer: ViewerModel, placement: Placement) -> None:
@@ -47,11 +48,11 @@ class ExplainedRegion:
         self._pixels = np.zeros(image.data.shape[image.ndim - 2 : image.ndim], np.uint8)
         self._region: SparseMask | None = None
         self._box = (slice(0, 0), slice(0, 0))
-        self._is_wanted = True  # by the user
+        self._is_enabled = True  # by the user
         self._is_busy = False
         self._removal = QTimer()
         self._removal.setSingleShot(True)
-        self._removal.setInterval(_KEPT_MS)
+        self._removal.setInterval(_REMOVAL_MS)
         self._removal.timeout.connect(self._remove)
         self.on_shown: Callable[[], None] = lambda: None
         viewer.layers.events.removed.connect(self._on_removed)
@@ -63,15 +64,15 @@ class ExplainedRegion:
 
     @property
     def can_be_seen(self) -> bool:
-        """Whether an outline is seen once there is one to draw, as far as the user has not hidden or removed it."""
-        return self._is_wanted and (self._layer is None or self._layer.opacity > 0)
+        """Whether an outline would be visible: the user has not hidden or removed the layer."""
+        return self._is_enabled and (self._layer is None or self._layer.opacity > 0)
 
     def begin(self) -> None:
-        """A new run has been asked for: a layer that the user has removed may come back."""
-        self._is_wanted = True
+        """Start a new run: a layer that the user has removed may come back."""
+        self._is_enabled = True
 
     def show(self, region: SparseMask | None) -> None:
-        """Outline this region in the frame in view; None for nothing."""
+        """Outline this region in the frame in view; None outlines nothing."""
         if self._is_busy:
             return
         self._is_busy = True
@@ -81,7 +82,7 @@ class ExplainedRegion:
             self._is_busy = False
 
     def let_go(self) -> None:
-        """The image is no more."""
+        """Remove the layer, after its image was removed."""
         self.show(None)
         QTimer.singleShot(0, lambda: self._remove())  # napari is in the middle of removing layers
 
@@ -94,7 +95,7 @@ class ExplainedRegion:
         if region is not self._region:
             self._draw(region)
         layer = self.layer
-        if region is None or not self._is_wanted:
+        if region is None or not self._is_enabled:
             if layer is not None and (layer.visible or not self._removal.isActive()):
                 layer.visible = False
                 self._removal.start()
@@ -117,13 +118,12 @@ class ExplainedRegion:
             layer.refresh(extent=False, thumbnail=False)
 
     def _make(self) -> None:
-        is_needed = self._region is not None and self._is_wanted
+        is_needed = self._region is not None and self._is_enabled
         if is_needed and self.layer is None and self._placement.image in self._viewer.layers:
             with without_gc_pause():
-                self._layer = self._made()
+                self._layer = self._add_layer()
 
-    def _made(self) -> Image:
-        selected = set(self._viewer.layers.selection)
+    def _add_layer(self) -> Image:
         image = self._placement.image
         layer = Image(
             np.broadcast_to(self._pixels, (*self._placement.lead(), *self._pixels.shape)),
@@ -142,32 +142,31 @@ class ExplainedRegion:
         defer_slicing(layer)
         layer.events.visible.connect(self._on_visible)
         layer.events.opacity.connect(lambda _event: self.on_shown())
-        self._viewer.add_layer(layer)
-        self._viewer.layers.selection = selected & set(self._viewer.layers)  # adding a layer selects it
+        with keep_selection(self._viewer.layers):
+            self._viewer.add_layer(layer)
         return layer
 
     def _on_visible(self, _event: Any) -> None:
         if not self._is_busy and self._layer is not None:
-            self._is_wanted = bool(self._layer.visible)
+            self._is_enabled = bool(self._layer.visible)
             self.on_shown()
 
     def _on_removed(self, event: Any) -> None:
         if event.value is self._layer and self._layer is not None:  # not by us
-            self._placement.release(self._layer)
-            self._layer, self._is_wanted = None, False
+            self._layer, self._is_enabled = None, False
             self.on_shown()
 
 
 def dashed(region: SparseMask, thickness: int, dash: int) -> NDArray[np.uint8]:
-    """The outline of a region within its bounding box: 0 beside it, and two values by turns along it.
+    """Return the outline of a region within its bounding box: 0 off the outline, and two values in turn along it.
 
     Args:
-        region: that is outlined, at the edge of the frame too.
+        region: to outline, also along the edge of the frame.
         thickness: in pixels, within the region.
         dash: the length of a dash in pixels.
     """
-    is_in = (region.labels != 0).astype(np.uint8)
-    drawn = outline(np.pad(is_in, thickness), thickness)[thickness:-thickness, thickness:-thickness]
+    inside = (region.labels != 0).astype(np.uint8)
+    edge = outline(np.pad(inside, thickness), thickness)[thickness:-thickness, thickness:-thickness]
     rows, columns = np.ogrid[region.rows, region.columns]
     is_bright = (rows // dash + columns // dash) % 2 == 0
-    return np.where(drawn, np.where(is_bright, _BRIGHT, _DARK), 0).astype(np.uint8)
+    return np.where(edge, np.where(is_bright, _BRIGHT, _DARK), 0).astype(np.uint8)

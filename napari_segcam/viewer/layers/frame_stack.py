@@ -1,4 +1,4 @@
-"""A stack of frames for napari that holds nothing itself: each frame is asked for when it is looked at."""
+"""A stack of frames for napari that stores nothing: each frame is read when it is shown."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Read = Callable[[int], NDArray[np.float32] | None]
 
 
 class FrameStack:
-    """A read-only float32 array ``(T, h, w)`` in all that napari asks of one.
+    """A read-only float32 array ``(T, h, w)`` with the interface that napari needs.
 
     Args:
-        read: gives a frame ``(h, w)``, or None where there is none, which is drawn as nothing (not a number).
+        read: returns a frame ``(h, w)``, or None if there is none; that frame is NaN, which is drawn transparent.
         shape: ``(T, h, w)``.
     """
 
@@ -26,7 +26,7 @@ class FrameStack:
         self._read = read
         self.shape = shape
         self.size = shape[0] * shape[1] * shape[2]
-        self._nothing = np.full(shape[1:], np.nan, np.float32)
+        self._blank = np.full(shape[1:], np.nan, np.float32)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -34,9 +34,9 @@ class FrameStack:
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
         key = key if isinstance(key, tuple) else (key,)
         if not key or any(part is Ellipsis for part in key):
-            rest = 3 - sum(part is not Ellipsis for part in key)
-            at = next((i for i, part in enumerate(key) if part is Ellipsis), 0)
-            key = key[:at] + (slice(None),) * rest + key[at + 1 :]
+            missing = 3 - sum(part is not Ellipsis for part in key)
+            position = next((index for index, part in enumerate(key) if part is Ellipsis), 0)
+            key = key[:position] + (slice(None),) * missing + key[position + 1 :]
         frames = np.arange(self.shape[0])[key[0]]
         if frames.ndim == 0:
             return self._frame(int(frames))[key[1:]]
@@ -47,12 +47,12 @@ class FrameStack:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
-            raise ValueError("A stack of frames is made on request: it cannot be had without a copy.")
+            raise ValueError("A stack of frames is built on request: it cannot be returned without a copy.")
         stack = np.stack([self._frame(frame) for frame in range(len(self))])
         return stack if dtype is None else stack.astype(dtype)
 
     def _frame(self, frame: int) -> NDArray[np.float32]:
-        found = self._read(frame)
-        if found is None:
-            return self._nothing
-        return found if found.shape == self.shape[1:] else np.zeros(self.shape[1:], np.float32)
+        values = self._read(frame)
+        if values is None:
+            return self._blank
+        return values if values.shape == self.shape[1:] else np.zeros(self.shape[1:], np.float32)

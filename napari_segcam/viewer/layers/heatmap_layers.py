@@ -1,4 +1,4 @@
-"""The heatmaps' layers: one Image layer per stage, drawn from the results as they come."""
+"""The heatmap layers: one Image layer per stage, filled as results arrive."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from napari_segcam.viewer.drawing.colormaps import COLORMAPS, heat_colormap, signed_colormap
 from napari_segcam.viewer.layers.frame_stack import FrameStack
 from napari_segcam.viewer.layers.placement import OURS, Placement
+from napari_segcam.viewer.layers.selection import keep_selection
 from napari_segcam.viewer.napari_internals.blank_frames import skip_blank_frames
 from napari_segcam.viewer.napari_internals.deferred_slicing import defer_slicing
 from napari_segcam.viewer.responsiveness.garbage_collection import without_gc_pause
 
-if TYPE_CHECKING:  # torch comes with it, and is imported in the worker first
+if TYPE_CHECKING:  # it imports torch, which the worker imports first
     from napari_segcam.explanation.explanation import Heatmap
 
 ScaleMode = Literal["frame", "clip"]
@@ -27,21 +28,21 @@ ReadHeatmap = Callable[[str, int], "Heatmap | None"]
 
 
 class HeatmapLayers:
-    """The heatmaps of one image.
+    """The heatmap layers of one image.
 
     Args:
         viewer: that shows the image.
         placement: of the image.
-        later: has something done once the window has had its turn. A layer takes napari a tenth of a second to add, so
-            that they are made one at a time.
+        later: calls a function after the window has handled its events. Adding a layer takes napari a tenth of a
+            second, so layers are added one at a time.
 
     Attributes:
         colormap: of all stages.
         opacity: of all stages, 0–1.
-        floor: the share of the scale, 0–1, below which no stage draws anything.
-        scale: whether each frame has its own scale, or all frames of a stage share one.
-        by_hand: the stages whose contrast limits the user has set, which stay so until a scale is chosen.
-        on_change: called when anything that is drawn has changed, and when all layers are made.
+        floor: heat below this share of the scale, 0–1, is hidden in all stages.
+        scale: whether each frame has its own color scale, or all frames of a stage share one.
+        by_hand: the stages whose contrast limits the user has set; they stay until a scale is chosen.
+        on_change: called when something drawn has changed, and when all layers are added.
     """
 
     def __init__(self, viewer: ViewerModel, placement: Placement, later: Later) -> None:
@@ -67,20 +68,20 @@ class HeatmapLayers:
 
     @property
     def layers(self) -> dict[str, Image]:
-        """Those that are in the viewer, by stage name, in the network's order."""
+        """The layers that are in the viewer, by stage name, in the network's order."""
         return {name: self._layers[name] for name in self._stages if self._layers.get(name) in self._viewer.layers}
 
     @property
     def is_making(self) -> bool:
-        """Whether layers are still to be made."""
+        """Whether layers are still to be added."""
         return self._is_making
 
     def begin(self, stages: Sequence[str], read: ReadHeatmap) -> None:
-        """Draw other results from now on.
+        """Prepare for other results.
 
         Args:
-            stages: of which there will be heatmaps, in the network's order; the layers of others are removed.
-            read: gives the heatmap of a stage in a frame, or None as long as there is none.
+            stages: that get heatmaps, in the network's order; the layers of others are removed.
+            read: returns the heatmap of a stage in a frame, or None while there is none.
         """
         for name in self.layers.keys() - set(stages):
             self._viewer.layers.remove(self._layers.pop(name))
@@ -92,13 +93,13 @@ class HeatmapLayers:
             layer.data = self._data(name, layer.data.shape[-2:])
 
     def enter(self, frame: int, heatmaps: Mapping[str, Heatmap]) -> None:
-        """Take note of a frame's heatmaps; their layers are made if these are the first, but one deleted stays so."""
+        """Take in a frame's heatmaps. The first of a stage adds its layer; a deleted layer does not come back."""
         frames = (self._placement.lead() or (1,))[0]
         self._is_behind = True
         for name, heatmap in heatmaps.items():
             self._peaks.setdefault(name, np.full(frames, np.nan))[frame] = heatmap.peak
             layer = self._layers.get(name)
-            if layer is not None and layer in self._viewer.layers and not _goes_with(layer, heatmap):
+            if layer is not None and layer in self._viewer.layers and not _can_show(layer, heatmap):
                 self._viewer.layers.remove(layer)
                 layer = None
             if layer is None:
@@ -110,31 +111,31 @@ class HeatmapLayers:
             self._later(self._make_next)
 
     def set_scale(self, scale: ScaleMode) -> None:
-        """Give each frame a scale of its own, or all frames of a stage one; limits set by hand are given up."""
+        """Scale colors to each frame, or to all frames of a stage; contrast limits set by hand are dropped."""
         self.scale = scale
         self.by_hand.clear()
         self.rescale()
         self.on_change()
 
     def look_at(self, frame: int) -> None:
-        """The user has come to this frame."""
+        """Take note of the frame in view."""
         self._frame = frame
         if self.scale == "frame":
             self.rescale()
 
     def refresh(self) -> None:
-        """Draw anew what is seen."""
+        """Redraw the visible layers."""
         self.rescale()
         for layer in self.layers.values():
             if layer.visible:
                 layer.refresh(extent=False, thumbnail=False)
 
     def seen(self) -> int:
-        """How many frames the clip's scale has taken into account so far."""
+        """Return how many frames the scale of all frames includes so far."""
         return min((int(np.isfinite(peaks).sum()) for peaks in self._peaks.values()), default=0)
 
     def limits(self, stage: str) -> tuple[float, float] | None:
-        """The values that a stage's colors run from and to in the frame in view; None where it is not computed."""
+        """Return the lowest and highest value of a stage's colors in the frame in view; None if it is not computed."""
         peaks = self._peaks.get(stage)
         if peaks is None or np.isnan(peaks).all():
             return None
@@ -147,49 +148,49 @@ class HeatmapLayers:
         return (-(peak or 1.0) if self._layers[stage].metadata[OURS]["signed"] else 0.0, peak or 1.0)
 
     def reach(self, stage: str) -> float | None:
-        """The share of its scale that a stage's heat reaches in the frame in view; None where there is no heat."""
+        """Return the share of its scale that a stage's heat reaches in the frame in view; None if there is no heat."""
         layer, peaks = self._layers.get(stage), self._peaks.get(stage)
         if layer is None or peaks is None or not np.nan_to_num(peaks[self._frame]) > 0:
             return None
         return float(peaks[self._frame] / max(layer.contrast_limits[1], np.finfo(np.float32).tiny))
 
     def show_bars(self, stages: Collection[str]) -> None:
-        """Have a color bar for these stages alone, but for those that the user has taken away."""
+        """Show color bars for these stages only, except for bars that the user has hidden."""
         for name, layer in self.layers.items():
-            is_wanted = name in stages
-            if is_wanted and layer not in self._with_bar:
+            is_listed = name in stages
+            if is_listed and layer not in self._with_bar:
                 self._with_bar.add(layer)
                 layer.colorbar.visible = True
-            elif not is_wanted and layer in self._with_bar and layer.colorbar.visible:
+            elif not is_listed and layer in self._with_bar and layer.colorbar.visible:
                 self._with_bar.discard(layer)
                 layer.colorbar.visible = False
 
     def catch_up(self) -> None:
-        """Fit the clip's scale to what has been entered since it was last fitted; each change costs a redraw."""
+        """Fit the scale of all frames to results that arrived since the last time; each change costs a redraw."""
         if self.scale == "clip" and self._is_behind:
             self.rescale()
 
     def rescale(self) -> None:
-        """Fit the contrast limits of what is seen to the scale."""
+        """Fit the contrast limits of the visible layers to the scale."""
         self._is_behind = False
         for name, layer in self.layers.items():
-            if layer.visible:  # a hidden layer waits until it is shown, since each change costs a redraw
+            if layer.visible:  # a hidden layer waits until it is shown: each change costs a redraw
                 self._apply_limits(name, layer)
 
     def restyle(self) -> None:
-        """Give all layers the colors and the opacity."""
+        """Apply colors and opacity to all layers."""
         for layer in self.layers.values():
             layer.opacity = self.opacity
             layer.colormap = self._colors(layer.metadata[OURS]["signed"])
 
     def _make_next(self) -> None:
-        """Make one of the layers that are waited for: first the one that is looked at first."""
+        """Add one of the waiting layers: first the deepest encoder stage, which is shown first."""
         if self._waiting:
             encoder = [name for name, heatmap in self._waiting.items() if heatmap.stage.kind == "encoder"]
-            is_seen = any(layer.visible for layer in self.layers.values())
-            name = next(iter(self._waiting)) if is_seen else (encoder or list(self._waiting))[-1]
+            any_visible = any(layer.visible for layer in self.layers.values())
+            name = next(iter(self._waiting)) if any_visible else (encoder or list(self._waiting))[-1]
             with without_gc_pause():
-                self._make(self._waiting.pop(name), visible=not is_seen)
+                self._make(self._waiting.pop(name), visible=not any_visible)
         self._is_making = bool(self._waiting)
         if self._is_making:
             self._later(self._make_next)
@@ -197,9 +198,9 @@ class HeatmapLayers:
             self.on_change()
 
     def _make(self, heatmap: Heatmap, *, visible: bool) -> None:
-        stage, place = heatmap.stage, self._placement
+        stage, placement = heatmap.stage, self._placement
         layer = Image(
-            self._data(stage.name, heatmap.values.shape) if place.lead() else heatmap.values,
+            self._data(stage.name, heatmap.values.shape) if placement.lead() else heatmap.values,
             name=f"{stage.name} (stride {stage.stride})",
             rgb=False,
             multiscale=False,
@@ -211,16 +212,16 @@ class HeatmapLayers:
             visible=visible,
             metadata={
                 OURS: {
-                    "image": place.image.unique_id,
+                    "image": placement.image.unique_id,
                     "stage": stage.name,
                     "signed": heatmap.signed,
                     "laid": (heatmap.scale, heatmap.translate),
                 }
             },
-            **place.transform(heatmap.scale, heatmap.translate),
-            **place.names(),
+            **placement.transform(heatmap.scale, heatmap.translate),
+            **placement.names(),
         )
-        place.lay(layer, heatmap.scale, heatmap.translate)
+        placement.lay(layer, heatmap.scale, heatmap.translate)
         defer_slicing(layer)
         skip_blank_frames(layer, lambda values: bool(np.isnan(values).all()))
         layer.events.visible.connect(self._on_visible)
@@ -231,14 +232,13 @@ class HeatmapLayers:
         self._on_visible()
 
     def _insert(self, name: str, layer: Image) -> None:
-        """Above the image and the stages before this one, and below all else."""
+        """Insert a layer above the image and the stages before it, and below everything else."""
         layers = self._viewer.layers
         present = self.layers
         below = [present[stage] for stage in self._stages[: self._stages.index(name)] if stage in present]
         below = below or [self._placement.image]
-        selected = set(layers.selection)
-        layers.insert(layers.index(below[-1]) + 1 if below[-1] in layers else len(layers), layer)
-        layers.selection = selected & set(layers)  # adding a layer selects it
+        with keep_selection(layers):
+            layers.insert(layers.index(below[-1]) + 1 if below[-1] in layers else len(layers), layer)
 
     def _on_visible(self) -> None:
         self.rescale()
@@ -271,14 +271,14 @@ class HeatmapLayers:
             self.on_change()
 
 
-def _goes_with(layer: Image, heatmap: Heatmap) -> bool:
-    """Whether a layer can show a heatmap: one of the same shape, kind and place."""
-    mine = layer.metadata[OURS]
+def _can_show(layer: Image, heatmap: Heatmap) -> bool:
+    """Return whether a layer can show a heatmap: same shape, sign and position."""
+    properties = layer.metadata[OURS]
     return (
         heatmap.values.size == 1
-        or (  # a single value stands for a stage that the target does not depend on
+        or (  # a single value means that the target does not depend on the stage
             layer.data.shape[-2:] == heatmap.values.shape
-            and mine["signed"] == heatmap.signed
-            and mine["laid"] == (heatmap.scale, heatmap.translate)
+            and properties["signed"] == heatmap.signed
+            and properties["laid"] == (heatmap.scale, heatmap.translate)
         )
     )

@@ -1,8 +1,7 @@
-"""The bare image, as long as a key is held."""
+"""Hide overlays: the plain image while a key is held down."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from napari.components import ViewerModel
@@ -11,16 +10,12 @@ from qtpy.QtWidgets import QApplication
 
 from napari_segcam.viewer.layers.placement import is_ours
 
-if TYPE_CHECKING:
-    pass
-
 
 class HideOverlays:
-    """Takes all our layers from the image as long as a key is held.
+    """Hides all layers of the plugin while a key is held down.
 
-    They are made transparent rather than invisible: they stay sliced, so that they are back at once, and whoever asks
-    what is visible finds it as the user left it. Any change of the keyboard's focus ends it, since the release of the
-    key may then never be told.
+    The layers become transparent, not invisible: they stay sliced and come back at once, and their visibility stays as
+    the user set it. A change of keyboard focus shows them again, because the release of the key may then not arrive.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -33,13 +28,13 @@ class HideOverlays:
         viewer.layers.events.inserted.connect(self._on_inserted)
 
     def hold(self) -> None:
-        """Hide all of our layers."""
+        """Hide all layers of the plugin."""
         self.is_held = True
         for layer in self._viewer.layers:
             self._hide(layer)
 
     def release(self) -> None:
-        """Show them as they were."""
+        """Show them as before."""
         self.is_held = False
         for layer, opacity in list(self._opacities.items()):
             layer.opacity = opacity

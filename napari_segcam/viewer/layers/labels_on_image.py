@@ -1,4 +1,4 @@
-"""Labels layers of an image: made one way, whoever they belong to."""
+"""Labels layers on an image, for predicted masks and corrections."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_segcam.viewer.layers.placement import OURS, Placement
+from napari_segcam.viewer.layers.selection import keep_selection
 from napari_segcam.viewer.napari_internals.blank_frames import skip_blank_frames
 from napari_segcam.viewer.napari_internals.deferred_slicing import defer_slicing
 from napari_segcam.viewer.napari_internals.label_outline import outline_quickly
 from napari_segcam.viewer.napari_internals.strokes import is_in_stroke, painted_frames
 
-_OUTLINE = 2  # screen pixels: the outline alone, so that heat and speckle stay visible
+_OUTLINE = 2  # screen pixels: an outline only, so that heat and image stay visible
 
 
 def add_labels(
@@ -27,7 +28,7 @@ def add_labels(
     colormap: DirectLabelColormap,
     on_shown: Callable[[], None],
 ) -> Labels:
-    """Add a blank Labels layer over an image; what was selected stays so.
+    """Add a blank Labels layer over an image, and keep the selection.
 
     Args:
         viewer: that shows the image.
@@ -35,9 +36,8 @@ def add_labels(
         frame_shape: rows and columns.
         name: of the layer.
         colormap: a color for each label.
-        on_shown: called when the layer is shown, hidden or made transparent.
+        on_shown: called when the layer is shown or hidden, or its opacity changes.
     """
-    selected = set(viewer.layers.selection)
     layer = Labels(
         np.zeros((*placement.lead(), *frame_shape), np.uint8),
         name=name,
@@ -52,37 +52,37 @@ def add_labels(
     outline_quickly(layer)
     for event in (layer.events.visible, layer.events.opacity):
         event.connect(lambda _event: on_shown())
-    viewer.add_layer(layer)
+    with keep_selection(viewer.layers):
+        viewer.add_layer(layer)
     layer.contour = _OUTLINE
-    viewer.layers.selection = selected & set(viewer.layers)  # adding a layer selects it
     return layer
 
 
 def frame_of(labels: Labels, frame: int) -> np.ndarray:
-    """The pixels ``(Y, X)`` of a frame; of a still its only ones."""
+    """Return the pixels ``(Y, X)`` of a frame."""
     return labels.data[frame] if labels.ndim > 2 else labels.data
 
 
-def on_painted(labels: Labels, act: Callable[[set[int] | None], None]) -> None:
-    """Have something done whenever pixels may have changed: after each stroke, fill, undo, redo and refresh.
+def on_painted(labels: Labels, callback: Callable[[set[int] | None], None]) -> None:
+    """Call a function whenever pixels may have changed: after each stroke, fill, undo, redo and refresh.
 
     Args:
         labels: the layer.
-        act: given the frames that were painted in, besides the one in view; None if it may be any.
+        callback: called with the frames painted in, besides the one in view; with None if it may be any frame.
     """
-    pending: set[int] = set()  # some strokes are told of before their pixels are written
+    pending: set[int] = set()  # for some strokes the event comes before the pixels are written
 
     def on_stroke(event: Any) -> None:
         frames = painted_frames(labels, event.value)
         pending.update(range(len(labels.data)) if frames is None and labels.ndim > 2 else frames or ())
-        act(set(pending))
+        callback(set(pending))
 
     def on_pixels(_event: Any) -> None:
-        if not is_in_stroke(labels):  # at the end of the stroke there is an event of its own
-            act(set(pending))
+        if not is_in_stroke(labels):  # the end of a stroke has its own event
+            callback(set(pending))
             pending.clear()
 
     labels.events.paint.connect(on_stroke)
     for event in (labels.events.labels_update, labels.events.set_data):
-        event.connect(on_pixels)  # no one of them tells of every fill and undo
-    labels.events.data.connect(lambda _event: act(None))
+        event.connect(on_pixels)  # neither event alone covers every fill and undo
+    labels.events.data.connect(lambda _event: callback(None))

@@ -1,4 +1,4 @@
-"""A mask as it was predicted and as the reader corrects it: two Labels layers, and the brush between them."""
+"""A predicted mask and its corrections: two Labels layers, and the brush that moves between them."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from napari.components import ViewerModel
 from numpy.typing import NDArray
 
 from napari_segcam.viewer.frames.sparse_mask import SparseMask
-from napari_segcam.viewer.layers.brush import hand_over_brush
 from napari_segcam.viewer.layers.correction_layer import CorrectionLayer
 from napari_segcam.viewer.layers.heatmap_layers import Later
 from napari_segcam.viewer.layers.mask_layer import MaskLayer
 from napari_segcam.viewer.layers.placement import Placement
+from napari_segcam.viewer.layers.selection import move_brush
 
 
 class MaskPair:
-    """The layers of one mask of an image: of all classes, or of one of several that may overlap.
+    """The layers of one mask of an image: of all classes, or of one class if classes may overlap.
 
     Args:
         viewer: that shows the image.
         placement: of the image.
-        later: has something done once the window has had its turn.
-        of_class: the name of the only class; empty where the mask is of all.
+        later: calls a function after the window has handled its events.
+        of_class: the name of the class; empty for a mask of all classes.
 
     Attributes:
-        mask: what was predicted.
-        corrections: what the reader has painted.
+        mask: the layer of the predicted masks.
+        corrections: the layer of the reader's corrections.
     """
 
     def __init__(self, viewer: ViewerModel, placement: Placement, later: Later, of_class: str = "") -> None:
@@ -37,7 +37,7 @@ class MaskPair:
         self._frame = 0
 
     def look_at(self, frame: int) -> None:
-        """The user has come to this frame."""
+        """Take note of the frame in view."""
         self._frame = frame
         self.mask.look_at(frame)
         self.corrections.look_at(frame)
@@ -48,12 +48,12 @@ class MaskPair:
     ) -> None:
         self.corrections.color(self.mask.classes, self.mask.colors)
         self.corrections.take_stroke(frame, predicted, is_painted, labels)
-        self._later(self._follow_brush)  # the mask's layer is still at work on the stroke
+        self._later(self._follow_brush)  # the mask layer is still handling the stroke
 
     def _follow_brush(self) -> None:
-        """Paint where the reader's mask of the frame in view is: in the correction, or where one can be begun."""
+        """Move the brush to the frame's correction, or to the mask if there is none yet."""
         mask, correction = self.mask.layer, self.corrections.layer
         if self._frame in self.corrections.frames:
-            hand_over_brush(self._viewer, of=mask, to=correction)
+            move_brush(self._viewer, mask, correction)
         else:
-            hand_over_brush(self._viewer, of=correction, to=mask)
+            move_brush(self._viewer, correction, mask)

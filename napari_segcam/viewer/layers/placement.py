@@ -1,38 +1,48 @@
-"""Placement: how maps of a frame lie in napari's world, wherever the image has been put."""
+"""Placement: keep layers aligned with an image, wherever the image is in napari's world."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from napari.utils.transforms import Affine
 
-OURS = "segcam"  # the metadata key by which our layers are known, whatever they are named
+Pair = tuple[float, float]
 
-# The events of a layer that lies elsewhere from then on.
+OURS = "segcam"  # the metadata key of the plugin's layers; their names may change
+
+# Events of a layer when it moves.
 MOVING_EVENTS = ("scale", "translate", "rotate", "shear", "affine")
 
 
 def is_ours(layer: Layer) -> bool:
-    """Whether this plugin made the layer."""
+    """Return whether the layer belongs to this plugin."""
     return OURS in layer.metadata
 
 
 def frame_count(image: Image) -> int | None:
-    """How many frames a cine layer has; None for a still."""
+    """Return the number of frames of a cine layer; None for a still."""
     return int(image.data.shape[0]) if image.ndim == 3 else None
 
 
 def shows_frames(viewer: ViewerModel) -> bool:
-    """Whether what is drawn is one frame, and not a plane across frames or a volume of them."""
+    """Return whether one frame is drawn, not a plane across frames or a volume."""
     dims = viewer.dims
     return sorted(dims.displayed) == [dims.ndim - 2, dims.ndim - 1]
 
 
+def connect_moves(layer: Layer, callback: Callable[[], None]) -> None:
+    """Call a function whenever a layer moves."""
+    for event in MOVING_EVENTS:
+        getattr(layer.events, event).connect(callback)
+
+
 class Placement:
-    """Lays layers on an image, and keeps them there when the image is moved.
+    """Aligns layers with an image, and keeps them aligned when the image moves.
 
     Args:
         image: the layer that is explained.
@@ -40,17 +50,16 @@ class Placement:
 
     def __init__(self, image: Image) -> None:
         self.image = image
-        self._laid: dict[Layer, tuple[tuple[float, float], tuple[float, float]]] = {}
-        for event in MOVING_EVENTS:
-            getattr(image.events, event).connect(self._follow)
+        self._layers: WeakKeyDictionary[Layer, tuple[Pair, Pair]] = WeakKeyDictionary()
+        connect_moves(image, self._follow)
 
     def lead(self) -> tuple[int, ...]:
-        """The axes of a layer before its rows and columns."""
+        """Return the shape of a layer before its rows and columns: the number of frames of a cine."""
         count = frame_count(self.image)
         return () if count is None else (count,)
 
-    def transform(self, scale: tuple[float, float], translate: tuple[float, float]) -> dict[str, Any]:
-        """How a layer lies in the world whose pixels lie so in the frame's."""
+    def transform(self, scale: Pair, translate: Pair) -> dict[str, Any]:
+        """Return the transform of a layer from its scale and translation in the frame's pixels."""
         image = self.image
         lead = image.ndim - 2
         to_world = Affine(scale=image.scale, rotate=image.rotate, shear=image.shear, translate=image.translate)
@@ -63,19 +72,15 @@ class Placement:
         }
 
     def names(self) -> dict[str, Any]:
-        """Units and axis labels, as the image's."""
+        """Return units and axis labels, those of the image."""
         return {"units": self.image.units, "axis_labels": self.image.axis_labels}
 
-    def lay(self, layer: Layer, scale: tuple[float, float], translate: tuple[float, float]) -> None:
-        """Lay a layer on the image, now and whenever the image moves."""
-        self._laid[layer] = (scale, translate)
+    def lay(self, layer: Layer, scale: Pair, translate: Pair) -> None:
+        """Align a layer with the image, now and whenever the image moves."""
+        self._layers[layer] = (scale, translate)
         for name, value in self.transform(scale, translate).items():
             setattr(layer, name, value)
 
-    def release(self, layer: Layer) -> None:
-        """Leave a layer where it is."""
-        self._laid.pop(layer, None)
-
     def _follow(self) -> None:
-        for layer, laid in list(self._laid.items()):
-            self.lay(layer, *laid)
+        for layer, (scale, translate) in list(self._layers.items()):
+            self.lay(layer, scale, translate)
