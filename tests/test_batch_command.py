@@ -69,8 +69,8 @@ def test_options_reach_the_run(batch: Any, tmp_path: Path) -> None:
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert (run["data"]["num_samples"], run["data"]["seed"], run["data"]["count"]) == (2, 3, 2)
     assert run["model"]["model_card"]["size"] == {"rule": "resize", "height": 32, "width": 32}
-    assert (run["wishes"]["region"], run["wishes"]["score"]) == ("image", "probability")
-    assert run["wishes"]["classes"] == ["foreground"]
+    assert (run["options"]["region"], run["options"]["score"]) == ("image", "probability")
+    assert run["options"]["classes"] == ["foreground"]
     assert (run["outputs"]["pictures"], run["compute"]["threads"]) == (False, 2)
     assert {row["undefined"] for row in rows_in(tmp_path / "run")} == {"the region is the whole frame"}
 
@@ -92,15 +92,15 @@ def test_some_failed_and_are_tried_again(
 def test_ctrl_c_leaves_whole_images_and_the_same_command_goes_on(
     batch: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    keep = RunFolder.keep
+    save = RunFolder.save
 
-    def pressed_in_the_second(folder: RunFolder, *given: Any) -> None:
-        keep(folder, *given)
+    def pressed_in_the_second(folder: RunFolder, *arguments: Any) -> None:
+        save(folder, *arguments)
         if len(list((tmp_path / "run" / "images").iterdir())) == 2:
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patched:
-        patched.setattr(RunFolder, "keep", pressed_in_the_second)
+        patched.setattr(RunFolder, "save", pressed_in_the_second)
         assert batch("--stages", "encoder_5") == 130
     shown = " ".join(capsys.readouterr().out.split())
     assert "Stopped; the same command resumes: 2 of 3 images" in shown

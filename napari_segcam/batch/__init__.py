@@ -1,1 +1,1 @@
-"""Many images: what is wanted of each, and runs over all of them that can be resumed and spread over machines."""
+"""Many images: options of explanations, and runs over many images that can be resumed and shared by processes."""

@@ -1,38 +1,37 @@
-"""The examination of one image: everything a batch writes of it, computed but not yet written."""
+"""Processing one image of a batch: its results and its files, computed but not yet written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_segcam.batch.analysis import Analysis
+from napari_segcam.batch.color_table import Color
+from napari_segcam.batch.ground_truth import GroundTruth
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.pictures import overlay_jpeg, sheet_jpeg
+from napari_segcam.batch.pipeline import ExplainPipeline, FrameExplanation
 from napari_segcam.batch.rows import rows_of
-from napari_segcam.batch.true_masks import Color
-from napari_segcam.batch.truth import Truth
 from napari_segcam.errors import SegcamError, one_line
-from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.files import safe_name, sha256_of
-from napari_segcam.imaging.cine import Cine, Frame
+from napari_segcam.imaging.cine import Cine
 from napari_segcam.imaging.opening import open_cine
-from napari_segcam.imaging.scan.region import crop_for
 from napari_segcam.reporting.explanation_record import replace_nonfinite
 from napari_segcam.reporting.exports import class_folder
 from napari_segcam.reporting.run_format import Row
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """What is written of an image besides its figures.
+class OutputOptions:
+    """What is written for an image besides its figures.
 
     Attributes:
         pictures: a sheet for the report.
-        overlays: the heat over the frame, as a file for each frame, class, method and stage.
+        overlays: the heat over the frame, in one file for each frame, class, method and stage.
     """
 
     pictures: bool = True
@@ -41,11 +40,11 @@ class Outputs:
 
 @dataclass(frozen=True)
 class ProcessedImage:
-    """What came of one image.
+    """The results of one image, or why there are none.
 
     Attributes:
-        record: its result, fit for JSON; None where it failed.
-        files: pictures by their place in the run's folder.
+        record: the results, ready for JSON; None if the image failed.
+        files: contents of picture files, by path within the folder of the run.
         error: why it failed, in one line.
     """
 
@@ -56,80 +55,66 @@ class ProcessedImage:
 
 def process_image(
     image: BatchImage,
-    analysis: Analysis,
-    outputs: Outputs,
+    pipeline: ExplainPipeline,
+    outputs: OutputOptions,
     colors: Mapping[str, Color] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> ProcessedImage | None:
-    """Examine all frames of an image; None if it was cancelled before the last.
+    """Explain all frames of an image; return None if it was cancelled before the last one.
 
-    Whatever is wrong with the image becomes its error: others go on.
+    An error of the image is part of the result, so that the other images are still processed.
 
     Args:
         image: to be read.
-        analysis: whose ``cancelled`` is this one.
+        pipeline: explains its frames; it has the same ``cancelled``.
         outputs: what is wanted besides figures.
         colors: as for ``true_mask``.
-        cancelled: asked between frames.
+        cancelled: asked between frames whether to stop.
     """
     try:
-        return _processed(image, analysis, outputs, colors, cancelled)
+        return _processed(image, pipeline, outputs, colors, cancelled)
     except SegcamError as error:
         return ProcessedImage(error=str(error))
-    except Exception as error:  # what a damaged file makes of its reader is beyond listing
+    except Exception as error:  # a damaged file can make its reader raise anything
         return ProcessedImage(error=f"{type(error).__name__}: {one_line(error) or 'it cannot be read'}")
-
-
-@dataclass(frozen=True)
-class _FrameResult:
-    """A frame with all its explanations, each beside the true mask of its class."""
-
-    number: int
-    frame: Frame
-    explanations: list[Explanation]
-    truths: list[NDArray[np.bool_] | None]
-
-    @property
-    def pixels(self) -> int:
-        """How much was found in it."""
-        return sum(int(np.count_nonzero(one.target_mask)) for one in self.explanations)
 
 
 def _processed(
     image: BatchImage,
-    analysis: Analysis,
-    outputs: Outputs,
+    pipeline: ExplainPipeline,
+    outputs: OutputOptions,
     colors: Mapping[str, Color] | None,
     cancelled: Callable[[], bool],
 ) -> ProcessedImage | None:
     checksums = _checksums(image)
     cine = open_cine(image.path)
-    if analysis.options.value_range is not None:
-        cine.set_value_range(*analysis.options.value_range)
+    if pipeline.options.value_range is not None:
+        cine.set_value_range(*pipeline.options.value_range)
     rows: list[Row] = []
     files: dict[str, bytes] = {}
-    shown: _FrameResult | None = None
-    for result in _frames(image, cine, analysis, colors):
+    sheet_frame: Sequence[FrameExplanation] = ()  # the frame with the largest masks
+    for frame in _frames(image, cine, pipeline, colors):
         if cancelled():
             return None
-        for explanation, truth in zip(result.explanations, result.truths, strict=True):
-            rows += rows_of(image.printed, result.number, explanation, truth, cine.spacing_mm)
+        for result in frame:
+            rows += rows_of(image.display_name, result.number, result.explanation, result.true_mask, cine.spacing_mm)
             if outputs.overlays:
-                files |= _overlays(image, cine, result, explanation, analysis)
-        if shown is None or result.pixels > shown.pixels:
-            shown = result
-    if cancelled() or shown is None:
+                files |= _overlays(image, cine, result, pipeline)
+        if not sheet_frame or _mask_pixels(frame) > _mask_pixels(sheet_frame):
+            sheet_frame = frame
+    if cancelled() or not sheet_frame:
         return None
     if _checksums(image) != checksums:
         return ProcessedImage(
-            error="It or its true mask was changed while it was read. The same command tries it again."
+            error="The image or its true mask changed while it was read. The same command tries it again."
         )
     sheet = None
-    if outputs.pictures and any(one.heatmaps for one in shown.explanations):
+    explanations = [result.explanation for result in sheet_frame]
+    if outputs.pictures and any(explanation.heatmaps for explanation in explanations):
         sheet = "sheet.jpg"
-        files[f"images/{image.key}/{sheet}"] = sheet_jpeg(shown.frame, cine.value_range, shown.explanations)
+        files[f"images/{image.key}/{sheet}"] = sheet_jpeg(sheet_frame[0].frame, cine.value_range, explanations)
     record = {
-        "image": image.printed,
+        "image": image.display_name,
         "truth": image.truth_name or None,
         **checksums,
         "frames": len(cine),
@@ -139,14 +124,14 @@ def _processed(
         "value_range_from": cine.black_and_white.reason,
         "notes": list(cine.notes),
         "sheet": sheet,
-        "sheet_frame": shown.number if sheet else None,
+        "sheet_frame": sheet_frame[0].number if sheet else None,
         "rows": rows,
     }
     return ProcessedImage(record, files)
 
 
 def _checksums(image: BatchImage) -> dict[str, str | None]:
-    """Of the image and its true mask as they are now."""
+    """Return the checksums of the image and its true masks as they are now."""
     return {
         "sha256": sha256_of(image.file),
         "truth_sha256": image.truth_sha256(),
@@ -154,29 +139,29 @@ def _checksums(image: BatchImage) -> dict[str, str | None]:
 
 
 def _frames(
-    image: BatchImage, cine: Cine, analysis: Analysis, colors: Mapping[str, Color] | None
-) -> Iterator[_FrameResult]:
-    truth = Truth.of_image(image, analysis.network, colors)
+    image: BatchImage, cine: Cine, pipeline: ExplainPipeline, colors: Mapping[str, Color] | None
+) -> Iterator[list[FrameExplanation]]:
+    """Give the explanations of one frame after the other."""
+    truth = GroundTruth.of_image(image, pipeline.network, colors)
     if truth is not None:
         truth.check(cine)
-    crop = crop_for(analysis.options.crop, cine)
-    for number, frame in enumerate(cine):
-        masks = {index: truth.mask(number, index) if truth else None for index in analysis.classes}
-        explanations = list(analysis.of_frame(frame, cine.value_range, crop, masks, cine.pixel_aspect))
-        truths = [masks.get(one.target.class_index, masks.get(None)) for one in explanations]
-        yield _FrameResult(number, frame, explanations, truths)
+    for _, explanations in groupby(pipeline.explanations(cine, range(len(cine)), truth), attrgetter("number")):
+        yield list(explanations)
 
 
-def _overlays(
-    image: BatchImage, cine: Cine, result: _FrameResult, explanation: Explanation, analysis: Analysis
-) -> dict[str, bytes]:
-    """``gradcam/CLASS/NAME.jpg``, with a folder for each method and each stage where there are several."""
+def _mask_pixels(frame: Sequence[FrameExplanation]) -> int:
+    return sum(int(np.count_nonzero(result.explanation.target_mask)) for result in frame)
+
+
+def _overlays(image: BatchImage, cine: Cine, result: FrameExplanation, pipeline: ExplainPipeline) -> dict[str, bytes]:
+    """Return the files ``gradcam/CLASS/NAME.jpg``, with a folder for each method and stage if there are several."""
+    explanation = result.explanation
     folder = f"gradcam/{class_folder(explanation)}"
-    if len(analysis.explainers) > 1:
+    if len(pipeline.explainers) > 1:
         folder += f"/{safe_name(explanation.method)}"
-    name = image.picture if len(cine) == 1 else f"{image.picture}_frame_{result.number:04d}"
+    name = image.picture_name if len(cine) == 1 else f"{image.picture_name}_frame_{result.number:04d}"
     files = {}
     for stage, heatmap in explanation.heatmaps.items():
-        place = f"{folder}/{safe_name(stage)}" if len(explanation.heatmaps) > 1 else folder
-        files[f"{place}/{name}.jpg"] = overlay_jpeg(result.frame, cine.value_range, explanation, heatmap)
+        stage_folder = f"{folder}/{safe_name(stage)}" if len(explanation.heatmaps) > 1 else folder
+        files[f"{stage_folder}/{name}.jpg"] = overlay_jpeg(result.frame, cine.value_range, explanation, heatmap)
     return files

@@ -1,4 +1,4 @@
-"""The images of a batch: those of a folder, or those that a list names, in a stable order."""
+"""The images of a batch: those in a folder, or those in a list, in a stable order."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class BatchImage:
     """One image, cine or video of a batch.
 
     Attributes:
-        name: its path within the folder, or as the list has it, with slashes.
+        name: its path within the folder, with slashes, or its text in the list.
         path: where it is read.
-        truth: its true mask, None where there is none.
-        class_truths: instead of that, of a network whose classes overlap, the true mask of each class, or None.
-        more_truths: further masks that belong to the same truth, as of a second lesion.
-        truth_name: the same as the results have it: paths within the folder of masks, or as the list has it.
-        picture: a relative path for pictures of it, without a suffix, which no other image of the batch has.
+        truth: its true mask; None if there is none.
+        class_truths: instead, if classes overlap, the true mask of each class, or None.
+        more_truths: more masks that belong to the same ground truth, for example of a second lesion.
+        truth_name: the true masks in the results: paths within the folder of masks, or the text in the list.
+        picture_name: a relative path for its pictures, without suffix, that no other image of the batch has.
     """
 
     name: str
@@ -43,23 +43,23 @@ class BatchImage:
     truth: Path | None = None
     truth_name: str = ""
     class_truths: tuple[Path | None, ...] = ()
-    picture: str = ""
+    picture_name: str = ""
     more_truths: tuple[Path, ...] = ()
 
     @property
     def key(self) -> str:
-        """A file name that stands for this image and no other, on any system."""
+        """A file name of this image and no other, valid on any system."""
         digest = hashlib.sha256(os.fsencode(self.name)).hexdigest()[:12]
         return f"{ascii_name(self.name)[:60]}-{digest}"
 
     @property
     def file(self) -> Path:
-        """The file or folder of the image, without what follows ``::`` in its path."""
+        """The file or folder of the image, without the part of its path after ``::``."""
         return file_part(self.path).path
 
     @property
     def truths(self) -> tuple[Path, ...]:
-        """All masks that together are its truth, where there is none for each class."""
+        """All masks that together are its ground truth, if there is not one for each class."""
         return (self.truth, *self.more_truths) if self.truth else ()
 
     @property
@@ -68,7 +68,7 @@ class BatchImage:
         return tuple(file_part(path).path for path in (*self.truths, *self.class_truths) if path is not None)
 
     def truth_sha256(self) -> str | None:
-        """Of its true masks as they are now; None where it has none.
+        """Return the checksum of its true masks as they are now; None if it has none.
 
         Raises:
             SegcamError: if they cannot be read.
@@ -77,84 +77,86 @@ class BatchImage:
         return hashlib.sha256("".join(digests).encode()).hexdigest() if len(digests) > 1 else next(iter(digests), None)
 
     @property
-    def printed(self) -> str:
-        """The name as text: file names on Linux may hold bytes that are none."""
+    def display_name(self) -> str:
+        """The name as valid text: file names on Linux may hold other bytes."""
         return os.fsencode(self.name).decode("utf-8", "replace")
 
 
-def images_of(source: Path, *leave_out: Path) -> list[BatchImage]:
-    """The images of a folder and all folders in it, or of a CSV list, in a stable order.
+def images_of(source: Path, *excluded: Path) -> list[BatchImage]:
+    """Return the images in a folder and its subfolders, or in a CSV list, in a stable order.
 
-    Of a folder these are the files with the suffix of an image or video, whatever they hold, and DICOM files of any
-    name; NumPy, MATLAB and HDF5 files too, unless an image of the same name is beside them. Hidden files are left
-    out. A list has the column ``image`` and may have ``truth``; its paths start from where it lies, and what
-    ``open_cine`` takes after a file, such as ``::NAME``, may follow them.
+    In a folder, these are files with the suffix of an image or video, even damaged ones, and DICOM files of any name;
+    also NumPy, MATLAB and HDF5 files, unless an image of the same name is beside them. Hidden files are left out. A
+    list has a column ``image`` and may have a column ``truth``. Its paths are relative to its own folder, and may end
+    in what ``open_cine`` accepts after a file, such as ``::NAME``.
 
     Args:
         source: the folder or the list.
-        leave_out: folders and files within it that are no images of the batch.
+        excluded: folders and files in it that are not images of the batch.
 
     Raises:
         SegcamError: if it is neither, or holds no image.
     """
     if source.is_dir():
-        images = _in_folder(source, {os.path.realpath(path) for path in leave_out})
+        images = _images_in_folder(source, {os.path.realpath(path) for path in excluded})
         if not images:
             raise SegcamError(f"There is no image, DICOM file or video in {source}.")
     elif source.suffix.lower() == ".csv":
-        images = _in_list(source)
+        images = _images_in_list(source)
     elif source.exists():
         raise SegcamError(f"{source} is neither a folder nor a CSV list: for a single image use explain.")
     else:
         raise SegcamError(f"There is no folder or list {source}.")
-    return _with_pictures(images)
+    return _with_picture_names(images)
 
 
-def sample(images: Sequence[BatchImage], count: int | None, seed: int) -> list[BatchImage]:
-    """As many of the images, drawn by chance that the seed decides, in their order; all where there are no more."""
+def random_sample(images: Sequence[BatchImage], count: int | None, seed: int) -> list[BatchImage]:
+    """Return a random sample of the images, in their order; all of them if there are not more than ``count``."""
     if count is None or count >= len(images):
         return list(images)
-    return [images[at] for at in sorted(random.Random(seed).sample(range(len(images)), count))]
+    return [images[index] for index in sorted(random.Random(seed).sample(range(len(images)), count))]
 
 
 def ascii_name(text: str) -> str:
-    """A text as a part of a file name that every system takes, whatever it does to letters beyond ASCII."""
+    """Return a text as part of a file name in ASCII, which is valid on every system."""
     return re.sub(r"[^A-Za-z0-9._+-]+", "_", text).strip("._") or "_"
 
 
-def _in_folder(folder: Path, leave_out: set[str]) -> list[BatchImage]:
+def _images_in_folder(folder: Path, excluded: set[str]) -> list[BatchImage]:
     images = []
 
-    def enter(path: Path) -> None:
+    def add(path: Path) -> None:
         images.append(BatchImage(path.relative_to(folder).as_posix(), path))
 
     def on_error(error: OSError) -> None:
         if Path(error.filename) == folder:
             raise SegcamError(f"{error.filename} cannot be read: {error_text(error)}.") from error
-        enter(Path(error.filename))  # a folder that cannot be read is reported like an image that cannot be read
+        add(Path(error.filename))  # an unreadable folder is reported like an unreadable image
 
-    for place, folders, files in os.walk(folder, onerror=on_error):
-        here = Path(place)
+    for parent_name, folders, files in os.walk(folder, onerror=on_error):
+        parent = Path(parent_name)
 
-        def is_wanted(name: str, here: Path = here) -> bool:
-            return not name.startswith(".") and os.path.realpath(here / name) not in leave_out
+        def is_included(name: str, parent: Path = parent) -> bool:
+            return not name.startswith(".") and os.path.realpath(parent / name) not in excluded
 
-        folders[:] = filter(is_wanted, folders)
-        pictures = {without_suffix(file).casefold() for file in files if file.lower().endswith(tuple(IMAGE_SUFFIXES))}
-        for file in filter(is_wanted, files):
-            if _is_image(here / file, pictures):
-                enter(here / file)
+        folders[:] = filter(is_included, folders)
+        stems = {without_suffix(file).casefold() for file in files if file.lower().endswith(tuple(IMAGE_SUFFIXES))}
+        for file in filter(is_included, files):
+            if _is_image(parent / file, stems):
+                add(parent / file)
     return sorted(images, key=lambda image: natural_key(image.name))
 
 
-def _is_image(path: Path, pictures: Collection[str]) -> bool:
-    """Whether a file is an image of the batch; ``pictures`` are the names of those that surely are."""
-    # A damaged image is one still: that it cannot be read must be told.
+def _is_image(path: Path, image_stems: Collection[str]) -> bool:
+    """Return whether a file is an image of the batch; ``image_stems`` are names of files that certainly are."""
+    # A damaged image counts too, so that the user is told of it.
     if path.name.lower().endswith(tuple(IMAGE_SUFFIXES)):
         return True
     holds_arrays = path.name.lower().endswith(ARRAY_SUFFIXES)
     try:
-        if path.name.upper() == DICOM_DIRECTORY or (holds_arrays and without_suffix(path.name).casefold() in pictures):
+        if path.name.upper() == DICOM_DIRECTORY or (
+            holds_arrays and without_suffix(path.name).casefold() in image_stems
+        ):
             return False
         kind = kind_of(read_head(path))
     except SegcamError:
@@ -162,13 +164,13 @@ def _is_image(path: Path, pictures: Collection[str]) -> bool:
     return kind is FileKind.DICOM or (holds_arrays and kind in STACKS)
 
 
-def _in_list(path: Path) -> list[BatchImage]:
+def _images_in_list(path: Path) -> list[BatchImage]:
     refuse_no_file(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            first = file.readline()
+            first_line = file.readline()
             file.seek(0)
-            table = csv.DictReader(file, delimiter=";" if ";" in first and "," not in first else ",")
+            table = csv.DictReader(file, delimiter=";" if ";" in first_line and "," not in first_line else ",")
             columns = {(name or "").strip().lower(): name for name in table.fieldnames or ()}
             rows = [(table.line_num, row) for row in table]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -180,7 +182,7 @@ def _in_list(path: Path) -> list[BatchImage]:
         name = (row[columns["image"]] or "").strip()
         truth = (row[columns["truth"]] or "").strip() if "truth" in columns else ""
         if not name or name in images:
-            fault = f"names {name} once more" if name else "names no image"
+            fault = f"names {name} a second time" if name else "names no image"
             raise SegcamError(f"The list {path}, line {line}, {fault}.")
         images[name] = BatchImage(name, path.parent / name, path.parent / truth if truth else None, truth)
     if not images:
@@ -188,28 +190,28 @@ def _in_list(path: Path) -> list[BatchImage]:
     return list(images.values())
 
 
-def _with_pictures(images: Sequence[BatchImage]) -> list[BatchImage]:
-    """Give each image its picture path: without its suffix, unless another one differs by nothing else."""
-    short = [_picture(image, keep_suffix=False) for image in images]
-    counts = Counter(path.casefold() for path in short)
-    chosen = []
-    for image, path in zip(images, short, strict=True):
-        picture = path if counts[path.casefold()] == 1 else _picture(image, keep_suffix=True)
-        chosen.append(picture)
-    counts = Counter(path.casefold() for path in chosen)
+def _with_picture_names(images: Sequence[BatchImage]) -> list[BatchImage]:
+    """Give each image its picture name: without its suffix, unless that is the only difference to another image."""
+    short_names = [_picture_name(image, keep_suffix=False) for image in images]
+    counts = Counter(name.casefold() for name in short_names)
+    names = [
+        name if counts[name.casefold()] == 1 else _picture_name(image, keep_suffix=True)
+        for image, name in zip(images, short_names, strict=True)
+    ]
+    counts = Counter(name.casefold() for name in names)
     return [
-        replace(image, picture=picture if counts[picture.casefold()] == 1 else f"{picture}-{image.key[-12:]}")
-        for image, picture in zip(images, chosen, strict=True)
+        replace(image, picture_name=name if counts[name.casefold()] == 1 else f"{name}-{image.key[-12:]}")
+        for image, name in zip(images, names, strict=True)
     ]
 
 
-def _picture(image: BatchImage, *, keep_suffix: bool) -> str:
+def _picture_name(image: BatchImage, *, keep_suffix: bool) -> str:
     path = PurePosixPath(image.name.replace("\\", "/").replace("::", "_"))
     if path.name.lower().endswith((*IMAGE_SUFFIXES, *ARRAY_SUFFIXES)) and not keep_suffix:
         path = path.with_name(without_suffix(path.name))
-    return "/".join(safe_name(ascii_name(part)) for part in _inner(path.parts))
+    return "/".join(safe_name(ascii_name(part)) for part in _without_parents(path.parts))
 
 
-def _inner(parts: Iterable[str]) -> list[str]:
-    """The parts of a path that lead into a folder and never out of it."""
+def _without_parents(parts: Iterable[str]) -> list[str]:
+    """Return the parts of a path that lead into a folder, without those that lead out of it."""
     return [part for part in parts if part not in ("..", "/", ".")]

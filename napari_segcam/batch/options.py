@@ -1,4 +1,4 @@
-"""Wishes: what is wanted of every frame, in plain words and numbers."""
+"""Options of explanations, in plain texts and numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ExplainOptions:
-    """What is wanted of every frame; the same for one image and for thousands.
+    """How frames are explained; the same for one image and for thousands.
 
     Attributes:
         methods: names of CAM methods.
@@ -16,11 +16,11 @@ class ExplainOptions:
         classes: names or numbers; an empty name is the first class that is not the background.
         region: as for ``parse_region``.
         score: as for ``Target``.
-        crop: as for ``parse_crop``; worked out for each cine.
-        preview: of slow methods that have one.
+        crop: as for ``parse_crop``; ``"auto"`` is worked out for each cine.
+        preview: whether slow methods run their preview, if they have one.
         autocast: as for ``Explainer``.
-        threshold: likewise; None is the model card's.
-        value_range: the values that mean black and white in every image; None for what each file says or shows.
+        threshold: as for ``Explainer``; None is that of the model card.
+        value_range: the values that are black and white in every image; None is what each file says or suggests.
     """
 
     methods: Sequence[str] = ("gradcam",)
@@ -36,5 +36,5 @@ class ExplainOptions:
 
     @property
     def needs_truth(self) -> bool:
-        """Whether the region is one of errors, which only a true mask tells."""
+        """Whether the region depends on a true mask."""
         return self.region in ("false-positive", "false-negative")

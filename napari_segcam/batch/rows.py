@@ -1,4 +1,4 @@
-"""Rows: the figures of an explanation as a tidy table has them."""
+"""Rows of a table: the figures of an explanation, one row per stage."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from napari_segcam.evidence.finding import area_mm2, finding
 from napari_segcam.evidence.overlap import overlap
 from napari_segcam.explanation.explanation import Explanation, Heatmap
 from napari_segcam.reporting.run_format import Row
+from napari_segcam.reporting.sheets import class_name_of
 
 _NO_TRUTH = "there is no true mask"
 
@@ -18,36 +19,37 @@ def rows_of(
     image: str,
     frame: int,
     explanation: Explanation,
-    truth: NDArray[np.bool_] | None,
+    true_mask: NDArray[np.bool_] | None,
     spacing_mm: tuple[float, float] | None,
 ) -> list[Row]:
     """Return one row per stage, with the columns of ``COLUMNS`` in ``run_format``.
 
-    None is undefined; a reason is ``""`` where there is none.
+    Undefined values are None. An empty reason is ``""``.
 
     Args:
-        image: its name.
-        frame: its number.
+        image: name of the image.
+        frame: number of the frame.
         explanation: of one class by one method.
-        truth: ``(Y, X)`` true mask of that class.
-        spacing_mm: of rows and of columns, None where unknown.
+        true_mask: ``(Y, X)`` of that class; None if it is unknown.
+        spacing_mm: of rows and of columns; None if it is unknown.
 
     Raises:
-        SegcamError: if the true mask is not of the frame's shape.
+        SegcamError: if the true mask does not have the shape of the frame.
     """
-    figures, *of_truth = attention_to(explanation, [explanation.region, *([] if truth is None else [truth])])
-    against_truth = of_truth[0] if of_truth else {}
-    of_class = _of_class(explanation, truth, spacing_mm)
+    regions = [explanation.region] if true_mask is None else [explanation.region, true_mask]
+    in_region, *in_truth = attention_to(explanation, regions)
+    truth_figures = in_truth[0] if in_truth else {}
+    class_figures = _class_figures(explanation, true_mask, spacing_mm)
     rows = [
         {
             "image": image,
             "frame": frame,
-            "class": explanation.class_names[explanation.target.class_index or 0],
+            "class": class_name_of(explanation),
             "method": explanation.method,
             "stage": stage,
-            **figures[stage].as_row(heatmap),
-            **_against_truth(against_truth.get(stage), heatmap),
-            **of_class,
+            **in_region[stage].as_row(heatmap),
+            **_truth_columns(truth_figures.get(stage), heatmap),
+            **class_figures,
             "empty": heatmap.reason.value if heatmap.reason else "",
         }
         for stage, heatmap in explanation.heatmaps.items()
@@ -55,26 +57,32 @@ def rows_of(
     return [finite_row(row) for row in rows]
 
 
-def _against_truth(figures: Attention | None, heatmap: Heatmap) -> Row:
-    known = figures.as_row(heatmap) if figures else {"undefined": _NO_TRUTH}
-    return {f"truth_{name}": known.get(name) for name in ("inside", "outside", "ratio", "undefined")}
+def _truth_columns(attention: Attention | None, heatmap: Heatmap) -> Row:
+    """Return the columns on attention to the true mask; None if there is no true mask."""
+    figures = attention.as_row(heatmap) if attention else {"undefined": _NO_TRUTH}
+    return {f"truth_{name}": figures.get(name) for name in ("inside", "outside", "ratio", "undefined")}
 
 
-def _of_class(explanation: Explanation, truth: NDArray[np.bool_] | None, spacing_mm: tuple[float, float] | None) -> Row:
-    """What was found of the class, whatever the stage."""
+def _class_figures(
+    explanation: Explanation, true_mask: NDArray[np.bool_] | None, spacing_mm: tuple[float, float] | None
+) -> Row:
+    """Return the columns on the mask of the class, which are the same for all stages."""
     probabilities = explanation.probabilities[explanation.target.class_index or 0]
-    true = int(np.count_nonzero(truth)) if truth is not None else None
-    of_truth = {"truth_pixels": true, "truth_area_mm2": area_mm2(true, spacing_mm) if true is not None else None}
+    truth_pixels = int(np.count_nonzero(true_mask)) if true_mask is not None else None
+    truth_figures = {
+        "truth_pixels": truth_pixels,
+        "truth_area_mm2": area_mm2(truth_pixels, spacing_mm) if truth_pixels is not None else None,
+    }
     if explanation.no_mask is not None:
         return {
             **dict.fromkeys(("dice", "iou")),
             "overlap_undefined": explanation.no_mask,
             **dict.fromkeys(("pixels", "area_mm2")),
             "probability": float(probabilities[0, 0]),
-            **of_truth,
+            **truth_figures,
         }
-    found = explanation.target_mask
-    agreement = overlap(found, truth) if truth is not None else None
+    mask = explanation.target_mask
+    agreement = overlap(mask, true_mask) if true_mask is not None else None
     if agreement is None:
         undefined = _NO_TRUTH
     else:
@@ -83,6 +91,6 @@ def _of_class(explanation: Explanation, truth: NDArray[np.bool_] | None, spacing
         "dice": agreement and agreement.dice,
         "iou": agreement and agreement.iou,
         "overlap_undefined": undefined,
-        **vars(finding(found, probabilities, spacing_mm)),
-        **of_truth,
+        **vars(finding(mask, probabilities, spacing_mm)),
+        **truth_figures,
     }

@@ -11,7 +11,7 @@ from napari_segcam.reporting.run_format import COLUMNS, Row
 
 
 def write_results(path: Path, rows: Iterable[Row]) -> None:
-    """Write rows as CSV; what is undefined is an empty cell.
+    """Write rows as CSV; an undefined value is an empty cell.
 
     Raises:
         SegcamError: if the file cannot be written.
@@ -20,7 +20,7 @@ def write_results(path: Path, rows: Iterable[Row]) -> None:
 
 
 def write_errors(path: Path, errors: Iterable[tuple[str, str]]) -> None:
-    """Write images with what is wrong with them as CSV.
+    """Write the images that failed and their errors as CSV.
 
     Raises:
         SegcamError: if the file cannot be written.
@@ -28,22 +28,22 @@ def write_errors(path: Path, errors: Iterable[tuple[str, str]]) -> None:
     write_table(path, ("image", "error"), ({"image": image, "error": error} for image, error in errors))
 
 
-def need_parquet() -> None:
-    """Make sure that Parquet can be written.
+def check_parquet() -> None:
+    """Check that Parquet can be written.
 
     Raises:
         SegcamError: if the package for it is missing.
     """
-    needed("pyarrow", "The results are wanted as Parquet")
+    needed("pyarrow", "The results are to be written as Parquet")
 
 
 def write_parquet(path: Path, rows: Iterable[Row]) -> None:
-    """Write rows as Parquet; what is undefined is null.
+    """Write rows as Parquet; an undefined value is null.
 
     Raises:
         SegcamError: if the file cannot be written, or the package for it is missing.
     """
-    need_parquet()
+    check_parquet()
     import pyarrow
     import pyarrow.parquet
 

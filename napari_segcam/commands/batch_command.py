@@ -115,9 +115,9 @@ def batch(
     Exit code 0: all is well; 1: some images failed; 2: a wrong argument; 130: stopped by Ctrl-C.
     """
     from napari_segcam.batch.cluster import Cluster
-    from napari_segcam.batch.image_processing import Outputs
+    from napari_segcam.batch.color_table import read_colors
+    from napari_segcam.batch.image_processing import OutputOptions
     from napari_segcam.batch.run import Batch
-    from napari_segcam.batch.true_masks import read_colors
     from napari_segcam.commands.batch_progress import run_with_progress
 
     options = explain_options(heatmaps, inputs)
@@ -133,7 +133,7 @@ def batch(
             truth_colors=colors,
             num_samples=num_samples,
             seed=seed,
-            outputs=Outputs(pictures, overlays),
+            outputs=OutputOptions(pictures, overlays),
             parquet=parquet,
             cluster=Cluster(workers, scheduler or "") if workers > 1 or scheduler else None,
             threads=threads,

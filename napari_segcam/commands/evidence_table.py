@@ -12,7 +12,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from napari_segcam.batch.analysis import Analysis
+    from napari_segcam.batch.pipeline import ExplainPipeline
     from napari_segcam.evidence.measuring import Evidence
     from napari_segcam.explanation.explanation import Explanation
     from napari_segcam.imaging.cine import Cine
@@ -23,7 +23,7 @@ class EvidenceTable:
     """Measures the evidence of explanations and collects the rows of ``evidence.csv``.
 
     Args:
-        analysis: makes the explanations.
+        pipeline: makes the explanations.
         cine: the explained cine.
         draws: size of the null of faithfulness.
         progress: shows what is being measured.
@@ -31,9 +31,9 @@ class EvidenceTable:
     """
 
     def __init__(
-        self, analysis: Analysis, cine: Cine, draws: int, progress: Progress, cancelled: Callable[[], bool]
+        self, pipeline: ExplainPipeline, cine: Cine, draws: int, progress: Progress, cancelled: Callable[[], bool]
     ) -> None:
-        self._explainers = {explainer.method.name: explainer for explainer in analysis.explainers}
+        self._explainers = {explainer.method.name: explainer for explainer in pipeline.explainers}
         self._cine, self._draws, self._cancelled = cine, draws, cancelled
         self._progress = progress
         self._task = progress.add_task("Evidence", total=None, visible=False)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,9 @@ from napari_segcam.commands.terminal import duration, progress_on, stoppable
 from napari_segcam.errors import SegcamError, error_text
 
 if TYPE_CHECKING:
-    from napari_segcam.batch.analysis import Analysis
+    from napari_segcam.batch.ground_truth import GroundTruth
     from napari_segcam.batch.options import ExplainOptions
-    from napari_segcam.batch.truth import Truth
+    from napari_segcam.batch.pipeline import ExplainPipeline
     from napari_segcam.explanation.explainer import Explainer
     from napari_segcam.explanation.explanation import Explanation
     from napari_segcam.imaging.cine import Cine
@@ -36,7 +36,7 @@ def explain_cine(
     options: ExplainOptions,
     out: Path,
     console: Console,
-    truth: Truth | None = None,
+    truth: GroundTruth | None = None,
     *,
     style: OverlayStyle | None = None,
     movies: Sequence[str] = (),
@@ -64,7 +64,7 @@ def explain_cine(
     Raises:
         SegcamError: if an option does not suit the network or the cine, or the folder cannot be written to.
     """
-    from napari_segcam.batch.analysis import Analysis
+    from napari_segcam.batch.pipeline import ExplainPipeline
     from napari_segcam.reporting.cine_source import CineSource
     from napari_segcam.reporting.exports import attention_rows, write_attention, write_frame
     from napari_segcam.reporting.overlay_style import OverlayStyle
@@ -74,25 +74,25 @@ def explain_cine(
     finished = 0
     with stoppable(console) as stop, progress_on(console) as progress:
         task = progress.add_task("Estimating", total=None)
-        analysis = Analysis(network, options, lambda runs: progress.advance(task, runs), stop.is_set)
+        pipeline = ExplainPipeline(network, options, lambda runs: progress.advance(task, runs), stop.is_set)
         # A wrong target, stage or folder is refused before anything takes long.
         if truth is not None:
             truth.check(cine)
-        analysis.target(analysis.classes[0], truth.mask(numbers[0], analysis.classes[0]) if truth else None)
-        stage_movies = Movies(analysis, movies)
+        pipeline.target(pipeline.classes[0], truth.mask(numbers[0], pipeline.classes[0]) if truth else None)
+        stage_movies = Movies(pipeline, movies)
         _check_writable(out)
         source = CineSource.of(cine)
-        runs = _print_estimates(analysis, cine, numbers, console)
-        evidence = EvidenceTable(analysis, cine, evidence_draws, progress, stop.is_set) if evidence_draws else None
-        progress.reset(task, total=runs * len(numbers) * len(analysis.classes), description="Explaining")
-        for number, numbered in groupby(analysis.explanations(cine, numbers, truth), itemgetter(0)):
+        runs = _print_estimates(pipeline, cine, numbers, console)
+        evidence = EvidenceTable(pipeline, cine, evidence_draws, progress, stop.is_set) if evidence_draws else None
+        progress.reset(task, total=runs * len(numbers) * len(pipeline.classes), description="Explaining")
+        for number, results in groupby(pipeline.explanations(cine, numbers, truth), attrgetter("number")):
             explanations = write_frame(
                 out / f"frame_{number:04d}" if len(numbers) > 1 else out,
                 cine[number],
-                (explanation for _, explanation in numbered),
+                (result.explanation for result in results),
                 style,
                 by_method=len(options.methods) > 1,
-                by_class=len(analysis.classes) > 1,
+                by_class=len(pipeline.classes) > 1,
                 source=source,
                 number=number,
                 options=command_options,
@@ -107,7 +107,7 @@ def explain_cine(
         write_attention(out / "attention.csv", rows)
         if evidence:
             evidence.write(out)
-        total = len(numbers) * len(analysis.classes) * len(options.methods)
+        total = len(numbers) * len(pipeline.classes) * len(options.methods)
         is_complete = finished == total and stage_movies.write(out / "movies", cine, style, progress, stop)
     if len(numbers) == 1:
         _print_attention(rows, console)
@@ -128,19 +128,19 @@ def _check_writable(folder: Path) -> None:
         raise SegcamError(f"{folder} cannot be written to: Permission denied.")
 
 
-def _print_estimates(analysis: Analysis, cine: Cine, numbers: Sequence[int], console: Console) -> int:
+def _print_estimates(pipeline: ExplainPipeline, cine: Cine, numbers: Sequence[int], console: Console) -> int:
     """Print how long slow methods will take; return the runs of the network for each frame and class."""
     from napari_segcam.explanation.registry import SlowMethod
     from napari_segcam.imaging.scan.region import crop_for
 
     runs = 0
-    for explainer in analysis.explainers:
+    for explainer in pipeline.explainers:
         if not isinstance(explainer.method, SlowMethod):
             runs += 1
             continue
-        crop = crop_for(analysis.options.crop, cine)
+        crop = crop_for(pipeline.options.crop, cine)
         cost = explainer.estimate(cine[numbers[0]], cine.value_range, crop, cine.pixel_aspect)
-        times = len(numbers) * len(analysis.classes)
+        times = len(numbers) * len(pipeline.classes)
         console.print(
             f"{explainer.method.title}{_preview(explainer)}: {cost.forwards * times} runs of the network, "
             f"about {duration(cost.seconds * times)}. Ctrl-C stops it."

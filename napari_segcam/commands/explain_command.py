@@ -107,7 +107,7 @@ def explain(
     # Before torch is imported: a file that is refused needs neither its time nor its memory.
     cine = open_cine(image)
 
-    from napari_segcam.batch.truth import Truth
+    from napari_segcam.batch.ground_truth import GroundTruth
     from napari_segcam.commands.explain_cine import explain_cine
     from napari_segcam.commands.image_summary import print_notes, print_scan_note
     from napari_segcam.imaging.scan.region import parse_crop
@@ -135,7 +135,7 @@ def explain(
         options,
         out,
         console,
-        Truth.of_file(truth, loaded) if truth else None,
+        GroundTruth.of_file(truth, loaded) if truth else None,
         style=style,
         movies=movie.split(",") if movie is not None else [],
         command_options=_without_folders(context.params),

@@ -13,7 +13,7 @@ from napari_segcam.errors import SegcamError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from napari_segcam.batch.analysis import Analysis
+    from napari_segcam.batch.pipeline import ExplainPipeline
     from napari_segcam.explanation.explanation import Explanation
     from napari_segcam.imaging.cine import Cine
     from napari_segcam.reporting.clip import Clip
@@ -24,19 +24,19 @@ class Movies:
     """One movie for each of some stages, each method and each class.
 
     Args:
-        analysis: makes the explanations.
+        pipeline: makes the explanations.
         stages: names of the stages.
 
     Raises:
         SegcamError: if no method explains one of the stages.
     """
 
-    def __init__(self, analysis: Analysis, stages: Iterable[str]) -> None:
+    def __init__(self, pipeline: ExplainPipeline, stages: Iterable[str]) -> None:
         from napari_segcam.network.stages.stage import stage_aliases
 
-        full_names = stage_aliases(analysis.network.stages)
+        full_names = stage_aliases(pipeline.network.stages)
         self._stages = list(dict.fromkeys(full_names.get(stage, stage) for stage in stages))
-        explained = list(dict.fromkeys(stage.name for explainer in analysis.explainers for stage in explainer.stages))
+        explained = list(dict.fromkeys(stage.name for explainer in pipeline.explainers for stage in explainer.stages))
         for stage in self._stages:
             if stage not in explained:
                 raise SegcamError(

@@ -121,8 +121,8 @@ def test_odd_names_are_kept_and_never_computed(network: sc.Network, tmp_path: Pa
         (folder / "x.png").rename(folder / name)
     (folder / "=bad.png").write_bytes(b"no image")
     out = tmp_path / "run"
-    outputs = examination.Outputs(overlays=True)
-    printed = {image.printed for image in images_of(folder)}
+    outputs = examination.OutputOptions(overlays=True)
+    printed = {image.display_name for image in images_of(folder)}
     assert run(network, folder, out, outputs=outputs).keys() == printed
     content = (out / "results.csv").read_text("utf-8") + (out / "errors.csv").read_text("utf-8")
     assert all(letter.isprintable() for line in content.splitlines() for letter in line)
@@ -183,7 +183,7 @@ def test_what_changes_while_it_is_read_is_not_believed(
 ) -> None:
     folder = write_images(tmp_path / "images", 2, tmp_path / "masks")
     target = folder / "image_0.png" if changed == "image" else tmp_path / "masks" / "image_0_mask.png"
-    of_image = examination.Truth.of_image
+    of_image = examination.GroundTruth.of_image
 
     def edit_meanwhile(image: BatchImage, *more: Any) -> Any:
         opened = of_image(image, *more)
@@ -194,7 +194,7 @@ def test_what_changes_while_it_is_read_is_not_believed(
         return opened
 
     is_edited = [True]
-    monkeypatch.setattr(examination.Truth, "of_image", edit_meanwhile)
+    monkeypatch.setattr(examination.GroundTruth, "of_image", edit_meanwhile)
     errors = run(network, folder, tmp_path / "run", truth=tmp_path / "masks")
     assert "changed while it was read" in errors["image_0.png"]
     assert errors["image_1.png"] == ""
@@ -210,7 +210,7 @@ def test_a_run_folder_that_goes_is_told(network: sc.Network, images: Path, tmp_p
     results = sc.run_batch(images, out, network, OPTIONS)
     next(results)
     shutil.rmtree(out)
-    with pytest.raises(SegcamError, match="was removed while the batch was at work"):
+    with pytest.raises(SegcamError, match="were deleted while the batch was running"):
         list(results)
     assert set(run(network, images, out).values()) == {""}
     assert len(rows_in(out)) == 3
@@ -220,7 +220,7 @@ def test_a_result_that_goes_is_told(network: sc.Network, images: Path, tmp_path:
     out = tmp_path / "run"
     results = sc.run_batch(images, out, network, OPTIONS)
     shutil.rmtree(next(results).folder)
-    with pytest.raises(SegcamError, match=r"1 results were removed .* image_0\.png"):
+    with pytest.raises(SegcamError, match=r"1 results, for example of image_0\.png, were deleted"):
         list(results)
     assert len(rows_in(out)) == 2
     again = list(sc.run_batch(images, out, network, OPTIONS))
@@ -240,9 +240,9 @@ def test_an_image_that_has_gone_does_not_stop_what_is_begun(network: sc.Network,
     batch = sc.Batch(images, tmp_path / "run", network, OPTIONS)
     list(batch)
     image = replace(batch.images[0], path=images / "gone.png")
-    assert not RunFolder(tmp_path / "run").done(image)
+    assert not RunFolder(tmp_path / "run").is_done(image)
     os.mkfifo(images / "gone.png")
-    assert not RunFolder(tmp_path / "run").done(image)
+    assert not RunFolder(tmp_path / "run").is_done(image)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system cannot kill so")

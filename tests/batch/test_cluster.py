@@ -17,10 +17,10 @@ from batches import all_files, write_checkpoint, write_images
 
 import napari_segcam as sc
 from napari_segcam.batch.cluster import Cluster
-from napari_segcam.batch.image_job import ImageJob, do
-from napari_segcam.batch.image_processing import Outputs
+from napari_segcam.batch.image_processing import OutputOptions
 from napari_segcam.batch.images import images_of
-from napari_segcam.batch.model import network_record, versions
+from napari_segcam.batch.provenance import network_record, versions
+from napari_segcam.batch.worker import WorkerSetup, process_in_worker
 from napari_segcam.network.source import ModelSource
 
 distributed = pytest.importorskip("distributed")
@@ -55,7 +55,7 @@ def source(checkpoint: Path) -> ModelSource:
 
 
 def more(images: Path) -> dict[str, object]:
-    return {"truth": images / "masks", "outputs": Outputs(overlays=True)}
+    return {"truth": images / "masks", "outputs": OutputOptions(overlays=True)}
 
 
 def worker_processes() -> list[psutil.Process]:
@@ -132,7 +132,7 @@ def test_a_scheduler_of_ones_own_gives_the_same_bits(
     monkeypatch.chdir(images)
     cluster = Cluster(scheduler=scheduler)
     relative = ModelSource(os.path.relpath(checkpoint), device="cpu")
-    given = {"truth": Path("masks"), "outputs": Outputs(overlays=True)}
+    given = {"truth": Path("masks"), "outputs": OutputOptions(overlays=True)}
     list(sc.run_batch("data", tmp_path / "run", relative, OPTIONS, threads=3, cluster=cluster, **given))  # type: ignore[arg-type]
     assert all_files(tmp_path / "run") == alone
 
@@ -227,6 +227,6 @@ def test_a_worker_that_is_not_alike_is_refused(
 ) -> None:
     model = source(checkpoint)
     alike = {"network_record": network_record(model.load()), "versions": versions()}
-    job = ImageJob(model, OPTIONS, Outputs(), None, 1, **(alike | changed))
+    job = WorkerSetup(model, OPTIONS, OutputOptions(), None, 1, **(alike | changed))
     with pytest.raises(sc.SegcamError, match=said):
-        do(job, images_of(images / "data")[0])
+        process_in_worker(job, images_of(images / "data")[0])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_segcam.batch.images import BatchImage, images_of, sample
+from napari_segcam.batch.images import BatchImage, images_of, random_sample
 from napari_segcam.batch.pairing import with_truths, without_masks
 from napari_segcam.errors import SegcamError
 
@@ -49,16 +49,16 @@ def test_names_that_are_no_text_are_images_too(tmp_path: Path) -> None:
     except (OSError, UnicodeError):
         pytest.skip("this file system refuses such names")
     (image,) = images_of(tmp_path)
-    assert image.printed.encode() == "f\ufffd.png".encode()
+    assert image.display_name.encode() == "f\ufffd.png".encode()
     assert image.key.isascii()
 
 
 def test_the_seed_decides_the_sample_and_the_order_stays() -> None:
     images = [BatchImage(str(number), Path()) for number in range(100)]
-    drawn = sample(images, 10, seed=1)
-    assert drawn == sample(images, 10, seed=1) != sample(images, 10, seed=2)
+    drawn = random_sample(images, 10, seed=1)
+    assert drawn == random_sample(images, 10, seed=1) != random_sample(images, 10, seed=2)
     assert [int(image.name) for image in drawn] == sorted(int(image.name) for image in drawn)
-    assert sample(images, None, 0) == sample(images, 500, 0) == images
+    assert random_sample(images, None, 0) == random_sample(images, 500, 0) == images
 
 
 def test_masks_beside_their_images_are_no_images(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_the_path_counts_before_the_name_alone(tmp_path: Path) -> None:
 
 def test_two_masks_of_one_image_are_refused(tmp_path: Path) -> None:
     images = images_of(touch(tmp_path / "images", "1.png"))
-    with pytest.raises(SegcamError, match=r"Two true masks go with the image 1\.png"):
+    with pytest.raises(SegcamError, match=r"Two true masks match the image 1\.png"):
         with_truths(images, touch(tmp_path / "masks", "1.png", "1_mask.png"))
 
 
@@ -112,13 +112,15 @@ def test_numbered_masks_of_one_image_are_parts_of_its_truth(tmp_path: Path) -> N
 )
 def test_masks_that_are_no_parts_of_one_truth_are_refused(tmp_path: Path, masks: tuple[str, ...]) -> None:
     images = images_of(touch(tmp_path / "images", "1.png"))
-    with pytest.raises(SegcamError, match=r"Two true masks go with the image 1\.png"):
+    with pytest.raises(SegcamError, match=r"Two true masks match the image 1\.png"):
         with_truths(images, touch(tmp_path / "masks", *masks))
 
 
 def test_masks_of_other_images_are_refused(tmp_path: Path) -> None:
     images = images_of(touch(tmp_path / "images", "1.png"))
-    with pytest.raises(SegcamError, match=r"holds no true mask of any image: a mask is named as its image \(1\.png\)"):
+    with pytest.raises(
+        SegcamError, match=r"holds no true mask of any image: a mask has the name of its image \(1\.png\)"
+    ):
         with_truths(images, touch(tmp_path / "masks", "2.png"))
 
 
@@ -129,7 +131,7 @@ def test_masks_of_other_images_are_refused(tmp_path: Path) -> None:
         ("", "no column named image"),
         ("image", "names no image"),
         ("image,truth\na.png\n,b.png", "line 3, names no image"),
-        ("image\na.png\na.png", "line 3, names a.png once more"),
+        ("image\na.png\na.png", "line 3, names a.png a second time"),
     ],
 )
 def test_a_list_that_is_none_is_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -143,7 +145,7 @@ def test_a_list_leads_from_where_it_lies_and_pictures_stay_in_their_folder(tmp_p
     above, absolute = images_of(tmp_path / "list.csv")
     assert above.path == tmp_path / "../up/a.png"
     assert absolute.path == Path("/abs/b.png")
-    assert (above.picture, absolute.picture) == ("up/a", "abs/b")
+    assert (above.picture_name, absolute.picture_name) == ("up/a", "abs/b")
 
 
 def test_images_that_differ_in_case_alone_get_their_own_masks(tmp_path: Path) -> None:

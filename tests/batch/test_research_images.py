@@ -32,7 +32,7 @@ def test_arrays_beside_an_image_of_their_name_are_no_images(tmp_path: Path) -> N
     write_nifti(tmp_path / "d.nii.gz", FRAMES)
     images = images_of(tmp_path)
     assert [image.name for image in images] == ["a.png", "b.npy", "d.nii.gz"]
-    assert [image.picture for image in images] == ["a", "b", "d"]
+    assert [image.picture_name for image in images] == ["a", "b", "d"]
 
 
 def test_nifti_images_and_masks_go_together(network: sc.Network, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from batches import all_files, errors_in, records_in, rows_in, write_checkpoint,
 from PIL import Image
 
 import napari_segcam as sc
-from napari_segcam.batch.image_processing import Outputs
+from napari_segcam.batch.image_processing import OutputOptions
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.source import ModelSource
@@ -29,7 +29,7 @@ OPTIONS = sc.ExplainOptions(stages=["encoder_5"])
 
 def run(network: sc.Network, images: Path, out: Path) -> list[str]:
     """The images that were examined now, and not before."""
-    outputs = Outputs(overlays=True)
+    outputs = OutputOptions(overlays=True)
     results = sc.run_batch(images, out, network, OPTIONS, truth=images.parent / "masks", outputs=outputs)
     return [result.image for result in results if not result.earlier]
 
@@ -120,9 +120,9 @@ def test_two_at_once_in_one_folder_are_refused(network: sc.Network, images: Path
     first = iter(sc.Batch(images, out, network))
     late = sc.Batch(images, out, network)
     next(first)
-    with pytest.raises(SegcamError, match="Another batch is at work in"):
+    with pytest.raises(SegcamError, match="Another batch is running in"):
         sc.Batch(images, out, network)
-    with pytest.raises(SegcamError, match="Another batch is at work in"):
+    with pytest.raises(SegcamError, match="Another batch is running in"):
         next(iter(late))
     first.close()
     assert len(list(sc.Batch(images, out, network))) == 3
@@ -210,9 +210,9 @@ def test_a_value_range_is_kept_for_the_run(network: sc.Network, images: Path, tm
     [
         ({"options": sc.ExplainOptions(("layercam",), ["encoder_5"])}, "methods was gradcam, now layercam"),
         ({"options": sc.ExplainOptions(stages=["encoder_4"])}, "stages was encoder_5, now encoder_4"),
-        ({"truth": "masks"}, "its images or their true masks are others"),
+        ({"truth": "masks"}, "it has other images or other true masks"),
         ({"num_samples": 2}, "num samples was none, now 2"),
-        ({"outputs": Outputs(overlays=True)}, "overlays was False, now True"),
+        ({"outputs": OutputOptions(overlays=True)}, "overlays was False, now True"),
         ({"threads": 2}, "threads was 1, now 2"),
     ],
 )
@@ -226,7 +226,7 @@ def test_another_option_is_refused(
     }  # type: ignore[operator]
     with pytest.raises(sc.SegcamError, match=said) as refused:
         sc.run_batch(images, tmp_path / "run", network, **arguments)  # type: ignore[arg-type]
-    assert "Choose another --out, or delete that folder" in str(refused.value)
+    assert "Choose another --out, or delete this folder" in str(refused.value)
     assert all_files(tmp_path / "run") == before
 
 
@@ -235,14 +235,14 @@ def test_another_model_card_image_or_version_is_refused(
 ) -> None:
     list(sc.run_batch(images, tmp_path / "run", network, OPTIONS))
     other = sc.load_network(write_checkpoint(tmp_path / "other.pth", seed=1), "cpu")
-    with pytest.raises(sc.SegcamError, match="its model is another one"):
+    with pytest.raises(sc.SegcamError, match="it has another model"):
         sc.run_batch(images, tmp_path / "run", other, OPTIONS)
     with pytest.raises(sc.SegcamError, match=r"threshold was 0\.5, now 0\.4"):
         sc.run_batch(
             images, tmp_path / "run", sc.Network.from_module(network.module, ModelCard(threshold=0.4)), OPTIONS
         )
     write_images(tmp_path / "data", 4)
-    with pytest.raises(sc.SegcamError, match="its images or their true masks are others"):
+    with pytest.raises(sc.SegcamError, match="it has other images or other true masks"):
         sc.run_batch(images, tmp_path / "run", network, OPTIONS)
     (images / "image_3.png").unlink()
     monkeypatch.setattr("napari_segcam.batch.run_folder.FORMAT", 2)
@@ -258,7 +258,7 @@ def test_a_network_without_a_file_is_known_by_its_weights(images: Path, tmp_path
     options = sc.ExplainOptions(stages=[])
     list(sc.run_batch(images, tmp_path / "run", networks[0], options))
     sc.run_batch(images, tmp_path / "run", networks[0], options).close()
-    with pytest.raises(sc.SegcamError, match="its model is another one"):
+    with pytest.raises(sc.SegcamError, match="it has another model"):
         sc.run_batch(images, tmp_path / "run", networks[1], options)
 
 

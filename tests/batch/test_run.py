@@ -16,8 +16,8 @@ from batches import SIDE, all_files, errors_in, records_in, rows_in, write_check
 from PIL import Image
 
 import napari_segcam as sc
-from napari_segcam.batch.image_processing import Outputs
-from napari_segcam.batch.true_masks import open_truth
+from napari_segcam.batch.image_processing import OutputOptions
+from napari_segcam.batch.true_masks import open_masks
 from napari_segcam.explanation.runner import Runner
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.reporting.run_format import COLUMNS
@@ -29,7 +29,7 @@ def test_the_figures_are_those_of_the_explainer(network: sc.Network, images: Pat
     assert [result.image for result in results] == ["image_0.png", "image_1.png", "image_2.png"]
     explainer = sc.Explainer(network, "layercam", "main")
     explanation = explainer(sc.open_cine(images / "image_2.png")[0])
-    true = open_truth(truth / "image_2_mask.png")[0] > 0
+    true = open_masks(truth / "image_2_mask.png")[0] > 0
     expected, against_truth = sc.attention(explanation), sc.attention(explanation, true)
     found = explanation.mask > 0
     rows = {row["stage"]: row for row in results[2].rows if row["method"] == "layercam"}
@@ -124,7 +124,12 @@ def test_a_cine_has_rows_for_each_frame_and_truth_for_each(network: sc.Network, 
         tifffile.imwrite(tmp_path / folder / "sweep.tif", pages, photometric="minisblack")
     options = sc.ExplainOptions(stages=["encoder_last"])
     (result,) = sc.run_batch(
-        tmp_path / "data", tmp_path / "run", network, options, truth=tmp_path / "masks", outputs=Outputs(overlays=True)
+        tmp_path / "data",
+        tmp_path / "run",
+        network,
+        options,
+        truth=tmp_path / "masks",
+        outputs=OutputOptions(overlays=True),
     )
     assert [(row["frame"], row["truth_pixels"]) for row in result.rows] == [(0, 640), (1, 1280), (2, 1920)]
     (record,) = records_in(tmp_path / "run")
@@ -134,7 +139,7 @@ def test_a_cine_has_rows_for_each_frame_and_truth_for_each(network: sc.Network, 
 
 def test_overlays_have_a_folder_for_what_there_is_several_of(network: sc.Network, images: Path, tmp_path: Path) -> None:
     def tree(run: str, options: sc.ExplainOptions) -> set[str]:
-        outputs = Outputs(pictures=False, overlays=True)
+        outputs = OutputOptions(pictures=False, overlays=True)
         list(sc.run_batch(images, tmp_path / run, network, options, num_samples=1, outputs=outputs))
         return {str(Path(name).parent) for name in all_files(tmp_path / run) if name.startswith("gradcam")}
 
@@ -152,7 +157,7 @@ def test_classes_whose_names_clash_have_folders_of_their_own(images: Path, tmp_p
     module = smp.Unet("resnet18", encoder_weights=None, classes=3).eval()
     network = sc.Network.from_module(module, ModelCard(class_names=("none", "head/left", "head:left")), device="cpu")
     options = sc.ExplainOptions(stages=["encoder_5"], classes=("1", "2"))
-    outputs = Outputs(pictures=False, overlays=True)
+    outputs = OutputOptions(pictures=False, overlays=True)
     list(sc.run_batch(images, tmp_path / "run", network, options, num_samples=1, outputs=outputs))
     assert {path.name for path in (tmp_path / "run" / "gradcam").iterdir()} == {"head_left_1", "head_left_2"}
 
@@ -163,7 +168,7 @@ def test_images_of_one_name_have_pictures_of_their_own(network: sc.Network, tmp_
         path = tmp_path / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(frame).save(path)
-    outputs, options = Outputs(overlays=True), sc.ExplainOptions(stages=["encoder_5"])
+    outputs, options = OutputOptions(overlays=True), sc.ExplainOptions(stages=["encoder_5"])
     results = list(sc.run_batch(tmp_path / "data", tmp_path / "run", network, options, outputs=outputs))
     assert not any(result.error for result in results)
     pictures = [path for path in all_files(tmp_path / "run") if path.startswith("gradcam")]
@@ -217,7 +222,7 @@ def test_no_figure_is_nan_and_what_was_not_found_is_undefined(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"out": "data"}, "another folder than that of the images"),
+        ({"out": "data"}, "cannot be written to the folder of the images"),
         ({"source": "nothing"}, "There is no folder or list"),
         ({"source": "unet.pth"}, "neither a folder nor a CSV list"),
         ({"truth": "nothing"}, "There is no folder of true masks"),

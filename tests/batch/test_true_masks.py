@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 import napari_segcam as sc
-from napari_segcam.batch.true_masks import check_truth, open_truth, read_colors, true_mask
+from napari_segcam.batch.color_table import read_colors
+from napari_segcam.batch.true_masks import check_masks, open_masks, true_mask
 from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.network.model_card import ModelCard
 
@@ -49,7 +50,7 @@ def test_numbers_palettes_and_colors_say_the_same(network: sc.Network, tmp_path:
     palette = Image.fromarray(NUMBERS, "P")
     palette.putpalette([200, 0, 200, 255, 0, 0, 0, 255, 0])
     palette.save(tmp_path / "p.png")
-    np.testing.assert_array_equal(mask_of(open_truth(tmp_path / "p.png")[0], index, network), expected)
+    np.testing.assert_array_equal(mask_of(open_masks(tmp_path / "p.png")[0], index, network), expected)
 
 
 def saved(path: Path, values: np.ndarray, form: str) -> Path:
@@ -63,14 +64,14 @@ def test_the_parts_of_a_truth_are_joined(network: sc.Network, tmp_path: Path, fo
     first, second = (np.where(np.isin(NUMBERS, index), NUMBERS, 0).astype(np.uint8) for index in (1, 2))
     second[0, 1] = 1  # where both say the same
     paths = [saved(tmp_path / "m.png", first, form), saved(tmp_path / "m_1.png", second, "L")]
-    truth = open_truth(*paths)
+    truth = open_masks(*paths)
     for index in range(3):
         np.testing.assert_array_equal(true_mask(truth, 0, index, network), np.isin(NUMBERS, index))
     assert truth.name == "m + m_1"
     with pytest.raises(sc.SegcamError, match="differ in size"):
-        open_truth(paths[0], saved(tmp_path / "small.png", NUMBERS[:1], "L"))
-    with pytest.raises(sc.SegcamError, match="different things"):
-        open_truth(paths[0], saved(tmp_path / "other.png", NUMBERS + 1, "L"))[0]
+        open_masks(paths[0], saved(tmp_path / "small.png", NUMBERS[:1], "L"))
+    with pytest.raises(sc.SegcamError, match="disagree about some pixels"):
+        open_masks(paths[0], saved(tmp_path / "other.png", NUMBERS + 1, "L"))[0]
 
 
 def test_grays_can_be_colors(network: sc.Network) -> None:
@@ -104,7 +105,7 @@ def test_soft_edges_are_cut_at_half(tmp_path: Path, form: str, classes: int) -> 
         small = Image.fromarray(inside[::2, ::2].astype(np.uint8) * 255)
         smooth = np.asarray(small.resize((80, 64), Image.Resampling.BICUBIC))
         Image.fromarray(np.dstack([smooth, smooth // 2, 0 * smooth]) if form == "color" else smooth).save(path)
-    mask = true_mask(open_truth(path), 0, classes - 1, network_of(classes))
+    mask = true_mask(open_masks(path), 0, classes - 1, network_of(classes))
     assert mask is not None
     assert np.count_nonzero(mask != inside) <= (4 if form == "smooth" else 8)
 
@@ -112,7 +113,7 @@ def test_soft_edges_are_cut_at_half(tmp_path: Path, form: str, classes: int) -> 
 def test_a_picture_is_no_mask(tmp_path: Path) -> None:
     Image.fromarray(np.tile(np.linspace(0, 200, 80).astype(np.uint8), (64, 1)) // 2 + 30).save(tmp_path / "x.png")
     with pytest.raises(sc.SegcamError, match="too many grays"):
-        true_mask(open_truth(tmp_path / "x.png"), 0, 0, network_of(1))
+        true_mask(open_masks(tmp_path / "x.png"), 0, 0, network_of(1))
 
 
 def test_many_numbers_are_all_not_black() -> None:
@@ -125,7 +126,7 @@ def test_a_cine_has_a_mask_for_each_frame_or_one_for_all(network: sc.Network) ->
     each = ArrayCine(np.stack([NUMBERS, NUMBERS.T.reshape(2, 3)]), rgb=False)
     np.testing.assert_array_equal(true_mask(each, 1, 2, network), NUMBERS.T.reshape(2, 3) == 2)
     np.testing.assert_array_equal(true_mask(ArrayCine(NUMBERS), 5, 2, network), NUMBERS == 2)
-    with pytest.raises(sc.SegcamError, match="there is none for frame 2"):
+    with pytest.raises(sc.SegcamError, match="and none for frame 2"):
         true_mask(each, 2, 2, network)
     assert true_mask(None, 0, 1, network) is None
 
@@ -134,8 +135,8 @@ def test_a_cine_has_a_mask_for_each_frame_or_one_for_all(network: sc.Network) ->
     ("values", "colors", "said"),
     [
         (NUMBERS * 100, None, "holds the number 200, but the network's classes are 0 to 2"),
-        (PAINTED, None, "a table must say which color is which class"),
-        (PAINTED, {"head": (255, 0, 0)}, r"has the color #0\w+, which is no class's \(5 pixels"),
+        (PAINTED, None, "a color table must say which color each class has"),
+        (PAINTED, {"head": (255, 0, 0)}, r"has the color #0\w+, which belongs to no class \(5 pixels"),
         (PAINTED, {"femur": (0, 255, 0)}, "The color table has no class 'head'"),
         (NUMBERS / 2, COLORS, "its values are float64"),
     ],
@@ -156,10 +157,10 @@ def test_a_table_of_colors(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("", "is empty"),
-        ("name,r,g,b\nhead,1,2", "line 2: a class's name and its r, g and b"),
-        ("name,r,g,b\nhead,1,2,256", "line 2: a class's name"),
-        ("head,1,2,3\nfemur,1,2,4", "line 2: a class's name"),
-        ("name,r,g,b\nhead,1,2,3\nfemur,1,2,3", "line 3: the class or the color is there already"),
+        ("name,r,g,b\nhead,1,2", "line 2: expected a class name and r, g, b"),
+        ("name,r,g,b\nhead,1,2,256", "line 2: expected a class name"),
+        ("head,1,2,3\nfemur,1,2,4", "line 2: expected a class name"),
+        ("name,r,g,b\nhead,1,2,3\nfemur,1,2,3", "line 3: the class or the color is listed twice"),
     ],
 )
 def test_a_table_that_is_none_is_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -186,15 +187,15 @@ def test_a_number_may_stand_for_several_classes(index: int, numbers: set[int]) -
     np.testing.assert_array_equal(mask_of(REGIONS, index, network), expected)
     in_color = np.repeat(REGIONS[..., None], 3, 2)
     np.testing.assert_array_equal(mask_of(in_color, index, network), expected)
-    check_truth(ArrayCine(REGIONS), ArrayCine(np.zeros((2, 4))), network)
+    check_masks(ArrayCine(REGIONS), ArrayCine(np.zeros((2, 4))), network)
 
 
 def test_a_stack_has_a_mask_for_each_class(tmp_path: Path) -> None:
     stack = np.stack([REGIONS > 0, REGIONS > 1, REGIONS == 3]).astype(np.uint8) * 255
     tifffile.imwrite(tmp_path / "t.tif", stack, photometric="minisblack")
-    truth = open_truth(tmp_path / "t.tif")
+    truth = open_masks(tmp_path / "t.tif")
     for image in (np.zeros((2, 4)), np.zeros((5, 2, 4))):
-        check_truth(truth, ArrayCine(image, rgb=False), overlapping())
+        check_masks(truth, ArrayCine(image, rgb=False), overlapping())
     for index in range(3):
         np.testing.assert_array_equal(true_mask(truth, 0, index, overlapping()), stack[index] > 0)
 
@@ -209,9 +210,9 @@ def test_numbers_of_classes_that_exclude_each_other_may_be_given_too() -> None:
 @pytest.mark.parametrize(
     ("values", "frames", "card", "said"),
     [
-        (REGIONS, 1, {}, r"has one mask, but the network has 3 classes that overlap \(whole, core, cyst\)"),
-        (np.stack([REGIONS] * 2), 1, {}, "has 2 masks, but the network has 3 classes that overlap"),
-        (np.stack([REGIONS] * 3), 3, {}, "as many as the image has frames and the network classes"),
+        (REGIONS, 1, {}, r"has one mask, but the network has 3 overlapping classes \(whole, core, cyst\)"),
+        (np.stack([REGIONS] * 2), 1, {}, "has 2 masks, but the network has 3 overlapping classes"),
+        (np.stack([REGIONS] * 3), 3, {}, "as many as the image has frames and the network has classes"),
         (REGIONS[:, :3], 1, {}, "has 3×2 pixels, but the image 4×2"),
         (np.stack([REGIONS] * 3), 1, {"class_values": [1, 2, 3]}, "has 3 frames, but the image has 1"),
     ],
@@ -220,15 +221,15 @@ def test_what_cannot_be_told_of_overlapping_classes_is_refused(
     values: np.ndarray, frames: int, card: dict[str, object], said: str
 ) -> None:
     with pytest.raises(sc.SegcamError, match=said):
-        check_truth(
+        check_masks(
             ArrayCine(values, name="t", rgb=False), ArrayCine(np.zeros((frames, 2, 4)), rgb=False), overlapping(**card)
         )
 
 
 def test_colors_and_unknown_numbers_tell_no_overlapping_classes() -> None:
-    with pytest.raises(sc.SegcamError, match="is painted, so that a pixel has one class"):
+    with pytest.raises(sc.SegcamError, match="is in color, so that a pixel has one class"):
         mask_of(PAINTED, 0, overlapping(), {"whole": (255, 0, 0)})
-    with pytest.raises(sc.SegcamError, match="holds the number 3, which is no class's"):
+    with pytest.raises(sc.SegcamError, match="holds the number 3, which belongs to no class"):
         mask_of(REGIONS, 0, overlapping(class_values=[[1, 2], 2, 2]))
-    with pytest.raises(sc.SegcamError, match="is a color image, but the model card's class_values"):
+    with pytest.raises(sc.SegcamError, match="is a color image, but the class_values of the model card"):
         mask_of(PAINTED, 0, overlapping(class_values=[[1, 2], 2, 2]))

@@ -12,10 +12,10 @@ from PIL import Image
 from torch import nn
 
 import napari_segcam as sc
+from napari_segcam.batch.ground_truth import GroundTruth
 from napari_segcam.batch.images import images_of
 from napari_segcam.batch.options import ExplainOptions
-from napari_segcam.batch.pairing import class_of, with_truths, without_masks
-from napari_segcam.batch.truth import Truth
+from napari_segcam.batch.pairing import class_and_stem, with_truths, without_masks
 from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.network.model_card import ModelCard
 
@@ -40,7 +40,7 @@ NAMES = ("left ventricle", "ventricle", "wall")
     ],
 )
 def test_a_name_tells_the_class(name: str, folder: str, told: tuple[int, str] | None) -> None:
-    assert class_of(name, folder, NAMES) == told
+    assert class_and_stem(name, folder, NAMES) == told
 
 
 class Levels(nn.Module):
@@ -120,22 +120,22 @@ def test_a_mask_that_tells_no_class_is_refused_with_what_would(network: sc.Netwo
     )
     list(batch)
     (error,) = errors_in(tmp_path / "run").values()
-    assert "has one mask, but the network has 2 classes that overlap (organ, core). Give a file for each" in error
+    assert "has one mask, but the network has 2 overlapping classes (organ, core). Give a file for each" in error
     write(tmp_path / "truth" / "a" / "h0_core.png", CORE)
     write(tmp_path / "truth" / "core" / "h0.png", CORE)
-    with pytest.raises(sc.SegcamError, match=r"Two true masks of one class go with the image h0\.png"):
+    with pytest.raises(sc.SegcamError, match=r"Two true masks of one class match the image h0\.png"):
         with_truths(images_of(tmp_path / "images"), tmp_path / "truth", network.class_names)
 
 
 def test_a_folder_of_one_image_has_a_file_for_each_class(network: sc.Network, tmp_path: Path) -> None:
     write(tmp_path / "h0_core.png", CORE)
     write(tmp_path / "h0_organ.png", ORGAN)
-    truth = Truth.of_file(tmp_path, network)
+    truth = GroundTruth.of_file(tmp_path, network)
     truth.check(ArrayCine(FRAMES[0]))
     for index, expected in enumerate((ORGAN > 0, CORE > 0)):  # the order of the classes, not that of the files
         np.testing.assert_array_equal(truth.mask(0, index), expected)
     with pytest.raises(sc.SegcamError, match="48×32 pixels, but the image 32×48"):
         truth.check(ArrayCine(FRAMES[0].T))
     write(tmp_path / "notes.png", CORE)
-    with pytest.raises(sc.SegcamError, match=r"notes\.png tells by its name none of: organ, core"):
-        Truth.of_file(tmp_path, network)
+    with pytest.raises(sc.SegcamError, match=r"notes\.png names no class\. The classes are: organ, core"):
+        GroundTruth.of_file(tmp_path, network)

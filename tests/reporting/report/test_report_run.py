@@ -42,11 +42,11 @@ def test_the_report_and_the_results_of_a_batch_have_one_order(tmp_path: Path, as
         (tmp_path / "list.csv").write_text("\n".join(["image", *(f"images/{name}" for name in names)]))
     images = images_of(tmp_path / "list.csv" if as_list else source)
     run = RunFolder(tmp_path / "run")
-    run.begin({"data": {"count": len(names)}})
+    run.start({"data": {"count": len(names)}})
     for number, image in enumerate(images):
-        rows = [row(image.printed, number, "cyst", "gradcam", "encoder_5")]
-        run.keep(image, ProcessedImage({"image": image.printed, "rows": rows}))
-    run.assemble(images, {}, parquet=False)
+        rows = [row(image.display_name, number, "cyst", "gradcam", "encoder_5")]
+        run.save(image, ProcessedImage({"image": image.display_name, "rows": rows}))
+    run.write_tables(images, {}, parquet=False)
     with (tmp_path / "run" / "results.csv").open(newline="") as file:
         listed = [line["image"] for line in csv.DictReader(file)]
     assert [image.name for image in read_run(tmp_path / "run").images] == listed

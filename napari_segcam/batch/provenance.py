@@ -1,4 +1,4 @@
-"""The model of a batch: by what its network and the packages are known, lest results of two are mixed."""
+"""Provenance of a run: what identifies its network and its packages, so that results of two are never mixed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PACKAGES = ("napari-segcam", "torch", "segmentation-models-pytorch", "numpy", "
 
 
 def network_record(network: Network) -> dict[str, Any]:
-    """A network in plain values: all of it that decides what it says of an image."""
+    """Return, in plain values, all of a network that its results depend on."""
     return {
         "checkpoint": network.name,
         "sha256": network.sha256 or _weights_sha256(network),
@@ -30,12 +30,12 @@ def network_record(network: Network) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """The packages whose versions decide the last digits of a result."""
+    """Return the versions of the packages that the last digits of a result depend on."""
     return {package: version(package) for package in _PACKAGES}
 
 
 def _weights_sha256(network: Network) -> str:
-    """Of a network that came without a file."""
+    """Return the checksum of the weights of a network that has no file."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.module.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
