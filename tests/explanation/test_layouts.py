@@ -138,7 +138,7 @@ def test_frames_that_are_not_square_are_explained_by_every_family(method: str) -
 
 
 def test_tokens_that_do_not_cover_the_input_are_refused() -> None:
-    with pytest.raises(SegcamError, match="gives 10 tokens for an input of 64 × 64 pixels, where 1 and 4 × 4 were"):
+    with pytest.raises(SegcamError, match=r"returns 10 tokens for an input of 64 × 64 pixels, but 1 \+ 4 × 4 were"):
         Layout("tokens", 1).map_of(torch.zeros(1, 10, 3), (64, 64), 16)
 
 

@@ -1,1 +1,1 @@
-"""The stages of a network: found, named, and laid out as maps."""
+"""Find the stages of a network, name them, and read their outputs as maps."""

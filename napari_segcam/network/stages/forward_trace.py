@@ -18,16 +18,16 @@ from napari_segcam.network.stages.layout import map_shape
 
 @dataclass(frozen=True)
 class LayerOutput:
-    """One tensor that a layer gave in the dry run; what is kept of it is not its values.
+    """Description of one tensor that a layer returned in the dry run, without its values.
 
     Attributes:
-        order: when it was given, counted from 0.
-        shape: its own.
-        identity: equal for the same tensor, handed on by several layers.
-        version: raised by each change in place, when the layer gave it.
+        order: position in the order of execution, from 0.
+        shape: of the tensor.
+        identity: equal for the same tensor, also when several layers return it.
+        version: count of changes in place until the layer returned it.
         overwritten: whether it was changed in place after that.
-        magnitude: Euclidean norm of its values, when the layer gave it.
-        is_used: whether the network's output depends on it; True where that was not looked into.
+        magnitude: Euclidean norm of its values when the layer returned it.
+        is_used: whether the network's output depends on it; True if that was not traced.
     """
 
     order: int
@@ -45,12 +45,13 @@ class LayerOutput:
 
 @dataclass(frozen=True)
 class ForwardTrace:
-    """Last output of every layer in a dry run, in order of execution.
+    """The last output of every layer in a dry run.
 
     Attributes:
         size: of the input that was used, height and width in pixels.
         classes: channels of the network's output.
-        segments: whether that is a map; else it is one score per class for the whole image.
+        segments: whether that output is a map; otherwise it is one score per class for the image.
+        outputs: by dotted name of the layer and, if it returned several, index.
     """
 
     size: tuple[int, int]
@@ -59,23 +60,23 @@ class ForwardTrace:
     outputs: Mapping[tuple[str, int | None], LayerOutput]
 
     def layers(self) -> list[str]:
-        """Dotted names of the layers that give one spatial map, in whatever layout, in order of execution."""
+        """Return the dotted names of the layers that return one map in any layout, in order of execution."""
         maps = [
-            (seen.order, layer)
-            for (layer, index), seen in self.outputs.items()
-            if index is None and map_shape(seen.shape, self.size) is not None
+            (output.order, layer)
+            for (layer, index), output in self.outputs.items()
+            if index is None and map_shape(output.shape, self.size) is not None
         ]
         return [layer for _, layer in sorted(maps) if layer]
 
 
 def logits_of(output: torch.Tensor) -> torch.Tensor:
-    """The logits ``(B, C, H, W)`` that a network gave; the scores ``(B, C)`` of classes as maps of a single pixel.
+    """Return logits ``(B, C, H, W)`` from a network's output; class scores ``(B, C)`` become maps of one pixel.
 
     Args:
-        output: of a module that returns one of these, as each does for which ``read_output`` has been called.
+        output: of a module. After ``read_output`` every module returns one of the two.
 
     Raises:
-        SegcamError: if it is something else.
+        SegcamError: if it is neither.
     """
     if isinstance(output, torch.Tensor) and output.ndim == 2:
         return output[:, :, None, None]
@@ -92,46 +93,48 @@ def trace_forward(
     trace: bool = False,
     size: tuple[int, int] | None = None,
 ) -> ForwardTrace:
-    """Run the network once on a small image of noise, always the same, and note what every layer gives.
+    """Run the network once on a small image of fixed noise, and record what every layer returns.
 
     Args:
         module: in eval mode.
         input_channels: of the image.
-        begin: side of the image that is tried first, pixels; then larger ones, then smaller ones.
-        trace: look into which outputs the network's own output depends on. The module may hold on to tensors of this
-            run that cannot be copied: it should be a copy itself.
-        size: of the images that the network is fed with, which is tried where it takes no usual one.
+        begin: side in pixels of the image that is tried first. Larger ones follow, then smaller ones.
+        trace: find out which layers' outputs the network's output depends on. The module may keep tensors of this
+            run that cannot be copied, so pass a copy of the network.
+        size: of the images that the network gets, tried if it accepts none of the common sizes.
 
     Raises:
-        SegcamError: if the network accepts no input of a usual size.
+        SegcamError: if the network accepts no input of a common size.
     """
 
-    def watched(x: torch.Tensor) -> ForwardTrace:
-        return _watched_run(module, x.requires_grad_(trace))
+    def run(x: torch.Tensor) -> ForwardTrace:
+        return _traced_run(module, x.requires_grad_(trace))
 
-    return dry_run(module, input_channels, watched, begin=begin, size=size)
+    return dry_run(module, input_channels, run, begin=begin, size=size)
 
 
-def _watched_run(module: nn.Module, x: torch.Tensor) -> ForwardTrace:
-    # The tensors are kept until the run has ended, so that each has an identity of its own.
-    given: dict[tuple[str, int | None], _Given] = {}
+def _traced_run(module: nn.Module, x: torch.Tensor) -> ForwardTrace:
+    # The tensors are kept until the run has ended, so that no two of them share an id.
+    recorded: dict[tuple[str, int | None], _RecordedTensor] = {}
     order = count()
 
-    def watch(layer: str, output: object) -> None:
-        several = isinstance(output, tuple | list)
-        for index, tensor in enumerate(output) if several else [(None, output)]:  # type: ignore[arg-type]
+    def record_output(layer: str, output: object) -> None:
+        is_sequence = isinstance(output, tuple | list)
+        for index, tensor in enumerate(output) if is_sequence else [(None, output)]:  # type: ignore[arg-type]
             if isinstance(tensor, torch.Tensor):
                 magnitude = float(tensor.detach().float().norm())
-                given[layer, index] = _Given(next(order), tensor, tensor._version, magnitude, tensor.grad_fn)
+                recorded[layer, index] = _RecordedTensor(
+                    next(order), tensor, tensor._version, magnitude, tensor.grad_fn
+                )
 
     handles = [
-        part.register_forward_hook(lambda _module, _inputs, output, layer=layer: watch(layer, output))
+        part.register_forward_hook(lambda _module, _inputs, output, layer=layer: record_output(layer, output))
         for layer, part in module.named_modules()
-        if not isinstance(part, torch.jit.ScriptModule)  # which refuse hooks
+        if not isinstance(part, torch.jit.ScriptModule)  # script modules refuse hooks
     ]
     try:
-        # Without a graph no_grad and not inference_mode: the latter keeps no version counters, which show what is
-        # overwritten. With one the image is a copy, since a leaf of the graph cannot be changed in place.
+        # Not inference_mode: it keeps no version counters, which show what is overwritten. The image is copied, since
+        # a leaf of a graph cannot be changed in place.
         with torch.set_grad_enabled(x.requires_grad):
             logits = logits_of(module(x.clone()))
     finally:
@@ -139,23 +142,23 @@ def _watched_run(module: nn.Module, x: torch.Tensor) -> ForwardTrace:
             handle.remove()
     used = ancestors([logits.grad_fn])
     outputs = {
-        place: LayerOutput(
-            order=one.order,
-            shape=tuple(one.tensor.shape),
-            identity=id(one.tensor),
-            version=one.version,
-            overwritten=one.tensor._version != one.version,
-            magnitude=one.magnitude,
-            is_used=not used or one.step in used,
+        layer_and_index: LayerOutput(
+            order=record.order,
+            shape=tuple(record.tensor.shape),
+            identity=id(record.tensor),
+            version=record.version,
+            overwritten=record.tensor._version != record.version,
+            magnitude=record.magnitude,
+            is_used=not used or record.step in used,
         )
-        for place, one in given.items()
+        for layer_and_index, record in recorded.items()
     }
     return ForwardTrace((x.shape[-2], x.shape[-1]), logits.shape[1], logits.shape[-2:] != (1, 1), outputs)
 
 
 @dataclass(frozen=True, eq=False)
-class _Given:
-    """A tensor as a layer gave it: it may be changed in place afterwards, and then belongs to a later step."""
+class _RecordedTensor:
+    """A tensor as a layer returned it. A later change in place makes it the result of a later step of the graph."""
 
     order: int
     tensor: torch.Tensor

@@ -1,4 +1,4 @@
-"""Stages: the named places in a network whose feature maps are explained."""
+"""Stages: the named layers of a network whose feature maps are explained."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ StageKind = Literal["encoder", "decoder", "head", "layer"]
 
 @dataclass(frozen=True)
 class Stage:
-    """A place in the network whose output is explained.
+    """A layer of the network whose output is explained.
 
     Attributes:
-        name: what users call it, ``"encoder_5"``; for any other layer its dotted name.
-        kind: ``"encoder"``, ``"decoder"``, ``"head"``, or ``"layer"`` for one asked for by its dotted name.
+        name: for users, such as ``"encoder_5"``; for any other layer its dotted name.
+        kind: ``"encoder"``, ``"decoder"``, ``"head"``, or ``"layer"`` if it is chosen by its dotted name.
         stride: pixels of the network's input per pixel of the map.
         channels: of the feature map.
         layer: dotted name of the module whose output is tapped.
-        output: which output, where the module returns several; else None.
+        output: index of the output if the module returns several; otherwise None.
         overwritten: whether the network later changes this output in place, so that a tap must keep a copy.
         layout: how the output holds the map.
     """
@@ -40,121 +40,123 @@ class Stage:
     layout: Layout = MAP
 
 
-# The network's input itself, for what is explained without looking into the network; its stride is that of the map.
+# The network's input, for methods that do not look into the network. Its stride is that of the heatmap.
 INPUT = Stage(name="input", kind="layer", stride=16, channels=1, layer="")
 
 
-def stage_at(seen: ForwardTrace, name: str, kind: StageKind, layer: str, output: int | None = None) -> Stage:
-    """The stage at a place where the survey saw a map."""
-    given = seen.outputs[layer, output]
-    found = map_shape(given.shape, seen.size)
-    assert found is not None
+def stage_at(trace: ForwardTrace, name: str, kind: StageKind, layer: str, output: int | None = None) -> Stage:
+    """Return the stage at a layer whose output in the trace is a map."""
+    layer_output = trace.outputs[layer, output]
+    shape = map_shape(layer_output.shape, trace.size)
+    assert shape is not None
     return Stage(
         name=name,
         kind=kind,
-        stride=max(1, round(seen.size[1] / found.width)),
-        channels=found.channels,
+        stride=max(1, round(trace.size[1] / shape.width)),
+        channels=shape.channels,
         layer=layer,
         output=output,
-        overwritten=given.overwritten,
-        layout=found.layout,
+        overwritten=layer_output.overwritten,
+        layout=shape.layout,
     )
 
 
-def find_stages(module: nn.Module, seen: ForwardTrace) -> tuple[Stage, ...]:
-    """The stages of a network with an ``encoder``, a ``decoder`` and a ``segmentation_head``, as all SMP networks.
+def find_stages(module: nn.Module, trace: ForwardTrace) -> tuple[Stage, ...]:
+    """Return the stages of a network with an ``encoder``, a ``decoder`` and a ``segmentation_head``, as SMP's have.
 
-    ``encoder_1 … encoder_5`` are the encoder's own outputs; ``decoder_…`` the decoder's nodes under their own names;
-    ``seg_head`` the logits. A network of another form has none here: see ``automatic_stages``.
+    ``encoder_1 … encoder_5`` are the encoder's outputs, ``decoder_…`` the decoder's nodes under their names, and
+    ``seg_head`` the logits. Other networks have no stages here: see ``automatic_stages``.
     """
-    if ("segmentation_head", None) not in seen.outputs:
+    head = trace.outputs.get(("segmentation_head", None))
+    if head is None or map_shape(head.shape, trace.size) is None:
         return ()
     return (
-        *_encoder_stages(module, seen),
-        *_decoder_stages(module, seen),
-        stage_at(seen, "seg_head", "head", "segmentation_head"),
+        *_encoder_stages(module, trace),
+        *_decoder_stages(module, trace),
+        stage_at(trace, "seg_head", "head", "segmentation_head"),
     )
 
 
-def _encoder_stages(module: nn.Module, seen: ForwardTrace) -> Iterator[Stage]:
+def _encoder_stages(module: nn.Module, trace: ForwardTrace) -> Iterator[Stage]:
     encoder = getattr(module, "encoder", None)
-    if isinstance(encoder, TimmViTEncoder):  # gives its maps in lists, copied from the tokens of its blocks
-        layers = set(seen.layers())
+    if isinstance(encoder, TimmViTEncoder):  # it returns lists of maps, copied from the tokens of its blocks
+        layers = set(trace.layers())
         for index, block in enumerate(encoder._output_indices, start=1):
             layer = f"encoder.model.{encoder.model.feature_info[block]['module']}"
             if layer in layers:
-                yield stage_at(seen, f"encoder_{index}", "encoder", layer)
+                yield stage_at(trace, f"encoder_{index}", "encoder", layer)
         return
-    features = [(index, output) for (layer, index), output in seen.outputs.items() if layer == "encoder" and index]
+    features = [(index, output) for (layer, index), output in trace.outputs.items() if layer == "encoder" and index]
     for index, feature in features:
-        if feature.is_map:  # some transformers give an empty map at stride 2
-            yield stage_at(seen, f"encoder_{index}", "encoder", *_source_of(feature, index, seen))
+        if feature.is_map:  # some transformers return an empty map at stride 2
+            yield stage_at(trace, f"encoder_{index}", "encoder", *_source_of(feature, index, trace))
 
 
-def _source_of(feature: LayerOutput, index: int, seen: ForwardTrace) -> tuple[str, int | None]:
-    """The layer that made this very tensor, in this very state: tapped there, the graph can begin inside the encoder.
+def _source_of(feature: LayerOutput, index: int, trace: ForwardTrace) -> tuple[str, int | None]:
+    """Return the layer that made this tensor in this state, so that the graph can begin inside the encoder.
 
-    The state counts, since before an in-place ReLU the batch norm gave the same tensor with other values. So does who
-    came first, since a layer that only hands it on (an ``nn.Identity`` in the next block) misses the ways around it.
+    The state matters: before an in-place ReLU, the batch norm returned the same tensor with other values. The order
+    matters too: a later layer that only passes the tensor on (an ``nn.Identity`` in the next block) is not on every
+    path from the tensor to the output.
     """
-    handed_on = sorted(
+    layers = sorted(
         (output.order, layer)
-        for (layer, number), output in seen.outputs.items()
+        for (layer, number), output in trace.outputs.items()
         if number is None
         and layer.startswith("encoder.")
         and output.identity == feature.identity
         and output.version == feature.version
     )
-    if not handed_on:
+    if not layers:
         return "encoder", index
-    maker = handed_on[0][1]
-    return min((layer for _, layer in handed_on if f"{maker}.".startswith(f"{layer}.")), key=len), None
+    maker = layers[0][1]
+    return min((layer for _, layer in layers if f"{maker}.".startswith(f"{layer}.")), key=len), None
 
 
-def _decoder_stages(module: nn.Module, seen: ForwardTrace) -> Iterator[Stage]:
+def _decoder_stages(module: nn.Module, trace: ForwardTrace) -> Iterator[Stage]:
     decoder = getattr(module, "decoder", None)
     if not isinstance(decoder, nn.Module):
         return
     nodes = sorted(
-        (seen.outputs[f"decoder.{name}", None].order, name)
-        for name in _called_children(decoder, "", seen)
-        if seen.outputs[f"decoder.{name}", None].is_map
+        (trace.outputs[f"decoder.{name}", None].order, name)
+        for name in _called_children(decoder, "", trace)
+        if trace.outputs[f"decoder.{name}", None].is_map
     )
     for _, name in nodes:
-        own_name = name.removeprefix("blocks.").replace(".", "_")
-        yield stage_at(seen, f"decoder_{own_name}", "decoder", f"decoder.{name}")
+        node_name = name.removeprefix("blocks.").replace(".", "_")
+        yield stage_at(trace, f"decoder_{node_name}", "decoder", f"decoder.{name}")
 
 
-def _called_children(parent: nn.Module, prefix: str, seen: ForwardTrace) -> Iterator[str]:
-    """The nearest descendants that ran: a container that is only indexed does not run itself."""
+def _called_children(parent: nn.Module, prefix: str, trace: ForwardTrace) -> Iterator[str]:
+    """Yield the nearest descendants that ran. A container that the network only indexes does not run itself."""
     for name, child in parent.named_children():
         path = prefix + name
         if isinstance(child, nn.Identity | nn.modules.dropout._DropoutNd):
             continue
-        if (f"decoder.{path}", None) in seen.outputs:
+        if (f"decoder.{path}", None) in trace.outputs:
             yield path
         else:
-            yield from _called_children(child, f"{path}.", seen)
+            yield from _called_children(child, f"{path}.", trace)
 
 
 def main_stages(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """The encoder stages and, of the decoder, the last node at each stride: ten for U-Net++."""
+    """Return the encoder stages and the last decoder node at each stride: ten stages for U-Net++."""
     last_at_stride = {stage.stride: stage for stage in stages if stage.kind == "decoder"}
     chosen = {stage.name for stage in last_at_stride.values()}
     return tuple(stage for stage in stages if stage.kind == "encoder" or stage.name in chosen)
 
 
 def stage_aliases(stages: tuple[Stage, ...]) -> dict[str, str]:
-    """``encoder_early``, ``encoder_mid``, ``encoder_last``, ``decoder_last`` → the names they stand for."""
+    """Return the names that ``encoder_early``, ``encoder_mid``, ``encoder_last`` and ``decoder_last`` stand for."""
     encoder = [stage.name for stage in stages if stage.kind == "encoder"]
     decoder = [stage.name for stage in stages if stage.kind == "decoder"]
-    named: dict[str, str] = {}
+    aliases: dict[str, str] = {}
     if encoder:
-        named |= {
+        aliases |= {
             "encoder_early": encoder[0],
             "encoder_mid": encoder[(len(encoder) - 1) // 2],
             "encoder_last": encoder[-1],
         }
     if decoder:
-        named["decoder_last"] = decoder[-1]
-    return named
+        aliases["decoder_last"] = decoder[-1]
+    return aliases

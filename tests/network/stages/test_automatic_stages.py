@@ -1,4 +1,4 @@
-"""The stages of any network are found by the sizes of its maps, each at the block that made it."""
+"""The stages of any network are found by the sizes of its maps, each at the block that makes the map."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_segcam.network.stages.automatic_stages import automatic_stages
 from napari_segcam.network.stages.stage import Stage, stage_aliases
 
 
-def double(inputs: int, outputs: int) -> nn.Sequential:
+def double_convolution(inputs: int, outputs: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for channels in (inputs, outputs):
         layers += [nn.Conv2d(channels, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
@@ -27,14 +27,14 @@ def double(inputs: int, outputs: int) -> nn.Sequential:
 class Block(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv = double(inputs, outputs)
+        self.conv = double_convolution(inputs, outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.conv(x)
 
 
 class UNet(nn.Module):
-    """A U-Net as people write it: blocks by their own names, one pooling for all levels, a head for training."""
+    """A common U-Net: named blocks, one pooling layer for all levels, and a head for training."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,12 +63,12 @@ def stages_of(module: nn.Module, channels: int = 3) -> list[Stage]:
     return list(automatic_stages(module, channels))
 
 
-def listed(stages: list[Stage]) -> list[tuple[str, int, int, str]]:
+def summary(stages: list[Stage]) -> list[tuple[str, int, int, str]]:
     return [(stage.name, stage.stride, stage.channels, stage.layer) for stage in stages]
 
 
 def test_a_unet_has_one_stage_for_each_size_and_side() -> None:
-    assert listed(stages_of(UNet())) == [
+    assert summary(stages_of(UNet())) == [
         ("encoder_1", 1, 4, "d1"),
         ("encoder_2", 2, 8, "d2"),
         ("encoder_3", 4, 16, "d3"),
@@ -80,7 +80,7 @@ def test_a_unet_has_one_stage_for_each_size_and_side() -> None:
     ]
 
 
-def test_aliases_and_any_layer_work_as_for_smps_networks() -> None:
+def test_aliases_and_layer_names_work_as_for_smp_networks() -> None:
     network = Network.from_module(UNet(), device="cpu")
     assert stage_aliases(network.stages)["encoder_last"] == "encoder_4"
     assert network.stage("decoder_last").layer == "e1"
@@ -90,7 +90,7 @@ def test_aliases_and_any_layer_work_as_for_smps_networks() -> None:
 
 
 def test_a_classifier_has_an_encoder_only() -> None:
-    assert listed(stages_of(torchvision.models.resnet18(num_classes=4))) == [
+    assert summary(stages_of(torchvision.models.resnet18(num_classes=4))) == [
         ("encoder_1", 2, 64, "relu"),
         ("encoder_2", 4, 64, "layer1"),
         ("encoder_3", 8, 128, "layer2"),
@@ -108,7 +108,7 @@ def test_a_classifier_has_an_encoder_only() -> None:
     ],
     ids=["inverted residuals", "dense blocks", "no padding"],
 )
-def test_whole_blocks_are_found_in_classifiers(make: Callable[[], nn.Module], layers: list[str]) -> None:
+def test_stages_of_classifiers_are_blocks(make: Callable[[], nn.Module], layers: list[str]) -> None:
     stages = stages_of(make())
     assert set(layers) <= {stage.layer for stage in stages}
     assert stages[-1].layer == "features"
@@ -117,11 +117,11 @@ def test_whole_blocks_are_found_in_classifiers(make: Callable[[], nn.Module], la
     assert all(stride & (stride - 1) == 0 for stride in strides)
 
 
-def test_a_backbone_that_keeps_its_last_sizes_ends_where_it_ends() -> None:
+def test_an_encoder_ends_with_its_backbone() -> None:
     network = torchvision.models.segmentation.deeplabv3_resnet50(
         weights=None, weights_backbone=None, num_classes=2, aux_loss=True
     )
-    assert listed(stages_of(network)) == [
+    assert summary(stages_of(network)) == [
         ("encoder_1", 2, 64, "backbone.relu"),
         ("encoder_2", 4, 256, "backbone.layer1"),
         ("encoder_3", 8, 2048, "backbone.layer4"),
@@ -130,9 +130,9 @@ def test_a_backbone_that_keeps_its_last_sizes_ends_where_it_ends() -> None:
     ]
 
 
-def test_a_nested_unet_is_cut_at_its_bottom() -> None:
+def test_a_nested_unet_is_split_at_its_bottom() -> None:
     nets = pytest.importorskip("monai.networks.nets.unet")
-    assert listed(stages_of(nets.UNet(2, 1, 2, (4, 8, 16), (2, 2)), 1)) == [
+    assert summary(stages_of(nets.UNet(2, 1, 2, (4, 8, 16), (2, 2)), 1)) == [
         ("encoder_1", 2, 4, "model.0"),
         ("encoder_2", 4, 16, "model.1.submodule.1.submodule"),
         ("decoder_1", 2, 4, "model.1.submodule.2"),
@@ -140,7 +140,7 @@ def test_a_nested_unet_is_cut_at_its_bottom() -> None:
     ]
 
 
-def test_a_module_known_by_two_names_is_named_by_what_made_the_map() -> None:
+def test_a_module_with_two_names_is_named_after_the_layer_that_made_the_map() -> None:
     nets = pytest.importorskip("monai.networks.nets.dynunet")
     network = nets.DynUNet(2, 1, 2, [3] * 3, [1, 2, 2], [2, 2], filters=[4, 8, 16], deep_supervision=True)
     layers = [stage.layer for stage in stages_of(network, 1)]
@@ -149,7 +149,7 @@ def test_a_module_known_by_two_names_is_named_by_what_made_the_map() -> None:
     ]
 
 
-def test_what_is_overwritten_in_place_is_known() -> None:
+def test_outputs_that_are_overwritten_in_place_are_marked() -> None:
     class Overwriting(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -168,7 +168,7 @@ def test_a_network_without_maps_has_no_stages() -> None:
     assert stages_of(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))) == []
 
 
-def test_the_module_is_left_as_it_was() -> None:
+def test_the_module_is_not_changed() -> None:
     module = UNet()
     stages_of(module)
     assert not any(part._forward_hooks for part in module.modules())

@@ -1,4 +1,4 @@
-"""Stages get the right names, and a stage's layer is the one that made its map."""
+"""Stages have the right names, and the layer of a stage is the one that makes its map."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def transformer() -> Network:
 # ── names, strides, channels, order ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_unet_plus_plus_has_its_nodes_by_their_own_names(unet_plus_plus: Network) -> None:
-    found = [(stage.name, stage.kind, stage.stride, stage.channels) for stage in unet_plus_plus.stages]
-    assert found == [
+def test_unet_plus_plus_has_its_nodes_under_their_names(unet_plus_plus: Network) -> None:
+    summary = [(stage.name, stage.kind, stage.stride, stage.channels) for stage in unet_plus_plus.stages]
+    assert summary == [
         ("encoder_1", "encoder", 2, 64),
         ("encoder_2", "encoder", 4, 64),
         ("encoder_3", "encoder", 8, 128),
@@ -64,7 +64,7 @@ def test_unet_plus_plus_has_its_nodes_by_their_own_names(unet_plus_plus: Network
     assert unet_plus_plus.stride == 32
 
 
-def test_stages_stand_in_the_order_in_which_they_run(unet_plus_plus: Network) -> None:
+def test_stages_are_in_order_of_execution(unet_plus_plus: Network) -> None:
     last_run: dict[str, int] = {}
     handles = [
         unet_plus_plus.module.get_submodule(stage.layer).register_forward_hook(
@@ -79,7 +79,7 @@ def test_stages_stand_in_the_order_in_which_they_run(unet_plus_plus: Network) ->
     assert sorted(last_run, key=last_run.__getitem__) == [stage.name for stage in unet_plus_plus.stages]
 
 
-def test_main_stages_are_ten_for_unet_plus_plus(unet_plus_plus: Network) -> None:
+def test_unet_plus_plus_has_ten_main_stages(unet_plus_plus: Network) -> None:
     assert [stage.name for stage in main_stages(unet_plus_plus.stages)] == [
         *(f"encoder_{index}" for index in range(1, 6)),
         *(f"decoder_x_0_{index}" for index in range(5)),
@@ -100,21 +100,21 @@ def test_aliases_name_the_ends_and_the_middle(unet_plus_plus: Network) -> None:
 
 
 @pytest.mark.parametrize("fixture", ["unet_plus_plus", "efficient", "transformer"])
-def test_encoder_stages_give_the_encoders_own_outputs(fixture: str, request: pytest.FixtureRequest) -> None:
+def test_encoder_stages_return_the_outputs_of_the_encoder(fixture: str, request: pytest.FixtureRequest) -> None:
     network: Network = request.getfixturevalue(fixture)
     x = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     stages = network.select("encoder")
-    given = run(network.module, x, stages, torch.ones_like)
+    result = run(network.module, x, stages, torch.ones_like)
     with torch.no_grad():
         features = network.module.get_submodule("encoder")(x)
     for stage in stages:
-        torch.testing.assert_close(given.activations[stage.name], features[int(stage.name[-1])])
-        assert given.activations[stage.name].shape[1:] == (stage.channels, 64 // stage.stride, 64 // stage.stride)
-        assert given.gradients[stage.name] is not None
+        torch.testing.assert_close(result.activations[stage.name], features[int(stage.name[-1])])
+        assert result.activations[stage.name].shape[1:] == (stage.channels, 64 // stage.stride, 64 // stage.stride)
+        assert result.gradients[stage.name] is not None
 
 
-def test_a_layer_that_only_hands_a_map_on_is_not_taken_for_its_maker(efficient: Network) -> None:
-    """The block after an encoder output begins with an ``nn.Identity`` that returns that very tensor."""
+def test_a_layer_that_only_passes_a_map_on_is_not_its_stage(efficient: Network) -> None:
+    """The block after an encoder output begins with an ``nn.Identity`` that returns the same tensor."""
     assert {stage.name: stage.layer for stage in efficient.select("encoder")} == {
         "encoder_1": "encoder._swish",
         "encoder_2": "encoder._blocks.2",
@@ -124,8 +124,8 @@ def test_a_layer_that_only_hands_a_map_on_is_not_taken_for_its_maker(efficient: 
     }
 
 
-def test_an_encoder_that_gives_views_of_its_maps_is_tapped_at_its_outputs(transformer: Network) -> None:
-    """Segformer has no map at stride 2, and its maps are made inside the encoder's own forward."""
+def test_an_encoder_that_returns_views_of_its_maps_is_tapped_at_its_outputs(transformer: Network) -> None:
+    """Segformer has no map at stride 2, and its maps are made in the forward method of the encoder."""
     encoder = transformer.select("encoder")
     assert [(stage.name, stage.stride, stage.layer, stage.output) for stage in encoder] == [
         ("encoder_2", 4, "encoder", 2),
@@ -149,14 +149,14 @@ class Chain(nn.Module):
         return self.wrap(self.head(self.up(self.body(x))))
 
 
-def test_any_layer_goes_by_its_dotted_name() -> None:
+def test_any_layer_can_be_chosen_by_its_dotted_name() -> None:
     network = network_of(Chain())
     stage = network.stage("body.0")
     assert (stage.name, stage.kind, stage.stride, stage.channels) == ("body.0", "layer", 2, 4)
     assert [network.stage(f"body.{index}").overwritten for index in range(3)] == [False, True, False]
 
 
-def test_an_unknown_name_is_answered_with_close_ones(unet_plus_plus: Network) -> None:
+def test_an_unknown_name_is_refused_with_similar_ones(unet_plus_plus: Network) -> None:
     with pytest.raises(SegcamError, match=r"no stage or layer named 'decoder_x_0_5'\. Closest: decoder_x_0_4"):
         unet_plus_plus.stage("decoder_x_0_5")
     with pytest.raises(SegcamError, match=r"'encoder\.layer5'\. Closest: encoder\.layer4"):
@@ -168,16 +168,16 @@ def test_an_unknown_name_is_answered_with_close_ones(unet_plus_plus: Network) ->
 # ── what networks return ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_network_that_also_classifies_is_explained_by_its_mask() -> None:
+def test_the_mask_of_a_network_that_also_classifies_is_explained() -> None:
     network = network_of(smp.Unet("resnet18", encoder_weights=None, classes=2, aux_params={"classes": 5}))
     assert network.classes == 2
     assert network.stages[-1].name == "seg_head"
-    given = run(network.module, torch.rand(1, 3, 64, 64), network.select(["encoder_last"]), torch.ones_like)
-    assert given.logits.shape == (1, 2, 64, 64)
-    assert given.gradients["encoder_5"] is not None
+    result = run(network.module, torch.rand(1, 3, 64, 64), network.select(["encoder_last"]), torch.ones_like)
+    assert result.logits.shape == (1, 2, 64, 64)
+    assert result.gradients["encoder_5"] is not None
 
 
-def test_a_network_that_returns_a_dict_is_explained_by_its_out() -> None:
+def test_the_out_entry_of_a_dict_is_explained() -> None:
     network = network_of(Chain(lambda logits: {"aux": logits[:, :1], "out": logits}))
     assert network.classes == 2
 
@@ -213,7 +213,7 @@ def test_the_dry_run_leaves_no_hook() -> None:
     assert not any(part._forward_hooks for part in network.module.modules())
 
 
-def test_a_traced_dry_run_tells_what_the_output_depends_on() -> None:
+def test_a_traced_dry_run_shows_what_the_output_depends_on() -> None:
     class Branching(Chain):
         def forward(self, x: torch.Tensor) -> object:
             logits = self.up(self.body(x))
@@ -221,12 +221,12 @@ def test_a_traced_dry_run_tells_what_the_output_depends_on() -> None:
 
     branching = Branching().eval()
     read_output(branching, ModelCard())
-    seen = trace_forward(branching, 3, trace=True)
-    assert [layer for layer in seen.layers() if not seen.outputs[layer, None].is_used] == ["head"]
-    assert all(output.is_used for output in trace_forward(branching, 3).outputs.values()), "not looked into"
+    trace = trace_forward(branching, 3, trace=True)
+    assert [layer for layer in trace.layers() if not trace.outputs[layer, None].is_used] == ["head"]
+    assert all(output.is_used for output in trace_forward(branching, 3).outputs.values()), "not traced"
 
 
-def test_the_dry_run_finds_a_size_the_network_takes() -> None:
+def test_the_dry_run_finds_a_size_that_the_network_accepts() -> None:
     class Fixed(Chain):
         def forward(self, x: torch.Tensor) -> object:
             assert x.shape[-1] == 224, "224 only"
@@ -235,13 +235,13 @@ def test_the_dry_run_finds_a_size_the_network_takes() -> None:
     assert trace_forward(Fixed().eval(), 3).size == (224, 224)
 
 
-def test_a_network_that_takes_no_such_channels_is_refused() -> None:
+def test_a_network_with_another_number_of_channels_is_refused() -> None:
     with pytest.raises(SegcamError, match="does not run on images with 2 channels of any size from 64 to 512 pixels"):
         trace_forward(Chain().eval(), 2)
 
 
 class HeadAlone(nn.Module):
-    """Has the part that SMP's networks have, and no encoder."""
+    """Has a ``segmentation_head`` like SMP's networks, but no encoder."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -253,3 +253,20 @@ class HeadAlone(nn.Module):
 
 def test_a_network_with_a_head_and_no_encoder_has_the_head_as_its_stage() -> None:
     assert [stage.name for stage in network_of(HeadAlone()).stages] == ["seg_head"]
+
+
+class ClassifyingHead(nn.Module):
+    """A classifier whose last layer has the name of SMP's head, but returns class scores and no map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.ReLU())
+        self.segmentation_head = nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.segmentation_head(self.body(x).mean((2, 3)))
+
+
+def test_a_segmentation_head_that_returns_no_map_is_not_a_stage() -> None:
+    network = network_of(ClassifyingHead())
+    assert [(stage.name, stage.layer) for stage in network.stages] == [("encoder_1", "body")]
