@@ -1,7 +1,7 @@
 """Names for the children, parameters and buffers of a module, where a file chooses them.
 
-A file can name a layer as it likes. Some of these names are not free: a layer called ``forward`` or ``channels`` would
-replace, or be hidden by, an attribute of the module that holds it.
+A file can give a layer any name, and some names are not free: a layer called ``forward`` or ``channels`` would replace
+an attribute of the module that holds it, or be hidden by it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from torch import nn
 
 
 def is_child_name(name: str) -> bool:
-    """Whether torch can keep a child under this name, and Python asks the module for nothing else by it.
+    """Return whether torch can keep a child under this name, and Python gives the name no other meaning.
 
     A dot separates the names of nested modules. Python looks up names such as ``__deepcopy__`` by itself.
     """
@@ -21,9 +21,9 @@ def free_child_name(module: nn.Module, name: str, suffix: str) -> str:
     """Return a name for a new child, parameter or buffer that replaces nothing in the module.
 
     Args:
-        module: has all its own attributes already, since the name is compared with these.
-        name: chosen by the file; it is used as it is where possible.
-        suffix: is added to a name that is taken, after an underscore.
+        module: must have all its other attributes already, because the name is compared with these.
+        name: the name in the file; it is kept if possible.
+        suffix: is added after an underscore if the name is not free.
     """
     stem = name.replace(".", "_")
     candidate, number = stem, 1

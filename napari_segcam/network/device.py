@@ -1,4 +1,4 @@
-"""Devices: where a network can run on this machine."""
+"""Choose the device that a network runs on, and prepare its weights."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from napari_segcam.errors import SegcamError
 
 
 def image_like(module: nn.Module) -> torch.Tensor:
-    """A tensor of the type, and on the device, that a network's image has: of its first real weights."""
-    real = (parameter for parameter in module.parameters() if parameter.is_floating_point())
-    return next(real, torch.zeros(()))
+    """Return a tensor with the dtype and device for the network's image: its first floating-point parameter."""
+    parameters = (parameter for parameter in module.parameters() if parameter.is_floating_point())
+    return next(parameters, torch.zeros(()))
 
 
 def channels_last(module: nn.Module) -> nn.Module:
-    """The module with its weights channels-last: that halves the time of convolutions on CPU, and changes no value."""
-    if any(parameter.ndim == 5 for parameter in module.parameters()):  # torch knows another order for these
+    """Return the module with channels-last weights, which halve the time of convolutions on CPU; no value changes."""
+    if any(parameter.ndim == 5 for parameter in module.parameters()):  # torch has another memory format for 3D
         return module
     return module.to(memory_format=torch.channels_last)
 
 
 def choose_device(device: str) -> torch.device:
-    """The device meant by a word; ``"auto"`` takes the fastest there is.
+    """Return the torch device of this name; ``"auto"`` chooses the fastest.
 
     Raises:
-        SegcamError: if that device is not on this machine.
+        SegcamError: if this machine does not have the device.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    availability = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if device == "auto":
-        return torch.device(next(kind for kind, available in there.items() if available))
+        return torch.device(next(kind for kind, is_available in availability.items() if is_available))
     kind, _, index = device.partition(":")
-    available = [kind for kind, is_there in there.items() if is_there]
+    available = [kind for kind, is_available in availability.items() if is_available]
     if kind not in available or (index and (kind != "cuda" or not index.isdigit())):
         raise SegcamError(f"There is no device {device!r} on this machine. Choose from: auto, {', '.join(available)}.")
     if index and int(index) >= torch.cuda.device_count():

@@ -1,4 +1,4 @@
-"""Loading: from a checkpoint on disk to a network that is ready."""
+"""Load a checkpoint from disk as a network that is ready to run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from napari_segcam.network.running.module_preparation import prepare_module
 if TYPE_CHECKING:
     from napari_segcam.network.network import Network
 
-_REBUILT = "Saved whole by another version of its library: the network is rebuilt around its weights."
+_REBUILT = "Saved as a whole by another version of its library: the network was rebuilt from its weights."
 
 _TITLES = {"torchscript": "TorchScript network", "exported": "exported program", "keras": "Keras network"}
 
@@ -49,69 +49,72 @@ def load_network(
     weights: str | None = None,
     rewrite: bool = True,
 ) -> Network:
-    """Load a checkpoint: its architecture is recognized from the weights, its model card read from beside it.
+    """Load a checkpoint. The architecture is recognized from the weights, and the model card beside it is read.
 
-    Networks that were saved whole come as they are: pickled ones of known libraries, TorchScript, torch.export, Keras.
+    A file that holds a whole network needs no recognition: a pickled network of a known library, TorchScript,
+    torch.export, or Keras.
 
     Args:
-        path: a checkpoint file, or a folder written by SMP's ``save_pretrained``. It may be absent where there is a
-            factory, whose network then stays as it was made.
+        path: a checkpoint file, or a folder written by SMP's ``save_pretrained``. It may be None if there is a
+            factory; the network then keeps the weights that the factory gave it.
         device: ``"auto"`` (CUDA, else MPS, else CPU), ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"cpu"``.
-        architecture: an SMP architecture such as ``"UnetPlusPlus"``, where it cannot be recognized.
-        encoder: an SMP encoder such as ``"efficientnet-b5"``, where it cannot be recognized.
-        options: arguments of the architecture that the weights do not tell; see ``Network.assumed``.
-        factory: ``"package.module:function"``, which makes a network of one's own. It is imported and called: this
-            runs code, and nothing is recognized.
+        architecture: an SMP architecture such as ``"UnetPlusPlus"``, if it cannot be recognized.
+        encoder: an SMP encoder such as ``"efficientnet-b5"``, if it cannot be recognized.
+        options: arguments of the architecture that do not follow from the weights; see ``Network.assumed``.
+        factory: ``"package.module:function"``, which returns your own network. It is imported and called: this runs
+            code, and nothing is recognized.
         card: used instead of the card beside the checkpoint.
-        classes_overlap: used instead of what the card says of it.
-        output: likewise; of a network that returns several, the name of the one that is read.
-        weights: of a checkpoint that holds several networks, the key of the one that is meant, as ``"teacher"``, or
-            what its tensors' names begin with.
+        classes_overlap: used instead of the field of the card.
+        output: used instead of the field of the card: for a network that returns several outputs, the name of the one
+            to read.
+        weights: for a checkpoint that holds several networks, the key of the one to load, such as ``"teacher"``, or
+            the prefix of its tensors' names.
         rewrite: whether to run the network in its inference form, rewritten exactly to save time and memory.
 
     Raises:
-        SegcamError: if the file is no checkpoint, is not recognized, does not match, or the device is not there.
+        SegcamError: if the file is not a checkpoint, is not recognized, or does not match, or if this machine does not
+            have the device.
     """
-    chosen = choose_device(device)
+    torch_device = choose_device(device)
     if path is None and factory is None:
-        raise SegcamError("There is nothing to load: give a checkpoint, or the function that makes the network.")
+        raise SegcamError("There is nothing to load: give a checkpoint, or the function that returns the network.")
     checkpoint = None if path is None else read_checkpoint(path, weights)
-    # Only now: it imports SMP, which a file that is refused should not wait for, nor share the memory with.
+    # Imported late because it imports SMP: a file that is refused should not pay the time and memory for that.
     from napari_segcam.network.network import Network
 
     if card is None and checkpoint is not None:
         card = find_card(checkpoint.path)
-    given = {"classes_overlap": classes_overlap, "output": output}
-    if any(value is not None for value in given.values()):
-        card = make_card({name: value for name, value in given.items() if value is not None}, card)
+    overrides = {"classes_overlap": classes_overlap, "output": output}
+    if any(value is not None for value in overrides.values()):
+        card = make_card({name: value for name, value in overrides.items() if value is not None}, card)
     if factory is not None:
-        made = _made_by_factory(factory, checkpoint, card)
+        loaded = _load_from_factory(factory, checkpoint, card)
     else:
         assert checkpoint is not None
         if checkpoint.form == "pickled":
-            made = _pickled(checkpoint, card, architecture, encoder, options)
+            loaded = _load_pickled(checkpoint, card, architecture, encoder, options)
         elif checkpoint.module is not None:
-            made = _whole(checkpoint, checkpoint.module, card)
+            loaded = _load_whole_network(checkpoint, checkpoint.module, card)
         else:
-            made = _recognized(checkpoint, card or ModelCard(), architecture, encoder, options)
+            loaded = _load_recognized(checkpoint, card or ModelCard(), architecture, encoder, options)
     name = factory or "" if checkpoint is None else checkpoint.path.name
     sha256 = "" if checkpoint is None else checkpoint.sha256
     return Network.of(
-        made.module,
-        _settled(card, made, name),
-        chosen,
+        loaded.module,
+        _complete_card(card, loaded, name),
+        torch_device,
         rewrite=rewrite,
         name=name,
-        architecture=made.architecture,
-        encoder=made.encoder,
+        architecture=loaded.architecture,
+        encoder=loaded.encoder,
         sha256=sha256,
-        warnings=(*made.warnings, *_doubts(card, sha256, name)),
-        assumed=made.assumed,
+        warnings=(*loaded.warnings, *_card_warnings(card, sha256, name)),
+        assumed=loaded.assumed,
     )
 
 
 def card_fields(network: Network) -> dict[str, Any]:
-    """The fields of a card that the network itself tells: the checksum of its weights, and what it ends in."""
+    """Return the card fields that follow from the network itself: checksum of the weights and final activation."""
     fields: dict[str, Any] = {"sha256": network.sha256} if network.sha256 else {}
     if network.output.activation != "none" and "output_activation" not in network.assumed:
         fields["output_activation"] = network.output.activation
@@ -119,13 +122,13 @@ def card_fields(network: Network) -> dict[str, Any]:
 
 
 def save_card(network: Network, checkpoint: str | Path, *, force: bool = False) -> Path:
-    """Write a network's card beside its checkpoint, with the checksum of the weights and what is assumed.
+    """Write a network's card beside its checkpoint, with the checksum of the weights and all assumptions.
 
     Returns:
-        Where it was written.
+        The path of the card.
 
     Raises:
-        SegcamError: if there is a card already and it is not to be replaced, or it cannot be written.
+        SegcamError: if there is a card already and ``force`` is False, or the card cannot be written.
     """
     path = card_path(Path(checkpoint))
     write_card(make_card(card_fields(network), network.card), path, force=force, assumed=network.assumed)
@@ -133,13 +136,13 @@ def save_card(network: Network, checkpoint: str | Path, *, force: bool = False) 
 
 
 @dataclass(frozen=True)
-class _Made:
-    """A module with its weights in it, and what is known of it.
+class _LoadedModule:
+    """A module with its weights, and what is known about it.
 
     Attributes:
         module: in eval mode, frozen, on the CPU.
-        in_channels: of the image.
-        told: what files beside the weights say of feeding and reading it.
+        in_channels: channels of the image.
+        file_card: card fields that the checkpoint's files give: how to prepare the image and read the output.
     """
 
     module: nn.Module
@@ -147,92 +150,93 @@ class _Made:
     architecture: str
     encoder: str = ""
     assumed: Mapping[str, str] = field(default_factory=dict)
-    told: ModelCard | None = None
+    file_card: ModelCard | None = None
     warnings: tuple[str, ...] = ()
 
 
-def _recognized(
+def _load_recognized(
     checkpoint: Checkpoint,
     card: ModelCard,
     architecture: str | None,
     encoder: str | None,
     options: Mapping[str, Any] | None,
-) -> _Made:
+) -> _LoadedModule:
     blueprint = recognize(
         checkpoint, architecture or card.architecture, encoder or card.encoder, {**card.options, **(options or {})}
     )
     module = build(blueprint, checkpoint)
-    told = blueprint.card
-    if told is None and "_model_class" in checkpoint.settings:  # as SMP's folders say
-        told = read_preprocessing(checkpoint.path, blueprint.in_channels)
-        told = make_card(overlap_from_activation(checkpoint.settings.get("activation"), blueprint.classes), told)
-    return _Made(
+    file_card = blueprint.card
+    if file_card is None and "_model_class" in checkpoint.settings:  # the settings come from an SMP folder
+        file_card = read_preprocessing(checkpoint.path, blueprint.in_channels)
+        overlap_field = overlap_from_activation(checkpoint.settings.get("activation"), blueprint.classes)
+        file_card = make_card(overlap_field, file_card)
+    return _LoadedModule(
         module,
         blueprint.in_channels,
         blueprint.title,
         blueprint.encoder,
         blueprint.assumed,
-        told,
-        (*checkpoint.warnings, *_left_out(module, checkpoint)),
+        file_card,
+        (*checkpoint.warnings, *_unused_weights_warning(module, checkpoint)),
     )
 
 
-def _pickled(
+def _load_pickled(
     checkpoint: Checkpoint,
     card: ModelCard | None,
     architecture: str | None,
     encoder: str | None,
     options: Mapping[str, Any] | None,
-) -> _Made:
-    """A network that was pickled whole: as it was, or where its classes have changed since, rebuilt."""
+) -> _LoadedModule:
+    """Load a network that was pickled as a whole; rebuild it if the classes of its library have changed since."""
     assert checkpoint.pickled_network is not None
-    fault: SegcamError | None = None
+    run_error: SegcamError | None = None
     if checkpoint.module is not None:
-        made = _whole(checkpoint, checkpoint.module, card)
+        loaded = _load_whole_network(checkpoint, checkpoint.module, card)
         try:
-            dry_run(made.module, made.in_channels, made.module, size=card.size.fixed if card else None)
+            dry_run(loaded.module, loaded.in_channels, loaded.module, size=card.size.fixed if card else None)
         except SegcamError as error:
-            fault = error
+            run_error = error
         else:
-            return made
+            return loaded
     settings = (
         read_settings(checkpoint.pickled_network)
         if checkpoint.pickled_network.name.startswith("segmentation_models_pytorch.")
         else {}
     )
-    built_anew = replace(
+    rebuilt_checkpoint = replace(
         checkpoint,
         settings=settings | checkpoint.settings,
         warnings=(*checkpoint.warnings, _REBUILT),
     )
     try:
-        made = _recognized(built_anew, card or ModelCard(), architecture, encoder, options)
+        loaded = _load_recognized(rebuilt_checkpoint, card or ModelCard(), architecture, encoder, options)
     except SegcamError as error:
-        raise error if fault is None else fault from error
-    restore_layer_settings(checkpoint.pickled_network, made.module)
-    return made
+        raise error if run_error is None else run_error from error
+    restore_layer_settings(checkpoint.pickled_network, loaded.module)
+    return loaded
 
 
-def _whole(checkpoint: Checkpoint, module: nn.Module, card: ModelCard | None) -> _Made:
-    """A network that the file holds whole: nothing needs to be recognized, but it must run."""
+def _load_whole_network(checkpoint: Checkpoint, module: nn.Module, card: ModelCard | None) -> _LoadedModule:
+    """Load a network that the file holds as a whole: nothing needs to be recognized, but it must run."""
     module = prepare_module(module).requires_grad_(False).float()
-    in_channels = _told_channels(card) or input_channels_of(module)
-    told, assumed = _feeding(module, card)
-    notes = (NO_HOOKS_REASON,) if isinstance(module, ScriptedNetwork) else ()
-    architecture, encoder = _names(module, checkpoint.form)
-    return _Made(
+    in_channels = _card_channels(card) or input_channels_of(module)
+    file_card, assumed = _input_fields(module, card)
+    hook_warnings = (NO_HOOKS_REASON,) if isinstance(module, ScriptedNetwork) else ()
+    architecture, encoder = _network_names(module, checkpoint.form)
+    return _LoadedModule(
         module,
         in_channels,
         architecture,
         encoder,
         assumed,
-        told,
-        warnings=(*checkpoint.warnings, *notes),
+        file_card,
+        warnings=(*checkpoint.warnings, *hook_warnings),
     )
 
 
-def _feeding(module: nn.Module, card: ModelCard | None) -> tuple[ModelCard, dict[str, str]]:
-    """What a whole network tells of how it is fed, and what of that is assumed."""
+def _input_fields(module: nn.Module, card: ModelCard | None) -> tuple[ModelCard, dict[str, str]]:
+    """Return a card with what a whole network says about its input, and which of these fields are assumed."""
     fields: dict[str, Any] = {}
     assumed: dict[str, str] = {}
     if isinstance(module, GraphNetwork | KerasNetwork) and module.image_size is not None:
@@ -245,61 +249,63 @@ def _feeding(module: nn.Module, card: ModelCard | None) -> tuple[ModelCard, dict
     return make_card(fields), assumed
 
 
-def _names(module: nn.Module, form: str) -> tuple[str, str]:
-    """What a whole network is called, and its encoder: SMP's networks know theirs."""
+def _network_names(module: nn.Module, form: str) -> tuple[str, str]:
+    """Return the names of a whole network and of its encoder, which only SMP's networks give."""
     if form != "pickled":
         return _TITLES[form], ""
     is_smp = type(module).__module__.startswith("segmentation_models_pytorch.")
     return type(module).__name__, str(getattr(module, "name", "")).partition("-")[2] if is_smp else ""
 
 
-def _told_channels(card: ModelCard | None) -> int | None:
-    """The channels of the image where the user says so: of a network that nobody knows, that counts more."""
+def _card_channels(card: ModelCard | None) -> int | None:
+    """Return the channels of the image if the card gives them. For an unknown network, the card comes first."""
     return card.input_channels if card is not None and "input_channels" in card.model_fields_set else None
 
 
 def input_channels_of(module: nn.Module) -> int:
-    """The channels of the image that a network takes."""
+    """Return the number of image channels that a network takes."""
     if isinstance(module, GraphNetwork | KerasNetwork) and module.channels is not None:
         return module.channels
     return find_image_channels(module)
 
 
-def _made_by_factory(factory: str, checkpoint: Checkpoint | None, card: ModelCard | None) -> _Made:
+def _load_from_factory(factory: str, checkpoint: Checkpoint | None, card: ModelCard | None) -> _LoadedModule:
     module = call_factory(factory).float()
     warnings: tuple[str, ...] = ()
     if checkpoint is not None:
-        load_weights(module, checkpoint.weights, f"{checkpoint.path}: the weights do not fit what {factory} made")
-        warnings = (*checkpoint.warnings, *_left_out(module, checkpoint))
+        load_weights(
+            module, checkpoint.weights, f"{checkpoint.path}: the weights do not fit the network from {factory}"
+        )
+        warnings = (*checkpoint.warnings, *_unused_weights_warning(module, checkpoint))
     module = prepare_module(module)
     architecture = type(module).__name__
-    in_channels = _told_channels(card) or input_channels_of(module)
-    return _Made(module, in_channels, architecture, warnings=warnings)
+    in_channels = _card_channels(card) or input_channels_of(module)
+    return _LoadedModule(module, in_channels, architecture, warnings=warnings)
 
 
-def _settled(card: ModelCard | None, made: _Made, name: str) -> ModelCard:
-    """The card that holds: what the user gave, then what the files beside the weights say, then what the weights tell.
+def _complete_card(card: ModelCard | None, loaded: _LoadedModule, name: str) -> ModelCard:
+    """Return the card to use: fields from the user's card, then the checkpoint's files, then the weights.
 
     Raises:
         SegcamError: if the card contradicts the weights.
     """
-    told = make_card({"input_channels": made.in_channels}, made.told)
+    file_card = make_card({"input_channels": loaded.in_channels}, loaded.file_card)
     if card is None:
-        return told
-    given = card.model_dump(exclude_unset=True)
-    if given.get("input_channels", made.in_channels) != made.in_channels:
+        return file_card
+    user_fields = card.model_dump(exclude_unset=True)
+    if user_fields.get("input_channels", loaded.in_channels) != loaded.in_channels:
         raise SegcamError(
             f"The model card of {name} says {card.input_channels} input channels, but the weights take "
-            f"{made.in_channels}. Correct input_channels in the card."
+            f"{loaded.in_channels}. Correct input_channels in the card."
         )
-    return make_card(given, told)
+    return make_card(user_fields, file_card)
 
 
-def _left_out(module: nn.Module, checkpoint: Checkpoint) -> list[str]:
+def _unused_weights_warning(module: nn.Module, checkpoint: Checkpoint) -> list[str]:
     return unused_warning(unused_weights(module, checkpoint.weights))
 
 
-def _doubts(card: ModelCard | None, sha256: str, name: str) -> list[str]:
+def _card_warnings(card: ModelCard | None, sha256: str, name: str) -> list[str]:
     if card is None or card.sha256 in (None, sha256):
         return []
-    return [f"The model card was written for other weights than those in {name}: check that it still holds."]
+    return [f"The model card was written for other weights than those in {name}. Check that it is still correct."]

@@ -1,4 +1,4 @@
-"""The model card: how a network is fed and what its outputs mean, as a YAML file beside the checkpoint."""
+"""The model card: how to prepare a network's image and read its output, as a YAML file beside the checkpoint."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from napari_segcam.network.settings_text import parse_yaml, read_text, refuse_un
 
 CARD_SUFFIX = ".segcam.yaml"
 
-_MOST_FAULTS = 4
+_MAX_PROBLEMS = 4  # that a message lists
 
 # The statistics behind segmentation-models-pytorch's `get_preprocessing_params(..., "imagenet")`.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -37,7 +37,7 @@ Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 Values = Annotated[
     tuple[Annotated[int, Field(ge=0)], ...],
     Field(min_length=1),
-    BeforeValidator(lambda given: (given,) if isinstance(given, int) else given),
+    BeforeValidator(lambda values: (values,) if isinstance(values, int) else values),
 ]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -49,7 +49,7 @@ def _printable_name(name: str) -> str:
 
 
 def _printable_notes(notes: str) -> str:
-    if any(is_unprintable(letter) and letter not in "\n\t" for letter in notes):
+    if any(is_unprintable(character) and character not in "\n\t" for character in notes):
         raise ValueError("it holds characters that cannot be printed")
     return notes
 
@@ -69,14 +69,14 @@ class _CardPart(BaseModel):
 
 
 class SizeRule(_CardPart):
-    """How a frame of any size becomes one the network accepts.
+    """How a frame of any size is brought to a size that the network accepts.
 
-    ``pad``: pixels keep their size, the bottom and right edges are padded to a multiple of the network's stride.
-    ``resize``: stretched to ``height`` × ``width``, or to the nearest multiples of the stride where these are absent.
-    ``letterbox``: resized into ``height`` × ``width`` with the aspect ratio kept, the rest padded evenly.
+    ``pad``: pixels keep their size, and the bottom and right edges are padded to a multiple of the network's stride.
+    ``resize``: stretched to ``height`` × ``width``, or to the nearest multiples of the stride if these are absent.
+    ``letterbox``: resized to fit in ``height`` × ``width`` with the same aspect ratio, and the rest padded evenly.
 
-    A frame whose pixels are not square is enlarged along their longer side first, so that the network sees its true
-    shape. Only a fixed ``height`` × ``width`` to which all is stretched leaves no room for it.
+    A frame whose pixels are not square is first enlarged along the pixels' longer side, so that the network sees its
+    true shape. The exception is ``resize`` with a fixed ``height`` × ``width``, which stretches every frame anyway.
     """
 
     rule: Literal["pad", "resize", "letterbox"] = "pad"
@@ -85,43 +85,43 @@ class SizeRule(_CardPart):
 
     @property
     def fixed(self) -> tuple[int, int] | None:
-        """Height and width that every frame is brought to; None where they depend on the frame."""
+        """Height and width of every frame for the network; None if they depend on the frame."""
         return None if self.height is None or self.width is None else (self.height, self.width)
 
     @model_validator(mode="after")
-    def _sizes_go_with_the_rule(self) -> SizeRule:
+    def _check_sizes_and_rule(self) -> SizeRule:
         if (self.height is None) != (self.width is None):
             raise ValueError("give both height and width, or neither")
         if (self.height or 0) * (self.width or 0) > INPUT_PIXELS:
-            raise ValueError(f"height × width may be as large as {INPUT_PIXELS:,} pixels")
+            raise ValueError(f"height × width may be at most {INPUT_PIXELS:,} pixels")
         if self.rule == "letterbox" and self.height is None:
             raise ValueError("the letterbox rule needs height and width")
         if self.rule == "pad" and self.height is not None:
-            raise ValueError("the pad rule takes no height and width: it keeps the frame's own")
+            raise ValueError("the pad rule takes no height and width: it keeps those of the frame")
         return self
 
 
 class ModelCard(_CardPart):
-    """What the weights alone do not say.
+    """What the weights alone do not say about a network.
 
-    With one class the output is a sigmoid cut at ``threshold``; with several it is a softmax whose first class is the
-    background, or where ``classes_overlap`` a sigmoid for each, all cut at ``threshold``, and no background: an organ
-    and the lesion in it.
+    With one class, the output has a sigmoid with a cut at ``threshold``. With several, it has a softmax, and the first
+    class is the background. With ``classes_overlap``, each class has a sigmoid with a cut at ``threshold``, and there
+    is no background: for example an organ and the lesion in it.
 
-    ``architecture``, ``encoder`` and ``options`` (further arguments of the architecture) need to be given only where
-    they cannot be recognized from the weights.
+    ``architecture``, ``encoder`` and ``options`` (further arguments of the architecture) are needed only if they
+    cannot be recognized from the weights.
 
-    The normalization works on pixels from 0 (black) to 1 (white): ``unit`` leaves them so, ``imagenet`` and ``custom``
-    subtract a mean and divide by a standard deviation, ``zscore`` takes these from the image itself; ``none`` passes
-    the stored values on. The numbers of ``custom`` are one for all channels or one for each.
+    The normalization works on pixels from 0 (black) to 1 (white): ``unit`` leaves them as they are, ``imagenet`` and
+    ``custom`` subtract a mean and divide by a standard deviation, and ``zscore`` computes these from the image itself.
+    ``none`` passes the stored values on. ``custom`` takes one number for all channels, or one for each.
 
-    ``output`` names the output that is read, of a network that returns several: a key, a number, or several of these
-    with dots between. ``output_activation`` is what the network's own forward ends in, which is undone: ``sigmoid``,
-    ``softmax``, their logarithms, ``tanh`` (from -1 to 1), or ``none`` for logits. Both are found out where absent.
+    ``output`` names the output to read if a network returns several: a key, a number, or several of these joined by
+    dots. ``output_activation`` is the last operation of the network's forward, which is undone: ``sigmoid``,
+    ``softmax``, their logarithms, ``tanh`` (from -1 to 1), or ``none`` for logits. Both are detected if absent.
 
-    ``class_colors``, such as ``"#00e5ff"``, go with ``class_names``, and so do ``class_values``: of each class the
-    numbers that its pixels have in true masks, as in ``[[1, 2], 2]`` for an organ and the lesion in it. ``sha256`` is
-    that of the weights file.
+    ``class_colors``, such as ``"#00e5ff"``, belong to ``class_names``, and so do ``class_values``: for each class, the
+    numbers of its pixels in true masks, as in ``[[1, 2], 2]`` for an organ and the lesion in it. ``sha256`` is the
+    checksum of the weights file.
     """
 
     architecture: Name | None = None
@@ -144,28 +144,28 @@ class ModelCard(_CardPart):
 
     @model_validator(mode="before")
     @classmethod
-    def _earlier_names(cls, content: Any) -> Any:
+    def _rename_earlier_fields(cls, content: Any) -> Any:
         return present_fields(content, CARD_FIELDS) if isinstance(content, Mapping) else content
 
     @model_validator(mode="after")
-    def _fields_go_together(self) -> ModelCard:
-        numbers = {len(self.mean), len(self.std)}
+    def _check_fields_together(self) -> ModelCard:
+        counts = {len(self.mean), len(self.std)}
         if self.normalization == "custom":
-            if not numbers <= {1, self.input_channels}:
+            if not counts <= {1, self.input_channels}:
                 raise ValueError(
                     "the custom normalization needs mean and std, each one number or one for each input channel "
                     f"({self.input_channels})"
                 )
-        elif numbers != {0}:
-            raise ValueError(f"mean and std go with normalization custom, not {self.normalization}")
-        for name, of_each in (("class_colors", self.class_colors), ("class_values", self.class_values)):
-            if of_each and len(of_each) != len(self.class_names):
-                raise ValueError(f"there are {len(of_each)} {name} for {len(self.class_names)} class_names")
+        elif counts != {0}:
+            raise ValueError(f"mean and std are for normalization custom, not {self.normalization}")
+        for name, values in (("class_colors", self.class_colors), ("class_values", self.class_values)):
+            if values and len(values) != len(self.class_names):
+                raise ValueError(f"there are {len(values)} {name} for {len(self.class_names)} class_names")
         return self
 
 
 def card_path(checkpoint: Path) -> Path:
-    """Where the card of a checkpoint lies: ``NAME.segcam.yaml`` beside the file, or inside an SMP folder."""
+    """Return the path of a checkpoint's card: ``NAME.segcam.yaml`` beside the file, or in an SMP folder."""
     if checkpoint.is_dir():
         return checkpoint / f"model{CARD_SUFFIX}"
     return checkpoint.with_name(checkpoint.stem + CARD_SUFFIX)
@@ -188,77 +188,76 @@ def read_card(path: Path) -> ModelCard:
     try:
         return ModelCard.model_validate(content or {})
     except ValidationError as error:
-        raise SegcamError(f"The model card {path} is not right: {_faults(error)}.") from error
+        raise SegcamError(f"The model card {path} has errors: {_describe_errors(error)}.") from error
 
 
 def make_card(fields: Mapping[str, Any], base: ModelCard | None = None) -> ModelCard:
-    """A card with these fields; all others are as in ``base``, and count as not given where they do not there either.
+    """Return a card with these fields and the other fields of ``base``. Fields that neither sets stay unset.
 
     Raises:
         SegcamError: if a field is unknown or out of range.
     """
-    kept = base.model_dump(exclude_unset=True) if base is not None else {}
+    base_fields = base.model_dump(exclude_unset=True) if base is not None else {}
     try:
-        return ModelCard.model_validate(kept | dict(fields))
+        return ModelCard.model_validate(base_fields | dict(fields))
     except ValidationError as error:
-        raise SegcamError(f"The model card would not be right: {_faults(error)}.") from error
+        raise SegcamError(f"The model card would have errors: {_describe_errors(error)}.") from error
 
 
 def find_card(checkpoint: Path) -> ModelCard | None:
-    """The card beside a checkpoint, or None where there is none."""
+    """Return the card beside a checkpoint, or None if there is none."""
     path = card_path(checkpoint)
     return read_card(path) if path.is_file() else None
 
 
 def write_card(card: ModelCard, path: Path, *, force: bool = False, assumed: Mapping[str, str] | None = None) -> None:
-    """Write a card as YAML: the fields that were given, and as comments what is assumed.
+    """Write a card as YAML: the fields that are set, and the assumptions as comments.
 
     Args:
         card: what to write.
         path: see ``card_path``.
-        force: whether to put it in the place of a card that is there.
+        force: whether to replace an existing card.
         assumed: as ``Network.assumed``.
 
     Raises:
         SegcamError: if there is a card already, or the file cannot be written.
     """
     if path.exists() and not force:
-        raise SegcamError(f"There is a model card already: {path}. To replace it, ask for that (--force).")
+        raise SegcamError(f"There is a model card already: {path}. Use --force to replace it.")
     content = card.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True) if content else ""
     if assumed:
-        text += (
-            "# Assumed, since nothing tells. What is wrong, set above; what is no field of its own, under options:\n"
-        )
+        text += "# Assumptions. If one is wrong, set the field above, or under options if the card has no such field:\n"
         text += "".join(f"#   {printable(f'{name}: {value}')}\n" for name, value in assumed.items())
     with whole_file(path) as file:
         file.write_text(text, encoding="utf-8")
 
 
-def _faults(error: ValidationError) -> str:
-    """What is wrong with a card, field by field, in the user's words."""
-    faults = error.errors(include_url=False)
-    more = f"; and {len(faults) - _MOST_FAULTS} more" if len(faults) > _MOST_FAULTS else ""
-    return "; ".join(_fault(fault) for fault in faults[:_MOST_FAULTS]) + more
+def _describe_errors(error: ValidationError) -> str:
+    """Describe the errors of a card, field by field, in the user's words."""
+    problems = error.errors(include_url=False)
+    rest = f"; and {len(problems) - _MAX_PROBLEMS} more" if len(problems) > _MAX_PROBLEMS else ""
+    return "; ".join(_describe_problem(problem) for problem in problems[:_MAX_PROBLEMS]) + rest
 
 
-def _fault(fault: Any) -> str:
-    where = ".".join(str(part)[:100] for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        fields = SizeRule.model_fields if where.startswith("size.") else ModelCard.model_fields
-        close = get_close_matches(str(fault["loc"][-1])[:100], fields, n=1, cutoff=0.5)
-        return f"there is no field {where}" + (f" (did you mean {close[0]}?)" if close else f": {', '.join(fields)}")
-    if fault["type"] == "literal_error":
-        return f"{where} is {_short(fault['input'])}, but may be {fault['ctx']['expected']}"
-    if not where and fault["type"] == "model_type":
-        return "fields with their values are wanted, such as threshold: 0.4"
-    message = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "value_error" or not where:
-        return f"{where}: {message}" if where else message
-    return f"{where} is {_short(fault['input'])}: {message[:1].lower()}{message[1:]}"
+def _describe_problem(problem: Any) -> str:
+    """Describe one of pydantic's errors. ``field`` has dots for nested fields, and is empty for the card itself."""
+    field = ".".join(str(part)[:100] for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        fields = SizeRule.model_fields if field.startswith("size.") else ModelCard.model_fields
+        close = get_close_matches(str(problem["loc"][-1])[:100], fields, n=1, cutoff=0.5)
+        return f"there is no field {field}" + (f" (did you mean {close[0]}?)" if close else f": {', '.join(fields)}")
+    if problem["type"] == "literal_error":
+        return f"{field} is {_shorten(problem['input'])}, but may be {problem['ctx']['expected']}"
+    if not field and problem["type"] == "model_type":
+        return "a card consists of fields with values, such as threshold: 0.4"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error" or not field:
+        return f"{field}: {message}" if field else message
+    return f"{field} is {_shorten(problem['input'])}: {message[:1].lower()}{message[1:]}"
 
 
-def _short(value: object) -> str:
-    """A value as Python writes it; of a long one the beginning."""
+def _shorten(value: object) -> str:
+    """Return the repr of a value, cut if it is long."""
     text = f"a number of {value.bit_length()} bits" if isinstance(value, int) and abs(value) > 10**30 else repr(value)
     return text if len(text) <= 80 else f"{text[:80]}…"

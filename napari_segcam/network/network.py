@@ -1,4 +1,4 @@
-"""The network: trained weights made ready to be explained, with what is needed to feed and to read it."""
+"""A network: a module with its trained weights, its model card and its stages, ready to run and to explain."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from napari_segcam.network.stages.forward_trace import ForwardTrace, trace_forwa
 from napari_segcam.network.stages.stage import Stage, find_stages, main_stages, stage_aliases, stage_at
 
 MAX_CLASSES = 255
-"""That a mask of labels in a byte tells apart."""
+"""Highest number of classes in a mask whose labels are bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,24 +36,24 @@ class Network:
     """An eval-mode module with frozen weights, its model card, its stages, and where it runs.
 
     Attributes:
-        module: the plain ``torch.nn.Module``, made to return logits. It is for looking at: what runs may be its
-            rewritten copy.
+        module: the plain ``torch.nn.Module``, which returns logits. Use it to inspect the network: its rewritten copy
+            may run instead.
         form: the same network, rewritten exactly to save time and memory.
-        card: how it is fed and read.
-        stages: its named stages, in order of execution: SMP's own, else those found by the sizes of the maps.
-        rewritten: those of the stages that the rewritten form has too, by name, as they are found there.
-        classes: channels of its output; one means a sigmoid, several a softmax, or a sigmoid each where the classes
-            overlap. Of a segmentation the first of several that exclude each other is the background.
-        stride: its input's height and width must be multiples of this, pixels.
-        name: of the checkpoint, for people.
+        card: how to prepare the image and read the output.
+        stages: the named stages, in order of execution: SMP's own, else those found from the sizes of the maps.
+        rewritten: the stages that the rewritten form has too, as they are in it, by name.
+        classes: channels of the output. One class has a sigmoid; several share a softmax, or have a sigmoid each if
+            they overlap. In a segmentation whose classes exclude each other, the first is the background.
+        stride: the input's height and width must be multiples of this, in pixels.
+        name: name of the checkpoint, to show to users.
         architecture: for example ``"UnetPlusPlus"``.
-        encoder: for example ``"efficientnet-b5"``; empty where unknown.
-        sha256: of the weights file; empty for a module that came without one.
-        warnings: what the user should know of these weights.
-        assumed: what nothing tells of how the network is built, fed or read → what stands in for it, in plain text.
-        output: which of the module's outputs is read, and what it ends in.
-        one_frame_at_a_time: whether frames must run one by one, since those of a batch change each other's results.
-        lock: held while the module runs, since taps on a module are not thread-safe.
+        encoder: for example ``"efficientnet-b5"``; empty if unknown.
+        sha256: checksum of the weights file; empty for a module without a file.
+        warnings: about these weights, for the user.
+        assumed: assumptions about how the network is built and used: what is unknown → what is assumed, in plain text.
+        output: which of the module's outputs is read, and its final activation.
+        one_frame_at_a_time: whether frames must run one by one, because frames in a batch change each other's results.
+        lock: held while the module runs, because hooks on a module are not thread-safe.
     """
 
     module: nn.Module = field(repr=False)
@@ -78,28 +78,29 @@ class Network:
     def from_module(
         cls, module: nn.Module, card: ModelCard | None = None, device: str = "auto", *, rewrite: bool = True
     ) -> Network:
-        """A network from any module that segments or classifies; it is copied and not changed for its owner.
+        """Return a network for any module that segments or classifies. The module is copied, not changed.
 
         Args:
             module: takes ``(B, card.input_channels, H, W)`` and returns ``(B, C, H, W)`` or ``(B, C)``: logits, or
-                what a sigmoid or softmax made of them; or several tensors, one of which is that.
-            card: how it is fed and read; by default as the card's defaults say, and the image's channels as it takes.
+                logits after a sigmoid or softmax; or several tensors, one of which is that.
+            card: how to prepare the image and read the output. By default the card's defaults, with as many image
+                channels as the module takes.
             device: as for ``load_network``.
             rewrite: as for ``load_network``.
 
         Raises:
-            SegcamError: if the module does not run, or gives no such output.
+            SegcamError: if the module does not run, or returns no such output.
         """
         if isinstance(module, torch.jit.ScriptModule):
-            copied: nn.Module = copy_script(module)
+            copy: nn.Module = copy_script(module)
         else:
             refuse_unsupported(module)
-            copied = copy_module(module)
-        copied = prepare_module(copied)
-        chosen = choose_device(device)
+            copy = copy_module(module)
+        copy = prepare_module(copy)
+        torch_device = choose_device(device)
         if card is None or "input_channels" not in card.model_fields_set:
-            card = make_card({"input_channels": find_image_channels(copied, card.size.fixed if card else None)}, card)
-        return cls.of(copied, card, chosen, rewrite=rewrite, name=type(copied).__name__)
+            card = make_card({"input_channels": find_image_channels(copy, card.size.fixed if card else None)}, card)
+        return cls.of(copy, card, torch_device, rewrite=rewrite, name=type(copy).__name__)
 
     @classmethod
     def of(
@@ -116,10 +117,10 @@ class Network:
         warnings: tuple[str, ...] = (),
         assumed: Mapping[str, str] | None = None,
     ) -> Network:
-        """A network from a module that is handed over; the arguments are this class's attributes.
+        """Return a network that takes the module over; the arguments are attributes of this class.
 
         Raises:
-            SegcamError: if the module does not run, or the card does not go with it.
+            SegcamError: if the module does not run, or the card does not match it.
         """
         module = channels_last(prepare_module(module).requires_grad_(False))
         size = card.size.fixed
@@ -137,12 +138,12 @@ class Network:
             )
         if trace.segments and trace.classes > MAX_CLASSES:
             raise SegcamError(
-                f"{name} gives maps of {trace.classes} channels. A mask tells {MAX_CLASSES} classes apart: is this "
-                "output a segmentation?"
+                f"{name} returns maps of {trace.classes} channels, but a mask holds at most {MAX_CLASSES} classes. Is "
+                "this output a segmentation?"
             )
         card = with_class_overlap(card, trace, output.final_activation, name)
-        unsure = assumed_overlap(card, trace)
-        doubts = (ASSUMED_WARNING.format(trace.classes),) if unsure and trace.segments else ()
+        overlap = assumed_overlap(card, trace)
+        overlap_warnings = (ASSUMED_WARNING.format(trace.classes),) if overlap and trace.segments else ()
         stages = find_stages(module, trace)
         if not stages and not isinstance(module, ScriptedNetwork):
             stages = automatic_stages(module, card.input_channels, size)
@@ -153,13 +154,13 @@ class Network:
             stages=stages,
             rewritten=rewritten_stages(stages, trace, form, card.input_channels, size),
             classes=trace.classes,
-            stride=_stride_of_encoder(module) or max((stage.stride for stage in stages), default=32),
+            stride=_encoder_stride(module) or max((stage.stride for stage in stages), default=32),
             name=name,
             architecture=architecture or type(module).__name__,
             encoder=encoder,
             sha256=sha256,
-            warnings=(*warnings, *output.warnings, *doubts, *repeatability.warnings),
-            assumed=dict(assumed or {}) | output.assumed | _assumed(card) | unsure,
+            warnings=(*warnings, *output.warnings, *overlap_warnings, *repeatability.warnings),
+            assumed=dict(assumed or {}) | output.assumed | _assumed_normalization(card) | overlap,
             one_frame_at_a_time=repeatability.one_frame_at_a_time,
             trace=trace,
             output=output,
@@ -175,24 +176,24 @@ class Network:
 
     @property
     def segments(self) -> bool:
-        """Whether it gives a mask; else it classifies, and gives one score per class for the whole image."""
+        """Whether the network returns a mask; else it classifies: one score per class for the whole image."""
         return self.trace.segments
 
     @property
     def classes_overlap(self) -> bool:
-        """Whether each of several classes has a sigmoid of its own, so that a pixel can have several of them or none;
-        else they exclude each other."""
+        """Whether each of several classes has its own sigmoid, so that a pixel can have several classes or none;
+        else the classes exclude each other."""
         return self.classes > 1 and self.card.classes_overlap
 
     @property
     def has_background(self) -> bool:
-        """Whether the first output channel is the background, as it is in a segmentation with several classes that
-        exclude each other."""
+        """Whether the first output channel is the background: in a segmentation of several classes that exclude each
+        other."""
         return self.segments and self.classes > 1 and not self.classes_overlap
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """One name per output channel, from the card where it gives them."""
+        """One name per output channel, from the card if it names the classes."""
         if self.card.class_names:
             return self.card.class_names
         if self.has_background:
@@ -203,53 +204,53 @@ class Network:
 
     @property
     def no_hooks_reason(self) -> str:
-        """Why its layers cannot be tapped, for people; empty where they can."""
+        """Why hooks on the layers are not possible, to show to users; empty if they are."""
         return NO_HOOKS_REASON if isinstance(self.module, ScriptedNetwork) else ""
 
-    def class_index(self, wanted: int | str | None) -> int:
-        """The output channel of a class given by number or name; by default the first that is not the background.
+    def class_index(self, name_or_number: int | str | None) -> int:
+        """Return the output channel of a class, given by number or name; by default the first except the background.
 
         Raises:
             SegcamError: if there is no such class.
         """
-        if wanted is None:
+        if name_or_number is None:
             return int(self.has_background)
-        if isinstance(wanted, str) and wanted in self.class_names:
-            return self.class_names.index(wanted)
-        if isinstance(wanted, Integral) and 0 <= int(wanted) < self.classes:  # numpy's whole numbers as well
-            return int(wanted)
+        if isinstance(name_or_number, str) and name_or_number in self.class_names:
+            return self.class_names.index(name_or_number)
+        if isinstance(name_or_number, Integral) and 0 <= int(name_or_number) < self.classes:  # NumPy integers too
+            return int(name_or_number)
         choices = ", ".join(f"{index} ({name})" for index, name in enumerate(self.class_names))
-        raise SegcamError(f"This network has no class {wanted}. Its classes are: {choices}.")
+        raise SegcamError(f"This network has no class {name_or_number}. Its classes are: {choices}.")
 
     def module_for(self, stages: Sequence[Stage]) -> tuple[nn.Module, tuple[Stage, ...]]:
-        """What runs to explain these stages, and where they are in it.
+        """Return the module that runs to explain these stages, and the stages in it.
 
-        That is the rewritten form, unless one of the stages is a layer that is not the same there.
+        It is the rewritten form, unless one of the stages is a layer that differs in that form.
         """
         if all(stage.name in self.rewritten for stage in stages):
             return self.form.module, tuple(self.rewritten[stage.name] for stage in stages)
         return self.module, tuple(stages)
 
     def with_image_size(self, side: int) -> Network:
-        """The same network, fed with frames resized to ``side`` × ``side`` pixels.
+        """Return the same network, whose frames are resized to ``side`` × ``side`` pixels.
 
         Raises:
-            SegcamError: if that is no multiple of the network's stride.
+            SegcamError: if the size is not a multiple of the network's stride.
         """
         if side <= 0 or side % self.stride:
             raise SegcamError(
-                f"An image size of {side} does not go with this network: it needs multiples of {self.stride}."
+                f"An image size of {side} does not fit this network, which needs multiples of {self.stride}."
             )
         return replace(
             self, card=self.card.model_copy(update={"size": SizeRule(rule="resize", height=side, width=side)})
         )
 
     def stage(self, name: str) -> Stage:
-        """The stage of this name, alias, or dotted layer name.
+        """Return the stage with this name, alias, or dotted layer name.
 
         Raises:
-            SegcamError: if there is none; the message lists the closest names. If the layers cannot be tapped, it says
-                why.
+            SegcamError: if there is none; the message lists the closest names. Or if hooks on the layers are not
+                possible; the message says why.
         """
         if self.no_hooks_reason:
             raise SegcamError(self.no_hooks_reason)
@@ -260,12 +261,12 @@ class Network:
         layers = self.trace.layers()
         if name in layers:
             return stage_at(self.trace, name, "layer", name)
-        known = [*(stage.name for stage in self.stages), *stage_aliases(self.stages), *layers]
-        close = get_close_matches(name, known, n=4, cutoff=0.5) or known[:6]
+        names = [*(stage.name for stage in self.stages), *stage_aliases(self.stages), *layers]
+        close = get_close_matches(name, names, n=4, cutoff=0.5) or names[:6]
         raise SegcamError(f"The network has no stage or layer named {name!r}. Closest: {', '.join(close)}.")
 
     def select(self, stages: str | Iterable[str]) -> tuple[Stage, ...]:
-        """The stages meant by ``"all"``, ``"main"``, ``"encoder"``, ``"decoder"``, or by names, each once.
+        """Return the stages for ``"all"``, ``"main"``, ``"encoder"``, ``"decoder"``, or for names, each stage once.
 
         Raises:
             SegcamError: if a name is unknown.
@@ -280,12 +281,12 @@ class Network:
         return tuple(dict.fromkeys(self.stage(name) for name in names))
 
 
-def _stride_of_encoder(module: nn.Module) -> int:
-    """What SMP's encoders say that sizes must be multiples of; 0 where nothing does."""
+def _encoder_stride(module: nn.Module) -> int:
+    """Return the stride that an SMP encoder states; 0 if there is none."""
     stride = getattr(module._modules.get("encoder"), "output_stride", None)
     return stride if isinstance(stride, int) and stride > 0 else 0
 
 
-def _assumed(card: ModelCard) -> dict[str, str]:
-    """What the card leaves open of feeding the network."""
+def _assumed_normalization(card: ModelCard) -> dict[str, str]:
+    """Return the normalization as an assumption if the card does not set it."""
     return {} if "normalization" in card.model_fields_set else {"normalization": card.normalization}

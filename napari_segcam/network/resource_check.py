@@ -1,8 +1,8 @@
-"""Check the time and memory of a network from a file: run it once in a process that can be ended.
+"""Check the time and memory of a network from a file: run it once in a process that can be stopped.
 
-Such a network is more than weights. It is a program, whose loops may have no end, or a graph whose layers ask for any
-amount of memory; nothing short of running it tells. So another process runs it first, on small images of noise, with a
-limit on its time and memory. Only a network that passes is read and run here.
+A network in a file is more than weights. It is a program whose loops may be endless, or a graph whose layers may need
+any amount of memory, and only a run shows it. So another process first runs it on small images of noise, with limits on
+time and memory. Only a network that passes is read and run in this process.
 """
 
 from __future__ import annotations
@@ -26,36 +26,36 @@ from napari_segcam.errors import SegcamError
 Form = Literal["pickled", "torchscript", "exported", "keras"]
 Outcome = Literal["passed", "time", "memory", "crash"]
 
-# The other process does not try out what it tries out, and so has this set.
+# Set in the other process, so that it does not start a check of its own.
 IN_CHECK = "NAPARI_SEGCAM_TRIAL"
 
-# It reads files and runs networks with all that is above this module, and so is started by its name.
-_PROGRAM = "napari_segcam.network.resource_check_process"
+# Imported by name: it needs the modules that read and run networks, which import this module.
+_CHECK_MODULE = "napari_segcam.network.resource_check_process"
 
-_STARTS_WITHIN = 120  # seconds, on a machine that is busy
-_BUSY = 20  # times longer than its processor's time may all of it take
+_START_SECONDS = 120  # on a busy machine
+_WALL_TIME_FACTOR = 20  # wall time allowed for each second of processor time
 
-_NEEDED = {"keras": ("keras", "h5py")}
+_LIBRARIES = {"keras": ("keras", "h5py")}
 
-_REFUSED = {
-    "time": "takes longer than any network should (an endless loop, perhaps)",
-    "memory": "asks for more memory than any network should",
-    "crash": "ends the process that runs it",
+_REASONS = {
+    "time": "took longer than any network should (perhaps an endless loop)",
+    "memory": "needed more memory than any network should",
+    "crash": "made the process that ran it crash",
 }
 
 
 def check_resources(path: Path, form: Form, libraries: Iterable[str] = (), weights: str | None = None) -> None:
-    """Let another process read a file and run the network in it; it takes a second or two.
+    """Let another process read a file and run the network in it, which takes a second or two.
 
     Args:
-        path: of the file.
-        form: of the network in it.
-        libraries: whose classes the network is of. They take long to import, which does not count.
-        weights: which network, where the file holds several.
+        path: path of the file.
+        form: form of the network in the file.
+        libraries: libraries that the network's classes come from. The time to import them does not count.
+        weights: which network to run if the file holds several.
 
     Raises:
-        SegcamError: if that takes too long or too much memory, or ends the process. Other faults are left to whoever
-            reads the file then.
+        SegcamError: if the run takes too much time or memory, or the process crashes. Other errors appear when the file
+            is read afterwards.
     """
     if IN_CHECK in os.environ:
         return
@@ -63,38 +63,38 @@ def check_resources(path: Path, form: Form, libraries: Iterable[str] = (), weigh
     request: dict[str, object] = {
         "path": str(path.resolve()),
         "weights": weights,
-        "libraries": sorted({*libraries, *_NEEDED.get(form, ())}),
+        "libraries": sorted({*libraries, *_LIBRARIES.get(form, ())}),
         "seconds": RESOURCE_CHECK_SECONDS + megabytes * RESOURCE_CHECK_SECONDS_PER_MB,
         "bytes": int(RESOURCE_CHECK_BYTES + 8 * megabytes * MIB),
     }
-    outcome = _outcome_in_a_copy(request) if _can_be_copied() else _PROCESS.outcome_of(request)
+    outcome = _check_in_fork(request) if _can_fork() else _PROCESS.check(request)
     if outcome != "passed":
-        raise SegcamError(f"{path} was not opened: its network was tried out and {_REFUSED[outcome]}.")
+        raise SegcamError(f"{path} was not opened: in a test run, its network {_REASONS[outcome]}.")
 
 
-def _can_be_copied() -> bool:
-    """Whether a copy of this process can do it, which shares its memory and has imported torch already.
+def _can_fork() -> bool:
+    """Return whether a fork of this process can run the check. It shares memory and has imported torch already.
 
-    A copy has only the thread that made it. What others hold, a window's for example, it would wait for without end.
-    Those of rich only draw on the terminal, which the copy does not.
+    A fork has only the thread that forked. It would wait forever for a lock that another thread holds, for example a
+    window's. The threads of rich are safe: they only draw on the terminal, and the fork does not.
     """
     others = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
-    drawing = all(type(thread).__module__.startswith("rich.") for thread in others)
-    return sys.platform == "linux" and drawing and "qtpy" not in sys.modules
+    all_from_rich = all(type(thread).__module__.startswith("rich.") for thread in others)
+    return sys.platform == "linux" and all_from_rich and "qtpy" not in sys.modules
 
 
-def _outcome_in_a_copy(request: dict[str, object]) -> Outcome:
+def _check_in_fork(request: dict[str, object]) -> Outcome:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # threads of libraries, which the copy does not use
+        warnings.simplefilter("ignore")  # about threads of libraries, which the fork does not use
         report = Path(folder) / "outcome"
         try:
-            importlib.import_module(_PROGRAM).check_in_fork({**request, "report": str(report)})
+            importlib.import_module(_CHECK_MODULE).check_in_fork({**request, "report": str(report)})
         except OSError as error:
-            raise _no_process(error) from error
-        return _reported(report)
+            raise _start_error(error) from error
+        return _read_outcome(report)
 
 
-def _reported(report: Path) -> Outcome:
+def _read_outcome(report: Path) -> Outcome:
     with suppress(OSError):
         outcome = report.read_text("ascii")
         if outcome in ("passed", "time", "memory"):
@@ -102,52 +102,52 @@ def _reported(report: Path) -> Outcome:
     return "crash"
 
 
-def _no_process(error: Exception) -> SegcamError:
-    return SegcamError(f"No process can be started that would try the network out: {error}.")
+def _start_error(error: Exception) -> SegcamError:
+    return SegcamError(f"The process for the test run of the network cannot be started: {error}.")
 
 
 class _Process:
-    """A process of its own. On Linux it stays for the next file, and makes a process of its own for each."""
+    """A separate process. On Linux it stays for the next file, and forks for each file."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: subprocess.Popen[str] | None = None
 
-    def outcome_of(self, request: dict[str, object]) -> Outcome:
+    def check(self, request: dict[str, object]) -> Outcome:
         with self._lock, tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "outcome"
             line = json.dumps(request | {"report": str(report)})
-            seconds = float(str(request["seconds"])) * _BUSY + _STARTS_WITHIN
-            if not self._ask(line, seconds):
+            seconds = float(str(request["seconds"])) * _WALL_TIME_FACTOR + _START_SECONDS
+            if not self._send(line, seconds):
                 return "crash" if report.exists() else "time"
-            return _reported(report)
+            return _read_outcome(report)
 
-    def _ask(self, line: str, seconds: float) -> bool:
-        """Send a request and wait until it is done; whether it was, in time."""
-        process = self._started()
-        done: list[str] = []
+    def _send(self, line: str, seconds: float) -> bool:
+        """Send a request, wait until it is done, and return whether it was done in time."""
+        process = self._start()
+        answers: list[str] = []
         assert process.stdin is not None
         assert process.stdout is not None
         with suppress(OSError):
             process.stdin.write(line + "\n")
             process.stdin.flush()
-        reader = threading.Thread(target=lambda: done.append(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
+        reader = threading.Thread(target=lambda: answers.append(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
         reader.start()
         reader.join(seconds)
-        if not done or not done[0]:
+        if not answers or not answers[0]:
             process.kill()
             process.wait()
             self._running = None
-        return bool(done)
+        return bool(answers)
 
-    def _started(self) -> subprocess.Popen[str]:
+    def _start(self) -> subprocess.Popen[str]:
         if self._running is not None and self._running.poll() is None:
             return self._running
-        begin = f"import sys; sys.path[:] = {sys.path!r}; from {_PROGRAM} import serve; serve()"
+        program = f"import sys; sys.path[:] = {sys.path!r}; from {_CHECK_MODULE} import serve; serve()"
         environment = {**os.environ, IN_CHECK: "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
         try:
             self._running = subprocess.Popen(
-                [sys.executable, "-c", begin],
+                [sys.executable, "-c", program],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -156,7 +156,7 @@ class _Process:
                 env=environment,
             )
         except (OSError, ValueError) as error:
-            raise _no_process(error) from error
+            raise _start_error(error) from error
         return self._running
 
 

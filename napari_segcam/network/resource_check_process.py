@@ -1,4 +1,4 @@
-"""The process that checks a network: it reads the file, runs the network, and reports the outcome."""
+"""Check a network in its own process: read the file, run the network, and report the outcome."""
 
 from __future__ import annotations
 
@@ -25,88 +25,88 @@ from napari_segcam.network.resource_check import IN_CHECK
 from napari_segcam.network.running.dry_run import dry_run
 from napari_segcam.network.running.module_preparation import prepare_module
 
-_FORKS = sys.platform == "linux"  # elsewhere a forked process may not use what torch uses
-_IDLE = 300  # seconds, after which the process ends; the next file starts it again
-_GLANCE = 0.02  # seconds between two looks at what was taken
-_SLACK = 2**28  # bytes of addresses that threads reserve and do not use
-_BUSY = 10  # times longer than its processor's time may all of it take
-_GRACE = 10  # seconds, more than that
+_FORKS = sys.platform == "linux"  # elsewhere torch does not work in a forked process
+_IDLE_SECONDS = 300  # until the process ends by itself; the next file starts it again
+_WATCH_SECONDS = 0.02  # between two looks at the time and memory used
+_RESERVED_BYTES = 2**28  # of addresses that threads reserve but do not use
+_WALL_TIME_FACTOR = 10  # wall time allowed for each second of processor time
+_GRACE_SECONDS = 10  # added to the wall time
 
 _OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "bad_alloc", "out of memory", "Unable to allocate")
 
 
 def serve() -> None:
-    """Try out file after file, one request a line; say a word on each to whoever asked."""
+    """Check one file for each line of standard input, and answer each with a line."""
     torch.set_num_threads(1)
     os.environ.setdefault("KERAS_BACKEND", "torch")
     answers = os.fdopen(os.dup(1), "w")
-    with open(os.devnull, "w") as nowhere:  # what is imported, and networks, may print
-        os.dup2(nowhere.fileno(), 1)
+    with open(os.devnull, "w") as null_device:  # imports and networks may print
+        os.dup2(null_device.fileno(), 1)
     while line := _next_line():
         request = json.loads(line)
         if _FORKS:
             check_in_fork(request)
         else:
-            _import(request)
-            _try_out(request)
+            _import_libraries(request)
+            _check(request)
         print("done", file=answers, flush=True)
         if not _FORKS:
             return
 
 
 def check_in_fork(request: dict[str, Any]) -> None:
-    """Try out one file in a copy of this process, which is ended if it does not end by itself.
+    """Check one file in a fork of this process, and kill the fork if it does not end by itself.
 
     Args:
-        request: ``path`` of the file; ``weights``, which network in it; ``libraries`` to be imported before;
-            ``seconds`` and ``bytes`` it may take; ``report``, the file that its outcome is written to.
+        request: ``path`` of the file; ``weights``, which network in it; ``libraries`` to import before; the most
+            ``seconds`` and ``bytes``; ``report``, the path of the file for the outcome.
 
     Raises:
-        OSError: if there can be no copy.
+        OSError: if the process cannot be forked.
     """
-    _import(request)
-    until = time.monotonic() + _BUSY * request["seconds"] + 2 * _GRACE
+    _import_libraries(request)
+    deadline = time.monotonic() + _WALL_TIME_FACTOR * request["seconds"] + 2 * _GRACE_SECONDS
     if (child := os.fork()) == 0:
         try:
             os.environ |= {IN_CHECK: "1", "CUDA_VISIBLE_DEVICES": ""}
-            nowhere = os.open(os.devnull, os.O_RDWR)
+            null_device = os.open(os.devnull, os.O_RDWR)
             for stream in range(3):  # networks may print
-                os.dup2(nowhere, stream)
-            sys.stdout = sys.stderr = open(nowhere, "w", closefd=False)  # noqa: SIM115 - it ends with the process
+                os.dup2(null_device, stream)
+            sys.stdout = sys.stderr = open(null_device, "w", closefd=False)  # noqa: SIM115 - closed when the process ends
             torch.set_num_threads(1)
-            _try_out(request)
+            _check(request)
         finally:
             os._exit(0)
-    ended, status = 0, 0
+    ended_process, status = 0, 0
     try:
-        while not ended and time.monotonic() < until:
-            ended, status = os.waitpid(child, os.WNOHANG)
-            time.sleep(0 if ended else _GLANCE / 2)
+        while not ended_process and time.monotonic() < deadline:
+            ended_process, status = os.waitpid(child, os.WNOHANG)
+            time.sleep(0 if ended_process else _WATCH_SECONDS / 2)
     finally:
-        if not ended:
+        if not ended_process:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-    if not ended or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == _cpu_signal()):
+    if not ended_process or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == _cpu_signal()):
         Path(request["report"]).write_text("time")
 
 
-def _import(request: dict[str, Any]) -> None:
+def _import_libraries(request: dict[str, Any]) -> None:
     for library in request["libraries"]:
         with suppress(Exception):
             importlib.import_module(library)
 
 
 def _next_line() -> str:
-    if _FORKS and not select.select([sys.stdin], [], [], _IDLE)[0]:
+    if _FORKS and not select.select([sys.stdin], [], [], _IDLE_SECONDS)[0]:
         return ""
     return sys.stdin.readline()
 
 
-def _try_out(request: dict[str, Any]) -> None:
+def _check(request: dict[str, Any]) -> None:
     report = Path(request["report"])
-    _limit(report, request["seconds"], request["bytes"])
+    _limit_resources(report, request["seconds"], request["bytes"])
     try:
-        outcome = _run(Path(request["path"]), request["weights"])
+        outcome = _read_and_run(Path(request["path"]), request["weights"])
     except MemoryError:
         outcome = "memory"
     except Exception as error:
@@ -114,8 +114,8 @@ def _try_out(request: dict[str, Any]) -> None:
     report.write_text(outcome)
 
 
-def _run(path: Path, weights: str | None) -> str:
-    """Read and run the network, with as many channels as it may be told to take."""
+def _read_and_run(path: Path, weights: str | None) -> str:
+    """Read and run the network, once for each number of image channels that it may be used with."""
     module = read_checkpoint(path, weights).module
     if module is None:
         return "passed"
@@ -137,32 +137,33 @@ def _run(path: Path, weights: str | None) -> str:
     return "passed"
 
 
-def _limit(report: Path, seconds: float, size: int) -> None:
-    """From now on, end this process once it has taken more than that of the processor's time, or of memory."""
-    begun, before, began = time.process_time(), _memory(), time.monotonic()
+def _limit_resources(report: Path, seconds: float, memory_limit: int) -> None:
+    """Make this process end once it uses more processor time, in seconds, or more memory, in bytes, from now on."""
+    start_processor_time, start_memory, start_time = time.process_time(), _used_memory(), time.monotonic()
     with suppress(ImportError, ValueError, OSError):
         import resource
 
-        used = math.ceil(begun + seconds + 2)
-        resource.setrlimit(resource.RLIMIT_CPU, (used, used + 2))
+        processor_seconds = math.ceil(start_processor_time + seconds + 2)
+        resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds + 2))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        addresses = _addresses()
-        if addresses is not None:
-            resource.setrlimit(resource.RLIMIT_AS, (addresses + size + _SLACK,) * 2)
+        address_space = _address_space()
+        if address_space is not None:
+            resource.setrlimit(resource.RLIMIT_AS, (address_space + memory_limit + _RESERVED_BYTES,) * 2)
 
     def watch() -> None:
         while True:
-            time.sleep(_GLANCE)
-            late = time.process_time() - begun > seconds or time.monotonic() - began > _BUSY * seconds + _GRACE
-            if late or _memory() - before > size:
+            time.sleep(_WATCH_SECONDS)
+            late = time.process_time() - start_processor_time > seconds
+            late = late or time.monotonic() - start_time > _WALL_TIME_FACTOR * seconds + _GRACE_SECONDS
+            if late or _used_memory() - start_memory > memory_limit:
                 report.write_text("time" if late else "memory")
                 os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _memory() -> int:
-    """Bytes that this process has in memory, or had at most where that is all that is known; 0 where nothing is."""
+def _used_memory() -> int:
+    """Return the bytes of memory that this process uses, or the most it has used if only that is known, or else 0."""
     with suppress(OSError):
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     with suppress(ImportError):
@@ -175,11 +176,13 @@ def _memory() -> int:
     return 0
 
 
-def _addresses() -> int | None:
+def _address_space() -> int | None:
+    """Return the bytes of addresses that this process has reserved; None if unknown."""
     with suppress(OSError):
         return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     return None
 
 
 def _cpu_signal() -> int:
+    """Return the signal for too much processor time; -1 if the system has none."""
     return int(getattr(signal, "SIGXCPU", -1))

@@ -1,4 +1,4 @@
-"""Settings that people and libraries write as YAML or JSON: read as plain data, of bounded size and depth."""
+"""Read YAML and JSON settings as plain data of limited size and depth."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ import yaml
 from napari_segcam.budget import OPTION_SIZE, SETTINGS_BYTES
 from napari_segcam.errors import SegcamError, error_text, is_unprintable
 
-_DEEPEST, _MOST_VALUES, _LONGEST_TEXT = 8, 10_000, 10_000
+_MAX_DEPTH, _MAX_VALUES, _MAX_TEXT_LENGTH = 8, 10_000, 10_000
 
 
-def read_text(path: Path, most: int = SETTINGS_BYTES) -> str:
-    """The text of a file.
+def read_text(path: Path, max_bytes: int = SETTINGS_BYTES) -> str:
+    """Return the text of a file.
 
     Args:
-        path: of the file.
-        most: bytes that it may have.
+        path: path of the file.
+        max_bytes: size limit.
 
     Raises:
-        SegcamError: if it is larger.
-        OSError, UnicodeDecodeError: if it cannot be read, or is no text.
+        SegcamError: if the file is larger.
+        OSError, UnicodeDecodeError: if the file cannot be read or is not text.
     """
     with path.open("rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise SegcamError(f"{path} is larger than the {most // 1024:,} KB that are read of such a file.")
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise SegcamError(f"{path} is larger than {max_bytes // 1024:,} KB, the limit for such a file.")
     return content.decode("utf-8-sig")
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file.
+    """Return the content of a JSON file.
 
     Raises:
-        SegcamError: if it is too large.
-        OSError, ValueError: if it cannot be read, or is no JSON.
+        SegcamError: if the file is too large.
+        OSError, ValueError: if the file cannot be read or is not JSON.
     """
     try:
         return json.loads(read_text(path))
@@ -47,10 +47,10 @@ def read_json(path: Path) -> Any:
 
 
 def parse_yaml(text: str) -> Any:
-    """What a text means as YAML, without anchors: with these a few lines can stand for gigabytes.
+    """Return the content of a YAML text. Anchors are refused: with them, a few lines can expand to gigabytes.
 
     Raises:
-        ValueError: if it is not valid, or has an anchor; with the reason.
+        ValueError: if the text is not valid YAML or has an anchor; the message says why.
     """
     try:
         return yaml.load(text, _PlainLoader)
@@ -68,27 +68,27 @@ class _PlainLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def refuse_unusual(value: Any, what: str, depth: int = 0) -> int:
-    """Refuse options that no network has: numbers, texts or lists of any size, or control characters.
+def refuse_unusual(value: Any, name: str, depth: int = 0) -> int:
+    """Refuse options that no real network has: huge numbers, texts or lists, or control characters.
 
     Args:
-        value: as YAML or JSON gives it.
-        what: to call it.
-        depth: how deep it lies.
+        value: the options, as read from YAML or JSON.
+        name: what to call them in the message.
+        depth: the nesting depth of this value.
 
     Returns:
-        How many values it has.
+        The number of values in it.
 
     Raises:
-        ValueError: if so, with the reason.
+        ValueError: if the options are refused; the message says why.
     """
-    if depth > _DEEPEST:
-        raise ValueError(f"{what} is nested too deeply")
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"{name} is nested too deeply")
     if isinstance(value, str):
-        if len(value) > _LONGEST_TEXT or any(is_unprintable(letter) for letter in value):
-            raise ValueError(f"{what} holds a text that is too long, or has characters that cannot be printed")
-    elif isinstance(value, int | float) and not abs(value) <= OPTION_SIZE:  # NaN neither
-        raise ValueError(f"{what} holds a number larger than {OPTION_SIZE:,}, or none")
+        if len(value) > _MAX_TEXT_LENGTH or any(is_unprintable(character) for character in value):
+            raise ValueError(f"{name} holds a text that is too long or has characters that cannot be printed")
+    elif isinstance(value, int | float) and not abs(value) <= OPTION_SIZE:  # refuses NaN too
+        raise ValueError(f"{name} holds a number that is larger than {OPTION_SIZE:,} or undefined (NaN)")
     parts: list[Any] = []
     if isinstance(value, Mapping):
         parts = [*value, *value.values()]
@@ -96,7 +96,7 @@ def refuse_unusual(value: Any, what: str, depth: int = 0) -> int:
         parts = list(value)
     count = 1
     for part in parts:
-        count += refuse_unusual(part, what, depth + 1)
-        if count > _MOST_VALUES:
-            raise ValueError(f"{what} holds too many values")
+        count += refuse_unusual(part, name, depth + 1)
+        if count > _MAX_VALUES:
+            raise ValueError(f"{name} holds too many values")
     return count

@@ -1,4 +1,4 @@
-"""The source of a network: what it is loaded from, in plain values that can be kept, and told to any process."""
+"""Source of a network: what it is loaded from, in plain values that can be stored and sent to any process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # torch comes with these: a source is named long before it is loaded
+if TYPE_CHECKING:  # these import torch, which only load() needs
     from napari_segcam.network.model_card import ModelCard
     from napari_segcam.network.network import Network
 
@@ -17,7 +17,7 @@ class ModelSource:
     """Where a network comes from; the attributes are those of ``load_network``.
 
     Attributes:
-        image_size: as for ``Network.with_image_size``; None leaves it to the card.
+        image_size: as for ``Network.with_image_size``; with None, the card decides.
     """
 
     path: str | None = None
@@ -32,29 +32,29 @@ class ModelSource:
 
     @property
     def title(self) -> str:
-        """Its name, for people."""
+        """Name to show to users."""
         names = (self.factory, None if self.path is None else Path(self.path).name, self.weights)
         return " with ".join(name for name in names if name)
 
     @property
     def label(self) -> str:
-        """Its name and the folder that tells it from others of the same name."""
+        """Name and folder, since checkpoints in different folders may have the same name."""
         return self.title if self.path is None else f"{self.title} – {Path(self.path).parent.name}"
 
     @property
     def is_there(self) -> bool:
-        """Whether the checkpoint is where it was."""
+        """Whether the checkpoint still exists."""
         return self.path is None or Path(self.path).exists()
 
     def load(self, device: str | None = None, card: ModelCard | None = None) -> Network:
         """Load the network.
 
         Args:
-            device: another one than the source's.
+            device: used instead of the source's device.
             card: used instead of the card beside the checkpoint.
 
         Raises:
-            SegcamError: as ``load_network``, or if the image size does not go with the network.
+            SegcamError: as ``load_network``, or if the image size does not fit the network.
         """
         from napari_segcam.network.loading import load_network
 
@@ -72,5 +72,5 @@ class ModelSource:
         return network if self.image_size is None else network.with_image_size(self.image_size)
 
     def anywhere(self) -> ModelSource:
-        """The same, with a path that means the same in every process."""
+        """Return the same source with an absolute path, which is valid in every process."""
         return self if self.path is None else replace(self, path=os.path.abspath(self.path))

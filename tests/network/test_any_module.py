@@ -414,7 +414,7 @@ RANDOM = [Dropping, MonteCarlo, Skipping]
 def test_frames_that_would_change_each_other_run_one_by_one(kind: type[Small]) -> None:
     network = Network.from_module(kind(), CARD, device="cpu")
     assert network.one_frame_at_a_time
-    words = "change each other's results" if kind in MIXING else "draws random numbers at each run"
+    words = "change each other's results" if kind in MIXING else "draws random numbers in each run"
     assert words in " ".join(network.warnings)
     for method in ("gradcam", "ablationcam", "occlusion"):
         explainer = sc.Explainer(network, method, ["down"])
@@ -462,7 +462,7 @@ def test_what_no_seed_holds_fast_is_said() -> None:
 
     network = Network.from_module(Noisy(), CARD, device="cpu")
     assert network.one_frame_at_a_time
-    assert "another answer each time" in " ".join(network.warnings)
+    assert "another result for the same image each time" in " ".join(network.warnings)
 
 
 def test_usual_networks_have_nothing_of_the_kind() -> None:

@@ -131,7 +131,7 @@ def test_what_was_told_is_written_into_the_card(tmp_path: Path) -> None:
 
 def test_more_classes_than_a_mask_tells_apart_are_refused() -> None:
     assert Network.from_module(small(None, classes=255), device="cpu").classes == 255
-    with pytest.raises(SegcamError, match=r"gives maps of 256 channels\. A mask tells 255 classes apart"):
+    with pytest.raises(SegcamError, match=r"returns maps of 256 channels, but a mask holds at most 255 classes"):
         Network.from_module(small(None, classes=256), device="cpu")
 
 

@@ -101,7 +101,7 @@ def test_a_card_is_found_where_there_is_one(tmp_path: Path) -> None:
         ("normalization: custom", "custom normalization needs mean and std"),
         ("{normalization: custom, mean: [0.5, 0.5], std: [0.2, 0.2]}", r"one for each input channel \(3\)"),
         ("{normalization: custom, mean: [0.5], std: [0]}", r"std\.0 is 0: .*greater than or equal to 0.000001"),
-        ("{mean: [0.5], std: [0.2]}", "mean and std go with normalization custom, not imagenet"),
+        ("{mean: [0.5], std: [0.2]}", "mean and std are for normalization custom, not imagenet"),
         ("class_names: fibroid", "class_names is 'fibroid': "),
         ("{class_names: [a, b], class_colors: ['#00ff00']}", "1 class_colors for 2 class_names"),
         ("{class_names: [a], class_colors: [green]}", r"class_colors\.0 is 'green': "),
@@ -111,7 +111,7 @@ def test_a_card_is_found_where_there_is_one(tmp_path: Path) -> None:
         ("size: {rule: pad, height: 256, width: 256}", "size: .*pad rule takes no height and width"),
         ("size: {rule: resize, height: 0, width: 256}", r"size\.height is 0: "),
         ("threshold: 2\ninput_channels: 0", "input_channels is 0: .*; threshold is 2: "),
-        ("- a\n- b", "fields with their values are wanted"),
+        ("- a\n- b", "a card consists of fields with values"),
         ("a: [1, 2", "not valid YAML"),
     ],
 )

@@ -87,8 +87,9 @@ def test_weights_that_do_not_fit_are_refused_with_the_counts(folder: Path) -> No
     torch.save(weights, folder / "other.pth")
     with pytest.raises(SegcamError) as refused:
         load_network(folder / "other.pth", "cpu", factory="own_net:make_net")
-    assert "the weights do not fit what own_net:make_net made: 1 missing (up.bias), 1 unexpected (up.scale), " in str(
-        refused.value
+    assert (
+        "the weights do not fit the network from own_net:make_net: 1 missing (up.bias), 1 unexpected (up.scale), "
+        in str(refused.value)
     )
     assert "1 of another shape (body.0.bias)" in str(refused.value)
 

@@ -119,7 +119,7 @@ def test_whether_classes_overlap_is_assumed_and_can_be_set(
     widget.load(str(checkpoint))
     finish(widget.session)
     assert widget.form.overlap.currentText() == "Assumed: Exclude each other"
-    assert "Nothing tells whether the 3 classes exclude each other or overlap" in widget.card.text()
+    assert "It is not known whether the 3 classes exclude each other or overlap" in widget.card.text()
     choose(widget.form.overlap, True)
     widget.apply.click()
     finish(widget.session)
@@ -128,7 +128,7 @@ def test_whether_classes_overlap_is_assumed_and_can_be_set(
     assert widget.form.threshold.isEnabled()
     assert "a mask for each class (threshold 0.5); classes may overlap" in widget.card.text()
     assert widget.card.text().count("■") == 3, "no class is the background"
-    assert "Nothing tells" not in widget.card.text()
+    assert "It is not known" not in widget.card.text()
     widget.save.click()
     finish(widget.session)
     assert read_card(checkpoint.with_name("best_model.segcam.yaml")).classes_overlap
