@@ -42,7 +42,7 @@ ALLOWED: dict[str, int] = {
     "docs": 3,
     "napari_segcam": 8,
     "napari_segcam/batch": 51,
-    "napari_segcam/network": 63,
+    "napari_segcam/network": 59,
     "napari_segcam/reporting": 1,
     "napari_segcam/viewer": 102,
     "tests": 6,

@@ -1,7 +1,7 @@
-"""Batch norms in eval mode folded into the convolution or linear layer before them.
+"""Fold batch norms in eval mode into the convolution or linear layer before them.
 
-Which layer comes before is not read from the network's code but seen in a dry run, so that it works for every
-architecture: the norm's input is the very tensor that the layer gave, and no other operation reads that tensor.
+A dry run shows which layer comes before, so that it works for every architecture: the input of the norm is the same
+tensor that the layer returned, and no other operation reads it.
 """
 
 from __future__ import annotations
@@ -24,20 +24,25 @@ _LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 def fold_batch_norms(root: nn.Module, x: torch.Tensor) -> bool:
-    """Fold every batch norm that can be; whether there were any.
+    """Fold every batch norm that can be folded; return whether there were any.
 
     Args:
         root: in eval mode; changed in place.
         x: an input ``(B, C, H, W)`` that it accepts.
     """
     layers = {id(layer): layer for kind in _LAYERS for _, _, layer in find_modules(root, kind)}
-    norms = [place for kind in _NORMS for place in find_modules(root, kind) if place[2].track_running_stats]
-    seen = _watched_run(root, x, [*layers.values(), *(norm for _, _, norm in norms)])
+    norms = [
+        (parent, name, norm)
+        for kind in _NORMS
+        for parent, name, norm in find_modules(root, kind)
+        if norm.track_running_stats
+    ]
+    run = _recorded_run(root, x, [*layers.values(), *(norm for _, _, norm in norms)])
     folded = False
     for parent, name, norm in norms:
-        maker = seen.layer_before(norm, layers)
-        if maker is not None:
-            _fold(layers[maker], norm)
+        layer_id = run.layer_before(norm, layers)
+        if layer_id is not None:
+            _fold(layers[layer_id], norm)
             setattr(parent, name, nn.Identity())
             folded = True
     return folded
@@ -45,13 +50,16 @@ def fold_batch_norms(root: nn.Module, x: torch.Tensor) -> bool:
 
 @dataclass
 class _DryRun(TorchDispatchMode):
-    """What is noted of each call: which tensor a module took, which it gave, and how often operations read each."""
+    """Record which tensor each module got and returned, and how often operations read each tensor.
+
+    Modules and tensors are recorded by their ids.
+    """
 
     reads: Counter[int] = field(default_factory=Counter)
     calls: Counter[int] = field(default_factory=Counter)
-    given: dict[int, int] = field(default_factory=dict)
-    taken: dict[int, int] = field(default_factory=dict)
-    kept: list[torch.Tensor] = field(default_factory=list)
+    outputs: dict[int, int] = field(default_factory=dict)
+    inputs: dict[int, int] = field(default_factory=dict)
+    tensors: list[torch.Tensor] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -62,24 +70,27 @@ class _DryRun(TorchDispatchMode):
         for value in tree_leaves((args, kwargs)):
             if isinstance(value, torch.Tensor):
                 self.reads[id(value)] += 1
-                self.kept.append(value)  # while a tensor is kept, its id is its own
+                self.tensors.append(value)  # while a tensor exists, no other has its id
         return func(*args, **(kwargs or {}))
 
-    def note(self, module: nn.Module, inputs: tuple[Any, ...], output: object) -> None:
+    def record(self, module: nn.Module, inputs: tuple[Any, ...], output: object) -> None:
         self.calls[id(module)] += 1
-        self.taken[id(module)], self.given[id(module)] = id(inputs[0]), id(output)
+        self.inputs[id(module)], self.outputs[id(module)] = id(inputs[0]), id(output)
 
     def layer_before(self, norm: nn.Module, layers: dict[int, nn.Module]) -> int | None:
-        """The id of the one layer whose output this norm alone reads."""
-        if self.calls[id(norm)] != 1 or self.reads[self.taken[id(norm)]] != 1:
+        """Return the id of the layer whose output only this norm reads; None if there is no such layer."""
+        if self.calls[id(norm)] != 1:
             return None
-        makers = [maker for maker in layers if self.given.get(maker) == self.taken[id(norm)]]
-        return makers[0] if len(makers) == 1 and self.calls[makers[0]] == 1 else None
+        norm_input = self.inputs[id(norm)]
+        if self.reads[norm_input] != 1:
+            return None
+        candidates = [layer for layer in layers if self.outputs.get(layer) == norm_input]
+        return candidates[0] if len(candidates) == 1 and self.calls[candidates[0]] == 1 else None
 
 
-def _watched_run(root: nn.Module, x: torch.Tensor, modules: Sequence[nn.Module]) -> _DryRun:
+def _recorded_run(root: nn.Module, x: torch.Tensor, modules: Sequence[nn.Module]) -> _DryRun:
     run = _DryRun()
-    handles = [module.register_forward_hook(run.note) for module in modules]
+    handles = [module.register_forward_hook(run.record) for module in modules]
     try:
         with torch.no_grad(), run:
             root(x)

@@ -1,7 +1,7 @@
-"""Convolutions whose weights are frozen: their graph keeps the weights alone.
+"""Convolutions with frozen weights, which keep no input for the backward pass.
 
-PyTorch's own convolution keeps its input for the weights' gradient even where no weight needs one; in a deep network
-those inputs are most of the memory of a backward pass.
+PyTorch's convolution keeps its input for the gradient of the weights, even if no weight needs one. In a deep network
+these inputs are most of the memory of a backward pass.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from napari_segcam.network.inference.same_precision import remember_precision, s
 
 
 class FrozenConv2d(nn.Conv2d):
-    """A convolution that gives the gradient of its input only, and keeps nothing but its weights for it.
+    """A convolution that computes only the gradient of its input, and keeps only its weights for it.
 
     Attributes:
-        rectifies: whether a ReLU ends it; then its output is kept, too.
+        rectifies: whether it ends in a ReLU; then its output is kept too.
     """
 
     rectifies = False
@@ -31,11 +31,11 @@ class FrozenConv2d(nn.Conv2d):
     def like(
         cls, convolution: nn.Conv2d, weight: torch.Tensor | None = None, *, rectifies: bool = False
     ) -> FrozenConv2d:
-        """The same convolution, sharing its weights; or without a bias, over the input channels of ``weight``."""
-        own = convolution.weight if weight is None else weight
+        """Return the same convolution with shared weights, or one with this ``weight`` and without a bias."""
+        kernel = convolution.weight if weight is None else weight
         frozen = cls(
-            own.shape[1] * convolution.groups,
-            own.shape[0],
+            kernel.shape[1] * convolution.groups,
+            kernel.shape[0],
             convolution.kernel_size,  # type: ignore[arg-type]
             convolution.stride,  # type: ignore[arg-type]
             convolution.padding,  # type: ignore[arg-type]
@@ -44,7 +44,7 @@ class FrozenConv2d(nn.Conv2d):
             bias=weight is None and convolution.bias is not None,
             device="meta",
         )
-        frozen.weight = nn.Parameter(own.detach(), requires_grad=False)
+        frozen.weight = nn.Parameter(kernel.detach(), requires_grad=False)
         if frozen.bias is not None:
             frozen.bias = convolution.bias
         frozen.rectifies = rectifies
@@ -53,31 +53,31 @@ class FrozenConv2d(nn.Conv2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if torch.is_grad_enabled() and x.requires_grad:
             return _FrozenConvolution.apply(x, self)
-        return self.convolved(x)
+        return self.convolve(x)
 
-    def convolved(self, x: torch.Tensor) -> torch.Tensor:
-        """The output, without a graph."""
+    def convolve(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the output without a graph."""
         output = super().forward(x)
         return output.relu_() if self.rectifies else output
 
 
 def freeze_convolutions(root: nn.Module) -> bool:
-    """Replace every convolution with zero padding by one that keeps no input; whether there were any."""
-    places = [
-        place
-        for place in find_modules(root, nn.Conv2d)
-        if place[2].padding_mode == "zeros" and not isinstance(place[2].padding, str)
+    """Replace every convolution with zero padding by one that keeps no input; return whether there were any."""
+    convolutions = [
+        (parent, name, convolution)
+        for parent, name, convolution in find_modules(root, nn.Conv2d)
+        if convolution.padding_mode == "zeros" and not isinstance(convolution.padding, str)
     ]
-    for parent, name, convolution in places:
+    for parent, name, convolution in convolutions:
         setattr(parent, name, FrozenConv2d.like(convolution))
-    return bool(places)
+    return bool(convolutions)
 
 
 class _FrozenConvolution(Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, layer: FrozenConv2d) -> torch.Tensor:
         remember_precision(ctx, x)
-        output = layer.convolved(x)
+        output = layer.convolve(x)
         ctx.layer, ctx.size = layer, x.shape[2:]
         if layer.rectifies:
             ctx.save_for_backward(output)

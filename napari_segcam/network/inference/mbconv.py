@@ -1,8 +1,8 @@
 """EfficientNet's MBConv block as one differentiable operation.
 
-The block widens a map sixfold, so that almost all its memory lies inside. Here squeeze-and-excite scales the weights of
-the last 1×1 convolution instead of the wide map, and of the five wide maps that the single operations would keep for
-the way back, the graph keeps at most two: the small ones.
+The block widens a map sixfold, so that almost all of its memory is for the wide maps inside. Here squeeze-and-excite
+scales the weights of the last 1×1 convolution instead of the wide map. Single operations would keep five wide maps for
+the backward pass; the graph keeps at most two, and only small ones.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from napari_segcam.network.inference.input_gradient import dense_input_gradient
 from napari_segcam.network.inference.module_patterns import find_modules, is_plain, is_pointwise
 from napari_segcam.network.inference.same_precision import remember_precision, same_precision
 
-# Wide maps of so many bytes or fewer are kept for the way back; larger ones are computed again, which takes no longer
-# than fetching fresh memory. These are the early ones, and cheap to compute. Behind a stride the second wide map is a
-# quarter as large, and is always kept.
+# Wide maps of up to so many bytes are kept for the backward pass. Larger ones are computed again, which takes no longer
+# than allocating memory: they are those of early blocks, and quick to compute. After a stride the second wide map is a
+# quarter as large, and always kept.
 _LARGEST_KEPT = 16 * 2**20
 
-# From so many pixels on, a convolution is faster than a matrix product, though it lays out its weights anew each time.
+# From so many pixels on, a convolution is faster than a matrix product, although it copies its weights into another
+# layout each time.
 _MANY_PIXELS = 1024
 
 
@@ -48,30 +49,30 @@ class MBConv(nn.Module):
         self.project_weight, self.project_bias = _matrix(block._project_conv)  # (D, E)
 
     def forward(self, x: torch.Tensor, drop_connect_rate: float | None = None) -> torch.Tensor:  # noqa: ARG002
-        """The block's output ``(B, D, h, w)`` for ``(B, C, H, W)``; the rate counts in training only."""
+        """Return the output ``(B, D, h, w)`` for ``(B, C, H, W)``; the rate is used in training only."""
         if torch.is_grad_enabled() and x.requires_grad:
             return _MBConvFunction.apply(x, self)
-        active = F.silu(self.filtered(self.expanded(x), overwrite=True), inplace=True)
+        active = F.silu(self.filter(self.expand(x), overwrite=True), inplace=True)
         gate, _ = self.gate(active)
-        return self.projected(x, active, gate)
+        return self.project(x, active, gate)
 
-    def expanded(self, x: torch.Tensor) -> torch.Tensor:
-        """The wide map ``(B, E, H, W)`` before its activation; the input itself in a block that does not expand."""
+    def expand(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the wide map ``(B, E, H, W)`` before its activation; the input itself if the block does not expand."""
         if not self.expands:
             return x
         return F.conv2d(x, self.expand_weight[..., None, None], self.expand_bias)
 
-    def filtered(self, expanded: torch.Tensor, overwrite: bool = False) -> torch.Tensor:
-        """The depthwise convolution's output ``(B, E, h, w)`` before its activation."""
+    def filter(self, expanded: torch.Tensor, overwrite: bool = False) -> torch.Tensor:
+        """Return the depthwise convolution's output ``(B, E, h, w)`` before its activation."""
         return self.depthwise(F.silu(expanded, inplace=overwrite) if self.expands else expanded)
 
     def gate(self, active: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Squeeze-and-excite's weight of each wide channel ``(B, E)``, and its hidden layer ``(B, R)``."""
+        """Return the weight of each wide channel ``(B, E)`` by squeeze-and-excite, and its hidden layer ``(B, R)``."""
         hidden = F.linear(_pixels(active).mean(1), self.reduce_weight, self.reduce_bias)
         return F.linear(F.silu(hidden), self.excite_weight, self.excite_bias).sigmoid_(), hidden
 
-    def projected(self, x: torch.Tensor, active: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
-        """The block's output from its input and its active wide map."""
+    def project(self, x: torch.Tensor, active: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
+        """Return the output of the block from its input, its wide map after the activation, and the gate."""
         output = _pointwise(active, self.project_weight * gate[:, None], self.project_bias)
         return output.add_(x) if self.adds_input else output
 
@@ -80,15 +81,15 @@ class _MBConvFunction(Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, block: MBConv) -> torch.Tensor:
         remember_precision(ctx, x)
-        expanded = block.expanded(x)
-        keeps = expanded.nbytes <= _LARGEST_KEPT
-        filtered = block.filtered(expanded, overwrite=not keeps)
-        keeps_filtered = keeps or filtered.shape[2] < x.shape[2]
+        expanded = block.expand(x)
+        keeps_expanded = expanded.nbytes <= _LARGEST_KEPT
+        filtered = block.filter(expanded, overwrite=not keeps_expanded)
+        keeps_filtered = keeps_expanded or filtered.shape[2] < x.shape[2]
         active = F.silu(filtered, inplace=not keeps_filtered)
         gate, hidden = block.gate(active)
-        ctx.block, ctx.keeps_expanded = block, keeps
-        ctx.save_for_backward(gate, hidden, expanded if keeps else x, filtered if keeps_filtered else None)
-        return block.projected(x, active, gate)
+        ctx.block, ctx.keeps_expanded = block, keeps_expanded
+        ctx.save_for_backward(gate, hidden, expanded if keeps_expanded else x, filtered if keeps_filtered else None)
+        return block.project(x, active, gate)
 
     @staticmethod
     @once_differentiable
@@ -99,29 +100,29 @@ class _MBConvFunction(Function):
 
 def _input_gradient(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
     block = ctx.block
-    gate, hidden, kept, filtered = ctx.saved_tensors
-    expanded = kept if ctx.keeps_expanded else block.expanded(kept)
+    gate, hidden, expanded_or_input, filtered = ctx.saved_tensors
+    expanded = expanded_or_input if ctx.keeps_expanded else block.expand(expanded_or_input)
     if filtered is None:
-        filtered = block.filtered(expanded)
-    gated = _pixels(_pointwise(gradient, block.project_weight.mT))
-    # The gate's gradient is Σ over the pixels of this product.
-    product = _pixels(F.silu(filtered)).mul_(gated)
-    of_hidden = _silu_backward((product.sum(1) * gate * (1 - gate)) @ block.excite_weight, hidden)
-    of_mean = of_hidden @ block.reduce_weight / product.shape[1]
-    of_active = torch.addcmul(of_mean[:, None], gated, gate[:, None], out=gated)
-    of_filtered = _silu_backward(_map(of_active, filtered.shape), filtered)
-    wide = dense_input_gradient(of_filtered, block.depthwise, *expanded.shape[2:])
+        filtered = block.filter(expanded)
+    gated_gradient = _pixels(_pointwise(gradient, block.project_weight.mT))
+    # The gradient of the gate is the sum of this product over the pixels.
+    product = _pixels(F.silu(filtered)).mul_(gated_gradient)
+    hidden_gradient = _silu_backward((product.sum(1) * gate * (1 - gate)) @ block.excite_weight, hidden)
+    mean_gradient = hidden_gradient @ block.reduce_weight / product.shape[1]
+    active_gradient = torch.addcmul(mean_gradient[:, None], gated_gradient, gate[:, None], out=gated_gradient)
+    filtered_gradient = _silu_backward(_map(active_gradient, filtered.shape), filtered)
+    input_gradient = dense_input_gradient(filtered_gradient, block.depthwise, *expanded.shape[2:])
     if block.expands:
-        wide = _pointwise(_silu_backward(wide, expanded), block.expand_weight.mT)
-    return wide.add_(gradient) if block.adds_input else wide
+        input_gradient = _pointwise(_silu_backward(input_gradient, expanded), block.expand_weight.mT)
+    return input_gradient.add_(gradient) if block.adds_input else input_gradient
 
 
 def fuse_mbconv(root: nn.Module) -> bool:
-    """Replace the MBConv blocks of SMP's EfficientNet; whether there were any."""
-    places = [place for place in find_modules(root, MBConvBlock) if _is_known(place[2])]
-    for parent, name, block in places:
+    """Replace the MBConv blocks of SMP's EfficientNet; return whether there were any."""
+    blocks = [(parent, name, block) for parent, name, block in find_modules(root, MBConvBlock) if _is_known(block)]
+    for parent, name, block in blocks:
         setattr(parent, name, MBConv(block))
-    return bool(places)
+    return bool(blocks)
 
 
 def _is_known(block: MBConvBlock) -> bool:
@@ -142,14 +143,14 @@ def _is_known(block: MBConvBlock) -> bool:
 
 
 def _matrix(convolution: nn.Conv2d) -> tuple[nn.Parameter, nn.Parameter]:
-    """The weights of a 1×1 convolution as ``(out, in)``, and its bias."""
+    """Return the weights of a 1×1 convolution as ``(out, in)``, and its bias."""
     assert convolution.bias is not None
     weight, bias = convolution.weight.detach().flatten(1).contiguous(), convolution.bias.detach()
     return nn.Parameter(weight, requires_grad=False), nn.Parameter(bias, requires_grad=False)
 
 
 def _pointwise(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """The 1×1 convolution of maps ``(B, C, H, W)`` with a matrix ``(out, C)``, or with one for each ``(B, out, C)``."""
+    """Return the 1×1 convolution of maps ``(B, C, H, W)`` with one matrix ``(out, C)`` or one each ``(B, out, C)``."""
     if x.numel() // x.shape[1] >= _MANY_PIXELS and (weight.ndim == 2 or len(weight) == 1):
         return F.conv2d(x, weight.reshape(*weight.shape[-2:], 1, 1), bias)
     product = _pixels(x) @ weight.mT
@@ -157,15 +158,15 @@ def _pointwise(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None 
 
 
 def _pixels(x: torch.Tensor) -> torch.Tensor:
-    """A map ``(B, C, H, W)`` as one row per pixel ``(B, H·W, C)``: a view, where its memory is channels-last."""
+    """Return a map ``(B, C, H, W)`` with one row per pixel ``(B, H·W, C)``, as a view if it is channels-last."""
     return x.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def _map(pixels: torch.Tensor, shape: torch.Size) -> torch.Tensor:
-    """Rows per pixel ``(B, H·W, C)`` as a map of the height and width in ``shape``."""
+    """Return rows per pixel ``(B, H·W, C)`` as a map with the height and width in ``shape``."""
     return pixels.unflatten(1, tuple(shape[2:])).permute(0, 3, 1, 2)
 
 
 def _silu_backward(gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """The gradient of ``x`` from that of ``silu(x)``, which it overwrites."""
+    """Return the gradient of ``x`` from that of ``silu(x)``, which is overwritten."""
     return torch.ops.aten.silu_backward.grad_input(gradient, x, grad_input=gradient)

@@ -1,4 +1,4 @@
-"""What every rewrite asks before it touches a module: is this exactly the form it knows, and used in one place only?"""
+"""Check that a module has exactly the form that a rewrite expects, and that it is used only once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 def is_plain(module: object, kind: type[AnyModule]) -> TypeGuard[AnyModule]:
-    """Whether a module is of exactly this type, with no forward, hook or parametrization of its own.
+    """Whether a module is of exactly this type, without an added forward method, hook or parametrization.
 
     Subclasses do not count: they may compute something else.
     """
@@ -27,9 +27,9 @@ def is_plain(module: object, kind: type[AnyModule]) -> TypeGuard[AnyModule]:
 
 
 def find_modules(root: nn.Module, kind: type[AnyModule]) -> Iterator[tuple[nn.Module, str, AnyModule]]:
-    """Each plain module of this type below ``root`` as ``(parent, name in the parent, module)``.
+    """Yield each plain module of this type below ``root`` as ``(parent, name in the parent, module)``.
 
-    A module that stands in several places is left out: what suits one of them may not suit another.
+    A module that is used in several places is left out: a rewrite that is right in one of them may be wrong in another.
     """
     uses = Counter(id(child) for parent in root.modules() for child in parent._modules.values())
     for parent in list(root.modules()):

@@ -1,4 +1,4 @@
-"""Rewritten stages: those stages of a network that its inference form has too."""
+"""Find the stages of a network in its inference form."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from napari_segcam.network.stages.stage import Stage, find_stages
 
 def rewritten_stages(
     stages: Sequence[Stage],
-    seen: ForwardTrace,
+    trace: ForwardTrace,
     form: InferenceForm,
     input_channels: int,
     size: tuple[int, int] | None = None,
 ) -> dict[str, Stage]:
-    """The stages that give the same in both forms, by name, as they are found in the rewritten one.
+    """Return the stages with the same output in both forms, by name, as they are in the inference form.
 
-    A layer of the same name may by now hold the next one, too: what it gives is compared, by its magnitude.
+    A layer of the same name may contain the next layer too, so the magnitudes of the outputs are compared.
 
     Args:
         stages: of the plain network.
-        seen: the survey of the plain network.
-        form: the rewritten one.
+        trace: of the plain network.
+        form: the inference form.
         input_channels: of the image.
         size: as for ``trace_forward``.
     """
-    seen_rewritten = trace_forward(form.module, input_channels, size=size)
-    found = {stage.name: stage for stage in find_stages(form.module, seen_rewritten)}
+    rewritten_trace = trace_forward(form.module, input_channels, size=size)
+    rewritten = {stage.name: stage for stage in find_stages(form.module, rewritten_trace)}
     same = {}
     for stage in stages:
-        candidate = found.get(stage.name, stage)
-        there = seen_rewritten.outputs.get((candidate.layer, candidate.output))
-        here = seen.outputs[stage.layer, stage.output]
-        if there is not None and math.isclose(here.magnitude, there.magnitude, rel_tol=1e-3):
-            same[stage.name] = replace(candidate, overwritten=there.overwritten)
+        candidate = rewritten.get(stage.name, stage)
+        rewritten_output = rewritten_trace.outputs.get((candidate.layer, candidate.output))
+        output = trace.outputs[stage.layer, stage.output]
+        if rewritten_output is not None and math.isclose(output.magnitude, rewritten_output.magnitude, rel_tol=1e-3):
+            same[stage.name] = replace(candidate, overwritten=rewritten_output.overwritten)
     return same

@@ -14,11 +14,11 @@ from napari_segcam.network.inference.upsampled_convolution import UpsampledConvo
 
 
 class MergingBlock(nn.Module):
-    """A block of SMP's U-Net; where it must enlarge by another factor than two, the plain block runs.
+    """A block of SMP's U-Net. The plain block runs if the map is enlarged by another factor than two.
 
     Args:
-        block: its norms folded, without attention.
-        channels: of the map that it enlarges.
+        block: without attention, its norms folded.
+        channels: of the map that is enlarged.
     """
 
     def __init__(self, block: UnetDecoderBlock, channels: int) -> None:
@@ -38,21 +38,21 @@ class MergingBlock(nn.Module):
         height, width = feature_map.shape[2:]
         if (target_height, target_width) != (2 * height, 2 * width):
             return self.plain(feature_map, target_height, target_width, skip_connection)
-        # Some transformers give a skip without channels.
+        # Some transformers return a skip without channels.
         skips = [] if skip_connection is None or not skip_connection.shape[1] else [skip_connection]
         return self.convolution(self.merge(feature_map, skips))
 
 
 def merge_unet(root: nn.Module) -> bool:
-    """Replace the blocks of SMP's U-Net decoders; whether there were any."""
-    places = [
-        place
-        for place in find_modules(root, UnetDecoder)
-        if all(is_known(block, UnetDecoderBlock) for block in place[2].blocks)
+    """Replace the blocks of SMP's U-Net decoders; return whether there were any."""
+    decoders = [
+        (network, decoder)
+        for network, _, decoder in find_modules(root, UnetDecoder)
+        if all(is_known(block, UnetDecoderBlock) for block in decoder.blocks)
     ]
-    for network, _, decoder in places:
+    for network, decoder in decoders:
         _merge_blocks(network, decoder)
-    return bool(places)
+    return bool(decoders)
 
 
 def _merge_blocks(network: Any, decoder: Any) -> None:

@@ -14,12 +14,12 @@ from napari_segcam.network.inference.upsampled_convolution import UpsampledConvo
 
 
 class MergingNode(nn.Module):
-    """A node of U-Net++, which takes its skips one by one.
+    """A node of U-Net++ that gets its skips as separate maps.
 
     Args:
-        block: of SMP's U-Net++, its norms folded, without attention.
-        skips: how many there are.
-        channels: of each of them.
+        block: of SMP's U-Net++, without attention, its norms folded.
+        skips: number of skips.
+        channels: of each skip.
     """
 
     def __init__(self, block: DecoderBlock, skips: int, channels: int) -> None:
@@ -32,13 +32,13 @@ class MergingNode(nn.Module):
 
 
 class DenseDecoder(nn.Module):
-    """SMP's U-Net++ decoder with its nodes under their own names, ``blocks.x_<first row>_<row>``.
+    """SMP's U-Net++ decoder with the same names of its nodes, ``blocks.x_<first row>_<row>``.
 
-    Row 0 is the deepest. The node ``x_i_r`` enlarges the node ``x_i_(r-1)``, or the encoder's map of row ``i = r``, and
-    takes as skips the nodes ``x_(i+1)_r … x_r_r`` and the encoder's map of its own row.
+    Row 0 is the deepest. The node ``x_i_r`` enlarges the node ``x_i_(r-1)``, or the encoder's map of row ``i = r``. Its
+    skips are the nodes ``x_(i+1)_r … x_r_r`` and the encoder's map of the next row.
 
     Args:
-        decoder: all its nodes are of the form that ``MergingNode`` takes.
+        decoder: all its nodes have the form that ``MergingNode`` expects.
     """
 
     def __init__(self, decoder: UnetPlusPlusDecoder) -> None:
@@ -46,35 +46,35 @@ class DenseDecoder(nn.Module):
         self.depth = decoder.depth
         self.blocks = nn.ModuleDict()
         for name, block in decoder.blocks.items():
-            first, row = _place(name)
+            first, row = _first_and_row(name)
             skips = 0 if row == self.depth else row - first + 1
             self.blocks[name] = MergingNode(block, skips, decoder.skip_channels[row])
 
     def forward(self, features: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The last node's map, from the encoder's maps in order of growing stride, the input image first."""
+        """Return the map of the last node from the encoder's maps in order of stride, the input image first."""
         encoded = features[:0:-1]
         nodes: dict[tuple[int, int], torch.Tensor] = {}
         for distance in range(self.depth):  # the order in which SMP's decoder runs them
             for first in range(self.depth - distance):
                 row = first + distance
-                below = nodes[first, row - 1] if distance else encoded[first]
+                deeper = nodes[first, row - 1] if distance else encoded[first]
                 skips = [nodes[other, row] for other in range(first + 1, row + 1)]
-                nodes[first, row] = self.blocks[f"x_{first}_{row}"](below, [*skips, encoded[row + 1]])
+                nodes[first, row] = self.blocks[f"x_{first}_{row}"](deeper, [*skips, encoded[row + 1]])
         return self.blocks[f"x_0_{self.depth}"](nodes[0, self.depth - 1], [])
 
 
 def merge_unetplusplus(root: nn.Module) -> bool:
-    """Replace SMP's U-Net++ decoders; whether there were any."""
-    places = [
-        place
-        for place in find_modules(root, UnetPlusPlusDecoder)
-        if all(is_known(block, DecoderBlock) for block in place[2].blocks.values())
+    """Replace SMP's U-Net++ decoders; return whether there were any."""
+    decoders = [
+        (parent, name, decoder)
+        for parent, name, decoder in find_modules(root, UnetPlusPlusDecoder)
+        if all(is_known(block, DecoderBlock) for block in decoder.blocks.values())
     ]
-    for parent, name, decoder in places:
+    for parent, name, decoder in decoders:
         setattr(parent, name, DenseDecoder(decoder))
-    return bool(places)
+    return bool(decoders)
 
 
-def _place(name: str) -> tuple[int, int]:
+def _first_and_row(name: str) -> tuple[int, int]:
     _, first, row = name.split("_")
     return int(first), int(row)

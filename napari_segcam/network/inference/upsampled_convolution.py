@@ -1,8 +1,8 @@
-"""The first step of SMP's decoder blocks, without its enlarged and concatenated maps.
+"""The first step of SMP's decoder blocks without enlarged and concatenated maps.
 
-A 3×3 convolution of ``[nearest ×2 enlargement of x, skip, skip, …]`` is the sum of one 3×3 convolution per part. On the
-enlarged part the nine weights meet only four different pixels: the sum is a 4×4 transposed convolution of stride 2 of
-the small map, with 16/36 of the arithmetic. Skips that need no gradient get none computed.
+A 3×3 convolution of ``[nearest ×2 enlargement of x, skip, skip, …]`` is the sum of one 3×3 convolution per part. In the
+enlarged part the nine weights see only four different pixels, so its convolution is a 4×4 transposed convolution of
+stride 2 of the small map, with 16/36 of the arithmetic. The gradient of a skip is computed only if it is needed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from napari_segcam.network.inference.frozen_convolution import FrozenConv2d
-from napari_segcam.network.inference.input_gradient import occupied_box, part_gradient, pasted
+from napari_segcam.network.inference.input_gradient import occupied_box, part_gradient, paste
 from napari_segcam.network.inference.module_patterns import is_plain
 from napari_segcam.network.inference.same_precision import remember_precision, same_precision
 
@@ -37,17 +37,18 @@ class UpsampledConvolution(nn.Module):
         parts = torch.split(weight, [weight.shape[1] - sum(skip_channels), *skip_channels], dim=1)
         self.up_weight = nn.Parameter(enlarging_weight(parts[0]), requires_grad=False)
         self.bias = convolution.bias
-        self.of_skips = nn.ModuleList([FrozenConv2d.like(convolution, part) for part in parts[1:]])
+        self.skip_convolutions = nn.ModuleList([FrozenConv2d.like(convolution, part) for part in parts[1:]])
 
     def forward(self, x: torch.Tensor, skips: Sequence[torch.Tensor] = ()) -> torch.Tensor:
         if torch.is_grad_enabled() and any(part.requires_grad for part in (x, *skips)):
             return _UpsampledConvolution.apply(self, x, *skips)
-        return self.merged(x, skips)
+        return self.merge(x, skips)
 
-    def merged(self, x: torch.Tensor, skips: Sequence[torch.Tensor]) -> torch.Tensor:
+    def merge(self, x: torch.Tensor, skips: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return the output without a graph."""
         total = F.conv_transpose2d(x, self.up_weight, self.bias, stride=2, padding=1)
-        for skip, of_skip in zip(skips, self.of_skips, strict=True):
-            total += of_skip(skip)
+        for skip, convolution in zip(skips, self.skip_convolutions, strict=True):
+            total += convolution(skip)
         return total.relu_()
 
 
@@ -55,7 +56,7 @@ class _UpsampledConvolution(Function):
     @staticmethod
     def forward(ctx: Any, layer: UpsampledConvolution, x: torch.Tensor, *skips: torch.Tensor) -> torch.Tensor:
         remember_precision(ctx, x)
-        output = layer.merged(x, skips)
+        output = layer.merge(x, skips)
         ctx.layer = layer
         ctx.save_for_backward(output)
         return output
@@ -68,32 +69,34 @@ class _UpsampledConvolution(Function):
         height, width = gradient.shape[2:]
         box = occupied_box(gradient)
         if box is not None:
-            box = _around_small_pixels(box[0], height), _around_small_pixels(box[1], width)
+            box = _widen_to_small_pixels(box[0], height), _widen_to_small_pixels(box[1], width)
             gradient, output = gradient[..., *box], output[..., *box]
-        of_sum = torch.ops.aten.threshold_backward(gradient, output, 0)
+        sum_gradient = torch.ops.aten.threshold_backward(gradient, output, 0)
         with same_precision(ctx):
-            of_x = F.conv2d(of_sum, layer.up_weight, stride=2, padding=1) if x_needed else None
-            if of_x is not None and box is not None:
-                of_x = pasted(of_x, (_halved(box[0]), _halved(box[1])), height // 2, width // 2)
-            of_skips = [
-                part_gradient(of_sum, box, of_skip, height, width) if needed else None
-                for of_skip, needed in zip(layer.of_skips, skips_needed, strict=True)
+            x_gradient = F.conv2d(sum_gradient, layer.up_weight, stride=2, padding=1) if x_needed else None
+            if x_gradient is not None and box is not None:
+                x_gradient = paste(x_gradient, (_halve(box[0]), _halve(box[1])), height // 2, width // 2)
+            skip_gradients = [
+                part_gradient(sum_gradient, box, convolution, height, width) if is_needed else None
+                for convolution, is_needed in zip(layer.skip_convolutions, skips_needed, strict=True)
             ]
-        return None, of_x, *of_skips
+        return None, x_gradient, *skip_gradients
 
 
-def _around_small_pixels(span: slice, size: int) -> slice:
-    """The span widened to whole small pixels, and by one on each side: the kernel reaches no further."""
+def _widen_to_small_pixels(span: slice, size: int) -> slice:
+    """Widen a span to whole small pixels and by one on each side, the reach of the kernel."""
     return slice(max(span.start // 2 * 2 - 2, 0), min((span.stop + 1) // 2 * 2 + 2, size))
 
 
-def _halved(span: slice) -> slice:
+def _halve(span: slice) -> slice:
     return slice(span.start // 2, span.stop // 2)
 
 
 def enlarging_weight(weight: torch.Tensor) -> torch.Tensor:
-    """The transposed 4×4 kernel ``(in, out, 4, 4)`` that does what this 3×3 kernel ``(out, in, 3, 3)`` does to a
-    nearest ×2 enlargement: each small pixel becomes a 2×2 square, so that the kernel is spread by such a square."""
+    """Return the transposed kernel ``(in, out, 4, 4)`` that equals ``(out, in, 3, 3)`` after a nearest ×2 enlargement.
+
+    Each small pixel becomes a 2×2 square, so the kernel is convolved with such a square.
+    """
     out_channels, in_channels = weight.shape[:2]
     square = weight.new_ones(1, 1, 2, 2)
     spread = F.conv2d(weight.reshape(-1, 1, 3, 3), square, padding=1).view(out_channels, in_channels, 4, 4)
@@ -101,14 +104,14 @@ def enlarging_weight(weight: torch.Tensor) -> torch.Tensor:
 
 
 def is_known(block: nn.Module, kind: type[nn.Module]) -> bool:
-    """Whether a decoder block is of this type and of the form that can be rewritten: its norms folded, no attention."""
+    """Whether a decoder block is of this type and can be rewritten: its norms are folded, and it has no attention."""
     return (
         is_plain(block, kind)
         and block.interpolation_mode == "nearest"
         and _is_conv_relu(block.conv1)
         and _is_conv_relu(block.conv2)
-        and _is_nothing(block.attention1)
-        and _is_nothing(block.attention2)
+        and _does_nothing(block.attention1)
+        and _does_nothing(block.attention2)
     )
 
 
@@ -130,5 +133,5 @@ def _is_conv_relu(layers: object) -> bool:
     )
 
 
-def _is_nothing(attention: object) -> bool:
+def _does_nothing(attention: object) -> bool:
     return is_plain(attention, Attention) and is_plain(attention.attention, nn.Identity)
