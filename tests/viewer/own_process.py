@@ -1,4 +1,4 @@
-"""A window in a process of its own, whose crash is a test's failure and not the end of all tests."""
+"""A window in a separate process, so that a crash fails one test and does not end the test run."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ def run_script(name: str, *arguments: str, home: Path, timeout: float) -> str:
     """Run one of the scripts in ``processes``; it must end with 0 and without a traceback.
 
     Args:
-        name: of the script.
-        arguments: of its command line.
-        home: where its settings are kept.
-        timeout: seconds after which it has hung.
+        name: name of the script, without its suffix.
+        arguments: arguments of its command line.
+        home: folder of its settings.
+        timeout: seconds after which it counts as hung.
 
     Returns:
-        what it has printed.
+        what the script printed.
     """
     path = os.pathsep.join(filter(None, (str(_PACKAGE), os.environ.get("PYTHONPATH"))))
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-X", "faulthandler", str(_SCRIPTS / f"{name}.py"), *arguments],
         env=os.environ | {"PYTHONPATH": path, "NAPARI_CONFIG": str(home / "napari.yaml"), "XDG_CONFIG_HOME": str(home)},
         capture_output=True,
@@ -34,7 +34,7 @@ def run_script(name: str, *arguments: str, home: Path, timeout: float) -> str:
         timeout=timeout,
         check=False,
     )
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said[-4000:]
-    assert "Traceback" not in said, said[-4000:]
-    return done.stdout
+    output = process.stdout + process.stderr
+    assert process.returncode == 0, output[-4000:]
+    assert "Traceback" not in output, output[-4000:]
+    return process.stdout

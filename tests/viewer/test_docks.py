@@ -141,7 +141,7 @@ def test_a_still_is_chosen_from_a_later_frame_of_a_cine(session: ReviewSession) 
     still = viewer.add_image(np.zeros((40, 50), np.uint8))
     frames: list[int] = []
     heat = viewer.add_image(np.ones((20, 25)), metadata={OURS: {"image": still.unique_id}})
-    heat.events.visible.connect(lambda: frames.append(session._frame))
+    heat.events.visible.connect(lambda: frames.append(session.reviews.frame))
     cine = viewer.add_image(np.zeros((5, 40, 50), np.uint8))
     session.go_to(4)
     assert session.image is cine

@@ -1,4 +1,4 @@
-"""A long, random review: nothing may fail, and nothing that is shown may be another frame's, network's or method's."""
+"""A long, random review: nothing fails, and no result of another frame, network or method is shown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 
 import numpy as np
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 import torch
 from napari.layers import Image, Labels
@@ -35,7 +35,7 @@ def tiny_network(seed: int) -> Network:
 
 
 class Reviewer:
-    """Does what users do, in no order, and knows what ought to be seen."""
+    """A user who acts at random, and who knows what should be shown."""
 
     def __init__(self, session: ReviewSession) -> None:
         self.session = session
@@ -43,7 +43,7 @@ class Reviewer:
         self.cine = np.random.default_rng(0).integers(0, 255, (FRAMES, SIDE, SIDE), dtype=np.uint8)
         self.networks = [tiny_network(seed) for seed in range(3)]
         self.request: RunRequest | None = None
-        self.asked_at: float | None = None
+        self.request_threshold: float | None = None
         self._expected: dict[tuple[object, ...], Explanation] = {}
         session.viewer.add_image(self.cine)
         session.use(self.networks[0])
@@ -55,7 +55,7 @@ class Reviewer:
             self.run: 12,
             self.stop: 4,
             self.swap_network: 3,
-            self.cut: 6,
+            self.change_threshold: 6,
             self.delete_layer: 4,
             self.rename_layer: 2,
             self.shrink_memory: 3,
@@ -78,9 +78,9 @@ class Reviewer:
         request = RunRequest(method, stages, region=self.random.choice(("mask", "image")))
         self.session.run(request, self.random.choice(("current", "visited", "all")))
         if stages is not None:
-            self.request, self.asked_at = request, self.session.threshold
+            self.request, self.request_threshold = request, self.session.threshold
         elif self.request is None:
-            self.asked_at = self.session.threshold
+            self.request_threshold = self.session.threshold
 
     def stop(self) -> None:
         self.session.cancel()
@@ -89,13 +89,13 @@ class Reviewer:
         self.session.use(self.random.choice(self.networks))
         self.request = None
 
-    def cut(self) -> None:
+    def change_threshold(self) -> None:
         self.session.set_threshold(self.random.choice((0.3, 0.45, 0.5, 0.55)))
 
     def delete_layer(self) -> None:
-        ours = [layer for layer in self.session.viewer.layers if layer is not self.session.image]
-        if ours:
-            self.session.viewer.layers.remove(self.random.choice(ours))
+        result_layers = [layer for layer in self.session.viewer.layers if layer is not self.session.image]
+        if result_layers:
+            self.session.viewer.layers.remove(self.random.choice(result_layers))
 
     def rename_layer(self) -> None:
         self.random.choice(self.session.viewer.layers).name = f"layer {self.random.random()}"
@@ -130,28 +130,28 @@ class Reviewer:
         return self._expected[key]
 
     def check(self) -> int:
-        """How many overlays were compared; every frame that has any is looked at."""
-        layers, compared = self.session.layers(), 0
+        """Compare the overlays of the current and of a random frame; return how many there were."""
+        layers, n_compared = self.session.layers(), 0
         assert layers is not None
         for frame in {self.session.current_frame(), self.random.randrange(FRAMES)}:
             mask = layers.mask
             if isinstance(mask, Labels) and mask.data[frame].any():
-                shown = {t: self.expected(frame, RunRequest(), t).mask for t in (0.3, 0.45, 0.5, 0.55)}
-                assert any((mask.data[frame] == of_cut).all() for of_cut in shown.values())
-                compared += 1
+                masks = [self.expected(frame, RunRequest(), threshold).mask for threshold in (0.3, 0.45, 0.5, 0.55)]
+                assert any((mask.data[frame] == expected).all() for expected in masks)
+                n_compared += 1
             for stage, heatmap in layers.heatmaps.items():
                 assert isinstance(heatmap, Image)
                 values = np.asarray(heatmap.data[frame])
                 if np.isfinite(values).any():
                     assert self.request is not None
-                    assert self.asked_at is not None
-                    wanted = self.expected(frame, self.request, self.asked_at).heatmaps[stage].values
-                    np.testing.assert_allclose(values, wanted, rtol=1e-4, atol=1e-6)
-                    compared += 1
-        return compared
+                    assert self.request_threshold is not None
+                    expected = self.expected(frame, self.request, self.request_threshold).heatmaps[stage]
+                    np.testing.assert_allclose(values, expected.values, rtol=1e-4, atol=1e-6)
+                    n_compared += 1
+        return n_compared
 
     def check_settled(self) -> None:
-        """At rest the mask in view is cut at the threshold that is set."""
+        """Compare the mask of the current frame with the mask at the current threshold, when nothing runs."""
         layers, frame = self.session.layers(), self.session.current_frame()
         assert layers is not None
         if layers.mask is not None and layers.mask.data[frame].any():
@@ -160,14 +160,14 @@ class Reviewer:
 
 
 @pytest.mark.usefixtures("messages")
-def test_nothing_fails_and_nothing_stale_is_shown(session: ReviewSession, qtbot: QtBot) -> None:
+def test_nothing_fails_and_no_outdated_result_is_shown(session: ReviewSession, qtbot: QtBot) -> None:
     reviewer = Reviewer(session)
-    compared, memory = 0, 0
+    n_compared, memory = 0, 0
     for number in range(ACTIONS):
         reviewer.act()
         if number % CHECK_EVERY == 0:
             qtbot.wait(reviewer.random.randrange(20))
-            compared += reviewer.check()
+            n_compared += reviewer.check()
         if number % 200 == 199:
             qtbot.waitUntil(lambda: not session.is_busy, timeout=20_000)
             qtbot.wait(20)
@@ -175,5 +175,5 @@ def test_nothing_fails_and_nothing_stale_is_shown(session: ReviewSession, qtbot:
             gc.collect()
             if number == 599:
                 memory = psutil.Process().memory_info().rss
-    assert compared > ACTIONS / 40
+    assert n_compared > ACTIONS / 40
     assert psutil.Process().memory_info().rss - memory < 40e6

@@ -1,4 +1,4 @@
-"""Whatever is taken out of a window, in whichever way, the process goes on."""
+"""Layers and views can be removed from a window in any way without ending the process."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from napari_segcam.viewer.sessions import session_of
 from tests.viewer.own_process import run_script
 
 
-def test_windows_outlive_what_is_taken_out_of_them(tmp_path: Path) -> None:
+def test_windows_survive_the_removal_of_their_parts(tmp_path: Path) -> None:
     assert run_script("taking_apart", home=tmp_path, timeout=600).endswith("done\n")
 
 
-def test_nothing_is_made_on_the_graphics_card_while_a_layer_is_removed(
+def test_nothing_is_created_on_the_graphics_card_while_a_layer_is_removed(
     make_napari_viewer: Callable[..., Viewer], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     viewer = make_napari_viewer(show=True)
@@ -30,12 +30,17 @@ def test_nothing_is_made_on_the_graphics_card_while_a_layer_is_removed(
     qtbot.wait(100)
     window: Any = viewer.window
     parser = window._qt_viewer.canvas._scene_canvas.context.shared.parser
-    made: list[tuple[Any, ...]] = []
+    sent: list[tuple[Any, ...]] = []
     parse = parser.parse
-    monkeypatch.setattr(parser, "parse", lambda commands: (made.extend(commands), parse(commands)))
+
+    def record(commands: list[tuple[Any, ...]]) -> Any:
+        sent.extend(commands)
+        return parse(commands)
+
+    monkeypatch.setattr(parser, "parse", record)
     labels.colormap = label_colormap(20, 0.3)
     viewer.layers.pop(1)
-    assert made == []
+    assert sent == []
     viewer.screenshot(flash=False)
-    assert any(command[0] == "CREATE" and command[2] == "Texture2D" for command in made)
+    assert any(command[0] == "CREATE" and command[2] == "Texture2D" for command in sent)
     assert session.viewer is viewer

@@ -1,4 +1,4 @@
-"""500 actions of a user in real windows, in a process of its own: what a window says is what it draws."""
+"""500 actions of a user in real windows, in a separate process: a window says what it draws."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from tests.viewer.own_process import run_script
 
 
-def test_what_the_window_says_is_what_it_draws(tmp_path: Path) -> None:
-    done = json.loads(run_script("soak", "500", "0", home=tmp_path, timeout=1200).splitlines()[-1])
-    assert done["actions"] == 500
+def test_the_window_says_what_it_draws(tmp_path: Path) -> None:
+    counts = json.loads(run_script("soak", "500", "0", home=tmp_path, timeout=1200).splitlines()[-1])
+    assert counts["actions"] == 500
     kinds = ("area", "scale", "region", "exported mask", "exported correction")
-    assert all(done.get(kind, 0) > 0 for kind in kinds), done
+    assert all(counts.get(kind, 0) > 0 for kind in kinds), counts

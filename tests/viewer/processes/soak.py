@@ -1,9 +1,8 @@
 """A long, random review in real windows: after each action, what the window says is compared with what it draws.
 
-usage: soak.py ACTIONS SEED: it ends with 0 and has said how much was compared, if nothing was wrong.
+usage: soak.py ACTIONS SEED: if nothing is wrong, it exits with 0 and prints how often each thing was compared.
 
-What should be said is worked out here from the pixels of the layers and by an explainer of its own, not by asking the
-session what it thinks it shows.
+The expected texts come from the pixels of the layers and from a separate explainer, not from the session itself.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ from napari_segcam.viewer.workspace import open_workspace
 
 ACTIONS_A_WINDOW = 125
 FRAMES, SIDE = 6, 32
-OURS = "segcam"
+METADATA_KEY = "segcam"
 
 
 def tiny_network(seed: int) -> Network:
@@ -54,20 +53,20 @@ def tiny_network(seed: int) -> Network:
 
 
 class Reviewer:
-    """Does what users do, in no order, in one window."""
+    """A user who acts at random in one window."""
 
-    def __init__(self, chance: random.Random, networks: list[Network], folder: Path) -> None:
-        self.random, self.networks, self.folder = chance, networks, folder
+    def __init__(self, generator: random.Random, networks: list[Network], folder: Path) -> None:
+        self.random, self.networks, self.folder = generator, networks, folder
         self.viewer = napari.Viewer()
         open_workspace(self.viewer)
         self.session = session_of(self.viewer)
         self.gradcam: Any = dock(self.viewer, "Grad-CAM")[1]
         self.compared: Counter[str] = Counter()
-        self.numbers = count()
-        self.opened = 0
-        self.last = ""
+        self.export_numbers = count()
+        self.n_opened = 0
+        self.last_action = ""
 
-    # What is done
+    # Actions
 
     def act(self) -> None:
         actions: dict[Callable[[], None], int] = {
@@ -75,39 +74,39 @@ class Reviewer:
             self.open_still: 2,
             self.open_file: 2,
             self.remove_image: 4,
-            self.clear: 1,
+            self.clear_layers: 1,
             self.remove_layer: 3,
-            self.reorder: 4,
-            self.choose: 4,
+            self.reorder_layers: 4,
+            self.choose_image: 4,
             self.explain: 16,
             self.explain_by_button: 5,
             self.segment: 3,
             self.paint: 8,
             self.undo: 2,
             self.switch_network: 3,
-            self.cut: 4,
-            self.scale: 5,
+            self.change_threshold: 4,
+            self.change_scale: 5,
             self.step: 16,
             self.hide_or_show: 5,
-            self.turn: 2,
+            self.show_in_3d: 2,
             self.export: 9,
             self.hide_dock: 1,
-            self.workspace: 1,
+            self.open_workspace: 1,
         }
         (action,) = self.random.choices(list(actions), list(actions.values()))
-        self.last = action.__name__
+        self.last_action = action.__name__
         action()
 
     def open_cine(self) -> None:
-        self._make_room()
-        self.viewer.add_image(self._pixels(FRAMES), name=f"cine {self.opened}")
+        self._limit_images()
+        self.viewer.add_image(self._pixels(FRAMES), name=f"cine {self.n_opened}")
 
     def open_still(self) -> None:
-        self._make_room()
-        self.viewer.add_image(self._pixels(), name=f"still {self.opened}")
+        self._limit_images()
+        self.viewer.add_image(self._pixels(), name=f"still {self.n_opened}")
 
     def open_file(self) -> None:
-        self._make_room()
+        self._limit_images()
         path = self.folder / "frame.png"
         PILImage.fromarray(self._pixels()).save(path)
         self.viewer.open(path)
@@ -116,27 +115,25 @@ class Reviewer:
         if images := self._images():
             self.viewer.layers.remove(self.random.choice(images))
 
-    def clear(self) -> None:
+    def clear_layers(self) -> None:
         self.viewer.layers.clear()
 
     def remove_layer(self) -> None:
         if self.viewer.layers:
             self.viewer.layers.pop(self.random.randrange(len(self.viewer.layers)))
 
-    def reorder(self) -> None:
+    def reorder_layers(self) -> None:
         if len(self.viewer.layers) > 1:
             self.viewer.layers.move(self.random.randrange(len(self.viewer.layers)), 0)
 
-    def choose(self) -> None:
+    def choose_image(self) -> None:
         if images := self._images():
             self.session.choose_image(self.random.choice(images))
 
     def explain(self) -> None:
         stages = self.random.choice((("0",), ("0", "2"), ("2",)))
-        method, region = (
-            self.random.choice(("gradcam", "hirescam")),
-            self.random.choice(("mask", "mask", CORRECTED, "image")),
-        )
+        method = self.random.choice(("gradcam", "hirescam"))
+        region = self.random.choice(("mask", "mask", CORRECTED, "image"))
         self._run(RunRequest(method, stages, region=region))
 
     def explain_by_button(self) -> None:
@@ -150,9 +147,9 @@ class Reviewer:
         layers = self.session.layers()
         target = None if layers is None else self.random.choice((layers.mask, layers.corrections.layer))
         if isinstance(target, Labels):
-            rows, columns = (at.ravel() + self.random.randrange(20) for at in np.mgrid[0:6, 0:9])
-            lead = (np.full(len(rows), self._frame()),) if target.ndim == 3 else ()
-            target.data_setitem((*lead, rows, columns), self.random.choice((0, 1)))
+            rows, columns = (axis.ravel() + self.random.randrange(20) for axis in np.mgrid[0:6, 0:9])
+            frames = (np.full(len(rows), self._frame()),) if target.ndim == 3 else ()
+            target.data_setitem((*frames, rows, columns), self.random.choice((0, 1)))
 
     def undo(self) -> None:
         layers = self.session.layers()
@@ -162,10 +159,10 @@ class Reviewer:
     def switch_network(self) -> None:
         self.session.use(self.random.choice(self.networks))
 
-    def cut(self) -> None:
+    def change_threshold(self) -> None:
         self.session.set_threshold(self.random.choice((0.4, 0.45, 0.5, 0.55)))
 
-    def scale(self) -> None:
+    def change_scale(self) -> None:
         self.gradcam.scale.setCurrentIndex(self.random.randrange(2))
         self.gradcam.scale.chosen.emit(self.gradcam.scale.value)
 
@@ -174,11 +171,11 @@ class Reviewer:
             self.viewer.dims.set_current_step(0, self.random.randrange(FRAMES))
 
     def hide_or_show(self) -> None:
-        if mine := [layer for layer in self.viewer.layers if self._owner(layer) == self._chosen()]:
-            layer = self.random.choice(mine)
+        if layers := [layer for layer in self.viewer.layers if self._owner(layer) == self._chosen()]:
+            layer = self.random.choice(layers)
             layer.visible = not layer.visible
 
-    def turn(self) -> None:
+    def show_in_3d(self) -> None:
         self.viewer.dims.ndisplay = 3
         self._wait()
         self.viewer.dims.ndisplay = 2
@@ -189,7 +186,7 @@ class Reviewer:
             if self.random.random() < 0.5:
                 self.paint()
                 self._wait()
-            folder = self.folder / f"export {next(self.numbers)}"
+            folder = self.folder / f"export {next(self.export_numbers)}"
             export_frames(self.session, Export(folder, [self._frame()]))
             self._wait()
             self._check_export(folder)
@@ -197,110 +194,110 @@ class Reviewer:
     def hide_dock(self) -> None:
         dock(self.viewer, "Cine strip")[0].hide()
 
-    def workspace(self) -> None:
+    def open_workspace(self) -> None:
         open_workspace(self.viewer)
 
-    # What should then be seen
+    # Checks
 
     def check(self) -> None:
-        """Compare all that is said with what is drawn."""
+        """Compare all texts with what is drawn."""
         self._wait()
         session, image = self.session, self.session.image
         for layer in self.viewer.layers:
             assert not (layer.visible and self._owner(layer) not in (None, self._chosen())), f"{layer} of another image"
-        of_frame, of_scale = self._said("segcam_status"), self._said("segcam_scale")
+        frame_text, scale_text = self._text_of("segcam_status"), self._text_of("segcam_scale")
         if image is None:
-            assert (of_frame, of_scale) == ("", ""), (of_frame, of_scale)
+            assert (frame_text, scale_text) == ("", ""), (frame_text, scale_text)
             return
         layers, frame = session.layers(), self._frame()
         assert layers is not None
         assert session.record is not None
-        assert "computing" not in of_frame
-        mask = None if layers.mask is None else self._of_frame(layers.mask)
+        assert "computing" not in frame_text
+        mask = None if layers.mask is None else self._frame_of(layers.mask)
         if mask is not None and mask.any():
-            assert "no finding" not in of_frame
-            assert "not computed" not in of_frame
-            assert session.record.curves["area"][frame] == (mask == 1).sum(), "the strip's area is another mask's"
+            assert "no finding" not in frame_text
+            assert "not computed" not in frame_text
+            assert session.record.curves["area"][frame] == (mask == 1).sum(), "the strip's area is of another mask"
             self.compared["area"] += 1
-        heats = {stage: layer for stage, layer in layers.heatmaps.items() if layer.visible}
-        heated = {}
+        visible = {stage: layer for stage, layer in layers.heatmaps.items() if layer.visible}
+        with_heat = {}
         for stage, layer in layers.heatmaps.items():
-            values = self._of_frame(layer)
+            values = self._frame_of(layer)
             has_heat = layer.visible and np.isfinite(values).any() and bool(np.nan_to_num(values).any())
-            assert layer.colorbar.visible == has_heat or not layer.visible, (stage, has_heat, of_frame, of_scale)
+            assert layer.colorbar.visible == has_heat or not layer.visible, (stage, has_heat, frame_text, scale_text)
             if has_heat:
-                heated[stage] = values
-        assert bool(of_scale) == bool(heated), (of_scale, list(heats), list(heated))
-        for stage, values in heated.items():
-            self._check_scale(of_scale, heats[stage], values)
-            self._check_region(of_frame, stage, values)
+                with_heat[stage] = values
+        assert bool(scale_text) == bool(with_heat), (scale_text, list(visible), list(with_heat))
+        for stage, values in with_heat.items():
+            self._check_scale(scale_text, visible[stage], values)
+            self._check_region(frame_text, stage, values)
 
     def _check_export(self, folder: Path) -> None:
-        """The files of the frame in view are what the canvas shows of it: the prediction, and the correction."""
+        """Compare the exported mask and correction of the current frame with the layers."""
         layers = self.session.layers()
         assert layers is not None
-        if layers.mask is not None and (mask := self._of_frame(layers.mask)).any():
+        if layers.mask is not None and (mask := self._frame_of(layers.mask)).any():
             np.testing.assert_array_equal(np.asarray(PILImage.open(folder / "mask.png")), mask)
             self.compared["exported mask"] += 1
-        is_corrected = self._is_corrected(self._said("segcam_status"))
+        is_corrected = self._is_corrected(self._text_of("segcam_status"))
         assert (folder / "correction.png").exists() == is_corrected
         if is_corrected and layers.corrections.layer is not None:
-            correction = self._of_frame(layers.corrections.layer)
+            correction = self._frame_of(layers.corrections.layer)
             np.testing.assert_array_equal(np.asarray(PILImage.open(folder / "correction.png")), correction)
             self.compared["exported correction"] += 1
 
-    def _check_scale(self, words: str, layer: Image, values: np.ndarray) -> None:
-        if "by hand" in words:
+    def _check_scale(self, text: str, layer: Image, values: np.ndarray) -> None:
+        if "by hand" in text:
             return
-        if "the clip" in words:
-            every = [np.asarray(layer.data[number]) for number in range(len(layer.data))]
-            peak = max(np.nanmax(one) for one in every if np.isfinite(one).any())
+        if "the clip" in text:
+            heatmaps = [np.asarray(layer.data[number]) for number in range(len(layer.data))]
+            peak = max(np.nanmax(heatmap) for heatmap in heatmaps if np.isfinite(heatmap).any())
         else:
-            assert "this frame" in words, words
+            assert "this frame" in text, text
             peak = np.nanmax(values)
-        np.testing.assert_allclose(layer.contrast_limits, (0, peak or 1), rtol=1e-5, err_msg=words)
+        np.testing.assert_allclose(layer.contrast_limits, (0, peak or 1), rtol=1e-5, err_msg=text)
         self.compared["scale"] += 1
 
-    def _check_region(self, words: str, stage: str, values: np.ndarray) -> None:
-        """What is said to be explained, or else what is outlined, is what the heat explains."""
+    def _check_region(self, text: str, stage: str, values: np.ndarray) -> None:
+        """Compare the heat with that of the region that the text names, or else of an outlined region."""
         session, layers = self.session, self.session.layers()
         review = session.review
         assert review is not None
         assert review.plan is not None
         assert layers is not None
         regions: list[tuple[Any, float]] = []
-        if said := re.search(
+        if match := re.search(
             r"heat explains (the mask predicted above ([\d.]+)|your correction|the whole frame)",
-            " ".join(words.split()),
+            " ".join(text.split()),
         ):
-            if said[2]:
-                regions = [("mask", float(said[2]))]
-            elif said[1] == "the whole frame":
+            if match[2]:
+                regions = [("mask", float(match[2]))]
+            elif match[1] == "the whole frame":
                 regions = [("image", 0.5)]
             else:
-                regions = [(self._of_frame(layers.corrections.layer) == 1, 0.5)]
+                regions = [(self._frame_of(layers.corrections.layer) == 1, 0.5)]
         else:
-            for outlined in (layers.mask, layers.corrections.layer if self._is_corrected(words) else None):
-                if outlined is not None and outlined.visible and (region := self._of_frame(outlined) == 1).any():
+            for layer in (layers.mask, layers.corrections.layer if self._is_corrected(text) else None):
+                if layer is not None and layer.visible and (region := self._frame_of(layer) == 1).any():
                     regions.append((region, 0.5))
         assert session.network is not None
         assert session.image is not None
         for region, threshold in regions:
             explainer = Explainer(session.network, review.plan.request.method, (stage,), threshold)
-            expected = explainer(self._of_frame(session.image), Target(0, region)).heatmaps[stage].values
-            np.testing.assert_allclose(values, expected, rtol=1e-3, atol=1e-5, err_msg=f"{stage}: {words!r}")
+            expected = explainer(self._frame_of(session.image), Target(0, region)).heatmaps[stage].values
+            np.testing.assert_allclose(values, expected, rtol=1e-3, atol=1e-5, err_msg=f"{stage}: {text!r}")
             self.compared["region"] += 1
 
-    # How it is seen
+    # What the window shows
 
-    def _is_corrected(self, words: str) -> bool:
-        return "corrected by you" in words
+    def _is_corrected(self, text: str) -> bool:
+        return "corrected by you" in text
 
-    def _said(self, name: str) -> str:
+    def _text_of(self, name: str) -> str:
         overlay = self.viewer.canvas.overlays[name]
         return overlay.text if overlay.visible else ""
 
-    def _of_frame(self, layer: Any) -> np.ndarray:
+    def _frame_of(self, layer: Any) -> np.ndarray:
         return np.asarray(layer.data[self._frame()] if layer.ndim == 3 else layer.data)
 
     def _frame(self) -> int:
@@ -312,20 +309,22 @@ class Reviewer:
 
     @staticmethod
     def _owner(layer: Any) -> object:
-        if OURS in layer.metadata:
-            return layer.metadata[OURS].get("image")
+        if METADATA_KEY in layer.metadata:
+            return layer.metadata[METADATA_KEY].get("image")
         return layer.unique_id if isinstance(layer, Image) else None
 
     def _images(self) -> list[Image]:
-        return [layer for layer in self.viewer.layers if isinstance(layer, Image) and OURS not in layer.metadata]
+        return [
+            layer for layer in self.viewer.layers if isinstance(layer, Image) and METADATA_KEY not in layer.metadata
+        ]
 
-    def _make_room(self) -> None:
-        self.opened += 1
+    def _limit_images(self) -> None:
+        self.n_opened += 1
         if len(self._images()) > 2:
             self.remove_image()
 
-    def _pixels(self, *lead: int) -> np.ndarray:
-        shape = (*lead, SIDE, SIDE)
+    def _pixels(self, *n_frames: int) -> np.ndarray:
+        shape = (*n_frames, SIDE, SIDE)
         return np.random.default_rng(self.random.randrange(10**6)).integers(0, 255, shape, dtype=np.uint8)
 
     def _run(self, request: RunRequest) -> None:
@@ -333,33 +332,33 @@ class Reviewer:
             self.session.run(request, self.random.choice(("current", "visited", "all")))
 
     def _wait(self) -> None:
-        until = time.monotonic() + 60
+        deadline = time.monotonic() + 60
         QTest.qWait(5)
         while self.session.is_busy or self.session.background.job is not None:
-            assert time.monotonic() < until, "it hangs"
+            assert time.monotonic() < deadline, "it hangs"
             QTest.qWait(5)
         QTest.qWait(10)
 
 
 def soak(actions: int, seed: int) -> None:
-    chance = random.Random(seed)
+    generator = random.Random(seed)
     networks = [tiny_network(number) for number in range(3)]
     compared: Counter[str] = Counter()
-    done = 0
+    n_done = 0
     with tempfile.TemporaryDirectory() as folder:
-        while done < actions:
-            reviewer = Reviewer(chance, networks, Path(folder))
+        while n_done < actions:
+            reviewer = Reviewer(generator, networks, Path(folder))
             reviewer.session.use(networks[0])
             history: list[str] = []
-            for _ in range(min(ACTIONS_A_WINDOW, actions - done)):
+            for _ in range(min(ACTIONS_A_WINDOW, actions - n_done)):
                 reviewer.act()
-                history.append(reviewer.last)
+                history.append(reviewer.last_action)
                 try:
                     reviewer.check()
                 except AssertionError:
-                    print(f"after {done} actions and {history[-30:]}", flush=True)
+                    print(f"after {n_done} actions and {history[-30:]}", flush=True)
                     raise
-                done += 1
+                n_done += 1
             compared += reviewer.compared
             reviewer.viewer.close()
             QTest.qWait(20)
@@ -367,7 +366,7 @@ def soak(actions: int, seed: int) -> None:
         record.message for record in notification_manager.records if record.severity >= NotificationSeverity.ERROR
     ]
     assert not errors, errors
-    print(json.dumps({"actions": done, **compared}), flush=True)
+    print(json.dumps({"actions": n_done, **compared}), flush=True)
 
 
 if __name__ == "__main__":
