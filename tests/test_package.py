@@ -74,7 +74,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["explainer"],
     ],
     "viewer": [
-        ["drawing", "responsiveness", "image_choice"],
+        ["drawing", "responsiveness", "image_choice", "key_help"],
         ["napari_internals"],
         ["docks", "worker"],
         ["workspace"],

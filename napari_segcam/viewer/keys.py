@@ -1,4 +1,4 @@
-"""The keys of a review: one table, from which they are bound and listed."""
+"""The keys of a review: one table, used to bind them and to list them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from napari.components import ViewerModel
 from napari.utils.key_bindings import coerce_keybinding
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_segcam.viewer.comparison.stage_grid import StageGrid
+from napari_segcam.viewer.key_help import KeyHelp
 from napari_segcam.viewer.layers.hide_overlays import HideOverlays
 from napari_segcam.viewer.napari_internals.canvas import canvas_of
 from napari_segcam.viewer.review.finding_stepper import step_finding
@@ -113,27 +114,9 @@ def _handler(key: Key, keys: ReviewKeys) -> Handler:
     return hold
 
 
-class KeyHelp(QDialog):
-    """The table of keys."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("SegCAM keys")
-        layout = QGridLayout(self)
-        layout.setHorizontalSpacing(16)
-        for row, (key, action) in enumerate(key_rows()):
-            name = QLabel(f"<b>{key}</b>")
-            name.setAlignment(Qt.AlignmentFlag.AlignRight)
-            layout.addWidget(name, row, 0)
-            layout.addWidget(QLabel(action), row, 1)
-        hint = QLabel("The keys do nothing while you type in a field: click on the image first.")
-        hint.setEnabled(False)
-        layout.addWidget(hint, len(KEYS), 0, 1, 2)
-
-
 def show_help(parent: QWidget | None) -> KeyHelp:
     """Open the table of keys; the user can keep working while it is open."""
-    help_table = KeyHelp(parent)
+    help_table = KeyHelp(key_rows(), parent)
     help_table.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     help_table.show()
     return help_table

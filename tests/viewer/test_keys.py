@@ -1,4 +1,4 @@
-"""The keys: free in napari, listed in one place, and what they do."""
+"""The keys: none is used by napari, all are listed in one place, and each does what it says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QApplication, QLabel, QLineEdit
 
 from napari_segcam.viewer import keys as keys_module
-from napari_segcam.viewer.keys import KEYS, KeyHelp, bind_keys, key_rows
+from napari_segcam.viewer.key_help import KeyHelp
+from napari_segcam.viewer.keys import KEYS, bind_keys, key_rows
 from napari_segcam.viewer.layers.hide_overlays import HideOverlays
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.review.stage_stepper import step_stage, toggle_outline
@@ -33,10 +34,12 @@ def stages(session: ReviewSession, monkeypatch: pytest.MonkeyPatch) -> ReviewSes
     viewer = session.viewer
     viewer.add_image(np.zeros((4, 24, 32), np.uint8), name="cine")
     heatmaps = {
-        stage: viewer.add_image(np.ones((4, 6, 8)), name=stage, visible=at == 1, opacity=0.5 + at / 10, metadata=ours())
-        for at, stage in enumerate(STAGES)
+        stage: viewer.add_image(
+            np.ones((4, 6, 8)), name=stage, visible=number == 1, opacity=0.5 + number / 10, metadata=segcam_metadata()
+        )
+        for number, stage in enumerate(STAGES)
     }
-    mask = viewer.add_labels(np.ones((4, 24, 32), np.uint8), name="mask", opacity=0.9, metadata=ours())
+    mask = viewer.add_labels(np.ones((4, 24, 32), np.uint8), name="mask", opacity=0.9, metadata=segcam_metadata())
     mask.contour = 2
     monkeypatch.setattr(
         session,
@@ -57,11 +60,12 @@ def handler(stages: ReviewSession) -> Iterator[KeymapHandler]:
     keys.stage_grid.leave()
 
 
-def ours() -> dict[str, Any]:
+def segcam_metadata() -> dict[str, Any]:
+    """Return the metadata that mark a layer as one of the plugin."""
     return {"segcam": {}}
 
 
-def shown(session: ReviewSession) -> list[str]:
+def shown_stages(session: ReviewSession) -> list[str]:
     return [layer.name for layer in session.viewer.layers if layer.visible and layer.name in STAGES]
 
 
@@ -80,33 +84,33 @@ def test_no_key_collides_with_napari(make_napari_viewer: Callable[[], Any]) -> N
     assert not used & {str(coerce_keybinding(key.key)) for key in KEYS}
 
 
-def test_each_key_stands_once_and_is_listed_in_the_help(qtbot: QtBot) -> None:
+def test_each_key_occurs_once_and_is_listed_in_the_help(qtbot: QtBot) -> None:
     rows = key_rows()
     assert len({key for key, _ in rows}) == len(rows) == len(KEYS)
-    dialog = KeyHelp()
+    dialog = KeyHelp(rows)
     qtbot.addWidget(dialog)
     texts = [label.text() for label in dialog.findChildren(QLabel)]
-    for key, what in rows:
+    for key, action in rows:
         assert f"<b>{key}</b>" in texts
-        assert what in texts
+        assert action in texts
 
 
-def test_a_key_that_is_bound_already_stays_whose_it_is(session: ReviewSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(keys_module, "show_warning", said.append)
+def test_a_key_that_is_already_bound_keeps_its_use(session: ReviewSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(keys_module, "show_warning", warnings.append)
     viewer = session.viewer
     viewer.keymap.clear()
-    pressed = []
-    viewer.bind_key("K", lambda _viewer: pressed.append("theirs"))
+    pressed: list[str] = []
+    viewer.bind_key("K", lambda _viewer: pressed.append("other"))
     bind_keys(session)
     viewer.keymap[coerce_keybinding("K")](viewer)
-    assert pressed == ["theirs"]
-    assert len(said) == 1
-    assert "K (Show the next stage" in said[0]
+    assert pressed == ["other"]
+    assert len(warnings) == 1
+    assert "K (Show the next stage" in warnings[0]
     assert coerce_keybinding("J") in viewer.keymap
 
 
-def test_the_keys_go_with_the_session() -> None:
+def test_the_keys_are_unbound_when_the_session_ends() -> None:
     viewer = ViewerModel()
     session = ReviewSession(viewer)
     viewer.keymap.clear()
@@ -117,26 +121,26 @@ def test_the_keys_go_with_the_session() -> None:
     assert not viewer.keymap
 
 
-# What they do
+# What the keys do
 
 
-def test_stages_are_walked_one_at_a_time_and_named(stages: ReviewSession, handler: KeymapHandler) -> None:
-    walked = []
+def test_stages_are_shown_one_at_a_time_and_named(stages: ReviewSession, handler: KeymapHandler) -> None:
+    in_turn: list[str] = []
     for _ in range(4):
         handler.press_key("K")
-        assert len(shown(stages)) == 1
-        walked += shown(stages)
-    assert walked == ["decoder_1", "encoder_1", "encoder_5", "decoder_1"]
+        assert len(shown_stages(stages)) == 1
+        in_turn += shown_stages(stages)
+    assert in_turn == ["decoder_1", "encoder_1", "encoder_5", "decoder_1"]
     assert stages.viewer.status == "Stage 3 of 3: decoder_1"
     handler.press_key("J")
-    assert shown(stages) == ["encoder_5"]
+    assert shown_stages(stages) == ["encoder_5"]
 
 
 @pytest.mark.parametrize(("direction", "first"), [(1, "encoder_1"), (-1, "decoder_1")])
-def test_the_walk_starts_at_an_end_when_no_stage_is_shown(stages: ReviewSession, direction: int, first: str) -> None:
+def test_stepping_starts_at_an_end_if_no_stage_is_shown(stages: ReviewSession, direction: int, first: str) -> None:
     stages.viewer.layers["encoder_5"].visible = False
     step_stage(stages, direction)
-    assert shown(stages) == [first]
+    assert shown_stages(stages) == [first]
 
 
 def test_steps_without_heatmaps_say_what_to_do(session: ReviewSession) -> None:
@@ -154,52 +158,53 @@ def test_outline_and_fill(stages: ReviewSession, handler: KeymapHandler) -> None
     assert mask.contour == 2
 
 
-def look(viewer: ViewerModel) -> dict[str, tuple[float, bool]]:
+def opacity_and_visibility(viewer: ViewerModel) -> dict[str, tuple[float, bool]]:
+    """Return the opacity and the visibility of each layer."""
     return {layer.name: (layer.opacity, layer.visible) for layer in viewer.layers}
 
 
-def test_the_speckle_is_bare_as_long_as_the_key_is_held(stages: ReviewSession, handler: KeymapHandler) -> None:
-    before = look(stages.viewer)
+def test_overlays_are_hidden_while_the_key_is_held(stages: ReviewSession, handler: KeymapHandler) -> None:
+    before = opacity_and_visibility(stages.viewer)
     handler.press_key("H")
-    held = look(stages.viewer)
+    held = opacity_and_visibility(stages.viewer)
     assert all(held[name][0] == 0 for name in (*STAGES, "mask"))
     assert held["cine"] == before["cine"]
     handler.release_key("H")
-    assert look(stages.viewer) == before
+    assert opacity_and_visibility(stages.viewer) == before
     handler.press_key("H")
-    assert look(stages.viewer) == held
+    assert opacity_and_visibility(stages.viewer) == held
     handler.release_key("H")
-    assert look(stages.viewer) == before
+    assert opacity_and_visibility(stages.viewer) == before
 
 
-def test_layers_that_come_and_go_while_the_key_is_held(stages: ReviewSession, handler: KeymapHandler) -> None:
+def test_layers_are_added_and_removed_while_the_key_is_held(stages: ReviewSession, handler: KeymapHandler) -> None:
     viewer = stages.viewer
-    gone = viewer.layers["encoder_5"]
+    removed = viewer.layers["encoder_5"]
     handler.press_key("H")
-    viewer.layers.remove(gone)
-    new = viewer.add_image(np.ones((4, 6, 8)), opacity=0.4, metadata=ours())
-    theirs = viewer.add_image(np.ones((4, 6, 8)), opacity=0.3)
+    viewer.layers.remove(removed)
+    new = viewer.add_image(np.ones((4, 6, 8)), opacity=0.4, metadata=segcam_metadata())
+    other = viewer.add_image(np.ones((4, 6, 8)), opacity=0.3)
     assert new.opacity == 0
-    assert theirs.opacity == 0.3
+    assert other.opacity == 0.3
     handler.release_key("H")
     assert new.opacity == 0.4
-    assert gone.opacity == 0.6  # it may come back
+    assert removed.opacity == 0.6  # the user may undo the removal
     assert viewer.layers["mask"].opacity == 0.9
 
 
-def test_a_change_of_focus_ends_the_bare_speckle(stages: ReviewSession, qtbot: QtBot) -> None:
-    bare, before = HideOverlays(stages.viewer), look(stages.viewer)
+def test_a_change_of_focus_shows_the_overlays_again(stages: ReviewSession, qtbot: QtBot) -> None:
+    hide_overlays, before = HideOverlays(stages.viewer), opacity_and_visibility(stages.viewer)
     field = QLineEdit()
     qtbot.addWidget(field)
-    bare.hold()
-    assert look(stages.viewer) != before
+    hide_overlays.hold()
+    assert opacity_and_visibility(stages.viewer) != before
     app = QApplication.instance()
     assert isinstance(app, QApplication)
     app.focusChanged.emit(None, field)
-    assert look(stages.viewer) == before
+    assert opacity_and_visibility(stages.viewer) == before
 
 
-def test_findings_are_a_key_away(stages: ReviewSession, handler: KeymapHandler) -> None:
+def test_keys_go_to_the_next_and_the_previous_finding(stages: ReviewSession, handler: KeymapHandler) -> None:
     assert stages.record is not None
     stages.record.curves[stages.record.AREA][2] = 50
     handler.press_key("N")
