@@ -37,7 +37,6 @@ NAMES_OF_EARLIER_VERSIONS = {
 
 ALLOWED: dict[str, int] = {
     "CHANGELOG.md": 18,
-    "README.md": 3,
     "SECURITY.md": 2,
     "docs": 3,
     "napari_segcam": 8,
