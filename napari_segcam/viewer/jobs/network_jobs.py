@@ -78,7 +78,7 @@ def scan_job(source: LayerSource, corners: ArrayLike | None, then: Callable[[Sca
 
     Args:
         source: the frames.
-        corners: of what the user has drawn around the scan, as ``drawn_on`` returns them; None to detect it.
+        corners: corners of the user's drawing around the scan, as ``drawn_on`` returns them; None to detect the scan.
         then: called with the region.
     """
 

@@ -286,7 +286,7 @@ class ReviewSession(QObject):
         self.job_changed.emit()
 
     def _on_change(self, _event: Any = None) -> None:
-        """Follow a change of states, of figures, or of what is running or drawn."""
+        """Follow a change of states, figures, runs or visible layers."""
         review, run = self.review, self._run
         self._worker.wake()
         if review is not None and run is not None and not review.is_running:

@@ -1,4 +1,4 @@
-"""A run over a folder does what was asked for in the viewer, says so first, or refuses."""
+"""A run over a folder uses the choices made in the viewer and shows them first, or refuses."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from napari_segcam.viewer.widgets.export_widget import ExportWidget
 FRAME = np.zeros((40, 50), np.uint8)
 
 
-def plan_of(network: Network, region: Any = "mask", crop: Any = None, *, drawn: bool = False, **asked: Any) -> Plan:
-    request = RunRequest(stages=("encoder_5",), region=region) if not asked else RunRequest(region=region, **asked)
+def plan_of(network: Network, region: Any = "mask", crop: Any = None, *, drawn: bool = False, **choices: Any) -> Plan:
+    request = RunRequest(stages=("encoder_5",), region=region) if not choices else RunRequest(region=region, **choices)
     source = LayerSource.from_layer(Image(FRAME), crop, is_crop_drawn=drawn)
     return Plan(network, source, request, 0.5, lambda _frame: None)
 
 
 @pytest.mark.parametrize("region", ["mask", "image", Component(), Component((7, 9)), Boundary(), Boundary(5)])
-def test_a_region_that_any_image_has_is_run_as_it_was_asked_for(network: Network, region: Any) -> None:
+def test_a_region_that_every_image_has_is_kept(network: Network, region: Any) -> None:
     assert parse_region(options_from_plan(plan_of(network, region), 0.5).region) == region
 
 
@@ -48,12 +48,12 @@ def test_a_region_of_this_image_alone_is_refused(network: Network, region: Any) 
         options_from_plan(plan_of(network, region), 0.5)
 
 
-def test_a_mask_alone_is_refused_and_not_explained(network: Network) -> None:
+def test_a_run_without_stages_is_refused(network: Network) -> None:
     with pytest.raises(SegcamError, match="the mask alone"):
         options_from_plan(plan_of(network, method="gradcam"), 0.5)
 
 
-def test_a_crop_stays_what_it_was(network: Network) -> None:
+def test_a_crop_is_kept(network: Network) -> None:
     crop = slice(3, 20), slice(10, 45)
     cine = ArrayCine(FRAME[None])
     assert crop_for(options_from_plan(plan_of(network, crop=crop, drawn=True), 0.5).crop, cine) == crop
@@ -61,15 +61,17 @@ def test_a_crop_stays_what_it_was(network: Network) -> None:
     assert options_from_plan(plan_of(network), 0.5).crop == "none"
 
 
-def test_what_is_run_is_told_in_words(network: Network) -> None:
-    words = options_in_words(
+def test_the_options_of_a_run_are_described(network: Network) -> None:
+    description = options_in_words(
         options_from_plan(plan_of(network, Boundary(), (slice(3, 20), slice(10, 45)), drawn=True), 0.25), network
     )
     for part in ("Grad-CAM", "encoder_5", "boundary of the mask", "above 0.25", "10,3,45,20"):
-        assert part in words
+        assert part in description
 
 
-def test_the_widget_says_what_it_runs_or_why_not(session: ReviewSession, network: Network, qtbot: QtBot) -> None:
+def test_the_widget_says_what_it_will_run_or_why_it_cannot(
+    session: ReviewSession, network: Network, qtbot: QtBot
+) -> None:
     widget = ExportWidget(session.viewer)
     qtbot.addWidget(widget)
     session.viewer.add_image(FRAME)
@@ -97,16 +99,16 @@ def test_a_run_in_a_real_window_shows_progress_of_an_unknown_total(
     assert session.background.progress.words.startswith("1 of 1 images")
 
 
-def test_layers_of_other_dimensions_that_come_while_a_session_lives_raise_nothing(
+def test_layers_of_other_dimensions_are_added_without_errors(
     make_napari_viewer: Callable[..., Viewer], qtbot: QtBot
 ) -> None:
     viewer = make_napari_viewer()
     session = session_of(viewer)
-    known = {"segcam_source": {"frame_rate": 17.0}}
+    metadata = {"segcam_source": {"frame_rate": 17.0}}
     for shape in ((5, 40, 50), (40, 50), (2, 5, 40, 50)):
-        viewer.add_image(np.zeros(shape, np.uint8), metadata=known)
+        viewer.add_image(np.zeros(shape, np.uint8), metadata=metadata)
         qtbot.wait(20)
         viewer.layers.clear()
-    viewer.add_image(np.zeros((5, 40, 50), np.uint8), metadata=known)
+    viewer.add_image(np.zeros((5, 40, 50), np.uint8), metadata=metadata)
     qtbot.waitUntil(lambda: viewer.window._qt_viewer.dims.slider_widgets[0].fps == 17)
     assert session.image is viewer.layers[0]

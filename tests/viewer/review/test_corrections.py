@@ -1,4 +1,4 @@
-"""Corrections: they are the reader's, whatever network is loaded, and all that is said of them follows the brush."""
+"""Corrections: they stay the reader's with any network, and texts and figures about them follow the brush."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def record_of(session: ReviewSession) -> CineRecord:
 
 
 def paint(labels: Labels, frame: int, label: int = 1) -> None:
-    """A stroke of one frame."""
-    rows, columns = (at.ravel() for at in np.mgrid[2:12, 3:9])
+    """Paint a stroke on one frame."""
+    rows, columns = (axis.ravel() for axis in np.mgrid[2:12, 3:9])
     labels.data_setitem((np.full(len(rows), frame), rows, columns), label)
 
 
 @pytest.mark.parametrize("other", ["one class", "three classes"])
-def test_another_networks_prediction_is_outlined_and_the_correction_stays_the_readers(
+def test_another_network_replaces_the_prediction_and_keeps_the_correction(
     reviewed: ReviewSession,
     finish: Finish,
     three_classes: Network,
@@ -84,7 +84,7 @@ def second_network() -> Network:
     return Network.from_module(smp.Unet("resnet18", encoder_weights=None), device="cpu")
 
 
-def test_area_mark_and_words_follow_each_stroke_its_undo_and_its_redo(reviewed: ReviewSession) -> None:
+def test_area_mark_and_text_follow_each_stroke_its_undo_and_its_redo(reviewed: ReviewSession) -> None:
     record, predicted = record_of(reviewed), mask_of(reviewed).data[1].copy()
     paint(mask_of(reviewed), 1)
     np.testing.assert_array_equal(mask_of(reviewed).data[1], predicted)
@@ -115,14 +115,14 @@ def test_an_undone_correction_leaves_nothing_behind(reviewed: ReviewSession) -> 
     assert record_of(reviewed).edited == set()
 
 
-def test_an_undo_of_a_frame_out_of_view_is_seen(reviewed: ReviewSession) -> None:
+def test_an_undo_in_a_frame_out_of_view_is_noticed(reviewed: ReviewSession) -> None:
     paint(mask_of(reviewed), 1)
     reviewed.go_to(3)
     correction_of(reviewed).undo()
     assert record_of(reviewed).edited == set()
 
 
-def test_all_that_is_erased_is_a_correction_too(reviewed: ReviewSession) -> None:
+def test_erasing_everything_is_a_correction_too(reviewed: ReviewSession) -> None:
     mask = mask_of(reviewed)
     mask.data_setitem(np.nonzero(np.arange(4)[:, None, None] == np.ones_like(mask.data)), 0)
     correction = correction_of(reviewed)
@@ -132,7 +132,7 @@ def test_all_that_is_erased_is_a_correction_too(reviewed: ReviewSession) -> None
 
 
 @pytest.mark.parametrize("how", ["fill", "array", "view"])
-def test_whatever_is_painted_with_goes_to_the_reader(reviewed: ReviewSession, how: str) -> None:
+def test_any_way_of_painting_makes_a_correction(reviewed: ReviewSession, how: str) -> None:
     mask = mask_of(reviewed)
     predicted = mask.data.copy()
     if how == "fill":
@@ -158,12 +158,12 @@ def test_whatever_is_painted_with_goes_to_the_reader(reviewed: ReviewSession, ho
         np.testing.assert_array_equal(correction_of(reviewed).data[frame], expected[frame])
 
 
-def test_an_array_of_another_shape_stays_as_a_layer_of_its_own(reviewed: ReviewSession) -> None:
+def test_an_array_of_another_shape_becomes_a_separate_layer(reviewed: ReviewSession) -> None:
     mask = mask_of(reviewed)
-    predicted, given = mask.data.copy(), np.ones((4, 50, 40), np.int32)
-    mask.data = given
+    predicted, other_array = mask.data.copy(), np.ones((4, 50, 40), np.int32)
+    mask.data = other_array
     np.testing.assert_array_equal(mask.data, predicted)
-    assert any(np.array_equal(layer.data, given) for layer in reviewed.viewer.layers if isinstance(layer, Labels))
+    assert any(np.array_equal(layer.data, other_array) for layer in reviewed.viewer.layers if isinstance(layer, Labels))
     reviewed.go_to(2)
 
 
@@ -178,7 +178,7 @@ def test_a_stroke_in_the_corrections_layer_begins_with_the_prediction(reviewed: 
     assert record_of(reviewed).edited == {1, 2}
 
 
-def test_the_brush_goes_where_the_readers_mask_is(reviewed: ReviewSession, qtbot: QtBot) -> None:
+def test_the_brush_moves_to_the_layer_of_the_readers_mask(reviewed: ReviewSession, qtbot: QtBot) -> None:
     mask, selection = mask_of(reviewed), reviewed.viewer.layers.selection
     selection.active = mask
     mask.mode, mask.brush_size = "paint", 7
@@ -194,7 +194,7 @@ def test_the_brush_goes_where_the_readers_mask_is(reviewed: ReviewSession, qtbot
     assert selection.active is correction
     correction.mode = "pan_zoom"
     reviewed.go_to(2)
-    assert selection.active is correction  # nobody paints
+    assert selection.active is correction  # no brush is active
 
 
 def test_a_correction_is_explained_by_the_class_it_was_painted_as(
@@ -216,7 +216,7 @@ def test_a_correction_is_explained_by_the_class_it_was_painted_as(
     assert explained.region.is_in((pixels == 2).astype(np.uint8))
 
 
-def test_the_discard_button_stands_as_long_as_there_is_a_correction(
+def test_the_discard_button_is_visible_while_there_is_a_correction(
     make_napari_viewer_proxy: Callable[[], Any], network: Network, frames: np.ndarray, finish: Finish, qtbot: QtBot
 ) -> None:
     viewer = make_napari_viewer_proxy()
@@ -238,7 +238,7 @@ def test_the_discard_button_stands_as_long_as_there_is_a_correction(
     qtbot.wait(20)
 
 
-def test_the_strip_says_whose_area_it_gives(
+def test_the_strip_says_which_area_is_predicted_and_which_is_corrected(
     make_napari_viewer_proxy: Callable[[], Any], network: Network, frames: np.ndarray, finish: Finish, qtbot: QtBot
 ) -> None:
     viewer = make_napari_viewer_proxy()
@@ -255,8 +255,8 @@ def test_the_strip_says_whose_area_it_gives(
     assert corrected != predicted
     qtbot.waitUntil(lambda: f"corrected area <b>{corrected:,} pixels</b>" in strip.readouts.text(), timeout=2000)
     assert f"predicted area <b>{predicted:,} pixels</b>" in strip.readouts.text()
-    of_strip = {curve.name: curve for curve in strip.plot.content.curves}
-    heights = [of_strip[name].heights[1] for name in CineRecord.AREAS]
+    curves = {curve.name: curve for curve in strip.plot.content.curves}
+    heights = [curves[name].heights[1] for name in CineRecord.AREAS]
     assert heights[0] / heights[1] == pytest.approx(predicted / corrected)
     correction_of(session).undo()
     qtbot.waitUntil(lambda: "corrected area" not in strip.readouts.text(), timeout=2000)

@@ -1,4 +1,4 @@
-"""Nothing of the reader's is lost without a question, and nobody is asked where nothing is lost."""
+"""Corrections are never lost without a question, and there is no question if nothing would be lost."""
 
 from __future__ import annotations
 
@@ -52,27 +52,30 @@ def docked(
 
 
 def paint(session: ReviewSession, frame: int = 1) -> np.ndarray:
-    """Correct a frame; the correction."""
+    """Correct a frame; return the correction."""
     layers = session.layers()
     assert layers is not None
     assert layers.mask is not None
-    rows, columns = (at.ravel() for at in np.mgrid[2:30, 3:20])
+    rows, columns = (axis.ravel() for axis in np.mgrid[2:30, 3:20])
     layers.mask.data_setitem((np.full(len(rows), frame), rows, columns), 1)
     pixels = layers.corrections.pixels(frame)
     assert pixels is not None
     return pixels.copy()
 
 
-def answer(question: Question | None, words: str) -> None:
+def answer(question: Question | None, label: str) -> None:
     assert question is not None
-    (button,) = (button for button in question.buttons() if button.text().startswith(words))
+    (button,) = (button for button in question.buttons() if button.text().startswith(label))
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
-def test_a_correction_whose_layer_was_removed_is_kept_and_comes_back(reviewed: ReviewSession, qtbot: QtBot) -> None:
+def test_a_correction_whose_layer_was_removed_is_kept_and_can_be_restored(
+    reviewed: ReviewSession, qtbot: QtBot
+) -> None:
     painted, layers = paint(reviewed), reviewed.layers()
     assert layers is not None
     layer = layers.corrections.layer
+    assert layer is not None
     reviewed.viewer.layers.remove(layer)
     assert layers.corrections.is_taken_out
     assert reviewed.record is not None
@@ -81,12 +84,14 @@ def test_a_correction_whose_layer_was_removed_is_kept_and_comes_back(reviewed: R
     qtbot.wait(20)
     assert reviewed.question is None  # there is no window in which to ask
     bring_back_corrections(reviewed)
-    assert layers.corrections.layer is layer
-    np.testing.assert_array_equal(layer.data[1], painted)
+    restored = layers.corrections.layer
+    assert restored is not None
+    assert restored is layer
+    np.testing.assert_array_equal(restored.data[1], painted)
     assert "removed" not in reviewed.view.of_frame
 
 
-def test_to_remove_the_mask_takes_nothing_from_the_correction(reviewed: ReviewSession, finish: Finish) -> None:
+def test_removing_the_mask_keeps_the_correction(reviewed: ReviewSession, finish: Finish) -> None:
     painted, layers = paint(reviewed), reviewed.layers()
     assert layers is not None
     reviewed.viewer.layers.remove(layers.mask)
@@ -97,12 +102,13 @@ def test_to_remove_the_mask_takes_nothing_from_the_correction(reviewed: ReviewSe
 
 
 @pytest.mark.parametrize("order", ["image first", "correction first"])
-def test_corrections_outlive_their_image(reviewed: ReviewSession, order: str) -> None:
+def test_corrections_are_kept_when_their_image_is_removed(reviewed: ReviewSession, order: str) -> None:
     painted, layers = paint(reviewed), reviewed.layers()
     assert layers is not None
     correction = layers.corrections.layer
-    gone = [reviewed.image, correction]
-    for layer in gone if order == "image first" else gone[::-1]:
+    assert correction is not None
+    removed = [reviewed.image, correction]
+    for layer in removed if order == "image first" else removed[::-1]:
         reviewed.viewer.layers.remove(layer)
     assert reviewed.image is None
     bring_back_corrections(reviewed)
@@ -110,12 +116,13 @@ def test_corrections_outlive_their_image(reviewed: ReviewSession, order: str) ->
     np.testing.assert_array_equal(correction.data[1], painted)
 
 
-def test_the_correction_of_other_pixels_becomes_a_layer_like_any_other(
+def test_the_correction_of_earlier_pixels_becomes_an_ordinary_layer(
     reviewed: ReviewSession, frames: np.ndarray
 ) -> None:
     painted, layers = paint(reviewed), reviewed.layers()
     assert layers is not None
     correction = layers.corrections.layer
+    assert correction is not None
     assert reviewed.image is not None
     reviewed.image.data = frames[:, ::-1].copy()
     assert correction in reviewed.viewer.layers
@@ -125,7 +132,7 @@ def test_the_correction_of_other_pixels_becomes_a_layer_like_any_other(
     assert reviewed.record.edited == set()
 
 
-def test_corrections_are_saved_by_themselves(reviewed: ReviewSession, qtbot: QtBot, tmp_path: Path) -> None:
+def test_corrections_are_saved_alone(reviewed: ReviewSession, qtbot: QtBot, tmp_path: Path) -> None:
     painted = paint(reviewed)
     with qtbot.waitCallback(timeout=10_000) as saved:
         write_corrections(reviewed, tmp_path, then=saved)
@@ -138,7 +145,7 @@ def test_corrections_are_saved_by_themselves(reviewed: ReviewSession, qtbot: QtB
     assert layers.corrections.frames == {1}
 
 
-def test_a_folder_that_cannot_be_written_to_leaves_them_unsaved(
+def test_corrections_stay_unsaved_if_the_folder_cannot_be_written_to(
     reviewed: ReviewSession, qtbot: QtBot, messages: list[str], tmp_path: Path
 ) -> None:
     paint(reviewed)
@@ -156,13 +163,15 @@ def test_removing_the_corrections_layer_asks(docked: tuple[Any, Any, ReviewSessi
     painted, layers = paint(session), session.layers()
     assert layers is not None
     layer = layers.corrections.layer
+    assert layer is not None
     for expected in ("Bring", "Remove"):
         session.question = None
         viewer.layers.remove(layer)
         assert widget.bring_back.isVisibleTo(widget)
         qtbot.waitUntil(lambda: session.question is not None and session.question.isVisible(), timeout=5000)
-        assert "1 frame of sweep" in session.question.informativeText()  # type: ignore[union-attr]
-        answer(session.question, expected)
+        question: Any = session.question
+        assert "1 frame of sweep" in question.informativeText()
+        answer(question, expected)
         if expected == "Bring":
             assert layer in viewer.layers
             np.testing.assert_array_equal(layer.data[1], painted)
@@ -172,20 +181,20 @@ def test_removing_the_corrections_layer_asks(docked: tuple[Any, Any, ReviewSessi
 
 
 def guard_of(session: ReviewSession) -> LossGuard:
-    """What asks in the session's window."""
+    """Return the guard that asks in the session's window."""
     guard = session.findChild(LossGuard)
     assert guard is not None
     return guard
 
 
 def closes(session: ReviewSession) -> bool:
-    """Whether the window would close now, as by napari's menu or its cross."""
+    """Return whether the window would close now, by napari's menu or its close button."""
     guard = guard_of(session)
     event = QCloseEvent()
     return not (guard.eventFilter(session.viewer.window._qt_window, event) and not event.isAccepted())
 
 
-def test_closing_the_window_asks_what_is_to_become_of_corrections(
+def test_closing_the_window_asks_whether_to_save_corrections(
     docked: tuple[Any, Any, ReviewSession], qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, _, session = docked
@@ -193,43 +202,43 @@ def test_closing_the_window_asks_what_is_to_become_of_corrections(
     assert closes(session)
     assert guard.question is None  # nothing is lost
     painted = paint(session)
-    shut: list[bool] = []
-    guard.close = lambda: shut.append(True)
+    closed: list[bool] = []
+    guard.close = lambda: closed.append(True)
     assert not closes(session)
     assert guard.question is not None
     assert "1 frame of sweep, not saved" in guard.question.informativeText()
     answer(guard.question, "Stay")
-    for folder in ("", str(tmp_path)):  # the dialog is given up first
-        assert shut == []
+    for folder in ("", str(tmp_path)):  # the dialog is cancelled first
+        assert closed == []
         assert not closes(session)
         monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, folder=folder: folder)
         answer(guard.question, "Save and close")
         qtbot.wait(50)
-    qtbot.waitUntil(lambda: shut == [True], timeout=10_000)
+    qtbot.waitUntil(lambda: closed == [True], timeout=10_000)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "sweep_frame_0001_correction.png")), painted)
     assert closes(session)
 
 
-def test_closing_and_losing_is_possible(docked: tuple[Any, Any, ReviewSession], qtbot: QtBot) -> None:
+def test_the_window_can_be_closed_without_saving(docked: tuple[Any, Any, ReviewSession], qtbot: QtBot) -> None:
     _, _, session = docked
     paint(session)
     guard = guard_of(session)
-    shut: list[bool] = []
-    guard.close = lambda: shut.append(True)
+    closed: list[bool] = []
+    guard.close = lambda: closed.append(True)
     assert not closes(session)
     answer(guard.question, "Close and lose it")
-    qtbot.waitUntil(lambda: shut == [True], timeout=5000)
+    qtbot.waitUntil(lambda: closed == [True], timeout=5000)
     assert closes(session)
 
 
-def test_a_real_close_leaves_the_window_until_there_is_an_answer(docked: tuple[Any, Any, ReviewSession]) -> None:
+def test_the_window_stays_open_until_the_question_is_answered(docked: tuple[Any, Any, ReviewSession]) -> None:
     viewer, _, session = docked
     paint(session)
     viewer.window._qt_window.close(quit_app=False, confirm_need=False)  # as napari's menu does
     assert viewer.window._qt_window.isVisible()
     question = guard_of(session).question
     assert question is not None
-    QTest.keyClick(question, Qt.Key.Key_Escape)  # to leave a question is its safe answer
+    QTest.keyClick(question, Qt.Key.Key_Escape)  # Escape is the safe answer
     assert viewer.window._qt_window.isVisible()
 
 

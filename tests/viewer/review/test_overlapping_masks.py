@@ -1,4 +1,4 @@
-"""Classes that overlap in the viewer: a Labels layer for each, and all that is said is of the explained one."""
+"""Overlapping classes in the viewer: each has a Labels layer, and texts and figures are of the explained one."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def nested() -> Network:
     return Network.from_module(Nested(), card, "cpu")
 
 
-def where(frames: np.ndarray, name: str) -> np.ndarray:
+def expected_mask(frames: np.ndarray, name: str) -> np.ndarray:
+    """Return the true mask of a class."""
     return frames / 255 > LEVELS[name]
 
 
@@ -73,9 +74,9 @@ def reviewed(session: ReviewSession, nested: Network, frames: np.ndarray, finish
 
 
 def layer(session: ReviewSession, name: str) -> Labels:
-    found = session.viewer.layers[name]
-    assert isinstance(found, Labels)
-    return found
+    labels = session.viewer.layers[name]
+    assert isinstance(labels, Labels)
+    return labels
 
 
 def review_of(session: ReviewSession) -> Review:
@@ -84,14 +85,14 @@ def review_of(session: ReviewSession) -> Review:
 
 
 def paint(labels: Labels, frame: int) -> None:
-    rows, columns = (at.ravel() for at in np.mgrid[2:12, 3:9])
+    rows, columns = (axis.ravel() for axis in np.mgrid[2:12, 3:9])
     labels.data_setitem((np.full(len(rows), frame), rows, columns), 1)
 
 
-def test_each_class_is_a_layer_of_its_own(reviewed: ReviewSession, frames: np.ndarray) -> None:
+def test_each_class_has_its_own_layer(reviewed: ReviewSession, frames: np.ndarray) -> None:
     for name, color in (("organ", [1, 0, 0]), ("core", [0, 1, 0])):
         labels = layer(reviewed, f"sweep {name}")
-        np.testing.assert_array_equal(labels.data, where(frames, name))
+        np.testing.assert_array_equal(labels.data, expected_mask(frames, name))
         assert labels.get_color(1)[:3] == pytest.approx(color)
     assert "sweep mask" not in reviewed.viewer.layers
 
@@ -100,15 +101,15 @@ def test_figures_are_those_of_the_explained_class(reviewed: ReviewSession, frame
     for index, name in ((0, "organ"), (1, "core"), (0, "organ")):  # the first is not computed again
         reviewed.run(RunRequest(stages=STAGES, class_index=index), "all")
         finish(reviewed)
-        found = where(frames, name)
+        masks = expected_mask(frames, name)
         areas = review_of(reviewed).record.curves[CineRecord.AREA]
-        np.testing.assert_array_equal(areas, found.sum((1, 2)))
-        both = [2 * (a & b).sum() / (a.sum() + b.sum()) for a, b in pairwise(found)]
-        np.testing.assert_allclose(review_of(reviewed).record.curves[CineRecord.DICE][1:], both)
+        np.testing.assert_array_equal(areas, masks.sum((1, 2)))
+        dice = [2 * (a & b).sum() / (a.sum() + b.sum()) for a, b in pairwise(masks)]
+        np.testing.assert_allclose(review_of(reviewed).record.curves[CineRecord.DICE][1:], dice)
         explained = review_of(reviewed).results.stored_heatmaps(1)
         assert explained is not None
         assert explained.region is not None
-        assert explained.region.is_in(found[1].astype(np.uint8))
+        assert explained.region.is_in(masks[1].astype(np.uint8))
         assert f"heat explains {name}, the mask predicted above 0.50" in reviewed.view.of_frame.replace("\n", " ")
 
 
@@ -123,10 +124,10 @@ def test_the_threshold_cuts_every_class(reviewed: ReviewSession, frames: np.ndar
 
 def test_a_correction_is_of_its_own_class(reviewed: ReviewSession, frames: np.ndarray, finish: Finish) -> None:
     paint(layer(reviewed, "sweep core"), 1)
-    expected = where(frames, "core")[1].copy()
+    expected = expected_mask(frames, "core")[1].copy()
     expected[2:12, 3:9] = True
     np.testing.assert_array_equal(layer(reviewed, "sweep core correction").data[1], expected)
-    np.testing.assert_array_equal(layer(reviewed, "sweep core").data, where(frames, "core"))
+    np.testing.assert_array_equal(layer(reviewed, "sweep core").data, expected_mask(frames, "core"))
     assert "sweep organ correction" not in reviewed.viewer.layers
     assert review_of(reviewed).record.edited == {1}
     assert reviewed.view.is_corrected
@@ -136,7 +137,7 @@ def test_a_correction_is_of_its_own_class(reviewed: ReviewSession, frames: np.nd
         explained = review_of(reviewed).results.stored_heatmaps(1)
         assert explained is not None
         assert explained.region is not None
-        region = expected if name == "core" else where(frames, "organ")[1]
+        region = expected if name == "core" else expected_mask(frames, "organ")[1]
         assert explained.region.is_in(region.astype(np.uint8))
         area = review_of(reviewed).record.curves[CineRecord.CORRECTED_AREA][1]
         assert area == expected.sum() if name == "core" else np.isnan(area)
@@ -152,15 +153,15 @@ def test_another_kind_of_network_has_other_layers(
     reviewed.use(network)
     reviewed.run(RunRequest(stages=("encoder_5",)), "all")
     finish(reviewed)
-    names = {one.name for one in reviewed.viewer.layers if isinstance(one, Labels)}
+    names = {labels.name for labels in reviewed.viewer.layers if isinstance(labels, Labels)}
     assert names == {"sweep mask", "sweep core correction"}, "a correction is the reader's"
     np.testing.assert_array_equal(layer(reviewed, "sweep core correction").data, corrected)
     reviewed.use(nested)
     reviewed.run(RunRequest(stages=STAGES, class_index=1), "all")
     finish(reviewed)
-    names = {one.name for one in reviewed.viewer.layers if isinstance(one, Labels)}
+    names = {labels.name for labels in reviewed.viewer.layers if isinstance(labels, Labels)}
     assert names == {"sweep organ", "sweep core", "sweep core correction"}
-    np.testing.assert_array_equal(layer(reviewed, "sweep core").data, where(frames, "core"))
+    np.testing.assert_array_equal(layer(reviewed, "sweep core").data, expected_mask(frames, "core"))
     assert review_of(reviewed).record.curves[CineRecord.CORRECTED_AREA][1] == np.count_nonzero(corrected[1])
 
 
@@ -180,17 +181,17 @@ def test_the_widget_shows_one_class_or_all(
     session: ReviewSession = widget.session
     viewer.add_image(frames, name="sweep")
     session.use(nested)
-    assert [widget.shown_class.itemText(at) for at in range(3)] == ["All", "organ", "core"]
+    assert [widget.shown_class.itemText(row) for row in range(3)] == ["All", "organ", "core"]
     assert widget.threshold.isEnabled()
     widget.run_bar.requested.emit("all")
     finish(session)
     widget.shown_class.setCurrentIndex(2)
     widget.shown_class.chosen.emit(widget.shown_class.value)
     assert not layer(session, "sweep organ").data.any()
-    np.testing.assert_array_equal(layer(session, "sweep core").data, where(frames, "core"))
+    np.testing.assert_array_equal(layer(session, "sweep core").data, expected_mask(frames, "core"))
     widget.shown_class.setCurrentIndex(0)
     widget.shown_class.chosen.emit(widget.shown_class.value)
-    np.testing.assert_array_equal(layer(session, "sweep organ").data, where(frames, "organ"))
+    np.testing.assert_array_equal(layer(session, "sweep organ").data, expected_mask(frames, "organ"))
     session.cancel()
     qtbot.waitUntil(lambda: not session.is_busy)
 
@@ -209,7 +210,7 @@ class Findings(nn.Module):
 
 @pytest.mark.parametrize("overlap", [False, True])
 @pytest.mark.parametrize("index", [None, 0, 2])
-def test_a_classifier_gives_no_mask_whatever_its_classes(
+def test_a_classifier_gives_no_mask_with_any_classes(
     session: ReviewSession,
     messages: list[str],
     frames: np.ndarray,
@@ -227,11 +228,13 @@ def test_a_classifier_gives_no_mask_whatever_its_classes(
     assert messages == []
     with torch.no_grad():
         logits = module(torch.from_numpy(frames[1] / 255).float()[None, None])[0]
-    each = logits.sigmoid() if overlap else logits.softmax(0)
+    probabilities = logits.sigmoid() if overlap else logits.softmax(0)
     finding = review_of(session).results.finding(1)
     assert finding is not None
     assert (finding.pixels, finding.area_mm2) == (0, None)
-    assert finding.probability == pytest.approx(float(each.max() if index is None else each[index]), abs=1e-5)
+    assert finding.probability == pytest.approx(
+        float(probabilities.max() if index is None else probabilities[index]), abs=1e-5
+    )
     assert "no mask: the network classifies the whole frame" in " ".join(session.view.of_frame.split())
     assert "no finding" not in session.view.of_frame
 
@@ -246,7 +249,7 @@ def test_an_export_has_every_class_and_every_correction(
     qtbot.waitUntil(lambda: reviewed.background.job is None, timeout=30_000)
     for name in LEVELS:
         written = np.asarray(PILImage.open(tmp_path / f"mask_{name}.png"))
-        np.testing.assert_array_equal(written, where(frames, name)[1])
+        np.testing.assert_array_equal(written, expected_mask(frames, name)[1])
     np.testing.assert_array_equal(np.asarray(PILImage.open(tmp_path / "correction_core.png")), corrected)
     assert not (tmp_path / "correction.png").exists(), "the explained class is not corrected"
     assert all(not pair.corrections.unsaved for pair in review_of(reviewed).layers.pairs)

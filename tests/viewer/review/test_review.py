@@ -1,8 +1,10 @@
-"""The review of a cine: it follows the frame, keeps to its memory, and never shows another frame's result."""
+"""The review of a cine: it follows the current frame, keeps to its memory, and never shows another frame's result."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +29,7 @@ EXPLAIN = RunRequest(stages=STAGES)
 
 @pytest.fixture
 def cine() -> np.ndarray:
-    """Ten frames of 64 × 64 pixels, each its own."""
+    """Ten different frames of 64 × 64 pixels."""
     return np.random.default_rng(1).integers(0, 255, (10, 64, 64), dtype=np.uint8)
 
 
@@ -46,9 +48,9 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     frames: list[int] = []
     compute = FrameComputer.compute
 
-    def counted(self: FrameComputer, frame: int, stages: tuple[str, ...], cut: float) -> object:
+    def counted(self: FrameComputer, frame: int, stages: tuple[str, ...], threshold: float) -> object:
         frames.append(frame)
-        return compute(self, frame, stages, cut)
+        return compute(self, frame, stages, threshold)
 
     monkeypatch.setattr(FrameComputer, "compute", counted)
     return frames
@@ -74,33 +76,42 @@ def heat_of(session: ReviewSession, stage: str) -> Image:
     return layers.heatmaps[stage]
 
 
-def must_show(session: ReviewSession, frame: int, expected: Explanation) -> None:
+def assert_shows(session: ReviewSession, frame: int, expected: Explanation) -> None:
     np.testing.assert_array_equal(mask_of(session).data[frame], expected.mask)
     for stage in expected.heatmaps:
         np.testing.assert_array_equal(heat_of(session, stage).data[frame], expected.heatmaps[stage].values)
 
 
-def test_the_frame_in_view_is_computed_as_the_user_goes(
+def test_visited_frames_and_those_ahead_are_computed(
     reviewed: ReviewSession, finish: Finish, network: Network, cine: np.ndarray, computed: list[int]
 ) -> None:
     reviewed.run(EXPLAIN, "visited")
     finish(reviewed)
-    assert computed == list(range(9))  # the frame in view and those ahead
+    assert computed == list(range(9))  # the current frame and those ahead
     reviewed.go_to(9)
     finish(reviewed)
     assert computed[9:] == [9]
-    must_show(reviewed, 9, Explainer(network, stages=STAGES)(cine[9]))
+    assert_shows(reviewed, 9, Explainer(network, stages=STAGES)(cine[9]))
     reviewed.go_to(3)
     finish(reviewed)
     assert len(computed) == 10
 
 
-def test_what_came_into_view_last_goes_before_all_that_was_asked_for(
-    reviewed: ReviewSession, finish: Finish, qtbot: QtBot, computed: list[int]
+def test_the_current_frame_is_computed_before_the_others(
+    reviewed: ReviewSession, finish: Finish, qtbot: QtBot, computed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    compute, has_moved = FrameComputer.compute, threading.Event()
+
+    def compute_after_move(self: FrameComputer, *args: Any) -> object:
+        results = compute(self, *args)
+        has_moved.wait(10)
+        return results
+
+    monkeypatch.setattr(FrameComputer, "compute", compute_after_move)
     reviewed.run(EXPLAIN, "all")
     qtbot.waitUntil(lambda: len(computed) == 1, timeout=10_000)
     reviewed.go_to(7)
+    has_moved.set()
     finish(reviewed)
     assert computed[0] == 0
     assert 7 in computed[1:3]
@@ -136,7 +147,7 @@ def test_another_choice_of_stages_computes_only_what_is_missing(
         np.testing.assert_allclose(heat_of(reviewed, stage).data[6], expected[stage].values, rtol=1e-3)
 
 
-def test_another_method_keeps_the_masks_and_the_old_heat_in_reserve(
+def test_another_method_keeps_the_masks_and_stores_the_earlier_heat(
     reviewed: ReviewSession, finish: Finish, network: Network, cine: np.ndarray, computed: list[int]
 ) -> None:
     reviewed.run(EXPLAIN, "all")
@@ -146,14 +157,14 @@ def test_another_method_keeps_the_masks_and_the_old_heat_in_reserve(
     np.testing.assert_array_equal(mask_of(reviewed).data[1:], masks[1:])
     assert np.isnan(heat_of(reviewed, "encoder_5").data[5]).all()
     finish(reviewed)
-    must_show(reviewed, 0, Explainer(network, "hirescam", STAGES)(cine[0]))
+    assert_shows(reviewed, 0, Explainer(network, "hirescam", STAGES)(cine[0]))
     computed.clear()
     reviewed.run(EXPLAIN, "all")
     assert computed == []
-    must_show(reviewed, 5, Explainer(network, stages=STAGES)(cine[5]))
+    assert_shows(reviewed, 5, Explainer(network, stages=STAGES)(cine[5]))
 
 
-def test_another_threshold_cuts_the_masks_again_and_computes_nothing(
+def test_another_threshold_changes_the_masks_and_computes_nothing(
     reviewed: ReviewSession, finish: Finish, qtbot: QtBot, network: Network, cine: np.ndarray, computed: list[int]
 ) -> None:
     reviewed.run(EXPLAIN, "all")
@@ -173,7 +184,7 @@ def test_another_threshold_cuts_the_masks_again_and_computes_nothing(
     assert computed == []
 
 
-def test_results_keep_to_the_memory_they_are_given(
+def test_results_stay_within_the_memory_limit(
     reviewed: ReviewSession, finish: Finish, network: Network, cine: np.ndarray, computed: list[int]
 ) -> None:
     reviewed.run(EXPLAIN, "current")
@@ -189,14 +200,14 @@ def test_results_keep_to_the_memory_they_are_given(
     finish(reviewed)
     assert reviewed.reviews.used_bytes <= reviewed.reviews.store.budget
     assert list(np.flatnonzero(record.states == FrameState.DONE)) == [6, 7, 8, 9]
-    must_show(reviewed, 8, Explainer(network, stages=STAGES)(cine[8]))
+    assert_shows(reviewed, 8, Explainer(network, stages=STAGES)(cine[8]))
     assert not mask_of(reviewed).data[0].any()
     assert np.isnan(heat_of(reviewed, "encoder_5").data[0]).all()
     computed.clear()
     reviewed.go_to(0)
     finish(reviewed)
     assert computed[0] == 0
-    must_show(reviewed, 0, Explainer(network, stages=STAGES)(cine[0]))
+    assert_shows(reviewed, 0, Explainer(network, stages=STAGES)(cine[0]))
 
 
 def test_a_correction_is_kept_until_it_is_discarded(
@@ -209,7 +220,7 @@ def test_a_correction_is_kept_until_it_is_discarded(
     assert layers is not None
     mask = mask_of(reviewed)
     mask.paint((0, 30, 30), 1)
-    mask.data[0, 0:5, 0:5] = 1  # by a script, of which no event tells
+    mask.data[0, 0:5, 0:5] = 1  # as by a script: no event follows
     mask.refresh()
     assert record.edited == {0}
     correction = correction_of(reviewed).data[0].copy()
@@ -231,7 +242,7 @@ def test_a_correction_is_explained_as_it_is_painted(
     reviewed.run(request, "all")
     finish(reviewed)
     predicted = Explainer(network, stages=STAGES)
-    must_show(reviewed, 0, predicted(cine[0]))
+    assert_shows(reviewed, 0, predicted(cine[0]))
     mask = mask_of(reviewed)
     mask.data_setitem(tuple(np.array([[0, 10, 10], [0, 11, 10], [0, 12, 13]]).T), 1)
     correction = correction_of(reviewed)
@@ -240,10 +251,10 @@ def test_a_correction_is_explained_as_it_is_painted(
     expected = predicted(cine[0], Target(region=correction.data[0] > 0))
     np.testing.assert_array_equal(heat_of(reviewed, "encoder_5").data[0], expected.heatmaps["encoder_5"].values)
     assert "heat explains your correction" in reviewed.view.of_frame
-    must_show(reviewed, 1, predicted(cine[1]))
+    assert_shows(reviewed, 1, predicted(cine[1]))
 
 
-def test_another_network_leaves_nothing_of_the_old_one(
+def test_another_network_removes_the_results_of_the_earlier_one(
     reviewed: ReviewSession, finish: Finish, three_classes: Network
 ) -> None:
     reviewed.run(EXPLAIN, "all")
@@ -256,7 +267,7 @@ def test_another_network_leaves_nothing_of_the_old_one(
     assert not reviewed.record.states.any()
 
 
-def test_other_pixels_leave_nothing_of_the_old_ones(
+def test_other_pixels_remove_the_results_of_the_earlier_ones(
     reviewed: ReviewSession, finish: Finish, network: Network, cine: np.ndarray
 ) -> None:
     image = reviewed.image
@@ -269,10 +280,10 @@ def test_other_pixels_leave_nothing_of_the_old_ones(
     finish(reviewed)
     assert reviewed.record is not None
     assert len(reviewed.record) == 6
-    must_show(reviewed, 2, Explainer(network, stages=STAGES)(cine[2, ::-1]))
+    assert_shows(reviewed, 2, Explainer(network, stages=STAGES)(cine[2, ::-1]))
 
 
-def test_a_frame_that_fails_is_told_once_and_the_others_are_computed(
+def test_a_failure_is_shown_once_and_the_other_frames_are_computed(
     session: ReviewSession, finish: Finish, messages: list[str], network: Network
 ) -> None:
     frames = np.random.default_rng(0).random((5, 64, 64)).astype(np.float32)
@@ -297,7 +308,7 @@ def test_a_frame_that_fails_is_told_once_and_the_others_are_computed(
     assert "2 failed" in session.outcomes["explain"]
 
 
-def test_what_is_not_computed_is_told_from_what_is_not_found(reviewed: ReviewSession, finish: Finish) -> None:
+def test_frames_not_computed_differ_from_frames_without_finding(reviewed: ReviewSession, finish: Finish) -> None:
     assert reviewed.view.of_frame == ""
     reviewed.set_threshold(0.99)
     reviewed.run(EXPLAIN, "current")
@@ -313,9 +324,7 @@ def test_what_is_not_computed_is_told_from_what_is_not_found(reviewed: ReviewSes
     assert not np.isnan(heat_of(reviewed, "encoder_5").data[0]).any()
 
 
-def test_moving_on_has_nothing_drawn_anew_that_did_not_change(
-    reviewed: ReviewSession, finish: Finish, qtbot: QtBot
-) -> None:
+def test_a_step_redraws_nothing_that_did_not_change(reviewed: ReviewSession, finish: Finish, qtbot: QtBot) -> None:
     reviewed.run(EXPLAIN, "all")
     finish(reviewed)
     qtbot.wait(1100)  # the updates that the run left pending are done
@@ -346,14 +355,14 @@ def test_the_curves_are_of_the_masks_and_maps(reviewed: ReviewSession, finish: F
     assert record is not None
     masks = mask_of(reviewed).data
     np.testing.assert_array_equal(record.curves[CineRecord.AREA], masks.sum((1, 2)))
-    both = 2 * (masks[1:] & masks[:-1]).sum((1, 2)) / (masks[1:].sum((1, 2)) + masks[:-1].sum((1, 2)))
-    np.testing.assert_allclose(record.curves[CineRecord.DICE][1:], both)
+    dice = 2 * (masks[1:] & masks[:-1]).sum((1, 2)) / (masks[1:].sum((1, 2)) + masks[:-1].sum((1, 2)))
+    np.testing.assert_allclose(record.curves[CineRecord.DICE][1:], dice)
     assert np.isnan(record.curves[CineRecord.DICE][0])
     figures = reviewed.figures()
     assert record.curves[CineRecord.ratio_of("encoder_5")][0] == figures["encoder_5"].ratio
 
 
-def test_the_network_sees_the_drawn_part_alone(
+def test_the_network_sees_only_the_drawn_region(
     reviewed: ReviewSession, finish: Finish, network: Network, cine: np.ndarray
 ) -> None:
     reviewed.run(EXPLAIN, "current")
@@ -363,16 +372,16 @@ def test_the_network_sees_the_drawn_part_alone(
     choose_input_region(reviewed, drawn)
     finish(reviewed)
     crop = (slice(8, 56), slice(16, 64))
-    must_show(reviewed, 0, Explainer(network, stages=STAGES)(cine[0], crop=crop))
+    assert_shows(reviewed, 0, Explainer(network, stages=STAGES)(cine[0], crop=crop))
     assert any(layer.name == "sweep scan (drawn)" for layer in reviewed.viewer.layers)
     assert reviewed.choices.drawings() == [drawn]
     choose_input_region(reviewed, "all")
     finish(reviewed)
-    must_show(reviewed, 0, Explainer(network, stages=STAGES)(cine[0]))
+    assert_shows(reviewed, 0, Explainer(network, stages=STAGES)(cine[0]))
     assert not any("scan" in layer.name for layer in reviewed.viewer.layers)
 
 
-def test_deleted_layers_stay_away_while_the_run_goes_on(
+def test_deleted_layers_stay_deleted_while_the_run_continues(
     reviewed: ReviewSession, finish: Finish, qtbot: QtBot, computed: list[int]
 ) -> None:
     reviewed.run(EXPLAIN, "all")
@@ -404,10 +413,10 @@ def test_each_image_has_its_own_review(
     expected = Explainer(network, stages=STAGES)(cine[0])
     np.testing.assert_array_equal(layers.heatmaps["encoder_5"].data, expected.heatmaps["encoder_5"].values)
     reviewed.choose_image(first)
-    must_show(reviewed, 3, Explainer(network, stages=STAGES)(cine[3]))
+    assert_shows(reviewed, 3, Explainer(network, stages=STAGES)(cine[3]))
 
 
-def test_black_and_white_are_said_and_can_be_taken_from_the_contrast_limits(
+def test_black_and_white_are_shown_and_can_come_from_the_contrast_limits(
     session: ReviewSession, network: Network, finish: Finish, qtbot: QtBot
 ) -> None:
     values = np.random.default_rng(1).integers(0, 3000, (64, 64), dtype=np.uint16)
@@ -415,7 +424,7 @@ def test_black_and_white_are_said_and_can_be_taken_from_the_contrast_limits(
     session.use(network)
     widget = SegmentationWidget(session.viewer)
     qtbot.addWidget(widget)
-    session.run(RunRequest(), "frame")
+    session.run(RunRequest(), "current")
     finish(session)
     review = session.review
     assert review is not None

@@ -1,3 +1,5 @@
+"""The session of a viewer: images, networks, runs, errors and cancellation."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -23,14 +25,14 @@ STAGES = ("encoder_4", "encoder_5")
 EXPLAIN = RunRequest(stages=STAGES)
 
 
-def test_one_session_per_viewer_that_dies_with_its_last_user(qtbot: QtBot) -> None:  # noqa: ARG001
+def test_each_viewer_has_one_session(qtbot: QtBot) -> None:  # noqa: ARG001
     viewer, other = ViewerModel(), ViewerModel()
     session = session_of(viewer)
     assert session_of(viewer) is session
     assert session_of(other) is not session
 
 
-def test_what_is_missing_is_said_in_words(session: ReviewSession, messages: list[str], network: Network) -> None:
+def test_a_run_says_what_is_missing(session: ReviewSession, messages: list[str], network: Network) -> None:
     session.run(EXPLAIN, "current")
     session.use(network)
     session.run(EXPLAIN, "current")
@@ -43,7 +45,7 @@ def test_what_is_missing_is_said_in_words(session: ReviewSession, messages: list
 
 
 @pytest.mark.parametrize("kind", ["numpy", "dask", "uint16", "float", "rgb"])
-def test_a_frame_is_explained_as_the_explainer_does_it(
+def test_a_frame_is_explained_as_by_the_explainer(
     session: ReviewSession, finish: Finish, network: Network, frames: np.ndarray, kind: str
 ) -> None:
     data = {
@@ -84,7 +86,7 @@ def test_all_frames(session: ReviewSession, finish: Finish, network: Network, fr
     assert "4 frames: done" in session.outcomes["explain"]
 
 
-def test_segmenting_alone_makes_no_heatmap(
+def test_segmenting_alone_adds_no_heatmap(
     session: ReviewSession, finish: Finish, network: Network, frames: np.ndarray
 ) -> None:
     session.viewer.add_image(frames[0])
@@ -121,7 +123,7 @@ def test_a_network_is_used_with_several_images_open(
     session.use(network)
     session.run(EXPLAIN, "current")
     finish(session)
-    # Chosen without its review being asked for, as napari does between two of its events.
+    # Chosen without creating its review, as between two events of napari.
     session.reviews.image = second = session.viewer.add_image(frames[1])
     session.reviews._reviews.pop(second.unique_id, None)
     session.use(three_classes)
@@ -150,7 +152,7 @@ def test_a_painted_region_is_the_target(
     np.testing.assert_array_equal(layers.heatmaps["encoder_5"].data[1], expected.heatmaps["encoder_5"].values)
 
 
-def test_cancel_stops_between_frames_and_keeps_what_was_done(
+def test_cancel_stops_between_frames_and_keeps_the_results(
     session: ReviewSession, finish: Finish, network: Network, frames: np.ndarray
 ) -> None:
     session.viewer.add_image(np.concatenate([frames] * 10))
@@ -180,16 +182,16 @@ def test_an_image_that_is_deleted_during_a_run_ends_it(
     assert session.image is None
 
 
-def test_an_error_is_told_and_the_next_run_works(
+def test_an_error_is_shown_and_the_next_run_works(
     session: ReviewSession, finish: Finish, messages: list[str], network: Network, frames: np.ndarray
 ) -> None:
-    bad = session.viewer.add_image(np.where(frames[0] < 9, np.nan, frames[0]))
+    invalid = session.viewer.add_image(np.where(frames[0] < 9, np.nan, frames[0]))
     session.use(network)
     session.run(EXPLAIN, "current")
     finish(session)
     assert len(messages) == 1
     assert "not numbers (NaN or infinity)" in messages[0]
-    session.viewer.layers.remove(bad)
+    session.viewer.layers.remove(invalid)
     session.viewer.add_image(frames[0])
     session.run(EXPLAIN, "current")
     finish(session)

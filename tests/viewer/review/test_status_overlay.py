@@ -1,4 +1,4 @@
-"""The words on the canvas: there, with a box behind them, when there is something to say."""
+"""The status texts on the canvas: visible, with a box behind them, if there is something to say."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from napari.components import ViewerModel
 from napari_segcam.viewer.review.status_overlay import StatusOverlay
 
 
-def test_words_are_seen_as_long_as_there_are_any() -> None:
+def test_a_text_is_visible_unless_it_is_empty() -> None:
     viewer = ViewerModel()
     status = StatusOverlay(viewer)
-    on_frame, on_scale = (viewer.canvas.overlays[name] for name in ("segcam_status", "segcam_scale"))
-    assert not on_frame.visible
-    assert not on_scale.visible
+    frame_overlay, scale_overlay = (viewer.canvas.overlays[name] for name in ("segcam_status", "segcam_scale"))
+    assert not frame_overlay.visible
+    assert not scale_overlay.visible
     status.say("not computed", "heat scaled to the clip")
-    assert (on_frame.text, on_frame.visible) == ("not computed", True)
-    assert (on_scale.text, on_scale.visible) == ("heat scaled to the clip", True)
+    assert (frame_overlay.text, frame_overlay.visible) == ("not computed", True)
+    assert (scale_overlay.text, scale_overlay.visible) == ("heat scaled to the clip", True)
     status.say("", "")
-    assert (on_frame.text, on_frame.visible) == ("", False)
-    assert (on_scale.text, on_scale.visible) == ("", False)
+    assert (frame_overlay.text, frame_overlay.visible) == ("", False)
+    assert (scale_overlay.text, scale_overlay.visible) == ("", False)
 
 
-def test_words_never_stand_on_the_canvas_without_a_box() -> None:
+def test_a_text_always_has_a_box() -> None:
     viewer = ViewerModel()
     status = StatusOverlay(viewer)
     overlays = [viewer.canvas.overlays[name] for name in ("segcam_status", "segcam_scale")]
-    for words in ("failed", "", "computing …"):
-        status.say(words, words)
+    for text in ("failed", "", "computing …"):
+        status.say(text, text)
         assert all(overlay.box and overlay.opacity == 1 for overlay in overlays)
 
 
-def test_words_that_are_said_again_change_nothing() -> None:
+def test_the_same_text_again_changes_nothing() -> None:
     viewer = ViewerModel()
     status = StatusOverlay(viewer)
     status.say("computing …", "")
@@ -42,7 +42,7 @@ def test_words_that_are_said_again_change_nothing() -> None:
     assert not changes
 
 
-def test_words_that_the_user_has_taken_out_stay_out() -> None:
+def test_an_overlay_that_the_user_removed_stays_removed() -> None:
     viewer = ViewerModel()
     status = StatusOverlay(viewer)
     del viewer.canvas.overlays["segcam_status"]
