@@ -1,7 +1,7 @@
 """Write the index of timm's encoders that ``napari_segcam.network.families.timm_index`` reads: a line per encoder.
 
-Each line holds the encoder's name and the fingerprints of its weights at the depths that SMP's architectures use. It
-takes about ten minutes on one core; run it again when timm has new networks.
+Each line has the name of the encoder and the fingerprints of its weights at the depths that SMP's architectures use.
+This takes about ten minutes on one core. Run it again when timm has new networks.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from napari_segcam.network.families.timm_index import INDEX, fingerprint
 DEPTHS = (5, 4, 3)
 
 
-def prints_of(name: str) -> list[str]:
-    """The fingerprints of an encoder at every depth; none where SMP cannot use it."""
-    found = []
+def fingerprints_of(name: str) -> list[str]:
+    """Return the fingerprints of an encoder at every depth; none if SMP cannot use it."""
+    fingerprints = []
     for vision_transformer in (False, True):
         for depth in DEPTHS:
             try:
@@ -25,19 +25,19 @@ def prints_of(name: str) -> list[str]:
             except SegcamError:
                 continue
             encoder_shapes.cache_clear()
-            found.append(fingerprint(shapes))
-        if found:
+            fingerprints.append(fingerprint(shapes))
+        if fingerprints:
             break
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(fingerprints))
 
 
 def main() -> None:
     lines = []
     names = timm.list_models()
     for number, name in enumerate(names, start=1):
-        if prints := prints_of(name):
-            lines.append(" ".join([name, *prints]))
-        print(f"{number}/{len(names)} {name} {prints}", flush=True)
+        if fingerprints := fingerprints_of(name):
+            lines.append(" ".join([name, *fingerprints]))
+        print(f"{number}/{len(names)} {name} {fingerprints}", flush=True)
     INDEX.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
     print(f"{len(lines)} of {len(names)} encoders can be used")
 

@@ -1,1 +1,1 @@
-"""Which network do these weights belong to: one family of networks a file."""
+"""Recognize the network that weights belong to, and build it; one family of networks a file."""

@@ -1,4 +1,4 @@
-"""Decoders: which SMP architecture the names of the weights belong to, and how it was set up, told by their shapes.
+"""Recognize SMP's architecture by the names of the weights, and the settings of its decoder by their shapes.
 
 Sources: the constructors in ``segmentation_models_pytorch.decoders``, whose argument names are used here.
 """
@@ -14,17 +14,17 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class DecoderSetup:
-    """One way in which the shapes of a decoder can be understood.
+    """One possible set of constructor arguments for the shapes of a decoder.
 
     Attributes:
-        options: SMP constructor arguments that the shapes tell.
-        takes: how many channels the decoder takes from encoder stages: ``{(4, 5): 768}`` says that stages 4 and 5
-            have 768 together, so that an encoder must fit. Stage 0 is the image.
-        assumed: constructor arguments that change the output but leave no trace in the weights.
+        options: SMP constructor arguments that the shapes show.
+        encoder_channels: channels that the decoder needs from stages of the encoder: ``{(4, 5): 768}`` means that
+            stages 4 and 5 have 768 together. Stage 0 is the image.
+        assumed: constructor arguments that change the output but are not visible in the weights.
     """
 
     options: dict[str, Any]
-    takes: dict[tuple[int, ...], int] = field(default_factory=dict)
+    encoder_channels: dict[tuple[int, ...], int] = field(default_factory=dict)
     assumed: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -33,15 +33,15 @@ class DecoderSetup:
 
 
 def find_architecture(shapes: Shapes) -> str | None:
-    """The SMP architecture whose decoder has these names, or None."""
-    for architecture, (marks, _) in _DECODERS.items():
-        if any(name.startswith(marks) for name in shapes):
+    """Return the SMP architecture whose decoder has these names, or None."""
+    for architecture, (prefixes, _) in _DECODERS.items():
+        if any(name.startswith(prefixes) for name in shapes):
             return architecture
     return None
 
 
 def decoder_setups(architecture: str, shapes: Shapes) -> tuple[DecoderSetup, ...]:
-    """The ways in which the weights can be this architecture's, the likeliest first; none if they cannot."""
+    """Return the possible setups of this architecture for the weights, the likeliest first; none if they do not fit."""
     try:
         return tuple(_DECODERS[architecture][1](shapes))
     except (KeyError, IndexError):
@@ -49,38 +49,38 @@ def decoder_setups(architecture: str, shapes: Shapes) -> tuple[DecoderSetup, ...
 
 
 def _unet(shapes: Shapes) -> Iterator[DecoderSetup]:
-    depth = _count(shapes, "decoder.blocks.")
-    yield _unet_reading(shapes, [f"decoder.blocks.{index}" for index in range(depth)])
+    depth = count_parts(shapes, "decoder.blocks.")
+    yield _unet_setup(shapes, [f"decoder.blocks.{index}" for index in range(depth)])
 
 
 def _unet_plus_plus(shapes: Shapes) -> Iterator[DecoderSetup]:
-    depth = _count(shapes, "decoder.blocks.x_0_")
-    yield _unet_reading(shapes, [f"decoder.blocks.x_0_{index}" for index in range(depth)])
+    depth = count_parts(shapes, "decoder.blocks.x_0_")
+    yield _unet_setup(shapes, [f"decoder.blocks.x_0_{index}" for index in range(depth)])
 
 
-def _unet_reading(shapes: Shapes, blocks: list[str]) -> DecoderSetup:
+def _unet_setup(shapes: Shapes, blocks: list[str]) -> DecoderSetup:
     depth = len(blocks)
-    first_takes = (depth - 1, depth) if depth > 1 else (depth,)
+    first_stages = (depth - 1, depth) if depth > 1 else (depth,)
     return DecoderSetup(
         {
             "encoder_depth": depth,
             "decoder_channels": tuple(shapes[f"{block}.conv2.0.weight"][0] for block in blocks),
-            "decoder_use_norm": _norm(shapes, f"{blocks[0]}.conv1"),
+            "decoder_use_norm": _normalization(shapes, f"{blocks[0]}.conv1"),
             "decoder_attention_type": "scse" if f"{blocks[0]}.attention2.attention.cSE.1.weight" in shapes else None,
         },
-        {first_takes: shapes[f"{blocks[0]}.conv1.0.weight"][1]},
+        {first_stages: shapes[f"{blocks[0]}.conv1.0.weight"][1]},
         {"decoder_interpolation": "nearest"},
     )
 
 
 def _manet(shapes: Shapes) -> Iterator[DecoderSetup]:
-    depth = _count(shapes, "decoder.blocks.")
+    depth = count_parts(shapes, "decoder.blocks.")
     attention = shapes["decoder.center.top_conv.weight"]
     yield DecoderSetup(
         {
             "encoder_depth": depth,
             "decoder_channels": tuple(shapes[f"decoder.blocks.{i}.conv2.0.weight"][0] for i in range(depth)),
-            "decoder_use_norm": _norm(shapes, "decoder.blocks.0.conv1"),
+            "decoder_use_norm": _normalization(shapes, "decoder.blocks.0.conv1"),
             "decoder_pab_channels": attention[0],
         },
         {(depth,): attention[1]},
@@ -89,42 +89,42 @@ def _manet(shapes: Shapes) -> Iterator[DecoderSetup]:
 
 
 def _linknet(shapes: Shapes) -> Iterator[DecoderSetup]:
-    depth = _count(shapes, "decoder.blocks.")
-    first = "decoder.blocks.0.block.0"
+    depth = count_parts(shapes, "decoder.blocks.")
+    first_block = "decoder.blocks.0.block.0"
     yield DecoderSetup(
-        {"encoder_depth": depth, "decoder_use_norm": _norm(shapes, first)},
-        {(depth,): shapes[f"{first}.0.weight"][1]},
+        {"encoder_depth": depth, "decoder_use_norm": _normalization(shapes, first_block)},
+        {(depth,): shapes[f"{first_block}.0.weight"][1]},
     )
 
 
 def _fpn(shapes: Shapes) -> Iterator[DecoderSetup]:
     laterals = [shapes["decoder.p5.weight"], *(shapes[f"decoder.p{level}.skip_conv.weight"] for level in (4, 3, 2))]
-    segmentation = shapes["decoder.seg_blocks.0.block.0.block.0.weight"][0]
-    merged = shapes["segmentation_head.0.weight"][1]
+    segmentation_channels = shapes["decoder.seg_blocks.0.block.0.block.0.weight"][0]
+    merged_channels = shapes["segmentation_head.0.weight"][1]
     for depth in (5, 4, 3):
         yield DecoderSetup(
             {
                 "encoder_depth": depth,
                 "decoder_pyramid_channels": laterals[0][0],
-                "decoder_segmentation_channels": segmentation,
-                "decoder_merge_policy": "add" if merged == segmentation else "cat",
+                "decoder_segmentation_channels": segmentation_channels,
+                "decoder_merge_policy": "add" if merged_channels == segmentation_channels else "cat",
             },
-            {(depth - back,): lateral[1] for back, lateral in enumerate(laterals)},
-            # The decoder ends four stages above the deepest; the mask should have the image's size.
+            {(depth - index,): lateral[1] for index, lateral in enumerate(laterals)},
+            # The decoder ends three stages above the deepest; the mask should have the size of the image.
             {"upsampling": 2 ** (depth - 3), "decoder_interpolation": "nearest"},
         )
 
 
 def _pspnet(shapes: Shapes) -> Iterator[DecoderSetup]:
-    out_channels, twice_taken = shapes["decoder.conv.0.weight"][:2]
+    out_channels, doubled_channels = shapes["decoder.conv.0.weight"][:2]
     for depth in (3, 5, 4, 2, 1):  # 3 is SMP's default
         yield DecoderSetup(
             {
                 "encoder_depth": depth,
                 "psp_out_channels": out_channels,
-                "decoder_use_norm": _norm(shapes, "decoder.conv"),
+                "decoder_use_norm": _normalization(shapes, "decoder.conv"),
             },
-            {(depth,): twice_taken // 2},
+            {(depth,): doubled_channels // 2},
             {"upsampling": 2**depth},
         )
 
@@ -132,7 +132,7 @@ def _pspnet(shapes: Shapes) -> Iterator[DecoderSetup]:
 def _deeplab_v3(shapes: Shapes) -> Iterator[DecoderSetup]:
     # SMP before 0.4 numbered the decoder's parts.
     aspp = "decoder.aspp" if "decoder.aspp.convs.0.0.weight" in shapes else "decoder.0"
-    out_channels, taken = shapes[f"{aspp}.convs.0.0.weight"][:2]
+    out_channels, in_channels = shapes[f"{aspp}.convs.0.0.weight"][:2]
     for depth in (5, 4, 3, 2, 1):
         yield DecoderSetup(
             {
@@ -140,13 +140,13 @@ def _deeplab_v3(shapes: Shapes) -> Iterator[DecoderSetup]:
                 "decoder_channels": out_channels,
                 "decoder_aspp_separable": f"{aspp}.convs.1.0.1.weight" in shapes,
             },
-            {(depth,): taken},
+            {(depth,): in_channels},
             {"encoder_output_stride": 8, "decoder_atrous_rates": (12, 24, 36)},
         )
 
 
 def _deeplab_v3_plus(shapes: Shapes) -> Iterator[DecoderSetup]:
-    out_channels, taken = shapes["decoder.aspp.0.convs.0.0.weight"][:2]
+    out_channels, in_channels = shapes["decoder.aspp.0.convs.0.0.weight"][:2]
     for depth in (5, 4, 3):
         yield DecoderSetup(
             {
@@ -154,48 +154,51 @@ def _deeplab_v3_plus(shapes: Shapes) -> Iterator[DecoderSetup]:
                 "decoder_channels": out_channels,
                 "decoder_aspp_separable": "decoder.aspp.0.convs.1.0.1.weight" in shapes,
             },
-            {(depth,): taken, (2,): shapes["decoder.block1.0.weight"][1]},
+            {(depth,): in_channels, (2,): shapes["decoder.block1.0.weight"][1]},
             {"encoder_output_stride": 16, "decoder_atrous_rates": (12, 24, 36)},
         )
 
 
 def _pan(shapes: Shapes) -> Iterator[DecoderSetup]:
-    out_channels, taken = shapes["decoder.fpa.mid.0.conv.weight"][:2]
+    out_channels, in_channels = shapes["decoder.fpa.mid.0.conv.weight"][:2]
     depth = 2 + sum(f"decoder.gau{level}.conv2.conv.weight" in shapes for level in (1, 2, 3))
     yield DecoderSetup(
         {"encoder_depth": depth, "decoder_channels": out_channels},
-        {(depth,): taken, (2,): shapes["decoder.gau1.conv2.conv.weight"][1]},
+        {(depth,): in_channels, (2,): shapes["decoder.gau1.conv2.conv.weight"][1]},
         {"encoder_output_stride": 16, "decoder_interpolation": "bilinear"},
     )
 
 
 def _upernet(shapes: Shapes) -> Iterator[DecoderSetup]:
-    levels = _count(shapes, "decoder.feature_norms.")
+    levels = count_parts(shapes, "decoder.feature_norms.")
     yield DecoderSetup(
         {
             "encoder_depth": levels + 1,
             "decoder_channels": shapes["decoder.fusion_block.0.weight"][0],
-            "decoder_use_norm": _norm(shapes, "decoder.fusion_block"),
+            "decoder_use_norm": _normalization(shapes, "decoder.fusion_block"),
         },
         {(level + 2,): shapes[f"decoder.feature_norms.{level}.weight"][0] for level in range(levels)},
     )
 
 
 def _segformer(shapes: Shapes) -> Iterator[DecoderSetup]:
-    levels = _count(shapes, "decoder.mlp_stage.")
-    taken = [shapes[f"decoder.mlp_stage.{level}.linear.weight"][1] for level in range(levels)]
-    # Transformers give an empty map at stride 2, which the decoder leaves out.
+    levels = count_parts(shapes, "decoder.mlp_stage.")
+    level_channels = [shapes[f"decoder.mlp_stage.{level}.linear.weight"][1] for level in range(levels)]
+    # Transformers return an empty map at stride 2, which the decoder leaves out.
     for depth in (levels, levels + 1):
-        takes: dict[tuple[int, ...], int] = {(depth - level,): channels for level, channels in enumerate(taken)}
+        encoder_channels: dict[tuple[int, ...], int] = {
+            (depth - level,): channels for level, channels in enumerate(level_channels)
+        }
         if depth > levels:
-            takes[1,] = 0
+            encoder_channels[1,] = 0
         yield DecoderSetup(
-            {"encoder_depth": depth, "decoder_segmentation_channels": shapes["decoder.fuse_stage.0.weight"][0]}, takes
+            {"encoder_depth": depth, "decoder_segmentation_channels": shapes["decoder.fuse_stage.0.weight"][0]},
+            encoder_channels,
         )
 
 
 def _dpt(shapes: Shapes) -> Iterator[DecoderSetup]:
-    levels = range(_count(shapes, "decoder.reassemble_blocks."))
+    levels = range(count_parts(shapes, "decoder.reassemble_blocks."))
     concatenates = "decoder.projection_blocks.0.project.0.weight" in shapes
     block = "decoder.reassemble_blocks.{}.project_to_{}.weight"
     yield DecoderSetup(
@@ -209,8 +212,8 @@ def _dpt(shapes: Shapes) -> Iterator[DecoderSetup]:
     )
 
 
-# Architecture → how its decoder's names begin, and what reads its shapes. The first whose names are found is meant:
-# UPerNet has PSPNet's names too, and the plus of DeepLabV3 all of DeepLabV3's but the numbered ones.
+# Architecture → prefixes of its decoder's names, and the function that reads its shapes. The order matters: UPerNet has
+# PSPNet's names too, and DeepLabV3Plus those of DeepLabV3.
 _DECODERS: dict[str, tuple[tuple[str, ...], Callable[[Shapes], Iterator[DecoderSetup]]]] = {
     "DPT": (("decoder.reassemble_blocks.",), _dpt),
     "UPerNet": (("decoder.fpn_lateral_blocks.",), _upernet),
@@ -229,13 +232,13 @@ _DECODERS: dict[str, tuple[tuple[str, ...], Callable[[Shapes], Iterator[DecoderS
 ARCHITECTURES = tuple(sorted(_DECODERS))
 
 
-def _count(shapes: Shapes, prefix: str) -> int:
-    """How many numbered parts there are under a prefix."""
+def count_parts(shapes: Shapes, prefix: str) -> int:
+    """Return the number of parts under a prefix."""
     return len({name.removeprefix(prefix).partition(".")[0] for name in shapes if name.startswith(prefix)})
 
 
-def _norm(shapes: Shapes, layer: str) -> str | dict[str, Any]:
-    """The normalization of one of SMP's convolution blocks, whose part 0 is the convolution and part 1 the norm."""
+def _normalization(shapes: Shapes, layer: str) -> str | dict[str, Any]:
+    """Return the normalization of one of SMP's blocks, in which part 0 is the convolution and part 1 the norm."""
     if f"{layer}.1.running_mean" in shapes:
         return "batchnorm"
     if f"{layer}.1.weight" in shapes:

@@ -1,4 +1,4 @@
-"""Encoders: which of SMP's encoders a set of weights belongs to, told by comparing names and shapes."""
+"""Recognize which of SMP's encoders weights belong to, by their names and shapes."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from napari_segcam.network.families.decoders import DecoderSetup, Shapes
 
 @dataclass(frozen=True)
 class EncoderMatch:
-    """An encoder that has just these weights.
+    """An encoder that has exactly these weights.
 
     Attributes:
-        name: SMP's, ``"efficientnet-b5"``.
-        in_channels: of the image it takes.
-        reading: of the decoder, the likeliest that this encoder fits.
+        name: in SMP, such as ``"efficientnet-b5"``.
+        in_channels: of the image.
+        setup: the likeliest setup of the decoder that this encoder fits.
     """
 
     name: str
     in_channels: int
-    reading: DecoderSetup
+    setup: DecoderSetup
 
 
 @dataclass(frozen=True)
 class EncoderDifference:
-    """In how many tensors a set of weights differs from an encoder's."""
+    """Counts of the tensors in which weights differ from those of an encoder."""
 
     name: str
     total: int
@@ -43,8 +43,8 @@ class EncoderDifference:
     unexpected: int
 
     @property
-    def likeness(self) -> float:
-        """The share of the encoder's tensors that are there, 0 to 1."""
+    def similarity(self) -> float:
+        """Share of the encoder's tensors that the weights have, 0 to 1."""
         return 1 - (self.missing + self.reshaped) / max(1, self.total)
 
     def __str__(self) -> str:
@@ -56,16 +56,16 @@ class EncoderDifference:
 
 @contextmanager
 def empty_weights() -> Iterator[None]:
-    """Networks built in here have shapes and no values, which takes milliseconds and no memory."""
+    """Build networks in this context without values, which takes milliseconds and no memory."""
     with torch.device("meta"), _NoValues(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # SMP and timm warn of names they have since changed
+        warnings.simplefilter("ignore")  # SMP and timm warn about names that they have changed
         yield
 
 
 class _NoValues(TorchFunctionMode):
-    """Completes torch's ``meta`` device, where tensors have no values.
+    """Skip operations that torch's ``meta`` device, where tensors have no values, runs slowly or not at all.
 
-    Initializing them is skipped, as it takes seconds in a deep transformer. ``torch.linspace`` stays on the CPU, since
+    Initializing is skipped, since it takes seconds in a deep transformer. ``torch.linspace`` stays on the CPU, since
     transformers read their drop rates from it while they are built.
     """
 
@@ -87,93 +87,96 @@ class _NoValues(TorchFunctionMode):
 
 
 def encoder_name(name: str) -> str:
-    """SMP's present name of an encoder, checked against SMP's and timm's own tables and not against the network.
+    """Return the current name of an encoder in SMP, looked up in the tables of SMP and timm and not on the internet.
 
     Raises:
-        SegcamError: if there is none; the message lists the closest names.
+        SegcamError: if there is no such encoder; the message lists the closest names.
     """
     import segmentation_models_pytorch as smp
     import timm
 
     if name in smp.encoders.encoders:
         return name
-    if smp.encoders.is_equivalent_to_timm_universal(name):  # SMP's own until 0.4
+    if smp.encoders.is_equivalent_to_timm_universal(name):  # part of SMP until 0.4
         name = name.replace("timm-mobilenetv3", "tu-tf_mobilenetv3").replace("timm-", "tu-")
     timm_name = name.removeprefix("tu-")
-    # timm would fetch "hf-hub:…" from the network.
+    # timm would download "hf-hub:…".
     if name.startswith("tu-") and ":" not in timm_name and timm.is_model(timm_name):
         return name
-    known = [*smp.encoders.encoders, *(f"tu-{model}" for model in timm.list_models())]
-    close = get_close_matches(name, known, n=4, cutoff=0.5) or known[:4]
+    names = [*smp.encoders.encoders, *(f"tu-{model}" for model in timm.list_models())]
+    close = get_close_matches(name, names, n=4, cutoff=0.5) or names[:4]
     raise SegcamError(f"There is no encoder named {name!r}. Closest: {', '.join(close)}.")
 
 
-def find_encoder(shapes: Shapes, readings: Sequence[DecoderSetup]) -> EncoderMatch | EncoderDifference | None:
-    """The one of SMP's own encoders that has exactly these weights and fits the decoder.
+def find_encoder(shapes: Shapes, setups: Sequence[DecoderSetup]) -> EncoderMatch | EncoderDifference | None:
+    """Find the encoder of SMP that has exactly these weights and fits the decoder; timm's are not searched.
 
-    Only encoders whose channels fit the decoder are built, weightless, and each once. In SMP 0.6 no two of them have
-    the same weights; were there two, the first in SMP's table would be taken.
+    Only encoders whose channels fit the decoder are built, without values and each once. If several have the same
+    weights, the first in SMP's table is returned; SMP 0.6 has no such encoders.
 
     Args:
-        shapes: of all the network's weights.
-        readings: of its decoder, the likeliest first.
+        shapes: of all weights of the network.
+        setups: of its decoder, the likeliest first.
 
     Returns:
-        The encoder; else how the weights differ from the closest one; None where no encoder fits the decoder.
+        The encoder; otherwise the differences from the closest one; None if no encoder fits the decoder.
     """
     import segmentation_models_pytorch as smp
 
     differences = []
-    for reading in readings:
+    for setup in setups:
         for name, entry in smp.encoders.encoders.items():
-            if not _fits(entry["params"]["out_channels"], reading):
+            if not _fits(entry["params"]["out_channels"], setup):
                 continue
             try:
-                found = match_encoder(name, shapes, [reading])
-            except SegcamError:  # this one cannot be built so shallow
+                match = match_encoder(name, shapes, [setup])
+            except SegcamError:  # this encoder cannot be built with so few stages
                 continue
-            if isinstance(found, EncoderMatch):
-                return found
-            if found is not None:
-                differences.append(found)
-    return max(differences, key=lambda difference: difference.likeness, default=None)
+            if isinstance(match, EncoderMatch):
+                return match
+            if match is not None:
+                differences.append(match)
+    return max(differences, key=lambda difference: difference.similarity, default=None)
 
 
 def match_encoder(
-    name: str, shapes: Shapes, readings: Sequence[DecoderSetup], *, vision_transformer: bool = False
+    name: str, shapes: Shapes, setups: Sequence[DecoderSetup], *, vision_transformer: bool = False
 ) -> EncoderMatch | EncoderDifference | None:
-    """Compare the weights with one encoder. As :func:`find_encoder`, with timm's ``tu-`` encoders too.
+    """Compare the weights with one encoder of SMP or timm.
 
     Args:
-        name: SMP's, ``"resnet34"`` or ``"tu-convnext_tiny"``.
-        shapes: of all the network's weights.
-        readings: of its decoder, the likeliest first.
-        vision_transformer: built with a class token as DPT wants it, all maps at one stride.
+        name: in SMP, such as ``"resnet34"`` or ``"tu-convnext_tiny"``.
+        shapes: of all weights of the network.
+        setups: of its decoder, the likeliest first.
+        vision_transformer: build the encoder as DPT does, with a class token and all maps at one stride.
+
+    Returns:
+        As ``find_encoder``.
 
     Raises:
-        SegcamError: if this encoder cannot be built as deep as the decoder needs it.
+        SegcamError: if this encoder cannot be built with as many stages as the decoder needs.
     """
     difference: EncoderDifference | None = None
-    fault: SegcamError | None = None
-    for reading in readings:
+    first_error: SegcamError | None = None
+    for setup in setups:
         try:
-            expected, out_channels = encoder_shapes(name, reading.depth, vision_transformer)
+            expected, out_channels = encoder_shapes(name, setup.depth, vision_transformer)
         except SegcamError as error:
-            fault = fault or error
+            first_error = first_error or error
             continue
-        if _fits(out_channels, reading):
-            found = _compared(name, shapes, expected, reading)
-            if isinstance(found, EncoderMatch):
-                return found
-            difference = difference or found
-    if difference is None and fault is not None:
-        raise fault
+        if _fits(out_channels, setup):
+            match = _compare(name, shapes, expected, setup)
+            if isinstance(match, EncoderMatch):
+                return match
+            difference = difference or match
+    if difference is None and first_error is not None:
+        raise first_error
     return difference
 
 
 @cache
 def encoder_shapes(name: str, depth: int, vision_transformer: bool = False) -> tuple[Shapes, tuple[int, ...]]:
-    """Shapes of an encoder's weights for three input channels, and the channels of its stages."""
+    """Return the shapes of an encoder's weights for three input channels, and the channels of its stages."""
     import segmentation_models_pytorch as smp
 
     try:
@@ -182,53 +185,59 @@ def encoder_shapes(name: str, depth: int, vision_transformer: bool = False) -> t
                 encoder = smp.encoders.TimmViTEncoder(name.removeprefix("tu-"), pretrained=False, depth=depth)
             else:
                 encoder = smp.encoders.get_encoder(name, depth=depth, weights=None)
-    except Exception as error:  # SMP and timm raise many kinds for what an encoder cannot do
+    except Exception as error:  # SMP and timm raise many types of errors
         raise SegcamError(f"The encoder {name} cannot be used here: {error_text(error)}") from error
     return shapes_of(encoder.state_dict()), tuple(encoder.out_channels)
 
 
 def shapes_of(weights: Mapping[str, torch.Tensor]) -> Shapes:
-    """Shapes by name, without batch counters: converted and very old weights lack them, and they change nothing."""
+    """Return the shapes by name without batch counters, which do not matter and which some weights lack."""
     return {name: tuple(tensor.shape) for name, tensor in weights.items() if not name.endswith("num_batches_tracked")}
 
 
-def _compared(name: str, shapes: Shapes, expected: Shapes, reading: DecoderSetup) -> EncoderMatch | EncoderDifference:
-    given = {key.removeprefix("encoder."): shape for key, shape in shapes.items() if key.startswith("encoder.")}
-    # SMP's former "timm-" encoders had no "model." before their names; SMP still loads them.
-    if all(key.startswith("model.") for key in expected) and not any(key.startswith("model.") for key in given):
-        given = {f"model.{key}": shape for key, shape in given.items()}
-    in_channels = _input_channels(given, expected)
+def _compare(name: str, shapes: Shapes, expected: Shapes, setup: DecoderSetup) -> EncoderMatch | EncoderDifference:
+    encoder_weights = {
+        key.removeprefix("encoder."): shape for key, shape in shapes.items() if key.startswith("encoder.")
+    }
+    # The names of SMP's older "timm-" encoders have no "model." in front; SMP still loads them.
+    if all(key.startswith("model.") for key in expected) and not any(
+        key.startswith("model.") for key in encoder_weights
+    ):
+        encoder_weights = {f"model.{key}": shape for key, shape in encoder_weights.items()}
+    in_channels = _input_channels(encoder_weights, expected)
     if in_channels is not None:
-        return EncoderMatch(name, in_channels, reading)
+        return EncoderMatch(name, in_channels, setup)
     return EncoderDifference(
         name,
         total=len(expected),
-        missing=sum(key not in given for key in expected),
-        reshaped=sum(key in given and given[key] != shape for key, shape in expected.items()),
-        unexpected=sum(key not in expected for key in given),
+        missing=sum(key not in encoder_weights for key in expected),
+        reshaped=sum(key in encoder_weights and encoder_weights[key] != shape for key, shape in expected.items()),
+        unexpected=sum(key not in expected for key in encoder_weights),
     )
 
 
-def _input_channels(given: Shapes, expected: Shapes) -> int | None:
-    """The input channels with which an encoder has these weights; None if it has others."""
-    if given.keys() != expected.keys():
+def _input_channels(shapes: Shapes, expected: Shapes) -> int | None:
+    """Return the input channels with which an encoder has these weights; None if it has other weights."""
+    if shapes.keys() != expected.keys():
         return None
-    differing = [key for key, shape in expected.items() if given[key] != shape]
+    differing = [key for key, shape in expected.items() if shapes[key] != shape]
     if not differing:
         return 3
-    # Only the convolutions that take the image may differ, and only in their input channels.
-    channels = {given[key][1] if len(given[key]) == 4 else 0 for key in differing}
+    # Only convolutions of the image may differ, and only in their input channels.
+    channels = {shapes[key][1] if len(shapes[key]) == 4 else 0 for key in differing}
     if len(channels) != 1:
         return None
     in_channels = channels.pop()
-    widened = all(given[key] == (expected[key][0], in_channels, *expected[key][2:]) for key in differing)
-    return in_channels if widened and all(expected[key][1] == 3 for key in differing) else None
+    differ_in_channels_only = all(
+        shapes[key] == (expected[key][0], in_channels, *expected[key][2:]) for key in differing
+    )
+    return in_channels if differ_in_channels_only and all(expected[key][1] == 3 for key in differing) else None
 
 
-def _fits(out_channels: Sequence[int], reading: DecoderSetup) -> bool:
-    # Stage 0 is the image, whose channels are not the encoder's to say.
+def _fits(out_channels: Sequence[int], setup: DecoderSetup) -> bool:
+    # Stage 0 is the image, whose channels do not depend on the encoder.
     return all(
         stages[-1] < len(out_channels) and sum(out_channels[stage] for stage in stages) == channels
-        for stages, channels in reading.takes.items()
+        for stages, channels in setup.encoder_channels.items()
         if stages != (0,)
     )

@@ -1,6 +1,6 @@
-"""Factories: a network of the user's own is made by a function of theirs, named ``package.module:function``.
+"""Factories: functions of the user that make a network, named ``package.module:function``.
 
-This runs the user's code, and is done only where they ask for it by name.
+This runs the user's code, and only if the user names the function.
 """
 
 from __future__ import annotations
@@ -22,57 +22,58 @@ def call_factory(factory: str) -> nn.Module:
     """Import a function and call it without arguments.
 
     Args:
-        factory: ``"package.module:function"``. Modules in the working folder are found too.
+        factory: ``"package.module:function"``. The working folder is searched too.
 
     Returns:
-        What it returned, as it is.
+        The module that the function returned, unchanged.
 
     Raises:
-        SegcamError: if there is no such module or function, it fails, or returns no ``torch.nn.Module``.
+        SegcamError: if there is no such module or function, or if it fails or returns no ``torch.nn.Module``.
     """
     module_name, _, function_name = factory.partition(":")
     if not module_name or not function_name:
         raise SegcamError(f"{factory!r} is not understood: write package.module:function.")
-    with _working_folder_searched():
-        function = _function(_imported(module_name), function_name)
+    with _search_working_folder():
+        function = _function(_import(module_name), function_name)
         try:
             network = function()
-        except Exception as error:  # it is the user's code
+        except Exception as error:  # the user's code may raise anything
             raise SegcamError(f"{factory} failed with {type(error).__name__}: {error_text(error)}") from error
     if not isinstance(network, nn.Module):
         raise SegcamError(
-            f"{factory} returned a {type(network).__name__}: a torch.nn.Module is wanted, ready to take the weights."
+            f"{factory} returned a {type(network).__name__}, "
+            "but it must return a torch.nn.Module to load the weights into."
         )
     return network
 
 
-def _imported(name: str) -> ModuleType:
+def _import(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise SegcamError(f"The module {name} needs the module {error.name}, which is not installed.") from error
         raise SegcamError(
-            f"There is no Python module {name}: none is installed under that name, nor lies in {Path.cwd()}."
+            f"There is no Python module {name}: none of this name is installed or in the folder {Path.cwd()}."
         ) from error
-    except Exception as error:  # it is the user's code
+    except Exception as error:  # the user's code may raise anything
         raise SegcamError(f"{name} cannot be imported: {type(error).__name__}: {error_text(error)}") from error
 
 
 def _function(module: ModuleType, name: str) -> Callable[[], object]:
     function = getattr(module, name, None)
     if callable(function):
-        found: Callable[[], object] = function
-        return found
-    callables = [known for known, value in vars(module).items() if callable(value) and not known.startswith("_")]
-    close = get_close_matches(name, callables, n=3, cutoff=0.5)
+        typed: Callable[[], object] = function
+        return typed
+    names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+    close = get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f" Closest: {', '.join(close)}." if close else ""
     raise SegcamError(f"The module {module.__name__} has no function named {name!r}.{hint}")
 
 
 @contextmanager
-def _working_folder_searched() -> Iterator[None]:
-    """As for ``python script.py``: what lies in the working folder can be imported, after all that is installed."""
+def _search_working_folder() -> Iterator[None]:
+    """Let modules in the working folder be imported, after those that are installed."""
     folder = str(Path.cwd())
     sys.path.append(folder)
     try:

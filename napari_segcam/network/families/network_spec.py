@@ -1,4 +1,4 @@
-"""The blueprint: what must be known of a network to build it, before any weights are put in."""
+"""The specification of a network: all that is needed to build it before its weights are loaded."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from napari_segcam.network.model_card import ModelCard
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """How to build the network that given weights belong to.
+    """How to build the network that weights belong to.
 
     Attributes:
-        architecture: the library's class or function, ``"UnetPlusPlus"``, ``"fcn_resnet50"``.
-        encoder: the library's name for it, ``"efficientnet-b5"``; empty where it has none of its own.
+        architecture: class or function of the library, such as ``"UnetPlusPlus"`` or ``"fcn_resnet50"``.
+        encoder: its name in the library, such as ``"efficientnet-b5"``; empty if it has no name.
         in_channels: of the image.
         classes: channels of the output.
         options: further arguments of the class.
-        assumed: what neither the weights nor the settings beside them tell → the value that stands in, in plain text.
-            Those that are ``options`` too can be given by the user.
-        library: where the architecture comes from.
-        unused: beginnings or middles of the names of weights that are only used in training.
-        card: what the files beside the weights say of feeding and reading the network.
+        assumed: options that neither the weights nor the settings next to them show → the assumed value as text. Those
+            that are in ``options`` too can be set by the user.
+        library: that has the architecture.
+        unused: parts of the names of weights that are only used in training.
+        card: input and output of the network, as far as the files next to the weights describe them.
     """
 
     architecture: str
@@ -39,22 +39,22 @@ class NetworkSpec:
 
     @property
     def title(self) -> str:
-        """The architecture as people should read it, ``"MONAI DynUNet"``; SMP's go by their bare names."""
+        """Name for users: ``"MONAI DynUNet"``, but ``"Unet"`` without the library for SMP."""
         return self.architecture if self.library == "SMP" else f"{self.library} {self.architecture}"
 
 
 def network_shapes(shapes: Shapes, mark: str) -> dict[str, tuple[int, ...]]:
-    """The shapes of one network among all that a checkpoint holds, without what wrappers put before their names.
+    """Return the shapes of one network of a checkpoint, by names without the prefix of wrappers.
 
     Args:
         shapes: by full names.
-        mark: how some name of the network begins, ``"backbone."``.
+        mark: start of a name in the network, such as ``"backbone."``.
 
     Returns:
-        The shapes of the names that share what stands before the mark; none if no name has it.
+        The shapes of the names with the same prefix as the mark; none if no name has the mark.
     """
-    before = [name[: name.index(mark)] for name in shapes if name.startswith(mark) or f".{mark}" in name]
-    prefixes = [prefix for prefix in before if not prefix or prefix.endswith(".")]
+    candidates = [name[: name.index(mark)] for name in shapes if name.startswith(mark) or f".{mark}" in name]
+    prefixes = [prefix for prefix in candidates if not prefix or prefix.endswith(".")]
     if not prefixes:
         return {}
     prefix = min(prefixes, key=len)

@@ -1,4 +1,4 @@
-"""Recognition: a checkpoint's weights tell which network they are of, and that network is built around them."""
+"""Recognize the network that a checkpoint's weights belong to, and build it with them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from napari_segcam.network.families.smp_networks import architecture_name, smp_s
 from napari_segcam.network.families.weight_loading import load_weights
 from napari_segcam.network.running.unsupported_modules import volumetric_message, weights_are_volumetric
 
-# Each says None of weights that are not its own.
+# Each returns None for weights of other libraries.
 _OTHER_LIBRARIES: tuple[Callable[[Checkpoint], NetworkSpec | None], ...] = (
     nnunet.nnunet_spec,
     torchvision_networks.torchvision_spec,
@@ -40,87 +40,86 @@ def recognize(
     encoder: str | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> NetworkSpec:
-    """Tell from the names and shapes of the weights which network they belong to.
+    """Recognize the network that weights belong to by their names and shapes.
 
     Args:
-        checkpoint: as read.
-        architecture: SMP's, in any case: ``"UnetPlusPlus"``, ``"unet++"``. Those of other libraries are always told.
-        encoder: SMP's, ``"efficientnet-b5"``, or one of timm's, ``"tu-convnext_tiny"``.
-        options: arguments of the architecture that leave no trace in the weights, used instead of the assumed ones.
+        checkpoint: with the weights.
+        architecture: of SMP in upper or lower case, such as ``"UnetPlusPlus"`` or ``"unet++"``. Architectures of other
+            libraries are always recognized.
+        encoder: of SMP, such as ``"efficientnet-b5"``, or of timm, such as ``"tu-convnext_tiny"``.
+        options: arguments of the architecture that the weights do not show, used instead of the assumed ones.
 
     Raises:
-        SegcamError: if the architecture or the encoder cannot be told, or is not the one given, or an option is one
-            that the weights tell.
+        SegcamError: if the architecture or encoder is not recognized or differs from the requested one, or if the
+            weights show the value of an option.
     """
-    blueprint = _blueprint(checkpoint, architecture, encoder)
-    return _with_options(blueprint, options, checkpoint) if options else blueprint
+    spec = _recognize(checkpoint, architecture, encoder)
+    return _with_options(spec, options, checkpoint) if options else spec
 
 
-def build(blueprint: NetworkSpec, checkpoint: Checkpoint) -> torch.nn.Module:
-    """Build the network and put the weights in, every one of them.
+def build(spec: NetworkSpec, checkpoint: Checkpoint) -> torch.nn.Module:
+    """Build the network and load all weights into it.
 
     Returns:
-        The module in eval mode, frozen, in float32 on the CPU, giving logits. Tensors that were float32 already are
+        The module in eval mode, frozen, in float32 on the CPU; it returns logits. Tensors that are float32 already are
         shared with the checkpoint, not copied.
 
     Raises:
         SegcamError: if the library cannot build it, or any weight is missing, unexpected, of another shape, or
             quantized.
     """
-    name = blueprint.title + (f" with {blueprint.encoder}" if blueprint.encoder else "")
+    name = spec.title + (f" with {spec.encoder}" if spec.encoder else "")
     try:
-        module = _CONSTRUCT[blueprint.library](blueprint)
-    except Exception as error:  # these libraries raise many kinds for what does not go together
+        module = _CONSTRUCT[spec.library](spec)
+    except Exception as error:  # these libraries raise many types of errors for wrong options
         raise SegcamError(f"{name} cannot be built: {error_text(error)}") from error
-    return load_weights(
-        module, used_weights(blueprint, checkpoint), f"{checkpoint.path}: the weights do not fit {name}"
-    )
+    return load_weights(module, used_weights(spec, checkpoint), f"{checkpoint.path}: the weights do not fit {name}")
 
 
-def used_weights(blueprint: NetworkSpec, checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
-    """The weights without those that only training needs."""
+def used_weights(spec: NetworkSpec, checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
+    """Return the weights without those that only training needs."""
     return {
         name: tensor
         for name, tensor in checkpoint.weights.items()
-        if not any(part in f".{name}" for part in blueprint.unused)
+        if not any(part in f".{name}" for part in spec.unused)
     }
 
 
-def _blueprint(checkpoint: Checkpoint, architecture: str | None, encoder: str | None) -> NetworkSpec:
+def _recognize(checkpoint: Checkpoint, architecture: str | None, encoder: str | None) -> NetworkSpec:
     shapes = shapes_of(checkpoint.weights)
-    # Names decide: SMP's decoders have names that no other library's networks have.
-    found = find_architecture(shapes)
-    if found is None:
-        for recognized in _OTHER_LIBRARIES:
-            blueprint = recognized(checkpoint)
-            if blueprint is not None:
-                if architecture not in (None, blueprint.architecture, blueprint.title):
-                    raise SegcamError(f"{checkpoint.path}: the weights are those of {blueprint.title}.")
-                return blueprint
+    # SMP's decoders have names that no network of the other libraries has.
+    smp_architecture = find_architecture(shapes)
+    if smp_architecture is None:
+        for recognize_library in _OTHER_LIBRARIES:
+            spec = recognize_library(checkpoint)
+            if spec is not None:
+                if architecture not in (None, spec.architecture, spec.title):
+                    raise SegcamError(f"{checkpoint.path}: the weights are those of {spec.title}.")
+                return spec
     if weights_are_volumetric(shapes.values()):
         raise SegcamError(volumetric_message(f"{checkpoint.path}: this network"))
     if architecture is not None:
         return smp_spec(checkpoint, architecture_name(architecture), encoder)
-    if found is None:
+    if smp_architecture is None:
         raise SegcamError(
-            f"{checkpoint.path}: the architecture cannot be recognized; the weights begin with {list_names(shapes)}. "
-            f"If it is one of SMP's, give it (--architecture): {', '.join(ARCHITECTURES)}. "
-            "If it is your own, give the function that makes it (--network-factory package.module:function)."
+            f"{checkpoint.path}: the architecture is not recognized; the weights begin with {list_names(shapes)}. "
+            f"If it is one of SMP's, name it (--architecture): {', '.join(ARCHITECTURES)}. "
+            "If it is your own, name the function that makes it (--network-factory package.module:function)."
         )
-    return smp_spec(checkpoint, found, encoder)
+    return smp_spec(checkpoint, smp_architecture, encoder)
 
 
-def _with_options(blueprint: NetworkSpec, given: Mapping[str, Any], checkpoint: Checkpoint) -> NetworkSpec:
-    free = [name for name in blueprint.assumed if name in blueprint.options]
-    for name in given:
+def _with_options(spec: NetworkSpec, options: Mapping[str, Any], checkpoint: Checkpoint) -> NetworkSpec:
+    free = [name for name in spec.assumed if name in spec.options]
+    for name in options:
         if name not in free:
-            choice = f"Those that can be given: {', '.join(free)}" if free else "None can be given"
+            choice = f"Options that can be set: {', '.join(free)}" if free else "No option can be set"
             raise SegcamError(
-                f"{checkpoint.path}: the option {name!r} of {blueprint.title} is none that the weights leave open. "
-                f"{choice}."
+                f"{checkpoint.path}: the option {name!r} of {spec.title} cannot be set, because the weights "
+                f"decide it. {choice}."
             )
     return replace(
-        blueprint,
-        options=blueprint.options | dict(given),
-        assumed={name: value for name, value in blueprint.assumed.items() if name not in given},
+        spec,
+        options=spec.options | dict(options),
+        assumed={name: value for name, value in spec.assumed.items() if name not in options},
     )

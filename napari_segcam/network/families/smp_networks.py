@@ -1,4 +1,4 @@
-"""Networks of segmentation-models-pytorch (SMP), told by the names and shapes of their weights."""
+"""Recognize networks of segmentation-models-pytorch (SMP) by the names and shapes of their weights."""
 
 from __future__ import annotations
 
@@ -28,151 +28,155 @@ from napari_segcam.network.families.encoders import (
 from napari_segcam.network.families.network_spec import NetworkSpec
 from napari_segcam.network.families.timm_index import candidate_encoders
 
-# The output is wanted as logits, and weights come from the checkpoint alone; the rest is read from the shapes.
+# The output must be logits, the weights come from the checkpoint, and the shapes show the rest.
 _NOT_FROM_SETTINGS = {"self", "kwargs", "encoder_name", "encoder_weights", "in_channels", "classes", "activation"}
 
 
 @dataclass(frozen=True)
-class _Encoder:
-    """An encoder that has the weights, and the names of others that have weights of the same shapes."""
+class _EncoderChoice:
+    """An encoder with these weights, and the names of others whose weights have the same shapes."""
 
     match: EncoderMatch
     alike: tuple[str, ...] = ()
 
 
 def smp_spec(checkpoint: Checkpoint, architecture: str, encoder: str | None = None) -> NetworkSpec:
-    """How SMP builds the network of these weights.
+    """Return how SMP builds the network of these weights.
 
-    What the user gives comes first, then what the shapes tell. What the checkpoint says of itself settles the rest: a
-    timm encoder's name, and options that leave no trace in the weights.
+    The user's choices come first, then what the shapes show. The settings in the checkpoint decide the rest: the name
+    of a timm encoder, and options that the weights do not show.
 
     Args:
-        checkpoint: as read.
-        architecture: SMP's class.
-        encoder: SMP's, ``"efficientnet-b5"``, or one of timm's, ``"tu-convnext_tiny"``.
+        checkpoint: with the weights.
+        architecture: class of SMP.
+        encoder: of SMP, such as ``"efficientnet-b5"``, or of timm, such as ``"tu-convnext_tiny"``.
 
     Raises:
-        SegcamError: if the weights are not this architecture's, or the encoder cannot be told, or is not the one given.
+        SegcamError: if the weights do not belong to this architecture, or the encoder is not recognized or is another.
     """
     shapes = shapes_of(checkpoint.weights)
     if any(name.startswith("decoder.fpn_bottleneck.") for name in shapes):
         raise SegcamError(
-            f"{checkpoint.path} is an UPerNet of SMP 0.4, whose decoder no later version has. "
-            "Save it as a program where it was trained, with torch.export.save, and open that."
+            f"{checkpoint.path} is a UPerNet of SMP 0.4, whose decoder later versions do not have. "
+            "Save the network as a program with torch.export.save where it was trained, and open that file."
         )
-    readings = decoder_setups(architecture, shapes)
-    # SMP's settings are the constructor's own arguments; other metadata is text of any meaning.
+    setups = decoder_setups(architecture, shapes)
+    # SMP's settings are arguments of the constructor; other metadata may mean anything.
     settings = checkpoint.settings if checkpoint.settings.get("_model_class") == architecture else {}
     settings = {name: _plain(value) for name, value in settings.items()}
     if "encoder_depth" in settings:
-        readings = tuple(reading for reading in readings if reading.depth == settings["encoder_depth"])
-    if not readings:
+        setups = tuple(setup for setup in setups if setup.depth == settings["encoder_depth"])
+    if not setups:
         raise SegcamError(
             f"{checkpoint.path}: the decoder's weights are not those of {architecture}. "
-            "Give its architecture (--architecture), or leave it out to have it recognized."
+            "Choose another architecture (--architecture), or leave it out to let it be recognized."
         )
-    found = _encoder(shapes, readings, architecture, encoder, checkpoint)
-    reading = found.match.reading
+    encoder_choice = _find_encoder(shapes, setups, architecture, encoder, checkpoint)
+    setup = encoder_choice.match.setup
     options = _accepted_options(architecture, settings)
-    assumed = {name: str(value) for name, value in reading.assumed.items() if name not in options}
-    if found.alike:
-        assumed["encoder"] = f"{found.match.name}; weights of the same shapes: {', '.join(found.alike)}"
+    assumed = {name: str(value) for name, value in setup.assumed.items() if name not in options}
+    if encoder_choice.alike:
+        assumed["encoder"] = (
+            f"{encoder_choice.match.name}; weights of the same shapes: {', '.join(encoder_choice.alike)}"
+        )
     return NetworkSpec(
         architecture,
-        found.match.name,
-        found.match.in_channels,
+        encoder_choice.match.name,
+        encoder_choice.match.in_channels,
         _classes(shapes, checkpoint),
-        reading.assumed | options | reading.options | _auxiliary(shapes),
+        setup.assumed | options | setup.options | _auxiliary(shapes),
         assumed,
     )
 
 
-def construct(blueprint: NetworkSpec) -> torch.nn.Module:
-    """The network, its weights without values where that is possible."""
+def construct(spec: NetworkSpec) -> torch.nn.Module:
+    """Build the network, if possible without values of its weights."""
     import segmentation_models_pytorch as smp
 
-    def made() -> torch.nn.Module:
-        network: torch.nn.Module = getattr(smp, blueprint.architecture)(
-            encoder_name=blueprint.encoder,
+    def make() -> torch.nn.Module:
+        network: torch.nn.Module = getattr(smp, spec.architecture)(
+            encoder_name=spec.encoder,
             encoder_weights=None,
-            in_channels=blueprint.in_channels,
-            classes=blueprint.classes,
-            **blueprint.options,
+            in_channels=spec.in_channels,
+            classes=spec.classes,
+            **spec.options,
         )
         return network
 
-    # timm's networks may keep tensors that no state dict has: these need their values, and are built with them.
-    if blueprint.encoder in smp.encoders.encoders:
+    # timm's networks may have tensors that are not in the state dict, so they are built with values.
+    if spec.encoder in smp.encoders.encoders:
         with empty_weights():
-            return made()
+            return make()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return made()
+        return make()
 
 
 def architecture_name(name: str) -> str:
-    """SMP's spelling of an architecture's name.
+    """Return the name of an architecture as SMP spells it.
 
     Raises:
-        SegcamError: if there is none of this name.
+        SegcamError: if there is no such architecture.
     """
-    spellings = {known.lower(): known for known in ARCHITECTURES}
-    wanted = name.lower().replace("+", "plus").replace("-", "").replace("_", "")
-    if wanted not in spellings:
-        close = [spellings[known] for known in get_close_matches(wanted, spellings, n=3)] or ARCHITECTURES
+    spellings = {architecture.lower(): architecture for architecture in ARCHITECTURES}
+    spelling = name.lower().replace("+", "plus").replace("-", "").replace("_", "")
+    if spelling not in spellings:
+        close = [spellings[match] for match in get_close_matches(spelling, spellings, n=3)] or ARCHITECTURES
         raise SegcamError(f"There is no architecture named {name!r}. Choose from: {', '.join(close)}.")
-    return spellings[wanted]
+    return spellings[spelling]
 
 
-def _encoder(
-    shapes: Shapes, readings: Sequence[DecoderSetup], architecture: str, given: str | None, checkpoint: Checkpoint
-) -> _Encoder:
+def _find_encoder(
+    shapes: Shapes, setups: Sequence[DecoderSetup], architecture: str, requested: str | None, checkpoint: Checkpoint
+) -> _EncoderChoice:
     is_dpt = architecture == "DPT"
-    if given is not None:
-        found = match_encoder(encoder_name(given), shapes, readings, vision_transformer=is_dpt)
-        if isinstance(found, EncoderMatch):
-            return _Encoder(found)
-        unlike = f"the encoder's weights are not those of {found}" if found else f"its decoder does not fit {given}"
-        raise SegcamError(f"{checkpoint.path}: {unlike}. Give another encoder (--encoder).")
+    if requested is not None:
+        match = match_encoder(encoder_name(requested), shapes, setups, vision_transformer=is_dpt)
+        if isinstance(match, EncoderMatch):
+            return _EncoderChoice(match)
+        reason = f"the encoder's weights are not those of {match}" if match else f"its decoder does not fit {requested}"
+        raise SegcamError(f"{checkpoint.path}: {reason}. Choose another encoder (--encoder).")
 
     stated = _stated_encoder(checkpoint)
     if stated is not None:
-        with suppress(SegcamError):  # what a file says of itself may be wrong, or meant for another library
-            found = match_encoder(encoder_name(stated), shapes, readings, vision_transformer=is_dpt)
-            if isinstance(found, EncoderMatch):
-                return _Encoder(found)
-    found = None if is_dpt else find_encoder(shapes, readings)
-    if isinstance(found, EncoderMatch):
-        return _Encoder(found)
-    from_timm = _timm_encoder(shapes, readings, vision_transformer=is_dpt)
+        with suppress(SegcamError):  # settings in a file may be wrong, or for another library
+            match = match_encoder(encoder_name(stated), shapes, setups, vision_transformer=is_dpt)
+            if isinstance(match, EncoderMatch):
+                return _EncoderChoice(match)
+    match = None if is_dpt else find_encoder(shapes, setups)
+    if isinstance(match, EncoderMatch):
+        return _EncoderChoice(match)
+    from_timm = _timm_encoder(shapes, setups, vision_transformer=is_dpt)
     if from_timm is not None:
         return from_timm
-    # Below half there is no likeness worth naming.
-    hint = f" The closest is {found}." if found and found.likeness > 0.5 else ""
+    # An encoder that shares less than half of the weights is no useful hint.
+    hint = f" The closest is {match}." if match and match.similarity > 0.5 else ""
     raise SegcamError(
-        f"{checkpoint.path}: the encoder of this {architecture} is none that is known.{hint} "
-        'Give its name (--encoder), for one of timm\'s after "tu-", as in tu-convnext_tiny.'
+        f"{checkpoint.path}: the encoder of this {architecture} is not recognized.{hint} "
+        'Name it (--encoder). Names of timm begin with "tu-", as in tu-convnext_tiny.'
     )
 
 
 def _stated_encoder(checkpoint: Checkpoint) -> str | None:
-    """What the checkpoint says of itself, in its settings or among the training run's own arguments."""
+    """Return the encoder that the checkpoint's settings or the arguments of its training run name."""
     arguments = checkpoint.extra.get("hyper_parameters")
-    for told in (checkpoint.settings, arguments if isinstance(arguments, Mapping) else {}):
+    for settings in (checkpoint.settings, arguments if isinstance(arguments, Mapping) else {}):
         for key in ("encoder_name", "encoder"):
-            if isinstance(told.get(key), str):
-                return str(told[key])
+            if isinstance(settings.get(key), str):
+                return str(settings[key])
     return None
 
 
-def _timm_encoder(shapes: Shapes, readings: Sequence[DecoderSetup], *, vision_transformer: bool) -> _Encoder | None:
-    own = {name.removeprefix("encoder."): shape for name, shape in shapes.items() if name.startswith("encoder.")}
-    proposed = candidate_encoders(own)
-    for name in proposed:
-        with suppress(SegcamError):  # the installed timm may have it no more, or cannot build it so deep
-            found = match_encoder(encoder_name(name), shapes, readings, vision_transformer=vision_transformer)
-            if isinstance(found, EncoderMatch):
-                return _Encoder(found, tuple(other for other in proposed if other != name))
+def _timm_encoder(shapes: Shapes, setups: Sequence[DecoderSetup], *, vision_transformer: bool) -> _EncoderChoice | None:
+    encoder_shapes = {
+        name.removeprefix("encoder."): shape for name, shape in shapes.items() if name.startswith("encoder.")
+    }
+    candidates = candidate_encoders(encoder_shapes)
+    for name in candidates:
+        with suppress(SegcamError):  # the installed timm may not have it, or not with as many stages
+            match = match_encoder(encoder_name(name), shapes, setups, vision_transformer=vision_transformer)
+            if isinstance(match, EncoderMatch):
+                return _EncoderChoice(match, tuple(other for other in candidates if other != name))
     return None
 
 
@@ -189,16 +193,16 @@ def _auxiliary(shapes: Shapes) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A setting as the constructor takes it: in the metadata of safetensors even numbers are texts."""
+    """Return a setting as the constructor expects it. In the metadata of safetensors, numbers are text too."""
     if isinstance(value, str) and len(value) < 1000:
-        for read in (json.loads, ast.literal_eval):
+        for parse in (json.loads, ast.literal_eval):
             with suppress(ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-                return read(value)
+                return parse(value)
     return value
 
 
 def _accepted_options(architecture: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those settings that the architecture's constructor of the installed SMP takes."""
+    """Return the settings that the constructor of the architecture accepts in the installed SMP."""
     import segmentation_models_pytorch as smp
 
     accepted = inspect.signature(getattr(smp, architecture).__init__).parameters.keys() - _NOT_FROM_SETTINGS

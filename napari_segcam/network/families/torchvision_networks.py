@@ -1,6 +1,6 @@
-"""Networks of torchvision, told by the names and shapes of their weights: FCN, DeepLabV3, LR-ASPP and ResNets.
+"""Recognize torchvision's FCN, DeepLabV3, LR-ASPP and ResNets by the names and shapes of their weights.
 
-Source: ``torchvision.models.segmentation`` and ``torchvision.models.resnet``, whose names for them are used here.
+Source: ``torchvision.models.segmentation`` and ``torchvision.models.resnet``, whose names are used here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from napari_segcam.network.families.decoders import Shapes
 from napari_segcam.network.families.encoders import empty_weights, shapes_of
 from napari_segcam.network.families.network_spec import NetworkSpec, network_shapes
 
-# How the head's names look → torchvision's name of the architecture, and where its classes are counted.
+# Name of a weight in the head → torchvision's name of the architecture, and the weight whose size is the classes.
 _HEADS = {
     "classifier.0.convs.0.0.weight": ("deeplabv3", "classifier.4.weight"),
     "classifier.cbr.0.weight": ("lraspp", "classifier.low_classifier.weight"),
@@ -27,8 +27,8 @@ _SEGMENTATION = (
     *("deeplabv3_resnet50", "deeplabv3_resnet101", "deeplabv3_mobilenet_v3_large"),
 )
 
-# Layers in each of the four stages → ResNets that have so many, the plain one first. Of one such family they differ by
-# the width of the second block's convolutions alone.
+# Number of blocks in each of the four stages → ResNets with these numbers, the plain one first. Such ResNets differ in
+# the shapes of the convolutions in their blocks.
 _RESNETS: dict[tuple[int, ...], tuple[str, ...]] = {
     (2, 2, 2, 2): ("resnet18",),
     (3, 4, 6, 3): ("resnet34", "resnet50", "resnext50_32x4d", "wide_resnet50_2"),
@@ -38,26 +38,24 @@ _RESNETS: dict[tuple[int, ...], tuple[str, ...]] = {
 
 
 def torchvision_spec(checkpoint: Checkpoint) -> NetworkSpec | None:
-    """How torchvision builds the network of these weights; None if they are not torchvision's."""
+    """Return how torchvision builds the network of these weights; None if they are not torchvision's."""
     shapes = shapes_of(checkpoint.weights)
     return _segmentation(network_shapes(shapes, "backbone.")) or _resnet(network_shapes(shapes, "conv1.weight"))
 
 
-def construct(blueprint: NetworkSpec) -> nn.Module:
-    """The network, its weights without values."""
-    segments = blueprint.architecture in _SEGMENTATION
-    models = importlib.import_module("torchvision.models.segmentation" if segments else "torchvision.models")
+def construct(spec: NetworkSpec) -> nn.Module:
+    """Build the network without values of its weights."""
+    is_segmentation = spec.architecture in _SEGMENTATION
+    models = importlib.import_module("torchvision.models.segmentation" if is_segmentation else "torchvision.models")
     with empty_weights():
-        network: nn.Module = getattr(models, blueprint.architecture)(
-            weights=None, num_classes=blueprint.classes, **blueprint.options
-        )
-        _take_channels(network, blueprint.in_channels)
+        network: nn.Module = getattr(models, spec.architecture)(weights=None, num_classes=spec.classes, **spec.options)
+        _set_image_channels(network, spec.in_channels)
     return network
 
 
 def _segmentation(shapes: Shapes) -> NetworkSpec | None:
     backbone = _backbone(shapes)
-    head = next((found for mark, found in _HEADS.items() if mark in shapes), None)
+    head = next((entry for name, entry in _HEADS.items() if name in shapes), None)
     if backbone is None or head is None:
         return None
     (name, first_convolution), (kind, classifier) = backbone, head
@@ -72,10 +70,10 @@ def _segmentation(shapes: Shapes) -> NetworkSpec | None:
 
 
 def _backbone(shapes: Shapes) -> tuple[str, str] | None:
-    """Torchvision's name of the backbone, and the name of the convolution that takes the image."""
+    """Return torchvision's name of the backbone, and the name of the weights of its first convolution."""
     if "backbone.conv1.weight" in shapes:
-        deep = "backbone.layer3.22.conv1.weight" in shapes
-        return "resnet101" if deep else "resnet50", "backbone.conv1.weight"
+        is_deep = "backbone.layer3.22.conv1.weight" in shapes
+        return "resnet101" if is_deep else "resnet50", "backbone.conv1.weight"
     if "backbone.0.0.weight" in shapes:
         return "mobilenet_v3_large", "backbone.0.0.weight"
     return None
@@ -84,20 +82,20 @@ def _backbone(shapes: Shapes) -> tuple[str, str] | None:
 def _resnet(shapes: Shapes) -> NetworkSpec | None:
     if not {"conv1.weight", "layer4.0.conv1.weight", "fc.weight"} <= shapes.keys():
         return None
-    layers = tuple(sum(f"layer{stage}.{block}.conv1.weight" in shapes for block in range(64)) for stage in (1, 2, 3, 4))
-    for name in _RESNETS.get(layers, ()):
-        blueprint = NetworkSpec(name, name, shapes["conv1.weight"][1], shapes["fc.weight"][0], library="torchvision")
-        if shapes_of(construct(blueprint).state_dict()) == shapes:
-            return blueprint
+    blocks = tuple(sum(f"layer{stage}.{block}.conv1.weight" in shapes for block in range(64)) for stage in (1, 2, 3, 4))
+    for name in _RESNETS.get(blocks, ()):
+        spec = NetworkSpec(name, name, shapes["conv1.weight"][1], shapes["fc.weight"][0], library="torchvision")
+        if shapes_of(construct(spec).state_dict()) == shapes:
+            return spec
     return None
 
 
-def _take_channels(network: nn.Module, channels: int) -> None:
-    """Exchange the convolution that takes the image, where it is not in color: torchvision has no argument for it."""
+def _set_image_channels(network: nn.Module, channels: int) -> None:
+    """Replace the first convolution if the image is not in color: torchvision has no argument for its channels."""
     name, first = next((name, part) for name, part in network.named_modules() if isinstance(part, nn.Conv2d))
     if first.in_channels == channels:
         return
-    fresh = nn.Conv2d(
+    replacement = nn.Conv2d(
         channels,
         first.out_channels,
         (first.kernel_size[0], first.kernel_size[1]),
@@ -106,4 +104,4 @@ def _take_channels(network: nn.Module, channels: int) -> None:
         bias=first.bias is not None,
     )
     parent, _, child = name.rpartition(".")
-    setattr(network.get_submodule(parent), child, fresh)
+    setattr(network.get_submodule(parent), child, replacement)

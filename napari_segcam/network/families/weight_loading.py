@@ -1,4 +1,4 @@
-"""Fitting: weights go into a module by name, every one of them, or are refused with the counts."""
+"""Load weights into a module by name, all of them, or refuse them with counts of what does not fit."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from napari_segcam.network.families.encoders import shapes_of
 Weights = Mapping[str, torch.Tensor]
 
 
-def load_weights(module: nn.Module, weights: Weights, unfit: str) -> nn.Module:
-    """Put weights into a module, all of them and nothing less.
+def load_weights(module: nn.Module, weights: Weights, error_prefix: str) -> nn.Module:
+    """Load weights into a module, all that it has.
 
-    Names may differ by what one wrapper puts before all of them; what lies outside of that is not the module's.
+    All names may have one prefix of a wrapper. Weights without that prefix do not belong to the module.
 
     Args:
-        module: its own weights may be without values, on torch's ``meta`` device.
+        module: may be without values of its weights, on torch's ``meta`` device.
         weights: by name. Those that are float32 already are shared, not copied.
-        unfit: begins the message where they do not fit, "FILE: the weights do not fit X".
+        error_prefix: start of the message if they do not fit, "FILE: the weights do not fit X".
 
     Returns:
         The module in eval mode, frozen, in float32 on the CPU.
@@ -31,61 +31,63 @@ def load_weights(module: nn.Module, weights: Weights, unfit: str) -> nn.Module:
         SegcamError: if any weight is missing, unexpected, of another shape, or quantized.
     """
     expected = module.state_dict()
-    pairs = _pairs(expected, weights)
-    given = {own: weights[name] for own, name in pairs.items()} if pairs else dict(weights)
-    given = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in given.items()}
+    names = _match_names(expected, weights)
+    renamed = {name: weights[stored] for name, stored in names.items()} if names else dict(weights)
+    renamed = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in renamed.items()}
     quantized = [
         name
-        for name, tensor in given.items()
+        for name, tensor in renamed.items()
         if name in expected and expected[name].is_floating_point() and not tensor.is_floating_point()
     ]
     if quantized:
-        raise SegcamError(f"{unfit}: {len(quantized)} are not floating-point numbers ({list_names(quantized)}).")
+        raise SegcamError(f"{error_prefix}: {len(quantized)} are not floating-point numbers ({list_names(quantized)}).")
     try:
-        # SMP renames older names in the dict itself, so that the names compared below are the new ones.
-        module.load_state_dict(given, strict=True, assign=True)
+        # SMP replaces older names in this dict, so the names compared below are the new ones.
+        module.load_state_dict(renamed, strict=True, assign=True)
     except RuntimeError as error:
-        raise SegcamError(f"{unfit}: {_difference(expected, given) or error_text(error)}.") from error
+        raise SegcamError(f"{error_prefix}: {_difference(expected, renamed) or error_text(error)}.") from error
     module.eval()
     return module.requires_grad_(False)
 
 
 def unused_weights(module: nn.Module, weights: Weights) -> tuple[str, ...]:
-    """Names of the weights that lie outside of the module's: of a loss, or of another network saved along."""
-    used = set(_pairs(module.state_dict(), weights).values())
+    """Return the names of weights that do not belong to the module but to a loss or another network in the file."""
+    used = set(_match_names(module.state_dict(), weights).values())
     return tuple(name for name in weights if used and name not in used)
 
 
-def _pairs(expected: Iterable[str], given: Iterable[str]) -> dict[str, str]:
-    """The module's names → those of the given ones that differ by one prefix alone; none where some has no match.
+def _match_names(expected: Iterable[str], stored: Iterable[str]) -> dict[str, str]:
+    """Return the module's names → the stored names, which differ by one prefix; empty if some name has no match.
 
-    Where the prefix is of the module's own names, nothing tells which of the given ones are not meant: all are taken.
+    If the module's names have the prefix, all stored names belong to the module.
     """
-    # Batch counters may be absent, but where they are there they are the module's too.
-    names, wanted = list(given), [name for name in expected if not name.endswith("num_batches_tracked")]
-    if not wanted:
+    # Batch counters may be missing.
+    names, required = list(stored), [name for name in expected if not name.endswith("num_batches_tracked")]
+    if not required:
         return {}
-    for prefix in _prefixes(names, wanted[0]):
-        there = {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
-        if there.issuperset(wanted):
-            return {name: prefix + name for name in there}
-    for prefix in _prefixes(wanted, names[0]) if names else ():
-        if {prefix + name for name in names}.issuperset(wanted):
+    for prefix in _prefixes(names, required[0]):
+        unprefixed = {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
+        if unprefixed.issuperset(required):
+            return {name: prefix + name for name in unprefixed}
+    for prefix in _prefixes(required, names[0]) if names else ():
+        if {prefix + name for name in names}.issuperset(required):
             return {prefix + name: name for name in names}
     return {}
 
 
 def _prefixes(names: Iterable[str], ending: str) -> list[str]:
-    """What stands before ``ending`` in names that end so, the shortest first."""
-    found = {name.removesuffix(ending) for name in names if name.endswith(ending)}
-    return sorted((prefix for prefix in found if not prefix or prefix.endswith(".")), key=len)
+    """Return what comes before ``ending`` in names with this ending, the shortest first."""
+    prefixes = {name.removesuffix(ending) for name in names if name.endswith(ending)}
+    return sorted((prefix for prefix in prefixes if not prefix or prefix.endswith(".")), key=len)
 
 
-def _difference(expected: Weights, given: Weights) -> str:
-    counted = shapes_of(expected)
+def _difference(expected: Weights, weights: Weights) -> str:
+    required = shapes_of(expected)
     groups = {
-        "missing": [name for name in counted if name not in given],
-        "unexpected": [name for name in given if name not in expected],
-        "of another shape": [name for name in counted if name in given and given[name].shape != expected[name].shape],
+        "missing": [name for name in required if name not in weights],
+        "unexpected": [name for name in weights if name not in expected],
+        "of another shape": [
+            name for name in required if name in weights and weights[name].shape != expected[name].shape
+        ],
     }
     return ", ".join(f"{len(names)} {kind} ({list_names(names)})" for kind, names in groups.items() if names)

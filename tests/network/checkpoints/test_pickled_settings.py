@@ -138,11 +138,11 @@ def test_an_upernet_whose_decoder_is_no_more_is_named_and_not_taken_for_another(
 ) -> None:
     weights = network("PSPNet").state_dict() | {"decoder.fpn_bottleneck.0.weight": torch.zeros(64, 256, 3, 3)}
     torch.save(weights, tmp_path / "weights.pth")
-    with pytest.raises(sc.SegcamError, match=r"is an UPerNet of SMP 0\.4"):
+    with pytest.raises(sc.SegcamError, match=r"is a UPerNet of SMP 0\.4"):
         sc.load_network(tmp_path / "weights.pth", "cpu")
     module = network("PSPNet")
     module.decoder.fpn_bottleneck = nn.Conv2d(4, 4, 3)  # type: ignore[operator, union-attr]
-    with pytest.raises(sc.SegcamError, match=r"is an UPerNet of SMP 0\.4"):
+    with pytest.raises(sc.SegcamError, match=r"is a UPerNet of SMP 0\.4"):
         loaded(of_another_version(module, former), tmp_path / "whole.pth")
 
 

@@ -1,4 +1,4 @@
-"""Networks of one's own: made by a function that the user names, with the checkpoint's weights in them."""
+"""A function that the user names makes a network, and the weights of a checkpoint are loaded into it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCE = """
 import torch
 from torch import nn
 
-from own_parts import WIDTH
+from user_parts import WIDTH
 
 class Net(nn.Module):
     def __init__(self, channels=1):
@@ -44,13 +44,13 @@ number = 3
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with a module of the user's own, and another that it needs."""
-    (tmp_path / "own_net.py").write_text(SOURCE, encoding="utf-8")
-    (tmp_path / "own_parts.py").write_text("WIDTH = 4", encoding="utf-8")
+    """A working folder with a module of the user, and another that it imports."""
+    (tmp_path / "user_net.py").write_text(SOURCE, encoding="utf-8")
+    (tmp_path / "user_parts.py").write_text("WIDTH = 4", encoding="utf-8")
     (tmp_path / "broken_net.py").write_text("import no_such_library", encoding="utf-8")
     (tmp_path / "wrong_net.py").write_text("1 / 0", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    for name in ("own_net", "own_parts", "broken_net", "wrong_net"):
+    for name in ("user_net", "user_parts", "broken_net", "wrong_net"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     return tmp_path
 
@@ -58,22 +58,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("folder")
 def test_a_function_in_the_working_folder_makes_the_network() -> None:
     searched = list(sys.path)
-    network = load_network(factory="own_net:make_net", device="cpu")
+    network = load_network(factory="user_net:make_net", device="cpu")
     assert sys.path == searched
-    assert (network.name, network.architecture, network.sha256) == ("own_net:make_net", "Net", "")
+    assert (network.name, network.architecture, network.sha256) == ("user_net:make_net", "Net", "")
     assert (network.card.input_channels, network.classes) == (1, 2)
     assert [stage.name for stage in network.stages] == ["encoder_1", "encoder_2", "seg_head"]
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "net.model."])
-def test_the_checkpoints_weights_go_into_it(prefix: str, folder: Path) -> None:
+def test_the_weights_of_the_checkpoint_are_loaded_into_it(prefix: str, folder: Path) -> None:
     torch.manual_seed(3)
-    module = call_factory("own_net:make_net")
+    module = call_factory("user_net:make_net")
     weights = {prefix + name: tensor for name, tensor in module.state_dict().items()}
     if prefix == "net.model.":
         weights["loss.weight"] = torch.ones(2)
     torch.save({"state_dict": weights, "epoch": 3}, folder / "best.ckpt")
-    network = load_network(folder / "best.ckpt", "cpu", factory="own_net:make_net")
+    network = load_network(folder / "best.ckpt", "cpu", factory="user_net:make_net")
     assert network.name == "best.ckpt"
     for name, tensor in network.module.state_dict().items():
         assert torch.equal(tensor, module.state_dict()[name])
@@ -81,57 +81,57 @@ def test_the_checkpoints_weights_go_into_it(prefix: str, folder: Path) -> None:
 
 
 def test_weights_that_do_not_fit_are_refused_with_the_counts(folder: Path) -> None:
-    weights = call_factory("own_net:make_net").state_dict()
+    weights = call_factory("user_net:make_net").state_dict()
     weights["up.scale"] = weights.pop("up.bias")
     weights["body.0.bias"] = torch.zeros(9)
     torch.save(weights, folder / "other.pth")
     with pytest.raises(SegcamError) as refused:
-        load_network(folder / "other.pth", "cpu", factory="own_net:make_net")
+        load_network(folder / "other.pth", "cpu", factory="user_net:make_net")
     assert (
-        "the weights do not fit the network from own_net:make_net: 1 missing (up.bias), 1 unexpected (up.scale), "
+        "the weights do not fit the network from user_net:make_net: 1 missing (up.bias), 1 unexpected (up.scale), "
         in str(refused.value)
     )
     assert "1 of another shape (body.0.bias)" in str(refused.value)
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_cards_channels_go_before_the_guess() -> None:
+def test_the_channels_of_the_card_are_used_instead_of_a_guess() -> None:
     with pytest.raises(SegcamError, match="does not run on images with 2 channels"):
-        load_network(factory="own_net:make_net", device="cpu", card=ModelCard(input_channels=2))
+        load_network(factory="user_net:make_net", device="cpu", card=ModelCard(input_channels=2))
 
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("factory", "reason"),
     [
-        ("own_net.make_net", r"'own_net\.make_net' is not understood: write package\.module:function"),
+        ("user_net.make_net", r"'user_net\.make_net' is not understood: write package\.module:function"),
         (":make_net", "not understood"),
-        ("own_nett:make_net", r"no Python module own_nett: none is installed under that name, nor lies in .*\."),
-        ("own_net.inner:make_net", r"no Python module own_net\.inner"),
-        ("own_net:make_ned", r"own_net has no function named 'make_ned'\. Closest: make_net"),
-        ("own_net:number", "has no function named 'number'"),
+        ("user_nett:make_net", r"no Python module user_nett: none of this name is installed or in the folder .*\."),
+        ("user_net.inner:make_net", r"no Python module user_net\.inner"),
+        ("user_net:make_ned", r"user_net has no function named 'make_ned'\. Closest: make_net"),
+        ("user_net:number", "has no function named 'number'"),
         ("broken_net:make", "broken_net needs the module no_such_library, which is not installed"),
         ("wrong_net:make", "wrong_net cannot be imported: ZeroDivisionError: division by zero"),
-        ("own_net:make_trouble", "own_net:make_trouble failed with ValueError: no such width"),
-        ("own_net:make_list", r"returned a list: a torch\.nn\.Module is wanted"),
+        ("user_net:make_trouble", "user_net:make_trouble failed with ValueError: no such width"),
+        ("user_net:make_list", r"returned a list, but it must return a torch\.nn\.Module"),
     ],
 )
-def test_what_is_wrong_is_said(factory: str, reason: str) -> None:
+def test_a_factory_that_cannot_be_used_is_refused_with_the_reason(factory: str, reason: str) -> None:
     with pytest.raises(SegcamError, match=reason):
         call_factory(factory)
 
 
-def test_an_installed_function_needs_no_folder() -> None:
+def test_a_function_of_an_installed_package_makes_the_network() -> None:
     assert isinstance(call_factory("torchvision.models:resnet18"), nn.Module)
 
 
-def test_nothing_to_load_is_said() -> None:
+def test_loading_without_a_file_or_a_factory_is_refused() -> None:
     with pytest.raises(SegcamError, match="nothing to load"):
         load_network()
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_final_sigmoid_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sigmoid_at_the_end_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     class Ending(nn.Sequential):
         def __init__(self) -> None:
             super().__init__(nn.Conv2d(3, 1, 3, padding=1).half(), nn.Sigmoid())

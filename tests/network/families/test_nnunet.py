@@ -1,4 +1,4 @@
-"""nnU-Net's checkpoints are built from the plans in them or beside them, and from no class that plans may name."""
+"""Networks of nnU-Net are built from the plans in or next to the checkpoint, and only from supported classes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ARGUMENTS: dict[str, Any] = {
 PLAIN = ARGUMENTS | {"n_conv_per_stage": [2, 2, 2]}
 RESIDUAL = ARGUMENTS | {"n_blocks_per_stage": [1, 2, 2]}
 
-EARLIER = {
+OLD_PLANS = {
     "UNet_class_name": "PlainConvUNet",
     "UNet_base_num_features": 4,
     "unet_max_num_features": 512,
@@ -63,22 +63,22 @@ def plans(name: str = "PlainConvUNet", arguments: dict[str, Any] = PLAIN, **conf
         "arch_kwargs": arguments,
         "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
     }
-    described = {
+    settings = {
         "patch_size": [256, 320],
         "spacing": [0.5, 0.5],
         "normalization_schemes": ["ZScoreNormalization"],
         "architecture": architecture,
     }
-    return {"configurations": {"2d": described | configuration}}
+    return {"configurations": {"2d": settings | configuration}}
 
 
 DATASET = {"channel_names": {"0": "US"}, "labels": {"fibroid": 1, "background": 0, "ignore": 2}}
 
 
 def save(path: Path, module: nn.Module, plans: dict[str, Any] | None, dataset: dict[str, Any] = DATASET) -> Path:
-    """As nnU-Net's trainer does."""
+    """Save a network as nnU-Net's trainer does."""
     arguments = {"plans": plans, "configuration": "2d", "fold": 0, "dataset_json": dataset}
-    saved: dict[str, Any] = {
+    content: dict[str, Any] = {
         "network_weights": module.state_dict(),
         "optimizer_state": {},
         "logging": {"train_losses": [np.float64(0.3), np.float32(0.2)]},
@@ -86,8 +86,8 @@ def save(path: Path, module: nn.Module, plans: dict[str, Any] | None, dataset: d
         "trainer_name": "nnUNetTrainer",
     }
     if plans is not None:
-        saved["init_args"] = arguments | {"device": torch.device("cpu")}
-    torch.save(saved, path)
+        content["init_args"] = arguments | {"device": torch.device("cpu")}
+    torch.save(content, path)
     return path
 
 
@@ -103,22 +103,22 @@ def output_of(module: nn.Module) -> torch.Tensor:
 def test_a_checkpoint_with_its_plans_inside(name: str, arguments: dict[str, Any], tmp_path: Path) -> None:
     module = network(name, arguments)
     checkpoint = read_checkpoint(save(tmp_path / "checkpoint_final.pth", module, plans(name, arguments)))
-    blueprint = recognize(checkpoint)
-    assert (blueprint.title, blueprint.in_channels, blueprint.classes) == (f"nnU-Net {name}", 1, 2)
-    assert torch.equal(output_of(build(blueprint, checkpoint)), output_of(module))
+    spec = recognize(checkpoint)
+    assert (spec.title, spec.in_channels, spec.classes) == (f"nnU-Net {name}", 1, 2)
+    assert torch.equal(output_of(build(spec, checkpoint)), output_of(module))
 
 
-def test_plans_of_earlier_versions(tmp_path: Path) -> None:
+def test_plans_of_old_versions(tmp_path: Path) -> None:
     module = network()
-    earlier = {"configurations": {"2d": {**EARLIER, "normalization_schemes": ["ZScoreNormalization"]}}}
-    checkpoint = read_checkpoint(save(tmp_path / "checkpoint_final.pth", module, earlier))
+    old_plans = {"configurations": {"2d": {**OLD_PLANS, "normalization_schemes": ["ZScoreNormalization"]}}}
+    checkpoint = read_checkpoint(save(tmp_path / "checkpoint_final.pth", module, old_plans))
     assert torch.equal(output_of(build(recognize(checkpoint), checkpoint)), output_of(module))
 
 
-def test_files_above_the_folds_folder_stand_in_for_what_the_checkpoint_lacks(tmp_path: Path) -> None:
+def test_missing_plans_are_read_from_files_above_the_folder_of_the_fold(tmp_path: Path) -> None:
     (tmp_path / "fold_0").mkdir()
     path = save(tmp_path / "fold_0" / "checkpoint_best.pth", network(), None)
-    with pytest.raises(SegcamError, match=r"put nnU-Net's plans\.json beside it"):
+    with pytest.raises(SegcamError, match=r"Put nnU-Net's plans\.json next to it"):
         load_network(path, "cpu")
     (tmp_path / "plans.json").write_text(json.dumps(plans()), encoding="utf-8")
     (tmp_path / "dataset.json").write_text(json.dumps(DATASET), encoding="utf-8")
@@ -128,7 +128,7 @@ def test_files_above_the_folds_folder_stand_in_for_what_the_checkpoint_lacks(tmp
         load_network(path, "cpu")
 
 
-def test_what_the_plans_say_becomes_the_model_card(tmp_path: Path) -> None:
+def test_the_plans_become_the_model_card(tmp_path: Path) -> None:
     path = save(tmp_path / "checkpoint_final.pth", network(), plans())
     loaded = load_network(path, "cpu")
     assert loaded.card.normalization == "zscore"
@@ -136,8 +136,8 @@ def test_what_the_plans_say_becomes_the_model_card(tmp_path: Path) -> None:
     assert "256×320 pixels at a spacing of 0.5×0.5" in loaded.card.notes
     assert loaded.assumed == {}
     assert [stage.layer for stage in loaded.select("encoder")] == [f"encoder.stages.{number}" for number in range(3)]
-    given = load_network(path, "cpu", card=ModelCard(normalization="unit"))
-    assert (given.card.normalization, given.card.class_names) == ("unit", ("background", "fibroid"))
+    changed = load_network(path, "cpu", card=ModelCard(normalization="unit"))
+    assert (changed.card.normalization, changed.card.class_names) == ("unit", ("background", "fibroid"))
 
 
 def test_an_unknown_normalization_is_assumed(tmp_path: Path) -> None:
@@ -145,27 +145,27 @@ def test_an_unknown_normalization_is_assumed(tmp_path: Path) -> None:
     assert "normalization" in load_network(path, "cpu").assumed
 
 
-def with_argument(**changed: Any) -> dict[str, Any]:
+def plans_with(**changed: Any) -> dict[str, Any]:
     return plans(arguments=PLAIN | changed)
 
 
 @pytest.mark.parametrize(
-    ("planned", "reason"),
+    ("invalid_plans", "reason"),
     [
         (plans(name="OptimizedUNet"), r"name the network 'dynamic_network_architectures\..*OptimizedUNet'"),
-        (with_argument(conv_op="os.system"), r"name the part 'os\.system', which is none"),
-        (with_argument(nonlin="torch.hub.load"), r"name the part 'torch\.hub\.load'"),
-        (with_argument(n_stages=10**9), "not as nnU-Net v2 writes them.*far more layers"),
-        (with_argument(n_conv_per_stage=[10**9] * 3), "far more layers"),
-        (with_argument(n_conv_per_stage=None), "not as nnU-Net v2 writes them"),
+        (plans_with(conv_op="os.system"), r"name the layer 'os\.system', which is not supported"),
+        (plans_with(nonlin="torch.hub.load"), r"name the layer 'torch\.hub\.load'"),
+        (plans_with(n_stages=10**9), "not as nnU-Net v2 writes them.*far more layers"),
+        (plans_with(n_conv_per_stage=[10**9] * 3), "far more layers"),
+        (plans_with(n_conv_per_stage=None), "not as nnU-Net v2 writes them"),
         ({"configurations": {"3d_fullres": {}}}, "not as nnU-Net v2 writes them.*'2d'"),
         ({"configurations": {"2d": {"inherits_from": "2d"}}}, "not as nnU-Net v2 writes them"),
         ({"configurations": 7}, "not as nnU-Net v2 writes them"),
-        (with_argument(features_per_stage=[4, 8, 8]), r"do not fit nnU-Net PlainConvUNet: .* of another shape"),
+        (plans_with(features_per_stage=[4, 8, 8]), r"do not fit nnU-Net PlainConvUNet: .* of another shape"),
     ],
 )
-def test_plans_that_are_not_right_are_refused(planned: dict[str, Any], reason: str, tmp_path: Path) -> None:
-    path = save(tmp_path / "checkpoint_final.pth", network(), copy.deepcopy(planned))
+def test_invalid_plans_are_refused(invalid_plans: dict[str, Any], reason: str, tmp_path: Path) -> None:
+    path = save(tmp_path / "checkpoint_final.pth", network(), copy.deepcopy(invalid_plans))
     with pytest.raises(SegcamError, match=reason):
         load_network(path, "cpu")
 
@@ -186,7 +186,7 @@ def test_regions_overlap(tmp_path: Path) -> None:
     np.testing.assert_array_equal(result.masks, (1 / (1 + np.exp(-logits[0].double().numpy()))) > 0.5)
 
 
-def test_regions_that_are_not_those_of_the_weights_are_refused(tmp_path: Path) -> None:
+def test_regions_that_do_not_match_the_weights_are_refused(tmp_path: Path) -> None:
     dataset = {"labels": {"background": 0, "whole": [1, 2], "core": 2, "cyst": 3}, "regions_class_order": [1, 2, 3]}
     with pytest.raises(SegcamError, match=r"2 outputs, but its dataset\.json names 3 overlapping regions"):
         load_network(save(tmp_path / "x.pth", network(), plans(), dataset), "cpu")
@@ -200,7 +200,7 @@ def test_volumes_are_refused(tmp_path: Path) -> None:
         load_network(save(tmp_path / "x.pth", module, plans()), "cpu")
 
 
-def test_the_missing_library_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_library_is_refused_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = save(tmp_path / "x.pth", network(), plans())
     monkeypatch.setattr(optional, "find_spec", lambda _name: None)
     with pytest.raises(SegcamError, match="pip install dynamic-network-architectures"):

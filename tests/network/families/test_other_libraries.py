@@ -1,4 +1,4 @@
-"""Networks of torchvision and MONAI are told by their weights alone, and give the same output again."""
+"""Networks of torchvision and MONAI are recognized by their weights, and rebuilt with the same output."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ segmentation = torchvision.models.segmentation
 UNTRAINED: dict[str, Any] = {"weights": None, "weights_backbone": None}
 
 
-def checkpoint_of(network: nn.Module, prefix: str = "", **others: torch.Tensor) -> Checkpoint:
+def checkpoint_of(network: nn.Module, prefix: str = "", **extra_weights: torch.Tensor) -> Checkpoint:
     weights = {prefix + name: tensor for name, tensor in network.state_dict().items()}
-    return Checkpoint(Path("model.pth"), weights | others, "", {})
+    return Checkpoint(Path("model.pth"), weights | extra_weights, "", {})
 
 
 def with_statistics(network: nn.Module) -> nn.Module:
-    """Untrained batch norms would hide a mix-up of layers: they all hold the same numbers."""
+    """Give each batch norm other numbers: equal ones would hide a mix-up of layers."""
     for name, buffer in network.named_buffers():
         if name.endswith("running_mean"):
             buffer.uniform_(-0.3, 0.1)
@@ -41,12 +41,12 @@ def output_of(network: nn.Module, channels: int) -> torch.Tensor:
     return output["out"] if isinstance(output, dict) else output
 
 
-def comes_back(network: nn.Module, title: str, channels: int, classes: int, prefix: str = "") -> None:
+def assert_recognized(network: nn.Module, title: str, channels: int, classes: int, prefix: str = "") -> None:
     network = with_statistics(network)
     checkpoint = checkpoint_of(network, prefix, **({"criterion.weight": torch.ones(2)} if prefix else {}))
-    blueprint = recognize(checkpoint)
-    assert (blueprint.title, blueprint.in_channels, blueprint.classes) == (title, channels, classes)
-    assert torch.equal(output_of(build(blueprint, checkpoint), channels), output_of(network, channels))
+    spec = recognize(checkpoint)
+    assert (spec.title, spec.in_channels, spec.classes) == (title, channels, classes)
+    assert torch.equal(output_of(build(spec, checkpoint), channels), output_of(network, channels))
 
 
 # ── torchvision ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -61,20 +61,20 @@ def comes_back(network: nn.Module, title: str, channels: int, classes: int, pref
         ("lraspp_mobilenet_v3_large", {}),
     ],
 )
-def test_torchvisions_segmentation_networks(name: str, options: dict[str, Any]) -> None:
+def test_segmentation_networks_of_torchvision(name: str, options: dict[str, Any]) -> None:
     network = getattr(segmentation, name)(**UNTRAINED, num_classes=3, **options)
-    comes_back(network, f"torchvision {name}", 3, 3, prefix="net." if "lraspp" in name else "")
+    assert_recognized(network, f"torchvision {name}", 3, 3, prefix="net." if "lraspp" in name else "")
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnext50_32x4d", "wide_resnet50_2"])
-def test_torchvisions_resnets(name: str) -> None:
-    comes_back(getattr(torchvision.models, name)(num_classes=4), f"torchvision {name}", 3, 4)
+def test_resnets_of_torchvision(name: str) -> None:
+    assert_recognized(getattr(torchvision.models, name)(num_classes=4), f"torchvision {name}", 3, 4)
 
 
-def test_a_first_convolution_that_was_exchanged_for_gray_images() -> None:
+def test_a_first_convolution_that_was_replaced_for_gray_images() -> None:
     network = torchvision.models.resnet18(num_classes=2)
     network.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
-    comes_back(network, "torchvision resnet18", 1, 2)
+    assert_recognized(network, "torchvision resnet18", 1, 2)
 
 
 # ── MONAI ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -128,12 +128,12 @@ MONAI: dict[str, tuple[str, Callable[[], nn.Module]]] = {
 
 @pytest.mark.parametrize("prefix", ["", "net."])
 @pytest.mark.parametrize(("architecture", "make"), MONAI.values(), ids=MONAI)
-def test_monais_networks(architecture: str, make: Callable[[], nn.Module], prefix: str) -> None:
+def test_networks_of_monai(architecture: str, make: Callable[[], nn.Module], prefix: str) -> None:
     torch.manual_seed(0)
-    comes_back(make(), f"MONAI {architecture}", 1, 2, prefix)
+    assert_recognized(make(), f"MONAI {architecture}", 1, 2, prefix)
 
 
-def test_what_monais_weights_do_not_tell_can_be_given() -> None:
+def test_options_that_the_weights_of_monai_do_not_show_can_be_set() -> None:
     network = unet(strides=(2, 1), act="elu").eval()
     checkpoint = checkpoint_of(network)
     assert recognize(checkpoint).assumed == {
@@ -142,8 +142,8 @@ def test_what_monais_weights_do_not_tell_can_be_given() -> None:
         "act": "RELU",
         "norm": "INSTANCE",
     }
-    blueprint = recognize(checkpoint, options={"strides": [2, 1], "act": "elu"})
-    assert torch.equal(output_of(build(blueprint, checkpoint), 1), output_of(network, 1))
+    spec = recognize(checkpoint, options={"strides": [2, 1], "act": "elu"})
+    assert torch.equal(output_of(build(spec, checkpoint), 1), output_of(network, 1))
 
 
 def test_volumes_are_refused() -> None:
@@ -152,19 +152,19 @@ def test_volumes_are_refused() -> None:
         recognize(checkpoint_of(nets.UNet(3, 1, 2, (4, 8), (2,))))
 
 
-def test_a_missing_library_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_refused_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     network = unet(strides=(2, 2))
     monkeypatch.setattr(optional, "find_spec", lambda _name: None)
     with pytest.raises(SegcamError, match=r"is MONAI's UNet, which needs the package monai\. .*pip install monai"):
         recognize(checkpoint_of(network))
 
 
-def test_another_architecture_than_the_weights_is_refused() -> None:
+def test_an_architecture_that_does_not_match_the_weights_is_refused() -> None:
     with pytest.raises(SegcamError, match=r"the weights are those of MONAI UNet\."):
         recognize(checkpoint_of(unet(strides=(2, 2))), architecture="FPN")
 
 
-def test_names_that_only_begin_alike_are_not_taken_for_a_librarys() -> None:
+def test_a_single_familiar_name_is_not_recognized() -> None:
     for name in ("0.conv.weight", "convInit.conv.weight", "skip_layers.downsample.x", "conv1.weight", "backbone.a"):
-        with pytest.raises(SegcamError, match="architecture cannot be recognized"):
+        with pytest.raises(SegcamError, match="architecture is not recognized"):
             recognize(Checkpoint(Path("other.pth"), {name: torch.zeros(1, 1, 1, 1)}, "", {}))
