@@ -41,7 +41,7 @@ ALLOWED: dict[str, int] = {
     "docs": 3,
     "napari_segcam": 8,
     "napari_segcam/batch": 51,
-    "napari_segcam/network": 3,
+    "napari_segcam/network": 1,
     "napari_segcam/reporting": 1,
     "napari_segcam/viewer": 6,
     "tests": 6,

@@ -1,4 +1,4 @@
-"""Load weights into a module by name, all of them, or refuse them with counts of what does not fit."""
+"""Load weights into a module by name, all of them, or refuse them and count those that do not fit."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def inference_form(module: nn.Module, input_channels: int = 3, size: tuple[int, 
         return InferenceForm(plain, 0.0, ())
     difference = float((rewritten_logits - logits).abs().max() / logits.abs().max())
     gradient_difference = float((rewritten_gradient - gradient).norm() / gradient.norm())
-    # NaN must not pass, hence `not <=` instead of `>`.
+    # `not <=` instead of `>`, since NaN must not pass.
     if not (difference <= LARGEST_LOGIT_DIFFERENCE and gradient_difference <= LARGEST_GRADIENT_DIFFERENCE):
         return InferenceForm(plain, 0.0, ())
     return InferenceForm(rewritten, difference, applied)
