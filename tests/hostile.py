@@ -1,4 +1,4 @@
-"""What every hostile input must come to: one line, within seconds and a bounded amount of memory."""
+"""Check that hostile input is refused: in one line, within seconds, and with little memory."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def peak_memory() -> float:
 
 
 def ends_in_one_line(work: Callable[[], object]) -> str:
-    """Check that this is refused, quickly and without much memory; return the reason.
+    """Check that the work is refused quickly and with little memory; return the reason.
 
-    What counts is the processor's time, since tests run on machines that do other work as well.
+    The limit is on processor time, because the machine may do other work at the same time.
     """
     before, start = peak_memory(), time.process_time()
     with pytest.raises(SegcamError) as refusal:

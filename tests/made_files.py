@@ -1,4 +1,4 @@
-"""Checkpoint files made for tests, whole and as bytes."""
+"""Make checkpoint files for tests, as bytes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import torch
 from torch import nn
 
 
-def saved(content: Any, **how: Any) -> bytes:
-    """What ``torch.save`` makes of an object."""
+def saved(content: Any, **options: Any) -> bytes:
+    """Return the file that ``torch.save`` writes for an object."""
     buffer = io.BytesIO()
-    torch.save(content, buffer, **how)
+    torch.save(content, buffer, **options)
     return buffer.getvalue()
 
 
 def zipped(entries: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+    """Return a zip archive with these entries."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as archive:
         for name, content in entries.items():
@@ -26,13 +27,14 @@ def zipped(entries: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> 
     return buffer.getvalue()
 
 
-def entries_of(archive: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-        return {name: opened.read(name) for name in opened.namelist()}
+def entries_of(content: bytes) -> dict[str, bytes]:
+    """Return the entries of a zip archive by name."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 class SmallNetwork(nn.Module):
-    """Two strides down, one up: small enough to be compiled in a test."""
+    """Network with two strides down and one up, small enough to compile in a test."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,14 +51,14 @@ class SmallNetwork(nn.Module):
 
 
 def small_network() -> SmallNetwork:
-    """Always the same one, in eval mode."""
+    """Return a network in eval mode, with the same weights at each call."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return SmallNetwork().eval()
 
 
 def scripted(network: nn.Module) -> bytes:
-    """What ``torch.jit`` makes of a network by scripting it."""
+    """Return the TorchScript file of a network after scripting."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -65,7 +67,7 @@ def scripted(network: nn.Module) -> bytes:
 
 
 def traced(network: nn.Module, side: int = 32) -> bytes:
-    """What ``torch.jit`` makes of a network by tracing it."""
+    """Return the TorchScript file of a network after tracing."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -74,7 +76,7 @@ def traced(network: nn.Module, side: int = 32) -> bytes:
 
 
 def exported(network: nn.Module, side: int = 64, *, any_size: bool = False) -> bytes:
-    """What ``torch.export`` makes of a network, for one size of images or for any."""
+    """Return the exported program of a network, for one image size or for any."""
     sizes = None
     if any_size:
         rows, columns = torch.export.Dim("rows", min=2), torch.export.Dim("columns", min=2)

@@ -1,4 +1,4 @@
-"""Modules as people make them: with weights that are worked out, wrapped, random, for one size alone, or unfit."""
+"""Modules of many kinds: with computed weights, wrapped, random, for one image size only, or unsuitable."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::Deprec
 
 
 class Small(nn.Module):
-    """Two levels, a skip, and one class."""
+    """Network with two levels, a skip connection and one class."""
 
     def __init__(self, channels: int = 3) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Twice(nn.Module):
 def changed(change: Callable[[Small], Any]) -> nn.Module:
     module = Small().train()
     change(module)
-    module(torch.randn(2, 3, 32, 32))  # spectral norm estimates as it trains
+    module(torch.randn(2, 3, 32, 32))  # spectral norm updates its estimate in training
     return module.eval()
 
 
@@ -62,7 +62,7 @@ def symmetric(module: Small) -> None:
     parametrizations.orthogonal(module.down)
 
 
-WORKED_OUT: dict[str, Callable[[Small], Any]] = {
+COMPUTED: dict[str, Callable[[Small], Any]] = {
     "weight norm": lambda m: (weight_norm(m.stem), weight_norm(m.up)),
     "weight norm, new": lambda m: (parametrizations.weight_norm(m.stem), parametrizations.weight_norm(m.up)),
     "spectral norm": lambda m: (spectral_norm(m.down), spectral_norm(m.up)),
@@ -75,36 +75,36 @@ WORKED_OUT: dict[str, Callable[[Small], Any]] = {
         prune.l1_unstructured(m.down, "weight", 0.3),
         prune.ln_structured(m.down, "weight", 2, n=2, dim=0),
     ),
-    "of one's own": symmetric,
+    "the user's own": symmetric,
 }
 
 
-@pytest.mark.parametrize("kind", list(WORKED_OUT))
+@pytest.mark.parametrize("kind", list(COMPUTED))
 @pytest.mark.parametrize("frozen", [False, True])
-def test_weights_that_are_worked_out_become_plain_ones_of_the_same_value(kind: str, frozen: bool) -> None:
-    module = changed(WORKED_OUT[kind]).requires_grad_(not frozen)
+def test_computed_weights_become_plain_weights_with_the_same_values(kind: str, frozen: bool) -> None:
+    module = changed(COMPUTED[kind]).requires_grad_(not frozen)
     x = torch.randn(1, 3, 32, 32)
     expected, names = module(x).detach(), [name for name, _ in module.named_parameters()]
     network = Network.from_module(module, CARD, device="cpu")
     torch.testing.assert_close(network.module(x), expected)
     assert sorted(network.module.state_dict()) == sorted(Small().state_dict())
     assert all(isinstance(network.module.get_submodule(name).weight, nn.Parameter) for name in ("stem", "down", "up"))
-    assert [name for name, _ in module.named_parameters()] == names, "its owner's is as it was"
+    assert [name for name, _ in module.named_parameters()] == names, "the caller's module does not change"
     torch.testing.assert_close(module(x).detach(), expected)
     assert sc.Explainer(network, stages=["down"])(FRAMES[0]).heatmaps["down"].values.shape == (16, 16)
 
 
-def compiled_within(module: nn.Module) -> nn.Module:
+def compiled_inside(module: nn.Module) -> nn.Module:
     module.up = torch.compile(module.up)  # type: ignore[assignment]
     return module
 
 
 @pytest.mark.parametrize(
     "wrap",
-    [torch.compile, compiled_within, nn.DataParallel, torch.optim.swa_utils.AveragedModel],
-    ids=["compiled", "compiled within", "parallel", "averaged"],
+    [torch.compile, compiled_inside, nn.DataParallel, torch.optim.swa_utils.AveragedModel],
+    ids=["compiled", "compiled inside", "parallel", "averaged"],
 )
-def test_wrappers_are_taken_off(wrap: Callable[[nn.Module], nn.Module]) -> None:
+def test_wrappers_are_removed(wrap: Callable[[nn.Module], nn.Module]) -> None:
     wrapped = wrap(Small().eval())
     network = Network.from_module(wrapped, CARD, device="cpu")
     assert network.architecture == "Small"
@@ -112,42 +112,42 @@ def test_wrappers_are_taken_off(wrap: Callable[[nn.Module], nn.Module]) -> None:
     assert "up" in network.trace.layers()
 
 
-def test_what_a_layer_keeps_of_its_last_run_is_copied_too() -> None:
-    class Keeping(Small):
+def test_results_that_a_module_keeps_are_copied_too() -> None:
+    class KeepsFeatures(Small):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            self.kept = {"last": [self.features(x)]}
-            return self.out(self.kept["last"][0])
+            self.results = {"last": [self.features(x)]}
+            return self.out(self.results["last"][0])
 
-    module = Keeping()
+    module = KeepsFeatures()
     module(torch.randn(1, 3, 16, 16))
-    copied = copy_module(module)
-    torch.testing.assert_close(copied.kept["last"][0], module.kept["last"][0].detach())  # type: ignore[index]
+    copy_of_module = copy_module(module)
+    torch.testing.assert_close(copy_of_module.results["last"][0], module.results["last"][0].detach())  # type: ignore[index]
     assert Network.from_module(module, CARD, device="cpu").classes == 1
 
 
-class Locked(Small):
+class HoldsLock(Small):
     def __init__(self) -> None:
         super().__init__()
         self.lock = threading.Lock()
 
 
-class Pair(Small):
+class TwoInputs(Small):
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return super().forward(x + y)
 
 
-class Moded(Small):
+class NeedsMode(Small):
     def forward(self, x: torch.Tensor, *, mode: str) -> torch.Tensor:
         assert mode
         return super().forward(x)
 
 
-class Records(Small):
+class TakesDictionary(Small):
     def forward(self, batch: Any) -> torch.Tensor:
         return super().forward(batch["image"])
 
 
-class Wanting(Small):
+class RaisesKeyError(Small):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         raise KeyError("image", len(x))
 
@@ -158,23 +158,23 @@ class Lazy(Small):
         self.out = nn.LazyConv2d(1, 1)
 
 
-class Unswitchable(Small):
+class WithoutEval(Small):
     def eval(self) -> Any:
         raise TypeError("no eval")
 
 
-class UnspeakableError(Exception):
+class UnprintableError(Exception):
     def __str__(self) -> str:
         raise ValueError
 
 
-class Speechless(Small):
+class RaisesUnprintable(Small):
     def features(self, x: torch.Tensor) -> torch.Tensor:
         super().features(x)
-        raise UnspeakableError
+        raise UnprintableError
 
 
-class Leaving(Small):
+class Exits(Small):
     def features(self, x: torch.Tensor) -> torch.Tensor:
         super().features(x)
         raise SystemExit(3)
@@ -192,11 +192,11 @@ def quantized() -> nn.Module:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (Pair, r"forward takes 2 inputs \(x, y\): only networks that take one image"),
-        (Moded, r"forward takes 2 inputs \(x, mode\)"),
-        (Records, "does not run on images with 3 channels"),
-        (Wanting, "does not run on images with 3 channels .*: KeyError .'image', 1."),
-        (Locked, "cannot be copied: .*lock"),
+        (TwoInputs, r"forward takes 2 inputs \(x, y\): only networks that take one image"),
+        (NeedsMode, r"forward takes 2 inputs \(x, mode\)"),
+        (TakesDictionary, "does not run on images with 3 channels"),
+        (RaisesKeyError, "does not run on images with 3 channels .*: KeyError .'image', 1."),
+        (HoldsLock, "cannot be copied: .*lock"),
         (Lazy, "no weights yet: out.weight belongs to a lazy layer"),
         (lambda: Small().to("meta"), "stem.weight is on torch's meta device"),
         (quantized, r"quantized \(Conv2d\)"),
@@ -206,20 +206,20 @@ def quantized() -> nn.Module:
         (lambda: None, "a torch.nn.Module, but a NoneType was given"),
         (lambda: {"weight": torch.ones(1)}, "a torch.nn.Module, but a dict was given"),
         (lambda: Small, "a torch.nn.Module, but the class Small was given"),
-        (Unswitchable, "cannot be set to eval mode: TypeError no eval"),
-        (Speechless, "does not run on images with 3 channels .*: UnspeakableError"),
-        (Leaving, "does not run on images with 3 channels .*: SystemExit 3"),
+        (WithoutEval, "cannot be set to eval mode: TypeError no eval"),
+        (RaisesUnprintable, "does not run on images with 3 channels .*: UnprintableError"),
+        (Exits, "does not run on images with 3 channels .*: SystemExit 3"),
         (Sparse, "neither a segmentation nor class scores"),
     ],
 )
-def test_what_cannot_be_run_on_an_image_is_refused_in_words(make: Callable[[], nn.Module], words: str) -> None:
+def test_a_module_that_cannot_run_is_refused_with_the_reason(make: Callable[[], nn.Module], words: str) -> None:
     with pytest.raises(sc.SegcamError, match=words):
         Network.from_module(make(), CARD, device="cpu")
 
 
-def test_what_a_module_has_of_its_own_under_names_of_smp_does_no_harm() -> None:
+def test_attributes_with_the_names_of_smps_do_no_harm() -> None:
     class Strange(Small):
-        def eval(self) -> Any:  # it gives nothing back
+        def eval(self) -> Any:  # returns nothing
             super().eval()
 
         @property
@@ -236,7 +236,7 @@ def test_what_a_module_has_of_its_own_under_names_of_smp_does_no_harm() -> None:
         assert Network.from_module(kind(), CARD, device="cpu").stride > 0
 
 
-def test_a_network_of_images_and_their_stack_is_none_of_volumes() -> None:
+def test_a_network_of_images_may_have_a_3d_layer() -> None:
     class Stacked(Small):
         def __init__(self) -> None:
             super().__init__()
@@ -252,7 +252,7 @@ def test_a_network_of_images_and_their_stack_is_none_of_volumes() -> None:
 
 
 class DepthwiseFirst(nn.Module):
-    """Defined from its end to its beginning."""
+    """Network whose layers are defined from last to first."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -269,7 +269,7 @@ def make_depthwise() -> nn.Module:
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 7])
-def test_the_channels_are_those_that_the_network_takes(channels: int) -> None:
+def test_the_image_has_the_channels_that_the_network_takes(channels: int) -> None:
     for module in (DepthwiseFirst(channels), Small(channels)):
         assert Network.from_module(module, device="cpu").card.input_channels == channels
     card = sc.ModelCard(input_channels=channels + 1)
@@ -277,24 +277,22 @@ def test_the_channels_are_those_that_the_network_takes(channels: int) -> None:
         Network.from_module(Small(channels), card, device="cpu")
 
 
-def test_a_factory_s_and_a_compiled_network_s_first_layer_may_see_each_channel_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_layer_may_be_depthwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     torch.save(make_depthwise().state_dict(), tmp_path / "weights.pth")
-    made = sc.load_network(tmp_path / "weights.pth", "cpu", factory="test_any_module:make_depthwise")
-    assert made.card.input_channels == 3
+    network = sc.load_network(tmp_path / "weights.pth", "cpu", factory="test_any_module:make_depthwise")
+    assert network.card.input_channels == 3
     torch.jit.save(torch.jit.script(make_depthwise()), tmp_path / "script.pt")
     assert sc.load_network(tmp_path / "script.pt", "cpu").card.input_channels == 3
 
 
-def test_a_compiled_network_is_taken_as_it_is_from_a_file() -> None:
+def test_a_scripted_module_is_used_as_from_a_file() -> None:
     script = torch.jit.script(Small().eval())
     network = Network.from_module(script, CARD, device="cpu")
     assert "TorchScript" in network.no_hooks_reason
     mask = sc.Explainer(network, stages=[])(FRAMES[0]).mask
-    plain = sc.Explainer(Network.from_module(Small(), CARD, device="cpu"), stages=[])(FRAMES[0]).mask
-    np.testing.assert_array_equal(mask, plain)
+    expected = sc.Explainer(Network.from_module(Small(), CARD, device="cpu"), stages=[])(FRAMES[0]).mask
+    np.testing.assert_array_equal(mask, expected)
 
 
 def test_complex_weights_do_not_make_the_image_complex() -> None:
@@ -312,41 +310,41 @@ def test_complex_weights_do_not_make_the_image_complex() -> None:
     assert sc.Explainer(network, stages=["small.down"])(FRAMES[0]).heatmaps["small.down"].values.shape == (16, 16)
 
 
-# ── one size alone ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── one size only ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Placed(Small):
+class AddsPositions(Small):
     def __init__(self) -> None:
         super().__init__()
-        self.place = nn.Parameter(torch.randn(1, 3, 48, 80))
+        self.positions = nn.Parameter(torch.randn(1, 3, 48, 80))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return super().forward(x + self.place)
+        return super().forward(x + self.positions)
 
 
-def test_a_program_exported_for_a_size_that_is_no_square(tmp_path: Path) -> None:
+def test_a_program_may_be_exported_for_a_size_that_is_not_square(tmp_path: Path) -> None:
     module = Small().eval()
     torch.export.save(torch.export.export(module, (torch.rand(1, 3, 48, 80),)), tmp_path / "rect.pt2")
     network = sc.load_network(tmp_path / "rect.pt2", "cpu", card=CARD)
     assert (network.card.size.height, network.card.size.width) == (48, 80)
     assert {stage.stride for stage in network.stages} == {1, 2}
     frame = np.random.default_rng(0).integers(0, 255, (48, 80)).astype(np.uint8)
-    explanations = list(sc.Explainer(network)([frame][0]).heatmaps.values())
-    assert {heatmap.values.shape for heatmap in explanations} == {(24, 40), (48, 80)}
-    several = list(sc.Explainer(network, stages=[]).each([frame, 255 - frame, frame]))
-    plain = sc.Explainer(Network.from_module(module, CARD, device="cpu"), stages=[])
-    for explanation, one in zip(several, [frame, 255 - frame, frame], strict=True):
-        np.testing.assert_allclose(explanation.probabilities, plain(one).probabilities, atol=1e-5)
+    heatmaps = list(sc.Explainer(network)(frame).heatmaps.values())
+    assert {heatmap.values.shape for heatmap in heatmaps} == {(24, 40), (48, 80)}
+    explanations = list(sc.Explainer(network, stages=[]).each([frame, 255 - frame, frame]))
+    explain = sc.Explainer(Network.from_module(module, CARD, device="cpu"), stages=[])
+    for explanation, image in zip(explanations, [frame, 255 - frame, frame], strict=True):
+        np.testing.assert_allclose(explanation.probabilities, explain(image).probabilities, atol=1e-5)
 
 
-def test_a_module_that_takes_the_size_of_its_card_alone() -> None:
+def test_a_module_that_takes_only_the_size_of_its_card() -> None:
     card = sc.ModelCard(normalization="unit", size={"rule": "resize", "height": 48, "width": 80})  # type: ignore[arg-type]
-    network = Network.from_module(Placed(), card, device="cpu")
+    network = Network.from_module(AddsPositions(), card, device="cpu")
     assert {stage.stride for stage in network.stages} == {1, 2}
     assert sc.Explainer(network, stages="all")(FRAMES[0]).mask.shape == (32, 32)
 
 
-# ── what gives one image another answer ─────────────────────────────────────────────────────────────────────────────
+# ── results that are not repeatable ─────────────────────────────────────────────────────────────────────────────────
 
 
 class BatchNormed(Small):
@@ -358,20 +356,20 @@ class BatchNormed(Small):
         return self.norm(super().features(x))
 
 
-class Training(BatchNormed):
-    """Whose batch norm goes on training, whatever is asked of it."""
+class AlwaysTraining(BatchNormed):
+    """Network whose batch norm stays in training mode."""
 
     def __init__(self) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(6)
 
-    def train(self, mode: bool = True) -> Training:
+    def train(self, mode: bool = True) -> AlwaysTraining:
         super().train(mode)
         self.norm.train(True)
         return self
 
 
-class Centerd(Small):
+class Centered(Small):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         scores = super().forward(x)
         return scores - scores.mean(0, keepdim=True) / 2
@@ -398,55 +396,55 @@ class MonteCarlo(Small):
 
 
 class Skipping(Small):
-    """Stochastic depth: a block is left out of every other run."""
+    """Network with stochastic depth: a block is skipped in half of the runs."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         stem = self.stem(x).relu()
-        kept = (torch.rand(len(x), 1, 1, 1) > 0.5).to(x)
-        return self.out(stem + kept * self.up(self.down(stem).relu()))
+        factor = (torch.rand(len(x), 1, 1, 1) > 0.5).to(x)
+        return self.out(stem + factor * self.up(self.down(stem).relu()))
 
 
-MIXING = [BatchNormed, Training, Centerd]
+MIXING = [BatchNormed, AlwaysTraining, Centered]
 RANDOM = [Dropping, MonteCarlo, Skipping]
 
 
 @pytest.mark.parametrize("kind", [*MIXING, *RANDOM])
-def test_frames_that_would_change_each_other_run_one_by_one(kind: type[Small]) -> None:
+def test_frames_that_change_each_others_results_run_one_by_one(kind: type[Small]) -> None:
     network = Network.from_module(kind(), CARD, device="cpu")
     assert network.one_frame_at_a_time
     words = "change each other's results" if kind in MIXING else "draws random numbers in each run"
     assert words in " ".join(network.warnings)
     for method in ("gradcam", "ablationcam", "occlusion"):
         explainer = sc.Explainer(network, method, ["down"])
-        alone = [explainer(frame, sc.Target(region="image")) for frame in FRAMES]
-        again = explainer.each(FRAMES, sc.Target(region="image"), batch=3)
-        for one, other in zip(alone, again, strict=True):
-            np.testing.assert_array_equal(one.probabilities, other.probabilities)
-            for name, heatmap in one.heatmaps.items():
-                np.testing.assert_array_equal(heatmap.values, other.heatmaps[name].values)
+        single = [explainer(frame, sc.Target(region="image")) for frame in FRAMES]
+        batched = explainer.each(FRAMES, sc.Target(region="image"), batch=3)
+        for expected, explanation in zip(single, batched, strict=True):
+            np.testing.assert_array_equal(expected.probabilities, explanation.probabilities)
+            for name, heatmap in expected.heatmaps.items():
+                np.testing.assert_array_equal(heatmap.values, explanation.heatmaps[name].values)
 
 
 @pytest.mark.parametrize("kind", MIXING)
-def test_perturbed_images_do_not_change_each_other_either(kind: type[Small]) -> None:
+def test_perturbed_images_do_not_change_each_others_results(kind: type[Small]) -> None:
     module = kind().eval().requires_grad_(False)
     network = Network.from_module(module, CARD, device="cpu")
-    where = np.zeros((32, 32), bool)
-    where[3:14, 5:17] = True
-    explanation = sc.Explainer(network, "occlusion")(FRAMES[0], sc.Target(region=where))
+    region = np.zeros((32, 32), bool)
+    region[3:14, 5:17] = True
+    explanation = sc.Explainer(network, "occlusion")(FRAMES[0], sc.Target(region=region))
     x = torch.from_numpy(FRAMES[0] / 255).float().expand(1, 3, -1, -1).contiguous()
     expected = np.zeros((2, 2))
     with torch.no_grad():
         for row, column in np.ndindex(2, 2):
             hidden = x.clone()
-            rows, columns = (slice(max(0, 16 * place - 8), 16 * place + 24) for place in (row, column))
+            rows, columns = (slice(max(0, 16 * index - 8), 16 * index + 24) for index in (row, column))
             hidden[:, :, rows, columns] = x.mean()
-            expected[row, column] = max(0.0, float((module(x) - module(hidden))[0, 0][where].double().mean()))
+            expected[row, column] = max(0.0, float((module(x) - module(hidden))[0, 0][region].double().mean()))
     np.testing.assert_allclose(explanation.heatmaps["input"].values, expected, atol=0.01 * expected.max())
     assert expected.max() > 0.005
 
 
 @pytest.mark.parametrize("kind", RANDOM)
-def test_random_numbers_of_others_are_left_alone(kind: type[Small]) -> None:
+def test_random_numbers_of_other_code_do_not_change(kind: type[Small]) -> None:
     explainer = sc.Explainer(Network.from_module(kind(), CARD, device="cpu"), stages=["down"])
     torch.manual_seed(5)
     expected = torch.rand(3)
@@ -455,7 +453,7 @@ def test_random_numbers_of_others_are_left_alone(kind: type[Small]) -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_what_no_seed_holds_fast_is_said() -> None:
+def test_randomness_without_a_seed_gives_a_warning() -> None:
     class Noisy(Small):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x + torch.from_numpy(np.random.standard_normal(x.shape)).to(x))  # noqa: NPY002
@@ -465,7 +463,7 @@ def test_what_no_seed_holds_fast_is_said() -> None:
     assert "another result for the same image each time" in " ".join(network.warnings)
 
 
-def test_usual_networks_have_nothing_of_the_kind() -> None:
+def test_usual_networks_are_repeatable() -> None:
     for module in (Small(), nn.Sequential(Small(), nn.InstanceNorm2d(1)), nn.Sequential(nn.Dropout(0.5), Small())):
         network = Network.from_module(copy.deepcopy(module), CARD, device="cpu")
         assert not network.one_frame_at_a_time

@@ -1,4 +1,4 @@
-"""Whether classes overlap: what tells, what is assumed where nothing does, and who has the last word."""
+"""Decide whether classes overlap: from the file, by assumption, or from the card, which comes first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_segcam.network.loading import load_network, save_card
 from napari_segcam.network.model_card import ModelCard, card_path
 from napari_segcam.network.network import Network
 
-X = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+IMAGE = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
 
 def unet(activation: str | None, classes: int = 3) -> nn.Module:
@@ -36,13 +36,13 @@ def saved(module: nn.Module, form: str, folder: Path) -> Path:
     if form == "pickle":
         torch.save(module, path)
     elif form == "TorchScript":
-        torch.jit.trace(module, X).save(str(path))
+        torch.jit.trace(module, IMAGE).save(str(path))
     elif form == "folder":
         path = folder / "network"
         module.save_pretrained(path)  # type: ignore[operator]
     elif form == "exported":
         path = folder / "network.pt2"
-        torch.export.save(torch.export.export(module, (X,)), path)
+        torch.export.save(torch.export.export(module, (IMAGE,)), path)
     return path
 
 
@@ -51,7 +51,7 @@ def saved(module: nn.Module, form: str, folder: Path) -> Path:
     [("pickle", unet), ("TorchScript", unet), ("folder", unet), ("TorchScript", small), ("exported", small)],
 )
 @pytest.mark.parametrize("last", ["sigmoid", "softmax"])
-def test_a_file_with_its_activation_tells(form: str, make: object, last: str, tmp_path: Path) -> None:
+def test_the_activation_in_a_file_decides(form: str, make: object, last: str, tmp_path: Path) -> None:
     if make is unet:
         module = unet("sigmoid" if last == "sigmoid" else "softmax2d")
     else:
@@ -61,56 +61,57 @@ def test_a_file_with_its_activation_tells(form: str, make: object, last: str, tm
     assert "classes_overlap" not in network.assumed
     assert not any("exclude" in warning for warning in network.warnings)
     with torch.no_grad():
-        logits = network.module(X)
-        torch.testing.assert_close(logits.sigmoid() if last == "sigmoid" else logits.softmax(1), module(X))
+        logits = network.module(IMAGE)
+        torch.testing.assert_close(logits.sigmoid() if last == "sigmoid" else logits.softmax(1), module(IMAGE))
 
 
-def test_weights_alone_do_not_tell_and_that_is_said(tmp_path: Path) -> None:
+def test_weights_alone_do_not_decide_and_a_warning_says_so(tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     torch.save(unet("sigmoid").state_dict(), path)
     network = load_network(path, "cpu")
     assert not network.classes_overlap
     assert network.assumed["classes_overlap"] == "no (the 3 classes exclude each other, the first is the background)"
-    assert [w for w in network.warnings if "classes_overlap: true in the model card" in w]
-    for told in (
+    assert [warning for warning in network.warnings if "classes_overlap: true in the model card" in warning]
+    for overlapping in (
         load_network(path, "cpu", card=ModelCard(classes_overlap=True)),
         load_network(path, "cpu", classes_overlap=True),
         load_network(path, "cpu", card=ModelCard(classes_overlap=False), classes_overlap=True),
     ):
-        assert told.classes_overlap
-        assert told.class_names == ("class 0", "class 1", "class 2")
-        assert "classes_overlap" not in told.assumed
-        assert not told.warnings
+        assert overlapping.classes_overlap
+        assert overlapping.class_names == ("class 0", "class 1", "class 2")
+        assert "classes_overlap" not in overlapping.assumed
+        assert not overlapping.warnings
     (tmp_path / "weights.segcam.yaml").write_text("class_names: [organ, lesion, wall]\nclasses_overlap: yes\n")
     assert load_network(path, "cpu").class_index("lesion") == 1
     assert load_network(path, "cpu").class_index(None) == 0
 
 
-def test_weights_with_settings_that_name_no_activation_do_not_tell(tmp_path: Path) -> None:
+def test_settings_without_an_activation_do_not_decide(tmp_path: Path) -> None:
     path = saved(unet(None), "folder", tmp_path)
     assert json.loads((path / "config.json").read_text())["activation"] is None
     assert "classes_overlap" in load_network(path, "cpu").assumed
 
 
 @pytest.mark.parametrize(
-    ("names", "tells"), [(("background", "a", "b"), True), (("_Background_", "a", "b"), True), (("a", "b", "c"), False)]
+    ("names", "decides"),
+    [(("background", "a", "b"), True), (("_Background_", "a", "b"), True), (("a", "b", "c"), False)],
 )
-def test_a_first_class_that_is_called_background_tells(names: tuple[str, ...], tells: bool) -> None:
+def test_a_first_class_named_background_decides(names: tuple[str, ...], decides: bool) -> None:
     network = Network.from_module(small(None), ModelCard(class_names=names), "cpu")
-    assert ("classes_overlap" not in network.assumed) == tells == (not network.warnings)
+    assert ("classes_overlap" not in network.assumed) == decides == (not network.warnings)
     assert network.has_background
 
 
-def test_of_a_single_class_there_is_nothing_to_tell(tmp_path: Path) -> None:
+def test_a_single_class_needs_no_decision(tmp_path: Path) -> None:
     network = load_network(saved(unet("sigmoid", classes=1), "pickle", tmp_path), "cpu")
     assert not network.classes_overlap
     assert "classes_overlap" not in network.card.model_fields_set
     assert "classes_overlap" not in network.assumed
-    told = Network.from_module(small(None, classes=1), ModelCard(classes_overlap=True), "cpu")
-    assert (told.classes_overlap, told.class_names) == (False, ("foreground",))
+    single = Network.from_module(small(None, classes=1), ModelCard(classes_overlap=True), "cpu")
+    assert (single.classes_overlap, single.class_names) == (False, ("foreground",))
 
 
-def test_the_card_has_the_last_word_over_a_sigmoid_but_not_over_a_softmax(tmp_path: Path) -> None:
+def test_the_card_overrides_a_sigmoid_but_not_a_softmax(tmp_path: Path) -> None:
     path = saved(unet("sigmoid"), "pickle", tmp_path)
     assert load_network(path, "cpu", classes_overlap=False).has_background
     torch.save(unet("softmax2d"), path)
@@ -118,24 +119,24 @@ def test_the_card_has_the_last_word_over_a_sigmoid_but_not_over_a_softmax(tmp_pa
         load_network(path, "cpu", classes_overlap=True)
 
 
-def test_what_was_told_is_written_into_the_card(tmp_path: Path) -> None:
+def test_a_decision_from_the_file_is_written_into_the_card(tmp_path: Path) -> None:
     path = saved(unet("sigmoid"), "pickle", tmp_path)
     save_card(load_network(path, "cpu"), path)
     assert "classes_overlap: true" in card_path(path).read_text()
-    plain = tmp_path / "weights.pth"
-    torch.save(unet(None).state_dict(), plain)
-    save_card(load_network(plain, "cpu"), plain)
-    assert "#   classes_overlap: no (" in card_path(plain).read_text()
-    assert "classes_overlap" in load_network(plain, "cpu").assumed, "what was assumed stays so"
+    weights_path = tmp_path / "weights.pth"
+    torch.save(unet(None).state_dict(), weights_path)
+    save_card(load_network(weights_path, "cpu"), weights_path)
+    assert "#   classes_overlap: no (" in card_path(weights_path).read_text()
+    assert "classes_overlap" in load_network(weights_path, "cpu").assumed, "an assumption stays an assumption"
 
 
-def test_more_classes_than_a_mask_tells_apart_are_refused() -> None:
+def test_more_classes_than_a_mask_can_hold_are_refused() -> None:
     assert Network.from_module(small(None, classes=255), device="cpu").classes == 255
     with pytest.raises(SegcamError, match=r"returns maps of 256 channels, but a mask holds at most 255 classes"):
         Network.from_module(small(None, classes=256), device="cpu")
 
 
-def test_monais_networks_are_told_by_their_card(tmp_path: Path) -> None:
+def test_the_card_decides_for_a_network_of_monai(tmp_path: Path) -> None:
     monai = pytest.importorskip("monai.networks.nets.unet")
     torch.manual_seed(2)
     module = monai.UNet(2, 1, 3, channels=(4, 8, 16), strides=(2, 2), num_res_units=1).eval()

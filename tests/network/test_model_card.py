@@ -1,4 +1,4 @@
-"""Model cards: written, found and read beside a checkpoint, refused in words where they are not right."""
+"""Model cards are written, found and read beside a checkpoint, and refused with a reason if they have errors."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ FULL = ModelCard(
 
 
 @pytest.mark.parametrize("card", [FULL, ModelCard()], ids=["full", "defaults"])
-def test_a_card_comes_back_as_it_was_written(card: ModelCard, tmp_path: Path) -> None:
+def test_a_card_is_read_as_it_was_written(card: ModelCard, tmp_path: Path) -> None:
     write_card(card, tmp_path / "new folder" / "best.segcam.yaml")
     assert read_card(tmp_path / "new folder" / "best.segcam.yaml") == card
     assert [path.name for path in (tmp_path / "new folder").iterdir()] == ["best.segcam.yaml"]
 
 
-def test_what_nobody_gave_is_not_written(tmp_path: Path) -> None:
+def test_fields_that_are_not_set_are_not_written(tmp_path: Path) -> None:
     write_card(ModelCard(threshold=0.5), tmp_path / "card.yaml")
     assert (tmp_path / "card.yaml").read_text(encoding="utf-8") == "threshold: 0.5\n"
 
 
-def test_what_is_assumed_is_written_as_comments(tmp_path: Path) -> None:
+def test_assumptions_are_written_as_comments(tmp_path: Path) -> None:
     write_card(ModelCard(threshold=0.5), tmp_path / "card.yaml", assumed={"normalization": "imagenet"})
     assert "#   normalization: imagenet\n" in (tmp_path / "card.yaml").read_text(encoding="utf-8")
     assert read_card(tmp_path / "card.yaml").model_fields_set == {"threshold"}
 
 
-def test_a_card_that_is_there_is_replaced_only_where_that_is_asked_for(tmp_path: Path) -> None:
+def test_an_existing_card_is_replaced_only_with_force(tmp_path: Path) -> None:
     write_card(FULL, tmp_path / "card.yaml")
     with pytest.raises(SegcamError, match=r"a model card already: .*card\.yaml"):
         write_card(ModelCard(), tmp_path / "card.yaml")
@@ -63,7 +63,7 @@ def test_a_card_that_is_there_is_replaced_only_where_that_is_asked_for(tmp_path:
     assert read_card(tmp_path / "card.yaml") == ModelCard(threshold=0.2)
 
 
-def test_fields_are_laid_over_a_card() -> None:
+def test_fields_replace_those_of_a_card() -> None:
     card = make_card({"threshold": 0.2}, ModelCard(input_channels=1, threshold=0.4))
     assert card == ModelCard(input_channels=1, threshold=0.2)
     assert card.model_fields_set == {"threshold", "input_channels"}
@@ -71,17 +71,17 @@ def test_fields_are_laid_over_a_card() -> None:
         make_card({"treshold": 0.2})
 
 
-def test_an_empty_file_is_a_card_of_defaults(tmp_path: Path) -> None:
+def test_an_empty_file_is_a_card_with_defaults(tmp_path: Path) -> None:
     (tmp_path / "card.yaml").write_text("# nothing to add\n", encoding="utf-8")
     assert read_card(tmp_path / "card.yaml") == ModelCard()
 
 
-def test_a_card_lies_beside_its_file_or_inside_its_folder(tmp_path: Path) -> None:
+def test_a_card_is_beside_its_file_or_in_its_folder(tmp_path: Path) -> None:
     assert card_path(tmp_path / "best.v2.pth") == tmp_path / "best.v2.segcam.yaml"
     assert card_path(tmp_path) == tmp_path / "model.segcam.yaml"
 
 
-def test_a_card_is_found_where_there_is_one(tmp_path: Path) -> None:
+def test_a_card_is_found_beside_a_checkpoint(tmp_path: Path) -> None:
     checkpoint = tmp_path / "best.pth"
     assert find_card(checkpoint) is None
     write_card(FULL, card_path(checkpoint))
@@ -115,13 +115,13 @@ def test_a_card_is_found_where_there_is_one(tmp_path: Path) -> None:
         ("a: [1, 2", "not valid YAML"),
     ],
 )
-def test_a_card_that_is_not_right_is_refused_with_file_and_field(text: str, words: str, tmp_path: Path) -> None:
+def test_a_card_with_errors_is_refused_with_file_and_field(text: str, words: str, tmp_path: Path) -> None:
     path = tmp_path / "best.segcam.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(SegcamError, match=words) as refused:
+    with pytest.raises(SegcamError, match=words) as refusal:
         read_card(path)
-    assert str(path) in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert str(path) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
 
 
 def test_a_card_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
@@ -138,11 +138,11 @@ def test_a_card_runs_no_code(tmp_path: Path) -> None:
         read_card(tmp_path / "card.yaml")
 
 
-def test_a_card_cannot_be_changed_once_made() -> None:
+def test_a_card_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         ModelCard().threshold = 0.9
 
 
-def test_imagenet_statistics_are_smps() -> None:
-    smps = smp.encoders.get_preprocessing_params("tu-resnet18")
-    assert (tuple(smps["mean"]), tuple(smps["std"])) == (IMAGENET_MEAN, IMAGENET_STD)
+def test_imagenet_statistics_equal_those_of_smp() -> None:
+    parameters = smp.encoders.get_preprocessing_params("tu-resnet18")
+    assert (tuple(parameters["mean"]), tuple(parameters["std"])) == (IMAGENET_MEAN, IMAGENET_STD)

@@ -1,4 +1,4 @@
-"""A network: made from a module or a checkpoint, asked for its classes and stages, put on a device."""
+"""A network comes from a module or a checkpoint, has classes and stages, and runs on a device."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def tiny(classes: int = 1, card: ModelCard | None = None) -> Network:
 # ── from a module ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_owners_module_is_not_touched() -> None:
+def test_the_callers_module_is_not_changed() -> None:
     module = Tiny().train()
     statistics = module.get_buffer("body.1.running_mean").clone()
     network = Network.from_module(module, device="cpu")
@@ -45,18 +45,18 @@ def test_the_owners_module_is_not_touched() -> None:
     assert module.training
     assert all(parameter.requires_grad for parameter in module.parameters())
     assert torch.equal(module.get_buffer("body.1.running_mean"), statistics)
-    assert not any(part._forward_hooks for part in module.modules())
+    assert not any(layer._forward_hooks for layer in module.modules())
 
 
 def test_the_networks_module_is_frozen_and_in_eval_mode() -> None:
     network = tiny()
-    assert not any(part.training for part in network.module.modules())
+    assert not any(layer.training for layer in network.module.modules())
     assert not any(parameter.requires_grad for parameter in network.module.parameters())
     assert network.device == torch.device("cpu")
     assert network.dtype == torch.float32
 
 
-def test_a_network_without_weights_is_one_too() -> None:
+def test_a_module_without_weights_is_a_network_too() -> None:
     class Threshold(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x - 0.5
@@ -66,19 +66,19 @@ def test_a_network_without_weights_is_one_too() -> None:
     assert np.array_equal(Explainer(network)(frame).mask, frame)
 
 
-def test_the_stride_is_the_encoders() -> None:
+def test_the_stride_is_that_of_the_encoder() -> None:
     shallow = smp.Unet("resnet18", encoder_weights=None, encoder_depth=3, decoder_channels=(16, 8, 8))
     assert Network.from_module(shallow, device="cpu").stride == 8
 
 
-def test_a_network_of_another_form_has_its_stages_found() -> None:
+def test_the_stages_of_another_architecture_are_found() -> None:
     network = tiny()
     assert [(stage.name, stage.layer) for stage in network.stages] == [("encoder_1", "body"), ("seg_head", "head")]
     assert network.stride == 1
     assert network.stage("body.0").kind == "layer"
 
 
-def test_a_classifier_is_a_network_without_background() -> None:
+def test_a_classifier_has_no_background() -> None:
     class Classifier(Tiny):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x).mean((2, 3))
@@ -93,7 +93,7 @@ def test_a_classifier_is_a_network_without_background() -> None:
 # ── classes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_class_names_come_from_the_card_or_from_the_count() -> None:
+def test_class_names_come_from_the_card_or_the_number_of_classes() -> None:
     assert tiny(1).class_names == ("foreground",)
     assert tiny(3).class_names == ("background", "class 1", "class 2")
     assert tiny(2, ModelCard(class_names=("tissue", "fibroid"))).class_names == ("tissue", "fibroid")
@@ -103,13 +103,13 @@ def test_a_class_is_found_by_number_name_or_default() -> None:
     single, several = tiny(1), tiny(3, ModelCard(class_names=("none", "uterus", "fibroid")))
     assert (single.class_index(None), single.class_index("foreground"), single.class_index(0)) == (0, 0, 0)
     assert (several.class_index(None), several.class_index("fibroid"), several.class_index(0)) == (1, 2, 0)
-    for wanted in (3, -1, "ovary"):
-        with pytest.raises(SegcamError, match=rf"no class {wanted}.*0 \(none\), 1 \(uterus\), 2 \(fibroid\)"):
-            several.class_index(wanted)
+    for unknown in (3, -1, "ovary"):
+        with pytest.raises(SegcamError, match=rf"no class {unknown}.*0 \(none\), 1 \(uterus\), 2 \(fibroid\)"):
+            several.class_index(unknown)
 
 
 @pytest.mark.parametrize("names", [("fibroid",), ("a", "b", "c")])
-def test_a_card_that_names_another_count_of_classes_is_refused(names: tuple[str, ...]) -> None:
+def test_a_card_with_another_number_of_classes_is_refused(names: tuple[str, ...]) -> None:
     with pytest.raises(SegcamError, match=f"names {len(names)} classes, but Tiny has 2"):
         tiny(2, ModelCard(class_names=names))
 
@@ -122,18 +122,18 @@ def unet() -> Network:
     return Network.from_module(smp.Unet("resnet18", encoder_weights=None), device="cpu")
 
 
-def names(network: Network, wanted: str | list[str]) -> list[str]:
-    return [stage.name for stage in network.select(wanted)]
+def names(network: Network, selection: str | list[str]) -> list[str]:
+    return [stage.name for stage in network.select(selection)]
 
 
-def test_stages_are_selected_by_a_word_for_many(unet: Network) -> None:
+def test_a_word_selects_a_group_of_stages(unet: Network) -> None:
     assert names(unet, "encoder") == [f"encoder_{index}" for index in range(1, 6)]
     assert names(unet, "decoder") == [f"decoder_{index}" for index in range(5)]
     assert names(unet, "main") == names(unet, "encoder") + names(unet, "decoder")
     assert names(unet, "all") == [*names(unet, "main"), "seg_head"]
 
 
-def test_stages_are_selected_by_names_and_aliases_each_once(unet: Network) -> None:
+def test_names_and_aliases_select_each_stage_once(unet: Network) -> None:
     assert names(unet, ["decoder_last", "encoder_last", "encoder_5"]) == ["decoder_4", "encoder_5"]
     assert names(unet, "encoder_last") == ["encoder_5"]
     assert names(unet, ["encoder.layer4.0", "encoder_1"]) == ["encoder.layer4.0", "encoder_1"]
@@ -141,24 +141,24 @@ def test_stages_are_selected_by_names_and_aliases_each_once(unet: Network) -> No
 
 
 def test_another_image_size_changes_only_the_card(unet: Network) -> None:
-    other = unet.with_image_size(96)
-    assert other.card.size == SizeRule(rule="resize", height=96, width=96)
+    resized = unet.with_image_size(96)
+    assert resized.card.size == SizeRule(rule="resize", height=96, width=96)
     assert unet.card.size == SizeRule()
-    assert other.module is unet.module
-    assert other.lock is unet.lock, "one module, one owner at a time"
-    assert Explainer(other, stages=())(np.zeros((50, 70), np.uint8)).provenance["input_shape"] == [96, 96]
+    assert resized.module is unet.module
+    assert resized.lock is unet.lock, "both run the same module"
+    assert Explainer(resized, stages=())(np.zeros((50, 70), np.uint8)).provenance["input_shape"] == [96, 96]
 
 
 # ── devices ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("device", ["tpu", "cpu:0", "", "cuda:x", "mps:1"])
-def test_a_device_that_is_none_is_refused(device: str) -> None:
+def test_an_unknown_device_is_refused(device: str) -> None:
     with pytest.raises(SegcamError, match=r"no device .* on this machine\. Choose from: auto, .*cpu"):
         choose_device(device)
 
 
-def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_that_this_machine_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     for device in ("cuda", "cuda:0", "mps"):
@@ -167,7 +167,7 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
     assert choose_device("auto") == torch.device("cpu")
 
 
-def test_auto_takes_the_fastest_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_chooses_the_fastest_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert choose_device("auto") == torch.device("mps")
@@ -184,7 +184,7 @@ def test_auto_takes_the_fastest_there_is(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, nn.Module]:
-    """A small one-channel, two-class Unet, and the file its weights lie in."""
+    """File with the weights of a small Unet with one channel and two classes, and the Unet."""
     torch.manual_seed(0)
     module = smp.Unet(
         "mobilenet_v2", encoder_weights=None, in_channels=1, classes=2, decoder_channels=(16, 16, 8, 8, 8)
@@ -196,13 +196,13 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, nn.Module]:
 
 @pytest.fixture
 def card_beside(saved: tuple[Path, nn.Module], request: pytest.FixtureRequest) -> Iterator[ModelCard]:
-    beside = card_path(saved[0])
-    write_card(request.param, beside)
+    path = card_path(saved[0])
+    write_card(request.param, path)
     yield request.param
-    beside.unlink()
+    path.unlink()
 
 
-def test_a_checkpoint_becomes_the_network_it_was_saved_from(saved: tuple[Path, nn.Module]) -> None:
+def test_a_checkpoint_gives_the_network_it_was_saved_from(saved: tuple[Path, nn.Module]) -> None:
     path, module = saved
     network = load_network(path, device="cpu")
     assert (network.architecture, network.encoder, network.name) == ("Unet", "mobilenet_v2", "unet.pth")
@@ -214,9 +214,9 @@ def test_a_checkpoint_becomes_the_network_it_was_saved_from(saved: tuple[Path, n
         "classes_overlap": "no (the 2 classes exclude each other, the first is the background)",
     }
     assert network.classes == 2
-    x = torch.rand(1, 1, 64, 64)
+    image = torch.rand(1, 1, 64, 64)
     with torch.no_grad():
-        torch.testing.assert_close(network.module(x), module(x))
+        torch.testing.assert_close(network.module(image), module(image))
 
 
 @pytest.mark.parametrize(
@@ -224,12 +224,12 @@ def test_a_checkpoint_becomes_the_network_it_was_saved_from(saved: tuple[Path, n
     [ModelCard(input_channels=1, class_names=("none", "fibroid"), normalization="unit", notes="from the file")],
     indirect=True,
 )
-def test_the_card_beside_a_checkpoint_is_read_and_the_one_given_goes_before(
+def test_the_card_beside_a_checkpoint_is_read_unless_the_caller_gives_one(
     saved: tuple[Path, nn.Module], card_beside: ModelCard
 ) -> None:
     assert load_network(saved[0], device="cpu").card == card_beside
-    given = ModelCard(input_channels=1, notes="from the caller")
-    assert load_network(str(saved[0]), device="cpu", card=given).card == given
+    callers_card = ModelCard(input_channels=1, notes="from the caller")
+    assert load_network(str(saved[0]), device="cpu", card=callers_card).card == callers_card
 
 
 def test_a_card_that_contradicts_the_weights_is_refused(saved: tuple[Path, nn.Module]) -> None:
@@ -239,13 +239,13 @@ def test_a_card_that_contradicts_the_weights_is_refused(saved: tuple[Path, nn.Mo
         load_network(saved[0], device="cpu", card=ModelCard(input_channels=1, class_names=("a", "b", "c")))
 
 
-def test_what_a_card_leaves_open_is_told_by_the_weights(saved: tuple[Path, nn.Module]) -> None:
+def test_fields_missing_from_a_card_come_from_the_weights(saved: tuple[Path, nn.Module]) -> None:
     network = load_network(saved[0], device="cpu", card=ModelCard(threshold=0.3, normalization="unit"))
     assert network.card == ModelCard(input_channels=1, threshold=0.3, normalization="unit")
     assert "normalization" not in network.assumed
 
 
-def test_options_come_from_the_caller_and_from_the_card(saved: tuple[Path, nn.Module]) -> None:
+def test_options_come_from_the_caller_or_the_card(saved: tuple[Path, nn.Module]) -> None:
     card = ModelCard(options={"decoder_interpolation": "bilinear"})
     for network in (
         load_network(saved[0], device="cpu", card=card),
@@ -255,9 +255,9 @@ def test_options_come_from_the_caller_and_from_the_card(saved: tuple[Path, nn.Mo
         assert "decoder_interpolation" not in network.assumed
 
 
-def test_a_card_for_other_weights_is_doubted(saved: tuple[Path, nn.Module]) -> None:
-    right = hashlib.sha256(saved[0].read_bytes()).hexdigest()
-    right_card, wrong_card = (ModelCard(sha256=one, classes_overlap=False) for one in (right, "0" * 64))
+def test_a_card_for_other_weights_gives_a_warning(saved: tuple[Path, nn.Module]) -> None:
+    sha256 = hashlib.sha256(saved[0].read_bytes()).hexdigest()
+    right_card, wrong_card = (ModelCard(sha256=value, classes_overlap=False) for value in (sha256, "0" * 64))
     assert load_network(saved[0], device="cpu", card=right_card).warnings == ()
     (warning,) = load_network(saved[0], device="cpu", card=wrong_card).warnings
     assert warning.startswith("The model card was written for other weights than those in unet.pth")
@@ -267,16 +267,16 @@ def test_a_saved_card_is_read_back(saved: tuple[Path, nn.Module], tmp_path: Path
     path = tmp_path / "unet.pth"
     path.write_bytes(saved[0].read_bytes())
     card = ModelCard(class_names=("none", "fibroid"), class_colors=("#000000", "#ff00aa"))
-    first = load_network(path, device="cpu", card=card)
-    assert save_card(first, path) == tmp_path / "unet.segcam.yaml"
-    again = load_network(path, device="cpu")
-    assert again.card == first.card.model_copy(update={"sha256": first.sha256})
-    assert "normalization" in again.assumed, "what nobody said stays assumed"
+    network = load_network(path, device="cpu", card=card)
+    assert save_card(network, path) == tmp_path / "unet.segcam.yaml"
+    reloaded = load_network(path, device="cpu")
+    assert reloaded.card == network.card.model_copy(update={"sha256": network.sha256})
+    assert "normalization" in reloaded.assumed, "an assumption stays an assumption"
     with pytest.raises(SegcamError, match=r"a model card already: .*unet\.segcam\.yaml"):
-        save_card(first, path)
-    save_card(first, path, force=True)
+        save_card(network, path)
+    save_card(network, path, force=True)
 
 
-def test_a_device_that_is_none_is_refused_before_the_file_is_read() -> None:
+def test_an_unknown_device_is_refused_before_the_file_is_read() -> None:
     with pytest.raises(SegcamError, match="no device 'tpu'"):
         load_network("missing.pth", device="tpu")

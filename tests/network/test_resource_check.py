@@ -1,4 +1,4 @@
-"""Networks that never end, grow without bound or end the process: a process of their own tries them out first."""
+"""Networks that never end, use ever more memory or crash are refused after a test run in their own process."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class EndlessWithOneChannel(nn.Module):
 
 class Growing(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        kept = [image]
+        images = [image]
         while bool(image.sum() < float("inf")):
-            kept.append(torch.ones(1, 3, 512, 512))
-        return torch.cat(kept)
+            images.append(torch.ones(1, 3, 512, 512))
+        return torch.cat(images)
 
 
 class Huge(nn.Module):
@@ -57,13 +57,14 @@ class HugeAtOneSize(nn.Module):
 
 
 class Recursive(nn.Module):
-    """Calls that call twice what calls twice: inlined they are a graph of 2**26 operations."""
+    """Base of a script with nested functions that each call the next one twice: 2**26 operations once inlined."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         return image
 
 
 def doubling() -> bytes:
+    """Return a script of 26 functions, each of which calls the next one twice."""
     entries = entries_of(scripted(Recursive()))
     (name,) = [name for name in entries if name.endswith(".py")]
     code = entries[name].decode()
@@ -81,6 +82,7 @@ def doubling() -> bytes:
 
 
 def nested_brackets() -> bytes:
+    """Return a script with 200,000 nested brackets."""
     entries = entries_of(scripted(Recursive()))
     return zipped(
         {
@@ -91,7 +93,7 @@ def nested_brackets() -> bytes:
 
 
 def program(network: nn.Module, old: bytes, new: bytes) -> bytes:
-    """An exported program in which a number is another one."""
+    """Return an exported program with ``old`` replaced by ``new``."""
     entries = entries_of(exported(network))
     model = next(name for name in entries if name.endswith("models/model.json"))
     assert old in entries[model]
@@ -104,7 +106,7 @@ class Resized(nn.Module):
 
 
 def shared(depth: int) -> nn.Module:
-    """Modules that hold one another twice: 2**depth layers to run, and a few hundred bytes."""
+    """Return nested modules that each hold the next one twice: 2**depth layers in a few hundred bytes."""
     module: nn.Module = nn.Conv2d(3, 3, 1)
     for _ in range(depth):
         module = nn.Sequential(module, module)
@@ -115,11 +117,11 @@ NETWORKS: dict[str, Callable[[], bytes]] = {
     "TorchScript without end": lambda: scripted(Endless()),
     "TorchScript without end, of one channel": lambda: scripted(EndlessWithOneChannel()),
     "TorchScript that grows": lambda: scripted(Growing()),
-    "TorchScript of a huge constant": lambda: scripted(Huge()),
+    "TorchScript with a huge constant": lambda: scripted(Huge()),
     "TorchScript that is huge at one size": lambda: scripted(HugeAtOneSize()),
     "TorchScript of calls that double": doubling,
     "TorchScript of nested brackets": nested_brackets,
-    "a program that pads without measure": lambda: program(Resized(), b"7", b"70000"),
+    "a program that pads far too much": lambda: program(Resized(), b"7", b"70000"),
     "a pickle that enlarges": lambda: saved(nn.Sequential(nn.Conv2d(3, 1, 1), nn.Upsample(scale_factor=1000))),
     "a pickle that pads": lambda: saved(nn.Sequential(nn.Conv2d(3, 1, 1), nn.ZeroPad2d(100_000))),
     "a pickle of layers that double": lambda: saved(shared(21)),
@@ -128,14 +130,14 @@ NETWORKS: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS.keys())
-def test_a_network_that_asks_for_too_much_is_refused(make: Callable[[], bytes], tmp_path: Path) -> None:
+def test_a_network_that_needs_too_much_time_or_memory_is_refused(make: Callable[[], bytes], tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(make())
     ends_in_one_line(lambda: load_network(tmp_path / "model.pt", "cpu"))
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("make", [scripted, exported, saved])
-def test_a_network_that_is_as_others_passes(make: Callable[[nn.Module], bytes], tmp_path: Path) -> None:
+def test_a_usual_network_passes(make: Callable[[nn.Module], bytes], tmp_path: Path) -> None:
     network = (
         nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1))
         if make is saved
@@ -146,7 +148,7 @@ def test_a_network_that_is_as_others_passes(make: Callable[[nn.Module], bytes], 
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_process_is_there_again_after_it_has_gone(tmp_path: Path) -> None:
+def test_the_process_starts_again_after_it_was_killed(tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(scripted(small_network()))
     with ThreadPoolExecutor() as pool:
         pool.submit(read_checkpoint, tmp_path / "model.pt").result()
@@ -157,7 +159,7 @@ def test_the_process_is_there_again_after_it_has_gone(tmp_path: Path) -> None:
         pool.submit(read_checkpoint, tmp_path / "model.pt").result()
 
 
-def test_a_network_that_is_chosen_among_several_is_tried_out(tmp_path: Path) -> None:
+def test_a_network_chosen_among_several_is_checked(tmp_path: Path) -> None:
     small, large = nn.Sequential(nn.Conv2d(3, 1, 1)), nn.Sequential(nn.Conv2d(3, 1, 1), nn.ZeroPad2d(100_000))
     torch.save({"small": small, "large": large}, tmp_path / "model.pt")
     assert "in a test run, its network" in ends_in_one_line(lambda: read_checkpoint(tmp_path / "model.pt", "large"))
@@ -166,7 +168,7 @@ def test_a_network_that_is_chosen_among_several_is_tried_out(tmp_path: Path) -> 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("network", [Endless, Growing])
-def test_beside_other_threads_a_network_is_refused_as_well(network: type[nn.Module], tmp_path: Path) -> None:
+def test_a_network_is_refused_in_another_thread_too(network: type[nn.Module], tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(scripted(network()))
     with ThreadPoolExecutor() as pool:
         ends_in_one_line(lambda: pool.submit(load_network, tmp_path / "model.pt", "cpu").result())
@@ -176,9 +178,7 @@ def test_beside_other_threads_a_network_is_refused_as_well(network: type[nn.Modu
 @pytest.mark.parametrize(
     "make", [lambda: scripted(Growing()), lambda: saved(nn.Sequential(nn.Conv2d(3, 1, 1), nn.ZeroPad2d(100_000)))]
 )
-def test_what_is_refused_takes_no_memory_for_libraries_that_it_does_not_name(
-    make: Callable[[], bytes], tmp_path: Path
-) -> None:
+def test_a_refused_file_imports_no_library_that_it_does_not_name(make: Callable[[], bytes], tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(make())
     script = (
         "import sys\n"
@@ -187,14 +187,14 @@ def test_what_is_refused_takes_no_memory_for_libraries_that_it_does_not_name(
         "try:\n    load_network(sys.argv[1], 'cpu')\n"
         "except SegcamError:\n    print('refused', {'torchvision', 'timm', 'torch._dynamo'} & set(sys.modules))\n"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script, tmp_path / "model.pt"], capture_output=True, text=True, check=True
     )
-    assert done.stdout == "refused set()\n"
+    assert process.stdout == "refused set()\n"
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_what_a_network_prints_is_no_answer(tmp_path: Path) -> None:
+def test_output_that_a_network_prints_is_not_taken_for_the_outcome(tmp_path: Path) -> None:
     class Prints(nn.Module):
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             print("done")

@@ -1,4 +1,4 @@
-"""Damaged files, cut short or with bits turned over: only our own error ever comes out, or a valid load."""
+"""Damaged files, cut short or with flipped bits, raise a SegcamError or are read."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ CONTAINERS: dict[str, Callable[[], bytes]] = {
     "TorchScript": lambda: traced(small_network()),
     "exported program": lambda: exported(small_network()),
 }
-# Bits are told by the place of their byte from either end: the structure of most formats is at the beginning and end.
+# Pairs of a byte, counted from the start or the end, and a bit in it: most formats have their structure there.
 BITS = st.lists(st.tuples(st.integers(-1500, 1500) | st.integers(-(10**6), 10**6), st.integers(0, 7)), max_size=8)
 FEW = settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module", params=CONTAINERS.values(), ids=CONTAINERS.keys())
-def whole(request: pytest.FixtureRequest) -> bytes:
+def undamaged(request: pytest.FixtureRequest) -> bytes:
     content: bytes = request.param()
     return content
 
 
-def turned_over(content: bytes, bits: list[tuple[int, int]]) -> bytes:
+def flip_bits(content: bytes, bits: list[tuple[int, int]]) -> bytes:
     damaged = bytearray(content)
-    for place, bit in bits:
+    for index, bit in bits:
         if damaged:
-            damaged[place % len(damaged)] ^= 1 << bit
+            damaged[index % len(damaged)] ^= 1 << bit
     return bytes(damaged)
 
 
@@ -50,30 +50,32 @@ def read(content: bytes, folder: Path) -> None:
         read_checkpoint(path)
 
 
-def test_it_is_read_where_it_is_whole(whole, tmp_path):
-    (tmp_path / "whole").write_bytes(whole)
-    assert read_checkpoint(tmp_path / "whole").weights
+def test_an_undamaged_file_is_read(undamaged: bytes, tmp_path: Path) -> None:
+    (tmp_path / "undamaged").write_bytes(undamaged)
+    assert read_checkpoint(tmp_path / "undamaged").weights
 
 
 @FEW
 @given(length=st.floats(0, 1, exclude_max=True), bits=BITS)
-def test_cut_short(whole, length, bits, tmp_path):
-    read(turned_over(whole[: int(length * len(whole))], bits), tmp_path)
+def test_a_file_cut_short(undamaged: bytes, length: float, bits: list[tuple[int, int]], tmp_path: Path) -> None:
+    read(flip_bits(undamaged[: int(length * len(undamaged))], bits), tmp_path)
 
 
 @FEW
 @given(bits=BITS)
-def test_with_bits_turned_over(whole, bits, tmp_path):
-    read(turned_over(whole, bits), tmp_path)
+def test_with_bits_flip_bits(undamaged: bytes, bits: list[tuple[int, int]], tmp_path: Path) -> None:
+    read(flip_bits(undamaged, bits), tmp_path)
 
 
 @FEW
 @given(number=st.integers(0, 1000), bits=BITS)
-def test_with_bits_turned_over_inside_and_right_checksums(whole, number, bits, tmp_path):
-    if not whole.startswith(b"PK"):
+def test_flipped_bits_in_an_entry_with_a_right_checksum(
+    undamaged: bytes, number: int, bits: list[tuple[int, int]], tmp_path: Path
+) -> None:
+    if not undamaged.startswith(b"PK"):
         return
-    entries = {name: content for name, content in entries_of(whole).items() if content}
-    # What holds the structure, and not the numbers, is worth damaging.
+    entries = {name: content for name, content in entries_of(undamaged).items() if content}
+    # Damage the entries with structure, not those with only numbers.
     names = [name for name in entries if not name.rpartition("/")[2].isdigit() and "weight_" not in name] or [*entries]
     name = names[number % len(names)]
-    read(zipped({**entries, name: turned_over(entries[name], bits)}), tmp_path)
+    read(zipped({**entries, name: flip_bits(entries[name], bits)}), tmp_path)

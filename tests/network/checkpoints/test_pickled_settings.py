@@ -1,4 +1,4 @@
-"""Networks that another version of SMP saved whole: rebuilt as they were, from what stands beside their weights."""
+"""Whole networks saved by another version of SMP are rebuilt from their weights and the settings in the pickle."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 @pytest.fixture
 def former(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
-    """Modules of another version, importable while a network is saved."""
+    """Python modules of another version of a library, which can be imported while a network is saved."""
     modules: dict[str, ModuleType] = {}
     yield modules
     for name in modules:
@@ -38,22 +38,22 @@ def network(architecture: str, **options: Any) -> nn.Module:
     return module.eval()
 
 
-def of_another_version(module: nn.Module, former: dict[str, ModuleType], place: str = "former") -> nn.Module:
-    """The module with classes of the same names and no code, where the library keeps none today."""
-    for part in module.modules():
-        kind = type(part)
+def of_another_version(module: nn.Module, former: dict[str, ModuleType]) -> nn.Module:
+    """Return the module with empty classes of the same names in Python modules that the library does not have."""
+    for layer in module.modules():
+        kind = type(layer)
         if not kind.__module__.startswith(("segmentation_models_pytorch.", "timm.")):
             continue
-        home = f"segmentation_models_pytorch.{place}.{kind.__module__.rpartition('.')[2]}"
-        there = former.setdefault(home, ModuleType(home))
-        sys.modules[home] = there
-        if not hasattr(there, kind.__name__):
-            setattr(there, kind.__name__, type(kind.__name__, (nn.Module,), {"__module__": home}))
-        part.__class__ = getattr(there, kind.__name__)
+        python_name = f"segmentation_models_pytorch.former.{kind.__module__.rpartition('.')[2]}"
+        python_module = former.setdefault(python_name, ModuleType(python_name))
+        sys.modules[python_name] = python_module
+        if not hasattr(python_module, kind.__name__):
+            setattr(python_module, kind.__name__, type(kind.__name__, (nn.Module,), {"__module__": python_name}))
+        layer.__class__ = getattr(python_module, kind.__name__)
     return module
 
 
-def loaded(module: nn.Module, path: Path) -> sc.Network:
+def save_and_load(module: nn.Module, path: Path) -> sc.Network:
     torch.save(module, path)
     for name in [name for name in sys.modules if name.startswith("segmentation_models_pytorch.former")]:
         del sys.modules[name]
@@ -74,66 +74,64 @@ def loaded(module: nn.Module, path: Path) -> sc.Network:
         ("Linknet", {}),
     ],
 )
-def test_what_leaves_no_trace_in_the_weights_is_taken_from_the_pickle(
+def test_settings_that_the_weights_do_not_show_come_from_the_pickle(
     architecture: str, options: dict[str, Any], tmp_path: Path, former: dict[str, ModuleType]
 ) -> None:
     module = network(architecture, **options)
     x = torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         expected = module(x)
-    result = loaded(of_another_version(module, former), tmp_path / "whole.pth")
+    result = save_and_load(of_another_version(module, former), tmp_path / "whole.pth")
     with torch.no_grad():
-        given = result.module(x)
-    assert given.shape == expected.shape
-    assert (given - expected).abs().max() <= 1e-4 * expected.abs().max()
-    assert any("rebuilt" in words for words in result.warnings)
+        output = result.module(x)
+    assert output.shape == expected.shape
+    assert (output - expected).abs().max() <= 1e-4 * expected.abs().max()
+    assert any("rebuilt" in warning for warning in result.warnings)
     assert set(result.assumed) <= {"output"}
 
 
-def test_the_activation_tells_that_classes_overlap(tmp_path: Path, former: dict[str, ModuleType]) -> None:
+def test_the_activation_decides_whether_classes_overlap(tmp_path: Path, former: dict[str, ModuleType]) -> None:
     for activation, overlap in (("sigmoid", True), ("softmax2d", False)):
         module = network("Unet", classes=3, activation=activation)
-        result = loaded(of_another_version(module, former), tmp_path / f"{activation}.pth")
+        result = save_and_load(of_another_version(module, former), tmp_path / f"{activation}.pth")
         assert result.card.classes_overlap is overlap
         assert "classes_overlap" not in result.assumed
 
 
-def test_a_class_that_lacks_what_it_needs_today_is_built_anew(tmp_path: Path) -> None:
+def test_a_network_without_an_attribute_of_todays_class_is_rebuilt(tmp_path: Path) -> None:
     module = network("Unet")
     x = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         expected = module(x)
-    for part in module.modules():
-        part.__dict__.pop("interpolation_mode", None)
-    result = loaded(module, tmp_path / "whole.pth")
-    assert any("rebuilt" in words for words in result.warnings)
+    for layer in module.modules():
+        layer.__dict__.pop("interpolation_mode", None)
+    result = save_and_load(module, tmp_path / "whole.pth")
+    assert any("rebuilt" in warning for warning in result.warnings)
     with torch.no_grad():
         torch.testing.assert_close(result.module(x), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_other_libraries_classes_within_an_encoder_are_no_obstacle(
-    tmp_path: Path, former: dict[str, ModuleType]
-) -> None:
+def test_an_encoder_may_have_classes_of_another_library(tmp_path: Path, former: dict[str, ModuleType]) -> None:
     module = network("Unet", encoder_name="efficientnet-b0")
     x = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         expected = module(x)
     for name in ("efficientnet_pytorch", "efficientnet_pytorch.utils"):
         sys.modules[name] = former.setdefault(name, ModuleType(name))
-    home = former["efficientnet_pytorch.utils"]
-    for part in of_another_version(module, former).modules():
-        name = type(part).__name__
+    python_module = former["efficientnet_pytorch.utils"]
+    for layer in of_another_version(module, former).modules():
+        name = type(layer).__name__
         if name == "MBConvBlock":
-            if not hasattr(home, name):
-                home.MBConvBlock = type(name, (nn.Module,), {"__module__": home.__name__})
-            part.__class__ = home.MBConvBlock
-    result = loaded(module, tmp_path / "whole.pth")
+            if not hasattr(python_module, name):
+                python_module.MBConvBlock = type(name, (nn.Module,), {"__module__": python_module.__name__})
+            layer.__class__ = python_module.MBConvBlock
+    result = save_and_load(module, tmp_path / "whole.pth")
     assert result.encoder == "efficientnet-b0"
     with torch.no_grad():
         torch.testing.assert_close(result.module(x), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_an_upernet_whose_decoder_is_no_more_is_named_and_not_taken_for_another(
+def test_an_upernet_with_the_decoder_of_smp_0_4_is_refused_by_name(
     tmp_path: Path, former: dict[str, ModuleType]
 ) -> None:
     weights = network("PSPNet").state_dict() | {"decoder.fpn_bottleneck.0.weight": torch.zeros(64, 256, 3, 3)}
@@ -143,27 +141,27 @@ def test_an_upernet_whose_decoder_is_no_more_is_named_and_not_taken_for_another(
     module = network("PSPNet")
     module.decoder.fpn_bottleneck = nn.Conv2d(4, 4, 3)  # type: ignore[operator, union-attr]
     with pytest.raises(sc.SegcamError, match=r"is a UPerNet of SMP 0\.4"):
-        loaded(of_another_version(module, former), tmp_path / "whole.pth")
+        save_and_load(of_another_version(module, former), tmp_path / "whole.pth")
 
 
-def test_numbers_that_no_network_has_are_not_taken_over(tmp_path: Path, former: dict[str, ModuleType]) -> None:
+def test_impossible_settings_are_ignored(tmp_path: Path, former: dict[str, ModuleType]) -> None:
     module = network("DeepLabV3Plus")
-    names = [name for name, part in module.named_modules() if isinstance(part, nn.Conv2d)]
+    names = [name for name, layer in module.named_modules() if isinstance(layer, nn.Conv2d)]
     for name in names:
         layer = module.get_submodule(name)
         layer.padding, layer.dilation = (100, 100), (10**9, 1)  # type: ignore[assignment]
     module.decoder.up.scale_factor = 1e6  # type: ignore[operator, union-attr]
     module.segmentation_head[1].scale_factor = 1e6  # type: ignore[index]
-    result = loaded(of_another_version(module, former), tmp_path / "whole.pth")
+    result = save_and_load(of_another_version(module, former), tmp_path / "whole.pth")
     with torch.no_grad():
         assert result.module(torch.zeros(1, 3, 64, 64)).shape == (1, 1, 64, 64)
 
 
-def test_classes_of_ones_own_are_refused_as_before(tmp_path: Path, former: dict[str, ModuleType]) -> None:
-    home = former.setdefault("own_networks", ModuleType("own_networks"))
-    sys.modules["own_networks"] = home
-    home.Own = type("Own", (nn.Module,), {"__module__": "own_networks"})  # type: ignore[attr-defined]
+def test_the_users_own_classes_are_refused(tmp_path: Path, former: dict[str, ModuleType]) -> None:
+    python_module = former.setdefault("own_networks", ModuleType("own_networks"))
+    sys.modules["own_networks"] = python_module
+    python_module.Own = type("Own", (nn.Module,), {"__module__": "own_networks"})  # type: ignore[attr-defined]
     module = network("Unet")
-    module.__class__ = home.Own
+    module.__class__ = python_module.Own
     with pytest.raises(sc.SegcamError, match=r"own_networks\.Own"):
-        loaded(module, tmp_path / "whole.pth")
+        save_and_load(module, tmp_path / "whole.pth")

@@ -1,4 +1,4 @@
-"""Transforms saved beside an SMP folder say how its images are fed."""
+"""Transforms saved in an SMP folder say how to prepare the image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "max_pi
 
 
 def _saved(folder: Path, *transforms: dict[str, Any], kind: str = "eval") -> Path:
-    """As ``Compose.save_pretrained`` of albumentations writes it."""
+    """Write a file as ``Compose.save_pretrained`` of albumentations does."""
     compose = {"__class_fullname__": "Compose", "p": 1.0, "transforms": list(transforms), "bbox_params": None}
     content = {"__version__": "2.0.8", "transform": compose}
     (folder / f"albumentations_config_{kind}.json").write_text(json.dumps(content))
@@ -28,7 +28,7 @@ def _normalize(**fields: Any) -> dict[str, Any]:
     return {"__class_fullname__": "Normalize", "p": 1.0, "normalization": "standard", **fields}
 
 
-def test_size_and_normalization_are_taken(tmp_path):
+def test_size_and_normalization_are_read(tmp_path: Path) -> None:
     inner = {"__class_fullname__": "Sequential", "transforms": [_normalize(**IMAGENET)]}
     resize = {"__class_fullname__": "Resize", "height": 256, "width": 320, "interpolation": 1}
     card = read_preprocessing(_saved(tmp_path, resize, inner, {"__class_fullname__": "ToTensorV2"}), 3)
@@ -37,21 +37,21 @@ def test_size_and_normalization_are_taken(tmp_path):
     assert card.model_fields_set == {"input_channels", "normalization", "size"}
 
 
-@pytest.mark.parametrize(("white", "share"), [(255.0, 1.0), (1.0, 1.0), (65535.0, 1.0), (510.0, 2.0)])
-def test_numbers_of_ones_own_are_brought_to_pixels_up_to_one(white, share, tmp_path):
+@pytest.mark.parametrize(("white", "scale"), [(255.0, 1.0), (1.0, 1.0), (65535.0, 1.0), (510.0, 2.0)])
+def test_custom_numbers_are_scaled_to_pixels_up_to_one(white: float, scale: float, tmp_path: Path) -> None:
     folder = _saved(tmp_path, _normalize(mean=0.25, std=0.125, max_pixel_value=white))
     card = read_preprocessing(folder, 1)
-    assert (card.normalization, card.mean, card.std) == ("custom", (0.25 * share,), (0.125 * share,))
+    assert (card.normalization, card.mean, card.std) == ("custom", (0.25 * scale,), (0.125 * scale,))
 
 
-def test_what_is_for_use_goes_before_what_is_for_training(tmp_path):
+def test_transforms_for_evaluation_come_before_those_for_training(tmp_path: Path) -> None:
     _saved(tmp_path, _normalize(mean=0.5, std=0.5), kind="train")
     assert read_preprocessing(tmp_path, 3).mean == (0.5,)
     _saved(tmp_path, _normalize(**IMAGENET))
     assert read_preprocessing(tmp_path, 3).normalization == "imagenet"
 
 
-def test_nothing_is_made_of_nothing(tmp_path):
+def test_without_settings_there_is_no_card(tmp_path: Path) -> None:
     assert read_preprocessing(tmp_path, 3) is None
     assert read_preprocessing(_saved(tmp_path, {"__class_fullname__": "HorizontalFlip"}), 3) is None
 
@@ -59,18 +59,18 @@ def test_nothing_is_made_of_nothing(tmp_path):
 @pytest.mark.parametrize(
     "content", ["{", "[]", '{"transform": 3}', '{"transform": {"transforms": [{}]}}', '{"transform":' + "[" * 10**5]
 )
-def test_what_makes_no_sense_is_said(content, tmp_path):
+def test_a_damaged_file_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "albumentations_config_eval.json").write_text(content)
     with pytest.raises(SegcamError, match=r"albumentations_config_eval\.json"):
         read_preprocessing(tmp_path, 3)
 
 
-def test_numbers_for_other_channels_are_said(tmp_path):
+def test_numbers_for_other_channels_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SegcamError, match="each input channel"):
         read_preprocessing(_saved(tmp_path, _normalize(mean=[0.1, 0.2, 0.3], std=[1, 1, 1])), 1)
 
 
-def test_the_network_of_an_smp_folder_is_fed_as_it_says(tmp_path):
+def test_the_network_of_an_smp_folder_uses_its_normalization(tmp_path: Path) -> None:
     network = smp.Unet("resnet18", encoder_weights=None, decoder_channels=(8, 8, 4, 4, 4))
     network.save_pretrained(tmp_path / "model")
     assert sc.load_network(tmp_path / "model", "cpu").assumed["normalization"] == "imagenet"

@@ -1,4 +1,4 @@
-"""Files that hold several networks, or one of volumes: named, and not chosen from in silence."""
+"""Files with several networks, or with a 3D network, are refused with the reason unless the user chooses one."""
 
 from __future__ import annotations
 
@@ -45,27 +45,30 @@ def test_two_networks_in_one_dict_are_both_named(
 
 
 @pytest.mark.parametrize("name", ["teacher", "student"])
-@pytest.mark.parametrize("kept", ["two dicts", "two dicts in one", "one dict", "wrapped"])
-def test_the_one_that_is_meant_can_be_named(
-    name: str, kept: str, weights: dict[str, torch.Tensor], tmp_path: Path
+@pytest.mark.parametrize("layout", ["two dicts", "two dicts in one", "one dict", "wrapped"])
+def test_the_network_to_load_can_be_named(
+    name: str, layout: str, weights: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
-    of = {"student": weights, "teacher": {key: tensor + 1 for key, tensor in weights.items()}}
+    weights_by_name = {"student": weights, "teacher": {key: tensor + 1 for key, tensor in weights.items()}}
     content = {
-        "two dicts": of,
-        "two dicts in one": {"state_dict": of, "epoch": 3},
-        "one dict": {"state_dict": under("student.", of["student"]) | under("teacher.", of["teacher"])},
-        "wrapped": {"student": {"state_dict": of["student"]}, "teacher": {"model": under("module.", of["teacher"])}},
-    }[kept]
+        "two dicts": weights_by_name,
+        "two dicts in one": {"state_dict": weights_by_name, "epoch": 3},
+        "one dict": {
+            "state_dict": under("student.", weights_by_name["student"]) | under("teacher.", weights_by_name["teacher"])
+        },
+        "wrapped": {
+            "student": {"state_dict": weights_by_name["student"]},
+            "teacher": {"model": under("module.", weights_by_name["teacher"])},
+        },
+    }[layout]
     torch.save(content, tmp_path / "both.pth")
     network = sc.load_network(tmp_path / "both.pth", "cpu", weights=name)
     key = "segmentation_head.0.bias"
-    torch.testing.assert_close(network.module.state_dict()[key], of[name][key])
+    torch.testing.assert_close(network.module.state_dict()[key], weights_by_name[name][key])
     assert any(f"{name} is used, as requested" in warning for warning in network.warnings)
 
 
-def test_a_name_that_is_not_there_is_refused_with_those_that_are(
-    weights: dict[str, torch.Tensor], tmp_path: Path
-) -> None:
+def test_an_unknown_name_is_refused_with_the_known_names(weights: dict[str, torch.Tensor], tmp_path: Path) -> None:
     torch.save({"student": weights, "teacher": weights}, tmp_path / "both.pth")
     with pytest.raises(sc.SegcamError, match=r"holds no weights named mentor. It has: student, teacher"):
         sc.load_network(tmp_path / "both.pth", "cpu", weights="mentor")
@@ -74,9 +77,7 @@ def test_a_name_that_is_not_there_is_refused_with_those_that_are(
         sc.load_network(tmp_path / "whole.pth", "cpu", weights="teacher")
 
 
-def test_a_moving_average_and_what_training_keeps_are_no_second_network(
-    weights: dict[str, torch.Tensor], tmp_path: Path
-) -> None:
+def test_a_moving_average_is_not_a_second_network(weights: dict[str, torch.Tensor], tmp_path: Path) -> None:
     average = {name: tensor + 1 for name, tensor in weights.items()}
     for content in (
         {"state_dict": under("model.", weights) | under("ema_model.", average)},
@@ -84,11 +85,11 @@ def test_a_moving_average_and_what_training_keeps_are_no_second_network(
         {"model": average, "momentum_buffers": weights},
     ):
         torch.save(content, tmp_path / "one.pth")
-        found = sc.load_network(tmp_path / "one.pth", "cpu").module.state_dict()["segmentation_head.0.bias"]
-        torch.testing.assert_close(found, average["segmentation_head.0.bias"])
+        bias = sc.load_network(tmp_path / "one.pth", "cpu").module.state_dict()["segmentation_head.0.bias"]
+        torch.testing.assert_close(bias, average["segmentation_head.0.bias"])
 
 
-def test_weights_of_volumes_are_said_to_be_that(tmp_path: Path) -> None:
+def test_weights_of_a_3d_network_are_refused_with_the_reason(tmp_path: Path) -> None:
     module = nn.Sequential(nn.Conv3d(1, 4, 3), nn.BatchNorm3d(4), nn.Conv3d(4, 1, 1))
     torch.save(module.state_dict(), tmp_path / "volumes.pth")
     with pytest.raises(sc.SegcamError, match=r"three-dimensional: it takes volumes\. A 2-D network"):
@@ -96,20 +97,22 @@ def test_weights_of_volumes_are_said_to_be_that(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("layer", "words"), [("Conv3D", "three-dimensional"), ("MaxPooling1D", "one-dimensional")])
-def test_keras_networks_of_volumes_and_signals_are_said_to_be_that(layer: str, words: str, tmp_path: Path) -> None:
+def test_keras_networks_for_volumes_and_signals_are_refused_with_the_reason(
+    layer: str, words: str, tmp_path: Path
+) -> None:
     os.environ.setdefault("KERAS_BACKEND", "torch")
     keras: Any = pytest.importorskip("keras")
-    volume = keras.Input((8, 8, 8, 1) if layer == "Conv3D" else (8, 1))
-    given = keras.layers.Conv3D(1, 1) if layer == "Conv3D" else keras.layers.MaxPooling1D()
-    keras.Model(volume, given(volume)).save(tmp_path / "other.keras")
+    volume_input = keras.Input((8, 8, 8, 1) if layer == "Conv3D" else (8, 1))
+    keras_layer = keras.layers.Conv3D(1, 1) if layer == "Conv3D" else keras.layers.MaxPooling1D()
+    keras.Model(volume_input, keras_layer(volume_input)).save(tmp_path / "other.keras")
     with pytest.raises(sc.SegcamError, match=rf"is {words}.*{layer}.*2-D network is needed"):
         sc.load_network(tmp_path / "other.keras", "cpu")
 
 
-def test_numbers_in_the_metadata_of_safetensors_are_numbers(tmp_path: Path) -> None:
+def test_numbers_in_the_metadata_of_safetensors_are_read_as_numbers(tmp_path: Path) -> None:
     module = smp.FPN("resnet18", encoder_weights=None, encoder_depth=4, upsampling=2)
-    told = {"_model_class": "FPN", "encoder_name": "resnet18", "encoder_depth": "4", "upsampling": "2"}
-    save_file(module.state_dict(), tmp_path / "model.safetensors", metadata=told)
+    metadata = {"_model_class": "FPN", "encoder_name": "resnet18", "encoder_depth": "4", "upsampling": "2"}
+    save_file(module.state_dict(), tmp_path / "model.safetensors", metadata=metadata)
     network = sc.load_network(tmp_path / "model.safetensors", "cpu")
     assert "upsampling" not in network.assumed
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Hostile files: none runs anything, and each is refused within seconds and a bounded amount of memory."""
+"""Hostile files run no code and are refused within seconds and with little memory."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from made_files import entries_of, exported, saved, scripted, small_network, zip
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import read_checkpoint
 
-# Above what reading a small file takes on a busy machine, and far below what these files ask for.
+# More than a small file takes on a busy machine, and far less than these files ask for.
 SECONDS, MEGABYTES = 8, 400
 
 
 @pytest.fixture
 def canary(tmp_path: Path) -> Iterator[Path]:
-    """A path that does not exist, and must not after the test."""
+    """Path that does not exist, and must not exist after the test."""
     path = tmp_path / "canary"
     yield path
     assert not path.exists(), "the file did something"
 
 
 def refuse(content: bytes, folder: Path) -> str:
-    """Check that this file is refused in one line, quickly and without much memory; return the reason."""
+    """Check that a file is refused in one line, quickly and with little memory; return the reason."""
     path = folder / "model.pth"
     path.write_bytes(content)
     before, start = peak_memory(), time.process_time()
@@ -50,29 +50,29 @@ def refuse(content: bytes, folder: Path) -> str:
 
 
 def torch_zip(content: bytes) -> bytes:
-    """A torch file whose pickle is this."""
+    """Return a torch file with this pickle."""
     return zipped({**entries_of(saved(None)), "archive/data.pkl": content})
 
 
 def torch_legacy(content: bytes) -> bytes:
-    """A torch file of the old format whose pickle is this."""
+    """Return a torch file of the old format with this pickle."""
     empty = saved(None, _use_new_zipfile_serialization=False)
     return empty.replace(pickle.dumps(None, 2), content, 1)
 
 
 def text(value: str) -> bytes:
-    """A text, as pickles of any protocol have it."""
+    """Return the instruction that pushes a text, in any pickle protocol."""
     return b"X" + struct.pack("<I", len(value)) + value.encode()
 
 
 def call(module: str, name: str, *arguments: str) -> bytes:
-    """A pickle that calls a function."""
+    """Return a pickle that calls a function."""
     return (
         b"\x80\x02" + b"c%b\n%b\n" % (module.encode(), name.encode()) + b"(" + b"".join(map(text, arguments)) + b"tR."
     )
 
 
-# The ways in which a pickle can have a class made or a function called; each makes a folder at the canary's path.
+# All the ways in which a pickle can call a class or function; each creates a folder at the path of the canary.
 FORMS: dict[str, Callable[[str], bytes]] = {
     "REDUCE": lambda path: b"\x80\x02cposix\nmkdir\n" + text(path) + b"\x85R.",
     "REDUCE with the name on the stack": lambda path: (
@@ -93,12 +93,14 @@ FORMS: dict[str, Callable[[str], bytes]] = {
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
 @pytest.mark.parametrize("container", [torch_zip, torch_legacy])
-def test_no_form_of_call_is_made(form, container, canary, tmp_path):
+def test_no_form_of_call_runs(
+    form: Callable[[str], bytes], container: Callable[[bytes], bytes], canary: Path, tmp_path: Path
+) -> None:
     assert "posix.mkdir" in refuse(container(form(str(canary))), tmp_path)
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
-def test_the_forms_would_have_worked(form, tmp_path):
+def test_python_itself_would_run_these_calls(form: Callable[[str], bytes], tmp_path: Path) -> None:
     pickle.loads(form(str(tmp_path / "canary")))
     assert (tmp_path / "canary").exists()
 
@@ -155,19 +157,19 @@ FUNCTIONS: dict[str, Callable[[str], bytes]] = {
 
 
 @pytest.mark.parametrize("make", FUNCTIONS.values(), ids=FUNCTIONS.keys())
-def test_no_function_is_called(make, canary, tmp_path):
+def test_no_function_is_called(make: Callable[[str], bytes], canary: Path, tmp_path: Path) -> None:
     assert "would run code" in refuse(torch_zip(make(str(canary))), tmp_path)
 
 
-def test_what_a_file_names_does_not_spoil_the_message(tmp_path):
-    evil = b"\x80\x04" + text("evil\n\x1b[2J" * 1000) + text("name") + b"\x93)R."
-    refuse(torch_zip(evil), tmp_path)
+def test_names_in_a_file_do_not_garble_the_message(tmp_path: Path) -> None:
+    hostile = b"\x80\x04" + text("evil\n\x1b[2J" * 1000) + text("name") + b"\x93)R."
+    refuse(torch_zip(hostile), tmp_path)
     names = {f"a\n{'b' * 5000}{number}": {"c": torch.zeros(1)} for number in range(9)}
     assert "several sets" in refuse(saved(names), tmp_path)
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_no_plain_pickle_is_opened(protocol, canary, tmp_path):
+def test_no_plain_pickle_is_opened(protocol: int, canary: Path, tmp_path: Path) -> None:
     class Canary:
         def __reduce_ex__(self, _protocol: int) -> tuple[object, ...]:
             return os.mkdir, (str(canary),)
@@ -175,7 +177,7 @@ def test_no_plain_pickle_is_opened(protocol, canary, tmp_path):
     refuse(pickle.dumps({"weights": Canary()}, protocol), tmp_path)
 
 
-def test_no_old_tar_is_unpacked(canary, tmp_path):
+def test_no_old_tar_is_unpacked(canary: Path, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, content in {"pickle": FORMS["REDUCE"](str(canary)), "../canary": b"x"}.items():
@@ -195,12 +197,12 @@ def _tensor(storage: bytes, offset: bytes = b"K\0", size: bytes = b"K\x04", stri
 
 
 def _weights(tensor: bytes) -> bytes:
-    """A torch file with one tensor of four numbers in its archive, described like this."""
+    """Return a torch file with one tensor of four numbers, which the pickle describes in this way."""
     entries = entries_of(saved({"a": torch.zeros(4)}))
     return zipped({**entries, "archive/data.pkl": b"\x80\x02}" + text("a") + tensor + b"s."})
 
 
-def test_the_tensor_of_the_following_tests_is_read_where_it_is_described_rightly(tmp_path):
+def test_the_tensor_of_the_next_tests_is_read_if_the_pickle_is_right(tmp_path: Path) -> None:
     (tmp_path / "a.pth").write_bytes(_weights(_tensor(_storage())))
     assert torch.equal(read_checkpoint(tmp_path / "a.pth").weights["a"], torch.zeros(4))
 
@@ -208,8 +210,8 @@ def test_the_tensor_of_the_following_tests_is_read_where_it_is_described_rightly
 HUGE = b"\x8a\x08" + (2**61).to_bytes(8, "little")
 MINUS = b"J" + struct.pack("<i", -4)
 
-# Tuples of two, each holding the one before twice: hashing the last takes 2**60 steps.
-LAUGHS = b"K\x01" + b"q\x00h\x00\x86" * 60
+# Pairs that each hold the previous pair twice: to hash the last takes 2**60 steps.
+NESTED_PAIRS = b"K\x01" + b"q\x00h\x00\x86" * 60
 
 
 def integer(value: int) -> bytes:
@@ -217,7 +219,7 @@ def integer(value: int) -> bytes:
     return b"\x8a" + bytes([len(content)]) + content
 
 
-# All multiples of this have the hash 0.
+# All multiples of this number have the hash 0.
 MODULUS = 2**61 - 1
 SAME_HASH = b"".join(integer(number * MODULUS) + b"K\x01" for number in range(1, 20_001))
 PAIRS = b"(" + b"".join(integer(number * MODULUS) + b"K\x01\x86" for number in range(1, 20_001)) + b"l"
@@ -225,14 +227,14 @@ NUMBERS = b"(" + b"K\x01" * 100_000 + b"l"
 
 
 def called_often(function: str, argument: bytes, times: int = 20_000) -> bytes:
-    """A torch file that calls one function again and again with one argument, which its bytes hold once."""
+    """Return a torch file that calls a function many times with an argument that it holds once."""
     module, _, name = function.rpartition(".")
     begin = b"\x80\x02c%b\n%b\nq\x00" % (module.encode(), name.encode()) + argument + b"q\x01"
     return torch_zip(begin + b"(" + b"h\x00h\x01\x85R" * times + b"l.")
 
 
 def nested_keys() -> bytes:
-    """619 bytes: a tuple of 99 tuples of 99 tuples of 99 numbers, each of which is hashed at each use."""
+    """Return 619 bytes for a tuple of 99 tuples of 99 tuples of 99 numbers, which are all hashed at each use."""
     inner = b"(" + b"K\x01" * 99 + b"t"
     middle, outer = b"q\x000(" + b"h\x00" * 99 + b"t", b"q\x010(" + b"h\x01" * 99 + b"t"
     return torch_zip(b"\x80\x02" + inner + middle + outer + b"q\x020}(" + b"h\x02K\x01" * 2000 + b"u.")
@@ -249,12 +251,12 @@ def repeated(begin: bytes, step: bytes, end: bytes) -> bytes:
 
 EXHAUSTING: dict[str, Callable[[], bytes]] = {
     "keys of tuples of tuples": nested_keys,
-    "keys of one hash": lambda: torch_zip(b"\x80\x02}(" + SAME_HASH + b"u."),
-    "keys of one hash, old format": lambda: torch_legacy(b"\x80\x02}(" + SAME_HASH + b"u."),
-    "keys of one hash in an ordered dict": lambda: torch_zip(
+    "keys with the same hash": lambda: torch_zip(b"\x80\x02}(" + SAME_HASH + b"u."),
+    "keys with the same hash, old format": lambda: torch_legacy(b"\x80\x02}(" + SAME_HASH + b"u."),
+    "keys with the same hash in an ordered dict": lambda: torch_zip(
         b"\x80\x02ccollections\nOrderedDict\n" + PAIRS + b"\x85R."
     ),
-    "a set of one hash": lambda: torch_zip(
+    "a set with the same hashes": lambda: torch_zip(
         b"\x80\x04\x8f(" + b"".join(integer(n * MODULUS) for n in range(1, 20_001)) + b"\x90."
     ),
     "two hundred thousand tuples as keys": many_tuples,
@@ -267,17 +269,17 @@ EXHAUSTING: dict[str, Callable[[], bytes]] = {
         "collections.Counter", b"}(" + b"".join(b"J" + struct.pack("<i", n) + b"N" for n in range(50_000)) + b"u"
     ),
     "a set that is copied again and again": lambda: called_often("builtins.set", NUMBERS),
-    "lists that hold one another twice": lambda: repeated(b"]", b"q\x00](h\x00h\x00e", b""),
-    "dicts that hold one another twice": lambda: repeated(
+    "lists that each hold the previous one twice": lambda: repeated(b"]", b"q\x00](h\x00h\x00e", b""),
+    "dicts that each hold the previous one twice": lambda: repeated(
         b"}", b"q\x00}(" + text("model") + b"h\x00" + text("net") + b"h\x00u", b""
     ),
-    "objects that hold one another twice": lambda: repeated(
+    "objects that each hold the previous one twice": lambda: repeated(
         b"N", b"q\x00cargparse\nNamespace\n)\x81(h\x00h\x00tb", b""
     ),
     "storage larger than its record": lambda: _weights(_tensor(_storage(count=b"J\0\0\0\x40"))),
     "storage of 2**61 numbers": lambda: _weights(_tensor(_storage(count=HUGE))),
     "storage of minus four": lambda: _weights(_tensor(_storage(count=MINUS))),
-    "storage that is not there": lambda: _weights(_tensor(_storage(key="1"))),
+    "storage that is missing": lambda: _weights(_tensor(_storage(key="1"))),
     "storage outside of the archive": lambda: _weights(_tensor(_storage(key="../../../etc/passwd"))),
     "storage of an unknown kind": lambda: _weights(_tensor(_storage(kind=b"EvilStorage"))),
     "tensor larger than its storage": lambda: _weights(_tensor(_storage(), size=b"J\0\0\0\x40")),
@@ -289,27 +291,31 @@ EXHAUSTING: dict[str, Callable[[], bytes]] = {
     "tensor of something else": lambda: _weights(_tensor(b"K\x01")),
     "old format, 2**61 numbers": lambda: torch_legacy(b"\x80\x02" + _tensor(_storage(count=HUGE)) + b"."),
     "old format, a gigabyte": lambda: torch_legacy(b"\x80\x02" + _tensor(_storage(count=b"J\0\0\0\x10")) + b"."),
-    "a key that takes for ever": lambda: torch_zip(b"\x80\x02}" + LAUGHS + b"K\x01s."),
-    "a set that takes for ever": lambda: torch_zip(b"\x80\x04\x8f(" + LAUGHS + b"\x90."),
-    "a frozen set that takes for ever": lambda: torch_zip(b"\x80\x04(" + LAUGHS + b"\x91."),
-    "a counter that takes for ever": lambda: torch_zip(
-        b"\x80\x02ccollections\nCounter\n}" + text("a") + b"K\x01s\x85R}" + LAUGHS + b"K\x01s."
+    "a key that takes forever": lambda: torch_zip(b"\x80\x02}" + NESTED_PAIRS + b"K\x01s."),
+    "a set that takes forever": lambda: torch_zip(b"\x80\x04\x8f(" + NESTED_PAIRS + b"\x90."),
+    "a frozen set that takes forever": lambda: torch_zip(b"\x80\x04(" + NESTED_PAIRS + b"\x91."),
+    "a counter that takes forever": lambda: torch_zip(
+        b"\x80\x02ccollections\nCounter\n}" + text("a") + b"K\x01s\x85R}" + NESTED_PAIRS + b"K\x01s."
     ),
     "a key too deep for the stack": lambda: torch_zip(b"\x80\x02}K\x01" + b"\x85" * 300_000 + b"K\x01s."),
     "lists too deep for the stack": lambda: torch_zip(b"\x80\x02" + b"]" * 500_000 + b"a" * 499_999 + b"."),
     "a list in itself": lambda: torch_zip(b"\x80\x02]q\x00h\x00a."),
     "a dict in itself": lambda: torch_zip(b"\x80\x02}q\x00" + text("model") + b"h\x00s."),
     "an unhashable key": lambda: torch_zip(b"\x80\x02}]K\x01s."),
-    "a memo of 2**32 places": lambda: torch_zip(b"\x80\x02]r\xff\xff\xff\xff."),
-    "a text of 2**60 letters": lambda: torch_zip(b"\x80\x04\x8d" + struct.pack("<Q", 2**60) + b"a."),
+    "a memo of 2**32 entries": lambda: torch_zip(b"\x80\x02]r\xff\xff\xff\xff."),
+    "a text of 2**60 characters": lambda: torch_zip(b"\x80\x04\x8d" + struct.pack("<Q", 2**60) + b"a."),
     "bytes of 2**60": lambda: torch_zip(b"\x80\x04\x8e" + struct.pack("<Q", 2**60) + b"a."),
     "a number of a million digits": lambda: torch_zip(b"I" + b"9" * 1_000_000 + b"\n."),
-    "a number of minus one byte": lambda: torch_zip(b"\x80\x02\x8b\xff\xff\xff\xff."),
+    "a number of -1 bytes": lambda: torch_zip(b"\x80\x02\x8b\xff\xff\xff\xff."),
     "a hundred gigabytes of zeros": lambda: torch_zip(
         b"\x80\x02cbuiltins\nbytearray\n\x8a\x05\0\xe8\x76\x48\x17\x85R."
     ),
-    "a tensor made by its class": lambda: torch_zip(b"\x80\x02ctorch\nFloatTensor\n\x8a\x05\0\xe8\x76\x48\x17\x85R."),
-    "a bomb of an encoding": lambda: torch_zip(b"\x80\x02c_codecs\nencode\n" + text("a") + text("zip") + b"\x86R."),
+    "a tensor created by its class": lambda: torch_zip(
+        b"\x80\x02ctorch\nFloatTensor\n\x8a\x05\0\xe8\x76\x48\x17\x85R."
+    ),
+    "an encoding that decompresses": lambda: torch_zip(
+        b"\x80\x02c_codecs\nencode\n" + text("a") + text("zip") + b"\x86R."
+    ),
     "four million instructions": lambda: torch_zip(b"\x80\x02" + b"]0" * 2_000_000 + b"N."),
     "no end": lambda: torch_zip(b"\x80\x02]"),
     "nothing on the stack": lambda: torch_zip(b"\x80\x02."),
@@ -324,22 +330,22 @@ EXHAUSTING: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("make", EXHAUSTING.values(), ids=EXHAUSTING.keys())
-def test_nothing_exhausts_the_reader(make, tmp_path):
+def test_nothing_exhausts_the_reader(make: Callable[[], bytes], tmp_path: Path) -> None:
     refuse(make(), tmp_path)
 
 
-def _with_twice_the_same() -> bytes:
+def _with_duplicate_name() -> bytes:
     buffer = io.BytesIO(torch_zip(pickle.dumps({"a": 1}, 2)))
     with zipfile.ZipFile(buffer, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("archive/data.pkl", pickle.dumps({"b": 1}, 2))
     return buffer.getvalue()
 
 
-def _lying_about(field: int, width: int, value: int) -> bytes:
-    """An archive whose central directory has another value in one field of its first entry."""
+def _with_false_field(field: int, width: int, value: int) -> bytes:
+    """Return an archive with a false value in one field of the first entry of its central directory."""
     archive = bytearray(saved({"a": torch.zeros(4)}))
-    place = archive.index(b"PK\x01\x02") + field
-    archive[place : place + width] = value.to_bytes(width, "little")
+    start = archive.index(b"PK\x01\x02") + field
+    archive[start : start + width] = value.to_bytes(width, "little")
     return bytes(archive)
 
 
@@ -347,15 +353,15 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
     "names above the archive": lambda: zipped({"a/data.pkl": b"N.", "a/../../evil": b""}),
     "names above the archive, Windows": lambda: zipped({"a/data.pkl": b"N.", "a\\..\\..\\evil": b""}),
     "absolute names": lambda: zipped({"/a/data.pkl": b"N."}),
-    "two entries of one name": _with_twice_the_same,
+    "two entries with the same name": _with_duplicate_name,
     "a bomb": lambda: zipped({"a/data.pkl": bytes(20_000_000)}, zipfile.ZIP_DEFLATED),
     "many small bombs": lambda: zipped({f"a/data/{i}": bytes(100_000) for i in range(100)}, zipfile.ZIP_DEFLATED),
-    "a size of 4 GB": lambda: _lying_about(24, 4, 2**32 - 2),
-    "a compressed size of 4 GB": lambda: _lying_about(20, 4, 2**32 - 2),
-    "a size that only zip64 gives": lambda: _lying_about(24, 4, 2**32 - 1),
-    "an entry before the file": lambda: _lying_about(42, 4, 2**31),
-    "an unknown compression": lambda: _lying_about(10, 2, 99),
-    "another checksum": lambda: _lying_about(16, 4, 12345),
+    "a size of 4 GB": lambda: _with_false_field(24, 4, 2**32 - 2),
+    "a compressed size of 4 GB": lambda: _with_false_field(20, 4, 2**32 - 2),
+    "a size that only zip64 gives": lambda: _with_false_field(24, 4, 2**32 - 1),
+    "an entry before the file": lambda: _with_false_field(42, 4, 2**31),
+    "an unknown compression": lambda: _with_false_field(10, 2, 99),
+    "another checksum": lambda: _with_false_field(16, 4, 12345),
     "nothing in it": lambda: zipped({}),
     "an archive in an archive": lambda: zipped({"a/model.zip": zipped({"a/data.pkl": b"N."})}),
     "the end alone": lambda: b"PK\x05\x06" + bytes(18),
@@ -365,7 +371,7 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("make", ARCHIVES.values(), ids=ARCHIVES.keys())
-def test_no_archive_is_believed(make, tmp_path):
+def test_false_archives_are_refused(make: Callable[[], bytes], tmp_path: Path) -> None:
     refuse(make(), tmp_path)
     assert os.listdir(tmp_path) == ["model.pth"]
 
@@ -392,14 +398,14 @@ SAFETENSORS: dict[str, Callable[[], bytes]] = {
     "two that overlap": lambda: _safetensors({"a": _entry([4], 0, 16), "b": _entry([4], 0, 16)}),
     "a gap": lambda: _safetensors({"a": _entry([2], 8, 16)}),
     "an unknown type": lambda: _safetensors({"a": _entry([4], 0, 16, "EVIL")}),
-    "nested without end": lambda: _safetensors(b'{"a":' + b"[" * 100_000 + b"}"),
-    "a number without end": lambda: _safetensors(b'{"a":' + b"9" * 100_000 + b"}"),
+    "nested very deeply": lambda: _safetensors(b'{"a":' + b"[" * 100_000 + b"}"),
+    "a very long number": lambda: _safetensors(b'{"a":' + b"9" * 100_000 + b"}"),
     "no text": lambda: _safetensors(b'{"\xff\xfe":1}'),
 }
 
 
 @pytest.mark.parametrize("make", SAFETENSORS.values(), ids=SAFETENSORS.keys())
-def test_no_safetensors_header_is_believed(make, tmp_path):
+def test_false_safetensors_headers_are_refused(make: Callable[[], bytes], tmp_path: Path) -> None:
     assert safetensors.torch.load(_safetensors({"a": _entry([4], 0, 16)}))["a"].shape == (4,)
     refuse(make(), tmp_path)
 
@@ -442,9 +448,9 @@ class _SavesOnLoading(_Saves):
         torch.save(torch.zeros(1), self.path)
 
 
-@pytest.mark.filterwarnings("ignore")  # torch.jit is deprecated; files of it are still about
+@pytest.mark.filterwarnings("ignore")  # torch.jit is deprecated, but its files are still in use
 @pytest.mark.parametrize("kind", [_Saves, _Maps, _SavesDeepInside, _SavesOnLoading])
-def test_no_torchscript_touches_files(kind, canary, tmp_path):
+def test_no_torchscript_writes_files(kind: Callable[[str], torch.nn.Module], canary: Path, tmp_path: Path) -> None:
     content = scripted(kind(str(canary)))
     canary.unlink(missing_ok=True)
     assert "was not opened" in refuse(content, tmp_path)
@@ -452,7 +458,7 @@ def test_no_torchscript_touches_files(kind, canary, tmp_path):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", [_Saves, _SavesDeepInside, _SavesOnLoading])
-def test_the_torchscripts_would_have_worked(kind, tmp_path):
+def test_torch_itself_would_run_these_scripts(kind: Callable[[str], torch.nn.Module], tmp_path: Path) -> None:
     path = tmp_path / "canary"
     content = scripted(kind(str(path)))
     path.unlink(missing_ok=True)
@@ -466,7 +472,7 @@ def script() -> dict[str, bytes]:
 
 
 SCRIPTS: dict[str, Callable[[dict[str, bytes]], dict[str, bytes]]] = {
-    "Python in place of its code": lambda e: {
+    "Python code instead of TorchScript": lambda e: {
         n: b"import os\nos.mkdir('x')" if n.endswith(".py") else c for n, c in e.items()
     },
     "no code": lambda e: {n: c for n, c in e.items() if not n.endswith(".py")},
@@ -481,7 +487,7 @@ SCRIPTS: dict[str, Callable[[dict[str, bytes]], dict[str, bytes]]] = {
     "a torch checkpoint's pickle": lambda e: {
         n: pickle.dumps({"a": 1}, 2) if n.endswith("data.pkl") else c for n, c in e.items()
     },
-    "hooks of its own": lambda e: {
+    "its own hooks": lambda e: {
         n: c + b"\n  __forward_pre_hooks__ = []" if n.endswith(".py") else c for n, c in e.items()
     },
     "an old version": lambda e: {n: b"999999\n" if n.endswith("/version") else c for n, c in e.items()},
@@ -489,7 +495,9 @@ SCRIPTS: dict[str, Callable[[dict[str, bytes]], dict[str, bytes]]] = {
 
 
 @pytest.mark.parametrize("alter", SCRIPTS.values(), ids=SCRIPTS.keys())
-def test_no_forged_torchscript_is_opened(alter, script, tmp_path):
+def test_no_forged_torchscript_is_opened(
+    alter: Callable[[dict[str, bytes]], dict[str, bytes]], script: dict[str, bytes], tmp_path: Path
+) -> None:
     assert "TorchScript" in refuse(zipped(alter(script)), tmp_path)
 
 
@@ -512,14 +520,14 @@ WEIGHTS, MODEL = "_weights_config.json", "models/model.json"
 PROGRAMS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "an operation that maps files": (MODEL, _operation("torch.ops.aten.from_file.default")),
     "an operation of a library": (MODEL, _operation("torch.ops.torchvision.nms.default")),
-    "an operation that is no operation": (MODEL, _operation("torch.ops.aten.__class__.mro")),
+    "something other than an operation": (MODEL, _operation("torch.ops.aten.__class__.mro")),
     "a function of Python": (MODEL, _operation("os.system")),
     "a function of torch": (MODEL, _operation("torch.load")),
     "powers": (MODEL, _operation("_operator.pow")),
     "attributes": (MODEL, _operation("_operator.attrgetter")),
     "a higher order": (MODEL, _operation("torch.ops.higher_order.cond")),
-    "nested without end": (MODEL, lambda _: b"[" * 200_000),
-    "numbers without end": (MODEL, lambda _: b"9" * 200_000),
+    "nested very deeply": (MODEL, lambda _: b"[" * 200_000),
+    "a very long number": (MODEL, lambda _: b"9" * 200_000),
     "a list": (MODEL, lambda _: b"[]"),
     "an empty object": (MODEL, lambda _: b"{}"),
     "a network that trains": (
@@ -536,21 +544,25 @@ PROGRAMS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 
 
 @pytest.mark.parametrize(("record", "edit"), PROGRAMS.values(), ids=PROGRAMS.keys())
-def test_no_forged_program_is_opened(record, edit, program, tmp_path):
+def test_no_forged_program_is_opened(
+    record: str, edit: Callable[[bytes], bytes], program: dict[str, bytes], tmp_path: Path
+) -> None:
     refuse(_edited(program, record, edit), tmp_path)
 
 
-def test_no_weights_of_a_program_are_unpickled(program, canary, tmp_path):
+def test_no_weights_of_a_program_are_unpickled(program: dict[str, bytes], canary: Path, tmp_path: Path) -> None:
     hostile = torch_zip(FORMS["REDUCE"](str(canary)))
     entries = {name: hostile if name.endswith("/weight_0") else content for name, content in program.items()}
     content = _edited(entries, WEIGHTS, lambda c: c.replace(b'"use_pickle": false', b'"use_pickle": true', 1))
     assert "posix.mkdir" in refuse(content, tmp_path)
 
 
-def test_no_size_of_a_program_is_evaluated_and_no_sample_input_unpickled(program, canary, tmp_path):
+def test_sizes_are_not_evaluated_and_sample_inputs_not_unpickled(
+    program: dict[str, bytes], canary: Path, tmp_path: Path
+) -> None:
     code = f"__import__('os').mkdir({str(canary)!r})"
     size = json.dumps({"as_expr": {"expr_str": code, "hint": {"as_int": 3}}}).encode()
     entries = {name: FORMS["REDUCE"](str(canary)) if "sample_inputs" in name else c for name, c in program.items()}
     content = _edited(entries, MODEL, lambda c: c.replace(b'{"as_int": 3}', size))
     (tmp_path / "model.pt2").write_bytes(content)
-    read_checkpoint(tmp_path / "model.pt2")  # neither is needed for anything, so it may be read
+    read_checkpoint(tmp_path / "model.pt2")  # nothing needs the size or the sample input, so the file may be read

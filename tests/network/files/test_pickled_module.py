@@ -1,4 +1,4 @@
-"""Whole pickled networks of known libraries come back as they were; nothing else does, and no code of a file runs."""
+"""Whole pickled networks of known libraries are read as they were saved; others are refused, and no code runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,7 +44,9 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 
 @pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS.keys())
 @pytest.mark.parametrize("zipped", [True, False])
-def test_a_network_of_a_known_library_comes_back_bit_by_bit(make, zipped, tmp_path):
+def test_a_network_of_a_known_library_is_read_exactly(
+    make: Callable[[], nn.Module], zipped: bool, tmp_path: Path
+) -> None:
     torch.manual_seed(0)
     network = make().eval()
     torch.save(network, tmp_path / "whole.pth", _use_new_zipfile_serialization=zipped)
@@ -58,14 +61,14 @@ def test_a_network_of_a_known_library_comes_back_bit_by_bit(make, zipped, tmp_pa
 
 
 @pytest.mark.parametrize("wrap", [lambda m: {"model": m, "epoch": 3}, nn.DataParallel], ids=["dict", "DataParallel"])
-def test_it_is_found_in_what_training_code_saves(wrap, tmp_path):
+def test_a_network_is_found_in_a_training_checkpoint(wrap: Callable[[nn.Module], Any], tmp_path: Path) -> None:
     network = nn.Sequential(nn.Conv2d(3, 1, 3))
     torch.save(wrap(network), tmp_path / "last.pt")
     module = read_checkpoint(tmp_path / "last.pt").module
     assert torch.equal(module[0].weight, network[0].weight)
 
 
-def test_its_average_is_taken_before_it_and_said(tmp_path):
+def test_the_average_is_used_instead_of_the_network_with_a_warning(tmp_path: Path) -> None:
     trained, average = nn.Conv2d(3, 1, 3), nn.Conv2d(3, 1, 3)
     torch.save({"model": trained, "ema": average}, tmp_path / "last.pt")
     checkpoint = read_checkpoint(tmp_path / "last.pt")
@@ -73,7 +76,7 @@ def test_its_average_is_taken_before_it_and_said(tmp_path):
     assert "the average is used" in checkpoint.warnings[0]
 
 
-class _OfOnesOwn(nn.Module):
+class _UsersOwn(nn.Module):
     loaded = False
 
     def __init__(self) -> None:
@@ -85,14 +88,14 @@ class _OfOnesOwn(nn.Module):
         super().__setstate__(state)
 
 
-def test_a_class_of_ones_own_is_refused_by_name_and_not_loaded(tmp_path):
-    torch.save(_OfOnesOwn(), tmp_path / "mine.pth")
-    with pytest.raises(SegcamError, match=r"would run code.*_OfOnesOwn"):
+def test_the_users_own_class_is_refused_by_name_and_not_loaded(tmp_path: Path) -> None:
+    torch.save(_UsersOwn(), tmp_path / "mine.pth")
+    with pytest.raises(SegcamError, match=r"would run code.*_UsersOwn"):
         read_checkpoint(tmp_path / "mine.pth")
-    assert not _OfOnesOwn.loaded
+    assert not _UsersOwn.loaded
 
 
-def _altered(change: Callable[[nn.Module], None]) -> bytes:
+def _saved_with(change: Callable[[nn.Module], None]) -> bytes:
     network = nn.Sequential(nn.Conv2d(1, 1, 1))
     change(network)
     return saved(network)
@@ -109,25 +112,25 @@ def _containing_itself(network: nn.Module) -> None:
 def _doubled(depth: int) -> nn.Module:
     network: nn.Module = nn.ReLU()
     for _ in range(depth):
-        # Two different layers that both hold the one before: 2**depth names for 2 * depth layers.
+        # Two different layers that both hold the previous one: 2**depth names for 2 * depth layers.
         network = nn.Sequential(OrderedDict(a=nn.Sequential(network), b=nn.Sequential(network)))
     return network
 
 
 ODD: dict[str, tuple[Callable[[], bytes], str]] = {
-    "a hook": (lambda: _altered(lambda m: m._forward_hooks.update({0: nn.ReLU()})), "hooks of its own"),
-    "a forward of its own": (lambda: _altered(lambda m: m.__dict__.update(forward=nn.ReLU())), "would replace forward"),
+    "a hook": (lambda: _saved_with(lambda m: m._forward_hooks.update({0: nn.ReLU()})), "hooks of its own"),
+    "its own forward": (lambda: _saved_with(lambda m: m.__dict__.update(forward=nn.ReLU())), "would replace forward"),
     "an attribute with underscores": (
-        lambda: _altered(lambda m: m.__dict__.update(__call__=3)),
+        lambda: _saved_with(lambda m: m.__dict__.update(__call__=3)),
         "would replace __call__",
     ),
     "a layer that is a function": (
-        lambda: _altered(lambda m: m._modules.update(a=nn.functional.relu)),
+        lambda: _saved_with(lambda m: m._modules.update(a=nn.functional.relu)),
         "of the wrong kind",
     ),
-    "a layer with a name of Python's own": (lambda: _altered(_with_child("__deepcopy__")), "named '__deepcopy__'"),
-    "a layer with a dot in its name": (lambda: _altered(_with_child("norm.1")), "named 'norm.1'"),
-    "layers that contain each other": (lambda: _altered(_containing_itself), "contain each other"),
+    "a layer with a name that Python uses": (lambda: _saved_with(_with_child("__deepcopy__")), "named '__deepcopy__'"),
+    "a layer with a dot in its name": (lambda: _saved_with(_with_child("norm.1")), "named 'norm.1'"),
+    "layers that contain each other": (lambda: _saved_with(_containing_itself), "contain each other"),
     "more layers than memory": (lambda: saved(_doubled(60)), "repeats itself far too often"),
     "a layer of training code": (
         lambda: saved(torch.optim.SGD([nn.Parameter(torch.zeros(1))], 0.1)),
@@ -137,13 +140,13 @@ ODD: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize(("make", "reason"), ODD.values(), ids=ODD.keys())
-def test_what_a_saved_network_never_has_is_refused(make, reason, tmp_path):
+def test_a_network_that_torch_would_not_save_is_refused(make: Callable[[], bytes], reason: str, tmp_path: Path) -> None:
     (tmp_path / "odd.pth").write_bytes(make())
     with pytest.raises(SegcamError, match=reason):
         read_checkpoint(tmp_path / "odd.pth")
 
 
-def test_what_is_not_known_stays_and_does_nothing(tmp_path):
+def test_unknown_attributes_stay_and_do_nothing(tmp_path: Path) -> None:
     network = nn.Sequential(nn.Conv2d(1, 1, 1))
     network.norm = functools.partial(nn.BatchNorm2d, eps=1e-3)
     network.kind = nn.BatchNorm2d
@@ -154,8 +157,8 @@ def test_what_is_not_known_stays_and_does_nothing(tmp_path):
     assert torch.equal(module(torch.ones(1, 1, 2, 2)), network(torch.ones(1, 1, 2, 2)))
 
 
-def test_the_constructor_is_not_called(tmp_path):
-    # An instruction to call the class, as only a forged file has it: with these sizes it would fill the memory.
+def test_the_constructor_is_not_called(tmp_path: Path) -> None:
+    # Only a forged file has an instruction to call the class. With these sizes it would fill the memory.
     forged = b"\x80\x02ctorch.nn.modules.linear\nLinear\nJ\xff\xff\xff\x7fJ\xff\xff\xff\x7f\x86R."
     assert isinstance(pickle.loads(forged.replace(b"\xff\xff\xff\x7f", b"\x01\0\0\0")), nn.Linear)
     (tmp_path / "a.pth").write_bytes(zipped({**entries_of(saved(None)), "archive/data.pkl": forged}))
@@ -164,7 +167,7 @@ def test_the_constructor_is_not_called(tmp_path):
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "softmax2d"])
-def test_a_final_activation_is_left_out_and_said(activation, tmp_path):
+def test_a_final_activation_is_left_out_with_a_warning(activation: str, tmp_path: Path) -> None:
     network = _unet(classes=2, activation=activation)
     torch.save(network, tmp_path / "whole.pth")
     loaded = sc.load_network(tmp_path / "whole.pth", "cpu")
@@ -176,14 +179,14 @@ def test_a_final_activation_is_left_out_and_said(activation, tmp_path):
         assert torch.allclose(loaded.module(image), network(image), atol=1e-4)
 
 
-def test_one_of_another_version_of_smp_is_built_anew_from_its_weights(tmp_path):
+def test_a_network_of_another_version_of_smp_is_rebuilt(tmp_path: Path) -> None:
     network = _unet()
     torch.save(network, tmp_path / "whole.pth")
     entries = entries_of((tmp_path / "whole.pth").read_bytes())
-    now, then = (
-        b"csegmentation_models_pytorch." + where + b"\nUnet\n" for where in (b"decoders.unet.model", b"unet.model")
+    new_name, old_name = (
+        b"csegmentation_models_pytorch." + module + b"\nUnet\n" for module in (b"decoders.unet.model", b"unet.model")
     )
-    former = {name: content.replace(now, then) for name, content in entries.items()}
+    former = {name: content.replace(new_name, old_name) for name, content in entries.items()}
     assert former != entries
     (tmp_path / "former.pth").write_bytes(zipped(former))
     checkpoint = read_checkpoint(tmp_path / "former.pth")
@@ -193,7 +196,7 @@ def test_one_of_another_version_of_smp_is_built_anew_from_its_weights(tmp_path):
     assert checkpoint.weights.keys() == network.state_dict().keys()
 
 
-def test_one_that_does_not_run_is_refused_in_words(tmp_path):
+def test_a_network_that_does_not_run_is_refused_with_the_reason(tmp_path: Path) -> None:
     network = nn.Sequential(nn.Conv2d(3, 1, 1))
     network[0].padding_mode = None
     network[0].stride = "wide"

@@ -1,4 +1,4 @@
-"""Programs of torch.export run as torch's own reader runs them, and their operations can be tapped by name."""
+"""Programs of torch.export give the same results as in torch, and hooks work on their operations by name."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def flexible() -> bytes:
     return exported(small_network(), any_size=True)
 
 
-def _written(content: bytes, folder) -> object:
-    (folder / "model.pth").write_bytes(content)  # its content tells what it is, and not its name
+def _written(content: bytes, folder: Path) -> Path:
+    (folder / "model.pth").write_bytes(content)  # the content decides the format, not the name
     return folder / "model.pth"
 
 
-def test_it_gives_what_torch_gives_bit_by_bit(fixed, tmp_path):
+def test_the_results_are_exactly_those_of_torch(fixed: bytes, tmp_path: Path) -> None:
     checkpoint = read_checkpoint(_written(fixed, tmp_path))
     image = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
@@ -43,7 +43,7 @@ def test_it_gives_what_torch_gives_bit_by_bit(fixed, tmp_path):
     assert checkpoint.module.image_size == (64, 64)
 
 
-def test_one_for_any_size_runs_on_any(flexible, tmp_path):
+def test_a_program_for_any_size_runs_on_any_size(flexible: bytes, tmp_path: Path) -> None:
     module = read_checkpoint(_written(flexible, tmp_path)).module
     assert module.image_size is None
     for shape in [(1, 3, 64, 64), (3, 3, 96, 160)]:
@@ -52,7 +52,7 @@ def test_one_for_any_size_runs_on_any(flexible, tmp_path):
             assert torch.equal(module(image), small_network()(image))
 
 
-def test_a_network_of_one_size_has_its_frames_resized(fixed, tmp_path):
+def test_frames_are_resized_for_a_program_of_one_size(fixed: bytes, tmp_path: Path) -> None:
     network = sc.load_network(_written(fixed, tmp_path))
     assert (network.card.size.rule, network.card.size.height, network.card.size.width) == ("resize", 64, 64)
     frame = np.random.default_rng(0).integers(0, 255, (50, 70)).astype(np.uint8)
@@ -61,23 +61,23 @@ def test_a_network_of_one_size_has_its_frames_resized(fixed, tmp_path):
         network.module(torch.zeros(1, 3, 32, 32))
 
 
-def _operations(network) -> dict[str, str]:
-    return {name: str(part.operation) for name, part in network.module.named_children()}
+def _operations(network: sc.Network) -> dict[str, str]:
+    return {name: str(layer.operation) for name, layer in network.module.named_children()}
 
 
-def test_grad_cam_by_node_is_grad_cam_by_layer(flexible, tmp_path):
-    program, plain = sc.load_network(_written(flexible, tmp_path)), sc.Network.from_module(small_network())
+def test_grad_cam_of_a_node_equals_grad_cam_of_the_layer(flexible: bytes, tmp_path: Path) -> None:
+    program, module = sc.load_network(_written(flexible, tmp_path)), sc.Network.from_module(small_network())
     node = [name for name, operation in _operations(program).items() if "relu" in operation][1]
     frame = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8)
     target = sc.Target(class_index=1, region="image")
     by_node = sc.Explainer(program, stages=[node])(frame, target).heatmaps[node].values
-    by_layer = sc.Explainer(plain, stages=["deep"])(frame, target).heatmaps["deep"].values
+    by_layer = sc.Explainer(module, stages=["deep"])(frame, target).heatmaps["deep"].values
     assert by_node.shape == (16, 16)
     assert by_node.max() > 0
     np.testing.assert_allclose(by_node, by_layer, rtol=1e-4, atol=1e-6 * by_layer.max())
 
 
-def test_stages_are_found_by_the_sizes_of_maps(flexible, tmp_path):
+def test_stages_are_found_from_the_sizes_of_the_maps(flexible: bytes, tmp_path: Path) -> None:
     network = sc.load_network(_written(flexible, tmp_path))
     assert [(stage.name, stage.stride) for stage in network.stages] == [
         ("encoder_1", 2),
@@ -87,14 +87,14 @@ def test_stages_are_found_by_the_sizes_of_maps(flexible, tmp_path):
     ]
 
 
-def test_an_unknown_node_is_answered_with_the_closest(flexible, tmp_path):
+def test_the_message_about_an_unknown_node_lists_the_closest(flexible: bytes, tmp_path: Path) -> None:
     network = sc.load_network(_written(flexible, tmp_path))
     with pytest.raises(SegcamError, match=r"conv2d_9.*Closest: conv2d"):
         sc.Explainer(network, stages=["conv2d_9"])
 
 
 @pytest.mark.parametrize("activation", [nn.Sigmoid(), nn.Softmax(1)])
-def test_a_final_activation_is_left_out_and_said(activation, tmp_path):
+def test_a_final_activation_is_left_out_with_a_warning(activation: nn.Module, tmp_path: Path) -> None:
     network = sc.load_network(_written(exported(nn.Sequential(small_network(), activation)), tmp_path))
     image = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
@@ -117,28 +117,28 @@ def test_operations_and_weights_may_have_any_name(fixed: bytes, tmp_path: Path, 
         assert torch.equal(module(image), small_network()(image))
 
 
-def test_a_transformer_and_a_list_of_tensors(tmp_path):
-    class Odd(nn.Module):
+def test_a_program_may_have_attention_and_lists_of_tensors(tmp_path: Path) -> None:
+    class Attention(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
             self.register_buffer("scale", torch.arange(4), persistent=False)
 
         def forward(self, image: torch.Tensor) -> torch.Tensor:
-            parts = [part.mean(1) for part in image.chunk(3, 1)]
-            tokens = torch.stack([*parts, parts[0]], 1).flatten(2).mT * self.scale
+            channels = [channel.mean(1) for channel in image.chunk(3, 1)]
+            tokens = torch.stack([*channels, channels[0]], 1).flatten(2).mT * self.scale
             values, _ = self.attention(tokens, tokens, tokens)
             return values.mT.unflatten(2, image.shape[-2:])
 
-    network = Odd().eval()
+    network = Attention().eval()
     module = read_checkpoint(_written(exported(network, 16), tmp_path)).module
     image = torch.randn(1, 3, 16, 16)
     with torch.no_grad():
         assert torch.equal(module(image), network(image))
 
 
-def test_the_format_of_earlier_versions(fixed, tmp_path):
-    """Torch before 2.8: the program and pickled tensors beside each other."""
+def test_the_format_of_earlier_versions_is_read(fixed: bytes, tmp_path: Path) -> None:
+    """Before torch 2.8, the program and the pickled tensors are separate entries."""
     entries = {name.partition("/")[2]: content for name, content in entries_of(fixed).items()}
     network = small_network()
     former = {
@@ -153,27 +153,27 @@ def test_the_format_of_earlier_versions(fixed, tmp_path):
         assert torch.equal(module(image), network(image))
 
 
-def test_a_network_that_still_trains_is_refused(tmp_path):
+def test_a_network_in_training_mode_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SegcamError, match=r"model\.eval\(\)"):
         read_checkpoint(_written(exported(small_network().train()), tmp_path))
 
 
-def test_a_network_of_two_images_is_refused(tmp_path):
-    class Two(nn.Module):
-        def forward(self, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-            return one + other
+def test_a_network_of_two_images_is_refused(tmp_path: Path) -> None:
+    class TwoInputs(nn.Module):
+        def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+            return first + second
 
     buffer = io.BytesIO()
-    torch.export.save(torch.export.export(Two(), (torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8))), buffer)
+    torch.export.save(torch.export.export(TwoInputs(), (torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8))), buffer)
     with pytest.raises(SegcamError, match="takes 2 inputs"):
         read_checkpoint(_written(buffer.getvalue(), tmp_path))
 
 
-def test_a_network_of_smp(tmp_path):
+def test_a_network_of_smp_has_its_stages(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    plain = smp.Unet("resnet18", encoder_weights=None, decoder_channels=(8, 8, 4, 4, 4)).eval()
-    network = sc.load_network(_written(exported(plain), tmp_path), "cpu")
+    unet = smp.Unet("resnet18", encoder_weights=None, decoder_channels=(8, 8, 4, 4, 4)).eval()
+    network = sc.load_network(_written(exported(unet), tmp_path), "cpu")
     assert [stage.stride for stage in network.stages] == [2, 4, 8, 16, 32, 16, 8, 4, 2, 1, 1]
     image = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
-        assert torch.allclose(network.module(image), plain(image), atol=1e-4)
+        assert torch.allclose(network.module(image), unet(image), atol=1e-4)

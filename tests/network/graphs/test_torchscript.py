@@ -1,6 +1,8 @@
-"""TorchScript files give masks as the network did; their layers are closed, and the reason is said."""
+"""TorchScript files give the same masks as the network; hooks are not possible, and messages say why."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,17 +14,17 @@ import napari_segcam as sc
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import read_checkpoint
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit")  # deprecated; files of it are still about
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit")  # deprecated, but its files are still in use
 
 
 @pytest.fixture(params=[traced, scripted])
-def path(request, tmp_path):
-    path = tmp_path / "model.pth"  # its content tells what it is, and not its name
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / "model.pth"  # the content decides the format, not the name
     path.write_bytes(request.param(small_network()))
     return path
 
 
-def test_it_gives_what_the_network_gave_bit_by_bit(path):
+def test_the_results_are_exactly_those_of_the_network(path: Path) -> None:
     checkpoint = read_checkpoint(path)
     image = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
@@ -31,7 +33,7 @@ def test_it_gives_what_the_network_gave_bit_by_bit(path):
     assert checkpoint.weights.keys() == {f"script.{name}" for name in small_network().state_dict()}
 
 
-def test_a_network_of_it_segments(path):
+def test_a_script_gives_masks(path: Path) -> None:
     network = sc.load_network(path)
     assert network.classes == 2
     assert network.card.input_channels == 3
@@ -44,28 +46,28 @@ def test_a_network_of_it_segments(path):
 
 
 @pytest.mark.parametrize("stages", ["all", "main", ["encoder_last"], ["script.head"]])
-def test_grad_cam_says_why_not_in_one_sentence(stages, path):
+def test_grad_cam_is_refused_in_one_sentence(stages: str | list[str], path: Path) -> None:
     with pytest.raises(SegcamError, match="TorchScript networks take no hooks") as refusal:
         sc.Explainer(sc.load_network(path), stages=stages)
     assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("activation", [nn.Sigmoid(), nn.Softmax(1)])
-def test_a_final_activation_is_undone_and_said(activation, tmp_path):
+def test_a_final_activation_is_undone_with_a_warning(activation: nn.Module, tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_bytes(traced(nn.Sequential(small_network(), activation)))
     network = sc.load_network(tmp_path / "a.pt", "cpu")
     image = torch.randn(1, 3, 32, 32)
     with torch.no_grad():
-        again = activation(network.module(image))
-        assert torch.allclose(again, activation(small_network()(image)), atol=1e-5)
+        probabilities = activation(network.module(image))
+        assert torch.allclose(probabilities, activation(small_network()(image)), atol=1e-5)
     assert any("undone by its inverse" in warning for warning in network.warnings)
 
 
-def test_only_what_is_needed_is_read(tmp_path):
+def test_other_entries_of_the_archive_are_ignored(tmp_path: Path) -> None:
     entries = entries_of(scripted(small_network()))
     folder = next(iter(entries)).partition("/")[0]
-    # Of some networks torch writes the version elsewhere.
+    # For some networks, torch writes the version to another path.
     entries[f"{folder}/.data/version"] = entries.pop(f"{folder}/version")
-    more = {f"{folder}/extra/readme.txt": b"hello", f"{folder}/code/a.py.debug_pkl": b"no pickle"}
-    (tmp_path / "a.pt").write_bytes(zipped({**entries, **more}))
+    extra = {f"{folder}/extra/readme.txt": b"hello", f"{folder}/code/a.py.debug_pkl": b"no pickle"}
+    (tmp_path / "a.pt").write_bytes(zipped({**entries, **extra}))
     assert read_checkpoint(tmp_path / "a.pt").form == "torchscript"

@@ -1,4 +1,4 @@
-"""Keras networks: what is loaded gives what Keras gives, is explained layer by layer, and runs nothing of its own."""
+"""Keras networks give the same results as in Keras, are explained layer by layer, and run no code from the file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from napari_segcam import Explainer, Target, load_network  # noqa: E402
 from napari_segcam.errors import SegcamError  # noqa: E402
 from napari_segcam.network.keras.keras_network import KerasNetwork  # noqa: E402
 
-# Keras' own, with numpy 2.
+# Keras itself warns with NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 L = keras.layers
@@ -35,7 +35,7 @@ FORMATS = ["network.keras", "network.h5"]
 
 
 def small_network(classes: int, activation: str | None, side: int | None = None, begin: Any = None) -> Any:
-    """Two levels down and up, with both ways of becoming larger, and two skips."""
+    """Return a network with two levels down and up, both ways of upsampling, and two skip connections."""
     image = L.Input((side, side, 3))
     x = image if begin is None else begin(image)
     first = L.BatchNormalization()(L.Conv2D(5, 3, padding="same", activation="relu", name="first")(x))
@@ -61,7 +61,7 @@ def image_of(side: int = 32) -> torch.Tensor:
 
 
 def predicted(model: Any, image: torch.Tensor) -> np.ndarray:
-    """What Keras itself gives, channels first."""
+    """Return the output of Keras itself, channels first."""
     return np.moveaxis(model.predict(image.permute(0, 2, 3, 1).numpy(), verbose=0), -1, 1)
 
 
@@ -71,21 +71,21 @@ def probabilities(logits: torch.Tensor) -> np.ndarray:
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize(("classes", "activation"), [(1, "sigmoid"), (3, "softmax"), (3, None)])
-def test_gives_what_keras_gives(tmp_path: Path, name: str, classes: int, activation: str | None) -> None:
+def test_the_results_are_those_of_keras(tmp_path: Path, name: str, classes: int, activation: str | None) -> None:
     model = small_network(classes, activation)
     network = load_network(saved(model, tmp_path / name), device="cpu")
     image = image_of()
     with torch.no_grad():
         logits = network.module(image)
     expected = predicted(model, image)
-    given = logits.numpy() if activation is None else probabilities(logits)
-    np.testing.assert_allclose(given, expected, atol=1e-5)
+    output = logits.numpy() if activation is None else probabilities(logits)
+    np.testing.assert_allclose(output, expected, atol=1e-5)
     assert network.classes == classes
     assert network.card.input_channels == 3
     assert any(f"ends in a {activation}" in warning for warning in network.warnings) == (activation is not None)
 
 
-def test_explanation_of_a_frame(tmp_path: Path) -> None:
+def test_a_frame_is_explained(tmp_path: Path) -> None:
     model = small_network(3, "softmax")
     network = load_network(saved(model, tmp_path / "network.keras"), device="cpu")
     frame = (image_of(32)[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
@@ -98,8 +98,8 @@ def test_explanation_of_a_frame(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("layer", ["deep", "second", "up"])
-def test_gradcam_of_a_named_layer(tmp_path: Path, layer: str) -> None:
-    """Against Grad-CAM written out on the Keras model, channels last, with the gradient of torch."""
+def test_gradcam_of_a_layer_equals_gradcam_in_keras(tmp_path: Path, layer: str) -> None:
+    """The reference is computed on the Keras model, channels last, with torch's gradient."""
     model = small_network(3, None)
     network = load_network(saved(model, tmp_path / "network.keras"), device="cpu")
     frame = image_of(32)[0].permute(1, 2, 0).numpy()
@@ -112,10 +112,10 @@ def test_gradcam_of_a_named_layer(tmp_path: Path, layer: str) -> None:
     np.testing.assert_allclose(result.heatmaps[layer].values, expected, rtol=1e-4, atol=1e-6 * expected.max())
 
 
-def test_stages_are_found_and_layers_have_their_own_names(tmp_path: Path) -> None:
+def test_stages_are_found_and_layers_keep_their_names(tmp_path: Path) -> None:
     network = load_network(saved(small_network(1, "sigmoid"), tmp_path / "network.keras"), device="cpu")
-    found = [(stage.name, stage.stride, stage.channels) for stage in network.stages]
-    assert [one for one in found if one[0].startswith("encoder")] == [
+    stages = [(stage.name, stage.stride, stage.channels) for stage in network.stages]
+    assert [stage for stage in stages if stage[0].startswith("encoder")] == [
         ("encoder_1", 1, 5),
         ("encoder_2", 2, 6),
         ("encoder_3", 4, 7),
@@ -127,8 +127,8 @@ def test_stages_are_found_and_layers_have_their_own_names(tmp_path: Path) -> Non
         network.stage("dep")
 
 
-def test_padding_and_scaling_are_no_stages(tmp_path: Path) -> None:
-    """Backbones pad unevenly before they stride: such a map does not lie on the image as others do."""
+def test_padding_and_scaling_are_not_stages(tmp_path: Path) -> None:
+    """Backbones pad unevenly before a stride, and such a padded map does not match the image."""
     image = L.Input((None, None, 3))
     x = L.Conv2D(4, 3, strides=2)(L.ZeroPadding2D(((0, 1), (0, 1)))(L.Rescaling(1 / 255)(image)))
     x = L.Conv2D(8, 3, strides=2, name="deep")(L.ZeroPadding2D(((0, 1), (0, 1)))(x))
@@ -138,29 +138,29 @@ def test_padding_and_scaling_are_no_stages(tmp_path: Path) -> None:
     assert encoder == [(2, 4), (4, 8)]
 
 
-def test_runs_on_the_device_of_its_image(tmp_path: Path) -> None:
-    """Keras moves tensors to a device of its own choice, which need not be the one that was asked for."""
+def test_a_network_runs_on_the_device_of_its_image(tmp_path: Path) -> None:
+    """Keras moves tensors to its own default device, which may differ from the requested one."""
     network = load_network(saved(small_network(1, None), tmp_path / "network.keras"), device="cpu")
     with torch.no_grad():
         expected = network.module(image_of())
         with keras.device("meta"):
-            given = network.module(image_of())
-    torch.testing.assert_close(given, expected)
+            output = network.module(image_of())
+    torch.testing.assert_close(output, expected)
 
 
-def test_network_within_a_network(tmp_path: Path) -> None:
+def test_a_network_may_contain_a_network(tmp_path: Path) -> None:
     image = L.Input((None, None, 3))
     inner = keras.Model(image, L.Conv2D(4, 3, padding="same", strides=2, name="inside")(image), name="backbone")
     model = keras.Sequential([L.Input((None, None, 3)), inner, L.UpSampling2D(), L.Conv2D(2, 1), L.Softmax()])
     network = load_network(saved(model, tmp_path / "network.keras"), device="cpu")
     with torch.no_grad():
-        given = probabilities(network.module(image_of()))
-    np.testing.assert_allclose(given, predicted(model, image_of()), atol=1e-5)
+        output = probabilities(network.module(image_of()))
+    np.testing.assert_allclose(output, predicted(model, image_of()), atol=1e-5)
     assert (network.stage("backbone.inside").channels, network.stage("backbone.inside").stride) == (4, 2)
 
 
 def test_layers_may_have_any_name(tmp_path: Path) -> None:
-    """Also that of an attribute which a module, or ours, has by the same name."""
+    """Even the name of an attribute of torch modules, or of ours."""
     names = ["normalization", "channels", "image_size", "output_names", "card_normalization", "forward", "training"]
     names += ["type", "add_layers", "channels_layer", "_layout", "_modules", "__deepcopy__"]
     x = image = L.Input((None, None, 3))
@@ -189,18 +189,18 @@ def test_weights_may_have_any_name() -> None:
     assert [name.rpartition(".")[2] for name, _ in module.named_parameters()] == ["forward_0", "_layout_1"]
 
 
-def test_a_copy_has_weights_of_its_own(tmp_path: Path) -> None:
-    """Else randomizing the weights of a copy, as sanity checks do, would change the network itself."""
+def test_a_copy_has_its_own_weights(tmp_path: Path) -> None:
+    """Otherwise, sanity checks that randomize the weights of a copy would change the network itself."""
     network = load_network(saved(small_network(1, "sigmoid"), tmp_path / "network.keras"), device="cpu")
-    other = copy.deepcopy(network.module)
-    for weight in other.parameters():
+    module_copy = copy.deepcopy(network.module)
+    for weight in module_copy.parameters():
         weight.data.zero_()
     with torch.no_grad():
-        assert not other(image_of()).any()
+        assert not module_copy(image_of()).any()
         assert network.module(image_of()).any()
 
 
-def test_activation_before_upsampling_is_undone(tmp_path: Path) -> None:
+def test_an_activation_before_upsampling_is_undone(tmp_path: Path) -> None:
     image = L.Input((None, None, 3))
     x = L.Conv2D(1, 2, strides=2, activation="sigmoid")(image)
     model = keras.Model(image, L.UpSampling2D(interpolation="bilinear")(x))
@@ -209,16 +209,16 @@ def test_activation_before_upsampling_is_undone(tmp_path: Path) -> None:
         np.testing.assert_allclose(network.module(image_of()).sigmoid(), predicted(model, image_of()), atol=1e-5)
 
 
-def test_activation_layer_that_is_used_before_stays_there(tmp_path: Path) -> None:
+def test_an_activation_layer_used_twice_is_undone_only_at_the_end(tmp_path: Path) -> None:
     gate, image = L.Activation("sigmoid"), L.Input((None, None, 3))
     model = keras.Model(image, gate(L.Conv2D(1, 1)(gate(L.Conv2D(4, 1)(image)))))
     network = load_network(saved(model, tmp_path / "network.keras"), device="cpu")
     with torch.no_grad():
-        given = network.module(image_of()).sigmoid()
-    np.testing.assert_allclose(given, predicted(model, image_of()), atol=1e-5)
+        output = network.module(image_of()).sigmoid()
+    np.testing.assert_allclose(output, predicted(model, image_of()), atol=1e-5)
 
 
-def test_sums_written_as_operators(tmp_path: Path) -> None:
+def test_operators_are_layers_too(tmp_path: Path) -> None:
     image = L.Input((None, None, 3))
     model = keras.Model(image, keras.ops.relu(L.Conv2D(2, 1)(image) * 2.0 + 1.0))
     network = load_network(saved(model, tmp_path / "network.keras"), device="cpu")
@@ -227,26 +227,26 @@ def test_sums_written_as_operators(tmp_path: Path) -> None:
     assert any("read as logits" in warning for warning in network.warnings)
 
 
-def test_one_of_several_outputs_is_chosen_and_said(tmp_path: Path) -> None:
+def test_one_of_several_outputs_is_chosen_and_reported(tmp_path: Path) -> None:
     image = L.Input((None, None, 3))
     main, side = L.Conv2D(2, 1, activation="sigmoid", name="main")(image), L.Conv2D(1, 1, name="side")(image)
     network = load_network(saved(keras.Model(image, [side, main]), tmp_path / "network.keras"), device="cpu")
     assert network.assumed["output"] == "main, not side: by its name"
-    assert network.classes_overlap, "each has a sigmoid"
+    assert network.classes_overlap, "each class has its own sigmoid"
 
 
 @pytest.mark.parametrize(
     ("begin", "normalization"),
     [(None, "unit"), (L.Rescaling(1 / 255), "none"), (L.Normalization(mean=[1.0, 2, 3], variance=[4.0, 5, 6]), "none")],
 )
-def test_size_and_normalization_that_the_network_tells(tmp_path: Path, begin: Any, normalization: str) -> None:
+def test_size_and_normalization_come_from_the_network(tmp_path: Path, begin: Any, normalization: str) -> None:
     path = saved(small_network(1, "sigmoid", side=24, begin=begin), tmp_path / "network.keras")
     network = load_network(path, device="cpu")
     assert (network.card.size.rule, network.card.size.height, network.card.size.width) == ("resize", 24, 24)
     assert network.assumed["normalization"] == network.card.normalization == normalization
 
 
-def test_channels_first(tmp_path: Path) -> None:
+def test_a_network_may_have_channels_first(tmp_path: Path) -> None:
     image = L.Input((3, None, None))
     model = keras.Model(image, L.Conv2D(2, 3, padding="same", data_format="channels_first", name="only")(image))
     network = load_network(saved(model, tmp_path / "network.keras"), device="cpu")
@@ -254,7 +254,7 @@ def test_channels_first(tmp_path: Path) -> None:
         np.testing.assert_allclose(network.module(image_of()), model.predict(image_of().numpy(), verbose=0), atol=1e-5)
 
 
-def test_half_precision_is_left_out(tmp_path: Path) -> None:
+def test_half_precision_becomes_float32(tmp_path: Path) -> None:
     image = L.Input((None, None, 3))
     model = keras.Model(image, L.Conv2D(2, 3, padding="same", dtype="mixed_bfloat16")(image))
     network = load_network(saved(model, tmp_path / "network.keras"), device="cpu")
@@ -262,31 +262,31 @@ def test_half_precision_is_left_out(tmp_path: Path) -> None:
         assert network.module(image_of()).dtype == torch.float32
 
 
-def test_written_by_keras_2(tmp_path: Path) -> None:
-    """Its files name no modules, and have entries that Keras 3 does not take."""
+def test_a_file_of_keras_2_is_read(tmp_path: Path) -> None:
+    """Its files name no Python modules, and have entries that Keras 3 does not accept."""
     image = L.Input((None, None, 3))
     model = keras.Model(image, L.BatchNormalization()(L.DepthwiseConv2D(3, padding="same")(image)))
     path = saved(model, tmp_path / "network.h5")
     expected = predicted(model, image_of())
 
-    def as_before(config: dict[str, Any]) -> None:
+    def write_as_keras_2(config: dict[str, Any]) -> None:
         depthwise, norm = config["config"]["layers"][1:]
         depthwise["config"] |= {"groups": 1, "depthwise_initializer": {"class_name": "GlorotUniform", "config": {}}}
         norm["config"]["axis"] = [3]
 
-    change_h5(path, as_before)
+    change_h5(path, write_as_keras_2)
     with torch.no_grad():
         np.testing.assert_allclose(load_network(path, device="cpu").module(image_of()), expected, atol=1e-5)
 
 
-def test_nan_weights_are_told(tmp_path: Path) -> None:
+def test_nan_weights_give_a_warning(tmp_path: Path) -> None:
     model = small_network(1, "sigmoid")
     model.get_layer("deep").bias.assign(np.full(7, np.nan))
     warnings = load_network(saved(model, tmp_path / "network.keras"), device="cpu").warnings
     assert any("NaN" in warning and "deep.bias" in warning for warning in warnings)
 
 
-# ---- What is refused -------------------------------------------------------------------------------------------------
+# ------ Refused files -------------------------------------------------------------------------------------------------
 
 
 def change_h5(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -311,16 +311,17 @@ def write_keras(path: Path, entries: dict[str, bytes]) -> None:
 
 
 def refused(path: Path) -> str:
-    with pytest.raises(SegcamError) as caught:
+    """Check that a file is refused in one line that starts with its path; return the line."""
+    with pytest.raises(SegcamError) as refusal:
         load_network(path, device="cpu")
-    message = str(caught.value)
+    message = str(refusal.value)
     assert message.startswith(str(path))
     assert "\n" not in message
     return message
 
 
 def layer(config: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(one for one in config["config"]["layers"] if one["config"]["name"] == name)
+    return next(entry for entry in config["config"]["layers"] if entry["config"]["name"] == name)
 
 
 HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
@@ -343,15 +344,15 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
 def test_layers_that_could_run_code_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, case: str
 ) -> None:
-    changes, told = HOSTILE[case]
+    changes, words = HOSTILE[case]
     path = saved(small_network(1, None), tmp_path / name)
     change = change_h5 if name.endswith("h5") else change_keras
     change(path, lambda config: layer(config, "deep").update(changes))
-    monkeypatch.setattr(keras.saving, "load_model", lambda *_args, **_named: pytest.fail("Keras got to see it"))
-    assert told in refused(path)
+    monkeypatch.setattr(keras.saving, "load_model", lambda *_args, **_options: pytest.fail("Keras reads the file"))
+    assert words in refused(path)
 
 
-def test_function_as_activation_is_refused(tmp_path: Path) -> None:
+def test_a_function_as_activation_is_refused(tmp_path: Path) -> None:
     path = saved(small_network(1, None), tmp_path / "network.keras")
     function = {"class_name": "function", "module": "os", "config": "system", "registered_name": "system"}
     change_keras(path, lambda config: layer(config, "deep")["config"].update(activation=function))
@@ -362,14 +363,14 @@ def small(*layers: Any) -> Any:
     return keras.Sequential([L.Input((None, None, 3)), L.Conv2D(1, 1, name="deep"), *layers])
 
 
-MUCH: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
+TOO_LARGE: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "filters": (small, {"filters": 10**9}),
     "a kernel": (small, {"kernel_size": [10**6, 10**6]}),
-    "enlarging": (lambda: small(L.UpSampling2D(2, name="large")), {"size": [10**5, 10**5]}),
-    "enlarging a little less": (lambda: small(L.UpSampling2D(2, name="large")), {"size": [5000, 5000]}),
-    "enlarging again and again": (lambda: small(*(L.UpSampling2D(16) for _ in range(4))), {}),
-    "a margin": (lambda: small(L.ZeroPadding2D(1, name="large")), {"padding": [[10**9, 10**9], [1, 1]]}),
-    "a margin that is a little less": (
+    "upsampling": (lambda: small(L.UpSampling2D(2, name="large")), {"size": [10**5, 10**5]}),
+    "upsampling a little less": (lambda: small(L.UpSampling2D(2, name="large")), {"size": [5000, 5000]}),
+    "upsampling many times": (lambda: small(*(L.UpSampling2D(16) for _ in range(4))), {}),
+    "padding": (lambda: small(L.ZeroPadding2D(1, name="large")), {"padding": [[10**9, 10**9], [1, 1]]}),
+    "padding a little less": (
         lambda: small(L.ZeroPadding2D(1, name="large")),
         {"padding": [[60_000] * 2] * 2},
     ),
@@ -377,67 +378,67 @@ MUCH: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", MUCH)
-def test_layers_beyond_measure_are_refused(tmp_path: Path, case: str) -> None:
-    make, changes = MUCH[case]
+@pytest.mark.parametrize("case", TOO_LARGE)
+def test_layers_that_are_far_too_large_are_refused(tmp_path: Path, case: str) -> None:
+    make, changes = TOO_LARGE[case]
     path = saved(make(), tmp_path / "network.keras")
 
     def change(config: dict[str, Any]) -> None:
-        names = [one["config"]["name"] for one in config["config"]["layers"]]
+        names = [entry["config"]["name"] for entry in config["config"]["layers"]]
         layer(config, "large" if "large" in names else "deep")["config"].update(changes)
 
     change_keras(path, change)
     ends_in_one_line(lambda: load_network(path, device="cpu"))
 
 
-def test_more_layers_than_weights_are_refused(tmp_path: Path) -> None:
-    """Before memory is taken for them."""
+def test_a_layer_larger_than_its_weights_is_refused(tmp_path: Path) -> None:
+    """It is refused before memory is allocated for it."""
     path = saved(small_network(1, None), tmp_path / "network.keras")
     change_keras(path, lambda config: layer(config, "deep")["config"].update(filters=10**12))
     refused(path)
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_truncated(tmp_path: Path, name: str) -> None:
+def test_a_truncated_file_is_refused(tmp_path: Path, name: str) -> None:
     path = saved(small_network(1, None), tmp_path / name)
-    whole = path.read_bytes()
-    for share in (0.1, 0.5, 0.95):
-        path.write_bytes(whole[: int(len(whole) * share)])
+    content = path.read_bytes()
+    for fraction in (0.1, 0.5, 0.95):
+        path.write_bytes(content[: int(len(content) * fraction)])
         refused(path)
 
 
-def outside(path: Path) -> Path:
+def write_outside_file(path: Path) -> Path:
     with h5py.File(path, "w") as file:
         file["secret"] = np.full((7,), 5.0, np.float32)
     return path
 
 
-def external_link(file: Any, place: str, other: Path) -> None:
-    file[place] = h5py.ExternalLink(other, "/secret")
+def external_link(file: Any, key: str, other: Path) -> None:
+    file[key] = h5py.ExternalLink(other, "/secret")
 
 
-def soft_link(file: Any, place: str, _other: Path) -> None:
-    file[place] = h5py.SoftLink("/elsewhere")
+def soft_link(file: Any, key: str, _other: Path) -> None:
+    file[key] = h5py.SoftLink("/elsewhere")
 
 
-def virtual_dataset(file: Any, place: str, other: Path) -> None:
-    parts = h5py.VirtualLayout((7,), np.float32)
-    parts[:] = h5py.VirtualSource(other, "secret", (7,))
-    file.create_virtual_dataset(place, parts)
+def virtual_dataset(file: Any, key: str, other: Path) -> None:
+    layout = h5py.VirtualLayout((7,), np.float32)
+    layout[:] = h5py.VirtualSource(other, "secret", (7,))
+    file.create_virtual_dataset(key, layout)
 
 
-def external_storage(file: Any, place: str, other: Path) -> None:
-    file.create_dataset(place, (7,), np.float32, external=[(str(other), 0, 28)])
+def external_storage(file: Any, key: str, other: Path) -> None:
+    file.create_dataset(key, (7,), np.float32, external=[(str(other), 0, 28)])
 
 
-def far_too_large(file: Any, place: str, _other: Path) -> None:
-    file.create_dataset(place, (10**12,), np.float32, chunks=(1024,))
+def far_too_large(file: Any, key: str, _other: Path) -> None:
+    file.create_dataset(key, (10**12,), np.float32, chunks=(1024,))
 
 
 @pytest.mark.parametrize("put", [external_link, soft_link, virtual_dataset, external_storage, far_too_large])
 @pytest.mark.parametrize("name", FORMATS)
-def test_weights_that_lie_elsewhere_are_refused(tmp_path: Path, name: str, put: Callable[..., None]) -> None:
-    path, other = saved(small_network(1, None), tmp_path / name), outside(tmp_path / "outside.h5")
+def test_weights_outside_of_the_file_are_refused(tmp_path: Path, name: str, put: Callable[..., None]) -> None:
+    path, other = saved(small_network(1, None), tmp_path / name), write_outside_file(tmp_path / "outside.h5")
     if name.endswith("h5"):
         with h5py.File(path, "r+") as file:
             del file["model_weights/deep/deep/bias"]
@@ -447,11 +448,11 @@ def test_weights_that_lie_elsewhere_are_refused(tmp_path: Path, name: str, put: 
             entries = {entry: archive.read(entry) for entry in archive.namelist()}
         weights = io.BytesIO(entries["model.weights.h5"])
         with h5py.File(weights, "r+") as file:
-            place = next(
-                one for one in file["layers"] if file[f"layers/{one}/vars"].get("1", np.zeros(0)).shape == (7,)
+            layer_name = next(
+                name for name in file["layers"] if file[f"layers/{name}/vars"].get("1", np.zeros(0)).shape == (7,)
             )
-            del file[f"layers/{place}/vars/1"]
-            put(file, f"layers/{place}/vars/1", other)
+            del file[f"layers/{layer_name}/vars/1"]
+            put(file, f"layers/{layer_name}/vars/1", other)
         write_keras(path, entries | {"model.weights.h5": weights.getvalue()})
     assert "bias" in (message := refused(path)) or "vars/1" in message or "far more" in message
 
@@ -462,7 +463,7 @@ def test_weights_alone_are_refused(tmp_path: Path) -> None:
     assert "model.save" in refused(path)
 
 
-def test_module_is_a_keras_network(tmp_path: Path) -> None:
+def test_the_module_is_a_keras_network(tmp_path: Path) -> None:
     network = load_network(saved(small_network(1, None), tmp_path / "network.keras"), device="cpu")
     assert isinstance(network.module, KerasNetwork)
     assert network.architecture == "Keras network"

@@ -1,4 +1,4 @@
-"""A network that ends in a sigmoid or softmax gives the author's probabilities, and where it can the logits."""
+"""A network that ends in a sigmoid or softmax gives the same probabilities, and exact logits where possible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Wrap = Callable[[torch.Tensor], Any]
 
 
 class Small(nn.Module):
-    """A network with logits of both signs, and an end that is given."""
+    """Network with positive and negative logits, and any function at its end."""
 
     def __init__(self, wrap: Wrap = lambda z: z, classes: int = 1) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Small(nn.Module):
 
 
 class Layer(Small):
-    """The activation is a layer, which also serves as a gate."""
+    """Network whose activation is a layer that is also used as a gate."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Layer(Small):
 
 
 class Block(Small):
-    """It ends in a block that holds the activation."""
+    """Network that ends in a block with the activation."""
 
     def __init__(self, activation: nn.Module, classes: int = 1) -> None:
         super().__init__(classes=classes)
@@ -72,28 +72,28 @@ def smooth(z: torch.Tensor) -> torch.Tensor:
     return F.interpolate(F.interpolate(z, scale_factor=0.5, mode="area"), scale_factor=2.0, mode="bilinear")
 
 
-SIGMOIDS: dict[str, tuple[Wrap, bool]] = {  # what ends the network, and whether its logits are known exactly
+SIGMOIDS: dict[str, tuple[Wrap, bool]] = {  # the last operations, and whether the logits are known exactly
     "function": (torch.sigmoid, True),
     "method": (lambda z: z.sigmoid(), True),
     "in place": (lambda z: z.clone().sigmoid_(), True),
     "functional": (F.sigmoid, True),
     "expit": (torch.special.expit, True),
-    "kept off 0 and 1": (lambda z: z.sigmoid().clamp(1e-6, 1 - 1e-6), True),
-    "padded and cut": (lambda z: F.interpolate(z.sigmoid(), scale_factor=2)[..., ::2, ::2].contiguous(), True),
+    "clamped away from 0 and 1": (lambda z: z.sigmoid().clamp(1e-6, 1 - 1e-6), True),
+    "enlarged and sampled": (lambda z: F.interpolate(z.sigmoid(), scale_factor=2)[..., ::2, ::2].contiguous(), True),
     "in a tuple": (lambda z: (z.sigmoid(),), True),
     "squeezed": (lambda z: z.sigmoid().squeeze(1), True),
     "resized": (lambda z: smooth(z.sigmoid()), False),
-    "resized by cubes": (lambda z: F.interpolate(z.sigmoid(), scale_factor=2, mode="bicubic")[..., ::2, ::2], False),
+    "resized, bicubic": (lambda z: F.interpolate(z.sigmoid(), scale_factor=2, mode="bicubic")[..., ::2, ::2], False),
     "averaged": (lambda z: torch.stack([z.sigmoid(), (z / 2).sigmoid()]).mean(0), False),
     "summed": (lambda z: (z.sigmoid() + (z - 1).sigmoid()) / 2, False),
     "blurred": (lambda z: F.conv2d(z.sigmoid(), torch.full((1, 1, 3, 3), 1 / 9), padding=1), False),
-    "turned over": (lambda z: 1 - z.sigmoid(), False),
+    "inverted": (lambda z: 1 - z.sigmoid(), False),
     "own formula": (lambda z: 1 / (1 + torch.exp(-z)), False),
     "own function": (lambda z: _OwnSigmoid.apply(z), True),
     "softsign": (lambda z: (1 + z / (1 + z.abs())) / 2, False),
     "hard": (F.hardsigmoid, False),
     "tanh": (lambda z: (z.tanh() + 1) / 2, False),
-    "cut": (lambda z: (z / 40 + 0.5).clamp(0, 1), False),
+    "clamped": (lambda z: (z / 40 + 0.5).clamp(0, 1), False),
     "one of two": (lambda z: torch.cat([-z, z], 1).softmax(1)[:, 1:], False),
 }
 
@@ -112,24 +112,24 @@ class _OwnSigmoid(torch.autograd.Function):
 
 
 @pytest.mark.parametrize("name", SIGMOIDS)
-def test_a_sigmoid_is_not_made_twice(name: str) -> None:
+def test_a_sigmoid_is_not_applied_twice(name: str) -> None:
     wrap, exact = SIGMOIDS[name]
     module = Small(wrap).eval()
     network = read(module)
     with torch.no_grad():
-        given = module(image())
-        given = given[0] if isinstance(given, tuple) else given
-        expected = given if given.ndim == 4 else given[:, None]
+        output = module(image())
+        output = output[0] if isinstance(output, tuple) else output
+        expected = output if output.ndim == 4 else output[:, None]
         logits = network.module(image())
     torch.testing.assert_close(logits.sigmoid(), expected.clamp(0, 1), atol=2e-6, rtol=1e-4)
     assert 0.02 < (expected > 0.5).float().mean() < 0.95
-    assert torch.equal(logits > 0, expected > 0.5) or name in ("hard", "cut")
+    assert torch.equal(logits > 0, expected > 0.5) or name in ("hard", "clamped")
     assert network.output.activation == "sigmoid"
-    assert any("which is left out" in one for one in network.warnings) == exact
-    assert any("undone by its inverse" in one for one in network.warnings) != exact
+    assert any("which is left out" in warning for warning in network.warnings) == exact
+    assert any("undone by its inverse" in warning for warning in network.warnings) != exact
 
 
-def test_logits_beyond_what_a_probability_tells_are_kept() -> None:
+def test_logits_too_large_for_a_probability_are_kept() -> None:
     module = Small(lambda z: (10 * z).sigmoid()).eval()
     network = read(module)
     with torch.no_grad():
@@ -137,28 +137,28 @@ def test_logits_beyond_what_a_probability_tells_are_kept() -> None:
         assert (module(image()) == 1).any()
 
 
-def test_gradients_go_through_the_inverse() -> None:
+def test_gradients_pass_through_the_inverse() -> None:
     module = Small(lambda z: smooth(z.sigmoid())).eval()
     network = read(module)
     x = image().requires_grad_()
-    (found,) = torch.autograd.grad(network.module(x)[:, :, 10:30, 10:30].sum(), x)
+    (gradient,) = torch.autograd.grad(network.module(x)[:, :, 10:30, 10:30].sum(), x)
     x64 = image().double().requires_grad_()
     p = module.double()(x64)[:, :, 10:30, 10:30]
     (expected,) = torch.autograd.grad((p.log() - (1 - p).log()).sum(), x64)
-    torch.testing.assert_close(found.double(), expected, rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(gradient.double(), expected, rtol=1e-3, atol=1e-2)
 
 
 @pytest.mark.parametrize("make", [Layer, lambda: Block(nn.Sigmoid()), lambda: Block(nn.Hardsigmoid())])
-def test_a_layer_that_is_the_activation(make: Callable[[], nn.Module]) -> None:
+def test_the_activation_may_be_a_layer(make: Callable[[], nn.Module]) -> None:
     module = make().eval()
     network = read(module)
     with torch.no_grad():
         torch.testing.assert_close(network.module(image()).sigmoid(), module(image()), atol=2e-6, rtol=1e-4)
 
 
-def test_a_layer_of_its_own_is_taken_out_so_that_its_block_gives_logits() -> None:
+def test_an_activation_layer_is_removed_so_that_its_block_gives_logits() -> None:
     network = read(Block(nn.Sigmoid()).eval())
-    assert "forward" not in network.module.__dict__, "nothing stands between"
+    assert "forward" not in network.module.__dict__, "forward is not replaced"
     with torch.no_grad():
         assert (network.module.head(network.module.body(image())) < 0).any()
 
@@ -178,7 +178,7 @@ SOFTMAXES: dict[str, Wrap] = {
 
 
 @pytest.mark.parametrize("name", SOFTMAXES)
-def test_a_softmax_is_not_made_twice(name: str) -> None:
+def test_a_softmax_is_not_applied_twice(name: str) -> None:
     module = Small(SOFTMAXES[name], classes=3).eval()
     network = read(module)
     with torch.no_grad():
@@ -188,7 +188,7 @@ def test_a_softmax_is_not_made_twice(name: str) -> None:
     assert network.output.activation in ("softmax", "log_softmax")
 
 
-def test_a_sigmoid_for_each_class_is_told_from_a_softmax() -> None:
+def test_sigmoids_of_several_classes_are_not_taken_for_a_softmax() -> None:
     assert read(Small(torch.sigmoid, classes=3)).output.activation == "sigmoid"
     assert read(Small(lambda z: smooth(z.sigmoid()), classes=3)).output.activation == "sigmoid"
 
@@ -196,7 +196,7 @@ def test_a_sigmoid_for_each_class_is_told_from_a_softmax() -> None:
 LOGITS: dict[str, Wrap] = {
     "small": lambda z: z / 1e4 + 0.5,
     "rectified": lambda z: z.relu() / 1e4,
-    "cut far out": lambda z: z.clamp(-50, 50),
+    "clamped far away from 0": lambda z: z.clamp(-50, 50),
     "a sum of heads": lambda z: z + z.flip(2),
     "resized": smooth,
     "gated": lambda z: z * z.sigmoid(),
@@ -204,7 +204,7 @@ LOGITS: dict[str, Wrap] = {
 
 
 @pytest.mark.parametrize("name", LOGITS)
-def test_logits_are_left_alone(name: str) -> None:
+def test_logits_do_not_change(name: str) -> None:
     module = Small(LOGITS[name]).eval()
     network = read(module)
     assert network.output.activation == "none"
@@ -212,13 +212,13 @@ def test_logits_are_left_alone(name: str) -> None:
         torch.testing.assert_close(network.module(image()), module(image()))
 
 
-def test_an_output_that_never_falls_below_0_is_doubted() -> None:
-    doubts = read(Small(lambda z: 100 / (1 + torch.exp(-z)))).warnings
-    assert any("never falls below 0 on noise: it runs from 0 to 100" in one for one in doubts)
+def test_an_output_that_is_never_negative_gives_a_warning() -> None:
+    warnings = read(Small(lambda z: 100 / (1 + torch.exp(-z)))).warnings
+    assert any("never falls below 0 on noise: it runs from 0 to 100" in warning for warning in warnings)
 
 
-def test_a_rectified_output_is_doubted() -> None:
-    assert any("ends in relu: its output is read as logits" in one for one in read(Small(F.relu)).warnings)
+def test_a_rectified_output_gives_a_warning() -> None:
+    assert any("ends in relu: its output is read as logits" in warning for warning in read(Small(F.relu)).warnings)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_a_rectified_output_is_doubted() -> None:
         (lambda z: z.flatten(2).softmax(2).view_as(z), 2, "over the pixels"),
     ],
 )
-def test_what_is_no_probability_is_refused(wrap: Wrap, classes: int, words: str) -> None:
+def test_an_output_that_is_not_a_probability_is_refused(wrap: Wrap, classes: int, words: str) -> None:
     with pytest.raises(SegcamError, match=words):
         read(Small(wrap, classes))
 
@@ -251,9 +251,9 @@ def test_a_logarithm_of_probabilities_is_assumed() -> None:
         network = read(module)
         assert network.assumed["output_activation"].startswith(f"{name}, since it ends in a logarithm")
         with torch.no_grad():
-            given = network.module(image())
-            got = given.softmax(1) if name == "log_softmax" else given.sigmoid()
-            torch.testing.assert_close(got, module(image()).exp(), atol=1e-4, rtol=1e-4)
+            logits = network.module(image())
+            probabilities = logits.softmax(1) if name == "log_softmax" else logits.sigmoid()
+            torch.testing.assert_close(probabilities, module(image()).exp(), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -272,12 +272,12 @@ def test_channels_that_add_up_to_one_exclude_each_other(wrap: Wrap, classes: int
         torch.testing.assert_close(network.module(image()).softmax(1), module(image()), atol=2e-6, rtol=1e-4)
 
 
-def test_the_card_goes_before_what_is_found() -> None:
+def test_the_card_comes_before_detection() -> None:
     module = Small(torch.sigmoid).eval()
     network = read(module, output_activation="none")
     with torch.no_grad():
         torch.testing.assert_close(network.module(image()), module(image()))
-    scaled = Small(lambda z: (z / 40).clamp(0.01, 0.99)).eval()  # nothing tells that this is a probability
+    scaled = Small(lambda z: (z / 40).clamp(0.01, 0.99)).eval()  # nothing shows that this is a probability
     network = read(scaled, output_activation="sigmoid")
     with torch.no_grad():
         torch.testing.assert_close(network.module(image()).sigmoid(), scaled(image()))
@@ -285,13 +285,13 @@ def test_the_card_goes_before_what_is_found() -> None:
         read(Small(), output_activation="sigmoid")
 
 
-def test_what_only_the_values_tell_is_assumed() -> None:
+def test_an_activation_detected_from_values_only_is_assumed() -> None:
     assert read(Small(SIGMOIDS["softsign"][0])).assumed["output_activation"].startswith("sigmoid, since its values")
     assert "output_activation" not in read(Small(torch.sigmoid)).assumed
 
 
-def test_an_assumption_that_fails_later_is_told() -> None:
-    """The values stay between 0 and 1 in all dry runs, and not for a frame of stripes."""
+def test_an_assumption_that_fails_later_raises_an_error() -> None:
+    """The values are between 0 and 1 in all dry runs, but not for a wider frame."""
 
     class Later(Small):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -305,13 +305,13 @@ def test_an_assumption_that_fails_later_is_told() -> None:
         sc.Explainer(network, stages=[])(np.tile(frame, (1, 2)), None, (0, 255))
 
 
-def test_an_output_that_is_overwritten_in_part() -> None:
-    def cornered(z: torch.Tensor) -> torch.Tensor:
+def test_an_output_may_be_overwritten_in_part() -> None:
+    def with_empty_corner(z: torch.Tensor) -> torch.Tensor:
         p = z.sigmoid()
         p[..., :8, :8] = 0
         return p
 
-    module = Small(cornered).eval()
+    module = Small(with_empty_corner).eval()
     network = read(module)
     with torch.no_grad():
         torch.testing.assert_close(network.module(image()).sigmoid(), module(image()), atol=2e-6, rtol=1e-4)
@@ -320,7 +320,7 @@ def test_an_output_that_is_overwritten_in_part() -> None:
     assert result.heatmaps["body.2"].reason is None
 
 
-def test_a_mask_that_is_cut_already_is_kept() -> None:
+def test_a_binary_mask_is_kept() -> None:
     module = Small(lambda z: (z > 0).float()).eval()
     network = read(module)
     with torch.no_grad():
@@ -328,7 +328,7 @@ def test_a_mask_that_is_cut_already_is_kept() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_torchscript_with_a_resized_sigmoid(tmp_path: Path) -> None:
+def test_a_resized_sigmoid_in_torchscript_is_undone(tmp_path: Path) -> None:
     module = Small(lambda z: smooth(z.sigmoid())).eval()
     torch.jit.trace(module, torch.rand(1, 3, 64, 64)).save(str(tmp_path / "a.pt"))
     network = sc.load_network(tmp_path / "a.pt", card=ModelCard(normalization="unit"), device="cpu")
@@ -343,12 +343,12 @@ def test_torchscript_with_a_resized_sigmoid(tmp_path: Path) -> None:
 
 def test_every_method_runs_on_a_network_whose_sigmoid_is_undone() -> None:
     frame = (image()[0, 0].numpy() * 255).astype(np.uint8)
-    plain = sc.Explainer(read(Small()), stages=["body.2"])(frame, None, (0, 255))
+    expected = sc.Explainer(read(Small()), stages=["body.2"])(frame, None, (0, 255))
     for wrap in (torch.sigmoid, lambda z: z.sigmoid()[:, 0]):
         network = read(Small(wrap))
         for method in ("gradcam", "scorecam", "ablationcam", "occlusion", "smoothgrad"):
             result = sc.Explainer(network, method=method, stages=["body.2"])(frame, None, (0, 255))
-            assert np.array_equal(result.mask, plain.mask)
+            assert np.array_equal(result.mask, expected.mask)
             assert all(heatmap.reason is None for heatmap in result.heatmaps.values())
-        same = sc.Explainer(network, stages=["body.2"])(frame, None, (0, 255))
-        np.testing.assert_allclose(same.heatmaps["body.2"].values, plain.heatmaps["body.2"].values, rtol=1e-4)
+        explanation = sc.Explainer(network, stages=["body.2"])(frame, None, (0, 255))
+        np.testing.assert_allclose(explanation.heatmaps["body.2"].values, expected.heatmaps["body.2"].values, rtol=1e-4)

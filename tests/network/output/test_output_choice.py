@@ -1,4 +1,4 @@
-"""Of several outputs the segmentation is chosen by evidence, which is said; or by name; or the network is refused."""
+"""Of several outputs, the segmentation is chosen by evidence or by name; if that fails, the network is refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from napari_segcam.network.network import Network
 
 
 @dataclass
-class Given:
+class ModelOutput:
     loss: torch.Tensor | None
     hidden_states: tuple[torch.Tensor, ...]
     logits: torch.Tensor
@@ -33,7 +33,7 @@ Pair = namedtuple("Pair", "aux seg")
 
 @dataclass
 class Maps:
-    """What a small U-Net has to give: features and heads at two sizes, and the scores of the whole image."""
+    """Outputs of a small U-Net: features and heads at two sizes, and scores of the whole image."""
 
     fine: torch.Tensor
     coarse: torch.Tensor
@@ -47,7 +47,7 @@ class Maps:
 
 
 class Net(nn.Module):
-    def __init__(self, give: Callable[[Maps], Any], classes: int = 1) -> None:
+    def __init__(self, choose: Callable[[Maps], Any], classes: int = 1) -> None:
         super().__init__()
         torch.manual_seed(2)
         self.down = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(inplace=True))
@@ -56,7 +56,7 @@ class Net(nn.Module):
             nn.Conv2d(12, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU()
         )
         self.head, self.coarse, self.classify = nn.Conv2d(4, classes, 1), nn.Conv2d(8, classes, 1), nn.Linear(8, 2)
-        self.give = give
+        self.choose = choose
 
     def maps(self, x: torch.Tensor) -> Maps:
         first = self.down(x)
@@ -67,7 +67,7 @@ class Net(nn.Module):
         return Maps(self.head(features), self.coarse(deep), features, deep, scores, size)
 
     def forward(self, x: torch.Tensor) -> Any:
-        return self.give(self.maps(x))
+        return self.choose(self.maps(x))
 
 
 def image() -> torch.Tensor:
@@ -78,7 +78,7 @@ def read(module: nn.Module, **card: Any) -> Network:
     return Network.from_module(module, ModelCard(normalization="unit", **card), device="cpu")
 
 
-GIVES: dict[str, tuple[Callable[[Maps], Any], str]] = {  # what is returned, and the name of the fine map in it
+OUTPUTS: dict[str, tuple[Callable[[Maps], Any], str]] = {  # the returned outputs, and the name of the fine map in them
     "alone": (lambda m: m.fine, ""),
     "alone in a list": (lambda m: [m.fine], "0"),
     "coarse first": (lambda m: [m.enlarged(), m.fine], "1"),
@@ -95,38 +95,38 @@ GIVES: dict[str, tuple[Callable[[Maps], Any], str]] = {  # what is returned, and
     "in a dictionary": (lambda m: {"scores": m.scores, "decoder": {"out": m.fine, "aux": m.enlarged()}}, "decoder.out"),
     "in a tuple": (lambda m: (m.scores, [m.enlarged(), m.fine]), "1.1"),
     "a named tuple": (lambda m: Pair(m.fine + 1, m.fine), "seg"),
-    "a dataclass": (lambda m: Given(None, (m.features, m.features), m.fine), "logits"),
+    "a dataclass": (lambda m: ModelOutput(None, (m.features, m.features), m.fine), "logits"),
     "an object": (lambda m: SimpleNamespace(features=m.features, mask=m.fine), "mask"),
     "with its probabilities": (lambda m: {"probs": m.fine.sigmoid(), "logits": m.fine}, "logits"),
     "with its labels": (lambda m: ((m.fine > 0).long(), m.fine), "1"),
     "squeezed": (lambda m: m.fine.squeeze(1), ""),
-    "squeezed whole": (lambda m: m.fine.squeeze(), ""),
+    "squeezed in every dimension": (lambda m: m.fine.squeeze(), ""),
     "refined": (lambda m: (m.fine, m.fine.tanh() * 2 - m.fine), "1"),
-    "all of one decoder": (lambda m: (m.enlarged() + 0 * m.fine, m.fine), "1"),
+    "all from one decoder": (lambda m: (m.enlarged() + 0 * m.fine, m.fine), "1"),
 }
 
 
-@pytest.mark.parametrize("name", sorted(GIVES.keys() - {"all of one decoder", "refined"}))
+@pytest.mark.parametrize("name", sorted(OUTPUTS.keys() - {"all from one decoder", "refined"}))
 def test_the_segmentation_is_found(name: str) -> None:
-    give, where = GIVES[name]
-    module = Net(give).eval()
+    choose, output_name = OUTPUTS[name]
+    module = Net(choose).eval()
     network = read(module)
     with torch.no_grad():
         torch.testing.assert_close(network.module(image()), module.maps(image()).fine)
         torch.testing.assert_close(network.form.module(image()), module.maps(image()).fine, atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(network.module(image()[:1]), module.maps(image()[:1]).fine)
-    assert (network.output.name, network.classes, network.segments) == (where, 1, True)
+    assert (network.output.name, network.classes, network.segments) == (output_name, 1, True)
     assert ("output" in network.assumed) == (len(network.output.choices) > 1)
 
 
-def test_the_choice_and_the_others_are_said() -> None:
-    network = read(Net(GIVES["coarse first"][0]))
+def test_the_choice_and_the_other_outputs_are_reported() -> None:
+    network = read(Net(OUTPUTS["coarse first"][0]))
     assert network.output.choices == ("0", "1")
     assert network.assumed["output"] == "1, not 0: drawn from the finest map"
 
 
 def test_a_nested_decoder_is_read_at_its_last_head() -> None:
-    """All heads have the image's size: the last of a chain of blocks is the one that the others lead to."""
+    """All heads have the size of the image, so the head of the last block in the chain is read."""
 
     class Nested(Net):
         def __init__(self) -> None:
@@ -148,30 +148,30 @@ def test_the_card_names_the_output() -> None:
     assert read(Net(lambda m: (m.scores, m.fine)), output="0").segments is False
 
 
-def test_an_output_that_is_not_there_is_answered_with_the_choices() -> None:
-    with pytest.raises(SegcamError) as raised:
+def test_the_message_about_an_unknown_output_lists_the_choices() -> None:
+    with pytest.raises(SegcamError) as refusal:
         read(Net(lambda m: {"aux": m.coarse, "seg": m.fine}), output="segm")
-    assert "no output named 'segm' (did you mean seg?)" in str(raised.value)
-    assert "aux (1 channel, 32×32 pixels), seg (1 channel, 64×64 pixels)" in str(raised.value)
+    assert "no output named 'segm' (did you mean seg?)" in str(refusal.value)
+    assert "aux (1 channel, 32×32 pixels), seg (1 channel, 64×64 pixels)" in str(refusal.value)
     with pytest.raises(SegcamError, match="one output, which needs no name"):
         read(Net(lambda m: m.fine), output="seg")
 
 
-def test_the_classes_of_the_card_count() -> None:
-    give = lambda m: (torch.cat([m.fine, m.fine], 1), torch.cat([m.fine, m.fine, m.fine], 1))  # noqa: E731
-    assert read(Net(give), class_names=("background", "a", "b")).output.name == "1"
-    assert read(Net(give), class_names=("background", "a")).output.name == "0"
+def test_the_number_of_classes_in_the_card_decides() -> None:
+    choose = lambda m: (torch.cat([m.fine, m.fine], 1), torch.cat([m.fine, m.fine, m.fine], 1))  # noqa: E731
+    assert read(Net(choose), class_names=("background", "a", "b")).output.name == "1"
+    assert read(Net(choose), class_names=("background", "a")).output.name == "0"
 
 
-def test_where_nothing_decides_the_choices_are_named() -> None:
+def test_a_network_without_a_clear_choice_is_refused_with_the_choices() -> None:
     class TwoHeads(Net):
         def __init__(self) -> None:
             super().__init__(lambda m: m)
-            self.other = nn.Conv2d(4, 1, 1)
+            self.organ = nn.Conv2d(4, 1, 1)
 
         def forward(self, x: torch.Tensor) -> Any:
             maps = self.maps(x)
-            return {"lesion": maps.fine, "organ": self.other(maps.features)}
+            return {"lesion": maps.fine, "organ": self.organ(maps.features)}
 
     with pytest.raises(SegcamError, match=r"it is not clear which .* lesion \(1 channel.*organ .*--output"):
         read(TwoHeads())
@@ -180,8 +180,8 @@ def test_where_nothing_decides_the_choices_are_named() -> None:
         read(Net(lambda m: m.fine.chunk(2, 1), classes=2))
 
 
-def test_what_is_worked_out_from_one_output_alone_is_not_taken_for_it() -> None:
-    """A variance, an entropy: they follow from the probabilities, and stay between 0 and 1 as they do."""
+def test_a_map_computed_from_the_probabilities_is_not_taken_for_them() -> None:
+    """A variance or an entropy follows from the probabilities, and is also between 0 and 1."""
     variance = lambda p: p * (1 - p)  # noqa: E731
     entropy = lambda p: -(p * p.clamp_min(1e-6).log())  # noqa: E731
     for derived in (variance, entropy):
@@ -191,11 +191,11 @@ def test_what_is_worked_out_from_one_output_alone_is_not_taken_for_it() -> None:
 
 
 def test_maps_of_objects_are_not_taken_for_classes() -> None:
-    """As DETR, MaskFormer and Mask2Former give them: a map and class scores for each of several queries."""
+    """DETR, MaskFormer and Mask2Former return a map and class scores for each of several queries."""
     for name in ("pred_masks", "masks_queries_logits"):
-        give = lambda m, name=name: {"scores": m.scores[:, None].expand(-1, 3, -1), name: m.fine}  # noqa: E731
+        choose = lambda m, name=name: {"scores": m.scores[:, None].expand(-1, 3, -1), name: m.fine}  # noqa: E731
         with pytest.raises(SegcamError, match="a map for each object, not for each class"):
-            read(Net(give, classes=3))
+            read(Net(choose, classes=3))
 
 
 def test_stages_follow_the_chosen_output() -> None:
@@ -204,9 +204,9 @@ def test_stages_follow_the_chosen_output() -> None:
     assert "up" not in {stage.layer for stage in by_name["b"]}, "the coarse output does not depend on it"
 
 
-def test_smaller_logits_are_told_from_features_by_name_and_by_what_is_made_from_what() -> None:
-    give = lambda m: {"hidden_states": (m.features, m.deep), "logits": m.coarse}  # noqa: E731
-    assert read(Net(give)).output.name == "logits"
+def test_smaller_logits_are_found_by_name_and_by_dependence() -> None:
+    choose = lambda m: {"hidden_states": (m.features, m.deep), "logits": m.coarse}  # noqa: E731
+    assert read(Net(choose)).output.name == "logits"
     assert read(Net(lambda m: (m.deep, m.coarse))).output.name == "1"
 
     class Classifier(Net):
@@ -218,24 +218,28 @@ def test_smaller_logits_are_told_from_features_by_name_and_by_what_is_made_from_
     assert (network.output.name, network.segments) == ("1", False)
 
 
-def test_known_libraries_are_read_by_their_main_output() -> None:
+def test_the_main_output_of_a_known_library_is_read() -> None:
     network = torchvision.models.segmentation.fcn_resnet50(
         weights=None, weights_backbone=None, num_classes=3, aux_loss=True
     )
     assert Network.from_module(network, device="cpu").output.name == "out"
 
 
-@pytest.mark.parametrize("name", ["coarse first", "stacked", "squeezed whole", "in a tuple", "a dataclass"])
+@pytest.mark.parametrize(
+    "name", ["coarse first", "stacked", "squeezed in every dimension", "in a tuple", "a dataclass"]
+)
 def test_every_method_reads_the_same_output(name: str) -> None:
     frame = (image()[0, 0].numpy() * 255).astype(np.uint8)
-    plain, several = read(Net(lambda m: m.fine)), read(Net(GIVES[name][0]))
+    single, several = read(Net(lambda m: m.fine)), read(Net(OUTPUTS[name][0]))
     for method in ("gradcam", "scorecam", "ablationcam", "occlusion", "integrated_gradients"):
-        expected, found = (sc.Explainer(one, method, stages=["up"])(frame, None, (0, 255)) for one in (plain, several))
-        np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-5)
+        expected, explanation = (
+            sc.Explainer(network, method, stages=["up"])(frame, None, (0, 255)) for network in (single, several)
+        )
+        np.testing.assert_allclose(explanation.probabilities, expected.probabilities, atol=1e-5)
         for stage, heatmap in expected.heatmaps.items():
-            np.testing.assert_allclose(found.heatmaps[stage].values, heatmap.values, rtol=1e-3, atol=1e-5)
+            np.testing.assert_allclose(explanation.heatmaps[stage].values, heatmap.values, rtol=1e-3, atol=1e-5)
     batch = list(sc.Explainer(several, stages=["up"]).each([frame, frame[::-1]], value_range=(0, 255), batch=2))
-    assert np.array_equal(batch[0].mask, sc.Explainer(plain, stages=[])(frame, None, (0, 255)).mask)
+    assert np.array_equal(batch[0].mask, sc.Explainer(single, stages=[])(frame, None, (0, 255)).mask)
 
 
 def test_labels_instead_of_scores_are_refused() -> None:

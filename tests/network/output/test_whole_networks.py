@@ -1,4 +1,4 @@
-"""Networks that were saved whole keep the names of their outputs, and are read by the same evidence."""
+"""Networks saved as a whole keep the names of their outputs, and the choice uses the same evidence."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def load(path: Path, **card: Any) -> sc.Network:
     return sc.load_network(path, device="cpu", card=ModelCard(normalization="unit", **card))
 
 
-def test_exported_programs_keep_the_names(tmp_path: Path) -> None:
+def test_exported_programs_keep_the_names_of_outputs(tmp_path: Path) -> None:
     module = Several().eval()
     x = torch.rand(1, 3, 64, 64)
     torch.export.save(torch.export.export(module, (x,)), tmp_path / "a.pt2")
@@ -49,11 +49,11 @@ def test_exported_programs_keep_the_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_torchscript_keeps_the_names(tmp_path: Path) -> None:
+def test_torchscript_keeps_the_names_of_outputs(tmp_path: Path) -> None:
     class Named(Several):
         def forward(self, x: torch.Tensor) -> Any:
-            given = super().forward(x)
-            return {"aux": given["sides"][0], "seg": given["seg"]}
+            outputs = super().forward(x)
+            return {"aux": outputs["sides"][0], "seg": outputs["seg"]}
 
     module = Named().eval()
     x = torch.rand(1, 3, 64, 64)
