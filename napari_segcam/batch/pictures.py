@@ -16,7 +16,7 @@ from napari_segcam.imaging.cine import Frame
 from napari_segcam.reporting.figures import CLASS_COLORS, display, outline_pixels, with_heat, with_outline
 from napari_segcam.reporting.lettering import text_and_font, text_width
 from napari_segcam.reporting.sheets import class_name_of
-from napari_segcam.reporting.thumbnails import small_heat
+from napari_segcam.reporting.thumbnails import small_heat, with_small_heat
 
 _MAX_BYTES = 45_000  # a report of 500 images holds a sheet of each
 _HEADER_BYTES, _CAPTION_BYTES = 620, 800  # of any JPEG, and of a tile's caption in one
@@ -78,11 +78,11 @@ def _row(picture: Image.Image, explanation: Explanation, *, is_alone: bool) -> l
         ("frame" if is_alone else class_name, picture),
         (f"mask: {class_name}" if is_alone else explanation.method, _outlined(picture, outline)),
     ]
-    pixels = np.asarray(picture)
     for stage, heatmap in explanation.heatmaps.items():
         heat = small_heat(heatmap, (picture.height, picture.width))
-        tile = Image.fromarray(with_heat(pixels, heat, signed=heatmap.signed))
-        row.append((f"{stage} (empty)" if heatmap.reason else stage, _outlined(tile, outline)))
+        tile = with_small_heat(picture, heat, signed=heatmap.signed)
+        tile.paste(CLASS_COLORS[0], mask=outline)
+        row.append((f"{stage} (empty)" if heatmap.reason else stage, tile))
     return row
 
 

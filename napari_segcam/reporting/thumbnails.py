@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from PIL import Image
 
 from napari_segcam.explanation.explanation import Heatmap
 from napari_segcam.imaging.geometry import Geometry
+from napari_segcam.reporting.figures import color_heat, with_heat
 
 _ROUNDING = 1e-6  # a ratio of 2 may be computed as a little more
 
@@ -30,6 +32,32 @@ def small_heat(heatmap: Heatmap, shape: tuple[int, int]) -> NDArray[np.float32]:
     if finer == 1:
         return drawn
     return np.asarray(Image.fromarray(drawn).reduce(finer))
+
+
+def with_small_heat(picture: Image.Image, heat: NDArray[np.float32], *, signed: bool = False) -> Image.Image:
+    """Return a picture with heat over it, as ``with_heat`` draws it, but in 256 steps: that takes a tenth of the time.
+
+    Args:
+        picture: of the frame, RGB.
+        heat: of the picture's size, as from ``small_heat``.
+        signed: whether the heat is −1 to 1.
+    """
+    lowest = -1 if signed else 0
+    steps = np.round((heat - lowest) * (255 / (1 - lowest))).astype(np.uint8)
+    palette, opacities = _palette(signed)
+    colors = Image.fromarray(steps)
+    colors.putpalette(palette)
+    heated = picture.copy()
+    heated.paste(colors.convert("RGB"), mask=Image.fromarray(opacities.take(steps)))
+    return heated
+
+
+@lru_cache
+def _palette(signed: bool) -> tuple[bytes, NDArray[np.uint8]]:
+    """Return the colors of 256 steps of heat, and the opacity of each (0 to 255)."""
+    heat = np.linspace(-1 if signed else 0, 1, 256, dtype=np.float32)[None]
+    on_black, on_white = (with_heat(np.full((1, 256, 3), value, np.uint8), heat, signed=signed) for value in (0, 255))
+    return color_heat(heat, signed=signed).tobytes(), 255 - (on_white - on_black)[0, :, 0]
 
 
 def _map_pixels_per_pixel(heatmap: Heatmap, shape: tuple[int, int]) -> tuple[float, float]:

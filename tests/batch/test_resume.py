@@ -23,6 +23,8 @@ from napari_segcam.batch.image_processing import OutputOptions
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.source import ModelSource
+from napari_segcam.reporting.report.finished_run import read_run
+from napari_segcam.reporting.report.writing import write_report
 
 OPTIONS = sc.ExplainOptions(stages=["encoder_5"])
 
@@ -271,3 +273,34 @@ def test_a_run_that_cannot_be_read_is_not_written_over(network: sc.Network, imag
     with pytest.raises(sc.SegcamError, match="is a file: the results need a folder"):
         sc.run_batch(images, tmp_path / "file", network, OPTIONS)
     assert records_in(tmp_path / "run") == []
+
+
+def as_earlier_versions_wrote(run_json: bytes) -> bytes:
+    """Return a ``run.json`` with the keys of earlier versions."""
+    run = json.loads(run_json)
+    card = run["model"]["model_card"]
+    run["wishes"] = run.pop("options")
+    run["data"]["truth_colours"] = run["data"].pop("truth_colors")
+    card["normalisation"] = card.pop("normalization")
+    card["class_colours"] = card.pop("class_colors")
+    return json.dumps(run).encode()
+
+
+@pytest.mark.parametrize("is_unfinished", [False, True])
+def test_a_run_of_an_earlier_version_is_resumed_and_reported(
+    network: sc.Network, images: Path, tmp_path: Path, is_unfinished: bool
+) -> None:
+    assert len(run(network, images, tmp_path / "run")) == 3
+    settings = tmp_path / "run" / "run.json"
+    settings.write_bytes(as_earlier_versions_wrote(settings.read_bytes()))
+    expected = all_files(tmp_path / "run")
+    if is_unfinished:
+        next((tmp_path / "run").glob("images/image_1*/record.json")).unlink()
+    assert run(network, images, tmp_path / "run") == (["image_1.png"] if is_unfinished else [])
+    assert all_files(tmp_path / "run") == expected
+    report = read_run(tmp_path / "run")
+    assert [image.name for image in report.images] == ["image_0.png", "image_1.png", "image_2.png"]
+    assert report.part("options")["stages"] == ["encoder_5"]
+    assert "truth_colors" in report.part("data")
+    write_report(tmp_path / "run", tmp_path / "report.html", pdf=False)
+    assert "encoder_5" in (tmp_path / "report.html").read_text(encoding="utf-8")
