@@ -1,4 +1,4 @@
-"""The sample that comes with the package: where its files are, and which frame shows it best."""
+"""The sample that comes with the package: where its files are, and which frame shows the fibroid best."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from pathlib import Path
 
 from napari_segcam.errors import SegcamError
 
-FRAME = 38  # where its largest fibroid is largest
+FRAME = 38  # the largest fibroid is largest here
 
 _CINE = "fibroid_sweep.dcm"
 _CHECKPOINT = "demo_fibroid_unetplusplus_b0.safetensors"
 
 
 def sample_cine() -> Path:
-    """The phantom's cine: in a wheel among the resources, in a checkout in ``sample_data/``."""
+    """Return the path of the phantom's cine: among the resources of a wheel, or in ``sample_data/`` of a checkout."""
     package = Path(str(files("napari_segcam")))
-    return _there(package / "resources" / _CINE, package.parent / "sample_data" / _CINE)
+    return _first_file(package / "resources" / _CINE, package.parent / "sample_data" / _CINE)
 
 
 def demo_checkpoint() -> Path:
-    """The network trained on phantoms, with its model card beside it."""
-    return _there(Path(str(files("napari_segcam"))) / "resources" / _CHECKPOINT)
+    """Return the path of the network that was trained on phantoms; its model card is beside it."""
+    return _first_file(Path(str(files("napari_segcam"))) / "resources" / _CHECKPOINT)
 
 
-def _there(*places: Path) -> Path:
-    for path in places:
+def _first_file(*paths: Path) -> Path:
+    for path in paths:
         if path.is_file():
             return path
-    raise SegcamError(f"{places[0].name} is missing from this installation. Install napari-segcam again.")
+    raise SegcamError(f"{paths[0].name} is missing from this installation. Install napari-segcam again.")

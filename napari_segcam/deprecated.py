@@ -1,4 +1,4 @@
-"""Names of earlier versions: they work for one more version, with a warning that says what they are called now."""
+"""Names of earlier versions: they work for one more version, with a warning that gives the new name."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ PUBLIC_NAMES = {"Wishes": "ExplainOptions"}
 """Of ``napari_segcam``: earlier name to present one."""
 
 CARD_FIELDS = {"normalisation": "normalization", "class_colours": "class_colors"}
-"""Of model cards, which are read for good: earlier name to present one."""
-
+"""Of model cards; the earlier names are always read: earlier name to present one."""
 
 CLI_OPTIONS = {
     "--normalisation": "--normalization",
@@ -27,12 +26,12 @@ CLI_OPTIONS = {
 
 
 def warn_renamed(old: str, new: str) -> None:
-    """Tell the caller's caller what a name is now."""
+    """Warn the caller's caller that a name is deprecated."""
     warnings.warn(f"{old} is now {new}; the earlier name goes with the next version", DeprecationWarning, stacklevel=3)
 
 
 def renamed_arguments(**names: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Let a function take keywords by their earlier names, too.
+    """Let a function accept keyword arguments under their earlier names too.
 
     Args:
         names: earlier name to present one.
@@ -53,26 +52,26 @@ def renamed_arguments(**names: str) -> Callable[[Callable[P, T]], Callable[P, T]
 
 
 def with_present_options(arguments: Sequence[str]) -> list[str]:
-    """The arguments of a command line with the present names of its options, and a line on stderr for each other."""
+    """Return command-line arguments with the present names of options; print a line on stderr for each earlier name."""
     present = []
     for argument in arguments:
-        name, sign, value = argument.partition("=")
+        name, equals_sign, value = argument.partition("=")
         if name in CLI_OPTIONS:
             print(f"{name} is now {CLI_OPTIONS[name]}.", file=sys.stderr)
-            argument = f"{CLI_OPTIONS[name]}{sign}{value}"
+            argument = f"{CLI_OPTIONS[name]}{equals_sign}{value}"
         present.append(argument)
     return present
 
 
 def present_fields(content: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of a file with the present names for earlier ones.
+    """Return the fields of a file under their present names.
 
     Args:
         content: as it was read.
         names: earlier name to present one.
 
     Raises:
-        ValueError: if a field is there under both names.
+        ValueError: if a field is there under both its names.
     """
     for old, new in names.items():
         if old in content and new in content:

@@ -6,27 +6,27 @@ import re
 import unicodedata
 
 LONGEST = 800
-"""Characters of a message. Whoever needs more looks into the file."""
+"""Most characters of a message."""
 
-_LONGEST_WORD = 240  # a path or a name may be of any length; its ends say which it is
+_LONGEST_WORD = 240  # a path or a name may be of any length; its beginning and end identify it
 _SHOWN_END = 200
 _LOOKED_AT = 100_000
 
 _REPLACEMENT = "�"
 
-# Control characters, what a terminal obeys among them; halves of pairs; ends of lines and paragraphs.
+# Control characters, which include terminal commands; lone surrogates; separators of lines and paragraphs.
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-# Marks that turn the direction of the text that follows.
+# Marks that change the direction of the text that follows.
 _TURNS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class SegcamError(Exception):
-    """Something the user can put right.
+    """A problem that the user can fix.
 
     The message says what is wrong, where, and what to do, in the user's words. The command line prints it as one
-    line and exits with code 2; the viewer shows it as a notification. Any other exception is a defect of ours.
+    line and exits with code 2; the viewer shows it as a notification. Any other exception is a bug.
 
-    Whatever a file has put into it, the message is one line of printable text and of bounded length.
+    The message is always one line of printable text of limited length, even if it quotes a file.
     """
 
     def __init__(self, message: object = "") -> None:
@@ -34,7 +34,7 @@ class SegcamError(Exception):
 
 
 def printable(text: str, keep: str = "") -> str:
-    """A text without characters that a terminal or a window obeys instead of showing them.
+    """Return a text without the characters that a terminal or a window obeys instead of showing.
 
     Args:
         text: from a file: a name, a note, a reader's error.
@@ -46,12 +46,12 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def is_unprintable(letter: str) -> bool:
-    """Whether a character is obeyed instead of shown."""
+    """Return whether a character is obeyed instead of shown."""
     return letter in _TURNS or unicodedata.category(letter) in _UNPRINTABLE
 
 
 def one_line(message: object, longest: int = LONGEST) -> str:
-    """A message as one printable line of bounded length: long names keep their ends, long messages their beginning."""
+    """Return a message as one printable line of limited length; long words and long messages lose their middle."""
     text = str(message)
     if len(text) > _LOOKED_AT:
         text = f"{text[: _LOOKED_AT // 2]} … {text[-_LOOKED_AT // 2 :]}"
@@ -64,9 +64,9 @@ def one_line(message: object, longest: int = LONGEST) -> str:
 
 
 def error_text(error: BaseException, longest: int = LONGEST) -> str:
-    """The message of an exception as one line without its full stop, to be used within a sentence.
+    """Return the message of an exception as one line without its full stop, for use within a sentence.
 
-    Of an error of the operating system it is the system's own message, without number and path.
+    For an error of the operating system, this is the system's own message, without number and path.
     """
     return one_line(getattr(error, "strerror", None) or error, longest).rstrip(".") or type(error).__name__
 

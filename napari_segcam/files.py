@@ -1,4 +1,4 @@
-"""Files: none is ever left half-written, their names go with every system, and sums tell what is in them."""
+"""Files: written completely or not at all, with names that every system accepts, and their checksums."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from typing import Any
 
 from napari_segcam.errors import SegcamError, error_text, is_unprintable
 
-# Spreadsheets take such cells for formulas, also where the letter is of full width.
+# Spreadsheets read such cells as formulas, full-width characters included.
 _FORMULA_BEGINS = ("=", "+", "-", "@", "'", "＝", "＋", "－", "＠")
 
-_LONGEST_NAME = 160  # bytes; most systems take 255, of which a suffix and a frame's number need some
+_LONGEST_NAME = 160  # bytes; most systems accept 255, and a suffix and a frame number are added
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to, which takes the place of ``path`` once the writing has succeeded.
+    """Give a temporary path to write to; it replaces ``path`` if the writing succeeds.
 
     Raises:
         SegcamError: if the file cannot be written there.
@@ -41,7 +41,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_table(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows as CSV; None becomes an empty cell, and texts are written as ``as_cell`` has them.
+    """Write rows as CSV; None becomes an empty cell, and texts are written as by ``as_cell``.
 
     Raises:
         SegcamError: if the file cannot be written.
@@ -54,11 +54,11 @@ def write_table(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, 
 
 
 def as_cell(text: str) -> str:
-    """A text as a cell of a table that a spreadsheet shows and never computes.
+    """Return a text as a cell of a table, which a spreadsheet shows and never computes.
 
     A text that begins with ``= + - @`` or an apostrophe, or holds characters that cannot be printed, gets an apostrophe
-    before it; in such a text these characters are written as in Python (``\\n``, ``\\x1b``), and a backslash twice.
-    ``from_cell`` gives the text back.
+    in front; in such a text these characters are written as in Python (``\\n``, ``\\x1b``), and a backslash twice.
+    ``from_cell`` is the inverse.
     """
     if not text.startswith(_FORMULA_BEGINS) and not any(map(is_unprintable, text)):
         return text
@@ -69,32 +69,32 @@ def as_cell(text: str) -> str:
 
 
 def from_cell(cell: str) -> str:
-    """The text that ``as_cell`` made a cell of."""
+    """Return the text of a cell that ``as_cell`` wrote."""
     if not cell.startswith("'"):
         return cell
     return re.sub(
         r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|[\\nrt])",
-        lambda found: found[0].encode().decode("unicode_escape"),
+        lambda escape: escape[0].encode().decode("unicode_escape"),
         cell[1:],
     )
 
 
 def json_bytes(value: Any, indent: int | None = None) -> bytes:
-    """A value as JSON: letters of any script as they are, where they can be, so that people can read it.
+    """Return a value as JSON; letters of all scripts are kept where possible, so that people can read it.
 
     Raises:
-        ValueError: if it holds NaN or an infinity, which JSON cannot.
+        ValueError: if it holds NaN or an infinity, which JSON has no way to write.
     """
     try:
         return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False).encode()
-    except UnicodeEncodeError:  # bytes of a file name that are no text
+    except UnicodeEncodeError:  # a file name with bytes that are not text
         return json.dumps(value, indent=indent, allow_nan=False).encode()
 
 
 def safe_name(text: str) -> str:
-    """A text as a file name that every system takes: letters and digits of any script, and ``. _ - +``.
+    """Return a text as a file name that every system accepts: letters and digits of any script, and ``. _ - +``.
 
-    A long one ends in a checksum of what was left out.
+    A long name is cut, and a checksum of the text is added.
     """
     name = re.sub(r"[^\w.+-]", "_", text).strip(".") or "_"
     if len(name.encode("utf-8", "replace")) <= _LONGEST_NAME:
@@ -116,10 +116,10 @@ def natural_key(name: str) -> tuple[list[str | tuple[int, str]], str]:
 
 
 def refuse_no_file(path: Path) -> None:
-    """Refuse what is neither a file nor a folder: a pipe or a socket would be waited for without end.
+    """Refuse a path that is neither a file nor a folder: reading a pipe or a socket may wait forever.
 
     Raises:
-        SegcamError: if so, or if there is nothing.
+        SegcamError: if so, or if there is nothing at the path.
     """
     try:
         mode = os.stat(path).st_mode
@@ -133,7 +133,7 @@ def refuse_no_file(path: Path) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """The checksum of a file, or of a folder's visible files and their names.
+    """Return the checksum of a file, or of a folder's visible files and their names.
 
     Raises:
         SegcamError: if it cannot be read.
@@ -143,10 +143,10 @@ def sha256_of(path: Path) -> str:
         if not path.is_dir():
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
-        files = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
+        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
     except FileNotFoundError:
         raise SegcamError(f"There is no file {path}.") from None
     except OSError as error:
         raise SegcamError(f"{path} cannot be read: {error_text(error)}.") from error
-    sums = "".join(f"{sha256_of(one)}  {one.name}\n" for one in files)
+    sums = "".join(f"{sha256_of(file)}  {file.name}\n" for file in files)
     return hashlib.sha256(sums.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,4 +1,4 @@
-"""Optional libraries: needed for some files only, and asked for by name where they are missing."""
+"""Optional libraries, which only some files need."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from napari_segcam.errors import SegcamError
 
 
 def needed(package: str, why: str, *, extra: str | None = None, pip_name: str | None = None) -> None:
-    """Make sure that a package is installed, without importing it.
+    """Check that a package is installed, without importing it.
 
     Args:
-        package: its module's name, which is the one for pip but for the hyphens.
-        why: begins the message, "FILE is MONAI's UNet".
-        extra: of this package, which installs it with all that belongs to it.
-        pip_name: its name for pip where that is another one.
+        package: its module's name; pip's name may have hyphens instead of underscores.
+        why: the beginning of the message, such as "FILE is MONAI's UNet".
+        extra: of napari-segcam that installs the package and what goes with it.
+        pip_name: its name for pip, if that is different.
 
     Raises:
-        SegcamError: if it is not.
+        SegcamError: if it is not installed.
     """
     if find_spec(package.replace("-", "_")) is None:
         install = f'"napari-segcam[{extra}]"' if extra else pip_name or package

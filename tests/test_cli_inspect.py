@@ -198,6 +198,8 @@ def test_explain_and_batch_read_the_named_output(
         with pytest.raises(SystemExit) as stopped:
             cli.main()
         assert not stopped.value.code, capsys.readouterr().err
-    told = json.loads((several.parent / "one" / "explanation.json").read_text())
-    assert '"name": "aux", "choices": ["aux", "seg"], "activation": "softmax", "undone": "exactly"' in json.dumps(told)
+    recorded = json.loads((several.parent / "one" / "explanation.json").read_text())
+    assert '"name": "aux", "choices": ["aux", "seg"], "activation": "softmax", "undone": "exactly"' in json.dumps(
+        recorded
+    )
     assert "class 1" in (several.parent / "many" / "results.csv").read_text(), "aux has two classes"

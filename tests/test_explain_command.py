@@ -185,7 +185,7 @@ def test_what_is_wrong_is_one_clear_line(
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()], "what is refused writes nothing"
 
 
-def test_several_methods_are_compared_and_overlays_are_as_wished(explain: Any, tmp_path: Path) -> None:
+def test_several_methods_are_compared_and_overlays_are_as_requested(explain: Any, tmp_path: Path) -> None:
     options = ("--methods", "gradcam,layercam", "--stages", "encoder_5", "--overlay", "heat,side-by-side")
     assert explain("--frames", "0,2", *options, "--colormap", "magma", "--opacity", 0.3) == 0
     folder = tmp_path / "out" / "frame_0002"

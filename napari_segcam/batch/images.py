@@ -149,7 +149,7 @@ def _images_in_folder(folder: Path, excluded: set[str]) -> list[BatchImage]:
 
 def _is_image(path: Path, image_stems: Collection[str]) -> bool:
     """Return whether a file is an image of the batch; ``image_stems`` are names of files that certainly are."""
-    # A damaged image counts too, so that the user is told of it.
+    # A damaged image counts too, so that the error is reported.
     if path.name.lower().endswith(tuple(IMAGE_SUFFIXES)):
         return True
     holds_arrays = path.name.lower().endswith(ARRAY_SUFFIXES)

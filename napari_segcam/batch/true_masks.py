@@ -76,7 +76,7 @@ def open_masks(path: Path, *more_paths: Path, in_colors: bool = False) -> Cine:
     Args:
         path: of the file.
         more_paths: files with more masks of the same images.
-        in_colors: whether classes are told by color: an image with a palette is then read as colors, else as numbers.
+        in_colors: whether classes are given by color: an image with a palette is then read as colors, else as numbers.
 
     Raises:
         SegcamError: if a file cannot be read, or the files do not fit together.
@@ -119,7 +119,7 @@ def true_mask(
         colors: by class name, for masks in color; None for those of the model card.
 
     Raises:
-        SegcamError: if there is no mask of this frame, or its classes cannot be told apart.
+        SegcamError: if there is no mask of this frame, or its classes cannot be distinguished.
     """
     if masks is None:
         return None

@@ -205,7 +205,7 @@ def test_what_changes_while_it_is_read_is_not_believed(
     assert all_files(tmp_path / "run") == all_files(tmp_path / "fresh")
 
 
-def test_a_run_folder_that_goes_is_told(network: sc.Network, images: Path, tmp_path: Path) -> None:
+def test_a_run_folder_that_is_deleted_is_reported(network: sc.Network, images: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     results = sc.run_batch(images, out, network, OPTIONS)
     next(results)
@@ -216,7 +216,7 @@ def test_a_run_folder_that_goes_is_told(network: sc.Network, images: Path, tmp_p
     assert len(rows_in(out)) == 3
 
 
-def test_a_result_that_goes_is_told(network: sc.Network, images: Path, tmp_path: Path) -> None:
+def test_a_result_that_is_deleted_is_reported(network: sc.Network, images: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     results = sc.run_batch(images, out, network, OPTIONS)
     shutil.rmtree(next(results).folder)

@@ -1,4 +1,4 @@
-"""Shared work: the same results bit for bit, whoever computes them, and none lost with a worker."""
+"""Shared work: the same results bit for bit on any worker, and none lost with a worker."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_cancelling_ends_the_waiting(scheduler: str, checkpoint: Path, images: P
 
 
 def answer(port: int, context: ssl.SSLContext | None) -> bytes:
-    """What a port says to whoever has not the keys of the run; nothing where the connection is refused."""
+    """Return what a port answers to a client without the keys of the run; nothing if the connection is refused."""
     with (
         suppress(OSError),
         socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
@@ -183,7 +183,7 @@ def listening() -> set[int]:
 
 
 def test_who_has_not_the_keys_of_a_run_gets_no_answer(checkpoint: Path, images: Path, tmp_path: Path) -> None:
-    """Whoever reaches a worker or the scheduler could have it run anything: another user of this machine, too."""
+    """A client that reaches a worker or the scheduler can have it run anything; it may be another user."""
     other_keys = distributed.security.Security.temporary().get_connection_args("client")["ssl_context"]
     no_keys = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for context in (other_keys, no_keys):
@@ -212,7 +212,7 @@ def test_what_does_not_go_is_said(checkpoint: Path, images: Path, tmp_path: Path
     with pytest.raises(sc.SegcamError, match="At least 1 worker"):
         sc.run_batch(images / "data", tmp_path / "run", checkpoint, cluster=Cluster(0))
     network = sc.load_network(checkpoint, "cpu")
-    with pytest.raises(sc.SegcamError, match="cannot share a network that is loaded"):
+    with pytest.raises(sc.SegcamError, match="cannot share a loaded network"):
         sc.run_batch(images / "data", tmp_path / "run", network, cluster=Cluster(2))
     with pytest.raises(sc.SegcamError, match="no Dask scheduler at nowhere"):
         list(sc.run_batch(images / "data", tmp_path / "run", checkpoint, cluster=Cluster(scheduler="nowhere://x")))

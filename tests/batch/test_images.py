@@ -140,7 +140,7 @@ def test_a_list_that_is_none_is_refused(tmp_path: Path, text: str, said: str) ->
         images_of(tmp_path / "list.csv")
 
 
-def test_a_list_leads_from_where_it_lies_and_pictures_stay_in_their_folder(tmp_path: Path) -> None:
+def test_paths_in_a_list_are_relative_to_it_and_pictures_stay_in_their_folder(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("Image , other\n../up/a.png,1\n/abs/b.png,2\n")
     above, absolute = images_of(tmp_path / "list.csv")
     assert above.path == tmp_path / "../up/a.png"

@@ -89,7 +89,7 @@ def test_a_record_and_the_run_say_what_they_are(network: sc.Network, images: Pat
     assert run["versions"]["torch"] == torch.__version__.partition("+")[0]
 
 
-def test_a_bad_image_is_told_and_the_others_go_on(network: sc.Network, images: Path, tmp_path: Path) -> None:
+def test_a_bad_image_is_reported_and_the_others_go_on(network: sc.Network, images: Path, tmp_path: Path) -> None:
     (images / "image_0.png").write_bytes(b"no image")
     (images / "empty.dcm").touch()
     Image.fromarray(np.zeros((5, 5), np.uint8)).save(tmp_path / "masks" / "image_2_mask.png")
@@ -196,7 +196,7 @@ def test_cancelling_within_an_image_leaves_nothing_of_it(network: sc.Network, im
 
     options = sc.ExplainOptions(("gradcam", "layercam", "gradcam++"), ["encoder_5"])
     list(sc.run_batch(images, tmp_path / "whole", network, options, cancelled=lambda: asked_more_than(np.inf)))
-    half, asked = asked // 2, 0  # in the midst of the second of three
+    half, asked = asked // 2, 0  # in the middle of the second of three
     results = list(sc.run_batch(images, tmp_path / "run", network, options, cancelled=lambda: asked_more_than(half)))
     assert 0 < len(results) < 3
     assert len(records_in(tmp_path / "run")) == len(results)

@@ -1,4 +1,4 @@
-"""True masks: numbers, palettes and colors, and what is refused because it cannot be told."""
+"""True masks: numbers, palettes and colors, and what is refused because it is ambiguous."""
 
 from __future__ import annotations
 
@@ -141,9 +141,7 @@ def test_a_cine_has_a_mask_for_each_frame_or_one_for_all(network: sc.Network) ->
         (NUMBERS / 2, COLORS, "its values are float64"),
     ],
 )
-def test_what_cannot_be_told_is_refused(
-    network: sc.Network, values: np.ndarray, colors: dict | None, said: str
-) -> None:
+def test_ambiguous_masks_are_refused(network: sc.Network, values: np.ndarray, colors: dict | None, said: str) -> None:
     with pytest.raises(sc.SegcamError, match=said):
         mask_of(values, 1, network, colors)
 
@@ -217,7 +215,7 @@ def test_numbers_of_classes_that_exclude_each_other_may_be_given_too() -> None:
         (np.stack([REGIONS] * 3), 1, {"class_values": [1, 2, 3]}, "has 3 frames, but the image has 1"),
     ],
 )
-def test_what_cannot_be_told_of_overlapping_classes_is_refused(
+def test_ambiguous_masks_of_overlapping_classes_are_refused(
     values: np.ndarray, frames: int, card: dict[str, object], said: str
 ) -> None:
     with pytest.raises(sc.SegcamError, match=said):

@@ -1,4 +1,4 @@
-"""True masks of classes that overlap, in a file for each: told by their names, and by nothing else."""
+"""True masks of classes that overlap, one file each: only their names say which class they show."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAMES = ("left ventricle", "ventricle", "wall")
 
 
 @pytest.mark.parametrize(
-    ("name", "folder", "told"),
+    ("name", "folder", "expected"),
     [
         ("h1_wall.png", "", (2, "h1")),
         ("a/h1-Wall_mask.png", "", (2, "a/h1")),
@@ -39,8 +39,8 @@ NAMES = ("left ventricle", "ventricle", "wall")
         ("h1_drywall.png", "", None),
     ],
 )
-def test_a_name_tells_the_class(name: str, folder: str, told: tuple[int, str] | None) -> None:
-    assert class_and_stem(name, folder, NAMES) == told
+def test_a_name_says_the_class(name: str, folder: str, expected: tuple[int, str] | None) -> None:
+    assert class_and_stem(name, folder, NAMES) == expected
 
 
 class Levels(nn.Module):

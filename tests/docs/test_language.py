@@ -28,6 +28,7 @@ ODD = re.compile(rf"(?<![a-z])(?:{'|'.join((*OLD_FASHIONED, *BRITISH))})(?![a-z]
 NAMES_OF_EARLIER_VERSIONS = {
     "napari_segcam/deprecated.py",
     "napari_segcam/reporting/run_format.py",
+    "tests/batch/test_resume.py",
     "tests/docs/test_language.py",
     "tests/reporting/report/test_report_run.py",
     "tests/reporting/test_run_format.py",
@@ -36,16 +37,11 @@ NAMES_OF_EARLIER_VERSIONS = {
 """Files that quote what an earlier version wrote."""
 
 ALLOWED: dict[str, int] = {
-    "CHANGELOG.md": 18,
-    "SECURITY.md": 2,
-    "docs": 3,
-    "napari_segcam": 8,
-    "napari_segcam/batch": 51,
+    "CHANGELOG.md": 5,
+    "napari_segcam/batch": 3,
     "napari_segcam/network": 1,
     "napari_segcam/reporting": 1,
     "napari_segcam/viewer": 6,
-    "tests": 6,
-    "tests/batch": 15,
     "tests/network": 27,
     "tests/reporting": 3,
     "tests/viewer": 5,
