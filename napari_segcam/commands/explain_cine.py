@@ -73,8 +73,10 @@ def explain_cine(
     rows: list[dict[str, Any]] = []
     finished = 0
     with stoppable(console) as stop, progress_on(console) as progress:
-        task = progress.add_task("Estimating", total=None)
-        pipeline = ExplainPipeline(network, options, lambda runs: progress.advance(task, runs), stop.is_set)
+        task = progress.add_task("Estimating", total=None, visible=False)
+        pipeline = ExplainPipeline(
+            network, options, lambda runs: progress.update(task, advance=runs, visible=True), stop.is_set
+        )
         # A wrong target, stage or folder is refused before anything takes long.
         if truth is not None:
             truth.check(cine)
@@ -84,7 +86,8 @@ def explain_cine(
         source = CineSource.of(cine)
         runs = _print_estimates(pipeline, cine, numbers, console)
         evidence = EvidenceTable(pipeline, cine, evidence_draws, progress, stop.is_set) if evidence_draws else None
-        progress.reset(task, total=runs * len(numbers) * len(pipeline.classes), description="Explaining")
+        total_runs = runs * len(numbers) * len(pipeline.classes)
+        progress.reset(task, total=total_runs, description="Explaining", visible=True)
         for number, results in groupby(pipeline.explanations(cine, numbers, truth), attrgetter("number")):
             explanations = write_frame(
                 out / f"frame_{number:04d}" if len(numbers) > 1 else out,
