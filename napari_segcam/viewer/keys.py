@@ -67,11 +67,11 @@ KEYS = (
     Key("G", "Compare the stages side by side, or go back", lambda keys: keys.stage_grid.toggle(keys.session)),
     Key(
         "H",
-        "Hold to hide the mask and the heatmaps",
+        "Hide overlays while held",
         lambda keys: keys.hide_overlays.hold(),
         lambda keys: keys.hide_overlays.release(),
     ),
-    Key("W", "Scale the heat to each frame, or to the clip", lambda keys: toggle_scale(keys.session)),
+    Key("W", "Scale the heat to each frame, or to all frames", lambda keys: toggle_scale(keys.session)),
     Key("U", "Show the mask as an outline, or filled", lambda keys: toggle_outline(keys.session)),
     Key("F1", "Show this list of keys", lambda keys: show_help(canvas_of(keys.session.viewer))),
 )

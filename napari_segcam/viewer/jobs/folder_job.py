@@ -99,9 +99,9 @@ def options_in_words(options: ExplainOptions, network: Network) -> str:
     has_threshold = options.threshold is not None and not network.has_background
     threshold_words = f", mask above {options.threshold:.2f}" if has_threshold else ""
     regions = {"mask": "predicted mask", "image": "whole image", "component": "largest component of the mask"}
-    is_boundary = options.region.startswith("rim")
+    is_boundary = options.region.startswith("boundary")
     region = "boundary of the mask" if is_boundary else regions.get(options.region, options.region)
-    crops = {"none": "whole frame", "auto": "scan as detected in each image"}
+    crops = {"none": "whole image", "auto": "scan as detected in each image"}
     crop = crops.get(options.crop, f"columns and rows {options.crop} of each image, as drawn here")
     return f"{title}{class_words}, {stage_words}, region: {region}{threshold_words}; input region: {crop}"
 
@@ -118,7 +118,7 @@ def _region_option(region: Any) -> str:
         case Component(at=(row, column)):
             return f"component:{column},{row}"
         case Boundary(width=width):
-            return f"rim:{width}"
+            return f"boundary:{width}"
     choices = "Choose the predicted mask, the whole image, or the largest component or boundary of the mask"
     if region == CORRECTED:
         raise SegcamError(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.viewer.drawing.colormaps import correction_colormap
 from napari_segcam.viewer.frames.sparse_mask import SparseMask
+from napari_segcam.viewer.layers.frame_names import frame_word
 from napari_segcam.viewer.layers.labels_on_image import add_labels, frame_of, on_painted
 from napari_segcam.viewer.layers.placement import OURS, Placement
 from napari_segcam.viewer.napari_internals.strokes import forget_strokes
@@ -72,6 +73,11 @@ class CorrectionLayer:
     def title(self) -> str:
         """The name of the image, followed by that of the class if there is one."""
         return " ".join(part for part in (self._placement.image.name, self.of_class) if part)
+
+    @property
+    def frame_word(self) -> str:
+        """What a frame of the image is called: "frame", or "image" in a folder of stills."""
+        return frame_word(self._placement.image)
 
     @property
     def is_cine(self) -> bool:

@@ -21,3 +21,9 @@ def frame_name(image: Layer | None, frame: int) -> str:
     """Return the name of one frame, for example "Frame 12" or "liver_3.png"."""
     names = file_names(image)
     return names[frame] if frame < len(names) else f"Frame {frame}"
+
+
+def frame_in_words(image: Layer | None, frame: int) -> str:
+    """Return one frame as words inside a sentence, for example "frame 12" or "image liver_3.png"."""
+    names = file_names(image)
+    return f"image {names[frame]}" if frame < len(names) else f"frame {frame}"

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_segcam.viewer.frames.cine_record import FrameState
+from napari_segcam.viewer.layers.frame_names import frame_in_words, frame_word
 
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession
@@ -22,12 +23,13 @@ def step_finding(session: ReviewSession, direction: int) -> None:
     frame = next_finding(record.findings(), session.current_frame(), direction)
     if frame is not None:
         session.go_to(frame)
-        session.viewer.status = f"Finding at frame {frame}"
+        session.viewer.status = f"Finding in {frame_in_words(session.image, frame)}"
         return
+    word = frame_word(session.image)
     missing = int((record.states < FrameState.DONE).sum())
     side = "after" if direction > 0 else "before"
-    missing_words = f"; {missing} frames are not computed yet" if missing else ""
-    session.viewer.status = f"No finding {side} this frame{missing_words}."
+    missing_words = f"; {missing} {word}s are not computed yet" if missing else ""
+    session.viewer.status = f"No finding {side} this {word}{missing_words}."
 
 
 def next_finding(findings: NDArray[np.bool_], frame: int, direction: int) -> int | None:

@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_segcam.viewer.layers.correction_layer import CorrectionLayer
+from napari_segcam.viewer.layers.frame_names import frame_word
 from napari_segcam.viewer.napari_internals.canvas import canvas_of
 from napari_segcam.viewer.review.outputs import write_corrections
 from napari_segcam.viewer.review.question import Answer, Question, ask
@@ -25,7 +26,7 @@ def running_work(session: ReviewSession) -> list[str]:
     if review.is_running:
         return [f"{session.title}: {done} of {max(total, done)} done"]
     if review.plan.is_slow and done:
-        return [f"{done} of {len(review.record)} frames explained by a slow method"]
+        return [f"{done} of {len(review.record)} {frame_word(review.image)}s explained by a slow method"]
     return []
 
 
@@ -47,7 +48,8 @@ def corrections_in_words(corrections: CorrectionLayer) -> str:
     frames = corrections.unsaved or corrections.frames
     words = f"your correction of {corrections.title}"
     if corrections.is_cine:
-        words = f"your corrections of {len(frames)} frame{'s' * (len(frames) > 1)} of {corrections.title}"
+        word = corrections.frame_word + "s" * (len(frames) > 1)
+        words = f"your corrections of {len(frames)} {word} of {corrections.title}"
     return f"{words}, not saved" if corrections.unsaved else words
 
 

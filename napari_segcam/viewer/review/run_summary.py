@@ -20,14 +20,16 @@ class RunSummary:
         request: what to compute for each frame.
         scope: which frames.
         frame_count: how many the image has.
-        frame: the one that was in view at the start.
+        frame: what the frame that was in view at the start is called, for example "frame 12".
+        frame_word: what a frame is called: "frame", or "image" in a folder of stills.
         is_cancelled: whether the user has stopped the run.
     """
 
     request: RunRequest
     scope: Scope
     frame_count: int
-    frame: int
+    frame: str
+    frame_word: str
     is_cancelled: bool = False
     _started: float = field(default_factory=time.perf_counter)
 
@@ -42,7 +44,7 @@ class RunSummary:
         verb = "Segmenting" if self.request.stages is None else "Explaining"
         if self.frame_count == 1:
             return f"{verb} the image"
-        return f"{verb} frame {self.frame}" if self.scope == "current" else f"{verb} {self.frame_count} frames"
+        return f"{verb} {self.frame}" if self.scope == "current" else f"{verb} {self.frame_count} {self.frame_word}s"
 
     def outcome(self, record: CineRecord) -> str:
         """Return how the run ended, in words."""

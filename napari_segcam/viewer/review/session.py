@@ -19,6 +19,7 @@ from napari_segcam.viewer.frames.schedule import Scope
 from napari_segcam.viewer.jobs.network_jobs import load_job
 from napari_segcam.viewer.layers.chosen_layers import ChosenLayers
 from napari_segcam.viewer.layers.explanation_layers import ExplanationLayers
+from napari_segcam.viewer.layers.frame_names import frame_in_words, frame_word
 from napari_segcam.viewer.layers.heatmap_layers import ScaleMode
 from napari_segcam.viewer.layers.placement import is_ours
 from napari_segcam.viewer.napari_internals.deferred_deletion import delete_while_drawing
@@ -198,7 +199,9 @@ class ReviewSession(QObject):
         assert review is not None
         frame = self.current_frame()
         review.set_current_frame(frame)
-        self._run = RunSummary(request, scope, len(review.record), frame)
+        self._run = RunSummary(
+            request, scope, len(review.record), frame_in_words(self.image, frame), frame_word(self.image)
+        )
         try:
             review.start(network, request, self.threshold, scope)
         except SegcamError as fault:

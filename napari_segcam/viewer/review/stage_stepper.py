@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_segcam.viewer.layers.frame_names import frame_word
+
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession
 
@@ -54,6 +56,7 @@ def toggle_outline(session: ReviewSession) -> None:
 
 
 def toggle_scale(session: ReviewSession) -> None:
-    """Scale the heat to each frame, or to the whole clip."""
+    """Scale the heat to each frame, or to all frames."""
     session.set_scale("frame" if session.scale == "clip" else "clip")
-    session.viewer.status = "Heat scaled frame by frame" if session.scale == "frame" else "Heat scaled over the clip"
+    word = frame_word(session.image)
+    session.viewer.status = f"Heat scaled to {f'each {word}' if session.scale == 'frame' else f'all {word}s'}"

@@ -13,6 +13,7 @@ from napari_segcam.viewer.frames.cine_record import FrameState
 from napari_segcam.viewer.frames.plan import Plan
 from napari_segcam.viewer.frames.run_request import CORRECTED
 from napari_segcam.viewer.frames.sparse_mask import SparseMask
+from napari_segcam.viewer.layers.frame_names import frame_in_words, frame_word
 from napari_segcam.viewer.layers.placement import shows_frames
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ def view_of(viewer: ViewerModel, review: Review | None, frame: int) -> View:
     if not shows_frames(viewer):
         drawn = tuple(stage for stage, layer in review.layers.heatmaps.items() if is_drawn(layer))
         heated = drawn if review.layers.heat.seen() else ()
-        return View("", _scale_words(review, heated, f"frame {frame}"), heated, is_corrected=is_corrected)
+        return View(
+            "", _scale_words(review, heated, frame_in_words(review.image, frame)), heated, is_corrected=is_corrected
+        )
     heatmaps = review.results.heatmaps(frame)
     heated = tuple(
         stage
@@ -80,7 +83,7 @@ def view_of(viewer: ViewerModel, review: Review | None, frame: int) -> View:
     lines = [_state_words(review, frame), _correction_words(review, frame), region_words, *empty_lines, *weak_lines]
     return View(
         "\n".join(fill(line, _LINE_WIDTH) for line in lines if line),
-        _scale_words(review, heated, "this frame"),
+        _scale_words(review, heated, f"this {frame_word(review.image)}"),
         heated,
         bool(weak_lines),
         is_corrected,
@@ -103,7 +106,7 @@ def _state_words(review: Review, frame: int) -> str:
     if finding is None:
         return "computing …" if review.schedule.is_pending(frame) else "not computed"
     if not plan.network.segments:
-        return "no mask: the network classifies the whole frame"
+        return f"no mask: the network classifies the whole {frame_word(review.image)}"
     if not finding.pixels:
         return "no finding" + ("" if plan.network.has_background else f" above {review.frame_jobs.mask_threshold:.2f}")
     return ""
@@ -161,8 +164,9 @@ def explained_region_words(review: Review, frame: int) -> str:
     network = plan.network
     class_name = f"{network.class_names[plan.class_index]}, " if network.segments and network.classes > 1 else ""
     mask = "predicted mask" if network.has_background else f"mask predicted above {plan.threshold:.2f}"
+    full_frame = f"the whole {frame_word(review.image)}"
     if not network.segments:
-        return f"{class_name}the whole frame"
+        return f"{class_name}{full_frame}"
     if isinstance(region, Labels):
         return f"{class_name}what is painted in {region.name}"
     if region == CORRECTED and plan.painted_region(frame) is not None:
@@ -172,24 +176,24 @@ def explained_region_words(review: Review, frame: int) -> str:
     if region == "image":
         stored = review.results.stored_heatmaps(frame)
         is_cropped = stored is not None and stored.region is not None
-        return f"{class_name}{'the whole input region' if is_cropped else 'the whole frame'}"
+        return f"{class_name}{'the whole input region' if is_cropped else full_frame}"
     parts = {"Component": "the largest component", "Boundary": "the boundary"}
     return f"{class_name}{parts.get(type(region).__name__, 'a part')} of the {mask}"
 
 
 def _weak_heat_lines(review: Review, heated: tuple[str, ...]) -> list[str]:
     """Return a line for each stage with so little heat that the frame looks empty."""
-    heat = review.layers.heat
+    heat, word = review.layers.heat, frame_word(review.image)
     lines = []
     for stage in heated:
         share = heat.reach(stage)
         if share is None or share >= _WEAK:
             continue
-        scale = "the scale set by hand" if stage in heat.by_hand else "the clip's scale"
+        scale = "the scale set by hand" if stage in heat.by_hand else f"the scale of all {word}s"
         stage_name = f"{stage}: " if len(heated) > 1 else ""
         percent = f"{share:.0%}".replace("%", " %") if share >= 0.01 else "less than 1 %"
         unseen = f", and nothing below {heat.floor:.0%} is drawn".replace("%", " %") if share < heat.floor else ""
-        lines.append(f"{stage_name}this frame reaches {percent} of {scale}{unseen} (W: scale to the frame)")
+        lines.append(f"{stage_name}this {word} reaches {percent} of {scale}{unseen} (W: scale to the {word})")
     return lines
 
 
@@ -205,5 +209,5 @@ def _scale_words(review: Review, heated: tuple[str, ...], this_frame: str) -> st
     if frame_count == 1 or heat.scale == "frame":
         words = f"heat scaled to {this_frame}"
     else:  # no count of frames: the strip shows it, and each change here would draw the whole canvas again
-        words = "heat scaled to the clip" + ("" if heat.seen() == frame_count else " so far")
+        words = f"heat scaled to all {frame_word(review.image)}s" + ("" if heat.seen() == frame_count else " so far")
     return words + (f", {', '.join(by_hand)} by hand" if by_hand else "")

@@ -33,12 +33,14 @@ class Curve:
         values: ``(T,)``, NaN if a frame has no value.
         heights: ``(T,)``, the values as shares of the plot's height.
         color: of the line.
+        title: its name for the user, if that differs.
     """
 
     name: str
     values: NDArray[np.float64]
     heights: NDArray[np.float64]
     color: str
+    title: str = ""
 
 
 @dataclass
@@ -132,7 +134,7 @@ class StripPlot(QWidget):
     def readout(self, curve: Curve, frame: int) -> str:
         """Return the color, name and value of a curve at a frame, with its unit, as rich text."""
         value, unit = float(curve.values[frame]), ""
-        name = CineRecord.PREDICTED_AREA if curve.name == CineRecord.AREA else curve.name
+        name = CineRecord.PREDICTED_AREA if curve.name == CineRecord.AREA else curve.title or curve.name
         if self.content.record is not None and curve.name in CineRecord.AREAS:
             unit = f" {self.content.record.area_unit}"
         number = UNDEFINED if np.isnan(value) else f"{grouped(value)}{unit}"

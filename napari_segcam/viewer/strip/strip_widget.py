@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 from napari_segcam.viewer.docks import dock_names
 from napari_segcam.viewer.frames.cine_record import CineRecord, FrameState
 from napari_segcam.viewer.keys import key_rows, show_help
-from napari_segcam.viewer.layers.frame_names import file_names, frame_name
+from napari_segcam.viewer.layers.frame_names import file_names, frame_name, frame_word
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.finding_stepper import step_finding
 from napari_segcam.viewer.sessions import session_of
@@ -137,7 +137,7 @@ class StripWidget(QWidget):
         self.menu.clear()
         record, shown = self.session.record, self.curves()
         for name in record.curves if record is not None else ():
-            action = self.menu.addAction(name)
+            action = self.menu.addAction(curve_title(name, self.session.image))
             action.setCheckable(True)
             action.setChecked(name in shown)
             action.setEnabled(name in shown or len(shown) < _MOST_CURVES)
@@ -171,12 +171,23 @@ def strip_content(record: CineRecord | None, names: list[str], image: Image | No
     areas = [record.curves[name] for name in CineRecord.AREAS if name in record.curves]
     largest = max(float(np.nanmax(values, initial=0)) for values in areas)  # one scale for both
     curves = [
-        Curve(name, record.curves[name], curve_heights(name, record.curves[name], largest), color)
+        Curve(
+            name,
+            record.curves[name],
+            curve_heights(name, record.curves[name], largest),
+            color,
+            curve_title(name, image),
+        )
         for name, color in zip(names, _COLORS, strict=False)
     ]
     is_blank = not record.states.any()
     blank = _Text.BLANK_FOLDER if file_names(image) else _Text.BLANK_CINE
     return StripContent(record, curves, blank if is_blank else "", partial(frame_name, image))
+
+
+def curve_title(name: str, image: Image | None) -> str:
+    """Return the name of a curve for the user, with "image" instead of "frame" in a folder of stills."""
+    return name.replace("the frame before", f"the {frame_word(image)} before")
 
 
 def progress_text(record: CineRecord) -> str:

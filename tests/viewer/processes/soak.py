@@ -249,7 +249,7 @@ class Reviewer:
     def _check_scale(self, text: str, layer: Image, values: np.ndarray) -> None:
         if "by hand" in text:
             return
-        if "the clip" in text:
+        if "all frames" in text:
             heatmaps = [np.asarray(layer.data[number]) for number in range(len(layer.data))]
             peak = max(np.nanmax(heatmap) for heatmap in heatmaps if np.isfinite(heatmap).any())
         else:

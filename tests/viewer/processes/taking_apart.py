@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QApplication
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.workspace import open_workspace
 
-STATUS_TEXTS = ("not computed", "heat scaled to the clip")
+STATUS_TEXTS = ("not computed", "heat scaled to all frames")
 
 
 def open_window() -> napari.Viewer:

@@ -337,10 +337,10 @@ def test_the_scale_of_the_clip_says_so_far_until_all_frames_are_in(reviewed: Rev
     assert layers is not None
     reviewed.run(EXPLAIN, "current")
     finish(reviewed)
-    assert reviewed.view.of_scale == "heat scaled to the clip so far"
+    assert reviewed.view.of_scale == "heat scaled to all frames so far"
     reviewed.run(EXPLAIN, "all")
     finish(reviewed)
-    assert reviewed.view.of_scale == "heat scaled to the clip"
+    assert reviewed.view.of_scale == "heat scaled to all frames"
     layers.set_scale("frame")
     assert reviewed.view.of_scale == "heat scaled to this frame"
     shown = heat_of(reviewed, "encoder_5")

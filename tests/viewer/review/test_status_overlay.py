@@ -13,9 +13,9 @@ def test_a_text_is_visible_unless_it_is_empty() -> None:
     frame_overlay, scale_overlay = (viewer.canvas.overlays[name] for name in ("segcam_status", "segcam_scale"))
     assert not frame_overlay.visible
     assert not scale_overlay.visible
-    status.say("not computed", "heat scaled to the clip")
+    status.say("not computed", "heat scaled to all frames")
     assert (frame_overlay.text, frame_overlay.visible) == ("not computed", True)
-    assert (scale_overlay.text, scale_overlay.visible) == ("heat scaled to the clip", True)
+    assert (scale_overlay.text, scale_overlay.visible) == ("heat scaled to all frames", True)
     status.say("", "")
     assert (frame_overlay.text, frame_overlay.visible) == ("", False)
     assert (scale_overlay.text, scale_overlay.visible) == ("", False)

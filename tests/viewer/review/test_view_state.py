@@ -51,11 +51,11 @@ def canvas_texts(session: ReviewSession) -> tuple[str, str]:
 def test_the_text_about_the_scale_follows_the_scale(explained: ReviewSession) -> None:
     layers = explained.layers()
     assert layers is not None
-    assert canvas_texts(explained)[1] == "heat scaled to the clip"
+    assert canvas_texts(explained)[1] == "heat scaled to all frames"
     layers.set_scale("frame")
     assert canvas_texts(explained)[1] == "heat scaled to this frame"
     layers.set_scale("clip")
-    assert canvas_texts(explained)[1] == "heat scaled to the clip"
+    assert canvas_texts(explained)[1] == "heat scaled to all frames"
 
 
 @pytest.mark.parametrize("hide", ["visible", "opacity", "removed"])
@@ -83,9 +83,9 @@ def test_limits_set_by_hand_are_kept_and_named(explained: ReviewSession) -> None
     assert list(layer.contrast_limits) == limits
     assert canvas_texts(explained)[1] == "heat scaled by hand"
     heat_of(explained, "encoder_4").visible = True
-    assert canvas_texts(explained)[1] == "heat scaled to the clip, encoder_5 by hand"
+    assert canvas_texts(explained)[1] == "heat scaled to all frames, encoder_5 by hand"
     layers.set_scale("clip")
-    assert canvas_texts(explained)[1] == "heat scaled to the clip"
+    assert canvas_texts(explained)[1] == "heat scaled to all frames"
     assert layer.contrast_limits[1] > limits[1]
 
 
@@ -118,7 +118,7 @@ def test_a_frame_with_very_little_heat_is_named_as_such(explained: ReviewSession
     assert "reaches" not in canvas_texts(explained)[0]
     explained.go_to(weak)
     percent = f"{shares[weak]:.0%}"[:-1] + " %" if shares[weak] >= 0.01 else "less than 1 %"
-    assert f"this frame reaches {percent} of the clip's scale" in canvas_texts(explained)[0]
+    assert f"this frame reaches {percent} of the scale of all frames" in canvas_texts(explained)[0]
     assert explained.view.is_weak
     layers.set_scale("frame")
     assert "reaches" not in canvas_texts(explained)[0]
