@@ -11,7 +11,7 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.stacks.array_files import is_keras_h5
 
 LayerData = tuple[Any, ...]
-"""What napari takes from a reader: data, attributes and kind of a layer; ``(None,)`` adds no layer."""
+"""Layer data as a napari reader returns it: data, attributes and kind of a layer; ``(None,)`` adds no layer."""
 
 _SUFFIXES = (".pth", ".pt", ".pt2", ".ckpt", ".safetensors", ".keras")
 _NAMES = ("pytorch_model.bin", "model.weights.h5")
@@ -19,7 +19,7 @@ _SMP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Whether a path is named as a checkpoint, is one of Keras' HDF5 files, or a folder saved by SMP."""
+    """Return whether a path is a checkpoint by its name, an HDF5 file of Keras, or a folder saved by SMP."""
     if path.is_dir():
         return (path / "config.json").is_file() and any((path / name).is_file() for name in _SMP_WEIGHTS)
     name = path.name.lower()
@@ -31,7 +31,7 @@ def is_checkpoint(path: Path) -> bool:
 
 
 def load_checkpoint(path: str) -> list[LayerData]:
-    """Hand a checkpoint to the Checkpoint widget of the window in front, which it opens if need be; adds no layer.
+    """Hand a checkpoint to the Checkpoint widget of the current window, and open the widget if needed; add no layer.
 
     Raises:
         SegcamError: if there is no window.
@@ -39,7 +39,7 @@ def load_checkpoint(path: str) -> list[LayerData]:
     viewer = napari.current_viewer()
     if viewer is None:
         raise SegcamError(f"{Path(path).name} is a checkpoint: open it in a napari window.")
-    # Imported here so that a reader, which napari asks for any file, loads no widgets.
+    # Imported here because napari calls the reader for any file: it must not load the widgets.
     from napari_segcam.viewer.docks import dock
     from napari_segcam.viewer.widgets.checkpoint_widget import CheckpointWidget
     from napari_segcam.viewer.workspace import open_workspace

@@ -17,7 +17,7 @@ from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.gradcam_widget import GradCamWidget
 from napari_segcam.viewer.workspace import open_workspace
 
-_WINDOW = (1366, 768)  # what has to fit on a small laptop
+_WINDOW = (1366, 768)  # the screen of a small laptop
 _SETTLE_MS = 1500  # the window draws its docks and textures over several turns of the event loop
 
 
@@ -25,10 +25,10 @@ def show_demo(screenshot: Path | None = None) -> None:
     """Open the viewer with the sample's explanation; block until it is closed.
 
     Args:
-        screenshot: where to save a picture of the window, which is then closed; None leaves it to the user.
+        screenshot: where to save a picture of the window, which is then closed; None to leave it open.
 
     Raises:
-        SegcamError: if the demo did not come to its end.
+        SegcamError: if the demo did not finish.
     """
     viewer = napari.Viewer(title="napari-segcam demo")
     viewer.window.resize(*_WINDOW)
@@ -51,23 +51,23 @@ def show_demo(screenshot: Path | None = None) -> None:
     def explain() -> None:
         tab.raise_()
         gradcam.run_bar.requested.emit("all")
-        _when(session, session.figures, finish)
+        _when_done(session, session.figures, finish)
 
-    _when(session, lambda: session.network, explain)
+    _when_done(session, lambda: session.network, explain)
     session.load(ModelSource(str(demo_checkpoint())))
     napari.run()
     if screenshot is not None and not finished:
-        raise SegcamError(f"The demo did not come to its end. {' '.join(session.outcomes.values())}")
+        raise SegcamError(f"The demo did not finish. {' '.join(session.outcomes.values())}")
 
 
-def _when(session: ReviewSession, wanted: Callable[[], object], then: Callable[[], object]) -> None:
-    """Go on once the worker has given what was wanted, else give up and close."""
+def _when_done(session: ReviewSession, result: Callable[[], object], then: Callable[[], object]) -> None:
+    """Call ``then`` once the worker is done; close the window if there is no result."""
 
     def on_change() -> None:
         if session.is_busy:
             return
         session.job_changed.disconnect(on_change)
-        if wanted():
+        if result():
             then()
         else:
             session.viewer.close()

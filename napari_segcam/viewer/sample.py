@@ -1,4 +1,4 @@
-"""The sample that napari has under File ▸ Open Sample."""
+"""The sample in napari's menu File ▸ Open Sample."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from napari_segcam.viewer.reader import read_layers
 
 
 def fibroid_sweep() -> list[LayerDataTuple]:
-    """A simulated ultrasound sweep over a uterus with fibroids."""
+    """Return a simulated ultrasound sweep over a uterus with fibroids."""
     return read_layers(str(sample_cine()))

@@ -1,4 +1,4 @@
-"""What the side-by-side comparison shows: the session's layers at the frame in view, read into pixels of cells."""
+"""Content of the side-by-side comparison: the layers at the current frame, as pixels of the cells."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ MOST_CELLS = 12  # more are too small to be read
 
 @dataclass(frozen=True, eq=False)
 class Overlay:
-    """Pixels that are laid over the frame.
+    """Pixels drawn over the frame.
 
     Attributes:
         pixels: ``(n, m, 4)`` RGBA.
-        opacity: 0–1, of all of them.
+        opacity: of all pixels, 0–1.
     """
 
     pixels: NDArray[np.uint8]
@@ -36,13 +36,13 @@ class Overlay:
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One stage.
+    """The cell of one stage.
 
     Attributes:
-        stage: its name.
-        title: its layer's name.
-        figure: its attention ratio in this frame, or what is missing, in words.
-        heat: None where there is none.
+        stage: the name of the stage.
+        title: the name of its layer.
+        figure: the attention ratio of the stage in this frame, or what is missing, in words.
+        heat: the heat in this frame; None if there is none.
         is_shown: whether the canvas shows this stage too.
     """
 
@@ -55,12 +55,12 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """All cells, and what is the same in each of them.
+    """All cells, and the frame and masks that are the same in each cell.
 
     Attributes:
         frame: ``(n, m, 4)`` RGBA.
-        masks: those that are shown, the lowest first.
-        cells: in the network's order.
+        masks: the visible masks, from bottom to top.
+        cells: in the order of the network's stages.
     """
 
     frame: NDArray[np.uint8]
@@ -68,60 +68,62 @@ class Picture:
     cells: list[Cell]
 
 
-def compared(heatmaps: dict[str, Image]) -> dict[str, Image]:
-    """The stages that get a cell: all, or as many as can be read, spread evenly from the first to the last."""
+def select_stages(heatmaps: dict[str, Image]) -> dict[str, Image]:
+    """Return the heatmaps that get a cell: all, or ``MOST_CELLS`` spread evenly from the first to the last."""
     stages = list(heatmaps)
-    at = np.linspace(0, len(stages) - 1, min(len(stages), MOST_CELLS)).round().astype(int)
-    return {stages[i]: heatmaps[stages[i]] for i in at}
+    indices = np.linspace(0, len(stages) - 1, min(len(stages), MOST_CELLS)).round().astype(int)
+    return {stages[index]: heatmaps[stages[index]] for index in indices}
 
 
 class PictureReader:
-    """Reads pictures of one session's image. It keeps what zooming needs again: the frame, and how layers lie."""
+    """Reads pictures of the session's image. It caches the frame and the position of layers, for zooming."""
 
     def __init__(self, session: ReviewSession) -> None:
         self._session = session
-        self._last: tuple[int, NDArray[Any]] | None = None
-        self._laid: dict[Layer, tuple[Pair, Pair]] = {}
+        self._cached_frame: tuple[int, NDArray[Any]] | None = None
+        self._positions: dict[Layer, tuple[Pair, Pair]] = {}
 
     def forget(self) -> None:
-        """The image's data have changed, or where a layer lies."""
-        self._last = None
-        self._laid.clear()
+        """Clear the cache, after a change of the image's data or of the position of a layer."""
+        self._cached_frame = None
+        self._positions.clear()
 
-    def read(self, seen: Window) -> Picture | None:
-        """The picture of the frame in view, as far as the cells see it; None when there are no heatmaps."""
+    def read(self, window: Window) -> Picture | None:
+        """Return the part of the current frame that the cells show; None if there are no heatmaps."""
         image, layers = self._session.image, self._session.layers()
         if image is None or layers is None or not layers.heatmaps:
             return None
         frame = self._session.current_frame()
         cells = []
-        for stage, layer in compared(layers.heatmaps).items():
-            heat = _heat(layer, frame, layers.heat.limits(stage), seen.on(*self._place(image, layer)))
+        for stage, layer in select_stages(layers.heatmaps).items():
+            heat = _heat(layer, frame, layers.heat.limits(stage), window.on(*self._position(image, layer)))
             figure = "not computed yet" if heat is None else self._ratio(stage, frame)
             cells.append(Cell(stage, layer.name, figure, heat, layer.visible))
         outlines = [
-            _outline(mask, frame, seen.on(*self._place(image, mask))) for mask in layers.mask_layers if mask.visible
+            _outline(mask, frame, window.on(*self._position(image, mask)))
+            for mask in layers.mask_layers
+            if mask.visible
         ]
-        return Picture(self._frame(image, frame, seen), outlines, cells)
+        return Picture(self._frame(image, frame, window), outlines, cells)
 
-    def _frame(self, image: Image, frame: int, seen: Window) -> NDArray[np.uint8]:
-        if self._last is None or self._last[0] != frame:
-            self._last = (frame, _slice(image, frame))
-        data = self._last[1]
-        drawn = seen.sample(data)
+    def _frame(self, image: Image, frame: int, window: Window) -> NDArray[np.uint8]:
+        if self._cached_frame is None or self._cached_frame[0] != frame:
+            self._cached_frame = (frame, _slice(image, frame))
+        data = self._cached_frame[1]
+        values = window.sample(data)
         if image.rgb:
-            pixels = np.full((*drawn.shape[:2], 4), 255, np.uint8)
-            top = np.iinfo(data.dtype).max if data.dtype.kind in "ui" else 1.0
-            pixels[..., :3] = np.clip(drawn[..., :3] * (255 / top), 0, 255)
+            pixels = np.full((*values.shape[:2], 4), 255, np.uint8)
+            white = np.iinfo(data.dtype).max if data.dtype.kind in "ui" else 1.0
+            pixels[..., :3] = np.clip(values[..., :3] * (255 / white), 0, 255)
         else:
-            pixels = colored(drawn, image.contrast_limits, image.colormap, image.gamma)
-        pixels[~seen.is_inside(data.shape[:2])] = 0
+            pixels = colored(values, image.contrast_limits, image.colormap, image.gamma)
+        pixels[~window.is_inside(data.shape[:2])] = 0
         return pixels
 
-    def _place(self, image: Image, layer: Layer) -> tuple[Pair, Pair]:
-        if layer not in self._laid:
-            self._laid[layer] = _laid_on(image, layer)
-        return self._laid[layer]
+    def _position(self, image: Image, layer: Layer) -> tuple[Pair, Pair]:
+        if layer not in self._positions:
+            self._positions[layer] = _position_on(image, layer)
+        return self._positions[layer]
 
     def _ratio(self, stage: str, frame: int) -> str:
         record = self._session.record
@@ -131,28 +133,29 @@ class PictureReader:
         return f"in / out {grouped(curve[frame], digits=2)}"
 
 
-def _heat(layer: Image, frame: int, limits: Pair | None, seen: Window) -> Overlay | None:
+def _heat(layer: Image, frame: int, limits: Pair | None, window: Window) -> Overlay | None:
     values = _slice(layer, frame)
     if limits is None or not np.isfinite(values).any():
         return None
-    pixels = colored(seen.sample(values), limits, layer.colormap, layer.gamma)
-    pixels[~seen.is_inside(values.shape)] = 0
+    pixels = colored(window.sample(values), limits, layer.colormap, layer.gamma)
+    pixels[~window.is_inside(values.shape)] = 0
     return Overlay(pixels, layer.opacity)
 
 
-def _outline(mask: Labels, frame: int, seen: Window) -> Overlay:
-    labels = seen.nearest(_slice(mask, frame))
-    drawn = outline(labels, mask.contour) if mask.contour else labels
-    return Overlay(np.round(255 * np.asarray(mask.colormap.map(drawn))).astype(np.uint8), mask.opacity)
+def _outline(mask: Labels, frame: int, window: Window) -> Overlay:
+    labels = window.nearest(_slice(mask, frame))
+    if mask.contour:
+        labels = outline(labels, mask.contour)
+    return Overlay(np.round(255 * np.asarray(mask.colormap.map(labels))).astype(np.uint8), mask.opacity)
 
 
 def _slice(layer: Layer, frame: int) -> NDArray[Any]:
     return np.asarray(layer.data[frame] if layer.ndim == 3 else layer.data)
 
 
-def _laid_on(image: Image, layer: Layer) -> tuple[Pair, Pair]:
-    """Scale and translation by which a layer lies on the image, in the image's pixels."""
+def _position_on(image: Image, layer: Layer) -> tuple[Pair, Pair]:
+    """Return the scale and the translation of a layer on the image, in pixels of the image."""
     lead = (0,) * (layer.ndim - 2)
-    origin, diagonal = (image.world_to_data(layer.data_to_world((*lead, at, at)))[-2:] for at in (0, 1))
+    origin, diagonal = (image.world_to_data(layer.data_to_world((*lead, index, index)))[-2:] for index in (0, 1))
     scale = np.subtract(diagonal, origin)
     return (float(scale[0]), float(scale[1])), (float(origin[0]), float(origin[1]))

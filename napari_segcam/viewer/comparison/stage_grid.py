@@ -1,8 +1,8 @@
-"""Side by side: every stage's heatmap over the frame in view, in one grid over the canvas.
+"""Stages side by side: the heatmap of every stage on the current frame, in one grid over the canvas.
 
 napari's own grid would need a copy of the image and of the mask for each cell, in the user's list of layers: with ten
-stages it took seconds to enter and a sixth of a second for each step. Here nothing is added to the viewer or changed in
-it; the cells are drawn from the layers as they are at that moment.
+stages it took seconds to open and a sixth of a second for each step. This grid adds nothing to the viewer and changes
+nothing in it: it draws the cells from the layers as they are.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_segcam.viewer.comparison.cell_content import compared
+from napari_segcam.viewer.comparison.cell_content import select_stages
 from napari_segcam.viewer.comparison.stage_mosaic import StageMosaic
 from napari_segcam.viewer.napari_internals.canvas import canvas_of
 from napari_segcam.viewer.review.stage_stepper import show_stage
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 
 class StageGrid:
-    """Puts the mosaic of stages over the canvas, and takes it away again.
+    """Opens the mosaic of stages over the canvas, and closes it.
 
     Attributes:
-        mosaic: what lies over the canvas, or None.
+        mosaic: the mosaic over the canvas; None if it is closed.
     """
 
     def __init__(self) -> None:
         self.mosaic: StageMosaic | None = None
 
     def toggle(self, session: ReviewSession) -> None:
-        """Compare the stages side by side, or go back to the canvas."""
+        """Open the mosaic, or close it."""
         if self.mosaic is None:
             self.enter(session)
         else:
             self.leave()
 
     def enter(self, session: ReviewSession) -> None:
-        """Cover the canvas with the stages; where that cannot be, the status bar says why."""
+        """Cover the canvas with the stages; if there are none, say so in the status bar."""
         canvas, layers = canvas_of(session.viewer), session.layers()
         heatmaps = layers.heatmaps if layers is not None else {}
         if canvas is None or not heatmaps:
@@ -46,10 +46,10 @@ class StageGrid:
         self.mosaic = StageMosaic(session, canvas)
         self.mosaic.emptied.connect(self.leave)
         self.mosaic.chosen.connect(partial(self._choose, session))
-        count = len(compared(heatmaps))
-        which = f"{count} stages" if count == len(heatmaps) else f"{count} of {len(heatmaps)} stages"
+        count = len(select_stages(heatmaps))
+        stages = f"{count} stages" if count == len(heatmaps) else f"{count} of {len(heatmaps)} stages"
         session.viewer.status = (
-            f"{which} side by side. Wheel: zoom · drag: pan · double click: that stage alone · G: back"
+            f"{stages} side by side. Wheel: zoom · drag: pan · double-click: that stage alone · G: back"
         )
 
     def leave(self) -> None:

@@ -139,7 +139,7 @@ class MaskLayer:
     def _write(self, frame: int) -> None:
         if self.layer is None:
             return
-        self._pass_on(frame)  # a stroke of which no event has told yet
+        self._pass_on(frame)  # a stroke whose event has not come yet
         pixels = self._frame_of(frame)
         self._written.pop(frame, _BLANK).erase(pixels)
         if frame in self._predicted:

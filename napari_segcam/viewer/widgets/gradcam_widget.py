@@ -92,6 +92,8 @@ class GradCamWidget(QWidget):
         self.stages.setRootIsDecorated(False)
         self.stages.setHeaderLabels(list(_Text.COLUMNS))
         self.stages.header().setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        for column in (_STRIDE, _RATIO):
+            self.stages.header().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.stages.header().setStretchLastSection(False)
         self.stages.setToolTip(_Text.STAGES_TIP)
         self.choose_main = QPushButton(_Text.MAIN)

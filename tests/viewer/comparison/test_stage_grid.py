@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 
-from napari_segcam.viewer.comparison.cell_content import MOST_CELLS, compared
+from napari_segcam.viewer.comparison.cell_content import MOST_CELLS, select_stages
 from napari_segcam.viewer.comparison.stage_grid import StageGrid
 from napari_segcam.viewer.comparison.stage_mosaic import StageMosaic
 from napari_segcam.viewer.drawing.cell_pixels import Window, colored, window
@@ -29,7 +29,7 @@ RED_TO_BLUE = Colormap([[1, 0, 0, 1], [0, 0, 1, 1]])
 def cine(
     make_napari_viewer_proxy: Callable[[], Any], frames: np.ndarray, messages: list[str], qtbot: QtBot
 ) -> Iterator[tuple[Any, ReviewSession]]:
-    """A window with a cine whose frame 1 is explained."""
+    """Return a window with a cine whose frame 1 is explained."""
     viewer = make_napari_viewer_proxy()
     session = session_of(viewer)
     viewer.add_image(frames, scale=(1, 0.5, 0.5), name="cine")
@@ -47,12 +47,12 @@ def cine(
 
 
 def heatmap_of(name: str, stride: int, shape: tuple[int, ...]) -> Any:
-    """As much of a heatmap as a layer needs."""
+    """Return a stand-in for a heatmap with the attributes that a layer reads."""
     values = np.random.default_rng(stride).random((shape[0] // stride, shape[1] // stride)).astype(np.float32)
     stage = SimpleNamespace(name=name, stride=stride, kind=name.split("_")[0])
-    at = (stride - 1) / 2
+    offset = (stride - 1) / 2
     return SimpleNamespace(
-        stage=stage, values=values, peak=values.max(), scale=(stride, stride), translate=(at, at), signed=False
+        stage=stage, values=values, peak=values.max(), scale=(stride, stride), translate=(offset, offset), signed=False
     )
 
 
@@ -72,41 +72,41 @@ def mosaic_of(grid: StageGrid) -> StageMosaic:
 # Pixels
 
 
-def test_at_its_own_pixels_an_image_is_sampled_as_it_is() -> None:
+def test_at_full_resolution_an_image_is_sampled_unchanged() -> None:
     values = np.random.default_rng(0).random((5, 7, 3)).astype(np.float32)
-    seen = window((5, 7), (1, 1), (5, 7), 1, (2, 3))
-    np.testing.assert_allclose(seen.rows, np.arange(5))
-    np.testing.assert_allclose(seen.sample(values), values, atol=1e-6)
+    shown = window((5, 7), (1, 1), (5, 7), 1, (2, 3))
+    np.testing.assert_allclose(shown.rows, np.arange(5))
+    np.testing.assert_allclose(shown.sample(values), values, atol=1e-6)
 
 
-def test_between_pixels_values_are_interpolated_and_beyond_the_edge_they_stay() -> None:
+def test_values_are_interpolated_between_pixels_and_constant_beyond_the_edge() -> None:
     values = np.array([[0, 1], [2, 3]], np.float32)
-    seen = Window(np.array([-0.5, 0.5, 1.5]), np.array([0.25, 0.75]))
-    np.testing.assert_allclose(seen.sample(values), [[0.25, 0.75], [1.25, 1.75], [2.25, 2.75]])
+    shown = Window(np.array([-0.5, 0.5, 1.5]), np.array([0.25, 0.75]))
+    np.testing.assert_allclose(shown.sample(values), [[0.25, 0.75], [1.25, 1.75], [2.25, 2.75]])
 
 
-def test_where_pixels_crowd_they_are_averaged_and_none_is_skipped() -> None:
+def test_pixels_are_averaged_and_none_is_skipped_when_the_cell_is_smaller() -> None:
     stripes = np.tile(np.array([0, 255], np.uint8), (64, 32))
-    seen = window((64, 64), (1, 1), (16, 16), 1, (31.5, 31.5))
-    np.testing.assert_allclose(seen.sample(stripes)[:, 1:-1], 127.5, atol=1)
+    shown = window((64, 64), (1, 1), (16, 16), 1, (31.5, 31.5))
+    np.testing.assert_allclose(shown.sample(stripes)[:, 1:-1], 127.5, atol=1)
 
 
 def test_a_cell_shows_the_whole_frame_in_its_true_proportions() -> None:
-    seen = window((100, 100), (1, 2), (80, 80), 1, (49.5, 49.5))  # twice as wide as high
-    inside = seen.is_inside((100, 100))
+    shown = window((100, 100), (1, 2), (80, 80), 1, (49.5, 49.5))  # twice as wide as high
+    inside = shown.is_inside((100, 100))
     assert inside.any(axis=1).sum() == 40
     assert inside.any(axis=0).sum() == 80
     closer = window((100, 100), (1, 2), (80, 80), 4, (10, 20))
     assert closer.rows.mean() == pytest.approx(10)
-    assert np.diff(closer.rows)[0] == pytest.approx(np.diff(seen.rows)[0] / 4)
+    assert np.diff(closer.rows)[0] == pytest.approx(np.diff(shown.rows)[0] / 4)
 
 
-def test_a_map_is_sampled_where_it_lies_on_the_frame() -> None:
+def test_a_map_is_sampled_at_its_position_on_the_frame() -> None:
     ramp = np.tile(np.arange(32.0), (32, 1))
     pooled = ramp.reshape(8, 4, 8, 4).mean(axis=(1, 3))  # what a stage of stride 4 sees
-    seen = window((32, 32), (1, 1), (48, 48), 2, (15.5, 15.5))
-    on_map = seen.on((4, 4), (1.5, 1.5)).sample(pooled)
-    np.testing.assert_allclose(on_map, seen.sample(ramp), atol=1e-4)
+    shown = window((32, 32), (1, 1), (48, 48), 2, (15.5, 15.5))
+    on_map = shown.on((4, 4), (1.5, 1.5)).sample(pooled)
+    np.testing.assert_allclose(on_map, shown.sample(ramp), atol=1e-4)
 
 
 def test_colors_span_the_limits_and_nothing_is_transparent() -> None:
@@ -116,13 +116,13 @@ def test_colors_span_the_limits_and_nothing_is_transparent() -> None:
     )
 
 
-def test_as_many_stages_as_can_be_read_from_the_first_to_the_last() -> None:
-    stages: dict[str, Any] = {f"stage_{at}": at for at in range(30)}
-    kept = list(compared(stages))
-    assert len(kept) == MOST_CELLS
-    assert kept[0] == "stage_0"
-    assert kept[-1] == "stage_29"
-    assert list(compared(dict.fromkeys(STAGES))) == list(STAGES)  # type: ignore[arg-type]
+def test_only_as_many_stages_get_a_cell_as_can_be_read() -> None:
+    stages: dict[str, Any] = {f"stage_{index}": index for index in range(30)}
+    selected = list(select_stages(stages))
+    assert len(selected) == MOST_CELLS
+    assert selected[0] == "stage_0"
+    assert selected[-1] == "stage_29"
+    assert list(select_stages(dict.fromkeys(STAGES))) == list(STAGES)  # type: ignore[arg-type]
 
 
 # The mosaic
@@ -159,19 +159,21 @@ def test_each_stage_has_its_cell_with_the_heat_of_its_layer(grid: StageGrid, cin
     assert picture is not None
     assert [cell.stage for cell in picture.cells] == list(STAGES)
     assert [cell.stage for cell in picture.cells if cell.is_shown] == ["encoder_5"]
-    places = mosaic.places()
-    for one, place in enumerate(places):
-        assert mosaic.rect().contains(place)
-        assert not any(place.intersects(other) for other in places[one + 1 :])
-    seen = mosaic.seen()
+    rects = mosaic.cell_rects()
+    for index, rect in enumerate(rects):
+        assert mosaic.rect().contains(rect)
+        assert not any(rect.intersects(other) for other in rects[index + 1 :])
+    shown = mosaic.window_shown()
     for cell in picture.cells:
         layer = layers.heatmaps[cell.stage]
-        row, column = 1, 1  # the middle of a pixel of the map, as a place of the frame and of the cell
+        row, column = 1, 1  # a pixel of the map, whose center is looked up in the frame and in the cell
         stride = 96 / layer.data.shape[1]
-        at = [int(np.abs(places - ((row + 0.5) * stride - 0.5)).argmin()) for places in (seen.rows, seen.columns)]
-        wanted = colored(np.array([[layer.data[1, row, column]]]), layers.heat.limits(cell.stage), layer.colormap)
+        pixel = [
+            int(np.abs(positions - ((row + 0.5) * stride - 0.5)).argmin()) for positions in (shown.rows, shown.columns)
+        ]
+        color = colored(np.array([[layer.data[1, row, column]]]), layers.heat.limits(cell.stage), layer.colormap)
         assert cell.heat is not None
-        np.testing.assert_allclose(cell.heat.pixels[tuple(at)].astype(int), wanted[0, 0].astype(int), atol=24)
+        np.testing.assert_allclose(cell.heat.pixels[tuple(pixel)].astype(int), color[0, 0].astype(int), atol=24)
 
 
 def test_it_follows_the_frame_and_says_what_is_not_computed(
@@ -186,7 +188,7 @@ def test_it_follows_the_frame_and_says_what_is_not_computed(
     assert (mosaic.picture.frame != before).any()
 
 
-def test_layers_deleted_meanwhile(grid: StageGrid, cine: tuple[Any, ReviewSession], qtbot: QtBot) -> None:
+def test_deleted_layers_leave_the_cells(grid: StageGrid, cine: tuple[Any, ReviewSession], qtbot: QtBot) -> None:
     viewer, session = cine
     mosaic, layers = mosaic_of(grid), session.layers()
     assert layers is not None
@@ -200,7 +202,7 @@ def test_layers_deleted_meanwhile(grid: StageGrid, cine: tuple[Any, ReviewSessio
     qtbot.waitUntil(lambda: grid.mosaic is None)
 
 
-def test_it_goes_with_the_image(grid: StageGrid, cine: tuple[Any, ReviewSession]) -> None:
+def test_it_closes_when_the_image_is_removed(grid: StageGrid, cine: tuple[Any, ReviewSession]) -> None:
     viewer, _ = cine
     viewer.layers.remove("cine")
     assert grid.mosaic is None
@@ -209,21 +211,21 @@ def test_it_goes_with_the_image(grid: StageGrid, cine: tuple[Any, ReviewSession]
 def test_a_double_click_shows_that_stage_alone(grid: StageGrid, cine: tuple[Any, ReviewSession], qtbot: QtBot) -> None:
     mosaic, layers = mosaic_of(grid), cine[1].layers()
     assert layers is not None
-    qtbot.mouseDClick(mosaic, Qt.MouseButton.LeftButton, pos=mosaic.places()[0].center())
+    qtbot.mouseDClick(mosaic, Qt.MouseButton.LeftButton, pos=mosaic.cell_rects()[0].center())
     assert grid.mosaic is None
     assert [stage for stage, layer in layers.heatmaps.items() if layer.visible] == ["encoder_2"]
 
 
 def test_all_cells_are_zoomed_about_the_pointer_and_dragged_together(grid: StageGrid, qtbot: QtBot) -> None:
     mosaic = mosaic_of(grid)
-    whole = mosaic.seen()
-    pointer = mosaic.places()[2].center() - QPoint(20, 15)
+    full = mosaic.window_shown()
+    pointer = mosaic.cell_rects()[2].center() - QPoint(20, 15)
     wheel(mosaic, pointer, 600)
     assert mosaic.zoom == pytest.approx(1.2**5)
-    closer, inside = mosaic.seen(), pointer - mosaic.places()[2].topLeft()
-    step = np.diff(whole.rows)[0]
-    assert closer.rows[inside.y()] == pytest.approx(whole.rows[inside.y()], abs=step)
-    assert closer.columns[inside.x()] == pytest.approx(whole.columns[inside.x()], abs=step)
+    closer, inside = mosaic.window_shown(), pointer - mosaic.cell_rects()[2].topLeft()
+    step = np.diff(full.rows)[0]
+    assert closer.rows[inside.y()] == pytest.approx(full.rows[inside.y()], abs=step)
+    assert closer.columns[inside.x()] == pytest.approx(full.columns[inside.x()], abs=step)
     before = mosaic.center
     qtbot.mousePress(mosaic, Qt.MouseButton.LeftButton, pos=pointer)
     qtbot.mouseMove(mosaic, pos=pointer + QPoint(10, 0))
@@ -232,14 +234,14 @@ def test_all_cells_are_zoomed_about_the_pointer_and_dragged_together(grid: Stage
     assert mosaic.center[1] < before[1]
     wheel(mosaic, pointer, -6000)
     assert mosaic.zoom == 1
-    np.testing.assert_allclose(mosaic.seen().rows, whole.rows)
+    np.testing.assert_allclose(mosaic.window_shown().rows, full.rows)
 
 
-def wheel(mosaic: StageMosaic, at: QPoint, by: int) -> None:
+def wheel(mosaic: StageMosaic, position: QPoint, angle: int) -> None:
     buttons, keys = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
-    where = QPointF(at)
+    point = QPointF(position)
     mosaic.wheelEvent(
-        QWheelEvent(where, where, QPoint(), QPoint(0, by), buttons, keys, Qt.ScrollPhase.NoScrollPhase, False)
+        QWheelEvent(point, point, QPoint(), QPoint(0, angle), buttons, keys, Qt.ScrollPhase.NoScrollPhase, False)
     )
 
 

@@ -1,4 +1,4 @@
-"""The outline of what the heat explains is the explained region, wherever no other outline shows that."""
+"""The region that the heat explains is outlined, unless another outline already shows it."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def window(make_napari_viewer_proxy: Callable[[], Any], frames: np.ndarray, fini
 
 
 def layer_of(session: ReviewSession) -> Image | None:
-    """The layer of the outline, as far as it is to be seen."""
-    QTest.qWait(20)  # it is made once napari has had its turn
+    """Return the layer of the outline; None if it is not visible."""
+    QTest.qWait(20)  # it is added in the next turn of the event loop
     layers = [layer for layer in session.viewer.layers if layer.name == "sweep explained region"]
     assert len(layers) <= 1
     return layers[0] if layers and layers[0].visible else None
 
 
 def assert_outlined(session: ReviewSession, region: np.ndarray) -> None:
-    """Exactly this region is outlined, and the words say how."""
+    """Check that exactly this region is outlined, and that the text mentions the dashes."""
     layer = layer_of(session)
     assert layer is not None
     inside = ndimage.binary_erosion(region)
-    drawn = np.asarray(layer._slice.image.raw)  # what napari draws of it
+    drawn = np.asarray(layer._slice.image.raw)  # as napari draws it
     np.testing.assert_array_equal(drawn > 0, region & ~inside)
     assert set(np.unique(drawn)) == {0, 1, 2}
     assert np.allclose(layer.extent.world[:, 1:], session.image.extent.world[:, 1:])  # type: ignore[union-attr]
@@ -69,7 +69,7 @@ def region_of(
     return explainer(frame, target, ArrayCine(frame[None]).value_range, crop).region
 
 
-@pytest.mark.parametrize("region", ["image", Boundary(), Component()], ids=["image", "rim", "component"])
+@pytest.mark.parametrize("region", ["image", Boundary(), Component()], ids=["image", "boundary", "component"])
 def test_each_frame_has_its_own_region_outlined(
     window: ReviewSession, network: Network, frames: np.ndarray, finish: Finish, region: Any
 ) -> None:
@@ -78,17 +78,15 @@ def test_each_frame_has_its_own_region_outlined(
     finish(window)
     for frame in (1, 2, 0, 3):
         window.go_to(frame)
-        explained, mask = (
-            region_of(network, frames[frame], Target(region=region)),
-            region_of(network, frames[frame], Target()),
-        )
-        if np.array_equal(explained, mask):  # it has one part, whose outline is drawn
+        explained = region_of(network, frames[frame], Target(region=region))
+        mask = region_of(network, frames[frame], Target())
+        if np.array_equal(explained, mask):  # the mask has one component, and its outline is drawn
             assert_not_outlined(window)
         else:
             assert_outlined(window, explained)
 
 
-def test_a_threshold_that_has_moved_leaves_the_explained_mask_outlined(
+def test_after_the_threshold_moves_the_explained_mask_is_outlined(
     window: ReviewSession, network: Network, frames: np.ndarray, finish: Finish, qtbot: QtBot
 ) -> None:
     window.use(network)
@@ -106,7 +104,7 @@ def test_a_threshold_that_has_moved_leaves_the_explained_mask_outlined(
     qtbot.waitUntil(lambda: "sweep explained region" not in window.viewer.layers, timeout=10_000)
 
 
-def test_it_goes_with_the_heat_and_with_what_else_outlines_the_region(
+def test_it_is_hidden_without_heat_and_where_another_outline_shows_the_region(
     window: ReviewSession, network: Network, frames: np.ndarray, finish: Finish
 ) -> None:
     window.use(network)
@@ -122,7 +120,7 @@ def test_it_goes_with_the_heat_and_with_what_else_outlines_the_region(
     assert_not_outlined(window)
     heat.opacity = 0.5
     assert layer_of(window) is not None
-    window.viewer.dims.order = (1, 0, 2)  # of no single frame
+    window.viewer.dims.order = (1, 0, 2)  # a plane across frames
     assert_not_outlined(window)
     window.viewer.dims.order = (0, 1, 2)
     assert_outlined(window, region_of(network, frames[1], Target()))
@@ -136,14 +134,14 @@ def test_a_class_whose_outline_is_hidden_is_outlined(
     window.use(three_classes)
     window.run(RunRequest(stages=STAGES, class_index=2), "all")
     finish(window)
-    assert_not_outlined(window)  # its own outline is drawn, beside that of the other
+    assert_not_outlined(window)  # its mask is outlined, beside that of the other class
     layers = window.layers()
     assert layers is not None
     layers.masks.show_only(1)
     assert_outlined(window, region_of(three_classes, frames[1], Target(class_index=2)))
 
 
-def test_of_a_crop_what_the_network_is_shown_is_outlined(
+def test_of_a_crop_the_input_region_is_outlined(
     window: ReviewSession, network: Network, frames: np.ndarray, finish: Finish
 ) -> None:
     crop = (slice(8, 72), slice(16, 64))
@@ -160,7 +158,7 @@ def test_of_a_crop_what_the_network_is_shown_is_outlined(
     assert "heat explains the whole input region" in window.view.of_frame.replace("\n", " ")
 
 
-def test_what_is_painted_as_region_is_outlined_after_each_stroke(
+def test_a_painted_region_is_outlined_after_each_stroke(
     window: ReviewSession, network: Network, finish: Finish, qtbot: QtBot
 ) -> None:
     window.viewer.add_labels(np.zeros((4, 96, 64), np.uint8), name="mine", scale=(1, 0.5, 0.5), translate=(0, 3, 4))
@@ -177,29 +175,29 @@ def test_what_is_painted_as_region_is_outlined_after_each_stroke(
     assert_outlined(window, painted.data[1] > 0)
 
 
-@pytest.mark.parametrize("how", ["hidden", "transparent", "removed"])
-def test_whoever_does_not_want_it_is_left_without_until_the_next_run(
-    window: ReviewSession, network: Network, finish: Finish, how: str
+@pytest.mark.parametrize("change", ["hidden", "transparent", "removed"])
+def test_an_outline_that_the_user_hides_stays_hidden(
+    window: ReviewSession, network: Network, finish: Finish, change: str
 ) -> None:
     window.use(network)
     window.run(RunRequest(stages=STAGES, region="image"), "all")
     finish(window)
     layer = layer_of(window)
     assert layer is not None
-    if how == "hidden":
+    if change == "hidden":
         layer.visible = False
-    elif how == "transparent":
+    elif change == "transparent":
         layer.opacity = 0
     else:
         window.viewer.layers.remove(layer)
     for frame in (1, 2):
         window.go_to(frame)
-        assert how == "transparent" or layer_of(window) is None
+        assert change == "transparent" or layer_of(window) is None
         assert "heat explains the whole frame" in window.view.of_frame
         assert "dashed" not in window.view.of_frame
-    if how == "hidden":
+    if change == "hidden":
         layer.visible = True
-    elif how == "transparent":
+    elif change == "transparent":
         layer.opacity = 1
     else:
         window.run(RunRequest(stages=STAGES, region="image"), "all")

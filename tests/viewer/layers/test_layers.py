@@ -1,3 +1,5 @@
+"""The layers of an explanation: masks, heatmaps and corrections on an image layer."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -27,25 +29,28 @@ def viewer() -> ViewerModel:
     return ViewerModel()
 
 
-class Filled(ExplanationLayers):
-    """Layers that are given explanations, as a review gives them its results."""
+class FilledLayers(ExplanationLayers):
+    """Layers that the test fills with explanations, as a review does with its results."""
 
     def __init__(self, viewer: ViewerModel, image: Image) -> None:
         super().__init__(viewer, image)
-        self.given: dict[int, Explanation] = {}
+        self.explanations: dict[int, Explanation] = {}
 
     def start(self, stages: tuple[str, ...] = STAGES) -> None:
-        self.begin(stages, lambda stage, frame: self.given[frame].heatmaps[stage] if frame in self.given else None)
+        self.begin(
+            stages,
+            lambda stage, frame: self.explanations[frame].heatmaps[stage] if frame in self.explanations else None,
+        )
 
     def show(self, explanation: Explanation, frame: int | None) -> None:
-        self.given[frame or 0] = explanation
+        self.explanations[frame or 0] = explanation
         masks, classes = [SparseMask.from_labels(explanation.mask)], len(explanation.class_names)
         self.enter(frame or 0, masks, explanation.frame_shape, classes, dict(explanation.heatmaps))
         self.refresh()
 
 
-def shown(viewer: ViewerModel, network: Network, image: Image, frame: int | None) -> Filled:
-    layers = Filled(viewer, image)
+def shown(viewer: ViewerModel, network: Network, image: Image, frame: int | None) -> FilledLayers:
+    layers = FilledLayers(viewer, image)
     layers.start()
     layers.show(explained(network, np.asarray(image.data if frame is None else image.data[frame])), frame)
     return layers
@@ -74,7 +79,7 @@ def test_every_kind_of_image_gets_a_uint8_mask_and_a_map_per_stage(
     assert layers.heatmaps["decoder_3"].data.shape == (*lead, 48, 32)
 
 
-def test_frames_not_yet_computed_are_not_a_number(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:
+def test_frames_that_are_not_computed_are_nan(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:
     layers = shown(viewer, network, viewer.add_image(frames), 1)
     data = np.asarray(layers.heatmaps["encoder_5"].data)
     assert np.isfinite(data[1]).all()
@@ -82,7 +87,7 @@ def test_frames_not_yet_computed_are_not_a_number(viewer: ViewerModel, network: 
 
 
 @pytest.mark.parametrize(
-    "placed",
+    "transform",
     [
         {},
         {"scale": (1, 0.3, 0.2), "translate": (0, -7, 11), "units": ("pixel", "mm", "mm")},
@@ -90,21 +95,21 @@ def test_frames_not_yet_computed_are_not_a_number(viewer: ViewerModel, network: 
         {"affine": np.array([[1, 0, 0, 0], [0, 0.5, 0.1, 3], [0, 0, 2, 4], [0, 0, 0, 1.0]])},
     ],
 )
-def test_maps_and_mask_lie_on_the_frame(
-    viewer: ViewerModel, network: Network, frames: np.ndarray, placed: dict[str, Any]
+def test_maps_and_mask_are_aligned_with_the_frame(
+    viewer: ViewerModel, network: Network, frames: np.ndarray, transform: dict[str, Any]
 ) -> None:
-    image = viewer.add_image(frames, axis_labels=("t", "y", "x"), **placed)
+    image = viewer.add_image(frames, axis_labels=("t", "y", "x"), **transform)
     layers = shown(viewer, network, image, 0)
     assert layers.mask is not None
     for layer, stride in ((layers.mask, 1), (layers.heatmaps["encoder_3"], 8), (layers.heatmaps["encoder_5"], 32)):
-        # The map's pixel (i, j) covers stride × stride frame pixels: their common center must be its own.
+        # A pixel of the map covers stride × stride pixels of the frame and has the same center.
         center = np.array([2, 1 * stride + (stride - 1) / 2, 1 * stride + (stride - 1) / 2])
         np.testing.assert_allclose(layer.data_to_world((2, 1, 1)), image.data_to_world(center), atol=1e-9)
         assert layer.units == image.units
         assert layer.axis_labels == image.axis_labels
 
 
-def test_the_deepest_encoder_stage_is_shown_first_and_a_users_choice_is_kept(
+def test_the_deepest_encoder_stage_is_shown_first_and_the_users_choice_is_kept(
     viewer: ViewerModel, network: Network, frames: np.ndarray
 ) -> None:
     layers = shown(viewer, network, viewer.add_image(frames), 0)
@@ -115,7 +120,7 @@ def test_the_deepest_encoder_stage_is_shown_first_and_a_users_choice_is_kept(
     assert [name for name, layer in layers.heatmaps.items() if layer.visible] == ["decoder_3"]
 
 
-def test_the_outline_lies_on_top_and_the_selection_is_the_users(
+def test_the_outline_is_on_top_and_the_selection_does_not_change(
     viewer: ViewerModel, network: Network, frames: np.ndarray
 ) -> None:
     image = viewer.add_image(frames)
@@ -136,13 +141,13 @@ def test_running_again_uses_the_same_layers(viewer: ViewerModel, network: Networ
 
 def test_other_settings_show_other_results_or_none(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:
     layers = shown(viewer, network, viewer.add_image(frames), 0)
-    layers.given.clear()
+    layers.explanations.clear()
     layers.start(("encoder_5",))
     assert list(layers.heatmaps) == ["encoder_5"]
     assert np.isnan(np.asarray(layers.heatmaps["encoder_5"].data)).all()
 
 
-def test_what_the_reader_paints_is_a_layer_of_their_own_and_outlives_the_mask(
+def test_corrections_are_in_a_layer_of_their_own_and_outlast_the_mask(
     viewer: ViewerModel, network: Network, frames: np.ndarray
 ) -> None:
     layers = shown(viewer, network, viewer.add_image(frames, name="sweep"), 0)
@@ -210,7 +215,7 @@ def test_two_images_have_layers_of_their_own(viewer: ViewerModel, network: Netwo
     assert not set(first.heatmaps.values()) & set(second.heatmaps.values())
 
 
-def test_opacity_and_colormap_act_on_all_stages_and_on_those_to_come(
+def test_opacity_and_colormap_act_on_all_stages_and_on_later_ones(
     viewer: ViewerModel, network: Network, frames: np.ndarray
 ) -> None:
     layers = shown(viewer, network, viewer.add_image(frames), 0)
@@ -223,7 +228,9 @@ def test_opacity_and_colormap_act_on_all_stages_and_on_those_to_come(
     assert {layer.colormap.name for layer in layers.heatmaps.values()} == {"segcam viridis 0"}
 
 
-def test_the_scale_is_the_clips_or_each_frames_own(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:
+def test_colors_are_scaled_to_all_frames_or_to_each_frame(
+    viewer: ViewerModel, network: Network, frames: np.ndarray
+) -> None:
     layers = shown(viewer, network, viewer.add_image(frames), 0)
     layers.show(explained(network, frames[1] // 4), 1)
     peaks = {name: [np.max(layers.heatmaps[name].data[frame]) for frame in (0, 1)] for name in STAGES}
@@ -240,7 +247,7 @@ def test_the_scale_is_the_clips_or_each_frames_own(viewer: ViewerModel, network:
 
 def test_one_class_alone_can_be_shown(viewer: ViewerModel, three_classes: Network, frames: np.ndarray) -> None:
     image = viewer.add_image(frames)
-    layers = Filled(viewer, image)
+    layers = FilledLayers(viewer, image)
     explanation = explained(three_classes, frames[0], ())
     assert set(np.unique(explanation.mask)) >= {1, 2}
     layers.masks.show_only(2)
@@ -252,20 +259,20 @@ def test_one_class_alone_can_be_shown(viewer: ViewerModel, three_classes: Networ
     np.testing.assert_array_equal(layers.mask.data[0], explanation.mask)
 
 
-def test_where_there_is_no_heat_nothing_veils_the_image() -> None:
+def test_no_heat_is_transparent() -> None:
     alpha = heat_colormap("turbo", 0).map(np.linspace(0, 1, 11))[:, 3]
     assert alpha[0] == 0
     assert alpha[-1] == 1
     assert (np.diff(alpha) >= 0).all()
 
 
-def test_heat_below_the_display_threshold_is_not_drawn() -> None:
-    at = np.linspace(0, 1, 11)
-    np.testing.assert_array_equal(heat_colormap("turbo", 0.35).map(at)[:, 3] > 0, at > 0.35)
-    both = np.linspace(-1, 1, 21)
-    np.testing.assert_array_equal(signed_colormap(0.35).map((both + 1) / 2)[:, 3] > 0, np.abs(both) > 0.35)
+def test_heat_below_the_heat_threshold_is_not_drawn() -> None:
+    heat = np.linspace(0, 1, 11)
+    np.testing.assert_array_equal(heat_colormap("turbo", 0.35).map(heat)[:, 3] > 0, heat > 0.35)
+    signed = np.linspace(-1, 1, 21)
+    np.testing.assert_array_equal(signed_colormap(0.35).map((signed + 1) / 2)[:, 3] > 0, np.abs(signed) > 0.35)
 
 
-def test_our_layers_are_known_by_metadata(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:
+def test_our_layers_are_marked_in_their_metadata(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:
     layers = shown(viewer, network, viewer.add_image(frames), 0)
     assert all(OURS in layer.metadata for layer in (layers.mask, *layers.heatmaps.values()))

@@ -15,7 +15,7 @@ from napari_segcam.viewer.widgets.gradcam_widget import GradCamWidget
 from napari_segcam.viewer.workspace import PLUGIN
 
 
-def test_they_run_from_the_widget(
+def test_attribution_methods_run_from_the_widget(
     make_napari_viewer_proxy: Callable[[], Any],
     messages: list[str],
     finish: Callable[[ReviewSession], None],

@@ -42,7 +42,7 @@ def make_net():
 
 
 class Answers:
-    """Answers of the user to questions, and the questions."""
+    """Stand-in for the question dialog: records the questions and gives the same answer to each."""
 
     def __init__(self) -> None:
         self.questions: list[str] = []
@@ -138,7 +138,9 @@ def test_whether_classes_overlap_is_assumed_and_can_be_set(
     assert widget.session.network.has_background
 
 
-def test_fields_that_are_not_touched_stay_assumed(widget: CheckpointWidget, finish: Finish, checkpoint: Path) -> None:
+def test_fields_that_the_user_does_not_edit_stay_assumed(
+    widget: CheckpointWidget, finish: Finish, checkpoint: Path
+) -> None:
     widget.load(str(checkpoint))
     finish(widget.session)
     assumed = dict(widget.session.network.assumed)
@@ -210,7 +212,7 @@ def test_colors_are_applied_at_once_without_computing(
     assert session.layers().mask.get_color(2)[:3] == pytest.approx([1, 0, 0])
 
 
-def test_the_card_is_saved_and_found_again(
+def test_the_card_is_saved_and_read_with_the_next_load(
     widget: CheckpointWidget, finish: Finish, answers: Answers, checkpoint: Path
 ) -> None:
     widget.load(str(checkpoint))

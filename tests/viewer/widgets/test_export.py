@@ -40,7 +40,7 @@ STAGES = ("encoder_4", "encoder_5")
 
 @pytest.fixture
 def explained(session: ReviewSession, finish: Finish, network: Network, frames: np.ndarray) -> ReviewSession:
-    """A session whose first frame has been explained."""
+    """Return a session whose first frame is explained."""
     session.viewer.add_image(frames, name="sweep")
     session.viewer.dims.set_current_step(0, 0)
     session.use(network)
@@ -49,15 +49,16 @@ def explained(session: ReviewSession, finish: Finish, network: Network, frames: 
     return session
 
 
-def ended(qtbot: QtBot, session: ReviewSession) -> None:
+def wait_for_job(qtbot: QtBot, session: ReviewSession) -> None:
+    """Wait until the job in the background has ended."""
     qtbot.waitUntil(lambda: session.background.job is None, timeout=60_000)
 
 
-def test_a_frame_is_written_with_the_explainers_own_numbers(
+def test_a_frame_is_written_with_the_numbers_of_the_explainer(
     explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, network: Network, tmp_path: Path
 ) -> None:
     export_frames(explained, Export(tmp_path / "out", [2]))
-    ended(qtbot, explained)
+    wait_for_job(qtbot, explained)
     expected = Explainer(network, stages=STAGES)(frames[2])
     with np.load(tmp_path / "out" / "heatmaps.npz") as raw:
         for name in STAGES:
@@ -71,23 +72,23 @@ def test_a_frame_is_written_with_the_explainers_own_numbers(
     assert progress.words == f"Written to {tmp_path / 'out'}"
 
 
-def test_the_threshold_as_it_stands_is_that_of_the_export(
+def test_an_export_uses_the_current_mask_threshold(
     explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, network: Network, tmp_path: Path
 ) -> None:
-    cut = float(np.median(Explainer(network, stages=())(frames[1]).probabilities))
-    explained.set_threshold(cut)
+    threshold = float(np.median(Explainer(network, stages=())(frames[1]).probabilities))
+    explained.set_threshold(threshold)
     export_frames(explained, Export(tmp_path, [1]))
-    ended(qtbot, explained)
-    assert json.loads((tmp_path / "explanation.json").read_text())["threshold"] == cut
+    wait_for_job(qtbot, explained)
+    assert json.loads((tmp_path / "explanation.json").read_text())["threshold"] == threshold
     mask = np.asarray(Image.open(tmp_path / "mask.png"))
-    np.testing.assert_array_equal(mask, Explainer(network, stages=(), threshold=cut)(frames[1]).mask)
+    np.testing.assert_array_equal(mask, Explainer(network, stages=(), threshold=threshold)(frames[1]).mask)
 
 
 def test_a_cine_has_a_folder_for_each_frame_and_a_movie(
     explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, tmp_path: Path
 ) -> None:
     export_frames(explained, Export(tmp_path, range(len(frames)), movies=("encoder_5",)))
-    ended(qtbot, explained)
+    wait_for_job(qtbot, explained)
     assert all((tmp_path / f"frame_{number:04d}" / "encoder_5.png").exists() for number in range(len(frames)))
     (movie,) = (tmp_path / "movies").glob("*encoder_5.mp4")
     assert len(open_cine(movie)) == len(frames)
@@ -103,7 +104,7 @@ def test_a_stopped_export_keeps_what_is_written(
         lambda: explained.background.cancel() if (tmp_path / "frame_0000").exists() else None
     )
     export_frames(explained, Export(tmp_path, range(len(frames)), movies=("encoder_5",)))
-    ended(qtbot, explained)
+    wait_for_job(qtbot, explained)
     assert (tmp_path / "attention.csv").exists()
     assert not (tmp_path / f"frame_{len(frames) - 1:04d}").exists()
     assert not (tmp_path / "movies").exists()
@@ -111,7 +112,7 @@ def test_a_stopped_export_keeps_what_is_written(
     assert "stopped" in explained.background.progress.words
 
 
-def test_a_review_goes_on_while_a_cine_is_exported(
+def test_a_review_continues_while_a_cine_is_exported(
     explained: ReviewSession, qtbot: QtBot, finish: Finish, frames: np.ndarray, tmp_path: Path
 ) -> None:
     export_frames(explained, Export(tmp_path, range(len(frames))))
@@ -120,11 +121,11 @@ def test_a_review_goes_on_while_a_cine_is_exported(
     assert explained.progress == (0, 0)
     assert explained.record is not None
     assert set(explained.record.states) == {explained.record.states[0]}
-    ended(qtbot, explained)
+    wait_for_job(qtbot, explained)
     assert (tmp_path / f"frame_{len(frames) - 1:04d}" / "explanation.json").exists()
 
 
-def test_nothing_to_export_and_a_second_job_are_refused_in_words(
+def test_an_export_of_nothing_and_a_second_job_are_refused_with_a_message(
     session: ReviewSession, messages: list[str], frames: np.ndarray, network: Network, tmp_path: Path
 ) -> None:
     session.viewer.add_image(frames)
@@ -138,15 +139,15 @@ def test_nothing_to_export_and_a_second_job_are_refused_in_words(
     assert "is still running" in messages[-1]
 
 
-def test_an_unwritable_folder_is_told_and_the_worker_lives(
+def test_a_folder_that_cannot_be_written_is_reported_and_the_worker_continues(
     explained: ReviewSession, qtbot: QtBot, messages: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     export_frames(explained, Export(tmp_path / "file" / "out", [0]))
-    ended(qtbot, explained)
+    wait_for_job(qtbot, explained)
     assert "cannot be written" in messages[-1]
     export_frames(explained, Export(tmp_path / "out", [0]))
-    ended(qtbot, explained)
+    wait_for_job(qtbot, explained)
     assert (tmp_path / "out" / "explanation.json").exists()
 
 
@@ -160,7 +161,7 @@ def test_a_run_over_a_folder_is_the_batch(
     (images / "broken.png").write_bytes(b"not a picture")
     explained.source = ModelSource("somewhere/network.pth", "Unet", "resnet18")
     run_folder(explained, FolderRun(images, tmp_path / "run", with_report=False))
-    ended(qtbot, explained)
+    wait_for_job(qtbot, explained)
     progress = explained.background.progress
     assert progress is not None
     assert progress.words.startswith("2 of 3 images, 1 failed")
@@ -172,20 +173,18 @@ def test_a_run_over_a_folder_is_the_batch(
     assert (given["model"], given["architecture"], given["encoder"]) == ("network.pth", "Unet", "resnet18")
 
 
-def test_a_report_that_cannot_be_written_is_refused_before_the_run(
+def test_a_report_that_cannot_be_written_stops_the_run_at_the_start(
     explained: ReviewSession, qtbot: QtBot, messages: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.new("L", (64, 64)).save(tmp_path / "image.png")
     monkeypatch.setattr("napari_segcam.optional.find_spec", lambda name: None if name == "reportlab" else name)
     run_folder(explained, FolderRun(tmp_path, tmp_path / "run"))
-    ended(qtbot, explained)
+    wait_for_job(qtbot, explained)
     assert "pip install reportlab" in messages[-1]
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_that_was_stopped_goes_on(
-    explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, tmp_path: Path
-) -> None:
+def test_a_stopped_run_is_resumed(explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, tmp_path: Path) -> None:
     images, out = tmp_path / "images", tmp_path / "run"
     images.mkdir()
     for number, frame in enumerate(frames):
@@ -197,11 +196,11 @@ def test_a_run_that_was_stopped_goes_on(
 
     explained.background.changed.connect(stop)
     run_folder(explained, FolderRun(images, out, with_report=False))
-    ended(qtbot, explained)
+    wait_for_job(qtbot, explained)
     explained.background.changed.disconnect(stop)
     assert 0 < len(list(out.glob("images/*/record.json"))) < len(frames)
     run_folder(explained, FolderRun(images, out, with_report=False))
-    ended(qtbot, explained)
+    wait_for_job(qtbot, explained)
     assert len(list(out.glob("images/*/record.json"))) == len(frames)
 
 
@@ -232,16 +231,16 @@ def test_the_widget_exports_to_the_chosen_folder(
     widget.export_frame.click()
     assert widget.stop.isVisibleTo(widget)
     assert not widget.export_all.isEnabled()
-    ended(qtbot, session)
-    at = session.current_frame()
-    written = json.loads((tmp_path / f"sweep__1__frame_{at:04d}" / "explanation.json").read_text())
+    wait_for_job(qtbot, session)
+    frame = session.current_frame()
+    written = json.loads((tmp_path / f"sweep__1__frame_{frame:04d}" / "explanation.json").read_text())
     assert written["look"]["colormap"] == "inferno"
     assert widget.message.text().startswith("Written to")
     assert not widget.stop.isVisibleTo(widget)
     assert messages == []
 
 
-def test_the_widget_gives_up_with_the_dialog(
+def test_nothing_runs_if_the_dialog_is_cancelled(
     make_napari_viewer_proxy: Callable[[], Any], network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     viewer = make_napari_viewer_proxy()
@@ -252,14 +251,14 @@ def test_the_widget_gives_up_with_the_dialog(
     assert widget.session.background.job is None
 
 
-def test_the_numbers_of_an_image_are_the_same_however_they_are_asked_for(
+def test_export_explain_and_batch_give_the_same_numbers(
     explained: ReviewSession, qtbot: QtBot, frames: np.ndarray, network: Network, tmp_path: Path
 ) -> None:
     (tmp_path / "images").mkdir()
     Image.fromarray(frames[0]).save(tmp_path / "images" / "one.png")
-    shown = explained.figures()
+    figures = explained.figures()
     export_frames(explained, Export(tmp_path / "export", [0]))
-    ended(qtbot, explained)
+    wait_for_job(qtbot, explained)
     options = ExplainOptions(stages=STAGES)
     cine = open_cine(tmp_path / "images" / "one.png")
     explain_cine(network, cine, [0], options, tmp_path / "explain", Console(file=StringIO()))
@@ -273,11 +272,11 @@ def test_the_numbers_of_an_image_are_the_same_however_they_are_asked_for(
 
     exported = rows_of(tmp_path / "export" / "attention.csv")
     assert exported == rows_of(tmp_path / "explain" / "attention.csv") == rows_of(tmp_path / "run" / "results.csv")
-    assert [float(mean) for _, _, _, mean, *_ in exported] == [shown[stage].mean for stage in STAGES]
+    assert [float(mean) for _, _, _, mean, *_ in exported] == [figures[stage].mean for stage in STAGES]
 
 
 @pytest.mark.parametrize("is_explained", [False, True])
-def test_a_correction_is_exported_beside_the_prediction_and_it_is_said_which_was_explained(
+def test_an_export_has_correction_and_prediction_and_says_which_one_was_explained(
     explained: ReviewSession,
     qtbot: QtBot,
     finish: Finish,
@@ -291,15 +290,15 @@ def test_a_correction_is_exported_beside_the_prediction_and_it_is_said_which_was
     layers = explained.layers()
     assert layers is not None
     assert layers.mask is not None
-    rows, columns = (at.ravel() for at in np.mgrid[2:30, 3:20])
+    rows, columns = (axis.ravel() for axis in np.mgrid[2:30, 3:20])
     layers.mask.data_setitem((np.zeros(len(rows), int), rows, columns), 1)
     corrected = layers.corrections.pixels(0)
     assert corrected is not None
     corrected = corrected.copy()
     finish(explained)
     export_frames(explained, Export(tmp_path, [0, 1], ("contour", "side-by-side"), movies=("encoder_5",)))
-    layers.corrections.discard(0)  # too late: what was exported is what there was
-    ended(qtbot, explained)
+    layers.corrections.discard(0)  # after the export has started: it still has the correction
+    wait_for_job(qtbot, explained)
     target = Target(region=corrected > 0) if is_explained else Target()
     expected = Explainer(network, stages=STAGES)(frames[0], target)
     folder = tmp_path / "frame_0000"
@@ -322,7 +321,7 @@ def test_a_correction_is_exported_beside_the_prediction_and_it_is_said_which_was
     assert not (tmp_path / "frame_0001" / "correction.png").exists()
 
 
-def test_a_correction_that_is_exported_is_saved_until_it_is_changed(
+def test_an_exported_correction_counts_as_saved_until_it_changes(
     explained: ReviewSession, qtbot: QtBot, tmp_path: Path
 ) -> None:
     layers = explained.layers()
@@ -331,7 +330,7 @@ def test_a_correction_that_is_exported_is_saved_until_it_is_changed(
     layers.mask.data_setitem(tuple(np.array([[0], [3], [5]])), 1 - layers.mask.data[0, 3, 5])
     assert layers.corrections.unsaved == {0}
     export_frames(explained, Export(tmp_path / "out", [0]))
-    ended(qtbot, explained)
+    wait_for_job(qtbot, explained)
     assert layers.corrections.unsaved == set()
     assert layers.corrections.layer is not None
     layers.corrections.layer.data_setitem(tuple(np.array([[0], [9], [9]])), 1 - layers.corrections.layer.data[0, 9, 9])

@@ -42,7 +42,7 @@ def test_widgets_share_one_session(docked: Docked) -> None:
     assert checkpoint.session is segmentation.session is gradcam.session is session_of(viewer)
 
 
-def test_a_lone_widget_says_what_is_missing(
+def test_a_single_widget_says_what_is_missing(
     make_napari_viewer_proxy: Callable[[], Any], messages: list[str], network: Network, frames: np.ndarray
 ) -> None:
     viewer = make_napari_viewer_proxy()
@@ -111,7 +111,9 @@ def test_opacity_and_colormap_act_on_all_stages(
     assert {layer.colormap.name for layer in heatmaps} == {"segcam magma 0"}
 
 
-def test_the_stage_list_chooses_and_tells(docked: Docked, finish: Finish, network: Network, frames: np.ndarray) -> None:
+def test_stages_are_chosen_in_the_list_which_shows_their_figures(
+    docked: Docked, finish: Finish, network: Network, frames: np.ndarray
+) -> None:
     viewer, checkpoint, _, gradcam = docked
     viewer.add_image(frames[0])
     checkpoint.session.use(network)
@@ -187,10 +189,10 @@ def test_the_workspace_docks_all_widgets_once(make_napari_viewer: Callable[..., 
     assert len(names) == 5
 
 
-def test_heat_is_drawn_where_the_map_says(
+def test_heat_is_drawn_at_its_position_in_the_map(
     make_napari_viewer: Callable[..., Any], finish: Finish, network: Network, frames: np.ndarray, qtbot: QtBot
 ) -> None:
-    """What the user sees on the canvas is the heatmap interpolated to the frame."""
+    """The canvas shows the heatmap, interpolated to the frame."""
     viewer = make_napari_viewer(show=True)
     viewer.add_image(np.zeros_like(frames[0]))
     session = session_of(viewer)
@@ -208,7 +210,7 @@ def test_heat_is_drawn_where_the_map_says(
     (heatmap,) = layers.heatmaps.values()
     heatmap.colorbar.visible = False
     for name in ("segcam_status", "segcam_scale"):
-        del viewer.canvas.overlays[name]  # hidden, they may come back with what there is to say next
+        del viewer.canvas.overlays[name]  # if only hidden, they come back with the next text
     assert layers.mask is not None
     layers.mask.visible = False
     values = np.zeros_like(heatmap.data)
@@ -227,7 +229,7 @@ def test_heat_is_drawn_where_the_map_says(
     assert abs(x - (5 * stride + (stride - 1) / 2)) < 1.0
 
 
-def test_methods_whose_stage_is_their_own_and_previews_run_from_the_widget(
+def test_previews_and_methods_with_a_stage_of_their_own_run_from_the_widget(
     docked: Docked, finish: Finish, qtbot: QtBot, network: Network, frames: np.ndarray
 ) -> None:
     viewer, checkpoint, _, gradcam = docked
