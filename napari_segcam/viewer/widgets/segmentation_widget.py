@@ -97,7 +97,7 @@ class SegmentationWidget(QWidget):
                 (_Text.THRESHOLD, self.threshold),
                 (_Text.INPUT_REGION, self.input_region),
                 (_Text.GRAY_VALUES, column(self.use_limits, self.gray_values)),
-                (_Text.MEMORY, row(self.memory_limit, self.memory_used)),
+                (_Text.MEMORY, column(self.memory_limit, self.memory_used)),
             ),
             self.bring_back,
             row(self.discard, self.save),
