@@ -35,7 +35,7 @@ def small_heat(heatmap: Heatmap, shape: tuple[int, int]) -> NDArray[np.float32]:
 
 
 def with_small_heat(picture: Image.Image, heat: NDArray[np.float32], *, signed: bool = False) -> Image.Image:
-    """Return a picture with heat over it, as ``with_heat`` draws it, but in 256 steps: that takes a tenth of the time.
+    """Return a picture with heat over it, as ``with_heat`` draws it, but in 256 steps, which is faster.
 
     Args:
         picture: of the frame, RGB.
