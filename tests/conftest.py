@@ -13,7 +13,15 @@ from screens import start_screen, wants_own_screen
 
 torch.set_num_threads(1)
 
+LONG = {"test_window_soak.py", "test_soak.py", "test_taking_apart.py"}
+"""Files of tests that take a minute or more."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     if wants_own_screen():
         config.add_cleanup(start_screen().terminate)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests: at the end of a parallel run, one process would wait for them."""
+    items.sort(key=lambda item: item.path.name not in LONG)
