@@ -20,7 +20,7 @@ _INTRODUCTION = (
 
 
 def attention_section(cases: Sequence[Case], keys: Sequence[HeatmapKey]) -> Section:
-    """Return tables and plots of the attention ratios of each class, and a table of what is undefined."""
+    """Return tables and plots of the attention ratios of each class, and a table of the undefined ratios."""
     blocks: list[Block] = [Paragraph(_INTRODUCTION)]
     class_names = list(dict.fromkeys(key.class_name for key in keys))
     for class_name in class_names:
