@@ -92,7 +92,7 @@ def in_worker(session: ReviewSession, work: Callable[[], T]) -> T:
     def steps() -> Iterator[T]:
         yield work()
 
-    session._worker.submit(Job("own", "", steps, on_result=results.append))
+    session.worker.submit(Job("own", "", steps, on_result=results.append))
     while not results:
         wait(20)
     return results[0]

@@ -82,6 +82,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["layers"],
         ["jobs"],
         ["review"],
+        ["evidence"],
         ["comparison"],
         ["keys"],
         ["sessions"],

@@ -8,6 +8,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
 
 from napari_segcam.viewer.docks import share_names
+from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.napari_internals.canvas import canvas_of, without_proxy
 from napari_segcam.viewer.review.losses import LossGuard
@@ -24,6 +25,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         session = _sessions[id(viewer)] = ReviewSession(viewer)
         canvas = canvas_of(viewer)
         LossGuard(session, None if canvas is None else canvas.window())
+        EvidenceController(session)  # children of the session, which ``controller_of`` finds
         bind_keys(session)
     QTimer.singleShot(0, lambda: share_names(viewer))  # a widget that asks for its session is docked next
     return session

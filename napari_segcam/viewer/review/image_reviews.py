@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from napari.components import ViewerModel
@@ -15,6 +15,8 @@ from napari_segcam.viewer.layers.correction_layer import CorrectionLayer
 from napari_segcam.viewer.review.review import Review
 
 _BUDGET = 1 << 30  # bytes
+
+Notes = Callable[[Review, int, tuple[str, ...]], Sequence[str]]
 
 
 class ImageReviews(QObject):
@@ -30,6 +32,8 @@ class ImageReviews(QObject):
         image: the chosen image layer, or None.
         frame: the number of its frame in view.
         store: the results of all images.
+        notes: each returns more lines for the canvas, for a review, its frame in view and the stages whose heat is
+            visible; after a change of the lines, emit ``changed``.
     """
 
     created = Signal(object)
@@ -40,6 +44,7 @@ class ImageReviews(QObject):
         self.image: Image | None = None
         self.frame = 0
         self.store = ResultStore(_BUDGET)
+        self.notes: list[Notes] = []
         self._viewer = viewer
         self._reviews: dict[Any, Review] = {}
         self._orphaned_corrections: list[CorrectionLayer] = []  # of images that were removed

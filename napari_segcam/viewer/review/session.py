@@ -55,6 +55,7 @@ class ReviewSession(QObject):
         scale: what the strongest color of the heat stands for, in all images.
         choices: the layers that the user can choose.
         reviews: of all images.
+        worker: runs all jobs.
         background: what the worker does when there is nothing else to do.
         question: the last one, asked because something would be lost.
     """
@@ -92,12 +93,12 @@ class ReviewSession(QObject):
         self._view_updates.figures_changed.connect(self.figures_changed)
         self._view_updates.view_changed.connect(self.view_changed)
         self._idle_collector = IdleCollector(self)
-        self._worker = Worker(import_torch)
+        self.worker = Worker(import_torch)
         next_job = weakref.WeakMethod(self._next_job)
-        self._worker.find_job = lambda: method() if (method := next_job()) is not None else None
-        weakref.finalize(self, self._worker.stop)
-        self._foreground = Foreground(self._worker, self._on_job_changed)
-        self.background = Background(self._worker, self)
+        self.worker.find_job = lambda: method() if (method := next_job()) is not None else None
+        weakref.finalize(self, self.worker.stop)
+        self._foreground = Foreground(self.worker, self._on_job_changed)
+        self.background = Background(self.worker, self)
         viewer.layers.events.inserted.connect(self._on_inserted)
         for event in (viewer.layers.events.removed, viewer.layers.events.reordered):
             event.connect(self._on_layers_changed)
@@ -276,7 +277,7 @@ class ReviewSession(QObject):
 
     def submit(self, job: Job) -> None:
         """Run a job after those that were submitted before."""
-        self._worker.submit(job)
+        self.worker.submit(job)
 
     def _next_job(self) -> Job | None:
         """Return the next frame to compute; called in the worker's thread."""
@@ -291,7 +292,7 @@ class ReviewSession(QObject):
     def _on_change(self, _event: Any = None) -> None:
         """Follow a change of states, figures, runs or visible layers."""
         review, run = self.review, self._run
-        self._worker.wake()
+        self.worker.wake()
         if review is not None and run is not None and not review.is_running:
             self.outcomes[run.kind] = run.outcome(review.record)
             self._run = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -50,13 +51,19 @@ def is_drawn(layer: Layer | None) -> bool:
     return layer is not None and bool(layer.visible) and layer.opacity > 0
 
 
-def view_of(viewer: ViewerModel, review: Review | None, frame: int) -> View:
+def view_of(
+    viewer: ViewerModel,
+    review: Review | None,
+    frame: int,
+    notes: Sequence[Callable[[Review, int, tuple[str, ...]], Sequence[str]]] = (),
+) -> View:
     """Return what the window shows of a review.
 
     Args:
         viewer: that shows it.
         review: of the chosen image; None where there is none.
         frame: the one in view.
+        notes: each returns more lines for the review, the frame and the stages whose heat is visible.
     """
     if review is None:
         return View()
@@ -81,6 +88,7 @@ def view_of(viewer: ViewerModel, review: Review | None, frame: int) -> View:
         if is_drawn(layer) and stage in heatmaps and (reason := heatmaps[stage].reason) is not None
     ]
     lines = [_state_words(review, frame), _correction_words(review, frame), region_words, *empty_lines, *weak_lines]
+    lines += [line for note in notes for line in note(review, frame, heated)]
     return View(
         "\n".join(fill(line, _LINE_WIDTH) for line in lines if line),
         _scale_words(review, heated, f"this {frame_word(review.image)}"),

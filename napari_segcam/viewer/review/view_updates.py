@@ -67,7 +67,7 @@ class ViewUpdates(QObject):
     def update(self, *, is_busy: bool) -> None:
         """Update what has changed: at once what concerns the frame in view, and the rest after a moment."""
         review, frame = self._reviews.current, self._reviews.frame
-        view = view_of(self._viewer, review, frame)
+        view = view_of(self._viewer, review, frame, self._reviews.notes)
         shown = None if review is None else _Shown.from_review(review, frame, is_busy, view)
         if shown == self._shown and self._current_figures() == self._figures:
             self._throttle.ask()
@@ -82,7 +82,7 @@ class ViewUpdates(QObject):
     def update_view(self) -> None:
         """Update the words on the canvas, the outline of the explained region and the color bars."""
         review = self._reviews.current
-        view = view_of(self._viewer, review, self._reviews.frame)
+        view = view_of(self._viewer, review, self._reviews.frame, self._reviews.notes)
         if review is not None:
             review.layers.explained_region.show(view.to_outline)
         self._status.say(view.of_frame, view.of_scale)

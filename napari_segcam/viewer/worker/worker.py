@@ -119,6 +119,12 @@ class Worker(QObject):
         """End the thread after its current job, or its current step of a job in the background."""
         self._put(None)
 
+    @property
+    def has_submitted(self) -> bool:
+        """Whether a submitted job waits for the present one; for any thread."""
+        with self._wake_up:
+            return any(job is None or not job.in_background for job in self._jobs)
+
     def wake(self) -> None:
         """Call ``find_job`` again, since there may be something to do."""
         with self._wake_up:

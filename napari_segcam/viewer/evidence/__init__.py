@@ -1,0 +1,1 @@
+"""Evidence in the window: what a heatmap is worth, measured in the background and said beside it."""
