@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from napari_segcam.evidence.attention import Attention, attention_to
+from napari_segcam.evidence.attention import Attention, attention
 from napari_segcam.evidence.null import Measurement
+from napari_segcam.evidence.placements import Placement, PlacementSums, draw_placements
 from napari_segcam.explanation.emptiness import Reason
-from napari_segcam.explanation.explanation import Explanation
+from napari_segcam.explanation.explanation import Explanation, Heatmap
 from napari_segcam.imaging.geometry import Crop
 
 DRAWS = 199
+_ROUNDING = 1e-11  # as a share of all heat
 
 _NO_PLACE = "the region fills the scan, so there is no other place to compare it with"
 _SIGNED = "the map also holds evidence against the target, so a share is not defined"
@@ -49,52 +54,61 @@ def in_out(
     if not region.any():
         undefined = Measurement(None, undefined=Reason.EMPTY_REGION.value)
         return dict.fromkeys(explanation.heatmaps, InOut(undefined, undefined))
-    placements = random_placements(region, scan or explanation.segmentation.geometry.window, draws, seed)
-    figures = attention_to(explanation, [region, *placements])
-    return {name: _in_out(explanation, name, [by_name[name] for by_name in figures]) for name in explanation.heatmaps}
+    window = explanation.segmentation.geometry.window  # outside of it there is no heat
+    placements = draw_placements(region, _common(scan or window, window), draws, seed)
+    null = _Null(explanation, placements) if placements else None
+    figures = attention(explanation)
+    return {name: _in_out(explanation, name, figures[name], null) for name in explanation.heatmaps}
 
 
 def random_placements(region: NDArray[np.bool_], scan: Crop, draws: int, seed: int) -> list[NDArray[np.bool_]]:
-    """Return the region ``(Y, X)`` at random places within the scan, or an empty list if it fits nowhere else.
-
-    All quarter turns and mirror images that fit are equally likely, and so are all places.
-    """
-    rng = np.random.default_rng(seed)
-    rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
-    shape = region[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    height, width = scan[0].stop - scan[0].start, scan[1].stop - scan[1].start
-    poses = [np.rot90(mirrored, turns) for mirrored in (shape, shape[:, ::-1]) for turns in range(4)]
-    poses = [pose for pose in poses if pose.shape[0] <= height and pose.shape[1] <= width]
-    if not any(pose.shape != (height, width) for pose in poses):
-        return []
-    placements = []
-    for _ in range(draws):
-        pose = poses[rng.integers(len(poses))]
-        top = scan[0].start + int(rng.integers(height - pose.shape[0] + 1))
-        left = scan[1].start + int(rng.integers(width - pose.shape[1] + 1))
-        placement = np.zeros_like(region)
-        placement[top : top + pose.shape[0], left : left + pose.shape[1]] = pose
-        placements.append(placement)
-    return placements
+    """Return the region ``(Y, X)`` at random places within the scan, or an empty list if it fits nowhere else."""
+    rows, columns = region.shape
+    return [placement.on_frame((rows, columns)) for placement in draw_placements(region, scan, draws, seed)]
 
 
-def _in_out(explanation: Explanation, name: str, figures: list[Attention]) -> InOut:
+class _Null:
+    """Heat inside and outside of the placements of a region, within the part of the frame that the network saw."""
+
+    def __init__(self, explanation: Explanation, placements: Sequence[Placement]) -> None:
+        self._geometry = explanation.segmentation.geometry
+        self._sums = PlacementSums(placements, explanation.frame_shape)
+        self._inside = np.array([np.count_nonzero(placement.pose) for placement in placements])
+
+    def ratios_and_shares(self, heatmap: Heatmap) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return ratio and share at each place. A place that holds all the heat has no ratio: it counts as infinite."""
+        maps = torch.from_numpy(heatmap.values).double()[None]
+        heat = self._geometry.to_frame(maps)[0].numpy()  # in float64, as for ``attention``
+        inside, total = self._sums.of(heat), float(heat.sum())
+        outside = total - inside
+        outside[np.abs(outside) <= _ROUNDING * abs(total)] = 0
+        means = inside / self._inside, outside / (math.prod(self._geometry.window_shape) - self._inside)
+        ratios = np.divide(*means, out=np.full(len(inside), np.inf), where=outside > 0)
+        return tuple(ratios.tolist()), tuple((inside / total).tolist() if total else ())
+
+
+def _common(first: Crop, second: Crop) -> Crop:
+    """Return the rows and columns that two parts of a frame share."""
+    return (
+        slice(max(first[0].start, second[0].start), min(first[0].stop, second[0].stop)),
+        slice(max(first[1].start, second[1].start), min(first[1].stop, second[1].stop)),
+    )
+
+
+def _in_out(explanation: Explanation, name: str, attention: Attention, null: _Null | None) -> InOut:
     heatmap = explanation.heatmaps[name]
     if heatmap.reason is not None or heatmap.signed:
         undefined = Measurement(None, undefined=_SIGNED if heatmap.reason is None else heatmap.reason.value)
         return InOut(undefined, undefined)
-    pixels = explanation.region.sum()
-    total = figures[0].mean * np.prod(explanation.segmentation.geometry.window_shape)
-    no_null = "" if len(figures) > 1 else _NO_PLACE
-    shares = [(attention.inside or 0.0) * pixels / total if total else None for attention in figures]
+    pixels = int(explanation.region.sum())
+    total = attention.mean * math.prod(explanation.segmentation.geometry.window_shape)
+    no_null = "" if null else _NO_PLACE
+    ratios, shares = null.ratios_and_shares(heatmap) if null else ((), ())
     share = (
-        Measurement(None, undefined="the heat adds up to 0")
-        if shares[0] is None
-        else Measurement(float(shares[0]), tuple(float(null_share or 0) for null_share in shares[1:]), no_null)
+        Measurement(float((attention.inside or 0.0) * pixels / total), shares, no_null)
+        if total
+        else Measurement(None, undefined="the heat adds up to 0")
     )
-    ratio = figures[0].ratio
-    if ratio is None:
-        return InOut(Measurement(None, undefined=figures[0].undefined or ""), share)
-    # A place that holds all the heat has no ratio: it counts as larger than any.
-    null = tuple(float("inf") if attention.ratio is None else attention.ratio for attention in figures[1:])
-    return InOut(Measurement(ratio, null, no_null), share)
+    if attention.ratio is None:
+        return InOut(Measurement(None, undefined=attention.undefined or ""), share)
+    return InOut(Measurement(attention.ratio, ratios, no_null), share)
