@@ -71,6 +71,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["explanation", "stage_maps"],
         ["provenance", "runner", "frame_replay"],
         ["prediction"],
+        ["held_frame"],
         ["explainer"],
     ],
     "viewer": [

@@ -14,6 +14,7 @@ from napari_segcam.deprecated import renamed_arguments
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.emptiness import why_empty
 from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps
+from napari_segcam.explanation.held_frame import HeldFrame, release_held_frames
 from napari_segcam.explanation.passes.batch_size import best_batch_size
 from napari_segcam.explanation.passes.memory import TooLittleMemory
 from napari_segcam.explanation.perturbation import Perturbation
@@ -136,6 +137,27 @@ class Explainer:
         """
         return self._explain([frame], [targets], value_range, crop, pixel_aspect)[0]
 
+    def hold(
+        self,
+        frame: Frame,
+        value_range: tuple[float, float] | None = None,
+        crop: Crop | None = None,
+        pixel_aspect: float = 1.0,
+    ) -> HeldFrame:
+        """Hold one frame, for targets that become known one after the other: they share the forward pass.
+
+        The pass stays in memory until the held frame is released. The arguments are those for a single frame.
+        """
+        geometry = (value_range, crop, pixel_aspect)
+        return HeldFrame(
+            lambda: predict(self.network, self._runner, self.threshold, [frame], *geometry),
+            lambda prediction, target: self._explain_targets(prediction, [target], retain_graph=True)[0],
+            lambda target: self(frame, target, *geometry),
+            self.network.lock,
+            self._memory_fallback,
+            self.control,
+        )
+
     def each(
         self,
         frames: Iterable[Frame],
@@ -207,13 +229,17 @@ class Explainer:
         try:
             return self._explain_batch(frames, targets, value_range, crop, pixel_aspect)
         except TooLittleMemory:
-            if len(frames) == 1:
+            size = len(frames)
+            if release_held_frames():
+                pass  # that may be enough
+            elif size > 1:
+                size = self._memory_fallback.halve(size)
+            else:
                 with self.network.lock:
                     can_retry = self._memory_fallback.fall_back()
                 if not can_retry:
                     raise
         # Outside the handler, whose traceback would keep the tensors that did not fit alive.
-        size = self._memory_fallback.halve(len(frames)) if len(frames) > 1 else 1
         parts = [slice(start, start + size) for start in range(0, len(frames), size)]
         return [
             explanations

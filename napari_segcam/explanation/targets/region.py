@@ -51,6 +51,33 @@ class Component:
 
 
 @dataclass(frozen=True)
+class At:
+    """Connected component of the predicted mask at a pixel; where the mask is empty, a disk around the pixel.
+
+    The disk holds the pixels outside the mask whose centers are within ``radius`` pixels: it asks why the class was not
+    found there. A single pixel would be no stable question, since its gradient depends on where it is on the grids of
+    the strided stages. On the sample, maps of two points a pixel apart had a Spearman correlation of −0.75 at worst for
+    single pixels, and of 0.43 for disks of radius 6 (8 points, 10 stages; the medians are 0.96 and 0.98).
+    """
+
+    row: int
+    column: int
+    radius: int = 6
+
+    def is_found(self, mask: Mask) -> bool:
+        """Return whether the class was found at the pixel, so that the region is a component of its mask."""
+        _must_be_inside((self.row, self.column), mask.shape)
+        return bool(mask[self.row, self.column])
+
+    def pixels(self, mask: Mask) -> Mask:
+        if self.is_found(mask):
+            return Component((self.row, self.column)).pixels(mask)
+        rows, columns = np.ogrid[: mask.shape[0], : mask.shape[1]]
+        disk = (rows - self.row) ** 2 + (columns - self.column) ** 2 <= self.radius**2
+        return np.asarray(disk & ~mask)
+
+
+@dataclass(frozen=True)
 class Pixel:
     """Single pixel."""
 

@@ -8,18 +8,21 @@ from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.targets.region import (
+    At,
     Boundary,
     Box,
     Component,
     FalseNegative,
     FalsePositive,
     Pixel,
+    Polygon,
     Region,
     RegionName,
 )
 
 REGION_FORMS = (
-    "mask, image, component, component:X,Y, boundary, boundary:WIDTH, X,Y (a pixel), LEFT,TOP,RIGHT,BOTTOM (a box), "
+    "mask, image, component, component:X,Y, at:X,Y or at:X,Y,RADIUS (the component there, or a disk where there is "
+    "none), boundary, boundary:WIDTH, X,Y (a pixel), LEFT,TOP,RIGHT,BOTTOM (a box), polygon:X,Y,X,Y,X,Y…, "
     "false-positive or false-negative"
 )
 
@@ -36,7 +39,7 @@ def parse_region(text: str, truth: NDArray[Any] | None = None) -> RegionName | R
     Raises:
         SegcamError: if it is none of these, or the truth is missing.
     """
-    match text.partition(":")[0], _numbers(text.partition(":")[2]), _numbers(text):
+    match text.partition(":")[0], _numbers(text.partition(":")[2]), _numbers(text.removeprefix("box:")):
         case "mask", [], _:
             return "mask"
         case "image", [], _:
@@ -45,6 +48,12 @@ def parse_region(text: str, truth: NDArray[Any] | None = None) -> RegionName | R
             return Component()
         case "component", [x, y], _:
             return Component((y, x))
+        case "at", [x, y], _:
+            return At(y, x)
+        case "at", [x, y, radius], _:
+            return At(y, x, radius)
+        case "polygon", [*numbers], _ if len(numbers) >= 6 and len(numbers) % 2 == 0:
+            return Polygon(tuple(zip(numbers[1::2], numbers[::2], strict=True)))
         case "boundary" | "rim", [], _:
             return Boundary()
         case "boundary" | "rim", [width], _:
@@ -55,7 +64,9 @@ def parse_region(text: str, truth: NDArray[Any] | None = None) -> RegionName | R
             return FalsePositive(truth) if kind == "false-positive" else FalseNegative(truth)
         case _, _, [x, y]:
             return Pixel(y, x)
-        case _, _, [left, top, right, bottom] if left < right and top < bottom:
+        case ("box", [left, top, right, bottom], _) | (_, _, [left, top, right, bottom]) if (
+            left < right and top < bottom
+        ):
             return Box(top, left, bottom, right)
     raise SegcamError(f"The region {text} is not understood: give {REGION_FORMS}.")
 

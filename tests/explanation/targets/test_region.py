@@ -9,6 +9,7 @@ import pytest
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.targets.region import (
+    At,
     Boundary,
     Box,
     Component,
@@ -39,6 +40,25 @@ def test_the_component_at_a_pixel(mask: np.ndarray) -> None:
     assert Component((2, 2)).pixels(mask).sum() == 4
     assert not Component((0, 13)).pixels(mask).any(), "there is no component at that pixel"
     assert not Component().pixels(np.zeros_like(mask)).any()
+
+
+def test_what_is_at_a_pixel_is_its_component_or_a_disk_beside_the_mask(mask: np.ndarray) -> None:
+    component = At(8, 8).pixels(mask)
+    assert component.sum() == 10
+    assert At(8, 8).is_found(mask)
+    beside = At(5, 4, radius=2)  # the mask begins one column further
+    assert not beside.is_found(mask)
+    expected = [
+        [row, column]
+        for row in range(12)
+        for column in range(14)
+        if (row - 5) ** 2 + (column - 4) ** 2 <= 4 and not mask[row, column]
+    ]
+    assert np.argwhere(beside.pixels(mask)).tolist() == expected
+    assert len(expected) == 10, "13 pixels of the disk, without the three that are in the mask"
+    assert At(0, 13, radius=1).pixels(mask).sum() == 3, "a disk ends at the edge of the frame"
+    with pytest.raises(SegcamError, match=r"The pixel \(12, 0\) is outside the frame of 12×14 pixels"):
+        At(12, 0).pixels(mask)
 
 
 def test_pixel_and_box(mask: np.ndarray) -> None:
