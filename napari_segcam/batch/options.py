@@ -16,6 +16,8 @@ class ExplainOptions:
         classes: names or numbers; an empty name is the first class that is not the background.
         region: as for ``parse_region``.
         score: as for ``Target``.
+        against: names or numbers of the classes that Finer-CAM compares with; empty for the likeliest other one.
+        gamma: as for ``Target``.
         crop: as for ``parse_crop``; ``"auto"`` is worked out for each cine.
         preview: whether slow methods run their preview, if they have one.
         autocast: as for ``Explainer``.
@@ -28,6 +30,8 @@ class ExplainOptions:
     classes: Sequence[str] = ("",)
     region: str = "mask"
     score: str = "logit"
+    against: Sequence[str] = ()
+    gamma: float = 0.6
     crop: str = "none"
     preview: bool = False
     autocast: bool = False

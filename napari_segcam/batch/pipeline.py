@@ -70,6 +70,7 @@ class ExplainPipeline:
         ]
         self.classes = [_class_index(network, name) for name in options.classes]
         self.network, self.options = network, options
+        self._against = tuple(_class_index(network, name) or 0 for name in options.against if name) or None
         self._on_runs, self._cancelled = on_runs, cancelled
         self._runs_of_stage = 0
         if not options.needs_truth:
@@ -82,7 +83,8 @@ class ExplainPipeline:
             SegcamError: if the region or the score is not understood, or the region needs a true mask that is missing.
         """
         region = parse_region(self.options.region, true_mask)
-        return Target(class_index, region, cast("Score", self.options.score))  # Target refuses other scores
+        score = cast("Score", self.options.score)  # Target refuses others
+        return Target(class_index, region, score, self._against, self.options.gamma)
 
     def explanations(
         self, cine: Cine, numbers: Sequence[int], truth: GroundTruth | None = None

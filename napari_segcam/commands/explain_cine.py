@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import groupby
@@ -71,6 +72,7 @@ def explain_cine(
 
     style = style or OverlayStyle()
     rows: list[dict[str, Any]] = []
+    comparisons: list[str] = []
     finished = 0
     with stoppable(console) as stop, progress_on(console) as progress:
         task = progress.add_task("Estimating", total=None, visible=False)
@@ -104,6 +106,7 @@ def explain_cine(
             if finished == 0 and explanations[0].no_mask is not None:
                 _print_classes(number, explanations[0], console)
             for explanation in explanations:
+                comparisons += _comparison(explanation)
                 rows += attention_rows(number, explanation)
                 stage_movies.add(number, explanation)
             finished += len(explanations)
@@ -112,6 +115,9 @@ def explain_cine(
             evidence.write(out)
         total = len(numbers) * len(pipeline.classes) * len(options.methods)
         is_complete = finished == total and stage_movies.write(out / "movies", cine, style, progress, stop)
+    for comparison, count in Counter(comparisons).items():
+        frames = f" in {count} of {len(numbers)} frames" if len(numbers) > 1 else ""
+        console.print(f"{comparison}{frames}.", markup=False)
     if len(numbers) == 1:
         _print_attention(rows, console)
         if evidence:
@@ -161,6 +167,17 @@ def _print_classes(number: int, explanation: Explanation, console: Console) -> N
     likeliest = sorted(explanation.class_probabilities.items(), key=lambda item: -item[1])[:3]
     console.print(f"Frame {number}: {', '.join(f'{name} {share:.1%}' for name, share in likeliest)}", markup=False)
     console.print(f"No mask: {explanation.no_mask}.")
+
+
+def _comparison(explanation: Explanation) -> list[str]:
+    """Return in words which classes a method compared; empty if it did not."""
+    from napari_segcam.explanation.stage_maps import find_method
+    from napari_segcam.reporting.sheets import explained_classes
+
+    if not explanation.target.reference_classes:
+        return []
+    title, classes = find_method(explanation.method).title, explained_classes(explanation)
+    return [f"{title}: {classes} (γ = {explanation.target.gamma:g})"]
 
 
 def _print_attention(rows: Sequence[dict[str, Any]], console: Console) -> None:

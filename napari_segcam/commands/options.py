@@ -153,6 +153,24 @@ class HeatmapOptions:
             rich_help_panel=EXPLANATION,
         ),
     ] = "logit"
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="finercam: the classes that each class is compared with, separated by commas. Default: the likeliest "
+            "other class in the region.",
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = None
+    gamma: Annotated[
+        float,
+        typer.Option(
+            metavar="NUMBER",
+            help="finercam: how much the other class counts. 0 is Grad-CAM, 1 the whole difference.",
+            min=0,
+            rich_help_panel=EXPLANATION,
+        ),
+    ] = 0.6
 
 
 @dataclass(frozen=True)
@@ -200,12 +218,17 @@ def explain_options(heatmaps: HeatmapOptions, inputs: InputOptions) -> ExplainOp
     from napari_segcam.batch.options import ExplainOptions
     from napari_segcam.explanation.stage_maps import find_method
 
+    methods = [find_method(name) for name in heatmaps.methods.split(",")]
+    if heatmaps.against is not None and not any(method.contrasts for method in methods):
+        raise SegcamError("--against is for methods that compare classes: add --methods finercam.")
     return ExplainOptions(
-        methods=[find_method(name).name for name in heatmaps.methods.split(",")],
+        methods=[method.name for method in methods],
         stages=stage_names(heatmaps.stages),
         classes=(heatmaps.classes or "").split(","),
         region=heatmaps.region,
         score=heatmaps.score,
+        against=heatmaps.against.split(",") if heatmaps.against else (),
+        gamma=heatmaps.gamma,
         crop=inputs.crop,
         preview=inputs.preview,
         autocast=inputs.autocast,

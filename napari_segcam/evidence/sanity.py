@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
@@ -14,7 +15,6 @@ from torch import nn
 from napari_segcam.evidence.ranks import spearman
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
-from napari_segcam.explanation.targets.target import Target
 from napari_segcam.network.network import Network
 
 SANITY = 0.5
@@ -56,7 +56,7 @@ def sanity(
     crop = geometry.window if geometry.crop else None
     target = explanation.target
     if explainer.network.segments:
-        target = Target(target.class_index, explanation.region, target.score)
+        target = replace(target, region=explanation.region)
     correlations: dict[str, list[float]] = {name: [] for name in explanation.heatmaps}
     for draw in range(draws):
         network = shuffle_weights(explainer.network, seed + draw)

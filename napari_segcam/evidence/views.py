@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import fmean
 
@@ -121,7 +121,7 @@ def _shifted_target(explanation: Explanation, view: View) -> Target:
     target = explanation.target
     if isinstance(target.region, str):
         return target
-    return Target(target.class_index, _shift(explanation.region, view.shift).astype(bool), target.score)
+    return replace(target, region=_shift(explanation.region, view.shift).astype(bool))
 
 
 def _shift(values: NDArray[np.generic], columns: int) -> NDArray[np.generic]:

@@ -77,6 +77,11 @@ class Explainer:
         self.method = find_method(method)
         if self.method.package:
             needed(self.method.package, f"{self.method.title} is computed by {self.method.package}")
+        if self.method.contrasts and network.classes < 2:
+            raise SegcamError(
+                f"{self.method.title} explains one class against another, but this network has only one. Against the "
+                "background it would be Grad-CAM: choose gradcam."
+            )
         self.control = control or ProgressControl()
         self._runner = Runner(network, self.method, self._select(stages), self.control, autocast=autocast)
         self.stages = self._runner.stages
@@ -271,7 +276,7 @@ class Explainer:
         self, prediction: Prediction, targets: Sequence[Target], *, retain_graph: bool
     ) -> list[Explanation]:
         """Explain one target of each frame."""
-        resolved = prediction.resolve(targets)
+        resolved = prediction.resolve(targets, contrasts=self.method.contrasts)
         heatmaps = self._heatmaps(prediction, resolved, retain_graph=retain_graph)
         return [
             Explanation(
@@ -296,7 +301,7 @@ class Explainer:
         forward_pass, targets = prediction.forward_pass, resolved.targets
         regions = resolved.input_regions.to(forward_pass.logits.device)
         objectives = [
-            Objective(target.class_index or 0, region, target.score, self.network.classes_overlap)
+            Objective.of(target, region, classes_overlap=self.network.classes_overlap)
             for target, region in zip(targets, regions, strict=True)
         ]
         maps = self._runner.maps(prediction.x, forward_pass, objectives, retain_graph=retain_graph)

@@ -60,7 +60,7 @@ class FrameReplay:
         probabilities = torch.from_numpy(explanation.segmentation.probabilities)
         region = region_on_input(target, explanation.region, network, probabilities, explanation.threshold, geometry)
         overlap = network.classes_overlap
-        self._objective = Objective(target.class_index or 0, region.to(network.device), target.score, overlap)
+        self._objective = Objective.of(target, region.to(network.device), classes_overlap=overlap)
 
     @contextmanager
     def at(self, stage: str) -> Iterator[StageReplay]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from napari_segcam.explanation.passes.forward_pass import ForwardPass
 from napari_segcam.explanation.runner import Runner
 from napari_segcam.explanation.targets.classes import class_mask, label_mask, probabilities_of
 from napari_segcam.explanation.targets.target import Target
-from napari_segcam.explanation.targets.target_resolution import region_on_input, resolve_target
+from napari_segcam.explanation.targets.target_resolution import region_on_input, resolve_references, resolve_target
 from napari_segcam.imaging.geometry import Crop, Geometry
 from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.network import Network
@@ -47,8 +47,12 @@ class Prediction:
     frame_probabilities: list[NDArray[np.float32]]
     masks: list[NDArray[np.uint8]]
 
-    def resolve(self, targets: Sequence[Target]) -> ResolvedTargets:
+    def resolve(self, targets: Sequence[Target], *, contrasts: bool = False) -> ResolvedTargets:
         """Resolve one target of each frame.
+
+        Args:
+            targets: as the user chose them.
+            contrasts: whether the method compares classes, as ``Method.contrasts``; else their choice is dropped.
 
         Raises:
             SegcamError: if a target does not fit the network or its frame.
@@ -64,6 +68,12 @@ class Prediction:
         input_regions = [
             region_on_input(target, region, self.network, probabilities, self.threshold, self.geometry)
             for target, region, probabilities in zip(resolved, frame_regions, self.probabilities, strict=True)
+        ]
+        resolved = [
+            resolve_references(target, self.network, probabilities, region)
+            if contrasts
+            else replace(target, against=None)
+            for target, region, probabilities in zip(resolved, input_regions, self.probabilities, strict=True)
         ]
         return ResolvedTargets(resolved, frame_regions, torch.stack(input_regions))
 

@@ -41,7 +41,7 @@ def provenance_of(
         "method": method,
         "preview": preview,
         "stages": [stage.name for stage in stages],
-        "target": target.as_dict(),
+        "target": target.as_dict(network.class_names),
         "threshold": threshold,
         "classes_overlap": network.classes_overlap,
         "frame_shape": list(geometry.frame_shape),

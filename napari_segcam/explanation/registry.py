@@ -26,6 +26,7 @@ class Method:
         signed: whether negative values are evidence against the target and are kept: no ReLU at the end.
         has_outliers: whether a few pixels are far above all others, as in gradients of pixels.
         package: extra package that it needs, by its name for pip; empty for none.
+        contrasts: whether it explains the target's class against other classes, which the target can name.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Method:
     signed: bool = False
     has_outliers: bool = False
     package: str = ""
+    contrasts: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from napari_segcam.reporting.layout import with_strip
 from napari_segcam.reporting.movie import write_movie
 from napari_segcam.reporting.overlay_style import OverlayStyle
 from napari_segcam.reporting.overlays import RESEARCH_ONLY, color_bar, overlay
-from napari_segcam.reporting.sheets import class_name_of, outline_colors
+from napari_segcam.reporting.sheets import explained_classes, outline_colors
 
 USUAL_FRAME_RATE = 10.0
 """Frames per second of a movie whose cine does not state its frame rate."""
@@ -79,7 +79,7 @@ class Clip:
             self._is_explained[number] = correction.is_explained
         if not self.name:
             title = find_method(explanation.method).title
-            self._words = (title, class_name_of(explanation))
+            self._words = (title, explained_classes(explanation))
             parts = (explanation.method, class_folder(explanation), heatmap.stage.name)
             self.name = safe_name("_".join(parts))
 

@@ -41,7 +41,7 @@ def explanation_sheet(
         tiles.append(
             _stage_tile(f"{name} (stride {heatmap.stage.stride})", picture, explanation, heatmap, style, correction)
         )
-    heading = [title, find_method(explanation.method).title, class_name_of(explanation)]
+    heading = [title, find_method(explanation.method).title, explained_classes(explanation)]
     return draw_sheet(
         in_rows(tiles),
         title=_joined(heading),
@@ -94,6 +94,12 @@ def comparison_sheet(
 def class_name_of(explanation: Explanation) -> str:
     """Return the name of the explained class."""
     return explanation.class_names[explanation.target.class_index or 0]
+
+
+def explained_classes(explanation: Explanation) -> str:
+    """Return the name of the explained class, and of those that it is explained against: ``"lesion against cyst"``."""
+    others = [explanation.class_names[index] for index in explanation.target.reference_classes]
+    return f"{class_name_of(explanation)}{' against ' * bool(others)}{' and '.join(others)}"
 
 
 def class_colors(explanation: Explanation) -> tuple[str, ...]:

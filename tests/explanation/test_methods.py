@@ -21,7 +21,7 @@ def naive(method: str, activations: Array, gradients: Array) -> Array:
     heat = np.zeros((height, width))
     for k in range(channels):
         a, g = activations[k], gradients[k]
-        if method in ("gradcam", "gradcam_signed"):
+        if method in ("gradcam", "gradcam_signed", "finercam"):
             heat += g.mean() * a
         elif method == "gradcam++":
             weight = 0.0

@@ -25,7 +25,14 @@ class GradientMethod(Method):
 
 
 def method(
-    name: str, title: str, *, paper: str, year: int, needs_gradient: bool = True, signed: bool = False
+    name: str,
+    title: str,
+    *,
+    paper: str,
+    year: int,
+    needs_gradient: bool = True,
+    signed: bool = False,
+    contrasts: bool = False,
 ) -> Callable[[CamFunction], CamFunction]:
     """Register a function as a CAM method; the arguments are the fields of ``GradientMethod``."""
 
@@ -39,6 +46,7 @@ def method(
                 needs_gradient=needs_gradient,
                 knows_target=needs_gradient,
                 signed=signed,
+                contrasts=contrasts,
                 compute=compute,
             )
         )

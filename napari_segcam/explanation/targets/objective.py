@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import torch
 
 from napari_segcam.explanation.targets.classes import probabilities_of
-from napari_segcam.explanation.targets.target import Score
+from napari_segcam.explanation.targets.target import Score, Target
 
 
 @dataclass(frozen=True, eq=False)
 class Objective:
     """The explained score y = Σ_{p ∈ M} s_class(p) of one frame, and its gradient.
+
+    Where the class is explained against others, y = Σ_{p ∈ M} (s_class(p) − γ · mean of the others' s(p)).
 
     It keeps the region, the class and the kind of score, so that it can compute the score of any logits, not only an
     approximation around the first ones.
@@ -22,12 +24,23 @@ class Objective:
         region: M ``(H, W)`` bool on the grid of the logits, frozen from the original prediction.
         score: what is summed over M.
         classes_overlap: whether each class has its own probability, as ``Network.classes_overlap``.
+        against: output channels that the class is explained against.
+        gamma: γ, as ``Target.gamma``.
     """
 
     class_index: int
     region: torch.Tensor
     score: Score = "logit"
     classes_overlap: bool = False
+    against: tuple[int, ...] = ()
+    gamma: float = 0.0
+
+    @classmethod
+    def of(cls, target: Target, region: torch.Tensor, *, classes_overlap: bool) -> Objective:
+        """Return the objective of a resolved target whose region is M ``(H, W)`` on the grid of the logits."""
+        return cls(
+            target.class_index or 0, region, target.score, classes_overlap, target.reference_classes, target.gamma
+        )
 
     @property
     def pixels(self) -> int:
@@ -41,7 +54,10 @@ class Objective:
         """
         logits = _to_double(logits)
         scores = logits if self.score == "logit" else probabilities_of(logits, overlap=self.classes_overlap)
-        return (scores[:, self.class_index] * self.region.to(scores)).sum((1, 2))
+        explained = scores[:, self.class_index]
+        if self.against:
+            explained = explained - self.gamma * scores[:, list(self.against)].mean(1)
+        return (explained * self.region.to(scores)).sum((1, 2))
 
     def gradient(self, logits: torch.Tensor) -> torch.Tensor:
         """Return ∂y/∂logits ``(B, C, H, W)``, in the precision of the logits."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -12,6 +14,9 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.targets.region import REGION_NAMES, Mask, Painted, Region, RegionName
 
 Score = Literal["logit", "probability"]
+USUAL_GAMMA = 0.6
+"""γ of Finer-CAM unless the user sets it: torchcam's. The package grad-cam has 1."""
+
 _SUMMED: dict[Score, str] = {"logit": "logits", "probability": "probabilities"}
 
 
@@ -32,11 +37,17 @@ class Target:
         region: M: ``"mask"``, where the network finds the class; ``"image"``, everywhere; a bool array ``(Y, X)``
             on the frame's grid; or one of the kinds in ``napari_segcam.explanation.targets.region``.
         score: ``"logit"`` or ``"probability"``.
+        against: for Finer-CAM, the classes that the class is explained against, by number or name; several count with
+            their mean. By default the likeliest other class in M. In an explanation these are numbers, and None where
+            the method does not compare classes.
+        gamma: for Finer-CAM, the weight γ of their score: 0 is Grad-CAM, 1 the whole difference.
     """
 
     class_index: int | None = None
     region: RegionName | NDArray[np.bool_] | Region = "mask"
     score: Score = "logit"
+    against: int | str | tuple[int | str, ...] | None = None
+    gamma: float = USUAL_GAMMA
 
     def __post_init__(self) -> None:
         if isinstance(self.region, str):
@@ -46,6 +57,16 @@ class Target:
             object.__setattr__(self, "region", Painted(self.region))
         if self.score not in get_args(Score):
             raise SegcamError(f"There is no score {self.score!r}. Choose 'logit' or 'probability'.")
+        if not 0 <= self.gamma < math.inf:
+            raise SegcamError(f"γ, the weight of the other class, must be 0 or more, but it is {self.gamma:g}.")
+        if isinstance(self.against, list):
+            object.__setattr__(self, "against", tuple(self.against))
+
+    @property
+    def reference_classes(self) -> tuple[int, ...]:
+        """Output channels that a resolved target is explained against; empty where classes are not compared."""
+        named = self.against if isinstance(self.against, tuple) else ()
+        return tuple(index for index in named if isinstance(index, int))
 
     def pixels(self, mask: Mask) -> Mask:
         """Return M on the frame's grid ``(Y, X)``, for the predicted mask of the class there.
@@ -57,8 +78,8 @@ class Target:
             return self.region.pixels(mask)
         return mask if self.region == "mask" else np.ones_like(mask)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the target in plain values, for provenance."""
+    def as_dict(self, class_names: Sequence[str] = ()) -> dict[str, Any]:
+        """Return the target in plain values, for provenance, with the names of the classes it is explained against."""
         region: str
         if isinstance(self.region, str):
             region = self.region
@@ -67,8 +88,14 @@ class Target:
         else:
             settings = {key: value for key, value in vars(self.region).items() if not isinstance(value, np.ndarray)}
             region = " ".join([type(self.region).__name__, *(f"{key}={value}" for key, value in settings.items())])
-        return {
+        plain: dict[str, Any] = {
             "class_index": self.class_index,
             "region": region,
             "score": f"sum of {_SUMMED[self.score]} over the region",
         }
+        if self.reference_classes:
+            plain["score"] += f", less {self.gamma:g} × the mean of those of the classes in against"
+            plain |= {"against": list(self.reference_classes), "gamma": self.gamma}
+            if class_names:
+                plain["against_names"] = [class_names[index] for index in self.reference_classes]
+        return plain

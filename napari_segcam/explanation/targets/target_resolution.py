@@ -37,6 +37,36 @@ def resolve_target(target: Target, network: Network, probabilities: torch.Tensor
     return replace(target, class_index=index, region="image")
 
 
+def resolve_references(target: Target, network: Network, probabilities: torch.Tensor, region: torch.Tensor) -> Target:
+    """Return a resolved target with the numbers of the classes that its class is explained against.
+
+    Args:
+        target: from ``resolve_target``.
+        network: the explained network.
+        probabilities: on the grid of the logits ``(C, H, W)``.
+        region: M on that grid ``(H, W)``. Without a choice, the class with the highest mean probability in it counts;
+            in an empty region, there is none.
+
+    Raises:
+        SegcamError: if there is no such class, or only the explained one is named.
+    """
+    if target.against is None:
+        if not region.any():
+            return replace(target, against=())
+        means = probabilities[:, region.to(probabilities.device)].mean(1)
+        means[target.class_index or 0] = -1
+        return replace(target, against=(int(means.argmax()),))
+    chosen = target.against if isinstance(target.against, tuple) else (target.against,)
+    named = dict.fromkeys(network.class_index(name) for name in chosen)
+    others = tuple(index for index in named if index != target.class_index)
+    if named and not others:
+        raise SegcamError(
+            f"The class {network.class_names[target.class_index or 0]} cannot be explained against itself. Choose "
+            "another class to compare it with."
+        )
+    return replace(target, against=others)
+
+
 def region_on_input(
     target: Target,
     frame_region: NDArray[np.bool_],
