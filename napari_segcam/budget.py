@@ -59,6 +59,9 @@ PICKLE_COPIED = 64 * MIB
 PICKLE_SIZE = 4_000_000
 """Of the result of a pickle, in objects; each counts as often as it is referred to."""
 
+RECORDED_BYTES = 512 * MIB
+"""Of the outputs of layers that are kept to run a network again from each of its stages."""
+
 RESOURCE_CHECK_SECONDS = 3.0
 """Of CPU time for the trial of a network that comes whole in a file; ``RESOURCE_CHECK_SECONDS_PER_MB`` is added."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,6 +13,8 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.passes.batch_size import best_batch_size
 from napari_segcam.explanation.passes.transfer import to_device
+from napari_segcam.explanation.slow_methods.control import Cancelled
+from napari_segcam.explanation.slow_methods.replays import Replays
 from napari_segcam.explanation.stage_replay import StageReplay
 from napari_segcam.explanation.targets.classes import class_mask, probabilities_of
 from napari_segcam.explanation.targets.objective import Objective
@@ -30,6 +32,7 @@ class FrameReplay:
         frame: the same frame, ``(Y, X)`` or ``(Y, X, 3)``.
         value_range: the same as for the explainer.
         cancelled: called before each run; True stops it.
+        stages: names of those that will be replayed, which share one pass; by default those of the explanation.
 
     Raises:
         SegcamError: if the frame has another shape than the explained one.
@@ -42,6 +45,7 @@ class FrameReplay:
         frame: NDArray[np.generic],
         value_range: tuple[float, float] | None = None,
         cancelled: Callable[[], bool] | None = None,
+        stages: Sequence[str] | None = None,
     ) -> None:
         if frame.shape[:2] != explanation.frame_shape:
             raise SegcamError(
@@ -62,17 +66,37 @@ class FrameReplay:
         overlap = network.classes_overlap
         self._objective = Objective.of(target, region.to(network.device), classes_overlap=overlap)
 
+        self._stages = tuple(explanation.heatmaps) if stages is None else tuple(stages)
+        self._replays: dict[torch.nn.Module, Replays] = {}
+
     @contextmanager
     def at(self, stage: str) -> Iterator[StageReplay]:
         """Yield the network, ready for other maps at this stage; nothing else may run it meanwhile.
 
         Raises:
-            SegcamError: if the stage is unknown, never runs, or gives no feature map.
+            Cancelled: if the user cancels it.
+            SegcamError: if the stage is unknown, never runs, or gives no feature map, or memory is short.
         """
         module, (tapped,) = self.network.module_for([self.network.stage(stage)])
-        batch = max(best_batch_size((self._x.shape[-2], self._x.shape[-1]), self._x.device), 4)
         with self.network.lock:
-            yield StageReplay(module, self._x, tapped, self._objective, self._class_masks, batch, self._cancelled)
+            if self._cancelled is not None and self._cancelled():
+                raise Cancelled
+            replay = self._replays_of(module).of(tapped)
+            yield StageReplay(replay, tapped, self._objective, self._class_masks, self._batch, self._cancelled)
+
+    @property
+    def _batch(self) -> int:
+        if self.network.one_frame_at_a_time:
+            return 1
+        return max(best_batch_size((self._x.shape[-2], self._x.shape[-1]), self._x.device), 4)
+
+    def _replays_of(self, module: torch.nn.Module) -> Replays:
+        """Return the replays of the stages that are layers of this module."""
+        if module not in self._replays:
+            tapped = [self.network.module_for([self.network.stage(name)]) for name in self._stages]
+            stages = [stage for owner, (stage,) in tapped if owner is module]
+            self._replays[module] = Replays(module, self._x, stages, self.network.trace.size)
+        return self._replays[module]
 
     def _class_masks(self, logits: torch.Tensor) -> torch.Tensor | None:
         """Return the masks ``(B, H, W)`` of the explained class for logits ``(B, C, H, W)``."""

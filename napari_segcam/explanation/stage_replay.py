@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.slow_methods.control import Cancelled
 from napari_segcam.explanation.slow_methods.replay import Replay
 from napari_segcam.explanation.targets.objective import Objective
@@ -39,22 +40,17 @@ class StageReplay:
         batch: how many maps to run at once.
 
     Args:
-        module: frozen and in eval mode.
-        x: the input ``(1, C, H, W)``.
+        replay: from the stage.
         stage: as above.
         objective: the explained score.
         class_masks: masks ``(B, H, W)`` of the explained class for logits ``(B, C, H, W)``, or None.
         batch: as above.
         cancelled: called before each run; True stops it.
-
-    Raises:
-        SegcamError: if the stage never runs or gives no feature map.
     """
 
     def __init__(
         self,
-        module: torch.nn.Module,
-        x: torch.Tensor,
+        replay: Replay,
         stage: Stage,
         objective: Objective,
         class_masks: Callable[[torch.Tensor], torch.Tensor | None],
@@ -63,7 +59,7 @@ class StageReplay:
     ) -> None:
         self.stage, self.batch = stage, batch
         self._objective, self._class_masks, self._cancelled = objective, class_masks, cancelled
-        self._replay = Replay(module, x, stage)
+        self._replay = replay
         self.activations = self._replay.activations
         self.original = self._output_of(self._replay.logits)
 
@@ -87,13 +83,22 @@ class StageReplay:
 
         Raises:
             Cancelled: if the user cancels it.
+            SegcamError: if there is too little memory for one map.
         """
-        for start in range(0, count, self.batch):
+        start = 0
+        while start < count:
             numbers = range(start, min(start + self.batch, count))
-            output = self(maps(numbers))
+            try:
+                output = self(maps(numbers))
+            except torch.OutOfMemoryError as error:
+                if len(numbers) == 1:
+                    raise SegcamError("There is too little memory to run the network again. Use the CPU.") from error
+                self.batch = len(numbers) // 2
+                continue
             for i, number in enumerate(numbers):
                 masks = None if output.masks is None else output.masks[i : i + 1]
                 yield number, ReplayOutput(masks, output.scores[i : i + 1])
+            start += len(numbers)
 
     def _output_of(self, logits: torch.Tensor) -> ReplayOutput:
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))

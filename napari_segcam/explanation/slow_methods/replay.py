@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
+from napari_segcam.explanation.slow_methods.calls import Plan, Player, copied, empty, tensors_in
 from napari_segcam.explanation.slow_methods.feature_maps import feature_map, never_runs
 from napari_segcam.explanation.slow_methods.interception import Handler, intercept
+from napari_segcam.explanation.slow_methods.recording import Recording
 from napari_segcam.network.stages.forward_trace import logits_of
 from napari_segcam.network.stages.stage import Stage
 
@@ -41,26 +42,47 @@ class Replay:
         module: frozen and in eval mode; afterwards it is as it was.
         x: the input ``(1, C, H, W)``.
         stage: where values are replaced.
+        recording: of the same module and input, with this stage, if there is one: then no pass is needed.
+        is_exact: whether replays from this stage are known to equal the whole network; None to find out.
 
     Raises:
         SegcamError: if the stage never runs or gives no feature map.
     """
 
-    def __init__(self, module: nn.Module, x: torch.Tensor, stage: Stage) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        x: torch.Tensor,
+        stage: Stage,
+        recording: Recording | None = None,
+        *,
+        is_exact: bool | None = None,
+    ) -> None:
         if len(x) != 1:
             raise ValueError(f"a replay takes one image, not {len(x)}")
         self._module, self._x, self._layout = module, x, stage.layout
-        self._plan = _plan_replay(module, x, stage)
-        recorder = _Recorder(self._plan)
-        # The graph only shows which layers depend on the stage: nothing is stored for a backward pass.
-        with torch.enable_grad(), saved_tensors_hooks(_empty, _empty), intercept(module, recorder):
-            self.logits = logits_of(module(x)).detach()
-        self._output = recorder.value
+        if recording is not None and stage.output is None:
+            self._output = recording.output(stage)
+            self.logits = recording.logits
+            self._plan = recording.plan(stage)
+            self._recorded: Mapping[int, Any] = recording.recorded(stage)
+        else:
+            self._record(stage)
         self.activations = feature_map(stage, self._output, x)
-        self._recorded = recorder.outputs if recorder.calls == len(self._plan.ends) else {}
-        self.runs_whole_network = not self._recorded or not self._agrees()
+        if self._recorded and is_exact is None:
+            is_exact = self._agrees()
+        self.runs_whole_network = not self._recorded or not is_exact
         if self.runs_whole_network:
             self._recorded = {}
+
+    def _record(self, stage: Stage) -> None:
+        self._plan = _plan_replay(self._module, self._x, stage)
+        recorder = _Recorder(self._plan)
+        # The graph only shows which layers depend on the stage: nothing is stored for a backward pass.
+        with torch.enable_grad(), saved_tensors_hooks(empty, empty), intercept(self._module, recorder):
+            self.logits = logits_of(self._module(self._x)).detach()
+        self._output = recorder.value
+        self._recorded = recorder.outputs if recorder.calls == len(self._plan.ends) else {}
 
     def __call__(self, activations: torch.Tensor) -> torch.Tensor:
         """Return the logits ``(B, C, H, W)`` with these values ``(B, K, h, w)`` at the stage, which may be overwritten.
@@ -71,60 +93,29 @@ class Replay:
 
     def _run(self, activations: torch.Tensor, recorded: Mapping[int, Any]) -> torch.Tensor:
         values = self._layout.restored(activations, self._output)
-        with intercept(self._module, _Player(self._plan, recorded, values)):
+        with intercept(self._module, Player(self._plan, recorded, values)):
             return logits_of(self._module(self._x.expand(len(activations), -1, -1, -1)))
 
     @torch.no_grad()
     def _agrees(self) -> bool:
         zeros = torch.zeros_like(self.activations)[None]
-        expected = torch.cat([self.logits, self._run(zeros.clone(), {})])
+        hidden = self._run(zeros.clone(), {})
+        expected = torch.cat([self.logits, hidden])
         try:
             logits = self._run(torch.cat([self.activations[None], zeros]), self._recorded)
         except (RuntimeError, ValueError, IndexError, AssertionError):
             return False
         if logits.shape != expected.shape:
             return False
-        # Batches add up in another order; a wrong replay differs by far more.
-        return bool((logits - expected).abs().max() <= 1e-3 * expected.abs().max())
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """The calls of layers that a replay changes; calls are numbered in the order in which they begin.
-
-    Attributes:
-        stage: the call of the stage's layer.
-        output: which of its outputs; None if it has only one.
-        consumers: calls inside it that take that output, with the positions or names of these arguments.
-        ends: for each call, the number of the next call that is not inside it.
-    """
-
-    stage: int
-    output: int | None
-    consumers: Mapping[int, tuple[int | str, ...]]
-    ends: tuple[int, ...]
-
-    def arguments(
-        self, call: int, values: torch.Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the arguments of a call, with these values for the stage's map."""
-        keys = self.consumers.get(call, ())
-        return (
-            tuple(values if position in keys else value for position, value in enumerate(args)),
-            {name: values if name in keys else value for name, value in kwargs.items()},
-        )
-
-    def outputs(self, values: torch.Tensor, output: Any) -> Any:
-        """Return the output of the stage's layer, with these values for the stage's map."""
-        if self.output is None:
-            return values
-        outputs = list(output)
-        outputs[self.output] = values
-        return type(output)(outputs)
+        # Batches add up in another order. A wrong replay differs by more, and from a stage without much effect at
+        # least by a part of this effect.
+        error, largest = (logits - expected).abs().max(), expected.abs().max()
+        effect = (hidden - self.logits).abs().max()
+        return bool(error <= 1e-3 * largest and (error <= 1e-5 * largest or error <= 0.05 * effect))
 
 
 @torch.no_grad()
-def _plan_replay(module: nn.Module, x: torch.Tensor, stage: Stage) -> _Plan:
+def _plan_replay(module: nn.Module, x: torch.Tensor, stage: Stage) -> Plan:
     stage_layer = module.get_submodule(stage.layer)
     # The arguments of each call, as weak references: else all activations of the network would stay in memory.
     arguments: list[dict[int | str, weakref.ref[torch.Tensor]]] = []
@@ -153,13 +144,13 @@ def _plan_replay(module: nn.Module, x: torch.Tensor, stage: Stage) -> _Plan:
     if stage_call is None:
         raise never_runs(stage)
     call, consumers = stage_call
-    return _Plan(call, stage.output, consumers, tuple(ends[number] for number in range(len(arguments))))
+    return Plan(call, stage.output, tuple(ends[number] for number in range(len(arguments))), consumers)
 
 
 class _Recorder:
     """Copies the outputs of the layers that do not depend on the stage, as later layers may work in place."""
 
-    def __init__(self, plan: _Plan) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.outputs: dict[int, Any] = {}
         self.value: Any = None
         self.calls = 0
@@ -180,61 +171,19 @@ class _Recorder:
                 self._begin_graph(output if plan.output is None else output[plan.output])
                 self._forget_inside(call)
                 if plan.output is not None:
-                    self.outputs[call] = _for_batch(output, 1)
+                    self.outputs[call] = copied(output)
             return plan.outputs(self._in_graph, output)
-        if not _in_graph(output):
+        # Without a graph, as inside a function with a gradient of its own, it is not known what a layer depends on.
+        if torch.is_grad_enabled() and not any(tensor.requires_grad for tensor in tensors_in(output)):
             self._forget_inside(call)
-            self.outputs[call] = _for_batch(output, 1)
+            self.outputs[call] = copied(output)
         return output
 
     def _begin_graph(self, value: Any) -> None:
-        self.value = self._in_graph = _for_batch(value, 1)
+        self.value = self._in_graph = copied(value)
         if isinstance(value, torch.Tensor) and value.is_floating_point():
             self._in_graph = self.value.detach().requires_grad_().clone()  # not a leaf: it may be overwritten
 
     def _forget_inside(self, call: int) -> None:
         for inner in range(call + 1, self.calls):
             self.outputs.pop(inner, None)
-
-
-class _Player:
-    """Returns recorded outputs instead of running layers, and other values at the stage."""
-
-    def __init__(self, plan: _Plan, recorded: Mapping[int, Any], activations: torch.Tensor) -> None:
-        self._plan, self._recorded, self._activations = plan, recorded, activations
-        self._next = 0
-
-    def __call__(self, _layer: nn.Module, forward: Handler, *args: Any, **kwargs: Any) -> Any:
-        call, plan = self._next, self._plan
-        if call in self._recorded or (call == plan.stage and plan.output is None):
-            self._next = plan.ends[call]
-            output = _for_batch(self._recorded.get(call), len(self._activations))
-        else:
-            self._next = call + 1
-            args, kwargs = plan.arguments(call, self._activations, args, kwargs)
-            output = forward(*args, **kwargs)
-        return plan.outputs(self._activations, output) if call == plan.stage else output
-
-
-def _in_graph(output: Any) -> bool:
-    if isinstance(output, dict):
-        output = list(output.values())
-    if isinstance(output, tuple | list):
-        return any(_in_graph(value) for value in output)
-    return isinstance(output, torch.Tensor) and output.requires_grad
-
-
-def _for_batch(output: Any, size: int) -> Any:
-    """Return a copy of a layer's output for one image, repeated for a batch of this size, in the same memory format."""
-    if isinstance(output, torch.Tensor):
-        output = output.detach()
-        return torch.cat([output] * size) if output.ndim and size > 1 else output.clone()
-    if isinstance(output, dict):
-        return type(output)({key: _for_batch(value, size) for key, value in output.items()})
-    if isinstance(output, tuple | list):
-        return type(output)(_for_batch(value, size) for value in output)
-    return output
-
-
-def _empty(_value: object) -> torch.Tensor:
-    return torch.empty(0)
