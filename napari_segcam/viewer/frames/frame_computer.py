@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.viewer.frames.explainers import Explainers
 from napari_segcam.viewer.frames.frame_results import FrameFailure, FrameResult
 from napari_segcam.viewer.frames.plan import Plan
 from napari_segcam.viewer.frames.region_digest import region_digest
@@ -17,7 +18,6 @@ from napari_segcam.viewer.frames.sparse_mask import SparseMask
 
 if TYPE_CHECKING:  # torch comes with these: they are imported where the work is done
     from napari_segcam.evidence.finding import Finding
-    from napari_segcam.explanation.explainer import Explainer
     from napari_segcam.explanation.explanation import Explanation, Segmentation
     from napari_segcam.explanation.targets.target import Target
 
@@ -25,16 +25,36 @@ if TYPE_CHECKING:  # torch comes with these: they are imported where the work is
 class FrameComputer:
     """Computes frames by one plan, in the worker.
 
+    Args:
+        plan: by which frames are computed.
+        explainers: shared with the other plans of the image; by default those of this plan alone.
+
     Attributes:
-        cancelled: called during frames that take long; returns whether to stop.
-        on_progress: called during such a frame with a stage, the runs of the network that are done, and their total.
+        hold: whether to keep the forward pass of the next frame for other questions about it.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, explainers: Explainers | None = None) -> None:
         self.plan = plan
-        self.cancelled: Callable[[], bool] = lambda: False
-        self.on_progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
-        self._explainers: dict[tuple[str, ...], Explainer] = {}
+        self.hold = False
+        self.explainers = explainers or Explainers()
+
+    @property
+    def cancelled(self) -> Callable[[], bool]:
+        """Called during frames that take long; returns whether to stop."""
+        return self.explainers.cancelled
+
+    @cancelled.setter
+    def cancelled(self, cancelled: Callable[[], bool]) -> None:
+        self.explainers.cancelled = cancelled
+
+    @property
+    def on_progress(self) -> Callable[[str, int, int], None]:
+        """Called during such a frame with a stage, the runs of the network that are done, and their total."""
+        return self.explainers.on_progress
+
+    @on_progress.setter
+    def on_progress(self, on_progress: Callable[[str, int, int], None]) -> None:
+        self.explainers.on_progress = on_progress
 
     def compute(
         self, frame: int, stages: tuple[str, ...], mask_threshold: float
@@ -73,6 +93,7 @@ class FrameComputer:
             class_names=explanation.class_names,
             region_digest=region_digest(painted_region),
             region=None if explanation.region.all() else explanation.region,
+            is_found=_is_found(explanation),
         )
 
     def explain(self, frame: int, stages: tuple[str, ...]) -> Explanation:
@@ -85,10 +106,7 @@ class FrameComputer:
         return self._explain(frame, stages, self.plan.painted_region(frame))
 
     def _explain(self, frame: int, stages: tuple[str, ...], painted_region: NDArray[np.bool_] | None) -> Explanation:
-        source = self.plan.source
-        explainer = self._explainer(stages)
-        cine = source.cine
-        return explainer(cine[frame], self._target(painted_region), cine.value_range, source.crop, cine.pixel_aspect)
+        return self.explainers.explain(self.plan, frame, stages, self._target(painted_region), hold=self.hold)
 
     def estimate(self, frame: int, stages: tuple[str, ...]) -> str:
         """Return how long a frame will take, in words.
@@ -96,8 +114,7 @@ class FrameComputer:
         Raises:
             SegcamError: if it cannot be computed at all.
         """
-        source, cine = self.plan.source, self.plan.source.cine
-        cost = self._explainer(stages).estimate(cine[frame], cine.value_range, source.crop, cine.pixel_aspect)
+        cost = self.explainers.estimate(self.plan, frame, stages)
         return f"{cost.forwards} runs of the network, about {cost.seconds:.0f} s"
 
     def masks_at(self, segmentation: Segmentation, mask_threshold: float) -> tuple[tuple[SparseMask, ...], Finding]:
@@ -133,28 +150,22 @@ class FrameComputer:
         figures = finding(explained_mask, probabilities[plan.class_index], plan.source.spacing_mm)
         return tuple(map(SparseMask.from_labels, masks)), figures
 
-    def _explainer(self, stages: tuple[str, ...]) -> Explainer:
-        from napari_segcam.explanation.explainer import Explainer
-        from napari_segcam.explanation.slow_methods.control import ProgressControl
-
-        if stages not in self._explainers:
-            plan, request = self.plan, self.plan.request
-            # Both callbacks change from job to job, so they are looked up on this object at each call.
-            control = ProgressControl(
-                request.preview,
-                progress=lambda stage, done, total: self.on_progress(stage, done, total),
-                cancelled=lambda: self.cancelled(),
-            )
-            self._explainers[stages] = Explainer(plan.network, request.method, stages, plan.threshold, control)
-        return self._explainers[stages]
-
     def _target(self, painted_region: NDArray[np.bool_] | None) -> Target:
-        from napari_segcam.explanation.targets.region import Painted
+        from napari_segcam.explanation.targets.region import At, Painted
         from napari_segcam.explanation.targets.target import Target
         from napari_segcam.reporting.correction import CORRECTION_REGION
 
         request = self.plan.request
         if painted_region is not None:
             name = CORRECTION_REGION if request.region == CORRECTED else "drawn"
+            if isinstance(request.region, At):
+                name = f"component of the correction at row {request.region.row}, column {request.region.column}"
             return Target(request.class_index, Painted(painted_region, name))
         return Target(request.class_index, "mask" if request.region == CORRECTED else request.region)
+
+
+def _is_found(explanation: Explanation) -> bool | None:
+    from napari_segcam.explanation.targets.region import At
+
+    region = explanation.target.region
+    return region.is_found(explanation.target_mask) if isinstance(region, At) else None

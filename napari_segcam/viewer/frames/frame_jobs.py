@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.viewer.frames.explainers import Explainers
 from napari_segcam.viewer.frames.frame_computer import FrameComputer
 from napari_segcam.viewer.frames.frame_results import FrameMasks, FrameStarted, FrameUpdate
 from napari_segcam.viewer.frames.plan import Plan
@@ -35,6 +36,7 @@ class FrameJobs:
         mask_threshold: of the masks that are shown.
         job: the frame that the worker computes, or computed last.
         progress_text: how far a slow frame is, in words.
+        explainers: that run the network for this image.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class FrameJobs:
         self._on_update = on_update
         self._on_end = on_end
         self._computer: FrameComputer | None = None
+        self.explainers = Explainers()
         self._outdated_masks: deque[tuple[int, Segmentation]] = deque()
         self._was_postponed = False
 
@@ -72,7 +75,7 @@ class FrameJobs:
             return None
         computer = self._computer
         if computer is None or computer.plan is not plan:
-            computer = self._computer = FrameComputer(plan)
+            computer = self._computer = FrameComputer(plan, self.explainers)
         if outdated_masks and not self._schedule.is_current_frame_next():
             batch = [outdated_masks.popleft() for _ in range(min(_MASKS_PER_JOB, len(outdated_masks)))]
             return Job("masks", "Masks", lambda: _masks(computer, batch, mask_threshold), on_result=self._on_update)
@@ -88,6 +91,24 @@ class FrameJobs:
         )
         return job
 
+    def deliver(self, update: FrameUpdate) -> None:
+        """Take in what a job of ``asked_job`` has found; in the UI thread."""
+        self._on_update(update)
+
+    def asked_job(self, plan: Plan, frame: int, on_result: Callable[[FrameUpdate], None]) -> Job:
+        """Return a job that explains a frame by another plan, and keeps the forward pass for the next one."""
+        computer, mask_threshold = FrameComputer(plan, self.explainers), self.mask_threshold
+
+        def work() -> Iterator[FrameUpdate]:
+            computer.hold, computer.cancelled = True, lambda: job.cancelled
+            computer.on_progress = self._on_progress
+            stages = self._missing_stages(plan, frame)
+            yield from computer.compute(frame, stages, mask_threshold)
+            self.progress_text = ""
+
+        job = Job("asked", f"Explaining a place in frame {frame}", work, on_result=on_result)
+        return job
+
     def _compute(self, job: Job, computer: FrameComputer, frame: int, mask_threshold: float) -> Iterator[FrameUpdate]:
         yield FrameStarted(frame)
         stages = self._missing_stages(computer.plan, frame)
@@ -99,6 +120,7 @@ class FrameJobs:
         if computer.plan.is_slow and stages:
             with suppress(SegcamError):  # the computation reports it
                 self.progress_text = computer.estimate(frame, stages)
+        computer.hold = frame == self._schedule.current_frame and not computer.plan.is_slow
         yield from computer.compute(frame, stages, mask_threshold)
         self.progress_text = ""
 

@@ -41,6 +41,7 @@ class FrameResult:
         class_names: one per channel of the probabilities.
         region_digest: of the pixels painted as its region; None where there are none.
         region: ``(Y, X)`` that the heatmaps explain; None for the whole frame.
+        is_found: whether the network found the class at the place that was asked about; None where none was.
     """
 
     plan: Plan
@@ -54,6 +55,7 @@ class FrameResult:
     class_names: tuple[str, ...]
     region_digest: bytes | None
     region: NDArray[np.bool_] | None
+    is_found: bool | None = None
 
 
 @dataclass(frozen=True)

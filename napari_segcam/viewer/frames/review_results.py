@@ -40,12 +40,16 @@ class StoredSegmentation:
 
 @dataclass(frozen=True, eq=False)
 class StoredHeatmaps:
-    """The heatmaps of a frame by stage name, and the region that they explain (None for the whole frame)."""
+    """The heatmaps of a frame by stage name, and the region that they explain (None for the whole frame).
+
+    ``is_found`` is as in ``FrameResult``.
+    """
 
     heatmaps: Mapping[str, Heatmap]
     figures: Mapping[str, Attention]
     region_digest: bytes | None
     region: SparseMask | None
+    is_found: bool | None = None
 
     @property
     def size(self) -> int:
@@ -57,33 +61,62 @@ class StoredHeatmaps:
 class ReviewResults:
     """The results of one image in a store that other images may share.
 
-    Attributes:
-        plan: the results are those of this plan; None for none.
+    Besides the frames that are computed by the plan, the user can ask about a place in a frame: as long as there is an
+    asked plan, its heatmaps are shown instead, and those of the plan are kept.
     """
 
     def __init__(self, store: ResultStore) -> None:
-        self.plan: Plan | None = None
+        self._plan: Plan | None = None
+        self._asked: Plan | None = None
         self._store = store
+
+    @property
+    def plan(self) -> Plan | None:
+        """By which frames are computed; None for none. A new plan ends what was asked."""
+        return self._plan
+
+    @plan.setter
+    def plan(self, plan: Plan | None) -> None:
+        self.asked = None
+        self._plan = plan
+
+    @property
+    def asked(self) -> Plan | None:
+        """By which the places that the user asks about are explained; None for none."""
+        return self._asked
+
+    @asked.setter
+    def asked(self, asked: Plan | None) -> None:
+        if self._asked is not None and asked is not self._asked:
+            self._store.drop_all(self._asked.heat_key)
+        self._asked = asked
+
+    @property
+    def shown(self) -> Plan | None:
+        """The plan whose heatmaps are shown."""
+        return self._asked or self._plan
 
     def segmentation(self, frame: int) -> StoredSegmentation | None:
         """Return the stored segmentation of a frame, or None."""
         return None if self.plan is None else self._store.get(self.plan.mask_key, frame)
 
-    def stored_heatmaps(self, frame: int) -> StoredHeatmaps | None:
-        """Return the stored heatmaps of a frame with their region, or None."""
-        return None if self.plan is None else self._store.get(self.plan.heat_key, frame)
+    def stored_heatmaps(self, frame: int, plan: Plan | None = None) -> StoredHeatmaps | None:
+        """Return the stored heatmaps of a frame with their region, or None; by default of the shown plan."""
+        plan = plan or self.shown
+        return None if plan is None else self._store.get(plan.heat_key, frame)
 
-    def heatmaps(self, frame: int) -> dict[str, Heatmap]:
-        """Return the heatmaps of a frame that the plan asks for and that are computed, by stage name."""
-        stored = self.stored_heatmaps(frame)
-        if stored is None or self.plan is None:
+    def heatmaps(self, frame: int, plan: Plan | None = None) -> dict[str, Heatmap]:
+        """Return the heatmaps of a frame that a plan, by default the shown one, asks for, by stage name."""
+        plan = plan or self.shown
+        stored = self.stored_heatmaps(frame, plan)
+        if stored is None or plan is None:
             return {}
-        return {stage: stored.heatmaps[stage] for stage in self.plan.stages if stage in stored.heatmaps}
+        return {stage: stored.heatmaps[stage] for stage in plan.stages if stage in stored.heatmaps}
 
-    def figures(self, frame: int) -> dict[str, Attention]:
+    def figures(self, frame: int, plan: Plan | None = None) -> dict[str, Attention]:
         """Return the attention figures of these heatmaps, by stage name."""
-        stored = self.stored_heatmaps(frame)
-        return {} if stored is None else {stage: stored.figures[stage] for stage in self.heatmaps(frame)}
+        stored = self.stored_heatmaps(frame, plan)
+        return {} if stored is None else {stage: stored.figures[stage] for stage in self.heatmaps(frame, plan)}
 
     def finding(self, frame: int) -> Finding | None:
         """Return the figures of the predicted mask of the explained class, or None."""
@@ -127,24 +160,26 @@ class ReviewResults:
         plan, frame = self.plan, result.frame
         if plan is None or result.plan.mask_key != plan.mask_key:
             return False
-        segmentation = StoredSegmentation(
-            result.segmentation,
-            result.masks,
-            result.mask_threshold,
-            result.finding,
-            result.plan.class_index,
-            len(result.class_names),
-        )
-        self._store.put(plan.mask_key, frame, segmentation, segmentation.size)
-        is_region_current = result.region_digest == region_digest(plan.painted_region(frame))
-        if result.heatmaps and result.plan.heat_key == plan.heat_key and is_region_current:
-            earlier = self.stored_heatmaps(frame)
+        is_asked = self._asked is not None and result.plan is self._asked
+        if not is_asked or self.segmentation(frame) is None:  # the figures of the mask are those of the plan's class
+            segmentation = StoredSegmentation(
+                result.segmentation,
+                result.masks,
+                result.mask_threshold,
+                result.finding,
+                result.plan.class_index,
+                len(result.class_names),
+            )
+            self._store.put(plan.mask_key, frame, segmentation, segmentation.size)
+        is_region_current = result.region_digest == region_digest(result.plan.painted_region(frame))
+        if result.heatmaps and is_region_current and (is_asked or result.plan.heat_key == plan.heat_key):
+            earlier = self.stored_heatmaps(frame, result.plan)
             heatmaps, figures = dict(result.heatmaps), dict(result.figures)
             if earlier is not None and earlier.region_digest == result.region_digest:
                 heatmaps, figures = {**earlier.heatmaps, **heatmaps}, {**earlier.figures, **figures}
             region = None if result.region is None else SparseMask.from_labels(result.region.astype(np.uint8))
-            stored = StoredHeatmaps(heatmaps, figures, result.region_digest, region)
-            self._store.put(plan.heat_key, frame, stored, stored.size)
+            stored = StoredHeatmaps(heatmaps, figures, result.region_digest, region, result.is_found)
+            self._store.put(result.plan.heat_key, frame, stored, stored.size)
         return True
 
     def put_masks(self, update: FrameMasks) -> bool:
@@ -168,14 +203,18 @@ class ReviewResults:
             self._store.drop(self.plan.mask_key, frame)
             self._store.drop(self.plan.heat_key, frame)
 
-    def drop_outdated_heatmaps(self, frame: int) -> bool:
-        """Drop a frame's heatmaps if the user has painted in their region since; return whether there were any."""
-        stored = self.stored_heatmaps(frame)
-        if self.plan is None or stored is None:
+    def drop_outdated_heatmaps(self, frame: int, plan: Plan | None = None) -> bool:
+        """Drop a frame's heatmaps if the user has painted in their region since; return whether there were any.
+
+        Args:
+            frame: its number.
+            plan: whose heatmaps; by default those of the plan by which frames are computed.
+        """
+        plan = plan or self.plan
+        stored = None if plan is None else self.stored_heatmaps(frame, plan)
+        if plan is None or stored is None or stored.region_digest == region_digest(plan.painted_region(frame)):
             return False
-        if stored.region_digest == region_digest(self.plan.painted_region(frame)):
-            return False
-        self._store.drop(self.plan.heat_key, frame)
+        self._store.drop(plan.heat_key, frame)
         return True
 
     def clear(self) -> None:
@@ -195,7 +234,7 @@ class ReviewResults:
         frames = self.frames()
         if not frames:
             return None
-        results = (self.segmentation(frames[-1]), self.stored_heatmaps(frames[-1]))
+        results = (self.segmentation(frames[-1]), self.stored_heatmaps(frames[-1], self.plan))
         frame_bytes = sum(result.size for result in results if result is not None)
         return int((self._store.budget - reserved_bytes) // max(frame_bytes, 1))
 
@@ -203,4 +242,5 @@ class ReviewResults:
         """Keep to the budget; return the frames that were dropped, the farthest first."""
         if self.plan is None:
             return []
-        return self._store.shrink((self.plan.mask_key, self.plan.heat_key), distances, reserved_bytes)
+        keys = {self.plan.mask_key, self.plan.heat_key, (self.shown or self.plan).heat_key}
+        return self._store.shrink(tuple(keys), distances, reserved_bytes)

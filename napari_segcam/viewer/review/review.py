@@ -111,6 +111,7 @@ class Review:
         self.frame_jobs.mask_threshold = threshold
         if scope == "current":  # run once more: its pixels may have been changed in place
             self.results.drop(self.schedule.current_frame)
+            self.frame_jobs.explainers.release()
         self._shown_errors.clear()
         self._failures_in_a_row = 0
         self._show_all()
@@ -128,6 +129,7 @@ class Review:
         """Drop all results and show nothing; the reader's corrections stay."""
         self.schedule.stop()
         self.frame_jobs.cancel()
+        self.frame_jobs.explainers.release()
         self.results.clear()
         self.results.plan = self.frame_jobs.plan = None
         for frame in range(self._frame_count):
@@ -279,7 +281,7 @@ class Review:
         frame_shape = stored.segmentation.geometry.frame_shape
         self.layers.enter(frame, stored.masks, frame_shape, stored.class_count, self.results.heatmaps(frame))
         if self.results.is_of_explained_class(stored):
-            self.record.enter_results(frame, stored.finding, self.results.figures(frame))
+            self.record.enter_results(frame, stored.finding, self.results.figures(frame, self.plan))
         for later in range(max(frame, 1), min(frame + 2, self._frame_count)):
             self._record_dice(later)
         if self.results.is_complete(frame):

@@ -15,6 +15,7 @@ from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.network.network import Network
+from napari_segcam.viewer.frames import frame_jobs
 from napari_segcam.viewer.frames.cine_record import CineRecord, FrameState
 from napari_segcam.viewer.frames.frame_computer import FrameComputer
 from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
@@ -108,6 +109,7 @@ def test_the_current_frame_is_computed_before_the_others(
         return results
 
     monkeypatch.setattr(FrameComputer, "compute", compute_after_move)
+    monkeypatch.setattr(frame_jobs, "_STAY_SECONDS", 60.0)  # on a slow machine, the first frame would be postponed
     reviewed.run(EXPLAIN, "all")
     qtbot.waitUntil(lambda: len(computed) == 1, timeout=10_000)
     reviewed.go_to(7)
