@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_segcam.batch.run import run_batch as run_batch
     from napari_segcam.errors import SegcamError as SegcamError
     from napari_segcam.evidence.attention import attention as attention
+    from napari_segcam.evidence.measuring import MEASURES as MEASURES
     from napari_segcam.evidence.measuring import measure_evidence as measure_evidence
     from napari_segcam.explanation.explainer import Explainer as Explainer
     from napari_segcam.explanation.targets.target import Target as Target
@@ -35,6 +36,7 @@ _ROOMS = {
     "ExplainOptions": "batch.options",
     "attention": "evidence.attention",
     "load_network": "network.loading",
+    "MEASURES": "evidence.measuring",
     "measure_evidence": "evidence.measuring",
     "open_cine": "imaging.opening",
     "run_batch": "batch.run",

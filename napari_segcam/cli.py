@@ -11,6 +11,7 @@ import typer
 from napari_segcam.commands.batch_command import batch
 from napari_segcam.commands.explain_command import explain
 from napari_segcam.commands.inspect_command import inspect
+from napari_segcam.commands.optional_values import OptionalValueCommand
 from napari_segcam.commands.report_command import report
 from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.deprecated import with_present_options
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (inspect, explain, batch, report):
-    app.command()(command)
+    app.command(cls=OptionalValueCommand)(command)
 
 
 def main() -> None:

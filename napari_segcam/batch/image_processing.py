@@ -11,15 +11,18 @@ from typing import Any
 import numpy as np
 
 from napari_segcam.batch.color_table import Color
+from napari_segcam.batch.evidence import evidence_of
 from napari_segcam.batch.ground_truth import GroundTruth
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.pictures import overlay_jpeg, sheet_jpeg
 from napari_segcam.batch.pipeline import ExplainPipeline, FrameExplanation
 from napari_segcam.batch.rows import rows_of
 from napari_segcam.errors import SegcamError, one_line
+from napari_segcam.explanation.slow_methods.control import Cancelled
 from napari_segcam.files import safe_name, sha256_of
 from napari_segcam.imaging.cine import Cine
 from napari_segcam.imaging.opening import open_cine
+from napari_segcam.imaging.scan.region import known_scan
 from napari_segcam.reporting.explanation_record import replace_nonfinite
 from napari_segcam.reporting.exports import class_folder
 from napari_segcam.reporting.run_format import Row
@@ -90,6 +93,8 @@ def _processed(
     cine = open_cine(image.path)
     if pipeline.options.value_range is not None:
         cine.set_value_range(*pipeline.options.value_range)
+    explainers = {explainer.method.name: explainer for explainer in pipeline.explainers}
+    scan, options = known_scan(cine), pipeline.options
     rows: list[Row] = []
     files: dict[str, bytes] = {}
     sheet_frame: Sequence[FrameExplanation] = ()  # the frame with the largest masks
@@ -97,7 +102,22 @@ def _processed(
         if cancelled():
             return None
         for result in frame:
-            rows += rows_of(image.display_name, result.number, result.explanation, result.true_mask, cine.spacing_mm)
+            explanation = result.explanation
+            try:
+                explainer = explainers[explanation.method]
+                evidence = evidence_of(cine, result.number, explanation, explainer, options, cancelled=cancelled)
+            except Cancelled:
+                return None
+            rows += rows_of(
+                image.display_name,
+                result.number,
+                explanation,
+                result.true_mask,
+                cine.spacing_mm,
+                scan,
+                evidence,
+                options.evidence,
+            )
             if outputs.overlays:
                 files |= _overlays(image, cine, result, pipeline)
         if not sheet_frame or _mask_pixels(frame) > _mask_pixels(sheet_frame):

@@ -23,6 +23,9 @@ class ExplainOptions:
         autocast: as for ``Explainer``.
         threshold: as for ``Explainer``; None is that of the model card.
         value_range: the values that are black and white in every image; None is what each file says or suggests.
+        evidence: names of the measures of evidence to take, of ``MEASURES``; empty for none.
+        evidence_draws: how many moved copies of each heatmap its faithfulness is compared with.
+        evidence_seed: of everything random in the evidence.
     """
 
     methods: Sequence[str] = ("gradcam",)
@@ -37,6 +40,9 @@ class ExplainOptions:
     autocast: bool = False
     threshold: float | None = None
     value_range: tuple[float, float] | None = None
+    evidence: Sequence[str] = ()
+    evidence_draws: int = 19
+    evidence_seed: int = 0
 
     @property
     def needs_truth(self) -> bool:

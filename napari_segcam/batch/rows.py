@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_segcam.evidence.attention import Attention, attention_to, finite_row
 from napari_segcam.evidence.finding import area_mm2, finding
+from napari_segcam.evidence.in_out import InOut, in_out
+from napari_segcam.evidence.measuring import Evidence
 from napari_segcam.evidence.overlap import overlap
 from napari_segcam.explanation.explanation import Explanation, Heatmap
-from napari_segcam.reporting.run_format import Row
+from napari_segcam.imaging.geometry import Crop
+from napari_segcam.reporting.evidence_rows import evidence_rows
+from napari_segcam.reporting.run_format import EVIDENCE, Row
 from napari_segcam.reporting.sheets import class_name_of
 
+_BEFORE_NULL = ("mean", "std", "inside", "outside", "ratio")
 _NO_TRUTH = "there is no true mask"
 
 
@@ -21,8 +29,11 @@ def rows_of(
     explanation: Explanation,
     true_mask: NDArray[np.bool_] | None,
     spacing_mm: tuple[float, float] | None,
+    scan: Crop | None = None,
+    evidence: Evidence | None = None,
+    measures: Collection[str] = (),
 ) -> list[Row]:
-    """Return one row per stage, with the columns of ``COLUMNS`` in ``run_format``.
+    """Return one row per stage, with the columns of ``COLUMNS`` in ``run_format``, and of ``EVIDENCE`` if there is any.
 
     Undefined values are None. An empty reason is ``""``.
 
@@ -32,6 +43,9 @@ def rows_of(
         explanation: of one class by one method.
         true_mask: ``(Y, X)`` of that class; None if it is unknown.
         spacing_mm: of rows and of columns; None if it is unknown.
+        scan: rows and columns that show the scan, in which the null of a ratio places the region; None if unknown.
+        evidence: of the explanation, if it was measured.
+        measures: those that were to be taken.
 
     Raises:
         SegcamError: if the true mask does not have the shape of the frame.
@@ -39,7 +53,10 @@ def rows_of(
     regions = [explanation.region] if true_mask is None else [explanation.region, true_mask]
     in_region, *in_truth = attention_to(explanation, regions)
     truth_figures = in_truth[0] if in_truth else {}
+    nulls = in_out(explanation, scan=scan)
+    truth_nulls = in_out(replace(explanation, region=true_mask), scan=scan) if true_mask is not None else {}
     class_figures = _class_figures(explanation, true_mask, spacing_mm)
+    evidence_by_stage = _evidence_columns(frame, explanation, evidence, measures)
     rows = [
         {
             "image": image,
@@ -47,20 +64,45 @@ def rows_of(
             "class": class_name_of(explanation),
             "method": explanation.method,
             "stage": stage,
-            **in_region[stage].as_row(heatmap),
-            **_truth_columns(truth_figures.get(stage), heatmap),
+            **_with_null(in_region[stage].as_row(heatmap), nulls[stage]),
+            **_truth_columns(truth_figures.get(stage), truth_nulls.get(stage), heatmap),
             **class_figures,
             "empty": heatmap.reason.value if heatmap.reason else "",
+            **evidence_by_stage.get(stage, {}),
         }
         for stage, heatmap in explanation.heatmaps.items()
     ]
     return [finite_row(row) for row in rows]
 
 
-def _truth_columns(attention: Attention | None, heatmap: Heatmap) -> Row:
+def _with_null(figures: Row, null: InOut) -> Row:
+    """Return attention figures with the null of their ratio, in the order of the table."""
+    columns = {**figures, **null.ratio_columns()}
+    if figures["undefined"]:
+        columns["null_undefined"] = ""  # the reason is there already
+    return {name: columns[name] for name in (*_BEFORE_NULL, "ratio_null", "ratio_p", "undefined", "null_undefined")}
+
+
+def _truth_columns(attention: Attention | None, null: InOut | None, heatmap: Heatmap) -> Row:
     """Return the columns on attention to the true mask; None if there is no true mask."""
-    figures = attention.as_row(heatmap) if attention else {"undefined": _NO_TRUTH}
-    return {f"truth_{name}": figures.get(name) for name in ("inside", "outside", "ratio", "undefined")}
+    figures: Row = {"undefined": _NO_TRUTH, "null_undefined": ""}
+    if attention and null:
+        figures = _with_null(attention.as_row(heatmap), null)
+    names = ("inside", "outside", "ratio", "ratio_null", "ratio_p", "undefined", "null_undefined")
+    return {f"truth_{name}": figures.get(name) for name in names}
+
+
+def _evidence_columns(
+    frame: int, explanation: Explanation, evidence: Evidence | None, measures: Collection[str]
+) -> dict[str, Row]:
+    """Return the columns of evidence by stage; none if it was not measured."""
+    if evidence is None:
+        return {}
+    rows = evidence_rows(frame, explanation, evidence, measures)
+    return {
+        row["stage"]: {name: row["undefined" if name == "evidence_undefined" else name] for name in EVIDENCE}
+        for row in rows
+    }
 
 
 def _class_figures(

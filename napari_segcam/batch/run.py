@@ -15,6 +15,7 @@ import torch
 
 from napari_segcam.batch.cluster import Cluster, processed_on
 from napari_segcam.batch.color_table import Color
+from napari_segcam.batch.evidence import measure_names
 from napari_segcam.batch.image_processing import OutputOptions, ProcessedImage, process_image
 from napari_segcam.batch.images import BatchImage, images_of, random_sample
 from napari_segcam.batch.options import ExplainOptions
@@ -31,6 +32,9 @@ from napari_segcam.imaging.scan.region import parse_crop
 from napari_segcam.network.network import Network
 from napari_segcam.network.source import ModelSource
 from napari_segcam.reporting.run_format import Row
+
+_EVIDENCE_OPTIONS = {"measures": "", "draws": "_draws", "seed": "_seed"}
+"""Names in ``run.json`` to the ends of the names in ``ExplainOptions``."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,8 @@ class Batch:
         parse_crop(self.options.crop)
         if self.options.value_range is not None:
             any_cine.set_value_range(*self.options.value_range)
+        if self.options.evidence:
+            measure_names(",".join(self.options.evidence))
         _check_colors(truth_colors, self._pipeline)
         data = {
             "source": str(source),
@@ -211,10 +217,13 @@ class Batch:
             yield image, processed
 
     def _settings(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        options = asdict(self.options)
+        evidence = {name: options.pop(f"evidence{suffix}") for name, suffix in _EVIDENCE_OPTIONS.items()}
         return {
             "model": network_record(self.network),
             "given": _command_arguments(self._model),
-            "options": asdict(self.options),
+            "options": options,
+            **({"evidence": evidence} if self.options.evidence else {}),
             "data": dict(data),
             "outputs": asdict(self.outputs),
             "compute": {"threads": self._threads},

@@ -21,7 +21,7 @@ from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.tables import write_errors, write_parquet, write_results
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import json_bytes, sha256_of, whole_file
-from napari_segcam.reporting.run_format import FORMAT, Row, present_run
+from napari_segcam.reporting.run_format import COLUMNS, FORMAT, Row, present_run
 from napari_segcam.version import __version__
 
 # Settings that the results do not depend on: the data may have been moved.
@@ -97,8 +97,8 @@ class RunFolder:
     def is_done(self, image: BatchImage) -> bool:
         """Return whether an image has results, made from its files as they are now."""
         record = self.record(image)
-        if record is None:
-            return False
+        if record is None or not all(COLUMNS.keys() <= row.keys() for row in record["rows"] if isinstance(row, dict)):
+            return False  # an earlier version made it, without the null of the ratio
         try:
             truth_sha256 = image.truth_sha256()
             is_same = record.get("sha256") == sha256_of(image.file) and record.get("truth_sha256") == truth_sha256
@@ -219,10 +219,17 @@ def _differences(old_run: Mapping[str, Any], new_run: Mapping[str, Any], prefix:
             yield from _differences(old, new, f"{name}.")
         elif name == "data.images_sha256":
             yield "it has other images or other true masks"
+        elif name == "evidence":
+            yield f"evidence was {_evidence_words(old)}, now {_evidence_words(new)}"
         elif name == "model.sha256":
             yield f"it has another model (weights {str(old)[:12]}…, now {str(new)[:12]}…)"
         else:
             yield f"{name.rpartition('.')[2].replace('_', ' ')} was {_as_text(old)}, now {_as_text(new)}"
+
+
+def _evidence_words(evidence: Any) -> str:
+    """Return what a run measures, from the part ``evidence`` of its settings."""
+    return ", ".join(map(str, evidence.get("measures", ()))) if isinstance(evidence, dict) else "not measured"
 
 
 def _as_text(value: Any) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 from napari_segcam.files import whole_file, write_table
 from napari_segcam.optional import needed
-from napari_segcam.reporting.run_format import COLUMNS, Row
+from napari_segcam.reporting.run_format import COLUMNS, Row, columns_of
 
 
 def write_results(path: Path, rows: Iterable[Row]) -> None:
@@ -16,7 +17,8 @@ def write_results(path: Path, rows: Iterable[Row]) -> None:
     Raises:
         SegcamError: if the file cannot be written.
     """
-    write_table(path, COLUMNS, rows)
+    columns, rows = _columns_and_rows(rows)
+    write_table(path, columns, rows)
 
 
 def write_errors(path: Path, errors: Iterable[tuple[str, str]]) -> None:
@@ -48,6 +50,14 @@ def write_parquet(path: Path, rows: Iterable[Row]) -> None:
     import pyarrow.parquet
 
     types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
-    schema = pyarrow.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+    columns, rows = _columns_and_rows(rows)
+    schema = pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])
     with whole_file(path) as temporary:
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema=schema), temporary)
+
+
+def _columns_and_rows(rows: Iterable[Row]) -> tuple[dict[str, type], Iterable[Row]]:
+    """Return the columns of a run's rows, and the rows, which may be too many for memory."""
+    rows = iter(rows)
+    first = next(rows, None)
+    return (COLUMNS, ()) if first is None else (columns_of(first), chain([first], rows))

@@ -9,6 +9,7 @@ import typer
 
 from napari_segcam.commands.options import (
     Device,
+    EvidenceOptions,
     HeatmapOptions,
     InputOptions,
     Model,
@@ -65,6 +66,7 @@ def batch(
     ] = 0,
     heatmaps: HeatmapOptions,
     inputs: InputOptions,
+    evidence: EvidenceOptions,
     overlays: Annotated[
         bool,
         typer.Option(
@@ -120,7 +122,7 @@ def batch(
     from napari_segcam.batch.run import Batch
     from napari_segcam.commands.batch_progress import run_with_progress
 
-    options = explain_options(heatmaps, inputs)
+    options = explain_options(heatmaps, inputs, evidence)
     colors = read_colors(truth_colors) if truth_colors is not None else None
     code = run_with_progress(
         PlainConsole(),

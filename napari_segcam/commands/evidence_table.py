@@ -14,46 +14,45 @@ if TYPE_CHECKING:
 
     from napari_segcam.batch.pipeline import ExplainPipeline
     from napari_segcam.evidence.measuring import Evidence
+    from napari_segcam.evidence.stage_evidence import FirstStage
     from napari_segcam.explanation.explanation import Explanation
     from napari_segcam.imaging.cine import Cine
-    from napari_segcam.imaging.geometry import Crop
 
 
 class EvidenceTable:
     """Measures the evidence of explanations and collects the rows of ``evidence.csv``.
 
     Args:
-        pipeline: makes the explanations.
+        pipeline: makes the explanations; its options name the measures.
         cine: the explained cine.
-        draws: size of the null of faithfulness.
         progress: shows what is being measured.
         cancelled: asked between two runs of the network.
     """
 
     def __init__(
-        self, pipeline: ExplainPipeline, cine: Cine, draws: int, progress: Progress, cancelled: Callable[[], bool]
+        self, pipeline: ExplainPipeline, cine: Cine, progress: Progress, cancelled: Callable[[], bool]
     ) -> None:
         self._explainers = {explainer.method.name: explainer for explainer in pipeline.explainers}
-        self._cine, self._draws, self._cancelled = cine, draws, cancelled
+        self._cine, self._options, self._cancelled = cine, pipeline.options, cancelled
         self._progress = progress
         self._task = progress.add_task("Evidence", total=None, visible=False)
-        self._scan = _scan_of(cine)
         self.rows: list[dict[str, Any]] = []
+        self._firsts: list[tuple[str, str, FirstStage]] = []
 
     def of(self, number: int, explanation: Explanation) -> Evidence | None:
         """Return the evidence of an explanation of a frame; None if the user stopped it."""
-        from napari_segcam.evidence.measuring import measure_evidence
+        from napari_segcam.batch.evidence import evidence_of
         from napari_segcam.explanation.slow_methods.control import Cancelled
         from napari_segcam.reporting.evidence_rows import evidence_rows
+        from napari_segcam.reporting.sheets import class_name_of
 
         try:
-            evidence = measure_evidence(
+            evidence = evidence_of(
+                self._cine,
+                number,
                 explanation,
                 self._explainers[explanation.method],
-                self._cine[number],
-                self._cine.value_range,
-                scan=self._scan,
-                draws=self._draws,
+                self._options,
                 progress=lambda measure, done, total: self._progress.update(
                     self._task, description=f"Evidence: {measure}", completed=done, total=total, visible=True
                 ),
@@ -61,7 +60,10 @@ class EvidenceTable:
             )
         except Cancelled:
             return None
-        self.rows += evidence_rows(number, explanation, evidence)
+        if evidence is not None:
+            self.rows += evidence_rows(number, explanation, evidence, self._options.evidence)
+            if "influence" in self._options.evidence:
+                self._firsts.append((class_name_of(explanation), explanation.method, evidence.shown_first))
         return evidence
 
     def write(self, folder: Path) -> None:
@@ -75,16 +77,14 @@ class EvidenceTable:
         write_evidence(folder / "evidence.csv", self.rows)
 
     def show(self, console: Console) -> None:
-        """Print the statement on each heatmap."""
-        table = Table("class", "method", "stage", "what the heatmap is worth", title="Evidence")
+        """Print the statement on each heatmap, and which to look at first."""
+        tests = sum(row["faithfulness_p"] is not None for row in self.rows)
+        caption = f"whether hot places matter: {tests} tests, each with {self._options.evidence_draws} draws"
+        columns = ("class", "method", "stage", "what the heatmap is worth")
+        table = Table(*columns, title="Evidence", caption=caption if tests else None)
         for row in self.rows:
             table.add_row(*(str(row[name]) for name in ("class", "method", "stage")), row["statement"] or "–")
         console.print(table)
-
-
-def _scan_of(cine: Cine) -> Crop | None:
-    """Return the rows and columns that show the scan; None if they are not known."""
-    from napari_segcam.imaging.scan.region import find_scan_region
-
-    region = find_scan_region(cine)
-    return None if region.source == "whole frame" else region.crop
+        for class_name, method, first in self._firsts:
+            stage = first.name or "no stage"
+            console.print(f"{class_name}, {method}: look first at {stage}: {first.why}.", soft_wrap=True, markup=False)

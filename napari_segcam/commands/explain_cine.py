@@ -42,7 +42,6 @@ def explain_cine(
     style: OverlayStyle | None = None,
     movies: Sequence[str] = (),
     command_options: Mapping[str, Any] | None = None,
-    evidence_draws: int | None = None,
 ) -> bool:
     """Write the explanations of some frames, and the attention figures of all; return whether it finished.
 
@@ -60,12 +59,12 @@ def explain_cine(
         style: how heatmaps are drawn.
         movies: stages that become a movie too, one for each method and class.
         command_options: options of the command line, in plain values, for the provenance.
-        evidence_draws: size of the null of faithfulness; None to measure no evidence.
 
     Raises:
         SegcamError: if an option does not suit the network or the cine, or the folder cannot be written to.
     """
     from napari_segcam.batch.pipeline import ExplainPipeline
+    from napari_segcam.imaging.scan.region import known_scan
     from napari_segcam.reporting.cine_source import CineSource
     from napari_segcam.reporting.exports import attention_rows, write_attention, write_frame
     from napari_segcam.reporting.overlay_style import OverlayStyle
@@ -85,9 +84,9 @@ def explain_cine(
         pipeline.target(pipeline.classes[0], truth.mask(numbers[0], pipeline.classes[0]) if truth else None)
         stage_movies = Movies(pipeline, movies)
         _check_writable(out)
-        source = CineSource.of(cine)
+        source, scan = CineSource.of(cine), known_scan(cine)
         runs = _print_estimates(pipeline, cine, numbers, console)
-        evidence = EvidenceTable(pipeline, cine, evidence_draws, progress, stop.is_set) if evidence_draws else None
+        evidence = EvidenceTable(pipeline, cine, progress, stop.is_set) if options.evidence else None
         total_runs = runs * len(numbers) * len(pipeline.classes)
         progress.reset(task, total=total_runs, description="Explaining", visible=True)
         for number, results in groupby(pipeline.explanations(cine, numbers, truth), attrgetter("number")):
@@ -107,7 +106,7 @@ def explain_cine(
                 _print_classes(number, explanations[0], console)
             for explanation in explanations:
                 comparisons += _comparison(explanation)
-                rows += attention_rows(number, explanation)
+                rows += attention_rows(number, explanation, scan)
                 stage_movies.add(number, explanation)
             finished += len(explanations)
         write_attention(out / "attention.csv", rows)
@@ -122,6 +121,8 @@ def explain_cine(
         _print_attention(rows, console)
         if evidence:
             evidence.show(console)
+        else:
+            _print_not_measured(pipeline, console)
     stopped = "" if is_complete else f"Stopped: {finished} of {total} explanations are complete. "
     console.print(f"{stopped}Written to {out.resolve()}", soft_wrap=True, markup=False)
     return is_complete
@@ -181,10 +182,28 @@ def _comparison(explanation: Explanation) -> list[str]:
 
 
 def _print_attention(rows: Sequence[dict[str, Any]], console: Console) -> None:
-    table = Table("class", "method", "stage", "mean", "std", "in / out", title="Attention (raw heat)")
+    columns = ("class", "method", "stage", "mean", "std", "in / out", "by chance", "p")
+    tests = sum(row["ratio_p"] is not None for row in rows)
+    caption = (
+        "by chance: the mean for the region at random places of the scan; "
+        f"p: the share of places with no less, in {tests} tests"
+    )
+    table = Table(*columns, title="Attention (raw heat)", caption=caption)
     for row in rows:
-        ratio = row["ratio"]
-        in_out = f"{ratio:.2f}" if isinstance(ratio, float) else f"undefined: {row['undefined']}"
-        mean, std = (f"{row[key]:.3g}" if row[key] is not None else "–" for key in ("mean", "std"))
-        table.add_row(*(str(row[key]) for key in ("class", "method", "stage")), mean, std, in_out)
+        in_out = _number(row["ratio"], ".2f") if row["ratio"] is not None else f"undefined: {row['undefined']}"
+        null = _number(row["ratio_null"], ".2f") if row["ratio_p"] is not None else row["null_undefined"] or "–"
+        mean, std = (_number(row[key], ".3g") for key in ("mean", "std"))
+        key = (str(row[key]) for key in ("class", "method", "stage"))
+        table.add_row(*key, mean, std, in_out, null, _number(row["ratio_p"], ".3g"))
     console.print(table)
+
+
+def _print_not_measured(pipeline: ExplainPipeline, console: Console) -> None:
+    """Print that nobody knows yet which stage to look at."""
+    encoder = [stage for stage in pipeline.explainers[0].stages if stage.kind == "encoder"]
+    deepest = f": {encoder[-1].name} is the deepest, but may take no part in the mask" if encoder else ""
+    console.print(f"Which stage to look at is not measured{deepest}. --evidence measures it.", soft_wrap=True)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)

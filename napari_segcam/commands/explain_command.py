@@ -10,6 +10,7 @@ import typer
 
 from napari_segcam.commands.options import (
     Device,
+    EvidenceOptions,
     HeatmapOptions,
     InputOptions,
     Model,
@@ -22,7 +23,6 @@ from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole
 from napari_segcam.errors import SegcamError
 
 _PICTURES = "Pictures"
-_EVIDENCE = "Evidence"
 
 
 @with_option_groups
@@ -80,24 +80,7 @@ def explain(
             rich_help_panel=_PICTURES,
         ),
     ] = None,
-    evidence: Annotated[
-        bool,
-        typer.Option(
-            "--evidence",
-            help="Measure whether each heatmap means anything, and write evidence.csv. This takes minutes.",
-            rich_help_panel=_EVIDENCE,
-        ),
-    ] = False,
-    null: Annotated[
-        int,
-        typer.Option(
-            metavar="COUNT",
-            help="With --evidence: how many displaced copies each heatmap is compared with.",
-            min=1,
-            max=999,
-            rich_help_panel=_EVIDENCE,
-        ),
-    ] = 19,
+    evidence: EvidenceOptions,
     device: Device = "auto",
     network: NetworkOptions,
 ) -> None:
@@ -124,7 +107,7 @@ def explain(
     numbers = frame_numbers(frames, len(cine))
     if movie is not None:
         _check_movie(numbers, image)
-    options = explain_options(heatmaps, inputs)
+    options = explain_options(heatmaps, inputs, evidence)
     source = network.source(model, device)
     with console.status(f"Loading {source.title} …"):
         loaded = source.load()
@@ -139,7 +122,6 @@ def explain(
         style=style,
         movies=movie.split(",") if movie is not None else [],
         command_options=_without_folders(context.params),
-        evidence_draws=null if evidence else None,
     )
     if not is_complete:
         raise typer.Exit(INTERRUPTED)

@@ -22,6 +22,7 @@ NETWORK = "Network"
 NETWORK_OUTPUT = "Output of the network"
 EXPLANATION = "What is explained"
 INPUT = "Input and computing"
+EVIDENCE = "Evidence"
 
 Model = Annotated[
     Path | None,
@@ -209,12 +210,41 @@ class InputOptions:
     ] = False
 
 
-def explain_options(heatmaps: HeatmapOptions, inputs: InputOptions) -> ExplainOptions:
+@dataclass(frozen=True)
+class EvidenceOptions:
+    """Which evidence is measured."""
+
+    evidence: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[NAMES]",
+            help="Measure whether each heatmap means anything: all measures, or those named, separated by commas: "
+            "influence, faithfulness, in_out, sanity, echo, off_scan, stability. All of them take seconds to minutes "
+            "for each frame.",
+            rich_help_panel=EVIDENCE,
+        ),
+    ] = None
+    null: Annotated[
+        int,
+        typer.Option(
+            metavar="COUNT",
+            help="How many moved copies each heatmap is compared with; 99 take five times as long as 19.",
+            min=1,
+            max=999,
+            rich_help_panel=EVIDENCE,
+        ),
+    ] = 19
+
+
+def explain_options(
+    heatmaps: HeatmapOptions, inputs: InputOptions, evidence: EvidenceOptions | None = None
+) -> ExplainOptions:
     """Return the options of explanations.
 
     Raises:
-        SegcamError: if there is no method of such a name.
+        SegcamError: if there is no method, or no measure of evidence, of such a name.
     """
+    from napari_segcam.batch.evidence import measure_names
     from napari_segcam.batch.options import ExplainOptions
     from napari_segcam.explanation.stage_maps import find_method
 
@@ -234,6 +264,8 @@ def explain_options(heatmaps: HeatmapOptions, inputs: InputOptions) -> ExplainOp
         autocast=inputs.autocast,
         threshold=inputs.threshold,
         value_range=inputs.value_range,
+        evidence=measure_names(evidence.evidence) if evidence and evidence.evidence is not None else (),
+        evidence_draws=evidence.null if evidence else 19,
     )
 
 

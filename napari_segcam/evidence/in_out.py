@@ -36,6 +36,11 @@ class InOut:
     ratio: Measurement
     share: Measurement
 
+    def ratio_columns(self) -> dict[str, float | str | None]:
+        """Return the null of the ratio for a row of a table that has the ratio itself."""
+        ratio = self.ratio
+        return {"ratio_null": ratio.expected, "ratio_p": ratio.p, "null_undefined": ratio.undefined}
+
 
 def in_out(
     explanation: Explanation, *, scan: Crop | None = None, draws: int = DRAWS, seed: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,44 +10,35 @@ from napari_segcam.evidence.attention import finite_row
 from napari_segcam.evidence.measuring import Evidence
 from napari_segcam.evidence.null import Measurement
 from napari_segcam.evidence.stage_evidence import StageEvidence
-from napari_segcam.explanation.explanation import Explanation
+from napari_segcam.explanation.explanation import Explanation, Heatmap
+from napari_segcam.explanation.stage_maps import find_method
 from napari_segcam.files import write_table
+from napari_segcam.reporting.evidence_columns import EVIDENCE_COLUMNS
 from napari_segcam.reporting.sheets import class_name_of
 
-EVIDENCE_COLUMNS = (
-    "frame",
-    "class",
-    "method",
-    "stage",
-    "influence",
-    "influence_on_score",
-    "faithfulness",
-    "faithfulness_null",
-    "faithfulness_p",
-    "ratio",
-    "ratio_null",
-    "ratio_p",
-    "share",
-    "share_null",
-    "share_p",
-    "echo",
-    "sanity",
-    "stability",
-    "off_scan",
-    "off_scan_ring",
-    "agreement",
-    "undefined",
-    "statement",
-)
+_NO_STAGE = "the map belongs to no stage of the network, so none can be hidden"
 
 
-def evidence_rows(frame: int, explanation: Explanation, evidence: Evidence) -> list[dict[str, Any]]:
-    """Return the evidence of a frame, one row per stage, with the columns of ``EVIDENCE_COLUMNS``."""
+def evidence_rows(
+    frame: int, explanation: Explanation, evidence: Evidence, measures: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """Return the evidence of a frame, one row per stage, with the columns of ``EVIDENCE_COLUMNS``.
+
+    Args:
+        frame: its number.
+        explanation: of the frame.
+        evidence: of the explanation.
+        measures: those that were to be taken; where one of them has no value, ``undefined`` says why.
+    """
     key = {"frame": frame, "class": class_name_of(explanation), "method": explanation.method}
-    return [
-        finite_row({**key, "stage": name, "agreement": evidence.agreement, **_stage_values(stage)})
-        for name, stage in evidence.stages.items()
-    ]
+    rows = []
+    for name, stage in evidence.stages.items():
+        values = {**key, "stage": name, "agreement": evidence.agreement, **_stage_values(stage)}
+        reasons = {**_missing(explanation, explanation.heatmaps[name], values, measures), **_reasons(stage)}
+        values["undefined"] = "; ".join(f"{column}: {reason}" for column, reason in reasons.items())
+        values["shown_first"] = evidence.shown_first.name or ""
+        rows.append(finite_row({column: values.get(column) for column in EVIDENCE_COLUMNS}))
+    return rows
 
 
 def write_evidence(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -58,14 +49,10 @@ def write_evidence(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 def _stage_values(stage: StageEvidence) -> dict[str, Any]:
     in_out, off_scan = stage.in_out, stage.off_scan
     ratio, share = (in_out.ratio, in_out.share) if in_out else (None, None)
-    reasons = {
-        name: measurement.undefined
-        for name, measurement in (("faithfulness", stage.faithfulness), ("ratio", ratio), ("share", share))
-        if measurement is not None and measurement.undefined
-    }
     return {
         "influence": stage.influence.value if stage.influence else None,
         "influence_on_score": stage.influence.score if stage.influence else None,
+        "takes_part": _takes_part(stage),
         **_with_null("faithfulness", stage.faithfulness),
         **_with_null("ratio", ratio),
         **_with_null("share", share),
@@ -74,9 +61,50 @@ def _stage_values(stage: StageEvidence) -> dict[str, Any]:
         "stability": stage.stability,
         "off_scan": off_scan.outside if off_scan else None,
         "off_scan_ring": off_scan.ring if off_scan else None,
-        "undefined": "; ".join(f"{name}: {reason}" for name, reason in reasons.items()),
         "statement": stage.statement,
     }
+
+
+def _takes_part(stage: StageEvidence) -> str:
+    if stage.influence is None or stage.influence.value is None:
+        return ""
+    if stage.takes_part is None:
+        return "unclear"
+    return "yes" if stage.takes_part else "no"
+
+
+def _reasons(stage: StageEvidence) -> dict[str, str]:
+    """Return why figures with a null, or their nulls, are undefined."""
+    in_out = stage.in_out
+    measurements = {
+        "faithfulness": stage.faithfulness,
+        "ratio": in_out.ratio if in_out else None,
+        "share": in_out.share if in_out else None,
+    }
+    return {name: figure.undefined for name, figure in measurements.items() if figure is not None and figure.undefined}
+
+
+def _missing(
+    explanation: Explanation, heatmap: Heatmap, values: Mapping[str, Any], measures: Collection[str]
+) -> dict[str, str]:
+    """Return why measures that were to be taken have no value."""
+    reasons: dict[str, str] = {}
+    own_stage = find_method(explanation.method).stage is not None
+    empty = heatmap.reason.value if heatmap.reason else ""
+    defaults = {
+        "influence": ("influence", _NO_STAGE if own_stage else "the explained score is 0, so it cannot get lower"),
+        "faithfulness": ("faithfulness", _NO_STAGE if own_stage else empty),
+        "echo": ("echo", empty or explanation.no_mask or "the map or the probability is the same everywhere"),
+        "sanity": ("sanity", empty or "the map is the same everywhere, or empty in every shuffled network"),
+        "stability": ("stability", empty or "the map is the same everywhere, or empty in every other view"),
+        "off_scan": ("off_scan", empty or "it is not known which part of the frame shows the scan"),
+    }
+    for measure, (column, reason) in defaults.items():
+        if measure in measures and values[column] is None and reason:
+            reasons[column] = reason
+    if "stability" in measures and values["agreement"] is None:
+        reasons["agreement"] = explanation.no_mask or "the masks of the views cannot be compared"
+    return reasons
 
 
 def _with_null(name: str, measurement: Measurement | None) -> dict[str, float | None]:

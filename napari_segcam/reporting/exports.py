@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_segcam.evidence.attention import attention, finite_row
+from napari_segcam.evidence.in_out import in_out
 from napari_segcam.evidence.measuring import Evidence
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.files import safe_name, whole_file, write_table
+from napari_segcam.imaging.geometry import Crop
 from napari_segcam.reporting.cine_source import CineSource
 from napari_segcam.reporting.correction import CORRECTION_FILE, Correction, explained_mask
 from napari_segcam.reporting.explanation_record import explanation_record
@@ -25,7 +27,10 @@ from napari_segcam.reporting.overlay_style import OverlayStyle
 from napari_segcam.reporting.overlays import overlay
 from napari_segcam.reporting.sheets import class_name_of, comparison_sheet, explanation_sheet, outline_colors
 
-ATTENTION_COLUMNS = ("frame", "class", "method", "stage", "mean", "std", "inside", "outside", "ratio", "undefined")
+ATTENTION_COLUMNS = (
+    *("frame", "class", "method", "stage", "mean", "std", "inside", "outside", "ratio", "ratio_null", "ratio_p"),
+    *("undefined", "null_undefined"),
+)
 
 _DEFAULT_STYLE = OverlayStyle()
 _DEFAULT_OVERLAY = "contour"
@@ -162,20 +167,29 @@ def write_explanation(
         path.write_text(json.dumps(record, indent=2, allow_nan=False), encoding="utf-8")
 
 
-def attention_rows(frame: int, explanation: Explanation) -> list[dict[str, Any]]:
-    """Return the attention figures of a frame, one row per stage, with the columns of ``ATTENTION_COLUMNS``."""
-    return [
-        finite_row(
-            {
-                "frame": frame,
-                "class": class_name_of(explanation),
-                "method": explanation.method,
-                "stage": stage,
-                **figures.as_row(explanation.heatmaps[stage]),
-            }
-        )
-        for stage, figures in attention(explanation).items()
-    ]
+def attention_rows(frame: int, explanation: Explanation, scan: Crop | None = None) -> list[dict[str, Any]]:
+    """Return the attention figures of a frame, one row per stage, with the columns of ``ATTENTION_COLUMNS``.
+
+    Args:
+        frame: its number.
+        explanation: of the frame.
+        scan: rows and columns that show the scan, in which the null of the ratio places the region; None if unknown.
+    """
+    nulls = in_out(explanation, scan=scan)
+    rows = []
+    for stage, figures in attention(explanation).items():
+        row: dict[str, Any] = {
+            "frame": frame,
+            "class": class_name_of(explanation),
+            "method": explanation.method,
+            "stage": stage,
+            **figures.as_row(explanation.heatmaps[stage]),
+            **nulls[stage].ratio_columns(),
+        }
+        if row["undefined"]:
+            row["null_undefined"] = ""  # the reason is there already
+        rows.append(finite_row({column: row[column] for column in ATTENTION_COLUMNS}))
+    return rows
 
 
 def write_attention(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from napari_segcam.deprecated import CARD_FIELDS, present_fields
+from napari_segcam.reporting.evidence_columns import EVIDENCE_COLUMNS
 
 FORMAT = 1
 """Of ``run.json`` and of the records: it changes when an earlier version could not read them."""
@@ -24,11 +25,17 @@ COLUMNS: dict[str, type] = {
     "inside": float,
     "outside": float,
     "ratio": float,
+    "ratio_null": float,
+    "ratio_p": float,
     "undefined": str,
+    "null_undefined": str,
     "truth_inside": float,
     "truth_outside": float,
     "truth_ratio": float,
+    "truth_ratio_null": float,
+    "truth_ratio_p": float,
     "truth_undefined": str,
+    "truth_null_undefined": str,
     "dice": float,
     "iou": float,
     "overlap_undefined": str,
@@ -41,10 +48,19 @@ COLUMNS: dict[str, type] = {
 }
 """The columns of a table of results, in order, each with the type of its defined values."""
 
+EVIDENCE: dict[str, type] = {
+    "evidence_undefined" if name == "undefined" else name: kind
+    for name, kind in EVIDENCE_COLUMNS.items()
+    if name == "undefined" or name not in COLUMNS
+}
+"""The further columns of a run that measured evidence; ``evidence_undefined`` says why some of them are empty."""
+
 KEY_COLUMNS = ("frame", "class", "method", "stage")
 """The columns that every row of an image has: together they say which heatmap the row is about."""
 
 REASON_COLUMNS = {
+    "ratio_null": "null_undefined",
+    "truth_ratio_null": "truth_null_undefined",
     "mean": "empty",
     "std": "empty",
     "ratio": "undefined",
@@ -56,6 +72,12 @@ REASON_COLUMNS = {
 
 Row = dict[str, Any]
 """One row of results, by column."""
+
+
+def columns_of(row: Row) -> dict[str, type]:
+    """Return the columns of the table that a row is of: ``COLUMNS``, and ``EVIDENCE`` if its run measured evidence."""
+    return COLUMNS | EVIDENCE if "statement" in row else COLUMNS
+
 
 _RUN_FIELDS = {"wishes": "options"}
 _DATA_FIELDS = {"truth_colours": "truth_colors"}

@@ -72,8 +72,29 @@ def test_what_has_no_number_has_a_reason() -> None:
 
 def test_what_was_not_measured_is_empty_and_has_no_reason() -> None:
     _, row = evidence_rows(0, FOUND, MEASURED)
-    measured = {name: row[name] for name in EVIDENCE_COLUMNS[4:] if name != "agreement"}
-    assert measured == {**dict.fromkeys(measured), "undefined": "", "statement": ""}
+    measured = {name: row[name] for name in list(EVIDENCE_COLUMNS)[4:] if name not in ("agreement", "shown_first")}
+    assert measured == {**dict.fromkeys(measured), "takes_part": "", "undefined": "", "statement": ""}
+
+
+def test_what_was_to_be_measured_but_has_no_number_has_a_reason() -> None:
+    _, row = evidence_rows(0, FOUND, MEASURED, ("influence", "echo", "off_scan"))
+    reasons = dict(part.split(": ", 1) for part in row["undefined"].split("; "))
+    assert set(reasons) == {"influence", "echo", "off_scan"}
+    assert reasons["off_scan"] == "it is not known which part of the frame shows the scan"
+    assert {row["shown_first"]} == {"encoder_5"}
+
+
+@pytest.mark.parametrize(
+    ("measured", "words"),
+    [
+        (Influence(0.5, 0.1, region_is_mask=True), "yes"),
+        (Influence(0.01, 0.9, region_is_mask=True), "no"),
+        (Influence(0.5, None, region_is_mask=False), ""),
+        (None, ""),
+    ],
+)
+def test_whether_a_stage_takes_part_is_a_word(measured: Influence | None, words: str) -> None:
+    assert evidence_rows(0, FOUND, evidence(influence=measured))[0]["takes_part"] == words
 
 
 def test_a_number_that_is_not_finite_is_empty_and_named() -> None:
@@ -86,7 +107,7 @@ def test_the_table_is_read_by_pandas(tmp_path: Path) -> None:
     rows = [row for frame in (0, 1) for row in evidence_rows(frame, FOUND, MEASURED)]
     write_evidence(tmp_path / "evidence.csv", rows)
     table = pandas.read_csv(tmp_path / "evidence.csv")
-    assert tuple(table.columns) == EVIDENCE_COLUMNS
+    assert list(table.columns) == list(EVIDENCE_COLUMNS)
     assert table["frame"].tolist() == [0, 0, 1, 1]
     assert table["class"].tolist() == ["'=lesion"] * 4, "no spreadsheet computes it"
     assert table["faithfulness"].isna().tolist() == [False, True] * 2

@@ -93,6 +93,12 @@ def find_scan_region(cine: Cine) -> ScanRegion:
     return region
 
 
+def known_scan(cine: Cine) -> Crop | None:
+    """Return the rows and columns that show the scan; None where nothing but the whole frame was found."""
+    region = find_scan_region(cine)
+    return None if region.source == "whole frame" else region.crop
+
+
 def _find(cine: Cine) -> ScanRegion:
     tissue = find_tissue(_sample_frames(cine), cine.value_range)
     visible = None

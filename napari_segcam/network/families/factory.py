@@ -79,4 +79,5 @@ def _search_working_folder() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path.remove(folder)
+        last = len(sys.path) - 1 - sys.path[::-1].index(folder)  # it may also stand earlier in the list, and must stay
+        del sys.path[last]

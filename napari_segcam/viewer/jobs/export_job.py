@@ -82,6 +82,7 @@ def _export(
     cancelled: Callable[[], bool],
 ) -> Iterator[Progress]:
     from napari_segcam.explanation.slow_methods.control import Cancelled
+    from napari_segcam.imaging.scan.region import known_scan
     from napari_segcam.reporting.cine_source import CineSource
     from napari_segcam.reporting.clip import Clip
     from napari_segcam.reporting.correction import write_other_corrections
@@ -107,7 +108,7 @@ def _export(
             correction = corrections.get(number)
             write_frame(folder, cine[number], [explanation], style, source=source, number=number, correction=correction)
             write_other_corrections(folder, other_classes.get(number, {}))
-            rows += attention_rows(number, explanation)
+            rows += attention_rows(number, explanation, known_scan(cine))
             for clip in clips:
                 clip.add_frame(number, explanation, correction)
             done += 1

@@ -140,3 +140,12 @@ def test_a_sigmoid_at_the_end_is_left_out(monkeypatch: pytest.MonkeyPatch) -> No
     network = load_network(factory=f"{__name__}:Ending", device="cpu")
     assert network.dtype == torch.float32
     assert any("ends in a sigmoid, which is left out" in warning for warning in network.warnings)
+
+
+def test_a_working_folder_that_is_searched_anyway_keeps_its_place(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+    searched = list(sys.path)
+    load_network(factory="user_net:make_net", device="cpu")
+    assert sys.path == searched

@@ -1,0 +1,35 @@
+"""The columns of evidence, in ``evidence.csv`` and in the results of a batch."""
+
+from __future__ import annotations
+
+EVIDENCE_COLUMNS: dict[str, type] = {
+    "frame": int,
+    "class": str,
+    "method": str,
+    "stage": str,
+    "influence": float,
+    "influence_on_score": float,
+    "takes_part": str,
+    "faithfulness": float,
+    "faithfulness_null": float,
+    "faithfulness_p": float,
+    "ratio": float,
+    "ratio_null": float,
+    "ratio_p": float,
+    "share": float,
+    "share_null": float,
+    "share_p": float,
+    "echo": float,
+    "sanity": float,
+    "stability": float,
+    "off_scan": float,
+    "off_scan_ring": float,
+    "agreement": float,
+    "undefined": str,
+    "shown_first": str,
+    "statement": str,
+}
+"""The columns of ``evidence.csv``, in order, each with the type of its defined values.
+
+``takes_part`` is yes, no or unclear; ``shown_first`` is the stage to look at first in the frame.
+"""
