@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import planted_network
 import pytest
 import torch
 from batches import all_files, rows_in
@@ -114,7 +115,7 @@ def test_a_run_goes_on_only_with_the_same_evidence(
 
 def test_processes_that_share_the_work_find_the_same(batch: Any, tmp_path: Path, monkeypatch: Any) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=":")
+    monkeypatch.setenv("PYTHONPATH", str(Path(planted_network.__file__).parent), prepend=":")
     assert batch("--evidence", "influence,faithfulness,in_out", "--null", 9) == 0
     assert batch("--evidence", "influence,faithfulness,in_out", "--null", 9, "--workers", 2, out="shared") == 0
     assert rows_in(tmp_path / "shared") == rows_in(tmp_path / "run")
