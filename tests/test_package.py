@@ -67,12 +67,13 @@ FLOORS: dict[str, list[list[str]]] = {
     ],
     "explanation": [
         ["registry", "targets", "passes", "slow_methods"],
-        ["methods", "attribution", "perturbation", "emptiness", "stage_replay", "region"],
+        ["methods", "attribution", "perturbation", "external", "emptiness", "stage_replay", "region"],
         ["explanation", "stage_maps"],
         ["provenance", "runner", "frame_replay"],
         ["prediction"],
         ["held_frame"],
         ["explainer"],
+        ["crosscheck"],
     ],
     "viewer": [
         ["drawing", "responsiveness", "image_choice", "key_help"],

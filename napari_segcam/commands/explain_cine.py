@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from napari_segcam.commands.crosscheck_table import CrosscheckTable
 from napari_segcam.commands.evidence_table import EvidenceTable
 from napari_segcam.commands.movies import Movies
 from napari_segcam.commands.terminal import duration, progress_on, stoppable
@@ -42,6 +43,7 @@ def explain_cine(
     style: OverlayStyle | None = None,
     movies: Sequence[str] = (),
     command_options: Mapping[str, Any] | None = None,
+    crosscheck: bool = False,
 ) -> bool:
     """Write the explanations of some frames, and the attention figures of all; return whether it finished.
 
@@ -59,6 +61,7 @@ def explain_cine(
         style: how heatmaps are drawn.
         movies: stages that become a movie too, one for each method and class.
         command_options: options of the command line, in plain values, for the provenance.
+        crosscheck: whether to compute each map with the package grad-cam too, and compare.
 
     Raises:
         SegcamError: if an option does not suit the network or the cine, or the folder cannot be written to.
@@ -87,6 +90,7 @@ def explain_cine(
         source, scan = CineSource.of(cine), known_scan(cine)
         runs = _print_estimates(pipeline, cine, numbers, console)
         evidence = EvidenceTable(pipeline, cine, progress, stop.is_set) if options.evidence else None
+        check = CrosscheckTable(pipeline, cine, len(numbers), console, progress, stop.is_set) if crosscheck else None
         total_runs = runs * len(numbers) * len(pipeline.classes)
         progress.reset(task, total=total_runs, description="Explaining", visible=True)
         for number, results in groupby(pipeline.explanations(cine, numbers, truth), attrgetter("number")):
@@ -108,10 +112,14 @@ def explain_cine(
                 comparisons += _comparison(explanation)
                 rows += attention_rows(number, explanation, scan)
                 stage_movies.add(number, explanation)
+                if check:
+                    check.add(number, explanation)
             finished += len(explanations)
         write_attention(out / "attention.csv", rows)
         if evidence:
             evidence.write(out)
+        if check:
+            check.write(out)
         total = len(numbers) * len(pipeline.classes) * len(options.methods)
         is_complete = finished == total and stage_movies.write(out / "movies", cine, style, progress, stop)
     for comparison, count in Counter(comparisons).items():
@@ -123,6 +131,8 @@ def explain_cine(
             evidence.show(console)
         else:
             _print_not_measured(pipeline, console)
+    if check:
+        check.show()
     stopped = "" if is_complete else f"Stopped: {finished} of {total} explanations are complete. "
     console.print(f"{stopped}Written to {out.resolve()}", soft_wrap=True, markup=False)
     return is_complete

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_segcam.commands.options import (
+    EVIDENCE,
     Device,
     EvidenceOptions,
     HeatmapOptions,
@@ -81,6 +82,14 @@ def explain(
         ),
     ] = None,
     evidence: EvidenceOptions,
+    crosscheck: Annotated[
+        bool,
+        typer.Option(
+            "--crosscheck",
+            help="Compute each heatmap with the package grad-cam too, compare them, and write crosscheck.csv.",
+            rich_help_panel=EVIDENCE,
+        ),
+    ] = False,
     device: Device = "auto",
     network: NetworkOptions,
 ) -> None:
@@ -93,9 +102,12 @@ def explain(
     from napari_segcam.batch.ground_truth import GroundTruth
     from napari_segcam.commands.explain_cine import explain_cine
     from napari_segcam.commands.image_summary import print_notes, print_scan_note
+    from napari_segcam.explanation.external.catalog import check_grad_cam
     from napari_segcam.imaging.scan.region import parse_crop
     from napari_segcam.reporting.overlay_style import OverlayStyle
 
+    if crosscheck:
+        check_grad_cam()
     console = PlainConsole()
     style = OverlayStyle(tuple(dict.fromkeys(overlay.split(","))), colormap, opacity)
     if inputs.value_range is not None:
@@ -122,6 +134,7 @@ def explain(
         style=style,
         movies=movie.split(",") if movie is not None else [],
         command_options=_without_folders(context.params),
+        crosscheck=crosscheck,
     )
     if not is_complete:
         raise typer.Exit(INTERRUPTED)

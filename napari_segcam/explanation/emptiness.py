@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
@@ -21,13 +22,21 @@ class Reason(Enum):
     NOT_FINITE = "the network gave values that are not numbers (NaN or infinity) at this stage"
 
 
+@dataclass(frozen=True)
+class Failure:
+    """Why another package gave no map, in the user's words, where the package cannot be foreseen to fail."""
+
+    value: str
+
+
 def why_empty(
     target: Target,
     values: NDArray[np.float32] | None,
     score_depends: bool,
     logits: torch.Tensor,
     region: torch.Tensor | None,
-) -> Reason | None:
+    failure: str = "",
+) -> Reason | Failure | None:
     """Return the reason why a frame's heatmap is empty, or None if it is not.
 
     Args:
@@ -36,7 +45,10 @@ def why_empty(
         score_depends: whether the score depends on the stage.
         logits: ``(C, H, W)``.
         region: M ``(H, W)``; None for a method that knows no target.
+        failure: why another package gave no map; empty if it did.
     """
+    if failure and (region is None or region.any()):
+        return Failure(failure)
     if values is None:
         return Reason.NOT_CONNECTED
     if region is not None and not region.any():

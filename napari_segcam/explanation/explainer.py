@@ -47,7 +47,7 @@ class Explainer:
     Args:
         network: from ``load_network`` or ``Network.from_module``.
         method: the name of one of ``METHODS``, ``PERTURBATIONS`` or ``ATTRIBUTIONS``, such as ``"gradcam"``,
-            ``"scorecam"`` or ``"smoothgrad"``.
+            ``"scorecam"`` or ``"smoothgrad"``; or of an installed package's, such as ``"grad-cam:fem"``.
         stages: ``"all"``, ``"main"``, ``"encoder"``, ``"decoder"``, or names: of stages, aliases, or any layer's dotted
             name. An empty choice gives the mask alone, at the cost of a forward pass. The methods ``"occlusion"``,
             ``"integrated_gradients"`` and ``"smoothgrad"`` always have one map, of the stage ``"input"``.
@@ -313,7 +313,8 @@ class Explainer:
                 values = None if batch_values is None else batch_values[i]
                 region = resolved.input_regions[i] if self.method.knows_target else None
                 score_depends = stage_map is not None and stage_map.score_depends[i]
-                reason = why_empty(target, values, score_depends, forward_pass.logits[i], region)
+                failure = stage_map.failures[i] if stage_map is not None and stage_map.failures else ""
+                reason = why_empty(target, values, score_depends, forward_pass.logits[i], region, failure)
                 if values is None or reason is not None:
                     values = np.zeros((1, 1) if values is None else values.shape, np.float32)
                 errors = () if stage_map is None else stage_map.completeness_errors
@@ -332,7 +333,7 @@ class Explainer:
         return provenance_of(
             self.network,
             self._memory_fallback,
-            method=self.method.name,
+            method=self.method,
             preview=self.control.preview and isinstance(self.method, Perturbation) and self.method.has_preview,
             autocast=self._runner.autocast,
             stages=self.stages,

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_segcam.deprecated import warn_renamed
-from napari_segcam.explanation.emptiness import Reason
+from napari_segcam.explanation.emptiness import Failure, Reason
 from napari_segcam.explanation.targets.classes import class_mask, label_mask
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.geometry import Geometry
@@ -40,7 +40,7 @@ class Heatmap:
     stage: Stage
     values: NDArray[np.float32]
     geometry: Geometry = field(repr=False)
-    reason: Reason | None = None
+    reason: Reason | Failure | None = None
     signed: bool = False
     has_outliers: bool = False
     completeness_error: float | None = None

@@ -26,6 +26,10 @@ from napari_segcam.network.network import Network
 class FrameReplay:
     """The network of an explanation on its frame.
 
+    Attributes:
+        x: the input ``(1, C, H, W)``.
+        objective: the explained score.
+
     Args:
         network: the explained network.
         explanation: of the frame; its target, region and threshold stay as they are.
@@ -58,13 +62,13 @@ class FrameReplay:
         if prepared != geometry:
             raise SegcamError("The frame is not where it was in the network's input when it was explained.")
         self.network, self.explanation, self._cancelled = network, explanation, cancelled
-        self._x = to_device(x, network.device, network.dtype)
+        self.x = to_device(x, network.device, network.dtype)
         self._geometry = geometry
         target = explanation.target
         probabilities = torch.from_numpy(explanation.segmentation.probabilities)
         region = region_on_input(target, explanation.region, network, probabilities, explanation.threshold, geometry)
         overlap = network.classes_overlap
-        self._objective = Objective.of(target, region.to(network.device), classes_overlap=overlap)
+        self.objective = Objective.of(target, region.to(network.device), classes_overlap=overlap)
 
         self._stages = tuple(explanation.heatmaps) if stages is None else tuple(stages)
         self._replays: dict[torch.nn.Module, Replays] = {}
@@ -82,20 +86,20 @@ class FrameReplay:
             if self._cancelled is not None and self._cancelled():
                 raise Cancelled
             replay = self._replays_of(module).of(tapped)
-            yield StageReplay(replay, tapped, self._objective, self._class_masks, self._batch, self._cancelled)
+            yield StageReplay(replay, tapped, self.objective, self._class_masks, self._batch, self._cancelled)
 
     @property
     def _batch(self) -> int:
         if self.network.one_frame_at_a_time:
             return 1
-        return max(best_batch_size((self._x.shape[-2], self._x.shape[-1]), self._x.device), 4)
+        return max(best_batch_size((self.x.shape[-2], self.x.shape[-1]), self.x.device), 4)
 
     def _replays_of(self, module: torch.nn.Module) -> Replays:
         """Return the replays of the stages that are layers of this module."""
         if module not in self._replays:
             tapped = [self.network.module_for([self.network.stage(name)]) for name in self._stages]
             stages = [stage for owner, (stage,) in tapped if owner is module]
-            self._replays[module] = Replays(module, self._x, stages, self.network.trace.size)
+            self._replays[module] = Replays(module, self.x, stages, self.network.trace.size)
         return self._replays[module]
 
     def _class_masks(self, logits: torch.Tensor) -> torch.Tensor | None:

@@ -8,7 +8,9 @@ from importlib.metadata import version
 from typing import Any
 
 from napari_segcam.explanation.explanation import Heatmap
+from napari_segcam.explanation.external import ExternalMethod
 from napari_segcam.explanation.passes.memory import MemoryFallback
+from napari_segcam.explanation.registry import Method
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.geometry import Geometry
 from napari_segcam.network.network import Network
@@ -19,7 +21,7 @@ def provenance_of(
     network: Network,
     memory_fallback: MemoryFallback,
     *,
-    method: str,
+    method: Method,
     preview: bool,
     autocast: bool,
     stages: Sequence[Stage],
@@ -38,7 +40,8 @@ def provenance_of(
         "encoder": network.encoder,
         "output": network.output.as_dict(),
         "model_card": network.card.model_dump(mode="json"),
-        "method": method,
+        "method": method.name,
+        **({"method_package": method.as_dict()} if isinstance(method, ExternalMethod) else {}),
         "preview": preview,
         "stages": [stage.name for stage in stages],
         "target": target.as_dict(network.class_names),

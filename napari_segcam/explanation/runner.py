@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 
 from napari_segcam.errors import SegcamError, error_text
+from napari_segcam.explanation.external import ExternalMethod
 from napari_segcam.explanation.methods import GradientMethod
 from napari_segcam.explanation.passes.forward_pass import ForwardPass, forward
 from napari_segcam.explanation.passes.memory import MemoryFallback, TooLittleMemory
@@ -50,9 +51,14 @@ class Runner:
     ) -> None:
         if autocast:
             refuse_autocast_without_gain(network.device)
-        # A method with a fixed stage taps none of the network's stages.
+        # A method with a fixed stage taps none of the network's stages. Other packages explain the network as it was
+        # loaded, not its rewritten form.
         self._tapped: tuple[Stage, ...]
-        module, self._tapped = network.module_for([] if method.stage else stages)
+        module, self._tapped = (
+            (network.module, tuple(stages))
+            if isinstance(method, ExternalMethod)
+            else network.module_for([] if method.stage else stages)
+        )
         self.stages = tuple(stages) if method.stage else self._tapped
         sample = torch.zeros(1, network.card.input_channels, *network.trace.size, dtype=network.dtype)
         self.memory_fallback = MemoryFallback(

@@ -17,6 +17,13 @@ from napari_segcam.explanation.attribution import (
     estimate_attribution,
     score_at,
 )
+from napari_segcam.explanation.external import (
+    ExternalMethod,
+    estimate_external,
+    external_map,
+    external_methods,
+    find_external,
+)
 from napari_segcam.explanation.methods import METHODS, GradientMethod
 from napari_segcam.explanation.passes.forward_pass import ForwardPass
 from napari_segcam.explanation.perturbation import (
@@ -42,22 +49,26 @@ class StageMap:
         values: ``(B, h, w)``, negative only where the method is signed.
         score_depends: for each frame, whether the score depends on the stage.
         completeness_errors: for each frame, as in ``AttributedMap``; empty where the method has none.
+        failures: for each frame, why another package gave no map; empty where no other package is used.
     """
 
     values: torch.Tensor
     score_depends: list[bool]
     completeness_errors: Sequence[float | None] = ()
+    failures: Sequence[str] = ()
 
 
 def find_method(name: str) -> Method:
-    """Return the method of this name, from any family.
+    """Return the method of this name, from any family; ``"grad-cam:fem"`` is one of another package.
 
     Raises:
-        SegcamError: if there is none.
+        SegcamError: if there is none, or its package is not installed.
     """
+    if ":" in name:
+        return find_external(name)
     methods: dict[str, Method] = {**METHODS, **PERTURBATIONS, **ATTRIBUTIONS}
     if name not in methods:
-        raise SegcamError(f"There is no method {name!r}. Choose from: {', '.join(methods)}.")
+        raise SegcamError(f"There is no method {name!r}. Choose from: {', '.join([*methods, *external_methods()])}.")
     return methods[name]
 
 
@@ -112,7 +123,7 @@ def slow_maps(
     """Return the maps of all stages from many runs of the network, stage by stage and frame by frame.
 
     Args:
-        method: a perturbation or an attribution.
+        method: a perturbation, an attribution, or a method of another package.
         module: frozen and in eval mode.
         x: the input ``(B, C, H, W)``.
         stages: the stages to explain.
@@ -140,6 +151,7 @@ def slow_maps(
             values if method.signed else values.relu(),
             [frame_map.score_depends for frame_map in frame_maps],
             [frame_map.completeness_error for frame_map in frame_maps],
+            [frame_map.failure for frame_map in frame_maps],
         )
     return maps
 
@@ -154,14 +166,16 @@ def slow_cost(
     one_by_one: bool = False,
 ) -> Cost:
     """Estimate what ``slow_maps`` costs for one frame ``(1, C, H, W)`` with these logits."""
-    objective = Objective(0, torch.zeros(logits.shape[-2:], dtype=torch.bool))
-    costs = (
-        estimate_attribution(method, score_at(module, x, stage, objective, one_by_one=one_by_one))
-        if isinstance(method, Attribution)
-        else estimate_perturbation(_probe(method, module, x, stage, objective, control))
-        for stage in stages
-    )
-    return sum(costs, Cost(0, 0.0))
+    objective = Objective(0, torch.zeros(logits.shape[-2:], dtype=torch.bool, device=logits.device))
+
+    def cost_of(stage: Stage) -> Cost:
+        if isinstance(method, ExternalMethod):
+            return estimate_external(method, module, x, stage, objective)
+        if isinstance(method, Attribution):
+            return estimate_attribution(method, score_at(module, x, stage, objective, one_by_one=one_by_one))
+        return estimate_perturbation(_probe(method, module, x, stage, objective, control))
+
+    return sum(map(cost_of, stages), Cost(0, 0.0))
 
 
 def _slow_map(
@@ -174,7 +188,19 @@ def _slow_map(
     one_by_one: bool,
     progress: Callable[[int, int], None],
 ) -> AttributedMap:
-    """Return the map of one stage of one frame, from either family."""
+    """Return the map of one stage of one frame, from any family."""
+    if isinstance(method, ExternalMethod):
+        external = external_map(
+            method,
+            module,
+            x,
+            stage,
+            objective,
+            one_by_one=one_by_one,
+            progress=progress,
+            cancelled=control.cancelled,
+        )
+        return AttributedMap(external.values, score_depends=external.score_depends, failure=external.failure)
     if isinstance(method, Attribution):
         score = score_at(module, x, stage, objective, one_by_one=one_by_one)
         return attribute(method, score, progress=progress, cancelled=control.cancelled)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_segcam.explanation.emptiness import Reason
+from napari_segcam.explanation.emptiness import Failure, Reason
 from napari_segcam.explanation.explanation import Heatmap
 from napari_segcam.number_format import compact
 from napari_segcam.reporting.figures import Mask, Picture, color_heat, fit_to_tile, with_heat, with_mask, with_outline
@@ -75,7 +75,7 @@ def _side_by_side(
     return draw_sheet([tiles], bars=[bar], notes=[RESEARCH_ONLY])
 
 
-def empty_message(reason: Reason) -> str:
+def empty_message(reason: Reason | Failure) -> str:
     """Return the message that is shown instead of an empty heatmap."""
     return f"Empty: {reason.value}."
 

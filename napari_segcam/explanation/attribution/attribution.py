@@ -23,11 +23,13 @@ class AttributedMap:
         completeness_error: for a method that divides the difference between the frame's score and the baseline's among
             the pixels of the map, how far their sum is from the difference, as a share of it; else None.
         score_depends: whether the score depends on the stage.
+        failure: why there is no map, in words; empty if there is one.
     """
 
     values: torch.Tensor
     completeness_error: float | None = None
     score_depends: bool = True
+    failure: str = ""
 
 
 AttributionFunction = Callable[[Score], AttributedMap]

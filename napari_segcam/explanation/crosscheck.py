@@ -1,0 +1,182 @@
+"""Cross-check: the maps of an explanation beside those of the package grad-cam, stage by stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_segcam.explanation.explainer import Explainer
+from napari_segcam.explanation.explanation import Explanation, Heatmap
+from napari_segcam.explanation.external import ExternalMethod, estimate_external, external_map
+from napari_segcam.explanation.frame_replay import FrameReplay
+
+SAME = 1e-3
+"""Largest difference, as a share of the map's maximum, that is still rounding in single precision."""
+
+_CONVENTIONS = {
+    "scorecam": "grad-cam weighs the channels by a softmax of their scores, which mostly leaves one channel, and "
+    "aligns its masks by the corners of the pixels; here the scores are standardized first",
+    "ablationcam": "grad-cam sets a channel to minus ten million, not to zero, at a stage with negative values, and "
+    "divides by the score",
+}
+_DENOMINATOR = "its weights have a denominator, which is close to zero here and enlarges rounding"
+_WITH_DENOMINATOR = ("gradcam++", "xgradcam")
+_ENLARGED_ROUNDING = 0.99  # the lowest correlation that it leaves
+# Of a principal component any sign is right; grad-cam keeps the one that its solver gives.
+_ANY_SIGN = ("eigencam", "eigengradcam")
+_UNEXPLAINED = "no difference of conventions explains this: please report it"
+
+
+@dataclass(frozen=True)
+class StageCheck:
+    """The map of one stage beside grad-cam's.
+
+    Attributes:
+        stage: name.
+        largest_difference: of two pixels of the maps, as a share of grad-cam's highest magnitude; None if there is no
+            other map.
+        correlation: Pearson's, over the pixels; None if it is undefined.
+        seconds: that grad-cam took.
+        note: why the maps differ or there is no figure, in words; empty where they are the same.
+    """
+
+    stage: str
+    largest_difference: float | None
+    correlation: float | None
+    seconds: float | None
+    note: str
+
+    @property
+    def is_same(self) -> bool:
+        return self.largest_difference is not None and self.largest_difference <= SAME
+
+
+@dataclass(frozen=True)
+class CrossCheck:
+    """The maps of an explanation beside grad-cam's.
+
+    Attributes:
+        seconds_ours: that the explanation took, for all stages.
+        stages: one check a stage.
+    """
+
+    seconds_ours: float
+    stages: tuple[StageCheck, ...]
+
+    @property
+    def seconds_theirs(self) -> float:
+        return sum(check.seconds or 0.0 for check in self.stages)
+
+
+def cross_check(
+    explanation: Explanation,
+    explainer: Explainer,
+    other: ExternalMethod,
+    frame: NDArray[np.generic],
+    value_range: tuple[float, float] | None = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> CrossCheck:
+    """Compute each stage's map with grad-cam too, and compare.
+
+    Grad-cam runs the network as it was loaded, not its rewritten form, on the same input, for the same score over the
+    same region. Its raw map is compared, at the stage's resolution, before it is scaled. The explanation is computed
+    once more to measure its time.
+
+    Args:
+        explanation: of the frame.
+        explainer: that made it.
+        other: the same method of grad-cam, from ``counterpart``.
+        frame: the explained frame.
+        value_range: the same as for the explainer.
+        progress: called after each stage with the number of stages done and their total.
+        cancelled: asked before each run of the network; True stops it.
+
+    Raises:
+        Cancelled: if the user cancels it.
+        SegcamError: if the frame is not the explained one.
+    """
+    network, geometry = explainer.network, explanation.segmentation.geometry
+    replay = FrameReplay(network, explanation, frame, value_range, cancelled)
+    crop = geometry.window if geometry.crop else None
+    start = time.perf_counter()
+    explainer(frame, explanation.target, value_range, crop, geometry.pixel_aspect)
+    seconds_ours = time.perf_counter() - start
+    checks = []
+    for number, (name, heatmap) in enumerate(explanation.heatmaps.items(), start=1):
+        with network.lock:
+            theirs = external_map(
+                other,
+                network.module,
+                replay.x,
+                network.stage(name),
+                replay.objective,
+                one_by_one=network.one_frame_at_a_time,
+                cancelled=cancelled,
+            )
+        if theirs.failure:
+            checks.append(StageCheck(name, None, None, None, theirs.failure))
+        else:
+            checks.append(_compare(explainer.method.name, heatmap, theirs.values, theirs.seconds))
+        if progress is not None:
+            progress(number, len(explanation.heatmaps))
+    return CrossCheck(seconds_ours, tuple(checks))
+
+
+def estimate_cross_check(
+    explanation: Explanation,
+    explainer: Explainer,
+    other: ExternalMethod,
+    frame: NDArray[np.generic],
+    value_range: tuple[float, float] | None = None,
+) -> float:
+    """Estimate how many seconds ``cross_check`` takes, from one pass of the network."""
+    network, names = explainer.network, list(explanation.heatmaps)
+    if not names:
+        return 0.0
+    replay = FrameReplay(network, explanation, frame, value_range)
+    with network.lock:
+        cost = estimate_external(other, network.module, replay.x, network.stage(names[0]), replay.objective)
+    seconds_a_run = cost.seconds / (cost.forwards + 1)
+    return seconds_a_run * sum(other.runs(network.stage(name).channels) + 1 for name in names)
+
+
+def _compare(method: str, heatmap: Heatmap, raw: torch.Tensor, seconds: float) -> StageCheck:
+    """Compare a map with grad-cam's, which is raw: before its ReLU."""
+    theirs = raw.double().cpu().numpy()
+    ours = heatmap.values.astype(np.float64) if heatmap.reason is None else np.zeros(theirs.shape)
+    if not heatmap.signed:
+        turned, theirs = np.maximum(-theirs, 0), np.maximum(theirs, 0)
+        if method in _ANY_SIGN and _difference(ours, turned) < _difference(ours, theirs):
+            check = _check(method, heatmap, ours, turned, seconds)
+            note = "grad-cam's component has the other sign, which is arbitrary: compared with its sign turned"
+            return StageCheck(check.stage, check.largest_difference, check.correlation, seconds, note)
+    return _check(method, heatmap, ours, theirs, seconds)
+
+
+def _check(
+    method: str, heatmap: Heatmap, ours: NDArray[np.float64], theirs: NDArray[np.float64], seconds: float
+) -> StageCheck:
+    difference = _difference(ours, theirs)
+    correlation = float(np.corrcoef(ours.ravel(), theirs.ravel())[0, 1]) if ours.std() and theirs.std() else None
+    note = ""
+    if not ours.any() and not theirs.any():
+        note = f"both maps are empty: {heatmap.reason.value if heatmap.reason else 'no value is above zero'}"
+    elif difference > SAME:
+        note = _CONVENTIONS.get(method, _UNEXPLAINED)
+        if method in _WITH_DENOMINATOR and correlation is not None and correlation >= _ENLARGED_ROUNDING:
+            note = _DENOMINATOR
+    return StageCheck(heatmap.stage.name, difference, correlation, seconds, note)
+
+
+def _difference(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
+    """Return the largest difference of two maps as a share of the second's highest magnitude."""
+    largest = float(np.abs(ours - theirs).max())
+    peak = float(np.abs(theirs).max())
+    return largest / peak if peak else (np.inf if largest else 0.0)
