@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from napari_segcam.batch.run import run_batch as run_batch
     from napari_segcam.errors import SegcamError as SegcamError
     from napari_segcam.evidence.attention import attention as attention
+    from napari_segcam.evidence.doubt.measures import DOUBT_MEASURES as DOUBT_MEASURES
+    from napari_segcam.evidence.doubt.measuring import Doubt as Doubt
+    from napari_segcam.evidence.doubt.measuring import doubt as doubt
+    from napari_segcam.evidence.doubt.pixel_map import doubt_map as doubt_map
     from napari_segcam.evidence.measuring import MEASURES as MEASURES
     from napari_segcam.evidence.measuring import measure_evidence as measure_evidence
     from napari_segcam.explanation.explainer import Explainer as Explainer
@@ -27,7 +31,9 @@ if TYPE_CHECKING:
     from napari_segcam.network.network import Network as Network
 
 _ROOMS = {
+    "DOUBT_MEASURES": "evidence.doubt.measures",
     "Batch": "batch.run",
+    "Doubt": "evidence.doubt.measuring",
     "Explainer": "explanation.explainer",
     "ModelCard": "network.model_card",
     "Network": "network.network",
@@ -35,6 +41,8 @@ _ROOMS = {
     "Target": "explanation.targets.target",
     "ExplainOptions": "batch.options",
     "attention": "evidence.attention",
+    "doubt": "evidence.doubt.measuring",
+    "doubt_map": "evidence.doubt.pixel_map",
     "load_network": "network.loading",
     "MEASURES": "evidence.measuring",
     "measure_evidence": "evidence.measuring",

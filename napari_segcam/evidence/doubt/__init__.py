@@ -1,0 +1,1 @@
+"""Doubt: how far the mask of a frame can be relied on, without knowing the true one."""
