@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.evidence.hiding import Reference, dice_loss, hide_cells, score_loss, spatial_mean
 from napari_segcam.evidence.null import Measurement
+from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.explanation.explanation import Heatmap
 from napari_segcam.explanation.stage_replay import StageReplay
 
@@ -54,6 +55,8 @@ def faithfulness(
     values = heatmap.values
     if values.size < 2 or values.shape != tuple(replay.activations.shape[1:]):
         return Measurement(None, undefined="the map has no cells of the stage to hide")
+    if not np.isfinite(values).all():
+        return Measurement(None, undefined=Reason.NOT_FINITE.value)
     rng = np.random.default_rng(seed)
     maps = [values, *(move_randomly(values, rng) for _ in range(draws))]
     cells = [hottest_cells(moved_map, share, rng) for moved_map in maps for share in SHARES]

@@ -30,6 +30,11 @@ def blur(activations: torch.Tensor) -> torch.Tensor:
     return activations
 
 
+def map_of(other: torch.Tensor) -> Reference:
+    """Return a reference that is the stage's map ``(K, h, w)`` in another frame."""
+    return lambda _activations: other
+
+
 def hide_cells(activations: torch.Tensor, cells: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     """Replace the cells ``(B, h, w)`` bool of a map ``(K, h, w)`` by those of a reference: ``(B, K, h, w)``."""
     return torch.where(cells[:, None].to(activations.device), reference[None], activations[None])

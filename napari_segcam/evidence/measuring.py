@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, get_args
@@ -14,9 +14,12 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.evidence import faithfulness as _faithfulness
 from napari_segcam.evidence.echo import echo
 from napari_segcam.evidence.in_out import InOut, in_out
-from napari_segcam.evidence.influence import Influence, influence
-from napari_segcam.evidence.null import Measurement
 from napari_segcam.evidence.off_scan import off_scan
+from napari_segcam.evidence.running.by_replay import REPLAYED, ReplayedMeasures, measure_by_replay, no_replay_reason
+from napari_segcam.evidence.running.progress import OverallProgress
+from napari_segcam.evidence.running.reasons import why_undefined
+from napari_segcam.evidence.running.references import OtherReferences, ReferenceName, check_references
+from napari_segcam.evidence.running.steps import steps_of
 from napari_segcam.evidence.sanity import sanity
 from napari_segcam.evidence.stage_evidence import FirstStage, StageEvidence, first_stage
 from napari_segcam.evidence.views import Views, views
@@ -41,6 +44,7 @@ class Evidence:
         shown_first: the stage to look at first.
         draws: number of draws of the null of faithfulness.
         seed: of everything random.
+        references: what replaced the stages for their influence.
     """
 
     stages: Mapping[str, StageEvidence]
@@ -48,6 +52,7 @@ class Evidence:
     shown_first: FirstStage
     draws: int
     seed: int
+    references: tuple[str, ...] = ("mean",)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the statements of the stages and which to look at first, in plain values, ready for JSON."""
@@ -55,7 +60,12 @@ class Evidence:
             "shown_first": self.shown_first.name,
             "shown_first_because": self.shown_first.why,
             "statements": {name: stage.statement for name, stage in self.stages.items()},
-            "evidence": {"draws": self.draws, "seed": self.seed, "agreement": self.agreement},
+            "evidence": {
+                "draws": self.draws,
+                "seed": self.seed,
+                "references": list(self.references),
+                "agreement": self.agreement,
+            },
         }
 
 
@@ -68,8 +78,12 @@ def measure_evidence(
     measures: Collection[Measure] = MEASURES,
     scan: Crop | None = None,
     draws: int = _faithfulness.DRAWS,
+    references: Sequence[ReferenceName] = ("mean",),
+    other_frame: NDArray[np.generic] | None = None,
     seed: int = 0,
+    replay: FrameReplay | None = None,
     progress: Progress | None = None,
+    overall: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Evidence:
     """Measure how trustworthy the heatmaps of an explanation are.
@@ -86,81 +100,70 @@ def measure_evidence(
         measures: those to take; by default all.
         scan: rows and columns that show the scan, if known; by default the part that the network saw.
         draws: of the null of faithfulness; with 99, smaller p are possible than with 19.
+        references: what replaces a stage for its influence: ``"mean"``, which is always measured, ``"blur"`` and
+            ``"other frame"``. Where they do not agree on whether a stage takes part, that is unclear.
+        other_frame: of the same cine, for the reference ``"other frame"``.
         seed: of everything random.
+        replay: of the frame, to measure it several times with one pass over the network; by default a new one.
         progress: called with the measure, the number of its steps done and their total.
+        overall: called with the number of steps of all measures done and their total.
         cancelled: called between runs of the network; True stops it.
 
     Raises:
         Cancelled: if ``cancelled`` returns True.
-        SegcamError: if a measure is unknown, or the frame is not the explained one.
+        SegcamError: if a measure or reference is unknown, or the frame is not the explained one.
     """
     if unknown := sorted(set(measures) - set(MEASURES)):
         raise SegcamError(f"There is no measure {unknown[0]!r}. Choose from: {', '.join(MEASURES)}.")
-    report = progress or (lambda _measure, _done, _total: None)
+    check_references(references, other_frame)
+    report = OverallProgress(sum(steps_of(explanation, measures, draws, references).values()), progress, overall)
     heatmaps = explanation.heatmaps
-    influences, faithfulnesses = _measure_by_replay(
-        explanation, explainer, frame, value_range, measures, draws, seed, report, cancelled
-    )
+    by_replay = ReplayedMeasures()
+    if REPLAYED & set(measures):
+        if replay is None and not no_replay_reason(explainer):
+            replay = FrameReplay(explainer.network, explanation, frame, value_range, cancelled)
+        others = OtherReferences(references, replay, other_frame) if replay else None
+        by_replay = measure_by_replay(explanation, explainer, replay, measures, others, draws, seed, report)
     heat_shares: dict[str, InOut] = in_out(explanation, scan=scan, seed=seed) if "in_out" in measures else {}
     sanities: dict[str, float | None] = {}
+    no_sanity = ""
     if "sanity" in measures:
-        sanities = sanity(
-            explanation,
-            explainer,
-            frame,
-            value_range,
-            seed=seed,
-            progress=partial(report, "sanity"),
-        )
+        try:
+            sanities = sanity(
+                explanation,
+                explainer,
+                frame,
+                value_range,
+                seed=seed,
+                progress=partial(report, "sanity"),
+                cancelled=cancelled,
+            )
+        except SegcamError as error:
+            no_sanity = f"the network does not run with shuffled weights ({error})"
     frame_views = Views(None, {})
     if "stability" in measures:
-        frame_views = views(explanation, explainer, frame, value_range, progress=partial(report, "stability"))
-    stages = {
-        name: StageEvidence(
-            heatmap.stage,
-            influences.get(name),
-            faithfulnesses.get(name),
-            heat_shares.get(name),
-            echo(explanation, heatmap, scan) if "echo" in measures else None,
-            sanities.get(name),
-            frame_views.stability.get(name),
-            off_scan(heatmap, scan) if "off_scan" in measures else None,
+        frame_views = views(
+            explanation, explainer, frame, value_range, progress=partial(report, "stability"), cancelled=cancelled
         )
-        for name, heatmap in heatmaps.items()
-    }
-    return Evidence(stages, frame_views.agreement, first_stage(stages), draws, seed)
-
-
-def _measure_by_replay(
-    explanation: Explanation,
-    explainer: Explainer,
-    frame: NDArray[np.generic],
-    value_range: tuple[float, float] | None,
-    measures: Collection[Measure],
-    draws: int,
-    seed: int,
-    report: Progress,
-    cancelled: Callable[[], bool] | None,
-) -> tuple[dict[str, Influence], dict[str, Measurement]]:
-    """Take the measures that run the network with other maps at a stage; none for methods with a fixed stage."""
-    influences: dict[str, Influence] = {}
-    faithfulnesses: dict[str, Measurement] = {}
-    if not {"influence", "faithfulness"} & set(measures) or explainer.method.stage is not None:
-        return influences, faithfulnesses
-    frame_replay = FrameReplay(explainer.network, explanation, frame, value_range, cancelled)
-    region_is_mask = explanation.target.region == "mask" and explanation.no_mask is None
-    for number, (name, heatmap) in enumerate(explanation.heatmaps.items(), start=1):
-        with frame_replay.at(name) as replay:
-            if "influence" in measures:
-                influences[name] = influence(replay, region_is_mask=region_is_mask)
-                report("influence", number, len(explanation.heatmaps))
-            if "faithfulness" in measures:
-                faithfulnesses[name] = _faithfulness.faithfulness(
-                    replay,
-                    heatmap,
-                    region_is_mask=region_is_mask,
-                    draws=draws,
-                    seed=seed,
-                    progress=partial(report, f"faithfulness of {name}"),
-                )
-    return influences, faithfulnesses
+    stages: dict[str, StageEvidence] = {}
+    for name, heatmap in heatmaps.items():
+        figures: dict[str, Any] = {
+            "echo": echo(explanation, heatmap, scan) if "echo" in measures else None,
+            "sanity": sanities.get(name),
+            "stability": frame_views.stability.get(name),
+            "off_scan": off_scan(heatmap, scan) if "off_scan" in measures else None,
+        }
+        reasons = why_undefined(explanation, heatmap, measures, **figures, no_sanity=no_sanity)
+        if "influence" in measures and name in by_replay.reasons:
+            reasons = {"influence": by_replay.reasons[name], **reasons}
+        stages[name] = StageEvidence(
+            heatmap.stage,
+            by_replay.influences.get(name),
+            by_replay.faithfulnesses.get(name) if "faithfulness" in measures else None,
+            heat_shares.get(name),
+            **figures,
+            undefined=reasons,
+        )
+    report.finish()
+    measured = ("mean", *(reference for reference in dict.fromkeys(references) if reference != "mean"))
+    return Evidence(stages, frame_views.agreement, first_stage(stages), draws, seed, measured)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import fmean
@@ -12,9 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from napari_segcam.errors import SegcamError
 from napari_segcam.evidence.ranks import spearman
+from napari_segcam.evidence.running.same_explainer import same_explainer
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
+from napari_segcam.network.graphs.torchscript import ScriptedNetwork, copy_script
+from napari_segcam.network.inference import InferenceForm
 from napari_segcam.network.network import Network
 
 SANITY = 0.5
@@ -30,6 +35,7 @@ def sanity(
     draws: int = DRAWS,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> dict[str, float | None]:
     """Return Spearman's correlation of each stage's map with the map of the network with shuffled weights.
 
@@ -44,13 +50,14 @@ def sanity(
         draws: number of shuffled networks.
         seed: of the shuffling.
         progress: called with the number of draws done and their total.
+        cancelled: called between runs of the network; True stops it.
 
     Returns:
         By stage name; None where the map is empty or flat, in the explanation or in every draw.
 
     Raises:
         Cancelled: if the user cancels it.
-        SegcamError: if a shuffled network does not run.
+        SegcamError: if the network has no weights to shuffle, or does not run with shuffled ones.
     """
     geometry = explanation.segmentation.geometry
     crop = geometry.window if geometry.crop else None
@@ -59,10 +66,7 @@ def sanity(
         target = replace(target, region=explanation.region)
     correlations: dict[str, list[float]] = {name: [] for name in explanation.heatmaps}
     for draw in range(draws):
-        network = shuffle_weights(explainer.network, seed + draw)
-        shuffled = Explainer(
-            network, explainer.method.name, tuple(explanation.heatmaps), explanation.threshold, explainer.control
-        )
+        shuffled = same_explainer(explainer, explanation, cancelled, shuffle_weights(explainer.network, seed + draw))
         heatmaps = shuffled(frame, target, value_range, crop, geometry.pixel_aspect).heatmaps
         for name, heatmap in explanation.heatmaps.items():
             if heatmap.reason is None and heatmaps[name].reason is None:
@@ -75,18 +79,26 @@ def sanity(
 
 
 def shuffle_weights(network: Network, seed: int) -> Network:
-    """Return a copy of the network with the values of every weight tensor in random order."""
-    module = copy.deepcopy(network.module)
-    shuffle(list(module.parameters()), seed)
-    return Network.of(
-        module,
-        network.card,
-        network.device,
-        rewrite=False,
-        name=network.name,
-        architecture=network.architecture,
-        encoder=network.encoder,
-    )
+    """Return a copy of the network with the values of every weight tensor in random order.
+
+    All else that is known of the network stays: its stages, its classes and what its output means.
+
+    Raises:
+        SegcamError: if it has no weights.
+    """
+    module = _copy(network.module)
+    parameters = list(module.parameters())
+    if not any(parameter.numel() for parameter in parameters):
+        raise SegcamError("This network has no weights of its own that could be shuffled: they are part of its code.")
+    shuffle(parameters, seed)
+    return replace(network, module=module, form=InferenceForm(module, 0.0, ()), rewritten={}, lock=threading.Lock())
+
+
+def _copy(module: nn.Module) -> nn.Module:
+    if isinstance(module, ScriptedNetwork):
+        device = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
+        return copy_script(module.script).to(device).requires_grad_(False)
+    return copy.deepcopy(module)
 
 
 @torch.no_grad()

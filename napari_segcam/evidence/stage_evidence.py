@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from napari_segcam.evidence.echo import ECHO
 from napari_segcam.evidence.in_out import InOut
@@ -32,6 +32,8 @@ class StageEvidence:
         sanity: Spearman's correlation with the maps of networks that have learned nothing.
         stability: Spearman's correlation with the maps of slightly different views.
         off_scan: heat where there is no tissue.
+        undefined: why a measure that was taken gives no figure, in words, by its name; those with a null hold their
+            reason themselves.
     """
 
     stage: Stage
@@ -42,10 +44,11 @@ class StageEvidence:
     sanity: float | None = None
     stability: float | None = None
     off_scan: OffScan | None = None
+    undefined: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def takes_part(self) -> bool | None:
-        """Whether the mask changes when the stage is hidden; None where this is unknown."""
+        """Whether the mask changes when the stage is hidden; None where this is unknown or unclear."""
         return None if self.influence is None else self.influence.takes_part
 
     @property
@@ -73,6 +76,11 @@ class StageEvidence:
         if influence is None or influence.value is None:
             return ""
         explained = "mask" if influence.region_is_mask else "score"
+        if influence.is_unclear:
+            mask = influence.region_is_mask
+            *losses, last = [f"{value:.0%}" if mask else f"{-value:+.0%}" for value in influence.values]
+            change = f"{'costs the mask' if mask else 'changes the score by'} {', '.join(losses)} or {last}"
+            return f"unclear whether it takes part: hiding it {change}, by what replaces it".replace("%", " %")
         if not influence.takes_part:
             return f"takes no part in this {explained}"
         if influence.value < 0:

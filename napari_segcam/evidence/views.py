@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.evidence.overlap import overlap
 from napari_segcam.evidence.ranks import spearman
+from napari_segcam.evidence.running.same_explainer import same_explainer
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.targets.target import Target
@@ -71,7 +72,9 @@ def views(
     frame: NDArray[np.generic],
     value_range: tuple[float, float] | None = None,
     *,
+    shown: Sequence[View] = VIEWS,
     progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Views:
     """Explain seven views of a frame: as it is, shifted by ±1 and ±2 pixels sideways, and with two gains.
 
@@ -83,7 +86,9 @@ def views(
         explainer: the explainer that made it.
         frame: ``(Y, X)`` or ``(Y, X, 3)``.
         value_range: the same as for the explainer.
+        shown: the views, the frame as it is first.
         progress: called with the number of views done and their total.
+        cancelled: called between runs of the network; True stops it.
 
     Raises:
         Cancelled: if the user cancels it.
@@ -93,7 +98,8 @@ def views(
     levels = value_range or value_range_of(frame)
     masks = [explanation.target_mask]
     correlations: dict[str, list[float]] = {name: [] for name in explanation.heatmaps}
-    for number, view in enumerate(VIEWS[1:], start=1):
+    explainer = same_explainer(explainer, explanation, cancelled)
+    for number, view in enumerate(shown[1:], start=1):
         target = _shifted_target(explanation, view)
         result = explainer(view.of(frame, levels), target, levels, crop, geometry.pixel_aspect)
         masks.append(view.shift_back(result.target_mask).astype(bool))
@@ -103,7 +109,7 @@ def views(
                 if correlation is not None:
                     correlations[name].append(correlation)
         if progress is not None:
-            progress(number, len(VIEWS) - 1)
+            progress(number, len(shown) - 1)
     return Views(
         None if explanation.no_mask is not None else agreement(masks),
         {name: fmean(values) if values else None for name, values in correlations.items()},

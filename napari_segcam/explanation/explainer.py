@@ -84,7 +84,7 @@ class Explainer:
             )
         self.control = control or ProgressControl()
         self._runner = Runner(network, self.method, self._select(stages), self.control, autocast=autocast)
-        self.stages = self._runner.stages
+        self.stages, self.autocast = self._runner.stages, self._runner.autocast
         self._memory_fallback = self._runner.memory_fallback
         self.threshold = network.card.threshold if threshold is None else threshold
         if not 0 < self.threshold < 1:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.passes.batch_size import best_batch_size
+from napari_segcam.explanation.passes.forward_pass import forward
 from napari_segcam.explanation.passes.transfer import to_device
 from napari_segcam.explanation.slow_methods.control import Cancelled
+from napari_segcam.explanation.slow_methods.feature_maps import never_runs
 from napari_segcam.explanation.slow_methods.replays import Replays
 from napari_segcam.explanation.stage_replay import StageReplay
 from napari_segcam.explanation.targets.classes import class_mask, probabilities_of
@@ -21,6 +23,7 @@ from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.explanation.targets.target_resolution import region_on_input
 from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.network import Network
+from napari_segcam.network.stages.stage import Stage
 
 
 class FrameReplay:
@@ -57,13 +60,9 @@ class FrameReplay:
                 f"{explanation.frame_shape[0]}×{explanation.frame_shape[1]}. Give the frame that was explained."
             )
         geometry = explanation.segmentation.geometry
-        crop = geometry.window if geometry.crop else None
-        x, prepared = prepare(frame, network.card, network.stride, value_range, crop, geometry.pixel_aspect)
-        if prepared != geometry:
-            raise SegcamError("The frame is not where it was in the network's input when it was explained.")
         self.network, self.explanation, self._cancelled = network, explanation, cancelled
-        self.x = to_device(x, network.device, network.dtype)
-        self._geometry = geometry
+        self._geometry, self._value_range = geometry, value_range
+        self.x = self._input(frame)
         target = explanation.target
         probabilities = torch.from_numpy(explanation.segmentation.probabilities)
         region = region_on_input(target, explanation.region, network, probabilities, explanation.threshold, geometry)
@@ -88,6 +87,36 @@ class FrameReplay:
             replay = self._replays_of(module).of(tapped)
             yield StageReplay(replay, tapped, self.objective, self._class_masks, self._batch, self._cancelled)
 
+    def maps_of(self, frame: NDArray[np.generic]) -> dict[str, torch.Tensor]:
+        """Return the maps of the stages ``(K, h, w)``, by name, in another frame of the same shape.
+
+        Raises:
+            SegcamError: if the frame has another shape, or a stage gives no feature map.
+        """
+        x, maps = self._input(frame), {}
+        with self.network.lock:
+            for module, stages in self._stages_by_module().items():
+                activations = forward(module, x, list(stages.values()), graph=False).activations
+                for name, stage in stages.items():
+                    if stage.name not in activations:
+                        raise never_runs(stage)
+                    maps[name] = activations[stage.name][0]
+        return maps
+
+    def _input(self, frame: NDArray[np.generic]) -> torch.Tensor:
+        """Return the network's input ``(1, C, H, W)`` for a frame, where it was explained."""
+        geometry, card = self._geometry, self.network.card
+        crop = geometry.window if geometry.crop else None
+        if frame.shape[:2] != geometry.frame_shape:
+            raise SegcamError(
+                f"The frame has {frame.shape[0]}×{frame.shape[1]} pixels, but the explained one has "
+                f"{geometry.frame_shape[0]}×{geometry.frame_shape[1]}. Give a frame of that shape."
+            )
+        x, prepared = prepare(frame, card, self.network.stride, self._value_range, crop, geometry.pixel_aspect)
+        if prepared != geometry:
+            raise SegcamError("The frame is not where it was in the network's input when it was explained.")
+        return to_device(x, self.network.device, self.network.dtype)
+
     @property
     def _batch(self) -> int:
         if self.network.one_frame_at_a_time:
@@ -97,10 +126,17 @@ class FrameReplay:
     def _replays_of(self, module: torch.nn.Module) -> Replays:
         """Return the replays of the stages that are layers of this module."""
         if module not in self._replays:
-            tapped = [self.network.module_for([self.network.stage(name)]) for name in self._stages]
-            stages = [stage for owner, (stage,) in tapped if owner is module]
+            stages = list(self._stages_by_module().get(module, {}).values())
             self._replays[module] = Replays(module, self.x, stages, self.network.trace.size)
         return self._replays[module]
+
+    def _stages_by_module(self) -> dict[torch.nn.Module, dict[str, Stage]]:
+        """Return the stages by name, as they are in the module that runs to replay them."""
+        by_module: dict[torch.nn.Module, dict[str, Stage]] = {}
+        for name in self._stages:
+            module, (tapped,) = self.network.module_for([self.network.stage(name)])
+            by_module.setdefault(module, {})[name] = tapped
+        return by_module
 
     def _class_masks(self, logits: torch.Tensor) -> torch.Tensor | None:
         """Return the masks ``(B, H, W)`` of the explained class for logits ``(B, C, H, W)``."""

@@ -9,6 +9,8 @@ EVIDENCE_COLUMNS: dict[str, type] = {
     "stage": str,
     "influence": float,
     "influence_on_score": float,
+    "influence_blur": float,
+    "influence_other_frame": float,
     "takes_part": str,
     "faithfulness": float,
     "faithfulness_null": float,

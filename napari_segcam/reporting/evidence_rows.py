@@ -34,7 +34,8 @@ def evidence_rows(
     rows = []
     for name, stage in evidence.stages.items():
         values = {**key, "stage": name, "agreement": evidence.agreement, **_stage_values(stage)}
-        reasons = {**_missing(explanation, explanation.heatmaps[name], values, measures), **_reasons(stage)}
+        missing = _missing(explanation, explanation.heatmaps[name], values, measures)
+        reasons = {**missing, **stage.undefined, **_reasons(stage)}
         values["undefined"] = "; ".join(f"{column}: {reason}" for column, reason in reasons.items())
         values["shown_first"] = evidence.shown_first.name or ""
         rows.append(finite_row({column: values.get(column) for column in EVIDENCE_COLUMNS}))
@@ -52,6 +53,8 @@ def _stage_values(stage: StageEvidence) -> dict[str, Any]:
     return {
         "influence": stage.influence.value if stage.influence else None,
         "influence_on_score": stage.influence.score if stage.influence else None,
+        "influence_blur": stage.influence.others.get("blur") if stage.influence else None,
+        "influence_other_frame": stage.influence.others.get("other frame") if stage.influence else None,
         "takes_part": _takes_part(stage),
         **_with_null("faithfulness", stage.faithfulness),
         **_with_null("ratio", ratio),
