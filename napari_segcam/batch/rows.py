@@ -17,7 +17,7 @@ from napari_segcam.explanation.explanation import Explanation, Heatmap
 from napari_segcam.imaging.geometry import Crop
 from napari_segcam.reporting.evidence_rows import evidence_rows
 from napari_segcam.reporting.run_format import EVIDENCE, Row
-from napari_segcam.reporting.sheets import class_name_of
+from napari_segcam.reporting.sheets import class_name_of, other_classes
 
 _BEFORE_NULL = ("mean", "std", "inside", "outside", "ratio")
 _NO_TRUTH = "there is no true mask"
@@ -67,6 +67,7 @@ def rows_of(
             **_with_null(in_region[stage].as_row(heatmap), nulls[stage]),
             **_truth_columns(truth_figures.get(stage), truth_nulls.get(stage), heatmap),
             **class_figures,
+            "against": other_classes(explanation),
             "empty": heatmap.reason.value if heatmap.reason else "",
             **evidence_by_stage.get(stage, {}),
         }

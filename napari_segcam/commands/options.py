@@ -117,7 +117,12 @@ class HeatmapOptions:
     """Which heatmaps are computed."""
 
     methods: Annotated[
-        str, typer.Option(metavar="NAMES", help="CAM methods, separated by commas.", rich_help_panel=EXPLANATION)
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="CAM methods, separated by commas. Those of an installed package are grad-cam:NAME and torchcam:NAME.",
+            rich_help_panel=EXPLANATION,
+        ),
     ] = "gradcam"
     stages: Annotated[
         str,

@@ -44,6 +44,7 @@ COLUMNS: dict[str, type] = {
     "probability": float,
     "truth_pixels": int,
     "truth_area_mm2": float,
+    "against": str,
     "empty": str,
 }
 """The columns of a table of results, in order, each with the type of its defined values."""

@@ -98,8 +98,13 @@ def class_name_of(explanation: Explanation) -> str:
 
 def explained_classes(explanation: Explanation) -> str:
     """Return the name of the explained class, and of those that it is explained against: ``"lesion against cyst"``."""
-    others = [explanation.class_names[index] for index in explanation.target.reference_classes]
-    return f"{class_name_of(explanation)}{' against ' * bool(others)}{' and '.join(others)}"
+    others = other_classes(explanation)
+    return f"{class_name_of(explanation)} against {others}" if others else class_name_of(explanation)
+
+
+def other_classes(explanation: Explanation) -> str:
+    """Return the names of the classes that a class is explained against; empty where classes are not compared."""
+    return " and ".join(explanation.class_names[index] for index in explanation.target.reference_classes)
 
 
 def class_colors(explanation: Explanation) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from torch import nn
 
 import napari_segcam as sc
 from napari_segcam.batch.pipeline import ExplainPipeline
+from napari_segcam.batch.rows import rows_of
 from napari_segcam.commands.options import HeatmapOptions, InputOptions, explain_options
 from napari_segcam.explanation.targets.target import Score
 from napari_segcam.network.model_card import ModelCard
@@ -168,5 +169,10 @@ def test_the_command_line_names_the_other_class(tmp_path: Path) -> None:
     results = list(ExplainPipeline(network, options).explanations(sc.open_cine(tmp_path / "frame.png"), [0]))
     titles = [explained_classes(result.explanation) for result in results]
     assert titles == ["lesion", "lesion against wall"]
+    rows = [row for result in results for row in rows_of("frame.png", 0, result.explanation, None, None)]
+    assert {(row["method"], row["class"], row["against"]) for row in rows} == {
+        ("gradcam", "lesion", ""),
+        ("finercam", "lesion", "wall"),
+    }
     with pytest.raises(sc.SegcamError, match="add --methods finercam"):
         explain_options(HeatmapOptions(against="3"), InputOptions())
