@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from napari_segcam.evidence.doubt.pixel_map import doubt_map as doubt_map
     from napari_segcam.evidence.measuring import MEASURES as MEASURES
     from napari_segcam.evidence.measuring import measure_evidence as measure_evidence
+    from napari_segcam.evidence.overlay_effect import overlay_effect as overlay_effect
     from napari_segcam.explanation.explainer import Explainer as Explainer
     from napari_segcam.explanation.targets.target import Target as Target
+    from napari_segcam.imaging.burned_in.calipers import paste_calipers as paste_calipers
+    from napari_segcam.imaging.burned_in.finding import find_graphics as find_graphics
+    from napari_segcam.imaging.burned_in.inpainting import inpaint as inpaint
     from napari_segcam.imaging.opening import open_cine as open_cine
     from napari_segcam.network.loading import load_network as load_network
     from napari_segcam.network.model_card import ModelCard as ModelCard
@@ -43,10 +47,14 @@ _ROOMS = {
     "attention": "evidence.attention",
     "doubt": "evidence.doubt.measuring",
     "doubt_map": "evidence.doubt.pixel_map",
+    "find_graphics": "imaging.burned_in.finding",
+    "inpaint": "imaging.burned_in.inpainting",
     "load_network": "network.loading",
     "MEASURES": "evidence.measuring",
     "measure_evidence": "evidence.measuring",
     "open_cine": "imaging.opening",
+    "overlay_effect": "evidence.overlay_effect",
+    "paste_calipers": "imaging.burned_in.calipers",
     "run_batch": "batch.run",
 }
 __all__ = [*_ROOMS, "__version__"]

@@ -1,9 +1,10 @@
-"""A network with known answers: the effect of each stage on the mask, and where."""
+"""A network with known answers: the effect of each stage on the mask, and where; and frames for such networks."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import nn
 from torch.nn import functional as F
 
@@ -49,3 +50,14 @@ def frame(seed: int = 0) -> np.ndarray:
     values[8:16, 8:16] = 255
     values[30:50, 36:56] = 250
     return values
+
+
+def soft_speckle(height: int = 200, width: int = 260, seed: int = 0) -> np.ndarray:
+    """Return speckle as a beam several pixels wide gives it, with a bright soft arc like bone, which saturates."""
+    field = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(2, height, width)), (0, 1.6, 1.6))
+    values = np.hypot(*field)
+    values = 70 * values / values.mean()
+    rows, columns = np.indices((height, width))
+    radius = np.hypot(rows - 0.55 * height, (columns - 0.5 * width) * 0.8)
+    values += 260 * np.exp(-(((radius - 0.3 * height) / 4.0) ** 2)) * (rows < 0.5 * height)
+    return np.clip(values, 0, 255).astype(np.uint8)

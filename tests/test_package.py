@@ -61,7 +61,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["compressed_size", "file_kind", "file_part", "plausibility", "value_range", "phantom"],
         ["cine", "geometry"],
         ["preprocessing", "scan", "stacks", "stills", "video"],
-        ["dicom"],
+        ["dicom", "burned_in"],
         ["image_folder"],
         ["opening"],
     ],

@@ -9,6 +9,7 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.evidence.measuring import MEASURES, Evidence, Measure, Progress, measure_evidence
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
+from napari_segcam.imaging.burned_in.finding import find_graphics
 from napari_segcam.imaging.cine import Cine
 from napari_segcam.imaging.scan.region import known_scan
 
@@ -55,13 +56,15 @@ def evidence_of(
     if not options.evidence:
         return None
     measures: list[Measure] = [measure for measure in MEASURES if measure in options.evidence]
+    frame = cine[number]
     return measure_evidence(
         explanation,
         explainer,
-        cine[number],
+        frame,
         cine.value_range,
         measures=measures,
         scan=known_scan(cine),
+        graphics=find_graphics(frame, cine).mask if "overlay_effect" in measures else None,
         draws=options.evidence_draws,
         seed=options.evidence_seed,
         progress=progress,

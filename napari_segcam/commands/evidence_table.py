@@ -38,6 +38,7 @@ class EvidenceTable:
         self._task = progress.add_task("Evidence", total=None, visible=False)
         self.rows: list[dict[str, Any]] = []
         self._firsts: list[tuple[str, str, FirstStage]] = []
+        self._overlays: dict[tuple[int, str], None] = {}  # statements on frames, in order, each once
 
     def of(self, number: int, explanation: Explanation) -> Evidence | None:
         """Return the evidence of an explanation of a frame; None if the user stopped it."""
@@ -64,6 +65,8 @@ class EvidenceTable:
             self.rows += evidence_rows(number, explanation, evidence, self._options.evidence)
             if "influence" in self._options.evidence:
                 self._firsts.append((class_name_of(explanation), explanation.method, evidence.shown_first))
+            if evidence.overlay_effect is not None:
+                self._overlays[number, evidence.overlay_effect.statement] = None
         return evidence
 
     def write(self, folder: Path) -> None:
@@ -88,3 +91,6 @@ class EvidenceTable:
         for class_name, method, first in self._firsts:
             stage = first.name or "no stage"
             console.print(f"{class_name}, {method}: look first at {stage}: {first.why}.", soft_wrap=True, markup=False)
+        for number, statement in self._overlays:
+            words = f"frame {number}: {statement}" if len(self._cine) > 1 else statement
+            console.print(f"{words[:1].upper()}{words[1:]}.", soft_wrap=True, markup=False)

@@ -15,6 +15,7 @@ from napari_segcam.evidence import faithfulness as _faithfulness
 from napari_segcam.evidence.echo import echo
 from napari_segcam.evidence.in_out import InOut, in_out
 from napari_segcam.evidence.off_scan import off_scan
+from napari_segcam.evidence.overlay_effect import OverlayEffect, overlay_effect
 from napari_segcam.evidence.running.by_replay import REPLAYED, ReplayedMeasures, measure_by_replay, no_replay_reason
 from napari_segcam.evidence.running.progress import OverallProgress
 from napari_segcam.evidence.running.reasons import why_undefined
@@ -28,7 +29,7 @@ from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.frame_replay import FrameReplay
 from napari_segcam.imaging.geometry import Crop
 
-Measure = Literal["influence", "faithfulness", "in_out", "sanity", "echo", "off_scan", "stability"]
+Measure = Literal["influence", "faithfulness", "in_out", "sanity", "echo", "off_scan", "stability", "overlay_effect"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 Progress = Callable[[str, int, int], None]
@@ -45,6 +46,7 @@ class Evidence:
         draws: number of draws of the null of faithfulness.
         seed: of everything random.
         references: what replaced the stages for their influence.
+        overlay_effect: how much of the result hangs on burned-in graphics; None if it was not measured.
     """
 
     stages: Mapping[str, StageEvidence]
@@ -53,9 +55,11 @@ class Evidence:
     draws: int
     seed: int
     references: tuple[str, ...] = ("mean",)
+    overlay_effect: OverlayEffect | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the statements of the stages and which to look at first, in plain values, ready for JSON."""
+        effect = self.overlay_effect
         return {
             "shown_first": self.shown_first.name,
             "shown_first_because": self.shown_first.why,
@@ -66,6 +70,7 @@ class Evidence:
                 "references": list(self.references),
                 "agreement": self.agreement,
             },
+            **({} if effect is None else {"overlay_effect": effect.as_dict()}),
         }
 
 
@@ -77,6 +82,7 @@ def measure_evidence(
     *,
     measures: Collection[Measure] = MEASURES,
     scan: Crop | None = None,
+    graphics: NDArray[np.bool_] | None = None,
     draws: int = _faithfulness.DRAWS,
     references: Sequence[ReferenceName] = ("mean",),
     other_frame: NDArray[np.generic] | None = None,
@@ -99,6 +105,7 @@ def measure_evidence(
         value_range: the same as for the explainer.
         measures: those to take; by default all.
         scan: rows and columns that show the scan, if known; by default the part that the network saw.
+        graphics: ``(Y, X)`` bool, burned into the frame; by default those that are found in it.
         draws: of the null of faithfulness; with 99, smaller p are possible than with 19.
         references: what replaces a stage for its influence: ``"mean"``, which is always measured, ``"blur"`` and
             ``"other frame"``. Where they do not agree on whether a stage takes part, that is unclear.
@@ -145,6 +152,19 @@ def measure_evidence(
         frame_views = views(
             explanation, explainer, frame, value_range, progress=partial(report, "stability"), cancelled=cancelled
         )
+    effect = None
+    if "overlay_effect" in measures:
+        effect = overlay_effect(
+            explanation,
+            explainer,
+            frame,
+            value_range,
+            graphics=graphics,
+            scan=scan,
+            seed=seed,
+            progress=partial(report, "overlay effect"),
+            cancelled=cancelled,
+        )
     stages: dict[str, StageEvidence] = {}
     for name, heatmap in heatmaps.items():
         figures: dict[str, Any] = {
@@ -166,4 +186,4 @@ def measure_evidence(
         )
     report.finish()
     measured = ("mean", *(reference for reference in dict.fromkeys(references) if reference != "mean"))
-    return Evidence(stages, frame_views.agreement, first_stage(stages), draws, seed, measured)
+    return Evidence(stages, frame_views.agreement, first_stage(stages), draws, seed, measured, effect)

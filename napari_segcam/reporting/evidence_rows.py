@@ -31,11 +31,15 @@ def evidence_rows(
         measures: those that were to be taken; where one of them has no value, ``undefined`` says why.
     """
     key = {"frame": frame, "class": class_name_of(explanation), "method": explanation.method}
+    effect = None if evidence.overlay_effect is None else evidence.overlay_effect.effect
+    of_frame = {"agreement": evidence.agreement, **_with_null("overlay_effect", effect)}
     rows = []
     for name, stage in evidence.stages.items():
-        values = {**key, "stage": name, "agreement": evidence.agreement, **_stage_values(stage)}
+        values = {**key, "stage": name, **of_frame, **_stage_values(stage)}
         missing = _missing(explanation, explanation.heatmaps[name], values, measures)
         reasons = {**missing, **stage.undefined, **_reasons(stage)}
+        if effect is not None and effect.undefined:
+            reasons["overlay_effect"] = effect.undefined
         values["undefined"] = "; ".join(f"{column}: {reason}" for column, reason in reasons.items())
         values["shown_first"] = evidence.shown_first.name or ""
         rows.append(finite_row({column: values.get(column) for column in EVIDENCE_COLUMNS}))

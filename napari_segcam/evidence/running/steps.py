@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from napari_segcam.evidence import sanity
+from napari_segcam.evidence import overlay_effect, sanity
 from napari_segcam.evidence.faithfulness import SHARES
 from napari_segcam.evidence.views import VIEWS
 from napari_segcam.explanation.explanation import Explanation
@@ -14,6 +14,8 @@ def steps_of(
     explanation: Explanation, measures: Collection[str], draws: int, references: Sequence[str] = ("mean",)
 ) -> dict[str, int]:
     """Return the runs of the network, or of a part of it, for each measure that takes any.
+
+    The overlay effect takes none where there are no burned-in graphics.
 
     Args:
         explanation: of the frame.
@@ -28,5 +30,6 @@ def steps_of(
         "faithfulness": defined * len(SHARES) * (draws + 1),
         "sanity": sanity.DRAWS,
         "stability": len(VIEWS) - 1,
+        "overlay_effect": overlay_effect.DRAWS + 1,
     }
     return {measure: count for measure, count in steps.items() if measure in measures and count}

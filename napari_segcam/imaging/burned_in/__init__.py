@@ -1,0 +1,1 @@
+"""Burned-in graphics: text, calipers, rulers and the like that a scanner drew into the pixels of a frame."""
