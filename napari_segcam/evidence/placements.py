@@ -1,4 +1,4 @@
-"""Placements: a region moved to random places, and how much of a map lies in it there."""
+"""Placements: a region moved to random places, and how much of a map is in it there."""
 
 from __future__ import annotations
 

@@ -14,9 +14,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
 from napari_segcam.viewer.comparison.stage_grid import StageGrid
+from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.key_help import KeyHelp
 from napari_segcam.viewer.layers.hide_overlays import HideOverlays
 from napari_segcam.viewer.napari_internals.canvas import canvas_of
+from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.finding_stepper import step_finding
 from napari_segcam.viewer.review.stage_stepper import step_stage, toggle_outline, toggle_scale
 
@@ -65,6 +67,11 @@ KEYS = (
     Key("K", "Show the next stage alone, from encoder to decoder", lambda keys: step_stage(keys.session, 1)),
     Key("J", "Show the previous stage alone", lambda keys: step_stage(keys.session, -1)),
     Key("G", "Compare the stages side by side, or go back", lambda keys: keys.stage_grid.toggle(keys.session)),
+    Key(
+        "Shift+C",
+        "Check the heatmap in view, or stop the check",
+        lambda keys: controller_of(keys.session, EvidenceController).toggle_check(),
+    ),
     Key(
         "H",
         "Hide overlays while held",

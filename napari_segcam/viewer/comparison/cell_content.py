@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from napari_segcam.number_format import grouped
 from napari_segcam.viewer.drawing.cell_pixels import Window, colored
 from napari_segcam.viewer.drawing.label_outline import outline
+from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.frames.cine_record import CineRecord
+from napari_segcam.viewer.review.controllers import controller_of
 
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession
@@ -130,7 +132,8 @@ class PictureReader:
         curve = None if record is None else record.curves.get(CineRecord.ratio_of(stage))
         if curve is None or np.isnan(curve[frame]):
             return ""
-        return f"in / out {grouped(curve[frame], digits=2)}"
+        chance = controller_of(self._session, EvidenceController).chance(stage)
+        return f"in / out {grouped(curve[frame], digits=2)}" + (f" (chance {chance})" if chance else "")
 
 
 def _heat(layer: Image, frame: int, limits: Pair | None, window: Window) -> Overlay | None:

@@ -13,7 +13,7 @@ from napari_segcam.viewer.frames.explainers import Explainers
 from napari_segcam.viewer.frames.frame_results import FrameFailure, FrameResult
 from napari_segcam.viewer.frames.plan import Plan
 from napari_segcam.viewer.frames.region_digest import region_digest
-from napari_segcam.viewer.frames.run_request import CORRECTED
+from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
 from napari_segcam.viewer.frames.sparse_mask import SparseMask
 
 if TYPE_CHECKING:  # torch comes with these: they are imported where the work is done
@@ -106,7 +106,9 @@ class FrameComputer:
         return self._explain(frame, stages, self.plan.painted_region(frame))
 
     def _explain(self, frame: int, stages: tuple[str, ...], painted_region: NDArray[np.bool_] | None) -> Explanation:
-        return self.explainers.explain(self.plan, frame, stages, self._target(painted_region), hold=self.hold)
+        return self.explainers.explain(
+            self.plan, frame, stages, target_of(self.plan.request, painted_region), hold=self.hold
+        )
 
     def estimate(self, frame: int, stages: tuple[str, ...]) -> str:
         """Return how long a frame will take, in words.
@@ -150,18 +152,19 @@ class FrameComputer:
         figures = finding(explained_mask, probabilities[plan.class_index], plan.source.spacing_mm)
         return tuple(map(SparseMask.from_labels, masks)), figures
 
-    def _target(self, painted_region: NDArray[np.bool_] | None) -> Target:
-        from napari_segcam.explanation.targets.region import At, Painted
-        from napari_segcam.explanation.targets.target import Target
-        from napari_segcam.reporting.correction import CORRECTION_REGION
 
-        request = self.plan.request
-        if painted_region is not None:
-            name = CORRECTION_REGION if request.region == CORRECTED else "drawn"
-            if isinstance(request.region, At):
-                name = f"component of the correction at row {request.region.row}, column {request.region.column}"
-            return Target(request.class_index, Painted(painted_region, name))
-        return Target(request.class_index, "mask" if request.region == CORRECTED else request.region)
+def target_of(request: RunRequest, painted_region: NDArray[np.bool_] | None) -> Target:
+    """Return the target of a frame, with the pixels that the user has painted as its region, if any."""
+    from napari_segcam.explanation.targets.region import At, Painted
+    from napari_segcam.explanation.targets.target import Target
+    from napari_segcam.reporting.correction import CORRECTION_REGION
+
+    if painted_region is not None:
+        name = CORRECTION_REGION if request.region == CORRECTED else "drawn"
+        if isinstance(request.region, At):
+            name = f"component of the correction at row {request.region.row}, column {request.region.column}"
+        return Target(request.class_index, Painted(painted_region, name))
+    return Target(request.class_index, "mask" if request.region == CORRECTED else request.region)
 
 
 def _is_found(explanation: Explanation) -> bool | None:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHeaderView, QPushButton, QTreeWidget, QTreeWidgetItem, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 from superqt import QLabeledDoubleSlider
 
-from napari_segcam.number_format import grouped
 from napari_segcam.viewer.drawing.colormaps import COLORMAPS
+from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
 from napari_segcam.viewer.keys import key_rows, show_help
 from napari_segcam.viewer.layers.frame_names import frame_word
+from napari_segcam.viewer.responsiveness.throttle import Throttle
+from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
 from napari_segcam.viewer.widgets.layout import form, panel, row
 from napari_segcam.viewer.widgets.run_bar import RunBar
-
-_NAME, _STRIDE, _RATIO = range(3)
-_STAGE = Qt.ItemDataRole.UserRole
+from napari_segcam.viewer.widgets.stage_table import StageTable
+from napari_segcam.viewer.widgets.trust_panel import TrustPanel
 
 
 class _Text:
@@ -45,15 +46,6 @@ class _Text:
     COMPONENT = "Largest component of the mask"
     BOUNDARY = "Boundary of the mask"
     PAINTED_IN = "Painted in {layer}"
-    STAGES_TIP = "The stages that get a heatmap, in the order in which the network runs them"
-    COLUMNS = ("Stage", "Stride", "In / out")
-    RATIO_TIP = (
-        "Mean heat inside the region divided by mean heat outside it, in the current {frame}. If the region is the "
-        "predicted mask, a large ratio is partly true by construction."
-    )
-    NO_RATIO = "undefined"
-    STAGE_TIP = "{channels} channels at stride {stride}"
-    ECHO_TIP = "Echoes the mask by construction: it says little about where the network looked"
     MAIN = "Main"
     MAIN_TIP = "Check the encoder stages and one decoder node per resolution"
     ALL = "All"
@@ -83,19 +75,13 @@ class GradCamWidget(QWidget):
     def __init__(self, napari_viewer: ViewerModel) -> None:
         super().__init__()
         self.session = session_of(napari_viewer)
+        self._evidence = controller_of(self.session, EvidenceController)
         self._word = ""
         self.image = ImageChoice(self.session)
         self.method = Choice(_Text.METHOD_TIP)
         self.target_class = Choice(_Text.CLASS_TIP)
         self.region = Choice(_Text.REGION_TIP)
-        self.stages = QTreeWidget()
-        self.stages.setRootIsDecorated(False)
-        self.stages.setHeaderLabels(list(_Text.COLUMNS))
-        self.stages.header().setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
-        for column in (_STRIDE, _RATIO):
-            self.stages.header().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        self.stages.header().setStretchLastSection(False)
-        self.stages.setToolTip(_Text.STAGES_TIP)
+        self.stages = StageTable()
         self.choose_main = QPushButton(_Text.MAIN)
         self.choose_main.setToolTip(_Text.MAIN_TIP)
         self.choose_all = QPushButton(_Text.ALL)
@@ -115,6 +101,7 @@ class GradCamWidget(QWidget):
         self.colormap.offer([(name, name) for name in COLORMAPS])
         self.scale = Choice()
         self.rescale = QPushButton()
+        self.trust = TrustPanel(self.session)
         self.run_bar = RunBar(self.session, "explain", _Text.RUN)
         panel(
             self,
@@ -126,6 +113,7 @@ class GradCamWidget(QWidget):
             ),
             row(self.choose_main, self.choose_all, self.choose_none, self.keys),
             self.stages,
+            self.trust,
             form(
                 (_Text.OPACITY, self.opacity),
                 (_Text.THRESHOLD, self.heat_threshold),
@@ -151,7 +139,10 @@ class GradCamWidget(QWidget):
         self.session.network_changed.connect(self._on_network)
         self.session.layers_changed.connect(self._offer_regions)
         self.session.image_changed.connect(self._offer_regions)
-        self.session.figures_changed.connect(self._show_figures)
+        show_figures = Throttle(self._show_figures, self).ask
+        self.session.figures_changed.connect(show_figures)
+        self.session.frame_changed.connect(show_figures)
+        self._evidence.changed.connect(show_figures)
         self.session.image_changed.connect(self._name_frames)
         self._on_network()
         self._offer_regions()
@@ -160,11 +151,7 @@ class GradCamWidget(QWidget):
 
     def checked(self) -> tuple[str, ...]:
         """Names of the checked stages."""
-        return tuple(name for name, item in self._items() if item.checkState(_NAME) == Qt.CheckState.Checked)
-
-    def _items(self) -> list[tuple[str, QTreeWidgetItem]]:
-        items = (self.stages.topLevelItem(row) for row in range(self.stages.topLevelItemCount()))
-        return [(item.data(_NAME, _STAGE), item) for item in items]
+        return self.stages.checked()
 
     def _run(self, scope: str) -> None:
         from napari_segcam.explanation.stage_maps import find_method
@@ -182,9 +169,7 @@ class GradCamWidget(QWidget):
         """Check these stages, and no others."""
         if self.session.network is None:
             return
-        names = {stage.name for stage in self.session.network.select(stages)}
-        for name, item in self._items():
-            item.setCheckState(_NAME, Qt.CheckState.Checked if name in names else Qt.CheckState.Unchecked)
+        self.stages.check({stage.name for stage in self.session.network.select(stages)})
 
     def _restyle(self) -> None:
         if (layers := self.session.layers()) is not None:
@@ -218,15 +203,7 @@ class GradCamWidget(QWidget):
         self.target_class.offer(
             [(name, index) for index, name in enumerate(network.class_names)], network.class_index(None)
         )
-        self.stages.clear()
-        for stage in network.stages:
-            item = QTreeWidgetItem([stage.name, str(stage.stride), ""])
-            item.setData(_NAME, _STAGE, stage.name)
-            tips = [_Text.STAGE_TIP.format(channels=stage.channels, stride=stage.stride)]
-            if stage.kind != "encoder" and stage.stride == 1:
-                tips.append(_Text.ECHO_TIP)
-            item.setToolTip(_NAME, "\n".join(tips))
-            self.stages.addTopLevelItem(item)
+        self.stages.offer(network)
         self._check("main")
 
     def _offer_regions(self) -> None:
@@ -253,17 +230,7 @@ class GradCamWidget(QWidget):
         self.scale.setToolTip(_Text.SCALE_TIP.format(frame=word))
         self.rescale.setText(_Text.RESCALE.format(frame=word))
         self.rescale.setToolTip(_Text.RESCALE_TIP.format(frame=word))
-        self.stages.headerItem().setToolTip(_RATIO, _Text.RATIO_TIP.format(frame=word))
+        self.stages.name_frames(word)
 
     def _show_figures(self) -> None:
-        all_figures = self.session.figures()
-        ratio_tip = _Text.RATIO_TIP.format(frame=self._word)
-        for name, item in self._items():
-            figures = all_figures.get(name)
-            item.setText(_RATIO, "" if figures is None else _ratio_text(figures.ratio))
-            item.setToolTip(_RATIO, ratio_tip if figures is None else figures.undefined or ratio_tip)
-
-
-def _ratio_text(ratio: float | None) -> str:
-    """Return an in / out figure as text."""
-    return _Text.NO_RATIO if ratio is None else grouped(ratio, digits=2)
+        self.stages.show_rows(self._evidence.rows(self.stages.names()))

@@ -22,6 +22,7 @@ from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.checkpoint_widget import CheckpointWidget
 from napari_segcam.viewer.widgets.gradcam_widget import GradCamWidget
 from napari_segcam.viewer.widgets.segmentation_widget import SegmentationWidget
+from napari_segcam.viewer.widgets.stage_table import RATIO
 from napari_segcam.viewer.workspace import PLUGIN, open_workspace
 
 Finish = Callable[[ReviewSession], None]
@@ -125,8 +126,8 @@ def test_stages_are_chosen_in_the_list_which_shows_their_figures(
     rows["encoder_3"].setCheckState(0, Qt.CheckState.Checked)
     gradcam.run_bar.requested.emit("current")
     finish(checkpoint.session)
-    assert rows["encoder_3"].text(2)
-    assert not rows["encoder_4"].text(2)
+    assert rows["encoder_3"].text(RATIO)
+    assert not rows["encoder_4"].text(RATIO)
 
 
 def test_progress_and_cancel_show_while_a_cine_runs(
