@@ -7,6 +7,7 @@ from datetime import datetime
 
 from napari_segcam.reporting.report.attention import attention_section
 from napari_segcam.reporting.report.document import Document, Section
+from napari_segcam.reporting.report.evidence.section import evidence_section
 from napari_segcam.reporting.report.findings import findings_section
 from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.reporting.report.front import front_blocks, provenance_section
@@ -49,6 +50,7 @@ def document_of(run: FinishedRun, options: ReportOptions, written: datetime) -> 
     if keys:
         results = [
             findings_section(cases, list(dict.fromkeys(key.class_name for key in keys))),
+            *([evidence] if (evidence := evidence_section(cases, linked)) else []),
             attention_section(cases, keys),
             extremes_section(cases, keys, sheets, linked),
             outliers_section(cases, keys, linked),

@@ -58,6 +58,7 @@ def provenance_section(run: FinishedRun, anonymous: bool) -> Section:
     facts = [
         *(_prefixed("Model", run.part("model"))),
         *(_prefixed("Setting", run.part("options"))),
+        *(_prefixed("Evidence", run.part("evidence"))),
         *(_prefixed("Data", data)),
         *(_prefixed("Output", run.part("outputs"))),
         *(_prefixed("Computing", run.part("compute"))),
@@ -82,6 +83,7 @@ def repeat_command(run: FinishedRun, anonymous: bool = False) -> str:
     arguments = {**given, "truth": "TRUTH" if anonymous and data.get("truth") else data.get("truth")}
     arguments["truth_colors"] = "COLORS.csv" if data.get("truth_colors") else None
     arguments |= {name: value for name, value in options.items() if name not in _FLAGS}
+    arguments |= _evidence_arguments(run.part("evidence"))
     arguments |= {name: data.get(name) for name in ("num_samples", "seed")} | {"image_size": _image_size(model)}
     overlap = arguments.pop("classes_overlap", None)
     for name, value in arguments.items():
@@ -93,6 +95,12 @@ def repeat_command(run: FinishedRun, anonymous: bool = False) -> str:
     parts += [f"--{name}" for name in _FLAGS if options.get(name)]
     parts += ["--overlays"] if run.part("outputs").get("overlays") else []
     return shlex.join([*parts, "--out", "RUN"])
+
+
+def _evidence_arguments(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of the command line that measure this evidence."""
+    measures = evidence.get("measures")
+    return {"evidence": ",".join(map(str, measures)), "null": evidence.get("draws")} if measures else {}
 
 
 def _image_size(model: Mapping[str, Any]) -> int | None:

@@ -1,0 +1,104 @@
+"""The section of a report on evidence: what the heatmaps of a run are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from napari_segcam.number_format import UNDEFINED, score
+from napari_segcam.reporting.evidence_summary.risk import risk_coverage
+from napari_segcam.reporting.evidence_summary.shares import number
+from napari_segcam.reporting.evidence_summary.summary import has_evidence, of_frames, summaries
+from napari_segcam.reporting.evidence_summary.words import doubt_sentence
+from napari_segcam.reporting.report.document import Block, Cell, Link, Paragraph, Section, Subheading, Table
+from napari_segcam.reporting.report.evidence.tables import (
+    map_table,
+    overlay_blocks,
+    stage_table,
+    untested_table,
+    verdict_on,
+)
+from napari_segcam.reporting.report.measures import Case
+from napari_segcam.reporting.report.text import counted
+from napari_segcam.reporting.run_format import Row
+
+_WORST = 12
+_INTRODUCTION = (
+    "Hiding a stage replaces its map by the mean of each channel: what the stage says about where is gone, what it "
+    "says about how much stays. If the mask then stays as it was, the stage takes no part in it, and its heatmap, "
+    "right or wrong, has no bearing on the mask. Where a stage takes part, its hot places should matter more than "
+    "others. A cine counts with each of its frames. Nothing here is corrected for the number of tests."
+)
+_ORDERS = {
+    "doubt": "the most doubtful",
+    "dice": "the lowest Dice",
+    "agreement": "the least agreement between slightly different views",
+    "faithfulness": "the least loss when the hot places of the first stage are hidden",
+}
+
+
+def evidence_section(cases: Sequence[Case], linked: bool) -> Section | None:
+    """Return what the heatmaps are worth: in words, by stage, by map, overlays and doubt; None without evidence."""
+    rows: list[Row] = [{**row, "image": case.number} for case in cases for row in case.image.rows]
+    if not has_evidence(rows):
+        return None
+    every = summaries(rows)
+    blocks: list[Block] = [Paragraph(_INTRODUCTION), *verdict_on(every)]
+    for summary in every:
+        if len(every) > 1:
+            blocks.append(Subheading(summary.class_name))
+        if any(stage.takes_part.total or stage.unclear for stage in summary.stages):
+            blocks.append(stage_table(summary))
+        blocks.append(map_table(summary))
+        if untested := untested_table(summary):
+            blocks.append(untested)
+        if summary.overlays:
+            blocks += overlay_blocks(summary.overlays, summary.class_name)
+        blocks += worst_blocks([row for row in rows if row["class"] == summary.class_name], cases, linked)
+    return Section("evidence", "What the heatmaps are worth", blocks)
+
+
+def worst_blocks(rows: Sequence[Row], cases: Sequence[Case], linked: bool) -> list[Block]:
+    """Return the worst frames of a class first, and how well doubt ranks its masks, if that was measured.
+
+    The worst are the most doubtful; without doubt, those of the lowest Dice; without a truth, those whose masks agree
+    least between slightly different views, or whose map to show first is worth least.
+    """
+    frames = of_frames(rows)
+    key, order = next(((column, words) for column, words in _ORDERS.items() if _has(frames, column)), ("", ""))
+    if not key:
+        return []
+    sign = -1 if key == "doubt" else 1
+    frames = [row for row in frames if number(row, key) is not None]
+    frames.sort(key=lambda row: (sign * (number(row, key) or 0.0), row["image"], row["frame"]))
+    by_number = {case.number: case for case in cases}
+    table_rows = tuple(_worst_row(row, rows, by_number[row["image"]], linked) for row in frames[:_WORST])
+    total = counted(len(frames), "frame")
+    caption = f"Worst masks first, {rows[0]['class']}: {order}; {len(table_rows)} of {total}."
+    names = ("image", "frame", "doubt", "agreement", "Dice", "show first", "what its map is worth")
+    used = [n for n, name in enumerate(names) if name == "image" or any(row[n] != UNDEFINED for row in table_rows)]
+    columns = tuple(names[n] for n in used)
+    cells = tuple(tuple(row[n] for n in used) for row in table_rows)
+    table = Table(columns, cells, frozenset({"image", "show first", "what its map is worth"}), caption)
+    return [*_doubt_words(frames), table]
+
+
+def _has(frames: Sequence[Row], column: str) -> bool:
+    return any(number(row, column) is not None for row in frames)
+
+
+def _worst_row(row: Row, rows: Sequence[Row], case: Case, linked: bool) -> tuple[Cell, ...]:
+    first = str(row.get("shown_first") or "")
+    same = [one for one in rows if all(one[name] == row[name] for name in ("image", "frame", "method"))]
+    statement = next((str(one.get("statement") or "") for one in same if one["stage"] == first), "")
+    figures = (score(number(row, column)) for column in ("doubt", "agreement", "dice"))
+    name: Cell = Link(case.name, case.anchor) if linked else case.name
+    return (name, str(row["frame"]), *figures, first or UNDEFINED, statement or UNDEFINED)
+
+
+def _doubt_words(frames: Sequence[Row]) -> list[Block]:
+    doubts = [row for row in frames if number(row, "doubt") is not None]
+    if not doubts:
+        return []
+    known = [(number(row, "doubt") or 0.0, 1 - dice) for row in doubts if (dice := number(row, "dice")) is not None]
+    curve = risk_coverage([doubt for doubt, _ in known], [risk for _, risk in known])
+    return [Paragraph(doubt_sentence(str(doubts[0].get("doubt_measure") or "doubt"), curve))]
