@@ -11,6 +11,7 @@ from napari_segcam.reporting.evidence_summary.summary import has_evidence, of_fr
 from napari_segcam.reporting.evidence_summary.words import doubt_sentence
 from napari_segcam.reporting.report.document import Block, Cell, Link, Paragraph, Section, Subheading, Table
 from napari_segcam.reporting.report.evidence.tables import (
+    flag_table,
     map_table,
     overlay_blocks,
     stage_table,
@@ -48,7 +49,9 @@ def evidence_section(cases: Sequence[Case], linked: bool) -> Section | None:
             blocks.append(Subheading(summary.class_name))
         if any(stage.takes_part.total or stage.unclear for stage in summary.stages):
             blocks.append(stage_table(summary))
-        blocks.append(map_table(summary))
+        if summary.tests:
+            blocks.append(map_table(summary))
+        blocks.append(flag_table(summary))
         if untested := untested_table(summary):
             blocks.append(untested)
         if summary.overlays:

@@ -39,32 +39,40 @@ def stage_table(summary: EvidenceSummary) -> Table:
 
 
 def map_table(summary: EvidenceSummary) -> Table:
-    """Return how many maps pass, by method and stage, with their flags."""
+    """Return how many maps pass, by method and stage."""
     rows = tuple(
         (
             one.method,
             one.stage,
             str(one.passes),
             _percent(one.passes),
-            _figure(one.faithfulness),
-            _figure(one.null),
-            _figure(one.lift),
-            str(one.in_out),
-            *map(str, (one.echo, one.sanity, one.off_scan)),
+            *map(_figure, (one.faithfulness, one.null, one.lift)),
         )
         for one in summary.maps
     )
     return Table(
-        (
-            *("method", "stage", "p ≤ 0.05 in", "share", "loss", "by chance", "lift", "in/out p ≤ 0.05 in"),
-            *("repeats the mask in", "same when untrained in", "off the scan in"),
-        ),
+        ("method", "stage", "p ≤ 0.05 in", "share", "loss", "by chance", "lift"),
         rows,
         _TEXT_COLUMNS,
-        f"Maps, {summary.class_name}. Loss: mean of 1 − Dice when the hottest 5, 10 and 20 % of the cells are hidden; "
-        f"by chance: the same for the map moved to random places; lift: their difference. {_tests(summary)} The last "
-        "columns count maps with a correlation of 0.9 or more with the probability, with one of 0.5 or more with the "
-        "map of a network with shuffled weights, and with half of their heat or more off the scan.",
+        f"Whether hot places matter more than others, {summary.class_name}. Loss: mean of 1 − Dice when the hottest 5, "
+        "10 and 20 % of the cells are hidden; by chance: the same for the map moved to random places; lift: their "
+        f"difference. {_tests(summary)}",
+    )
+
+
+def flag_table(summary: EvidenceSummary) -> Table:
+    """Return how many maps have what should make a reader careful, by method and stage."""
+    rows = tuple(
+        (one.method, one.stage, *map(str, (one.in_out, one.echo, one.sanity, one.off_scan))) for one in summary.maps
+    )
+    return Table(
+        ("method", "stage", "in/out above chance in", "repeats the mask in", "same when untrained in", "off scan in"),
+        rows,
+        _TEXT_COLUMNS,
+        f"What else is known of the maps, {summary.class_name}. In/out above chance: p ≤ 0.05 for the in/out figure of "
+        f"the region against the same region at random places, in {counted(_in_out_tests(summary), 'test')}. Repeats "
+        "the mask: correlation of 0.9 or more with the probability. Same when untrained: 0.5 or more with the map of "
+        "the network with shuffled weights. Off scan: half of the heat or more.",
     )
 
 
@@ -133,6 +141,10 @@ def _tests(summary: EvidenceSummary) -> str:
         f"There were {counted(tests, 'test')}, and p is as it is, not corrected for their number: by chance, one in "
         "twenty has p ≤ 0.05."
     )
+
+
+def _in_out_tests(summary: EvidenceSummary) -> int:
+    return sum(one.in_out.total for one in summary.maps)
 
 
 def _pass_cell(one: MapSummary | None) -> str:
