@@ -13,6 +13,8 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
+from napari_segcam.viewer.click.click_controller import ClickController
+from napari_segcam.viewer.click.mouse import ESCAPE_ACTION
 from napari_segcam.viewer.comparison.stage_grid import StageGrid
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.key_help import KeyHelp
@@ -80,13 +82,20 @@ KEYS = (
     ),
     Key("W", "Scale the heat to each frame, or to all frames", lambda keys: toggle_scale(keys.session)),
     Key("U", "Show the mask as an outline, or filled", lambda keys: toggle_outline(keys.session)),
+    Key("Q", "Explain what you click on, on or off", lambda keys: _click(keys).toggle()),
+    Key("Shift+Q", "Explain a click, a box or a lasso in turn", lambda keys: _click(keys).next_tool()),
     Key("F1", "Show this list of keys", lambda keys: show_help(canvas_of(keys.session.viewer))),
 )
 
 
+def _click(keys: ReviewKeys) -> ClickController:
+    return controller_of(keys.session, ClickController)
+
+
 def key_rows() -> list[tuple[str, str]]:
     """Return each key and what it does."""
-    return [(key.key, key.action) for key in KEYS]
+    rows = [(key.key, key.action) for key in KEYS]
+    return [*rows[:-1], ("Esc", ESCAPE_ACTION), rows[-1]]  # not bound: napari's layers have uses of it that come first
 
 
 def bind_keys(session: ReviewSession) -> ReviewKeys:

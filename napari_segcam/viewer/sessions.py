@@ -7,6 +7,8 @@ import weakref
 from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
 
+from napari_segcam.viewer.click.click_controller import ClickController
+from napari_segcam.viewer.click.mouse import ClickMouse
 from napari_segcam.viewer.docks import share_names
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.keys import bind_keys
@@ -26,6 +28,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         canvas = canvas_of(viewer)
         LossGuard(session, None if canvas is None else canvas.window())
         EvidenceController(session)  # children of the session, which ``controller_of`` finds
+        ClickMouse(viewer, ClickController(session))
         bind_keys(session)
     QTimer.singleShot(0, lambda: share_names(viewer))  # a widget that asks for its session is docked next
     return session

@@ -179,7 +179,7 @@ class EvidenceController(QObject):
     def _measure_influence(self) -> None:
         """Measure the influence of the main stages, once for a network, image, class and region."""
         review = self._session.review
-        plan = None if review is None else review.plan
+        plan = None if review is None else review.results.shown
         if review is None or plan is None or not plan.stages or self.store.influences(review) is not None:
             return
         waiting = [task for task in self._queue.tasks if task.kind == Kind.INFLUENCE]

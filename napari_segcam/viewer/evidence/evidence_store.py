@@ -69,7 +69,7 @@ class EvidenceStore:
 
     def influences(self, review: Review) -> Influences | None:
         """Return the influences for the current plan of a review, whichever frame they are of; None if unknown."""
-        plan = review.plan
+        plan = review.results.shown
         return None if plan is None else self._influences.get(review, {}).get(influence_key(plan))
 
     def missing(self, heatmap: Heatmap, measures: Collection[str]) -> set[str]:

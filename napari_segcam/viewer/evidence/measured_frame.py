@@ -48,7 +48,7 @@ class MeasuredFrame:
     @classmethod
     def of(cls, review: Review, frame: int) -> MeasuredFrame | None:
         """Return a frame of a review; None if it has no heatmaps, or its region was painted in since."""
-        plan, stored = review.plan, review.results.segmentation(frame)
+        plan, stored = review.results.shown, review.results.segmentation(frame)
         explained, heatmaps = review.results.stored_heatmaps(frame), review.results.heatmaps(frame)
         if plan is None or stored is None or explained is None or not heatmaps:
             return None

@@ -34,7 +34,7 @@ def trust_words(store: EvidenceStore, review: Review, frame: int, stage: str) ->
 
 def is_of_shown_mask(review: Review) -> bool:
     """Whether the mask in view is cut at the threshold of the explained one; also where that does not matter."""
-    plan = review.plan
+    plan = review.results.shown
     if plan is None or not plan.network.segments or plan.request.region == "image":
         return True
     return plan.network.has_background or review.frame_jobs.mask_threshold == plan.threshold

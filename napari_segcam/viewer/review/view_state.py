@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 
+from napari_segcam.viewer.frames.asked_words import asked_region_words
 from napari_segcam.viewer.frames.cine_record import FrameState
 from napari_segcam.viewer.frames.plan import Plan
 from napari_segcam.viewer.frames.run_request import CORRECTED
@@ -81,7 +82,8 @@ def view_of(
         if is_drawn(layer) and _has_heat(heatmaps.get(stage)) and review.layers.heat.reach(stage) is not None
     )
     weak_lines = _weak_heat_lines(review, heated)
-    region_words, to_outline = _explained_region(review, frame) if heated else ("", None)
+    is_explained = bool(heated) or review.results.asked is not None
+    region_words, to_outline = _explained_region(review, frame) if is_explained else ("", None)
     empty_lines = [
         f"{stage}: no heat, since {reason.value}"
         for stage, layer in review.layers.heatmaps.items()
@@ -113,6 +115,12 @@ def _state_words(review: Review, frame: int) -> str:
     finding = review.results.finding(frame)
     if finding is None:
         return "computing …" if review.schedule.is_pending(frame) else "not computed"
+    if (
+        review.results.asked is None
+        and not review.schedule.is_pending(frame)
+        and review.results.missing_stages(plan, frame)
+    ):
+        return "heat not computed"  # only a place in this frame was explained
     if not plan.network.segments:
         return f"no mask: the network classifies the whole {frame_word(review.image)}"
     if not finding.pixels:
@@ -138,9 +146,11 @@ def _explained_region(review: Review, frame: int) -> tuple[str, SparseMask | Non
 
     The words are empty if everything that is outlined is the region. The pixels are None if something outlines it.
     """
-    plan, stored = review.plan, review.results.stored_heatmaps(frame)
+    plan, stored = review.results.shown, review.results.stored_heatmaps(frame)
     if plan is None or stored is None:
         return "", None
+    if review.results.asked is not None:
+        return f"heat explains {explained_region_words(review, frame)}", stored.region or review.full_frame
     outlines = _outlines(review, plan, frame)
     region = review.full_frame if stored.region is None else stored.region
     words = f"heat explains {explained_region_words(review, frame)}"
@@ -166,7 +176,7 @@ def _outlines(review: Review, plan: Plan, frame: int) -> list[tuple[SparseMask, 
 
 def explained_region_words(review: Review, frame: int) -> str:
     """Return the region that a frame's heat explains, in the user's words."""
-    plan = review.plan
+    plan = review.results.shown
     assert plan is not None
     region: Any = plan.request.region
     network = plan.network
@@ -185,6 +195,8 @@ def explained_region_words(review: Review, frame: int) -> str:
         stored = review.results.stored_heatmaps(frame)
         is_cropped = stored is not None and stored.region is not None
         return f"{class_name}{'the whole input region' if is_cropped else full_frame}"
+    if asked_words := asked_region_words(region, review.results.stored_heatmaps(frame)):
+        return f"{class_name}{asked_words}"
     parts = {"Component": "the largest component", "Boundary": "the boundary"}
     return f"{class_name}{parts.get(type(region).__name__, 'a part')} of the {mask}"
 

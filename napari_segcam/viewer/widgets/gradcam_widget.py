@@ -7,8 +7,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QWidget
 from superqt import QLabeledDoubleSlider
 
+from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.drawing.colormaps import COLORMAPS
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
+from napari_segcam.viewer.frames.asked_words import place_words
 from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
 from napari_segcam.viewer.keys import key_rows, show_help
 from napari_segcam.viewer.layers.frame_names import frame_word
@@ -16,6 +18,7 @@ from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
+from napari_segcam.viewer.widgets.click_bar import ClickBar
 from napari_segcam.viewer.widgets.layout import form, panel, row
 from napari_segcam.viewer.widgets.run_bar import RunBar
 from napari_segcam.viewer.widgets.stage_table import StageTable
@@ -38,6 +41,7 @@ class _Text:
         "Corrected mask: your correction, or the predicted mask where you made none.\n"
         "Largest component: the largest connected part of the predicted mask.\n"
         "Boundary: a band along the edge of the predicted mask.\n"
+        "Asked: the place that you have asked about, in every frame.\n"
         "Painted in …: what you paint in a Labels layer."
     )
     PREDICTED_MASK = "Predicted mask"
@@ -45,6 +49,7 @@ class _Text:
     WHOLE_IMAGE = "Whole image"
     COMPONENT = "Largest component of the mask"
     BOUNDARY = "Boundary of the mask"
+    PLACE = "Asked: {place}"
     PAINTED_IN = "Painted in {layer}"
     MAIN = "Main"
     MAIN_TIP = "Check the encoder stages and one decoder node per resolution"
@@ -102,6 +107,7 @@ class GradCamWidget(QWidget):
         self.scale = Choice()
         self.rescale = QPushButton()
         self.trust = TrustPanel(self.session)
+        self.click_bar = ClickBar(self.session)
         self.run_bar = RunBar(self.session, "explain", _Text.RUN)
         panel(
             self,
@@ -121,6 +127,7 @@ class GradCamWidget(QWidget):
                 (_Text.SCALE, self.scale),
             ),
             self.rescale,
+            self.click_bar,
             self.run_bar,
         )
 
@@ -144,6 +151,9 @@ class GradCamWidget(QWidget):
         self.session.frame_changed.connect(show_figures)
         self._evidence.changed.connect(show_figures)
         self.session.image_changed.connect(self._name_frames)
+        controller = controller_of(self.session, ClickController)
+        controller.chosen_request = self._request
+        controller.changed.connect(self._offer_regions)
         self._on_network()
         self._offer_regions()
         self._name_frames()
@@ -154,16 +164,22 @@ class GradCamWidget(QWidget):
         return self.stages.checked()
 
     def _run(self, scope: str) -> None:
+        request = self._request()
+        if request is None:
+            return
+        self._restyle()
+        self.session.run(request, scope)  # type: ignore[arg-type]
+
+    def _request(self) -> RunRequest | None:
+        """Return what is chosen; None without a network."""
         from napari_segcam.explanation.stage_maps import find_method
 
         if self.session.network is None:
-            return
-        self._restyle()
+            return None
         method, preview = self.method.value
         only_stage = find_method(method).stage  # some methods explain one stage only, for example the input
         stages = self.checked() if only_stage is None else (only_stage.name,)
-        request = RunRequest(method, stages, self.target_class.value, self.region.value, preview)
-        self.session.run(request, scope)  # type: ignore[arg-type]
+        return RunRequest(method, stages, self.target_class.value, self.region.value, preview)
 
     def _check(self, stages: str | tuple[str, ...]) -> None:
         """Check these stages, and no others."""
@@ -209,6 +225,7 @@ class GradCamWidget(QWidget):
     def _offer_regions(self) -> None:
         from napari_segcam.explanation.targets.region import Boundary, Component
 
+        asked = controller_of(self.session, ClickController).asked
         self.region.offer(
             [
                 (_Text.PREDICTED_MASK, "mask"),
@@ -216,6 +233,7 @@ class GradCamWidget(QWidget):
                 (_Text.WHOLE_IMAGE, "image"),
                 (_Text.COMPONENT, Component()),
                 (_Text.BOUNDARY, Boundary()),
+                *([(_Text.PLACE.format(place=place_words(asked.region)), asked.region)] if asked else []),
                 *((_Text.PAINTED_IN.format(layer=layer.name), layer) for layer in self.session.choices.regions()),
             ]
         )
