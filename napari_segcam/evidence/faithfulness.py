@@ -60,7 +60,7 @@ def faithfulness(
     rng = np.random.default_rng(seed)
     maps = [values, *(move_randomly(values, rng) for _ in range(draws))]
     cells = [hottest_cells(moved_map, share, rng) for moved_map in maps for share in SHARES]
-    losses = _losses(replay, cells, region_is_mask, reference, progress)
+    losses = losses_of_hiding(replay, cells, region_is_mask=region_is_mask, reference=reference, progress=progress)
     if losses is None:
         return Measurement(None, undefined="the explained score is 0, so it cannot get lower")
     means = [fmean(losses[start : start + len(SHARES)]) for start in range(0, len(losses), len(SHARES))]
@@ -86,14 +86,26 @@ def move_randomly(values: NDArray[np.float32], rng: np.random.Generator) -> NDAr
             return np.roll(np.flip(values, flips), (down, right), (0, 1))
 
 
-def _losses(
+def losses_of_hiding(
     replay: StageReplay,
     cells: Sequence[NDArray[np.bool_]],
+    *,
     region_is_mask: bool,
-    reference: Reference,
-    progress: Callable[[int, int], None] | None,
+    reference: Reference = spatial_mean,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[float] | None:
-    """Return the loss for each choice of hidden cells; None if it is undefined."""
+    """Return the loss for each choice of hidden cells ``(h, w)``; None if it is undefined.
+
+    Args:
+        replay: of the stage.
+        cells: to hide.
+        region_is_mask: whether the loss is that of the mask, else of the score.
+        reference: replaces hidden cells.
+        progress: called with the number of runs done and their total.
+
+    Raises:
+        Cancelled: if the user cancels it.
+    """
     replacement = reference(replay.activations)
 
     def maps(numbers: range) -> torch.Tensor:
