@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_segcam.evidence.doubt.measuring import Doubt as Doubt
     from napari_segcam.evidence.doubt.measuring import doubt as doubt
     from napari_segcam.evidence.doubt.pixel_map import doubt_map as doubt_map
+    from napari_segcam.evidence.estimating import estimate_evidence as estimate_evidence
     from napari_segcam.evidence.measuring import MEASURES as MEASURES
     from napari_segcam.evidence.measuring import measure_evidence as measure_evidence
     from napari_segcam.evidence.overlay_effect import overlay_effect as overlay_effect
@@ -47,6 +48,7 @@ _ROOMS = {
     "attention": "evidence.attention",
     "doubt": "evidence.doubt.measuring",
     "doubt_map": "evidence.doubt.pixel_map",
+    "estimate_evidence": "evidence.estimating",
     "find_graphics": "imaging.burned_in.finding",
     "inpaint": "imaging.burned_in.inpainting",
     "load_network": "network.loading",

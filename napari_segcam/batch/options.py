@@ -25,6 +25,7 @@ class ExplainOptions:
         value_range: the values that are black and white in every image; None is what each file says or suggests.
         evidence: names of the measures of evidence to take, of ``MEASURES``; empty for none.
         evidence_draws: how many moved copies of each heatmap its faithfulness is compared with.
+        evidence_references: what replaces a stage for its influence: ``"mean"``, ``"blur"``, ``"other frame"``.
         evidence_seed: of everything random in the evidence.
     """
 
@@ -42,6 +43,7 @@ class ExplainOptions:
     value_range: tuple[float, float] | None = None
     evidence: Sequence[str] = ()
     evidence_draws: int = 19
+    evidence_references: Sequence[str] = ("mean",)
     evidence_seed: int = 0
 
     @property

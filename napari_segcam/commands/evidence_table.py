@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from napari_segcam.evidence.measuring import Evidence
     from napari_segcam.evidence.stage_evidence import FirstStage
     from napari_segcam.explanation.explanation import Explanation
+    from napari_segcam.explanation.frame_replay import FrameReplay
     from napari_segcam.imaging.cine import Cine
+
+
+_WORTH_TELLING = 5.0  # seconds
 
 
 class EvidenceTable:
@@ -25,13 +29,27 @@ class EvidenceTable:
     Args:
         pipeline: makes the explanations; its options name the measures.
         cine: the explained cine.
+        numbers: of the frames that will be measured.
         progress: shows what is being measured.
         cancelled: asked between two runs of the network.
+
+    Raises:
+        SegcamError: if the options name a reference that the cine does not have.
     """
 
     def __init__(
-        self, pipeline: ExplainPipeline, cine: Cine, progress: Progress, cancelled: Callable[[], bool]
+        self,
+        pipeline: ExplainPipeline,
+        cine: Cine,
+        numbers: Sequence[int],
+        progress: Progress,
+        cancelled: Callable[[], bool],
     ) -> None:
+        from napari_segcam.batch.evidence import other_frame_of
+
+        other_frame_of(cine, numbers[0], pipeline.options.evidence_references)  # before anything takes long
+        self._times = len(numbers) * len(pipeline.classes) * len(pipeline.explainers)
+        self._is_estimated = False
         self._explainers = {explainer.method.name: explainer for explainer in pipeline.explainers}
         self._cine, self._options, self._cancelled = cine, pipeline.options, cancelled
         self._progress = progress
@@ -54,10 +72,12 @@ class EvidenceTable:
                 explanation,
                 self._explainers[explanation.method],
                 self._options,
-                progress=lambda measure, done, total: self._progress.update(
-                    self._task, description=f"Evidence: {measure}", completed=done, total=total, visible=True
+                progress=lambda measure, _done, _total: self._progress.update(
+                    self._task, description=f"Evidence: {measure}", visible=True
                 ),
                 cancelled=self._cancelled,
+                overall=lambda done, total: self._progress.update(self._task, completed=done, total=total),
+                replay=self._estimated_replay(number, explanation),
             )
         except Cancelled:
             return None
@@ -68,6 +88,27 @@ class EvidenceTable:
             if evidence.overlay_effect is not None:
                 self._overlays[number, evidence.overlay_effect.statement] = None
         return evidence
+
+    def _estimated_replay(self, number: int, explanation: Explanation) -> FrameReplay | None:
+        """Print how long the evidence of all frames will take, once; return what was prepared for it."""
+        from napari_segcam.batch.evidence import estimate_of
+        from napari_segcam.commands.terminal import duration
+
+        if self._is_estimated:
+            return None
+        self._is_estimated = True
+        self._progress.update(self._task, description="Evidence: estimating", visible=True)
+        cost, replay = estimate_of(
+            self._cine, number, explanation, self._explainers[explanation.method], self._options, self._cancelled
+        )
+        seconds = cost.seconds * self._times
+        if seconds >= _WORTH_TELLING:
+            self._progress.console.print(
+                f"Evidence: {cost.forwards * self._times} runs of the network or of a part of it, "
+                f"about {duration(seconds)}. Ctrl-C stops it.",
+                soft_wrap=True,
+            )
+        return replay
 
     def write(self, folder: Path) -> None:
         """Write ``evidence.csv``.

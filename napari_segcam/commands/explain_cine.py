@@ -89,7 +89,7 @@ def explain_cine(
         _check_writable(out)
         source, scan = CineSource.of(cine), known_scan(cine)
         runs = _print_estimates(pipeline, cine, numbers, console)
-        evidence = EvidenceTable(pipeline, cine, progress, stop.is_set) if options.evidence else None
+        evidence = EvidenceTable(pipeline, cine, numbers, progress, stop.is_set) if options.evidence else None
         check = CrosscheckTable(pipeline, cine, len(numbers), console, progress, stop.is_set) if crosscheck else None
         total_runs = runs * len(numbers) * len(pipeline.classes)
         progress.reset(task, total=total_runs, description="Explaining", visible=True)

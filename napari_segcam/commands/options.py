@@ -224,8 +224,8 @@ class EvidenceOptions:
         typer.Option(
             metavar="[NAMES]",
             help="Measure whether each heatmap means anything: all measures, or those named, separated by commas: "
-            "influence, faithfulness, in_out, sanity, echo, off_scan, stability. All of them take seconds to minutes "
-            "for each frame.",
+            "influence, faithfulness, in_out, sanity, echo, off_scan, stability, overlay_effect. All of them take "
+            "seconds to minutes for each frame.",
             rich_help_panel=EVIDENCE,
         ),
     ] = None
@@ -239,6 +239,16 @@ class EvidenceOptions:
             rich_help_panel=EVIDENCE,
         ),
     ] = 19
+    references: Annotated[
+        str,
+        typer.Option(
+            "--evidence-references",
+            metavar="NAMES",
+            help="What replaces a stage for its influence: mean, blur, other-frame (half a cine away), separated by "
+            "commas. Where they disagree on whether it takes part, that is unclear.",
+            rich_help_panel=EVIDENCE,
+        ),
+    ] = "mean"
 
 
 def explain_options(
@@ -247,9 +257,9 @@ def explain_options(
     """Return the options of explanations.
 
     Raises:
-        SegcamError: if there is no method, or no measure of evidence, of such a name.
+        SegcamError: if there is no method, measure of evidence or reference of such a name.
     """
-    from napari_segcam.batch.evidence import measure_names
+    from napari_segcam.batch.evidence import measure_names, reference_names
     from napari_segcam.batch.options import ExplainOptions
     from napari_segcam.explanation.stage_maps import find_method
 
@@ -271,6 +281,7 @@ def explain_options(
         value_range=inputs.value_range,
         evidence=measure_names(evidence.evidence) if evidence and evidence.evidence is not None else (),
         evidence_draws=evidence.null if evidence else 19,
+        evidence_references=reference_names(evidence.references) if evidence else ("mean",),
     )
 
 

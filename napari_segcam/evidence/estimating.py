@@ -33,6 +33,7 @@ def estimate_evidence(
     *,
     measures: Collection[Measure] = MEASURES,
     scan: Crop | None = None,
+    graphics: NDArray[np.bool_] | None = None,
     draws: int = faithfulness.DRAWS,
     references: Sequence[ReferenceName] = ("mean",),
     replay: FrameReplay | None = None,
@@ -47,6 +48,7 @@ def estimate_evidence(
         value_range: the same as for the explainer.
         measures: those to take.
         scan: rows and columns that show the scan, if known.
+        graphics: ``(Y, X)`` bool, burned into the frame; None if they are not known.
         draws: of the null of faithfulness.
         references: what replaces a stage for its influence.
         replay: of the frame; give it to ``measure_evidence`` too, and the pass over the network is made once.
@@ -59,7 +61,8 @@ def estimate_evidence(
         Cancelled: if ``cancelled`` returns True.
         SegcamError: if the frame is not the explained one, or the network does not run.
     """
-    steps = steps_of(explanation, measures, draws, references)
+    has_graphics = graphics is None or bool(graphics.any())
+    steps = steps_of(explanation, measures, draws, references, has_graphics=has_graphics)
     seconds = 0.0
     if REPLAYED & set(measures) and not no_replay_reason(explainer):
         replay = replay or FrameReplay(explainer.network, explanation, frame, value_range, cancelled)
@@ -67,6 +70,8 @@ def estimate_evidence(
     if "sanity" in steps or "stability" in steps:
         view, raw = _seconds_of_a_view(explanation, explainer, frame, value_range, cancelled)
         seconds += steps.get("stability", 0) * view + sanity.DRAWS * _SLOWER_AS_IT_IS * raw * ("sanity" in steps)
+    if "overlay_effect" in steps:
+        seconds += steps["overlay_effect"] * _seconds_of_a_mask(explanation, explainer, frame, value_range)
     if others := [measure for measure in MEASURES if measure in measures and measure in _OTHERS]:
         start = time.perf_counter()
         measure_evidence(explanation, explainer, frame, value_range, measures=others, scan=scan)
@@ -120,3 +125,17 @@ def _seconds_of_a_view(
     start = time.perf_counter()
     explainer(frame, explanation.target, value_range, crop, geometry.pixel_aspect)
     return view, time.perf_counter() - start
+
+
+def _seconds_of_a_mask(
+    explanation: Explanation,
+    explainer: Explainer,
+    frame: NDArray[np.generic],
+    value_range: tuple[float, float] | None,
+) -> float:
+    geometry = explanation.segmentation.geometry
+    crop = geometry.window if geometry.crop else None
+    segmenting = Explainer(explainer.network, stages=(), threshold=explanation.threshold)
+    start = time.perf_counter()
+    segmenting(frame, explanation.target, value_range, crop, geometry.pixel_aspect)
+    return time.perf_counter() - start

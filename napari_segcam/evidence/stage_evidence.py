@@ -53,9 +53,17 @@ class StageEvidence:
 
     @property
     def hot_places_matter(self) -> bool | None:
-        """Whether hiding the hot cells costs more than hiding others, p ≤ 0.05; None where this is unknown."""
+        """Whether hiding the hot cells costs more than hiding others, p ≤ 0.05; None where this is unknown.
+
+        With fewer than 19 draws of the null, p cannot become that small.
+        """
         p = None if self.faithfulness is None else self.faithfulness.p
-        return None if p is None else p <= MATTERS
+        return None if p is None or self._has_too_few_draws else p <= MATTERS
+
+    @property
+    def _has_too_few_draws(self) -> bool:
+        null = self.faithfulness.null if self.faithfulness else ()
+        return bool(null) and MATTERS * (len(null) + 1) < 1 - 1e-9
 
     @property
     def repeats_the_mask(self) -> bool:
@@ -88,8 +96,12 @@ class StageEvidence:
         return f"hiding it costs the {explained} {influence.value:.0%}".replace("%", " %")
 
     def _hot_places_words(self) -> str:
-        if self.takes_part is False or self.hot_places_matter is None:
+        if self.takes_part is False:
             return ""  # if the stage takes no part, no place matters
+        if self._has_too_few_draws:
+            return "too few draws to tell whether its hot places matter"
+        if self.hot_places_matter is None:
+            return ""
         if not self.hot_places_matter:
             return "its hot places matter no more than others"
         assert self.faithfulness is not None

@@ -12,6 +12,7 @@ from planted_network import SIDE, frame, planted
 import napari_segcam as sc
 from napari_segcam.evidence.influence import Influence
 from napari_segcam.evidence.measuring import MEASURES, measure_evidence
+from napari_segcam.evidence.null import Measurement
 from napari_segcam.evidence.running.same_explainer import same_explainer
 from napari_segcam.evidence.stage_evidence import StageEvidence, first_stage
 from napari_segcam.explanation.explanation import Explanation
@@ -84,6 +85,14 @@ def test_references_that_agree_are_clear_and_a_stage_that_is_unclear_is_not_show
     )
 
 
+def test_too_few_draws_say_so_instead_of_no_more_than_others() -> None:
+    takes_part = Influence(0.83, None, True)
+    few, enough = (StageEvidence(DEEP, takes_part, Measurement(0.9, (0.0,) * draws)) for draws in (18, 19))
+    assert few.hot_places_matter is None
+    assert few.statement == "hiding it costs the mask 83 %; too few draws to tell whether its hot places matter"
+    assert enough.hot_places_matter is True
+
+
 def test_another_frame_is_asked_for_in_words(explainer: sc.Explainer, explanation: Explanation) -> None:
     with pytest.raises(sc.SegcamError, match="another frame of the cine is needed"):
         measure_evidence(explanation, explainer, frame(), LEVELS, references=("other frame",))
@@ -153,6 +162,7 @@ def test_progress_of_all_measures_adds_up(explainer: sc.Explainer, explanation: 
         explainer,
         frame(),
         LEVELS,
+        measures=[measure for measure in MEASURES if measure != "overlay_effect"],
         draws=4,
         progress=lambda *step: each.append(step),
         overall=lambda *step: overall.append(step),

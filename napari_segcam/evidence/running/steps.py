@@ -11,7 +11,12 @@ from napari_segcam.explanation.explanation import Explanation
 
 
 def steps_of(
-    explanation: Explanation, measures: Collection[str], draws: int, references: Sequence[str] = ("mean",)
+    explanation: Explanation,
+    measures: Collection[str],
+    draws: int,
+    references: Sequence[str] = ("mean",),
+    *,
+    has_graphics: bool = True,
 ) -> dict[str, int]:
     """Return the runs of the network, or of a part of it, for each measure that takes any.
 
@@ -22,6 +27,7 @@ def steps_of(
         measures: those to take.
         draws: of the null of faithfulness.
         references: for influence.
+        has_graphics: whether the frame may have burned-in graphics.
     """
     heatmaps = explanation.heatmaps.values()
     defined = sum(heatmap.reason is None for heatmap in heatmaps)
@@ -30,6 +36,6 @@ def steps_of(
         "faithfulness": defined * len(SHARES) * (draws + 1),
         "sanity": sanity.DRAWS,
         "stability": len(VIEWS) - 1,
-        "overlay_effect": overlay_effect.DRAWS + 1,
+        "overlay_effect": has_graphics * (1 + overlay_effect.DRAWS),
     }
     return {measure: count for measure, count in steps.items() if measure in measures and count}
