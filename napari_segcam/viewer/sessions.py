@@ -9,6 +9,7 @@ from qtpy.QtCore import QTimer
 
 from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.click.mouse import ClickMouse
+from napari_segcam.viewer.comparison.compared_classes import compared_classes
 from napari_segcam.viewer.docks import share_names
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.keys import bind_keys
@@ -27,6 +28,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         session = _sessions[id(viewer)] = ReviewSession(viewer)
         canvas = canvas_of(viewer)
         LossGuard(session, None if canvas is None else canvas.window())
+        session.reviews.notes.append(compared_classes)
         EvidenceController(session)  # children of the session, which ``controller_of`` finds
         ClickMouse(viewer, ClickController(session))
         bind_keys(session)

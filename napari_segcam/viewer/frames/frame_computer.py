@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +94,7 @@ class FrameComputer:
             region_digest=region_digest(painted_region),
             region=None if explanation.region.all() else explanation.region,
             is_found=_is_found(explanation),
+            against=explanation.target.reference_classes,
         )
 
     def explain(self, frame: int, stages: tuple[str, ...]) -> Explanation:
@@ -163,8 +164,9 @@ def target_of(request: RunRequest, painted_region: NDArray[np.bool_] | None) -> 
         name = CORRECTION_REGION if request.region == CORRECTED else "drawn"
         if isinstance(request.region, At):
             name = f"component of the correction at row {request.region.row}, column {request.region.column}"
-        return Target(request.class_index, Painted(painted_region, name))
-    return Target(request.class_index, "mask" if request.region == CORRECTED else request.region)
+        return Target(request.class_index, Painted(painted_region, name), against=request.against)
+    region: Any = "mask" if request.region == CORRECTED else request.region
+    return Target(request.class_index, region, against=request.against)
 
 
 def _is_found(explanation: Explanation) -> bool | None:

@@ -42,6 +42,7 @@ class FrameResult:
         region_digest: of the pixels painted as its region; None where there are none.
         region: ``(Y, X)`` that the heatmaps explain; None for the whole frame.
         is_found: whether the network found the class at the place that was asked about; None where none was.
+        against: the classes that the heatmaps explain the class against; empty where classes are not compared.
     """
 
     plan: Plan
@@ -56,6 +57,7 @@ class FrameResult:
     region_digest: bytes | None
     region: NDArray[np.bool_] | None
     is_found: bool | None = None
+    against: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ class Plan:
     def heat_key(self) -> Hashable:
         """What the heatmaps depend on besides the frame and its painted region."""
         request = self.request
-        method = (request.method, request.preview)
+        method = (request.method, request.preview, request.against)
         return (self.mask_key, method, request.class_index, request.region, self.threshold)
 
     @property

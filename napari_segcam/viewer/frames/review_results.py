@@ -42,7 +42,7 @@ class StoredSegmentation:
 class StoredHeatmaps:
     """The heatmaps of a frame by stage name, and the region that they explain (None for the whole frame).
 
-    ``is_found`` is as in ``FrameResult``.
+    ``is_found`` and ``against`` are as in ``FrameResult``.
     """
 
     heatmaps: Mapping[str, Heatmap]
@@ -50,6 +50,7 @@ class StoredHeatmaps:
     region_digest: bytes | None
     region: SparseMask | None
     is_found: bool | None = None
+    against: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -178,7 +179,7 @@ class ReviewResults:
             if earlier is not None and earlier.region_digest == result.region_digest:
                 heatmaps, figures = {**earlier.heatmaps, **heatmaps}, {**earlier.figures, **figures}
             region = None if result.region is None else SparseMask.from_labels(result.region.astype(np.uint8))
-            stored = StoredHeatmaps(heatmaps, figures, result.region_digest, region, result.is_found)
+            stored = StoredHeatmaps(heatmaps, figures, result.region_digest, region, result.is_found, result.against)
             self._store.put(result.plan.heat_key, frame, stored, stored.size)
         return True
 

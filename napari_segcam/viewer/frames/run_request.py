@@ -18,6 +18,7 @@ class RunRequest:
         stages: names of the stages to explain; None for the mask alone.
         class_index: the explained class; None for the first that is not the background.
         region: ``"mask"``, ``"image"``, ``CORRECTED``, a rule, or a Labels layer whose painted pixels are the region.
+        against: the class that a method such as Finer-CAM compares with; None for the likeliest other one.
     """
 
     method: str = "gradcam"
@@ -25,3 +26,4 @@ class RunRequest:
     class_index: int | None = None
     region: Any = "mask"
     preview: bool = False
+    against: int | None = None

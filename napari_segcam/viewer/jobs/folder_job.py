@@ -80,6 +80,7 @@ def options_from_plan(plan: Plan | None, threshold: float) -> ExplainOptions:
         stages=plan.stages,
         classes=("" if request.class_index is None else str(request.class_index),),
         region=_region_option(request.region),
+        against=() if request.against is None else (str(request.against),),
         crop=_crop_option(plan.source),
         preview=request.preview,
         threshold=threshold,
@@ -96,6 +97,8 @@ def options_in_words(options: ExplainOptions, network: Network) -> str:
     class_words = f" of {network.class_names[index]}" if network.segments else ""
     stages = network.select(options.stages)
     stage_words = stages[0].name if len(stages) == 1 else f"{len(stages)} stages"
+    if options.against:
+        class_words += f" against {' and '.join(network.class_names[int(name)] for name in options.against)}"
     has_threshold = options.threshold is not None and not network.has_background
     threshold_words = f", mask above {options.threshold:.2f}" if has_threshold else ""
     regions = {"mask": "predicted mask", "image": "whole image", "component": "largest component of the mask"}

@@ -19,7 +19,9 @@ from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
 from napari_segcam.viewer.widgets.click_bar import ClickBar
-from napari_segcam.viewer.widgets.layout import form, panel, row
+from napari_segcam.viewer.widgets.layout import form, panel, row, show_row
+from napari_segcam.viewer.widgets.method_choice import MethodChoice
+from napari_segcam.viewer.widgets.other_class_choice import OtherClassChoice
 from napari_segcam.viewer.widgets.run_bar import RunBar
 from napari_segcam.viewer.widgets.stage_table import StageTable
 from napari_segcam.viewer.widgets.trust_panel import TrustPanel
@@ -30,9 +32,6 @@ class _Text:
 
     IMAGE = "Image"
     METHOD = "Method"
-    METHOD_TIP = "How activations and gradients become a heatmap"
-    PREVIEW = "{title}, preview"
-    SLOW = "{title} (slow)"
     CLASS = "Class"
     CLASS_TIP = "The class whose score is explained"
     REGION = "Region"
@@ -83,8 +82,9 @@ class GradCamWidget(QWidget):
         self._evidence = controller_of(self.session, EvidenceController)
         self._word = ""
         self.image = ImageChoice(self.session)
-        self.method = Choice(_Text.METHOD_TIP)
+        self.method = MethodChoice()
         self.target_class = Choice(_Text.CLASS_TIP)
+        self.other_class = OtherClassChoice()
         self.region = Choice(_Text.REGION_TIP)
         self.stages = StageTable()
         self.choose_main = QPushButton(_Text.MAIN)
@@ -109,14 +109,16 @@ class GradCamWidget(QWidget):
         self.trust = TrustPanel(self.session)
         self.click_bar = ClickBar(self.session)
         self.run_bar = RunBar(self.session, "explain", _Text.RUN)
+        self._what = form(
+            (_Text.IMAGE, self.image),
+            (_Text.METHOD, self.method),
+            (_Text.CLASS, self.target_class),
+            (OtherClassChoice.LABEL, self.other_class),
+            (_Text.REGION, self.region),
+        )
         panel(
             self,
-            form(
-                (_Text.IMAGE, self.image),
-                (_Text.METHOD, self.method),
-                (_Text.CLASS, self.target_class),
-                (_Text.REGION, self.region),
-            ),
+            self._what,
             row(self.choose_main, self.choose_all, self.choose_none, self.keys),
             self.stages,
             self.trust,
@@ -142,6 +144,8 @@ class GradCamWidget(QWidget):
         self.rescale.clicked.connect(lambda: self.session.set_scale("frame"))
         self.session.scale_changed.connect(self._show_scale)
         self.session.view_changed.connect(self._show_scale)
+        self.method.chosen.connect(self._offer_other_classes)
+        self.target_class.chosen.connect(self._offer_other_classes)
         self.run_bar.requested.connect(self._run)
         self.session.network_changed.connect(self._on_network)
         self.session.layers_changed.connect(self._offer_regions)
@@ -155,6 +159,7 @@ class GradCamWidget(QWidget):
         controller.chosen_request = self._request
         controller.changed.connect(self._offer_regions)
         self._on_network()
+        self._offer_other_classes()
         self._offer_regions()
         self._name_frames()
         self._show_scale()
@@ -179,7 +184,17 @@ class GradCamWidget(QWidget):
         method, preview = self.method.value
         only_stage = find_method(method).stage  # some methods explain one stage only, for example the input
         stages = self.checked() if only_stage is None else (only_stage.name,)
-        return RunRequest(method, stages, self.target_class.value, self.region.value, preview)
+        return RunRequest(method, stages, self.target_class.value, self.region.value, preview, self._against())
+
+    def _against(self) -> int | None:
+        """Return the class that the explained one is compared with, where the method compares."""
+        return self.other_class.value if self.method.contrasts() else None
+
+    def _offer_other_classes(self) -> None:
+        """Offer the classes to compare with, where the method compares."""
+        if self.session.network is not None:
+            self.other_class.offer_classes(self.session.network.class_names, self.target_class.value)
+        show_row(self._what, self.other_class, self.method.contrasts())
 
     def _check(self, stages: str | tuple[str, ...]) -> None:
         """Check these stages, and no others."""
@@ -200,25 +215,11 @@ class GradCamWidget(QWidget):
         network = self.session.network
         if network is None:
             return
-        # These import torch, which the network has already imported.
-        from napari_segcam.explanation.attribution import ATTRIBUTIONS
-        from napari_segcam.explanation.methods import METHODS
-        from napari_segcam.explanation.perturbation import PERTURBATIONS
-
-        quick = [(method.title, (method.name, False)) for method in METHODS.values()]
-        slow = [
-            (_Text.SLOW.format(title=method.title), (method.name, False))
-            for method in (*PERTURBATIONS.values(), *ATTRIBUTIONS.values())
-        ]
-        previews = [
-            (_Text.PREVIEW.format(title=method.title), (method.name, True))
-            for method in PERTURBATIONS.values()
-            if method.has_preview
-        ]
-        self.method.offer([*quick, *previews, *slow])
+        self.method.offer_methods(network)
         self.target_class.offer(
             [(name, index) for index, name in enumerate(network.class_names)], network.class_index(None)
         )
+        self._offer_other_classes()
         self.stages.offer(network)
         self._check("main")
 

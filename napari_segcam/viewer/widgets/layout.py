@@ -68,6 +68,14 @@ def form(*rows: tuple[str, QWidget]) -> QFormLayout:
     return layout
 
 
+def show_row(form: QFormLayout, widget: QWidget, visible: bool) -> None:
+    """Show or hide a widget of a form with its label."""
+    widget.setVisible(visible)
+    label = form.labelForField(widget)
+    if label is not None:
+        label.setVisible(visible)
+
+
 def row(*widgets: QWidget) -> QWidget:
     """Return a widget that holds these side by side."""
     return _box(QHBoxLayout(), widgets)
