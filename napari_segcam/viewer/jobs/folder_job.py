@@ -111,7 +111,7 @@ def options_in_words(options: ExplainOptions, network: Network) -> str:
 
 def _region_option(region: Any) -> str:
     """Return the text that ``parse_region`` reads as this region."""
-    from napari_segcam.explanation.targets.region import Boundary, Component
+    from napari_segcam.explanation.targets.region import At, Boundary, Box, Component, Polygon
 
     match region:
         case "mask" | "image":
@@ -122,12 +122,18 @@ def _region_option(region: Any) -> str:
             return f"component:{column},{row}"
         case Boundary(width=width):
             return f"boundary:{width}"
+        case At(row=row, column=column, radius=radius):
+            return f"at:{column},{row},{radius}"
+        case Box(top=top, left=left, bottom=bottom, right=right):
+            return f"box:{left},{top},{right},{bottom}"
     choices = "Choose the predicted mask, the whole image, or the largest component or boundary of the mask"
     if region == CORRECTED:
         raise SegcamError(
             f"Your corrections belong to this image: the other images of a folder have none. {choices}, "
             "and run Grad-CAM once more."
         )
+    if isinstance(region, Polygon):
+        raise SegcamError(f"The area that you have drawn belongs to this image. {choices}, and run Grad-CAM once more.")
     name = getattr(region, "name", "this region")
     raise SegcamError(
         f"What is painted in {name} belongs to this image: the other images of a folder do not have it. {choices}, "

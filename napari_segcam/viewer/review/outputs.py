@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # torch comes with it: it is imported in the worker, where no
 def export_frames(session: ReviewSession, export: Export) -> None:
     """Write frames of the chosen image to files, with the current mask threshold."""
     review = session.review
-    plan = None if review is None else review.plan
+    plan = None if review is None else review.results.shown
     if review is None or plan is None:
         show_warning("Nothing has been computed of this image yet: run Segmentation or Grad-CAM first.")
         return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,16 +12,21 @@ import pytest
 from napari.layers import Image
 from pytestqt.qtbot import QtBot
 
+from napari_segcam.errors import SegcamError
 from napari_segcam.explanation import explainer as explainer_module
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.targets.region import At, Box, Polygon
+from napari_segcam.explanation.targets.region_words import parse_region
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.frames import frame_jobs
 from napari_segcam.viewer.frames.cine_record import FrameState
 from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
+from napari_segcam.viewer.jobs.export_job import Export
+from napari_segcam.viewer.jobs.folder_job import options_from_plan
 from napari_segcam.viewer.review.controllers import controller_of
+from napari_segcam.viewer.review.outputs import export_frames
 from napari_segcam.viewer.review.review import Review
 from napari_segcam.viewer.review.session import ReviewSession
 
@@ -209,6 +216,29 @@ def test_the_place_can_be_the_region_of_a_run(asking: Asking, network: Network, 
     asking.wait()
     asking.session.go_to(0)
     np.testing.assert_array_equal(asking.heat(), expected(network, frames[0], At(40, 30)))
+
+
+def test_an_export_writes_what_is_shown_and_names_the_place(asking: Asking, tmp_path: Path, qtbot: QtBot) -> None:
+    asking.at(40, 30)
+    heat = asking.heat().copy()
+    export_frames(asking.session, Export(tmp_path, [1]))
+    qtbot.waitUntil(lambda: asking.session.background.job is None, timeout=60_000)
+    record = json.loads((tmp_path / "explanation.json").read_text(encoding="utf-8"))
+    assert record["target"]["region"] == "At row=40 column=30 radius=6"
+    with np.load(tmp_path / "heatmaps.npz") as written:
+        np.testing.assert_array_equal(written[STAGE], heat)
+
+
+def test_a_folder_is_run_with_a_place_but_not_with_a_drawn_area(asking: Asking) -> None:
+    for region, option in ((At(40, 30, 7), "at:30,40,7"), (Box(1, 2, 30, 40), "box:2,1,40,30")):
+        asking.session.run(RunRequest(stages=(STAGE,), region=region), "current")
+        asking.wait()
+        assert options_from_plan(asking.review.plan, 0.5).region == option
+        assert parse_region(option) == region
+    asking.session.run(RunRequest(stages=(STAGE,), region=Polygon(((1, 1), (9, 9), (1, 9)))), "current")
+    asking.wait()
+    with pytest.raises(SegcamError, match="The area that you have drawn belongs to this image"):
+        options_from_plan(asking.review.plan, 0.5)
 
 
 def test_the_run_goes_on_after_the_answer(
