@@ -1,4 +1,4 @@
-"""The command line: ``napari-segcam demo | inspect | explain | batch | report``. Only ``demo --window`` imports Qt."""
+"""The command line, ``napari-segcam COMMAND``. Only ``demo --window`` imports Qt."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_segcam.commands.batch_command import batch
+from napari_segcam.commands.check_command import check
 from napari_segcam.commands.explain_command import explain
 from napari_segcam.commands.inspect_command import inspect
 from napari_segcam.commands.optional_values import OptionalValueCommand
@@ -25,7 +26,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (inspect, explain, batch, report):
+for command in (inspect, explain, batch, report, check):
     app.command(cls=OptionalValueCommand)(command)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_segcam.batch.color_table import Color
-from napari_segcam.batch.evidence import evidence_of
+from napari_segcam.batch.evidence import EvidenceMeter
 from napari_segcam.batch.ground_truth import GroundTruth
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.pictures import overlay_jpeg, sheet_jpeg
@@ -93,8 +93,8 @@ def _processed(
     cine = open_cine(image.path)
     if pipeline.options.value_range is not None:
         cine.set_value_range(*pipeline.options.value_range)
-    explainers = {explainer.method.name: explainer for explainer in pipeline.explainers}
-    scan, options = known_scan(cine), pipeline.options
+    meter = EvidenceMeter(cine, pipeline.explainers, pipeline.options, cancelled=cancelled)
+    scan = known_scan(cine)
     rows: list[Row] = []
     files: dict[str, bytes] = {}
     sheet_frame: Sequence[FrameExplanation] = ()  # the frame with the largest masks
@@ -102,21 +102,19 @@ def _processed(
         if cancelled():
             return None
         for result in frame:
-            explanation = result.explanation
             try:
-                explainer = explainers[explanation.method]
-                evidence = evidence_of(cine, result.number, explanation, explainer, options, cancelled=cancelled)
+                evidence = meter.of(result.number, result.explanation)
             except Cancelled:
                 return None
             rows += rows_of(
                 image.display_name,
                 result.number,
-                explanation,
+                result.explanation,
                 result.true_mask,
                 cine.spacing_mm,
                 scan,
                 evidence,
-                options.evidence,
+                pipeline.options.evidence,
             )
             if outputs.overlays:
                 files |= _overlays(image, cine, result, pipeline)

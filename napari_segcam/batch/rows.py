@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_segcam.batch.evidence import FrameEvidence
 from napari_segcam.evidence.attention import Attention, attention_to, finite_row
 from napari_segcam.evidence.finding import area_mm2, finding
 from napari_segcam.evidence.in_out import InOut, in_out
-from napari_segcam.evidence.measuring import Evidence
 from napari_segcam.evidence.overlap import overlap
 from napari_segcam.explanation.explanation import Explanation, Heatmap
 from napari_segcam.imaging.geometry import Crop
@@ -30,7 +30,7 @@ def rows_of(
     true_mask: NDArray[np.bool_] | None,
     spacing_mm: tuple[float, float] | None,
     scan: Crop | None = None,
-    evidence: Evidence | None = None,
+    evidence: FrameEvidence | None = None,
     measures: Collection[str] = (),
 ) -> list[Row]:
     """Return one row per stage, with the columns of ``COLUMNS`` in ``run_format``, and of ``EVIDENCE`` if there is any.
@@ -94,12 +94,12 @@ def _truth_columns(attention: Attention | None, null: InOut | None, heatmap: Hea
 
 
 def _evidence_columns(
-    frame: int, explanation: Explanation, evidence: Evidence | None, measures: Collection[str]
+    frame: int, explanation: Explanation, evidence: FrameEvidence | None, measures: Collection[str]
 ) -> dict[str, Row]:
     """Return the columns of evidence by stage; none if it was not measured."""
     if evidence is None:
         return {}
-    rows = evidence_rows(frame, explanation, evidence, measures)
+    rows = evidence_rows(frame, explanation, evidence.evidence, measures, evidence.doubt)
     return {
         row["stage"]: {name: row["undefined" if name == "evidence_undefined" else name] for name in EVIDENCE}
         for row in rows

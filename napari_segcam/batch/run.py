@@ -15,6 +15,7 @@ import torch
 
 from napari_segcam.batch.cluster import Cluster, processed_on
 from napari_segcam.batch.color_table import Color
+from napari_segcam.batch.estimating import evidence_seconds
 from napari_segcam.batch.evidence import measure_names
 from napari_segcam.batch.image_processing import OutputOptions, ProcessedImage, process_image
 from napari_segcam.batch.images import BatchImage, images_of, random_sample
@@ -33,7 +34,7 @@ from napari_segcam.network.network import Network
 from napari_segcam.network.source import ModelSource
 from napari_segcam.reporting.run_format import Row
 
-_EVIDENCE_OPTIONS = {"measures": "", "draws": "_draws", "seed": "_seed"}
+_EVIDENCE_OPTIONS = {"measures": "", "draws": "_draws", "references": "_references", "seed": "_seed"}
 """Names in ``run.json`` to the ends of the names in ``ExplainOptions``."""
 
 
@@ -119,7 +120,7 @@ class Batch:
             cluster.check()
         source, out, truth = Path(source), Path(out), Path(truth) if truth is not None else None
         self.options, self.outputs = options or ExplainOptions(), outputs or OutputOptions()
-        images = _list_images(source, out, truth)
+        images = list_images(source, out, truth)
         self.folder = RunFolder(out)
         earlier_threads = (self.folder.settings() or {}).get("compute", {}).get("threads")
         self._threads = threads or earlier_threads or torch.get_num_threads()
@@ -127,7 +128,7 @@ class Batch:
         with _torch_threads(self._threads):
             self.network, self._model = _load(model, cluster, loaded)
             self._pipeline = ExplainPipeline(self.network, self.options, cancelled=cancelled)
-        images = _with_true_masks(images, source, truth, self.network)
+        images = with_true_masks(images, source, truth, self.network)
         self.images = random_sample(images, num_samples, seed)
         if self.options.needs_truth and not any(image.truth_files for image in self.images):
             raise SegcamError(f"The region {self.options.region} needs true masks: give their folder with --truth.")
@@ -158,6 +159,12 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def evidence_seconds(self) -> float | None:
+        """Return about how long the evidence of one frame takes; None if none is wanted, or nobody knows."""
+        remaining = [image for image in self.images if image.name not in self._done]
+        with _torch_threads(self._threads):
+            return evidence_seconds(remaining, self._pipeline, self._colors, self._cancelled)
 
     def __iter__(self) -> Generator[ImageResult, None, None]:
         """Give the results of each image as they are finished.
@@ -254,7 +261,12 @@ def run_batch(
     return iter(Batch(source, out, model, options, **arguments))
 
 
-def _list_images(source: Path, out: Path, truth: Path | None) -> list[BatchImage]:
+def list_images(source: Path, out: Path, truth: Path | None) -> list[BatchImage]:
+    """Return the images of a folder or list, without the results in ``out`` and without true masks.
+
+    Raises:
+        SegcamError: as ``images_of``, or if the results would be written among the images.
+    """
     if source.is_dir() and out.resolve() == source.resolve():
         raise SegcamError(f"The results cannot be written to the folder of the images, {source}: give another --out.")
     excluded = [out]
@@ -263,10 +275,14 @@ def _list_images(source: Path, out: Path, truth: Path | None) -> list[BatchImage
     return without_masks(images_of(source, *excluded))
 
 
-def _with_true_masks(
+def with_true_masks(
     images: Sequence[BatchImage], source: Path, truth: Path | None, network: Network
 ) -> list[BatchImage]:
-    """Return the images with their true masks, and without masks that were listed as images."""
+    """Return the images with their true masks, and without masks that were listed as images.
+
+    Raises:
+        SegcamError: if the truth is given twice, or does not suit the images.
+    """
     names = network.class_names if network.classes_overlap and network.segments else ()
     images = without_masks(images, names)
     if truth is None:

@@ -141,5 +141,6 @@ def batch(
             threads=threads,
             cancelled=cancelled,
         ),
+        workers,
     )
     raise typer.Exit(code)

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 DONE, SOME_FAILED = 0, 1
 """Exit codes."""
 
+_WORTH_TELLING = 5  # seconds
 _SPEED_WINDOW = 600  # seconds: a slow method takes minutes for a cine
 _MOST_MESSAGES = 20  # a folder of files of another kind would fill the terminal
 
 
-def run_with_progress(console: Console, make_batch: Callable[[Callable[[], bool]], Batch]) -> int:
+def run_with_progress(console: Console, make_batch: Callable[[Callable[[], bool]], Batch], workers: int = 1) -> int:
     """Make a batch, run it with a progress bar, and print a summary.
 
     Ctrl-C stops it between two runs of the network. Images that are finished by then are complete.
@@ -32,6 +33,7 @@ def run_with_progress(console: Console, make_batch: Callable[[Callable[[], bool]
     Args:
         console: to print on.
         make_batch: makes the batch; its argument is a function that returns whether to stop.
+        workers: processes that share the work.
 
     Returns:
         The exit code: ``DONE``, ``SOME_FAILED`` or ``INTERRUPTED``.
@@ -43,6 +45,11 @@ def run_with_progress(console: Console, make_batch: Callable[[Callable[[], bool]
         with console.status("Listing the images and loading the network …"):
             batch = make_batch(stop.is_set)
         _print_plan(batch, console)
+        if batch.options.evidence and batch.earlier < len(batch):
+            with console.status("Estimating how long the evidence takes …"):
+                seconds = batch.evidence_seconds()
+            if seconds is not None:
+                console.print(evidence_estimate(seconds, len(batch) - batch.earlier, workers), soft_wrap=True)
         start, failed, with_notes, finished = time.monotonic(), 0, 0, batch.earlier
         with progress_on(console, _Rate(), speed_window=_SPEED_WINDOW) as progress, closing(iter(batch)) as results:
             task = progress.add_task("Images", total=len(batch), completed=batch.earlier)
@@ -82,6 +89,24 @@ def _print_plan(batch: Batch, console: Console) -> None:
     )
     for warning in batch.network.warnings:
         console.print(f"[yellow]{escape(warning)}")
+
+
+def evidence_estimate(seconds: float, images: int, workers: int = 1) -> str:
+    """Return in words how long evidence takes.
+
+    Args:
+        seconds: for one frame.
+        images: how many there are to do.
+        workers: processes that share the work.
+    """
+    total = seconds * images / workers
+    if total < _WORTH_TELLING:
+        return "The evidence takes a few seconds."
+    count = "1 image" if images == 1 else f"{images} images"
+    return (
+        f"The evidence takes about {duration(seconds)} for each frame: about {duration(total)} for {count} with one "
+        "frame each, longer for cines."
+    )
 
 
 class _Rate(ProgressColumn):

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from napari_segcam.evidence.measuring import Evidence
     from napari_segcam.evidence.stage_evidence import FirstStage
     from napari_segcam.explanation.explanation import Explanation
-    from napari_segcam.explanation.frame_replay import FrameReplay
     from napari_segcam.imaging.cine import Cine
 
 
@@ -45,62 +44,57 @@ class EvidenceTable:
         progress: Progress,
         cancelled: Callable[[], bool],
     ) -> None:
-        from napari_segcam.batch.evidence import other_frame_of
+        from napari_segcam.batch.evidence import EvidenceMeter
 
-        other_frame_of(cine, numbers[0], pipeline.options.evidence_references)  # before anything takes long
         self._times = len(numbers) * len(pipeline.classes) * len(pipeline.explainers)
         self._is_estimated = False
-        self._explainers = {explainer.method.name: explainer for explainer in pipeline.explainers}
-        self._cine, self._options, self._cancelled = cine, pipeline.options, cancelled
+        self._cine, self._options = cine, pipeline.options
         self._progress = progress
         self._task = progress.add_task("Evidence", total=None, visible=False)
+        self._meter = EvidenceMeter(
+            cine,
+            pipeline.explainers,
+            pipeline.options,
+            progress=lambda measure, _done, _total: progress.update(
+                self._task, description=f"Evidence: {measure}", visible=True
+            ),
+            cancelled=cancelled,
+            overall=lambda done, total: progress.update(self._task, completed=done, total=total),
+        )
         self.rows: list[dict[str, Any]] = []
         self._firsts: list[tuple[str, str, FirstStage]] = []
         self._overlays: dict[tuple[int, str], None] = {}  # statements on frames, in order, each once
 
     def of(self, number: int, explanation: Explanation) -> Evidence | None:
         """Return the evidence of an explanation of a frame; None if the user stopped it."""
-        from napari_segcam.batch.evidence import evidence_of
         from napari_segcam.explanation.slow_methods.control import Cancelled
         from napari_segcam.reporting.evidence_rows import evidence_rows
         from napari_segcam.reporting.sheets import class_name_of
 
         try:
-            evidence = evidence_of(
-                self._cine,
-                number,
-                explanation,
-                self._explainers[explanation.method],
-                self._options,
-                progress=lambda measure, _done, _total: self._progress.update(
-                    self._task, description=f"Evidence: {measure}", visible=True
-                ),
-                cancelled=self._cancelled,
-                overall=lambda done, total: self._progress.update(self._task, completed=done, total=total),
-                replay=self._estimated_replay(number, explanation),
-            )
+            self._print_estimate(number, explanation)
+            measured = self._meter.of(number, explanation)
         except Cancelled:
             return None
-        if evidence is not None:
-            self.rows += evidence_rows(number, explanation, evidence, self._options.evidence)
-            if "influence" in self._options.evidence:
-                self._firsts.append((class_name_of(explanation), explanation.method, evidence.shown_first))
-            if evidence.overlay_effect is not None:
-                self._overlays[number, evidence.overlay_effect.statement] = None
+        if measured is None:
+            return None
+        evidence = measured.evidence
+        self.rows += evidence_rows(number, explanation, evidence, self._options.evidence, measured.doubt)
+        if "influence" in self._options.evidence:
+            self._firsts.append((class_name_of(explanation), explanation.method, evidence.shown_first))
+        if evidence.overlay_effect is not None:
+            self._overlays[number, evidence.overlay_effect.statement] = None
         return evidence
 
-    def _estimated_replay(self, number: int, explanation: Explanation) -> FrameReplay | None:
-        """Print how long the evidence of all frames will take, once; return what was prepared for it."""
-        from napari_segcam.batch.evidence import estimate_of
+    def _print_estimate(self, number: int, explanation: Explanation) -> None:
+        """Print how long the evidence of all frames will take, once."""
         from napari_segcam.commands.terminal import duration
 
         if self._is_estimated:
-            return None
+            return
         self._is_estimated = True
         self._progress.update(self._task, description="Evidence: estimating", visible=True)
-        cost, replay = estimate_of(
-            self._cine, number, explanation, self._explainers[explanation.method], self._options, self._cancelled
-        )
+        cost = self._meter.estimate(number, explanation)
         seconds = cost.seconds * self._times
         if seconds >= _WORTH_TELLING:
             self._progress.console.print(
@@ -108,7 +102,6 @@ class EvidenceTable:
                 f"about {duration(seconds)}. Ctrl-C stops it.",
                 soft_wrap=True,
             )
-        return replay
 
     def write(self, folder: Path) -> None:
         """Write ``evidence.csv``.

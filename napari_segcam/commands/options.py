@@ -224,8 +224,8 @@ class EvidenceOptions:
         typer.Option(
             metavar="[NAMES]",
             help="Measure whether each heatmap means anything: all measures, or those named, separated by commas: "
-            "influence, faithfulness, in_out, sanity, echo, off_scan, stability, overlay_effect. All of them take "
-            "seconds to minutes for each frame.",
+            "influence, faithfulness, in_out, sanity, echo, off_scan, stability, overlay_effect, doubt. All of them "
+            "take seconds to minutes for each frame.",
             rich_help_panel=EVIDENCE,
         ),
     ] = None

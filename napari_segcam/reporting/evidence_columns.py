@@ -30,6 +30,8 @@ EVIDENCE_COLUMNS: dict[str, type] = {
     "overlay_effect": float,
     "overlay_effect_null": float,
     "overlay_effect_p": float,
+    "doubt": float,
+    "doubt_measure": str,
     "undefined": str,
     "shown_first": str,
     "statement": str,

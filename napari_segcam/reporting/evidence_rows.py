@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_segcam.evidence.attention import finite_row
+from napari_segcam.evidence.doubt.measuring import Doubt
 from napari_segcam.evidence.measuring import Evidence
 from napari_segcam.evidence.null import Measurement
 from napari_segcam.evidence.stage_evidence import StageEvidence
@@ -20,7 +21,7 @@ _NO_STAGE = "the map belongs to no stage of the network, so none can be hidden"
 
 
 def evidence_rows(
-    frame: int, explanation: Explanation, evidence: Evidence, measures: Collection[str] = ()
+    frame: int, explanation: Explanation, evidence: Evidence, measures: Collection[str] = (), doubt: Doubt | None = None
 ) -> list[dict[str, Any]]:
     """Return the evidence of a frame, one row per stage, with the columns of ``EVIDENCE_COLUMNS``.
 
@@ -29,10 +30,13 @@ def evidence_rows(
         explanation: of the frame.
         evidence: of the explanation.
         measures: those that were to be taken; where one of them has no value, ``undefined`` says why.
+        doubt: about the mask, if it was measured.
     """
     key = {"frame": frame, "class": class_name_of(explanation), "method": explanation.method}
     effect = None if evidence.overlay_effect is None else evidence.overlay_effect.effect
-    of_frame = {"agreement": evidence.agreement, **_with_null("overlay_effect", effect)}
+    of_frame: dict[str, Any] = {"agreement": evidence.agreement, **_with_null("overlay_effect", effect)}
+    if doubt is not None:
+        of_frame |= {"doubt": doubt.value, "doubt_measure": doubt.measure}
     rows = []
     for name, stage in evidence.stages.items():
         values = {**key, "stage": name, **of_frame, **_stage_values(stage)}
@@ -40,6 +44,8 @@ def evidence_rows(
         reasons = {**missing, **stage.undefined, **_reasons(stage)}
         if effect is not None and effect.undefined:
             reasons["overlay_effect"] = effect.undefined
+        if doubt is not None and doubt.reason:
+            reasons["doubt"] = doubt.reason
         values["undefined"] = "; ".join(f"{column}: {reason}" for column, reason in reasons.items())
         values["shown_first"] = evidence.shown_first.name or ""
         rows.append(finite_row({column: values.get(column) for column in EVIDENCE_COLUMNS}))

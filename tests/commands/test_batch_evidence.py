@@ -59,8 +59,9 @@ def test_every_measure_has_its_column_and_null(batch: Any, tmp_path: Path) -> No
     assert [row["takes_part"] for row in rows] == ["yes", "no", "yes"] * 2
     assert rows[1]["statement"].startswith("takes no part in this mask")
     settings = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert settings["evidence"] == {"measures": [*map(str, sc.MEASURES)], "draws": 19, "seed": 0}
-    assert "evidence" not in settings["options"]
+    measures = [*sc.MEASURES, "doubt"]
+    assert settings["evidence"] == {"measures": measures, "draws": 19, "references": ["mean"], "seed": 0}
+    assert not [name for name in settings["options"] if "evidence" in name]
 
 
 def test_the_figures_are_those_of_the_function(batch: Any, tmp_path: Path) -> None:

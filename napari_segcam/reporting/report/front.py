@@ -100,7 +100,10 @@ def repeat_command(run: FinishedRun, anonymous: bool = False) -> str:
 def _evidence_arguments(evidence: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of the command line that measure this evidence."""
     measures = evidence.get("measures")
-    return {"evidence": ",".join(map(str, measures)), "null": evidence.get("draws")} if measures else {}
+    if not measures:
+        return {}
+    references = [str(name).replace(" ", "-") for name in evidence.get("references") or ()]
+    return {"evidence": measures, "null": evidence.get("draws"), "evidence_references": references}
 
 
 def _image_size(model: Mapping[str, Any]) -> int | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from napari_segcam.evidence.doubt.measures import DOUBT_MEASURES
 from napari_segcam.number_format import UNDEFINED, score
-from napari_segcam.reporting.evidence_summary.risk import risk_coverage
+from napari_segcam.reporting.evidence_summary.risk import RiskCoverage, risk_coverage
 from napari_segcam.reporting.evidence_summary.shares import number
 from napari_segcam.reporting.evidence_summary.summary import has_evidence, of_frames, summaries
 from napari_segcam.reporting.evidence_summary.words import doubt_sentence
@@ -43,6 +44,7 @@ def evidence_section(cases: Sequence[Case], linked: bool) -> Section | None:
     if not has_evidence(rows):
         return None
     every = summaries(rows)
+    names: dict[object, Cell] = {case.number: Link(case.name, case.anchor) if linked else case.name for case in cases}
     blocks: list[Block] = [Paragraph(_INTRODUCTION), *verdict_on(every)]
     for summary in every:
         if len(every) > 1:
@@ -56,15 +58,19 @@ def evidence_section(cases: Sequence[Case], linked: bool) -> Section | None:
             blocks.append(untested)
         if summary.overlays:
             blocks += overlay_blocks(summary.overlays, summary.class_name)
-        blocks += worst_blocks([row for row in rows if row["class"] == summary.class_name], cases, linked)
+        blocks += worst_blocks([row for row in rows if row["class"] == summary.class_name], names)
     return Section("evidence", "What the heatmaps are worth", blocks)
 
 
-def worst_blocks(rows: Sequence[Row], cases: Sequence[Case], linked: bool) -> list[Block]:
+def worst_blocks(rows: Sequence[Row], names: Mapping[object, Cell]) -> list[Block]:
     """Return the worst frames of a class first, and how well doubt ranks its masks, if that was measured.
 
     The worst are the most doubtful; without doubt, those of the lowest Dice; without a truth, those whose masks agree
     least between slightly different views, or whose map to show first is worth least.
+
+    Args:
+        rows: of one class.
+        names: of the images, by the value in their rows.
     """
     frames = of_frames(rows)
     key, order = next(((column, words) for column, words in _ORDERS.items() if _has(frames, column)), ("", ""))
@@ -73,13 +79,12 @@ def worst_blocks(rows: Sequence[Row], cases: Sequence[Case], linked: bool) -> li
     sign = -1 if key == "doubt" else 1
     frames = [row for row in frames if number(row, key) is not None]
     frames.sort(key=lambda row: (sign * (number(row, key) or 0.0), row["image"], row["frame"]))
-    by_number = {case.number: case for case in cases}
-    table_rows = tuple(_worst_row(row, rows, by_number[row["image"]], linked) for row in frames[:_WORST])
+    table_rows = tuple(_worst_row(row, rows, names[row["image"]]) for row in frames[:_WORST])
     total = counted(len(frames), "frame")
     caption = f"Worst masks first, {rows[0]['class']}: {order}; {len(table_rows)} of {total}."
-    names = ("image", "frame", "doubt", "agreement", "Dice", "show first", "what its map is worth")
-    used = [n for n, name in enumerate(names) if name == "image" or any(row[n] != UNDEFINED for row in table_rows)]
-    columns = tuple(names[n] for n in used)
+    headings = ("image", "frame", "doubt", "agreement", "Dice", "show first", "what its map is worth")
+    used = [n for n, name in enumerate(headings) if name == "image" or any(row[n] != UNDEFINED for row in table_rows)]
+    columns = tuple(headings[n] for n in used)
     cells = tuple(tuple(row[n] for n in used) for row in table_rows)
     table = Table(columns, cells, frozenset({"image", "show first", "what its map is worth"}), caption)
     return [*_doubt_words(frames), table]
@@ -89,19 +94,37 @@ def _has(frames: Sequence[Row], column: str) -> bool:
     return any(number(row, column) is not None for row in frames)
 
 
-def _worst_row(row: Row, rows: Sequence[Row], case: Case, linked: bool) -> tuple[Cell, ...]:
+def _worst_row(row: Row, rows: Sequence[Row], name: Cell) -> tuple[Cell, ...]:
     first = str(row.get("shown_first") or "")
     same = [one for one in rows if all(one[name] == row[name] for name in ("image", "frame", "method"))]
     statement = next((str(one.get("statement") or "") for one in same if one["stage"] == first), "")
     figures = (score(number(row, column)) for column in ("doubt", "agreement", "dice"))
-    name: Cell = Link(case.name, case.anchor) if linked else case.name
     return (name, str(row["frame"]), *figures, first or UNDEFINED, statement or UNDEFINED)
 
 
-def _doubt_words(frames: Sequence[Row]) -> list[Block]:
-    doubts = [row for row in frames if number(row, "doubt") is not None]
+def doubt_curve(rows: Sequence[Row]) -> tuple[str, RiskCoverage | None] | None:
+    """Return the measure of doubt in rows of one class, and how well it ranks the masks of those with a truth.
+
+    None if doubt was not measured; no curve if there are no true masks.
+    """
+    doubts = [row for row in of_frames(rows) if number(row, "doubt") is not None]
     if not doubts:
-        return []
-    known = [(number(row, "doubt") or 0.0, 1 - dice) for row in doubts if (dice := number(row, "dice")) is not None]
+        return None
+    known = [(number(row, "doubt") or 0.0, risk) for row in doubts if (risk := _risk(row)) is not None]
     curve = risk_coverage([doubt for doubt, _ in known], [risk for _, risk in known])
-    return [Paragraph(doubt_sentence(str(doubts[0].get("doubt_measure") or "doubt"), curve))]
+    name = str(doubts[0].get("doubt_measure") or "")
+    return DOUBT_MEASURES[name].title.lower() if name in DOUBT_MEASURES else name, curve
+
+
+def _risk(row: Row) -> float | None:
+    """Return 1 − Dice, and 0 where prediction and truth are both empty; None without a truth."""
+    dice = number(row, "dice")
+    if dice is not None:
+        return 1 - dice
+    both_empty = number(row, "pixels") == 0 and number(row, "truth_pixels") == 0
+    return 0.0 if both_empty else None
+
+
+def _doubt_words(rows: Sequence[Row]) -> list[Block]:
+    curve = doubt_curve(rows)
+    return [] if curve is None else [Paragraph(doubt_sentence(*curve))]

@@ -1,0 +1,183 @@
+"""The command ``check``: a verdict on a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from napari_segcam.commands.batch_progress import evidence_estimate
+from napari_segcam.commands.image_summary import is_image
+from napari_segcam.commands.options import (
+    EXPLANATION,
+    Device,
+    EvidenceOptions,
+    HeatmapOptions,
+    InputOptions,
+    NetworkOptions,
+    explain_options,
+    with_option_groups,
+)
+from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole, progress_on, stoppable
+from napari_segcam.errors import SegcamError
+
+if TYPE_CHECKING:
+    from napari_segcam.batch.check.verdict import Verdict
+
+_IMAGES = "Images and true masks"
+
+
+@dataclass(frozen=True)
+class CheckedMethods(HeatmapOptions):
+    """Which heatmaps are checked."""
+
+    methods: Annotated[
+        str,
+        typer.Option(metavar="NAMES", help="CAM methods to compare, separated by commas.", rich_help_panel=EXPLANATION),
+    ] = "gradcam,gradcam++,layercam,hirescam"
+
+
+@with_option_groups
+def check(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The checkpoint of the network.")],
+    images: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IMAGES",
+            help="A folder of images and cines, a CSV list with a column image, or one image or cine.",
+        ),
+    ],
+    *,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write to.")] = Path("check"),
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="A folder of true masks, as for batch, to find out how well doubt ranks bad masks.",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = None,
+    limit: Annotated[
+        int,
+        typer.Option(
+            metavar="COUNT",
+            help="Check at most so many images: a random sample of them.",
+            min=1,
+            rich_help_panel=_IMAGES,
+        ),
+    ] = 20,
+    frames_of_cine: Annotated[
+        int,
+        typer.Option(
+            metavar="COUNT",
+            help="Check at most so many frames of each cine, evenly spread.",
+            min=1,
+            rich_help_panel=_IMAGES,
+        ),
+    ] = 3,
+    seed: Annotated[
+        int, typer.Option(metavar="NUMBER", help="Seed of the random sample.", rich_help_panel=_IMAGES)
+    ] = 0,
+    heatmaps: CheckedMethods,
+    inputs: InputOptions,
+    evidence: EvidenceOptions,
+    pdf: Annotated[bool, typer.Option(help="Write a PDF too.")] = True,
+    device: Device = "auto",
+    network: NetworkOptions,
+) -> None:
+    """Say what the heatmaps of a network are worth: which stage to look at, and which method.
+
+    It measures on some images which stages take part in the mask, on which method's maps the mask hangs, whether
+    burned-in graphics decide, and which masks are doubtful. It writes check.html, check.json, check.csv and check.pdf.
+    Without --evidence, it takes all measures but stability.
+    """
+    from napari_segcam.batch.check.checking import Check
+    from napari_segcam.batch.check.writing import write_check
+    from napari_segcam.imaging.scan.region import parse_crop
+    from napari_segcam.reporting.report.writing import need_report
+
+    console = PlainConsole()
+    need_report(pdf=pdf)
+    _check_order(model, images)
+    parse_crop(inputs.crop)
+    options = explain_options(heatmaps, inputs, evidence if evidence.evidence is not None else _usual(evidence))
+    source = network.source(model, device)
+    with console.status(f"Loading {source.title} …"):
+        loaded = source.load()
+    with stoppable(console) as stop, progress_on(console) as progress:
+        task = progress.add_task("Images", total=None)
+        measures = progress.add_task("Evidence", total=None, visible=False)
+        checked = Check(
+            images,
+            out,
+            loaded,
+            options,
+            truth=truth,
+            limit=limit,
+            frames_of_cine=frames_of_cine,
+            seed=seed,
+            progress=lambda measure, done, total: progress.update(
+                measures, description=measure, completed=done, total=total, visible=True
+            ),
+            cancelled=stop.is_set,
+        )
+        count = len(checked.images)
+        chosen = f"{count} of {checked.found} images" if count < checked.found else f"{count} images"
+        progress.print(f"{chosen}; {', '.join(options.methods)} on {loaded.device}", markup=False)
+        progress.update(task, description="Estimating")
+        if (seconds := checked.evidence_seconds()) is not None:
+            progress.print(evidence_estimate(seconds, count), soft_wrap=True)
+        progress.update(task, description="Images", total=count)
+        rows, errors, done = [], {}, 0
+        for image in checked:
+            done += 1
+            rows += image.rows
+            if image.error:
+                errors[image.name] = image.error
+                progress.print(f"[yellow]{escape(image.name)}: {escape(image.error)}", soft_wrap=True)
+            progress.advance(task)
+        progress.update(measures, visible=False)
+    stopped = done < count
+    if not rows:
+        if stopped:
+            console.print("Stopped before the first image was finished: nothing is written.")
+            raise typer.Exit(INTERRUPTED)
+        raise SegcamError(f"None of the {count} images could be checked; the first: {next(iter(errors.values()), '')}")
+    verdicts = write_check(out, checked, rows, errors, stopped=stopped, pdf=pdf)
+    _print_verdicts(verdicts, console)
+    beginning = f"Stopped: {done} of {count} images. " if stopped else ""
+    console.print(f"{beginning}Written to {out.resolve()}", soft_wrap=True, markup=False)
+    if stopped:
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(1 if errors else 0)
+
+
+def _check_order(model: Path, images: Path) -> None:
+    """Raise a SegcamError if one of both is not there, or they seem to be exchanged."""
+    order = "The order is: napari-segcam check MODEL IMAGES."
+    for path, name in ((model, "model"), (images, "image, folder or list")):
+        if not path.exists() and "::" not in str(path):
+            raise SegcamError(f"There is no {name} {path}. {order}")
+    if is_image(model):
+        raise SegcamError(f"{model} is an image, not a checkpoint. {order}")
+    if images.is_file() and images.suffix.lower() != ".csv" and not is_image(images):
+        raise SegcamError(f"{images} is no image. {order}")
+
+
+def _usual(evidence: EvidenceOptions) -> EvidenceOptions:
+    """Return the options with all measures but stability, on which no part of the verdict rests."""
+    from napari_segcam.batch.evidence import EVIDENCE_NAMES
+
+    return EvidenceOptions(",".join(name for name in EVIDENCE_NAMES if name != "stability"), evidence.null)
+
+
+def _print_verdicts(verdicts: list[Verdict], console: Console) -> None:
+    for verdict in verdicts:
+        console.print(f"\n[bold]{escape(verdict.summary.class_name)}")
+        for sentence in verdict.sentences:
+            console.print(f"• {sentence}", markup=False, soft_wrap=True)
+    console.print()
