@@ -132,8 +132,10 @@ class PictureReader:
         curve = None if record is None else record.curves.get(CineRecord.ratio_of(stage))
         if curve is None or np.isnan(curve[frame]):
             return ""
-        chance = controller_of(self._session, EvidenceController).chance(stage)
-        return f"in / out {grouped(curve[frame], digits=2)}" + (f" (chance {chance})" if chance else "")
+        evidence = controller_of(self._session, EvidenceController)
+        chance, known = evidence.chance(stage), evidence.evidence(stage)
+        echo = "; repeats the mask" if known is not None and known.repeats_the_mask else ""
+        return f"in / out {grouped(curve[frame], digits=2)}" + (f" (chance {chance})" if chance else "") + echo
 
 
 def _heat(layer: Image, frame: int, limits: Pair | None, window: Window) -> Overlay | None:

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_segcam.viewer.evidence.check_steps import ALL, AT_REST, check_steps, missing_measures
+from napari_segcam.viewer.evidence.details import details
 from napari_segcam.viewer.evidence.evidence_store import EvidenceStore, Influences, influence_key
 from napari_segcam.viewer.evidence.first_shown import FirstShown
 from napari_segcam.viewer.evidence.layer_names import name_layers
 from napari_segcam.viewer.evidence.measured_frame import MeasuredFrame
 from napari_segcam.viewer.evidence.stage_rows import StageRow, chance_text, stage_row
-from napari_segcam.viewer.evidence.tasks import Kind, Step, Task, TaskQueue
-from napari_segcam.viewer.evidence.trust_words import trust_lines
+from napari_segcam.viewer.evidence.tasks import Found, Kind, Step, Task, TaskQueue
+from napari_segcam.viewer.evidence.trust_words import about, trust_lines
 from napari_segcam.viewer.frames.cine_record import FrameState
 
 if TYPE_CHECKING:  # torch comes with these, and is imported in the worker first
-    from napari_segcam.evidence.measuring import Measure
     from napari_segcam.evidence.stage_evidence import StageEvidence
     from napari_segcam.viewer.review.review import Review
     from napari_segcam.viewer.review.session import ReviewSession
 
 _REST_MS = 400  # after which a frame in view gets the figures that need no run of the network
-_REST: tuple[Measure, ...] = ("in_out", "echo", "off_scan")
-_ALL: tuple[Measure, ...] = ("influence", "faithfulness", "sanity", "stability", *_REST)
 _NEAREST = 8  # explained frames among which one with heat is looked for
 
 
@@ -50,6 +49,7 @@ class EvidenceController(QObject):
         self.store = EvidenceStore()
         self.first_shown = FirstShown(session, self)
         self.failure = ""
+        self._estimates: dict[Hashable, float | None] = {}  # None where it failed
         self._queue = TaskQueue(session.worker, _weak(self._on_step), _weak(self._on_end), _weak(self._next_step))
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -59,6 +59,7 @@ class EvidenceController(QObject):
         session.reviews.notes.append(lambda review, frame, heated: lines(review, frame, heated) or ())
         session.reviews.changed.connect(self._on_results)
         session.frame_changed.connect(self._rest.start)
+        session.view_changed.connect(self._rest.start)
         session.network_changed.connect(self._on_network)
         session.image_changed.connect(self._on_image)
 
@@ -94,6 +95,11 @@ class EvidenceController(QObject):
         lines = trust_lines(self.store, review, session.current_frame(), session.view.heated)
         return [line for line in (*lines, self.failure, failed, why) if line]
 
+    def details(self) -> str:
+        """Return all figures of the visible heatmaps of the frame in view, as lines of text."""
+        evidence = {stage: found for stage in self.checkable() if (found := self.evidence(stage)) is not None}
+        return details(evidence)
+
     def rows(self, stages: Sequence[str]) -> dict[str, StageRow]:
         """Return what the stage table says about stages in the frame in view, by name."""
         session, review = self._session, self._session.review
@@ -117,9 +123,32 @@ class EvidenceController(QObject):
         heatmaps = review.results.heatmaps(self._session.current_frame())
         return tuple(stage for stage in self._session.view.heated if stage in heatmaps)
 
+    def is_anything_missing(self) -> bool:
+        """Whether a measure of the visible heatmaps of the frame in view was not taken yet."""
+        review, frame = self._session.review, self._session.current_frame()
+        if review is None:
+            return False
+        return any(missing_measures(self.store, review, frame, stage) for stage in self.checkable())
+
     def estimate_words(self) -> str:
         """Return how long a check of the visible heatmaps takes, in words; empty where that is not known."""
-        return ""
+        key = self._estimate_key()
+        seconds = None if key is None else self._estimates.get(key)
+        return "" if seconds is None else about(seconds)
+
+    def _estimate_key(self) -> Hashable:
+        review, stages = self._session.review, self.checkable()
+        return None if review is None or review.plan is None or not stages else (review.plan.heat_key, stages)
+
+    def _estimate(self) -> None:
+        """Estimate how long a check of the visible heatmaps takes, unless there is something better to do."""
+        review, key, stages = self._session.review, self._estimate_key(), self.checkable()
+        if review is None or key is None or key in self._estimates or review.is_running or self._queue.tasks:
+            return
+        measured = MeasuredFrame.of(review, self._session.current_frame())
+        if measured is not None and check_steps(self.store, review, measured.frame, stages):
+            self._queue.put(Task(Kind.ESTIMATE, review, measured, deque([Step(stages, ALL)])))
+            self._next_step()
 
     def toggle_check(self) -> None:
         """Check the visible heatmaps of the frame in view, or stop the check that is running."""
@@ -135,12 +164,12 @@ class EvidenceController(QObject):
         if review is None or measured is None or not stages or self.check is not None:
             self._session.viewer.status = "There is no heatmap to check in view: run Grad-CAM first."
             return
-        steps = self._check_steps(measured, stages)
+        steps = check_steps(self.store, review, measured.frame, stages)
         self.failure = ""
         if not steps:
             self._session.viewer.status = "This map is checked already."
             return
-        self._queue.cancel([task for task in self._queue.tasks if task.kind == Kind.REST])
+        self._queue.cancel([task for task in self._queue.tasks if task.kind > Kind.CHECK])
         self._queue.put(Task(Kind.CHECK, review, measured, deque(steps)))
         self._next_step()
         self.progress_changed.emit()
@@ -150,22 +179,6 @@ class EvidenceController(QObject):
         if self.check is not None:
             self._queue.cancel([self.check])
             self.progress_changed.emit()
-
-    def _check_steps(self, measured: MeasuredFrame, stages: Sequence[str]) -> list[Step]:
-        missing = {stage: self.store.missing(measured.heatmaps[stage], _ALL) for stage in stages}
-
-        def lacking(measure: str) -> tuple[str, ...]:
-            return tuple(stage for stage in stages if measure in missing[stage])
-
-        steps = [Step((stage,), _REST) for stage in stages if missing[stage] & set(_REST)]
-        if influence := lacking("influence"):
-            steps.append(Step(influence, ("influence",), len(influence)))
-        steps += [Step((stage,), ("faithfulness",), 60) for stage in lacking("faithfulness")]
-        if sanity := lacking("sanity"):
-            steps.append(Step(sanity, ("sanity",), 9))
-        if stability := lacking("stability"):
-            steps.append(Step(stability, ("stability",), 12))
-        return steps
 
     # What is measured by itself
 
@@ -213,11 +226,13 @@ class EvidenceController(QObject):
         with_heat = [
             stage
             for stage, heatmap in measured.heatmaps.items()
-            if heatmap.reason is None and self.store.missing(heatmap, _REST)
+            if heatmap.reason is None and self.store.missing(heatmap, AT_REST)
         ]
         stages = sorted(with_heat, key=lambda stage: stage not in self._session.view.heated)
-        if stages:
-            self._queue.put(Task(Kind.REST, review, measured, deque(Step((stage,), _REST) for stage in stages)))
+        if not stages:
+            self._estimate()
+        else:
+            self._queue.put(Task(Kind.REST, review, measured, deque(Step((stage,), AT_REST) for stage in stages)))
             self._next_step()
 
     # Events
@@ -227,22 +242,39 @@ class EvidenceController(QObject):
         if review is not None:
             self._queue.next_step(review.schedule)
 
-    def _on_step(self, task: Task, step: Step, evidence: dict[str, StageEvidence]) -> None:
+    def _on_step(self, task: Task, step: Step, found: Found) -> None:
+        if isinstance(found, float):
+            self._estimates[(task.measured.plan.heat_key, step.stages)] = found
+            self.progress_changed.emit()
+            return
         if task.kind == Kind.INFLUENCE:
-            self.store.put_influences(task.review, task.measured, evidence)
+            self.store.put_influences(task.review, task.measured, found)
         else:
-            for stage, found in evidence.items():
-                self.store.put(task.measured.heatmaps[stage], found, step.measures)
+            for stage, evidence in found.items():
+                self.store.put(task.measured.heatmaps[stage], evidence, step.measures)
         self._report()
 
     def _on_end(self, task: Task, error: str) -> None:
-        if error and task.kind == Kind.INFLUENCE:
-            self.store.put_failure(task.review, task.measured, error)
-        elif error:
-            self.failure = error
-        if task.kind != Kind.REST:
+        if error:
+            self._note_failure(task, error)
+        if task.kind <= Kind.CHECK:
             self.progress_changed.emit()
             self._report()
+        elif task.kind == Kind.REST and not task.is_cancelled:
+            self._rest.start()  # an estimate comes next
+
+    def _note_failure(self, task: Task, error: str) -> None:
+        """Keep why something could not be measured, so that it is not tried again and again."""
+        if task.kind == Kind.INFLUENCE:
+            self.store.put_failure(task.review, task.measured, error)
+        elif task.kind == Kind.CHECK:
+            self.failure = error
+        elif task.kind == Kind.ESTIMATE:
+            self._estimates[(task.measured.plan.heat_key, task.steps[0].stages)] = None
+        else:
+            for step in task.steps:
+                for stage in step.stages:
+                    self.store.put_failure_of(task.measured.heatmaps[stage], error, step.measures)
 
     def _report(self) -> None:
         """Let canvas and widgets show what is known now."""
@@ -261,6 +293,7 @@ class EvidenceController(QObject):
     def _on_network(self) -> None:
         self._queue.cancel(self._queue.tasks)
         self.store.drop_influences()
+        self._estimates.clear()
         self.failure = ""
         self.changed.emit()
         self.progress_changed.emit()

@@ -54,8 +54,15 @@ class EvidenceStore:
         """Add measures of a heatmap to those that are known."""
         earlier, taken = self._of_heatmaps.get(heatmap, (evidence, frozenset()))
         values = {field.name: getattr(evidence, field.name) for field in fields(evidence)}
+        values["undefined"] = {**earlier.undefined, **evidence.undefined}
         merged = replace(earlier, **{name: value for name, value in values.items() if value is not None})
         self._of_heatmaps[heatmap] = (merged, taken | set(measures))
+
+    def put_failure_of(self, heatmap: Heatmap, failure: str, measures: Collection[str]) -> None:
+        """Keep the reason why measures of a heatmap could not be taken."""
+        from napari_segcam.evidence.stage_evidence import StageEvidence
+
+        self.put(heatmap, StageEvidence(heatmap.stage, undefined=dict.fromkeys(measures, failure)), measures)
 
     def put_influences(self, review: Review, measured: MeasuredFrame, stages: Mapping[str, StageEvidence]) -> None:
         """Keep the influences measured in a frame."""

@@ -100,6 +100,27 @@ class MeasuredFrame:
         explainer = self._explainer(self.plan.request.method, tuple(heatmaps), cancelled)
         return self._measure(heatmaps, explainer, measures, cancelled, progress)
 
+    def estimate(self, stages: Sequence[str], measures: Sequence[Measure], cancelled: Callable[[], bool]) -> float:
+        """Return how long these measures of the heatmaps of these stages take, in seconds, from a few runs.
+
+        Raises:
+            Cancelled: if ``cancelled`` returns True.
+            SegcamError: if the network cannot be measured.
+        """
+        from napari_segcam.evidence.estimating import estimate_evidence
+
+        heatmaps = {name: self.heatmaps[name] for name in stages if name in self.heatmaps}
+        explainer, cine = self._explainer(self.plan.request.method, tuple(heatmaps), cancelled), self.plan.source.cine
+        return estimate_evidence(
+            self.explanation(heatmaps),
+            explainer,
+            cine[self.frame],
+            cine.value_range,
+            measures=measures,
+            scan=self._scan(),
+            cancelled=cancelled,
+        ).seconds
+
     def explanation(self, heatmaps: Mapping[str, Heatmap]) -> Explanation:
         """Return the explanation of the frame with these heatmaps, without running the network."""
         import torch

@@ -31,7 +31,6 @@ CHANCE_TIP = (
     "The in / out figure of the same region at random places of the scan, and p: the share of these places, the region "
     "itself counted, where it is at least as large."
 )
-_ECHO = "echo"
 _ECHO_TIP = "The heatmap repeats the mask ({echo:.2f}): it does not tell where the network looked."
 
 
@@ -41,6 +40,7 @@ class StageRow:
 
     Attributes:
         takes_part: whether the stage takes part in the mask; None where that is unknown.
+        is_echo: whether its heatmap repeats the mask in the frame.
         name_tip: on its name, besides what it is.
         influence: loss of the mask or the score without it; in brackets if measured in another frame.
         influence_tip: on that.
@@ -51,6 +51,7 @@ class StageRow:
     """
 
     takes_part: bool | None = None
+    is_echo: bool = False
     name_tip: str = ""
     influence: str = ""
     influence_tip: str = ""
@@ -76,7 +77,8 @@ def stage_row(store: EvidenceStore, review: Review, frame: int, stage: str, atte
     chance, chance_tip = chance_text(evidence)
     statement = "" if evidence is None else evidence.statement
     name_tip = f"In this {word}: {statement}" if statement else ""
-    return StageRow(takes_part, name_tip, influence, influence_tip, ratio, ratio_tip, chance, chance_tip)
+    is_echo = evidence is not None and evidence.repeats_the_mask
+    return StageRow(takes_part, is_echo, name_tip, influence, influence_tip, ratio, ratio_tip, chance, chance_tip)
 
 
 def _influence(
@@ -116,7 +118,7 @@ def _words(evidence: StageEvidence) -> str:
     from napari_segcam.evidence.stage_evidence import StageEvidence
 
     words = StageEvidence(evidence.stage, evidence.influence).statement
-    return f"{evidence.stage.name}: {words or 'the explained score is 0, so it cannot get lower'}"
+    return f"{evidence.stage.name}: {words or evidence.undefined.get('influence', 'not measured')}"
 
 
 def _ratio(attention: Attention | None, evidence: StageEvidence | None, general: str) -> tuple[str, str]:
@@ -125,7 +127,6 @@ def _ratio(attention: Attention | None, evidence: StageEvidence | None, general:
     text = NO_RATIO if attention.ratio is None else grouped(attention.ratio, digits=2)
     tips = [attention.undefined or general]
     if evidence is not None and evidence.repeats_the_mask:
-        text = f"{text} ({_ECHO})"
         tips.insert(0, _ECHO_TIP.format(echo=evidence.echo))
     return text, "\n".join(tips)
 

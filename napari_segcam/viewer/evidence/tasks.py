@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from napari_segcam.viewer.evidence.measured_frame import MeasuredFrame
 from napari_segcam.viewer.frames.schedule import Schedule
@@ -18,12 +18,16 @@ if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, wh
     from napari_segcam.evidence.stage_evidence import StageEvidence
 
 
+Found: TypeAlias = "dict[str, StageEvidence] | float"
+
+
 class Kind(IntEnum):
     """Why something is measured, the most urgent first."""
 
     INFLUENCE = 0
     CHECK = 1
     REST = 2
+    ESTIMATE = 3
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,8 @@ class Task:
         present = self._share * self.steps[0].runs if self.steps else 0.0
         return (self._total - left + present) / max(self._total, 1)
 
-    def measure(self, cancelled: Callable[[], bool]) -> dict[str, StageEvidence]:
-        """Do the next step, in the worker.
+    def measure(self, cancelled: Callable[[], bool]) -> Found:
+        """Do the next step, in the worker; return evidence by stage name, or the seconds of an estimate.
 
         Raises:
             Cancelled: if ``cancelled`` returns True.
@@ -82,13 +86,15 @@ class Task:
         self._share = 0.0
         if self.kind == Kind.INFLUENCE:
             return self.measured.influences(step.stages, cancelled, self._note_progress)
+        if self.kind == Kind.ESTIMATE:
+            return self.measured.estimate(step.stages, step.measures, cancelled)
         return self.measured.measure(step.stages, step.measures, cancelled, self._note_progress)
 
     def _note_progress(self, _measure: str, done: int, total: int) -> None:
         self._share = done / max(total, 1)
 
 
-OnStep = Callable[[Task, Step, "dict[str, StageEvidence]"], None]
+OnStep = Callable[[Task, Step, Found], None]
 OnEnd = Callable[[Task, str], None]
 
 
@@ -97,7 +103,7 @@ class TaskQueue:
 
     Args:
         worker: that measures.
-        on_step: called in the UI thread with the evidence that a step has found, by stage name.
+        on_step: called in the UI thread with what a step has found.
         on_end: called in the UI thread when a task has ended, with what failed, in words, or an empty text.
         on_free: called in the UI thread when the worker has ended a step.
 
@@ -143,14 +149,14 @@ class TaskQueue:
                 "evidence",
                 f"Evidence of frame {task.measured.frame}",
                 lambda: _measure(task, is_stopped),
-                on_result=lambda evidence: self._take(task, evidence),
+                on_result=lambda found: self._take(task, found),
                 on_done=lambda error: self._done(task, error),
             )
         )
 
-    def _take(self, task: Task, evidence: dict[str, StageEvidence] | None) -> None:
-        if evidence is not None and not task.is_cancelled:
-            self._on_step(task, task.steps.popleft(), evidence)
+    def _take(self, task: Task, found: Found | None) -> None:
+        if found is not None and not task.is_cancelled:
+            self._on_step(task, task.steps.popleft(), found)
 
     def _done(self, task: Task, error: str | None) -> None:
         self._running = None
@@ -164,7 +170,7 @@ class TaskQueue:
         self._on_end(task, error)
 
 
-def _measure(task: Task, is_stopped: Callable[[], bool]) -> Iterator[dict[str, StageEvidence] | None]:
+def _measure(task: Task, is_stopped: Callable[[], bool]) -> Iterator[Found | None]:
     from napari_segcam.explanation.slow_methods.control import Cancelled
 
     try:

@@ -47,3 +47,10 @@ def _elsewhere(store: EvidenceStore, review: Review, frame: int, stage: str) -> 
     if influences is None or measured is None or influences.frame == frame or measured.takes_part is not False:
         return ""
     return f"; it takes no part in {frame_in_words(review.image, influences.frame)}"
+
+
+def about(seconds: float) -> str:
+    """Return a time that is not known exactly, in words."""
+    if seconds < 10:
+        return f"about {max(1, round(seconds))} s"
+    return f"about {5 * round(seconds / 5)} s" if seconds < 90 else f"about {round(seconds / 60)} min"

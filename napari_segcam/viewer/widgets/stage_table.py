@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QBrush, QColor
+from qtpy.QtGui import QBrush, QColor, QShowEvent
 from qtpy.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from napari_segcam.viewer.evidence.stage_rows import CHANCE_TIP, INFLUENCE_TIP, RATIO_TIP, StageRow
@@ -17,13 +17,18 @@ if TYPE_CHECKING:  # torch comes with it: it is imported in the worker, where no
 NAME, INFLUENCE, RATIO, CHANCE = range(4)
 _STAGE = Qt.ItemDataRole.UserRole
 _TAKES_NO_PART = QColor(128, 132, 140)
+_SAMPLES = {INFLUENCE: "Influence", RATIO: "26,055", CHANCE: "0.77, p 0.01"}  # as wide as their columns
+_PADDING = 11  # pixels
 
 
 class _Text:
     """Every text of the table; ``{frame}`` is "frame", or "image" in a folder of stills."""
 
     COLUMNS = ("Stage", "Influence", "In / out", "Chance")
-    TIP = "The stages that get a heatmap, in the order in which the network runs them. Gray: takes no part in the mask."
+    TIP = (
+        "The stages that get a heatmap, in the order in which the network runs them.\n"
+        "Gray: takes no part in the mask. Italic: in this {frame} the heatmap repeats the mask."
+    )
     STAGE_TIP = "{channels} channels at stride {stride}"
 
 
@@ -37,10 +42,16 @@ class StageTable(QTreeWidget):
         self.setHeaderLabels(list(_Text.COLUMNS))
         header = self.header()
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column in (INFLUENCE, RATIO, CHANCE):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        for column in _SAMPLES:
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
         header.setStretchLastSection(False)
-        self.setToolTip(_Text.TIP)
+        self.setTextElideMode(Qt.TextElideMode.ElideLeft)  # stages differ in the end of their names
+        self.name_frames("frame")
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        super().showEvent(event)
+        for column, sample in _SAMPLES.items():  # a style sets the font when the table is first shown
+            self.header().resizeSection(column, self.fontMetrics().horizontalAdvance(sample) + _PADDING)
 
     def offer(self, network: Network) -> None:
         """Show the stages of a network, unchecked."""
@@ -70,7 +81,7 @@ class StageTable(QTreeWidget):
         for name, item in self._items():
             row = rows.get(name, StageRow())
             for column, text, tip in (
-                (NAME, name, "\n".join(part for part in (self._kinds[name], row.name_tip) if part)),
+                (NAME, name, "\n".join(part for part in (name, self._kinds[name], row.name_tip) if part)),
                 (INFLUENCE, row.influence, row.influence_tip),
                 (RATIO, row.ratio, row.ratio_tip),
                 (CHANCE, row.chance, row.chance_tip),
@@ -79,6 +90,10 @@ class StageTable(QTreeWidget):
                     item.setText(column, text)
                 if item.toolTip(column) != tip:
                     item.setToolTip(column, tip)
+            if item.font(NAME).italic() != row.is_echo:
+                font = item.font(NAME)
+                font.setItalic(row.is_echo)
+                item.setFont(NAME, font)
             brush = QBrush(_TAKES_NO_PART) if row.takes_part is False else QBrush()
             if item.foreground(NAME) != brush:
                 for column in range(self.columnCount()):
@@ -86,6 +101,7 @@ class StageTable(QTreeWidget):
 
     def name_frames(self, word: str) -> None:
         """Speak of frames, or of images if these come from a folder of stills."""
+        self.setToolTip(_Text.TIP.format(frame=word))
         for column, tip in ((INFLUENCE, INFLUENCE_TIP), (RATIO, RATIO_TIP), (CHANCE, CHANCE_TIP)):
             self.headerItem().setToolTip(column, tip.format(frame=word))
 

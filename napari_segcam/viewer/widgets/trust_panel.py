@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
@@ -22,9 +23,8 @@ class _Text:
         "whether its hot places matter more than others, whether a network that has learned nothing gives the same "
         "map, and whether it is stable. You can keep working meanwhile. Shift+C does the same."
     )
+    CHECKED = "checked"
     STOP = "Stop"
-    CHECKING = "{stages} in {frame}"
-    ABOUT = "{stages}: about {time}"
     NOT_YET = "Nothing is known about the heatmaps yet."
 
 
@@ -40,7 +40,6 @@ class TrustPanel(QWidget):
         self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.words.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.words.setMinimumHeight(3 * self.words.fontMetrics().lineSpacing())
         self.check = QPushButton(_Text.CHECK)
         self.check.setToolTip(_Text.CHECK_TIP)
         self.estimate = QLabel()
@@ -73,18 +72,33 @@ class TrustPanel(QWidget):
         """Show what is known, and what can be measured."""
         evidence = self._evidence
         _set_text(self.words, "\n".join(evidence.words()) or _Text.NOT_YET)
+        self.words.setToolTip(evidence.details())
+        self._fit()
         stages = evidence.checkable()
-        self.check.setEnabled(bool(stages))
-        _set_text(self.estimate, evidence.estimate_words())
+        is_checked = bool(stages) and not evidence.is_anything_missing()
+        self.check.setEnabled(bool(stages) and not is_checked)
+        _set_text(self.estimate, _Text.CHECKED if is_checked else evidence.estimate_words())
         task = evidence.check
         self._pages.setCurrentIndex(int(task is not None))
         if task is not None:
             frame = frame_in_words(task.review.image, task.measured.frame)
-            self.progress.setFormat(f"%p % · {frame}")
+            parts = ("%p %", frame, evidence.estimate_words())
+            self.progress.setFormat(" · ".join(part for part in parts if part))
             self._timer.start()
             self._show_progress()
         else:
             self._timer.stop()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Make room for all words at once: the layout alone does so one update later."""
+        lines = 3 * self.words.fontMetrics().lineSpacing()
+        height = max(lines, self.words.heightForWidth(self.words.width()))
+        if height != self.words.minimumHeight():
+            self.words.setMinimumHeight(height)
 
     def _show_progress(self) -> None:
         task = self._evidence.check

@@ -92,7 +92,10 @@ def test_a_check_measures_the_rest_for_the_frame_in_view_and_keeps_it(
     show_only(explained, "encoder_4")
     explained.go_to(0)
     qtbot.waitUntil(lambda: evidence.checkable() == ("encoder_4",), timeout=5_000)
+    qtbot.waitUntil(lambda: evidence.estimate_words().startswith("about "), timeout=60_000)
+    assert evidence.is_anything_missing()
     check(qtbot, evidence)
+    assert not evidence.is_anything_missing()
     found = evidence.evidence("encoder_4")
     explainer = sc.Explainer(explained.network, METHOD, ("encoder_4",))
     cine = explained.review.plan.source.cine

@@ -90,7 +90,7 @@ def test_from_a_dropped_checkpoint_to_heatmaps(
     finish(checkpoint.session)
     names = [layer.name for layer in viewer.layers]
     assert len(names) == 12
-    assert "encoder_5 (stride 32)" in names
+    assert any(name.startswith("encoder_5 (") for name in names)
     assert "done" in gradcam.run_bar.message.text()
     assert segmentation.run_bar.message.text().startswith("Segmenting")
 
