@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,6 +123,45 @@ def overlay_effect(
         Cancelled: if ``cancelled`` returns True.
         SegcamError: if the frame or the graphics do not fit the explanation.
     """
+    steps = overlay_effect_steps(
+        explanation,
+        explainer,
+        frame,
+        value_range,
+        graphics=graphics,
+        scan=scan,
+        draws=draws,
+        seed=seed,
+        cancelled=cancelled,
+    )
+    while True:
+        try:
+            done, total = next(steps)
+        except StopIteration as end:
+            effect: OverlayEffect = end.value
+            return effect
+        if progress is not None:
+            progress(done, total)
+
+
+def overlay_effect_steps(
+    explanation: Explanation,
+    explainer: Explainer,
+    frame: NDArray[np.generic],
+    value_range: tuple[float, float] | None = None,
+    *,
+    graphics: Mask | None = None,
+    scan: Crop | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+    cancelled: Callable[[], bool] | None = None,
+) -> Generator[tuple[int, int], None, OverlayEffect]:
+    """Measure as ``overlay_effect``, and yield the forward passes done and their total: other work may come between.
+
+    Raises:
+        Cancelled: if ``cancelled`` returns True.
+        SegcamError: if the frame or the graphics do not fit the explanation.
+    """
     shape, of_mask = explanation.frame_shape, explanation.no_mask is None
     if frame.shape[:2] != shape:
         raise SegcamError(
@@ -144,7 +183,7 @@ def overlay_effect(
         reason = _ALL_COVERED if area else (_NO_GRAPHICS_SEEN if found.any() else NO_GRAPHICS)
         return OverlayEffect(Measurement(None, undefined=reason), of_mask, area)
     placements = place_elsewhere(seen, frame, _within(scan or window, window), draws, seed)
-    effects = _effects(explanation, explainer, frame, levels, [seen, *placements], progress, cancelled)
+    effects = yield from _effects(explanation, explainer, frame, levels, [seen, *placements], cancelled)
     null = tuple(effects[1:])
     return OverlayEffect(Measurement(effects[0], null, "" if null else _NO_PLACE), of_mask, area)
 
@@ -163,10 +202,9 @@ def _effects(
     frame: NDArray[np.generic],
     levels: tuple[float, float],
     patches: list[Mask],
-    progress: Callable[[int, int], None] | None,
     cancelled: Callable[[], bool] | None,
-) -> list[float]:
-    """Return how much the result changes when each of the patches is inpainted."""
+) -> Generator[tuple[int, int], None, list[float]]:
+    """Yield the passes done and their total; return how much the result changes when each patch is inpainted."""
     forward = Explainer(
         explainer.network, stages=(), threshold=explanation.threshold, control=ProgressControl(cancelled=cancelled)
     )
@@ -186,6 +224,5 @@ def _effects(
             effects.append(1 - (1.0 if dice is None else dice))
         else:
             effects.append(abs(float(explanation.probabilities[index, 0, 0] - result.probabilities[index, 0, 0])))
-        if progress is not None:
-            progress(number, len(patches))
+        yield number, len(patches)
     return effects

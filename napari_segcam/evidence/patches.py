@@ -21,7 +21,7 @@ _BLANK = 7  # pixels: a square of one value is not tissue, and filling it would 
 def place_elsewhere(graphics: Mask, frame: NDArray[np.generic], scan: Crop, draws: int, seed: int) -> list[Mask]:
     """Return the graphics ``(Y, X)`` moved to random places, or an empty list if they fit nowhere else.
 
-    Each graphic keeps its size and shape, up to quarter turns and mirror images, and is moved by itself. It lies on the
+    Each graphic keeps its size and shape, up to quarter turns and mirror images, and is moved by itself. It is on the
     tissue, which is what is not blank within the scan, and touches neither a graphic nor another patch.
 
     Args:

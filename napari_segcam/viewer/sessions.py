@@ -14,6 +14,7 @@ from napari_segcam.viewer.docks import share_names
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.napari_internals.canvas import canvas_of, without_proxy
+from napari_segcam.viewer.overlays.overlays_controller import OverlaysController
 from napari_segcam.viewer.review.losses import LossGuard
 from napari_segcam.viewer.review.session import ReviewSession
 
@@ -31,6 +32,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         session.reviews.notes.append(compared_classes)
         EvidenceController(session)  # children of the session, which ``controller_of`` finds
         ClickMouse(viewer, ClickController(session))
+        OverlaysController(session)
         bind_keys(session)
     QTimer.singleShot(0, lambda: share_names(viewer))  # a widget that asks for its session is docked next
     return session

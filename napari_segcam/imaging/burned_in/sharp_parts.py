@@ -130,7 +130,7 @@ def parts_above(mask: Mask, gray: Gray) -> LevelParts:
     """Return the connected parts of a mask with their figures."""
     labels, count = ndimage.label(mask, CONNECTED)
     labels = labels.astype(np.int32)
-    beside = ndimage.grey_dilation(labels, size=(3, 3))
+    beside = ndimage.maximum_filter(labels, 3)
     beside[labels > 0] = 0
     inside = labels > 0
     area = np.bincount(labels.ravel(), minlength=count + 1)

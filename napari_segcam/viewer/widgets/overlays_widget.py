@@ -1,0 +1,148 @@
+"""The Overlays widget: what text, calipers and other burned-in graphics do to the mask."""
+
+from __future__ import annotations
+
+from napari.components import ViewerModel
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QCheckBox, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
+
+from napari_segcam.viewer.layers.frame_names import frame_word
+from napari_segcam.viewer.overlays.overlays_controller import OverlaysController
+from napari_segcam.viewer.review.controllers import controller_of
+from napari_segcam.viewer.sessions import session_of
+from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
+from napari_segcam.viewer.widgets.layout import form, panel, row
+
+
+class _Text:
+    """Every text of the widget; ``{frame}`` is "frame", or "image" in a folder of stills."""
+
+    IMAGE = "Image"
+    FIND = "Find graphics"
+    FIND_TIP = "Find text, calipers, lines and rulers that were burned into the current {frame}"
+    PAINT = "Correct what was found: paint or erase label 1 in the layer of graphics."
+    MEASURE = "Measure effect"
+    MEASURE_TIP = (
+        "Fill the marked graphics from the pixels around them, and compare the masks with and without them.\n"
+        "The same is done with 20 sets of patches of the same shapes elsewhere in the tissue."
+    )
+    SHOW_WITHOUT = "Show this {frame} without graphics"
+    OPPOSITE = "The opposite: paste calipers"
+    PLACE = "Place calipers"
+    PLACE_TIP = "Then click in the {frame}, once for each caliper"
+    CLEAR = "Clear"
+    STYLE = "Style"
+    STYLES = (("Plus", "plus"), ("Cross", "cross"))
+    LINE = "Dotted line"
+    PASTE = "Paste and compare"
+    PASTE_TIP = "Compare the mask with and without the calipers; the picture itself is not changed"
+    PLACED = "{count} placed in this {frame}"
+    SHOW_WITH = "Show this {frame} with calipers"
+    STOP = "Stop"
+
+
+class OverlaysWidget(QWidget):
+    """Find burned-in graphics, measure what they do, and paste calipers; all in the background."""
+
+    def __init__(self, napari_viewer: ViewerModel) -> None:
+        super().__init__()
+        self.session = session = session_of(napari_viewer)
+        self.controller = controller = controller_of(session, OverlaysController)
+        self.image = ImageChoice(session)
+        self.find = QPushButton(_Text.FIND)
+        self.measure = QPushButton(_Text.MEASURE)
+        self.measure.setToolTip(_Text.MEASURE_TIP)
+        self.found, self.effect, self.pasted, self.placed = (_wrapped() for _ in range(4))
+        self.show_without, self.show_with = QCheckBox(), QCheckBox()
+        self.place = QPushButton(_Text.PLACE)
+        self.clear = QPushButton(_Text.CLEAR)
+        self.style_choice = Choice()
+        self.style_choice.offer(_Text.STYLES)
+        self.line = QCheckBox(_Text.LINE)
+        self.line.setChecked(True)
+        self.paste = QPushButton(_Text.PASTE)
+        self.paste.setToolTip(_Text.PASTE_TIP)
+        self.progress = QProgressBar()
+        self.stop = QPushButton(_Text.STOP)
+        self._progress_row = row(self.progress, self.stop)
+        heading = QLabel(_Text.OPPOSITE)
+        panel(
+            self,
+            form((_Text.IMAGE, self.image)),
+            row(self.find, self.measure),
+            self.found,
+            self.effect,
+            self.show_without,
+            heading,
+            row(self.place, self.clear),
+            form((_Text.STYLE, row(self.style_choice, self.line))),
+            self.placed,
+            self.paste,
+            self.pasted,
+            self.show_with,
+            self._progress_row,
+        )
+        self.layout().addStretch(1)
+
+        self.find.clicked.connect(controller.find)
+        self.measure.clicked.connect(controller.measure)
+        self.place.clicked.connect(self._place)
+        self.clear.clicked.connect(self._clear)
+        self.paste.clicked.connect(lambda: controller.paste(self.style_choice.value, line=self.line.isChecked()))
+        self.stop.clicked.connect(session.background.cancel)
+        self.show_without.toggled.connect(lambda on: controller.show("without" if on else None))
+        self.show_with.toggled.connect(lambda on: controller.show("with" if on else None))
+        controller.changed.connect(self._refresh)
+        self._refresh()
+
+    def _place(self) -> None:
+        if self.controller.layers is not None:
+            self.controller.layers.ask_for_points()
+
+    def _clear(self) -> None:
+        if self.controller.layers is not None:
+            self.controller.layers.clear_points()
+
+    def _refresh(self) -> None:
+        """Show what can be done now, what is known of the frame in view, and the progress."""
+        session, controller, layers = self.session, self.controller, self.controller.layers
+        word, frame = frame_word(session.image), session.current_frame()
+        self.find.setToolTip(_Text.FIND_TIP.format(frame=word))
+        self.place.setToolTip(_Text.PLACE_TIP.format(frame=word))
+        self.show_without.setText(_Text.SHOW_WITHOUT.format(frame=word))
+        self.show_with.setText(_Text.SHOW_WITH.format(frame=word))
+        is_idle, missing = not controller.is_busy, session.missing()
+        marked = layers is not None and bool(layers.mask(frame).any())
+        count = 0 if layers is None else len(layers.points(frame))
+        self.find.setEnabled(is_idle and layers is not None)
+        self.measure.setEnabled(is_idle and missing is None and marked)
+        self.place.setEnabled(layers is not None)
+        self.clear.setEnabled(layers is not None and layers.points_layer is not None)
+        self.paste.setEnabled(is_idle and missing is None and count > 0)
+        found = controller.summary()
+        _say(self.found, f"{found} {_Text.PAINT}" if found and marked else found)
+        _say(self.effect, controller.words("without"))
+        _say(self.placed, _Text.PLACED.format(count=count, frame=word) if count else "")
+        _say(self.pasted, controller.words("with"))
+        for box, kind in ((self.show_without, "without"), (self.show_with, "with")):
+            box.setEnabled(controller.outcome(kind) is not None or controller.shown == kind)  # type: ignore[arg-type]
+            with QSignalBlocker(box):
+                box.setChecked(controller.shown == kind)
+        progress = session.background.progress
+        self._progress_row.setVisible(controller.is_own_job)
+        if progress is not None and controller.is_own_job:
+            self.progress.setRange(0, progress.total if progress.total > 1 else 0)
+            self.progress.setValue(progress.done)
+
+
+def _wrapped() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    return label
+
+
+def _say(label: QLabel, text: str) -> None:
+    if text != label.text():
+        label.setText(text)
+    label.setVisible(bool(text))
