@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_segcam.evidence.measuring import MEASURES as MEASURES
     from napari_segcam.evidence.measuring import measure_evidence as measure_evidence
     from napari_segcam.evidence.overlay_effect import overlay_effect as overlay_effect
+    from napari_segcam.explanation.crosscheck import cross_check as cross_check
     from napari_segcam.explanation.explainer import Explainer as Explainer
     from napari_segcam.explanation.targets.target import Target as Target
     from napari_segcam.imaging.burned_in.calipers import paste_calipers as paste_calipers
@@ -46,6 +47,7 @@ _ROOMS = {
     "Target": "explanation.targets.target",
     "ExplainOptions": "batch.options",
     "attention": "evidence.attention",
+    "cross_check": "explanation.crosscheck",
     "doubt": "evidence.doubt.measuring",
     "doubt_map": "evidence.doubt.pixel_map",
     "estimate_evidence": "evidence.estimating",

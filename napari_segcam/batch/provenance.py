@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
+from napari_segcam.explanation.external import ExternalMethod
+from napari_segcam.explanation.stage_maps import find_method
 from napari_segcam.network.network import Network
 
 _PACKAGES = ("napari-segcam", "torch", "segmentation-models-pytorch", "numpy", "pillow")
@@ -29,9 +32,15 @@ def network_record(network: Network) -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of the packages that the last digits of a result depend on."""
-    return {package: version(package) for package in _PACKAGES}
+def versions(methods: Iterable[str] = ()) -> dict[str, str]:
+    """Return the versions of the packages that the last digits of a result depend on.
+
+    Args:
+        methods: of the run; some are those of another package.
+    """
+    found = [find_method(name) for name in methods]
+    others = [method.distribution for method in found if isinstance(method, ExternalMethod)]
+    return {package: version(package) for package in (*_PACKAGES, *others)}
 
 
 def _weights_sha256(network: Network) -> str:

@@ -212,7 +212,7 @@ class Batch:
                 colors=self._colors,
                 threads=self._threads,
                 network_record=network_record(self.network),
-                versions=versions(),
+                versions=versions(self.options.methods),
             )
             yield from processed_on(self._cluster, setup, images, self._cancelled)
             return
@@ -234,7 +234,7 @@ class Batch:
             "data": dict(data),
             "outputs": asdict(self.outputs),
             "compute": {"threads": self._threads},
-            "versions": versions(),
+            "versions": versions(self.options.methods),
         }
 
 

@@ -71,7 +71,7 @@ def process_in_worker(setup: WorkerSetup, image: BatchImage, worker_number: int 
 
 
 def _prepared_pipeline(setup: WorkerSetup, worker_number: int) -> ExplainPipeline:
-    installed = versions()
+    installed = versions(setup.options.methods)
     for package, version in setup.versions.items():
         if installed[package] != version:
             raise SegcamError(

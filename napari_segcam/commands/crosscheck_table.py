@@ -79,7 +79,6 @@ class CrosscheckTable:
             check = cross_check(
                 explanation,
                 explainer,
-                other,
                 frame,
                 value_range,
                 progress=lambda done, total: self._progress.update(
@@ -135,9 +134,8 @@ class CrosscheckTable:
     def _print_estimate(self, number: int, explanation: Explanation) -> None:
         from napari_segcam.explanation.crosscheck import estimate_cross_check
 
-        explainer, other = self._explainers[explanation.method], self._others[explanation.method]
-        assert other is not None
-        seconds = estimate_cross_check(explanation, explainer, other, self._cine[number], self._cine.value_range)
+        explainer = self._explainers[explanation.method]
+        seconds = estimate_cross_check(explanation, explainer, self._cine[number], self._cine.value_range)
         self._console.print(
             f"Cross-check of {explainer.method.title}: grad-cam runs the network for each stage, about "
             f"{duration(seconds * self._explanations)}. Ctrl-C stops it.",

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation, Heatmap
-from napari_segcam.explanation.external import ExternalMethod, estimate_external, external_map
+from napari_segcam.explanation.external import ExternalMethod, counterpart, estimate_external, external_map
 from napari_segcam.explanation.frame_replay import FrameReplay
 
 SAME = 1e-3
@@ -76,7 +77,6 @@ class CrossCheck:
 def cross_check(
     explanation: Explanation,
     explainer: Explainer,
-    other: ExternalMethod,
     frame: NDArray[np.generic],
     value_range: tuple[float, float] | None = None,
     *,
@@ -92,7 +92,6 @@ def cross_check(
     Args:
         explanation: of the frame.
         explainer: that made it.
-        other: the same method of grad-cam, from ``counterpart``.
         frame: the explained frame.
         value_range: the same as for the explainer.
         progress: called after each stage with the number of stages done and their total.
@@ -100,8 +99,9 @@ def cross_check(
 
     Raises:
         Cancelled: if the user cancels it.
-        SegcamError: if the frame is not the explained one.
+        SegcamError: if grad-cam is not installed or does not have the method, or the frame is not the explained one.
     """
+    other = _counterpart(explainer)
     network, geometry = explainer.network, explanation.segmentation.geometry
     replay = FrameReplay(network, explanation, frame, value_range, cancelled)
     crop = geometry.window if geometry.crop else None
@@ -132,11 +132,11 @@ def cross_check(
 def estimate_cross_check(
     explanation: Explanation,
     explainer: Explainer,
-    other: ExternalMethod,
     frame: NDArray[np.generic],
     value_range: tuple[float, float] | None = None,
 ) -> float:
     """Estimate how many seconds ``cross_check`` takes, from one pass of the network."""
+    other = _counterpart(explainer)
     network, names = explainer.network, list(explanation.heatmaps)
     if not names:
         return 0.0
@@ -145,6 +145,13 @@ def estimate_cross_check(
         cost = estimate_external(other, network.module, replay.x, network.stage(names[0]), replay.objective)
     seconds_a_run = cost.seconds / (cost.forwards + 1)
     return seconds_a_run * sum(other.runs(network.stage(name).channels) + 1 for name in names)
+
+
+def _counterpart(explainer: Explainer) -> ExternalMethod:
+    other = counterpart(explainer.method.name)
+    if other is None:
+        raise SegcamError(f"The package grad-cam has no {explainer.method.title}: there is nothing to compare with.")
+    return other
 
 
 def _compare(method: str, heatmap: Heatmap, raw: torch.Tensor, seconds: float) -> StageCheck:

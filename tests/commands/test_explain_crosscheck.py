@@ -13,6 +13,8 @@ from planted_network import frame, planted
 
 from napari_segcam import cli
 
+pytest.importorskip("pytorch_grad_cam")
+
 
 def explain(folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
     """Run ``explain`` on the planted network, and return the exit code."""

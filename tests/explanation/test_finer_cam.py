@@ -7,10 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torchcam
 from numpy.typing import NDArray
 from PIL import Image
-from pytorch_grad_cam import FinerCAM
 from torch import nn
 
 import napari_segcam as sc
@@ -114,6 +112,7 @@ def test_a_batch_of_frames_compares_each_with_its_own_class() -> None:
 
 @pytest.mark.parametrize("gamma", [0.6, 1.0])
 def test_class_scores_are_compared_as_by_grad_cam_and_torchcam(gamma: float) -> None:
+    grad_cam, torchcam = pytest.importorskip("pytorch_grad_cam"), pytest.importorskip("torchcam.methods")
     module, network = Classifier().eval(), network_of(Classifier())
     result = sc.Explainer(network, "finercam", ["deep"])(FRAME, sc.Target(2, gamma=gamma))
     ours = result.heatmaps["deep"].values
@@ -121,11 +120,11 @@ def test_class_scores_are_compared_as_by_grad_cam_and_torchcam(gamma: float) -> 
     x = torch.from_numpy(FRAME / 255.0).float()[None, None]
     logits = module(x)[0]
     if int((logits - logits[2]).abs().argsort()[1]) == other:  # grad-cam takes the nearest logit
-        with FinerCAM(module, [module.deep]) as cam:
+        with grad_cam.FinerCAM(module, [module.deep]) as cam:
             theirs = cam(x, alpha=gamma, comparison_categories=[1], target_idx=2)[0]
         shown = result.heatmaps["deep"].on_frame()
         assert np.corrcoef(shown.ravel(), theirs.ravel())[0, 1] > 0.999
-    with torchcam.methods.FinerCAM(module, "deep", gamma=gamma) as cam:
+    with torchcam.FinerCAM(module, "deep", gamma=gamma) as cam:
         scores = module(x.requires_grad_())
         (theirs,) = cam(2, scores, [other], normalized=False)
     np.testing.assert_allclose(ours, theirs[0].detach().numpy(), atol=1e-5 * float(theirs.max()))

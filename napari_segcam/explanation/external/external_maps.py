@@ -81,9 +81,14 @@ def external_map(
     total = method.runs(network.channels)
     empty = x.new_zeros(network.shape[-2:])
     pixels = network.shape[-2] * network.shape[-1]
+
+    def without_map(*, failure: str = "", score_depends: bool = True) -> ExternalMap:
+        if progress is not None:
+            progress(total, total)
+        return ExternalMap(empty, score_depends, failure)
+
     if method.compares_pixels and 8 * pixels**2 > _LARGEST_MATRIX:
-        return ExternalMap(
-            empty,
+        return without_map(
             failure=f"{method.title} compares every pixel with every other, which for the {network.shape[-2]}×"
             f"{network.shape[-1]} pixels of this stage takes {8 * pixels**2 / 1e9:.2g} GB",
         )
@@ -96,9 +101,9 @@ def external_map(
         raise
     except Exception as error:  # the package's code, on anybody's network
         if method.knows_target and not _depends(network, x, objective):
-            return ExternalMap(empty, score_depends=False)
+            return without_map(score_depends=False)
         failure = f"{method.distribution} {version_of(method.distribution)} gives no map here ({error_text(error)})"
-        return ExternalMap(empty, failure=failure)
+        return without_map(failure=failure)
     wait_for(x.device)
     if progress is not None:
         progress(total, total)

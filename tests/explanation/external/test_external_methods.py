@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pytest
-import pytorch_grad_cam
 import torch
-import torchcam.methods
-from pytorch_grad_cam.utils.image import scale_cam_image
-from pytorch_grad_cam.utils.model_targets import SemanticSegmentationTarget
 from torch import nn
 
 import napari_segcam as sc
+from napari_segcam.batch.provenance import versions
 from napari_segcam.explanation.external import counterpart, external_methods, find_external, unsuitable_methods
 from napari_segcam.explanation.methods import METHODS
 from napari_segcam.explanation.slow_methods.control import Cancelled, ProgressControl
+
+pytorch_grad_cam = pytest.importorskip("pytorch_grad_cam")
+torchcam = pytest.importorskip("torchcam.methods")
+SemanticSegmentationTarget = pytorch_grad_cam.utils.model_targets.SemanticSegmentationTarget
+scale_cam_image = pytorch_grad_cam.utils.image.scale_cam_image
 
 FRAME = np.random.default_rng(3).integers(0, 255, (32, 48), dtype=np.uint8)
 X = torch.from_numpy(FRAME / 255.0).float()[None, None]
@@ -74,7 +77,7 @@ def test_methods_of_torchcam_are_what_the_package_gives_for_the_layer(name: str,
     ours = sc.Explainer(network, name, ["deep"])(FRAME, TARGET).heatmaps["deep"].values
     module = Segmenter().eval()
     torch.manual_seed(0)
-    with getattr(torchcam.methods, find_external(name).class_name)(module, "deep") as cam:
+    with getattr(torchcam, find_external(name).class_name)(module, "deep") as cam:
         scores = module(X.clone().requires_grad_())
         torch.manual_seed(0)
         (expected,) = cam(
@@ -221,3 +224,8 @@ def test_without_the_package_the_command_that_installs_it_is_named(monkeypatch: 
         find_external("grad-cam:fem")
     with pytest.raises(sc.SegcamError, match=r'pip install "napari-segcam\[grad-cam\]"'):
         counterpart("gradcam")
+
+
+def test_a_batch_notes_the_version_of_the_package() -> None:
+    assert versions(["gradcam", "grad-cam:fem"])["grad-cam"] == version("grad-cam")
+    assert "grad-cam" not in versions(["gradcam"])

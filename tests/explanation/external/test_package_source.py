@@ -11,6 +11,9 @@ import pytest
 from napari_segcam.explanation.external import grad_cam_package, torchcam_package
 from napari_segcam.explanation.external.package_source import PackageSource, default_of, required_arguments
 
+pytest.importorskip("pytorch_grad_cam")
+pytest.importorskip("torchcam")
+
 BASE = """
 raise RuntimeError("it was imported")
 
