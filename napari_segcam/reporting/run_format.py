@@ -61,7 +61,9 @@ KEY_COLUMNS = ("frame", "class", "method", "stage")
 
 REASON_COLUMNS = {
     "ratio_null": "null_undefined",
+    "ratio_p": "null_undefined",
     "truth_ratio_null": "truth_null_undefined",
+    "truth_ratio_p": "truth_null_undefined",
     "mean": "empty",
     "std": "empty",
     "ratio": "undefined",

@@ -94,6 +94,7 @@ class EvidenceSummary:
     Attributes:
         class_name: of the class.
         frames: number of frames.
+        empty: in how many of them nothing of the class was found, so that they say nothing about stages.
         stages: in the order of the network.
         maps: by method, then stage.
         overlays: None if their effect was not measured.
@@ -101,6 +102,7 @@ class EvidenceSummary:
 
     class_name: str
     frames: int
+    empty: int
     stages: tuple[StageSummary, ...]
     maps: tuple[MapSummary, ...]
     overlays: OverlaySummary | None
@@ -153,6 +155,7 @@ def _summary(class_name: str, rows: Sequence[Row]) -> EvidenceSummary:
     return EvidenceSummary(
         class_name,
         len(frames),
+        sum(map(_is_empty, frames)),
         tuple(_stage(stage, first_method, frames) for stage in stages if _of(first_method, stage=stage)),
         tuple(
             _map(method, stage, chosen)
@@ -169,15 +172,24 @@ def _of(rows: Iterable[Row], **values: str) -> list[Row]:
 
 
 def _stage(stage: str, rows: Sequence[Row], frames: Sequence[Row]) -> StageSummary:
-    of_stage = _of(rows, stage=stage)
+    of_stage = [row for row in _of(rows, stage=stage) if not _is_empty(row)]
     words = [row.get("takes_part") for row in of_stage]
     return StageSummary(
         stage,
         Share.of(word == "yes" for word in words if word in ("yes", "no")),
         words.count("unclear"),
         middle(numbers(of_stage, "influence")),
-        Share.of(row.get("shown_first") == stage for row in frames if number(row, "influence") is not None),
+        Share.of(
+            row.get("shown_first") == stage
+            for row in frames
+            if number(row, "influence") is not None and not _is_empty(row)
+        ),
     )
+
+
+def _is_empty(row: Row) -> bool:
+    """Return whether the mask is empty with and without the stage: hiding it cannot cost the mask anything."""
+    return number(row, "pixels") == 0 and number(row, "influence") == 0
 
 
 def _map(method: str, stage: str, rows: Sequence[Row]) -> MapSummary:

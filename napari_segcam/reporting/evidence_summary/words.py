@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from napari_segcam.reporting.evidence_summary.risk import RiskCoverage
 from napari_segcam.reporting.evidence_summary.summary import EvidenceSummary, MapSummary
 
+_ONE = "This is a single frame with a mask: more would say more."
 _OFTEN, _SELDOM = 0.9, 0.1
 _FEW = 5  # with fewer frames than this, shares say little
 _FEW_DRAWS = 19  # with fewer, no p is as small as 0.05
@@ -16,8 +17,13 @@ _CARRIES = 0.05  # smallest effect of overlays that counts
 def sentences(summary: EvidenceSummary) -> list[str]:
     """Return what the evidence of a class says: stage, idle stages, maps, overlays."""
     words = [stage_sentence(summary), idle_sentence(summary), map_sentence(summary), overlay_sentence(summary)]
-    if 0 < summary.frames < _FEW:
-        words.append(f"These are only {summary.frames} frames: more would say more.")
+    found = summary.frames - summary.empty
+    if summary.empty:
+        words.append(
+            f"Nothing was found in {summary.empty} of {summary.frames} frames: they say nothing about the stages."
+        )
+    if 0 < found < _FEW:
+        words.append(f"{found} frames with a mask are few: more would say more." if found > 1 else _ONE)
     return [sentence for sentence in words if sentence]
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from napari_segcam.number_format import UNDEFINED, significant
+from napari_segcam.reporting.evidence_summary.summary import of_frames
 from napari_segcam.reporting.report.document import Block, Paragraph, Plot, Section, Subheading, Table
 from napari_segcam.reporting.report.findings import SUMMARY_COLUMNS, summary_cells
 from napari_segcam.reporting.report.measures import Case, Distribution, HeatmapKey, Measure, values_of
 from napari_segcam.reporting.report.plots import BLUE, PANELS, VERMILION, plot_profile, plot_ratios
 from napari_segcam.reporting.report.text import counted
 
+_PASSES = 0.05
 _REGIONS = {"prediction": "ratio", "truth": "truth_ratio"}
 _INTRODUCTION = (
     "The attention ratio is the mean raw heat inside a region divided by the mean heat outside: 1 is no preference, 2 "
     "is twice the heat inside. It is computed for the explained region (by default the predicted mask) and, if there "
-    "is one, for the true mask. Every image counts once; a cine counts as the median over its frames."
+    "is one, for the true mask. A region of the same size and shape anywhere else has a ratio too: it stands beside "
+    "it, by chance. A ratio says nothing about whether the stage takes part in the mask at all; batch --evidence "
+    "measures that. Every image counts once; a cine counts as the median over its frames."
 )
 
 
@@ -37,14 +42,30 @@ def attention_section(cases: Sequence[Case], keys: Sequence[HeatmapKey]) -> Sect
     return Section("attention", "Where the heat is", blocks)
 
 
-def reference_key(keys: Sequence[HeatmapKey], class_name: str) -> HeatmapKey:
-    """Return the heatmap by which images are compared: that of the first method at the deepest encoder stage.
+def reference_key(keys: Sequence[HeatmapKey], class_name: str, cases: Sequence[Case] = ()) -> HeatmapKey:
+    """Return the heatmap by which images are compared: that of the first method at the stage to show first.
 
-    The last decoder stages repeat the mask by construction, so their ratio says little.
+    It is the stage that is shown first in most frames of the cases. Where that was not measured, it is the deepest
+    encoder stage, as the last decoder stages repeat the mask by construction.
     """
     class_keys = [key for key in keys if key.class_name == class_name]
+    first = measured_stage(cases, class_name)
+    for key in class_keys:
+        if key.stage == first and key.method == class_keys[0].method:
+            return key
     encoder = [key for key in class_keys if key.method == class_keys[0].method and key.stage.startswith("encoder")]
     return encoder[-1] if encoder else class_keys[0]
+
+
+def measured_stage(cases: Sequence[Case], class_name: str) -> str | None:
+    """Return the stage that is shown first in most frames; None if that was not measured."""
+    firsts = Counter(
+        first
+        for case in cases
+        for row in of_frames(row for row in case.image.rows if row["class"] == class_name)
+        if (first := row.get("shown_first"))
+    )
+    return str(firsts.most_common(1)[0][0]) if firsts else None
 
 
 def _regions_with_values(cases: Sequence[Case], keys: Sequence[HeatmapKey]) -> list[str]:
@@ -108,12 +129,31 @@ def _profiles(cases: Sequence[Case], keys: Sequence[HeatmapKey], regions: Sequen
 
 def _table(cases: Sequence[Case], keys: Sequence[HeatmapKey], region: str) -> Table:
     return Table(
-        ("method", "stage", *SUMMARY_COLUMNS),
-        tuple((key.method, key.stage, *summary_cells(Distribution.of(_ratios(cases, key, region)))) for key in keys),
+        ("method", "stage", *SUMMARY_COLUMNS, "by chance", "p ≤ 0.05 in"),
+        tuple(
+            (
+                key.method,
+                key.stage,
+                *summary_cells(Distribution.of(_ratios(cases, key, region))),
+                *_null_cells(cases, key, region),
+            )
+            for key in keys
+        ),
         text_columns=frozenset({"method", "stage"}),
         caption=f"Attention ratio in/out of the {region}, {keys[0].class_name}. Ratios are skewed: read the median "
-        "before the mean.",
+        "before the mean. By chance: the median over the images of the mean ratio for the same region at random places "
+        "of the scan; p: the share of places with no less, not corrected for the number of tests.",
     )
+
+
+def _null_cells(cases: Sequence[Case], key: HeatmapKey, region: str) -> tuple[str, str]:
+    """Return the median null of a ratio, and in how many images p is 0.05 or less."""
+    name = _REGIONS[region]
+    heats = [case.heat[key] for case in cases if key in case.heat]
+    nulls: list[Measure] = [getattr(heat, f"{name}_null") for heat in heats]
+    ps = values_of(getattr(heat, f"{name}_p") for heat in heats)
+    passed = f"{sum(p <= _PASSES for p in ps)} of {len(ps)}" if ps else UNDEFINED
+    return significant(Distribution.of(nulls).median), passed
 
 
 def _undefined(cases: Sequence[Case], keys: Sequence[HeatmapKey]) -> Block:

@@ -47,6 +47,8 @@ class HeatStatistics:
         ratio: mean heat inside the predicted region / outside.
         truth_ratio: the same for the true region.
         empty: why the heatmap of the image, or of most of its frames, is empty; "" if it is not.
+        ratio_null, ratio_p: mean of the ratio for the region at random places, and the share of places with no less.
+        truth_ratio_null, truth_ratio_p: the same for the true region.
     """
 
     mean: Measure
@@ -54,6 +56,10 @@ class HeatStatistics:
     ratio: Measure
     truth_ratio: Measure
     empty: str
+    ratio_null: Measure
+    ratio_p: Measure
+    truth_ratio_null: Measure
+    truth_ratio_p: Measure
 
 
 @dataclass(frozen=True)
@@ -152,6 +158,7 @@ def _heat(image: ReportedImage) -> dict[HeatmapKey, HeatStatistics]:
             _measure(frames, "ratio"),
             _measure(frames, "truth_ratio"),
             _empty(frames),
+            *(_measure(frames, name) for name in ("ratio_null", "ratio_p", "truth_ratio_null", "truth_ratio_p")),
         )
         for key, frames in rows.items()
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from napari_segcam.number_format import UNDEFINED, score, significant
-from napari_segcam.reporting.report.attention import reference_key
+from napari_segcam.reporting.report.attention import measured_stage, reference_key
 from napari_segcam.reporting.report.document import Block, Cell, ImagePage, Paragraph, Section, Table
 from napari_segcam.reporting.report.finished_run import Failure
 from napari_segcam.reporting.report.measures import Case, Finding, HeatmapKey
@@ -19,23 +19,31 @@ _TEXT_COLUMNS = frozenset({"image", "class", "method", "stage", "why", "undefine
 def overview_section(cases: Sequence[Case], keys: Sequence[HeatmapKey], linked: bool) -> Section:
     """Return a sortable table with one row per image and class."""
     class_names = list(dict.fromkeys(key.class_name for key in keys))
-    references = {name: reference_key(keys, name) for name in class_names}
+    references = {name: reference_key(keys, name, cases) for name in class_names}
     rows: list[tuple[Cell, ...]] = []
     for case in cases:
         for class_name in class_names:
             if class_name not in case.findings:
                 continue
             finding, heat = case.findings[class_name], case.heat.get(references[class_name])
-            ratios = (heat.ratio.value, heat.truth_ratio.value) if heat else (None, None)
+            ratios = (
+                (heat.ratio.value, heat.ratio_null.value, heat.ratio_p.value, heat.truth_ratio.value)
+                if heat
+                else (None,) * 4
+            )
             scores = (score(finding.dice.value), score(finding.iou.value))
             rows.append((name_cell(case, linked), class_name, *scores, *_areas(finding), *map(significant, ratios)))
-    columns = ("image", "class", "Dice", "IoU", "area", "true area", "in/out", "in/out of truth")
+    columns = ("image", "class", "Dice", "IoU", "area", "true area", "in/out", "by chance", "p", "in/out of truth")
     table = _without_empty_columns(columns, rows)
     first = references[class_names[0]]
-    deepest = ", the deepest encoder stage that was explained" if first.stage.startswith("encoder") else ""
+    if measured_stage(cases, class_names[0]) == first.stage:
+        why = ", the stage to show first in most frames"
+    else:
+        why = ", the deepest encoder stage that was explained" if first.stage.startswith("encoder") else ""
+        why += " (not measured: it may take no part in the mask; batch --evidence measures that)"
     caption = (
         "Areas are in mm², or in pixels (px) where the spacing is unknown. The attention ratios are those of "
-        f"{first.method} at {first.stage}{deepest}. “–” is undefined or unknown."
+        f"{first.method} at {first.stage}{why}. By chance and p are of the first ratio. “–” is undefined or unknown."
     )
     return Section("overview", "All images", [Table(*table, _TEXT_COLUMNS, caption, sortable=True)])
 
@@ -84,9 +92,14 @@ def _heat_table(case: Case) -> Table:
         reasons = [heat.empty or heat.ratio.reason]
         if heat.truth_ratio.value is None and case.image.truth is not None and not reasons[0]:
             reasons.append(f"truth: {heat.truth_ratio.reason}")
-        figures = map(significant, (heat.mean.value, heat.std.value, heat.ratio.value, heat.truth_ratio.value))
+        measures = (heat.mean, heat.std, heat.ratio, heat.ratio_null, heat.ratio_p)
+        of_truth = (heat.truth_ratio, heat.truth_ratio_null, heat.truth_ratio_p)
+        figures = (significant(measure.value) for measure in (*measures, *of_truth))
         rows.append((*key, *figures, "; ".join(filter(None, reasons)) or UNDEFINED))
-    columns = ("class", "method", "stage", "mean", "SD", "in/out", "in/out of truth", "undefined because")
+    columns = (
+        *("class", "method", "stage", "mean", "SD", "in/out", "by chance", "p"),
+        *("in/out of truth", "truth by chance", "truth p", "undefined because"),
+    )
     return Table(*_without_empty_columns(columns, rows, keep=("stage", "in/out")), _TEXT_COLUMNS)
 
 

@@ -38,8 +38,14 @@ _READING = (
     (
         "A high ratio can be due to construction",
         "The last decoder stages repeat the mask: their heat is inside the prediction because the prediction is "
-        "computed from it. A large ratio there is not evidence. The deepest encoder stage says more, and the ratio for "
-        "the true mask says more than that for the predicted mask.",
+        "computed from it. A large ratio there is not evidence. The ratio for the true mask says more than that for "
+        "the predicted mask.",
+    ),
+    (
+        "Which stage to look at",
+        "No depth is the best in every network: in a U-Net the deepest encoder stage often takes no part in the mask, "
+        "because what shallow stages can do, deep ones do not learn (Zhang 2017). batch --evidence hides each stage in "
+        "turn and measures what that costs the mask. Without it, nobody knows which stage a reader should look at.",
     ),
     (
         "Compare like with like",
@@ -62,7 +68,8 @@ _READING = (
         "Looking right is not being right",
         "Some saliency methods give the same pictures for a network with random weights (Adebayo 2018), and in medical "
         "images their localization and repeatability were poor (Arun 2021). Before heatmaps support a claim, test "
-        "whether they change when weights are randomized, and whether removing the hot areas changes the score.",
+        "whether they change when weights are shuffled, and whether hiding the hot places changes the mask more than "
+        "hiding others: batch --evidence does both.",
     ),
     (
         "Dice and IoU",
@@ -115,4 +122,6 @@ _LITERATURE = (
     "Tukey JW. Exploratory data analysis. Addison-Wesley, 1977.",
     "Vinogradova K, Dibrov A, Myers G. Towards interpretable semantic segmentation via gradient-weighted class "
     "activation mapping. AAAI 2020. arXiv:2002.11434.",
+    "Zhang L, Ji Y, Lin X. Style transfer for anime sketches with enhanced residual U-net and auxiliary classifier "
+    "GAN. ACPR 2017. arXiv:1706.03319.",
 )

@@ -37,7 +37,7 @@ def extremes_section(cases: Sequence[Case], keys: Sequence[HeatmapKey], sheets: 
     """Return the images with the lowest and the highest Dice of each class; without a truth, attention ratio."""
     blocks: list[Block] = []
     for class_name in dict.fromkeys(key.class_name for key in keys):
-        reference = reference_key(keys, class_name)
+        reference = reference_key(keys, class_name, cases)
         ranked = [
             (value, case)
             for case in cases

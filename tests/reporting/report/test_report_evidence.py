@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def evidence(number: int, stage: str) -> dict[str, Any]:
         "faithfulness": None if stage == "decoder_last" else 0.5 + number / 100,
         "faithfulness_null": None if stage == "decoder_last" else 0.1,
         "faithfulness_p": None if stage == "decoder_last" else p,
-        "ratio_p": 0.01,
+        "ratio_null": 0.5 + number,
+        "ratio_p": 0.01 if number < 6 else 0.2,
         "echo": 0.95 if stage == "decoder_last" else 0.2,
         "sanity": 0.6 if (stage, number) == ("encoder_5", 7) else 0.1,
         "off_scan": 0.1,
@@ -53,6 +55,13 @@ def run(write_run: WriteRun) -> Path:
         record["rows"] = [{**row, **evidence(number, row["stage"])} for row in record["rows"]]
         path.write_text(json.dumps(record))
     return folder
+
+
+def cells_of(section: str) -> Iterator[list[str]]:
+    """The cells of each row of the tables of a section."""
+    for row in re.findall(r"<tr>(.*?)</tr>", section, re.DOTALL):
+        if cells := re.findall(r"<td.*?</td>", row, re.DOTALL):
+            yield [html.unescape(re.sub("<.*?>", "", cell)).strip() for cell in cells]
 
 
 def tables(page: str) -> dict[str, list[list[str]]]:
@@ -81,7 +90,7 @@ def test_counts_are_those_of_the_rows(run: Path) -> None:
     assert maps["encoder_5"][0] == "0 of 8"
     assert maps["decoder_last"] == ["–"] * 5
     flags = {row[1]: row[2:] for row in found["What else is known of the maps"]}
-    assert flags["decoder_last"] == ["8 of 8", "8 of 8", "0 of 8", "0 of 8"]
+    assert flags["decoder_last"] == ["6 of 8", "8 of 8", "0 of 8", "0 of 8"]
     assert flags["encoder_5"][2] == "1 of 8"
     assert found["Maps without a test"] == [["gradcam", "decoder_last", "the map is flat", "8"]]
 
@@ -106,6 +115,36 @@ def test_the_worst_come_first_and_lead_to_their_pages(run: Path) -> None:
     assert worst[0] == ["scan_7.png", "0", "0.200", "encoder_1", "a statement on encoder_1"]
     assert '<a href="#image-8">scan_7.png</a>' in page.split('<section id="evidence">')[1].split("</section>")[0]
     assert any("What the heatmaps are worth" in " ".join(strings) for strings in Pdf(pdf_path).pages)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_every_ratio_has_its_null(run: Path) -> None:
+    (path,) = write_report(run, pdf=False)
+    page = path.read_text(encoding="utf-8")
+    attention = page.split('<section id="attention">')[1].split("</section>")[0]
+    cells = {row[1]: row for row in cells_of(attention) if row[:1] == ["gradcam"]}
+    assert cells["encoder_1"][-2:] == ["4.00", "6 of 8"]
+    overview = page.split('<section id="overview">')[1].split("</section>")[0]
+    assert "at encoder_1, the stage to show first in most frames" in html.unescape(overview)
+    assert next(cells_of(overview))[-3:] == ["1.50", "0.500", "0.0100"]
+    image = page.split('id="image-8"')[1].split("</article>")[0]
+    assert [row[-3:] for row in cells_of(image) if "encoder_5" in row] == [["9.50", "7.50", "0.200"]]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_frames_without_a_mask_say_nothing_about_the_stages(run: Path) -> None:
+    for number in (6, 7):
+        path = run / "images" / f"key_{number}" / "record.json"
+        record = json.loads(path.read_text())
+        for one in record["rows"]:
+            one |= {"pixels": 0, "influence": 0.0, "takes_part": "no", "shown_first": ""}
+        path.write_text(json.dumps(record))
+    (path,) = write_report(run, pdf=False)
+    page = html.unescape(path.read_text(encoding="utf-8"))
+    stages = {row[0]: row[1:] for row in tables(page)["Stages"]}
+    assert stages["encoder_1"][:2] == ["6 of 6", "100 %"]
+    assert stages["encoder_5"][:2] == ["3 of 6", "50 %"]
+    assert "Nothing was found in 2 of 8 frames: they say nothing about the stages." in page
 
 
 @pytest.mark.usefixtures("undrawn")
