@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from napari_segcam.evidence.doubt.expected_overlap import expected_overlap_doubt
 from napari_segcam.evidence.doubt.features import NO_STAGES, feature_distances, pooled_features
 from napari_segcam.evidence.doubt.measures import DEFAULT_MEASURE, DOUBT_MEASURES, DoubtMeasure
 from napari_segcam.evidence.doubt.probability import mean_probability_doubt
-from napari_segcam.evidence.doubt.strong_views import SHIFTS, view_maps
+from napari_segcam.evidence.doubt.strong_views import SHIFTS, VIEWS, growing_view_maps
 from napari_segcam.evidence.views import views
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
@@ -80,6 +80,28 @@ def doubt(
         Cancelled: if the explainer's control cancels it.
         SegcamError: if the measure is unknown, needs a whole cine, or has too few references.
     """
+    steps = doubt_in_steps(explanation, explainer, frame, value_range, measure, others, references)
+    while True:
+        try:
+            done, total = next(steps)
+        except StopIteration as end:
+            result: Doubt = end.value
+            return result
+        if progress is not None:
+            progress(done, total)
+
+
+def doubt_in_steps(
+    explanation: Explanation,
+    explainer: Explainer,
+    frame: NDArray[np.generic],
+    value_range: tuple[float, float] | None = None,
+    measure: str = DEFAULT_MEASURE,
+    others: Sequence[Explanation] = (),
+    references: NDArray[np.floating] | None = None,
+) -> Generator[tuple[int, int], None, Doubt]:
+    """Measure as ``doubt`` does, and yield the number of runs of the network done and their total after each: for a
+    caller that has other work to do between two runs."""
     known = doubt_measure(measure)
     if known.needs == "cine":
         raise SegcamError(f"{known.title} needs all frames of a cine: it is measured in the viewer.")
@@ -93,9 +115,10 @@ def doubt(
     if measure == "features":
         return _of_features(explanation, explainer, frame, value_range, references)
     if measure == "small_views":
-        agreement = views(explanation, _without_heat(explainer), frame, value_range, progress=progress).agreement
+        agreement = views(explanation, _without_heat(explainer), frame, value_range).agreement
+        yield known.runs, known.runs
         return Doubt(None if agreement is None else 1 - agreement, measure)
-    return _of_network(measure, explanation, explainer, frame, value_range, progress)
+    return (yield from _of_network(known, explanation, explainer, frame, value_range))
 
 
 def doubt_of_probabilities(class_map: ClassMap, measure: str) -> float:
@@ -115,24 +138,31 @@ def doubt_measure(name: str) -> DoubtMeasure:
 
 
 def _of_network(
-    measure: str,
+    measure: DoubtMeasure,
     explanation: Explanation,
     explainer: Explainer,
     frame: NDArray[np.generic],
     value_range: tuple[float, float] | None,
-    progress: Progress | None,
-) -> Doubt:
+) -> Generator[tuple[int, int], None, Doubt]:
     """Measure by views, by batch norms, or by both: 1 − E · exp(−d / 10), E the expected Dice over three shifts and d
     the distance of the batch norms."""
-    if measure == "views":
-        return Doubt(view_maps(explanation, explainer, frame, value_range, progress=progress).disagreement, measure)
-    distance = batch_norm_distance(explainer.network, explanation, frame, value_range)
-    if measure == "batch_norms":
-        return Doubt(None, measure, NO_NORMS) if distance is None else Doubt(unfamiliarity(distance), measure)
-    sure = view_maps(explanation, explainer, frame, value_range, SHIFTS, progress).expected_dice
+    runs, distance = 0, None
+    if measure.name != "views":
+        distance = batch_norm_distance(explainer.network, explanation, frame, value_range)
+        runs += 1
+        yield runs, measure.runs
+    if measure.name == "batch_norms":
+        return Doubt(None, measure.name, NO_NORMS) if distance is None else Doubt(unfamiliarity(distance), measure.name)
+    chosen = VIEWS if measure.name == "views" else SHIFTS
+    for maps in growing_view_maps(explanation, explainer, frame, value_range, chosen):
+        if len(maps.maps) > 1:
+            yield runs + len(maps.maps) - 1, measure.runs
+    if measure.name == "views":
+        return Doubt(maps.disagreement, measure.name)
+    sure = maps.expected_dice
     if distance is None:
-        return Doubt(1 - sure, measure, f"by views alone: {NO_NORMS}")
-    return Doubt(1 - sure * (1 - unfamiliarity(distance)), measure)
+        return Doubt(1 - sure, measure.name, f"by views alone: {NO_NORMS}")
+    return Doubt(1 - sure * (1 - unfamiliarity(distance)), measure.name)
 
 
 def _of_networks(class_map: ClassMap, others: Sequence[Explanation]) -> Doubt:

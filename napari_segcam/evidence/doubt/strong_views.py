@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
@@ -108,7 +108,6 @@ def view_maps(
     frame: NDArray[np.generic],
     value_range: tuple[float, float] | None = None,
     views: Sequence[StrongView] = VIEWS,
-    progress: Callable[[int, int], None] | None = None,
 ) -> ViewMaps:
     """Segment views of an explained frame, at the cost of one forward pass each.
 
@@ -116,24 +115,33 @@ def view_maps(
         Cancelled: if the explainer's control cancels it.
         SegcamError: if the network does not run on them.
     """
+    *_, maps = growing_view_maps(explanation, explainer, frame, value_range, views)
+    return maps
+
+
+def growing_view_maps(
+    explanation: Explanation,
+    explainer: Explainer,
+    frame: NDArray[np.generic],
+    value_range: tuple[float, float] | None,
+    views: Sequence[StrongView],
+) -> Iterator[ViewMaps]:
+    """Yield the frame's own map, and then after each forward pass the maps so far; see ``view_maps``."""
     own = ClassMap.of_explanation(explanation)
     assert own is not None, explanation.no_mask
     geometry = explanation.segmentation.geometry
     levels = value_range or value_range_of(frame)
     window = frame[geometry.window]
     segmenter = Explainer(explainer.network, stages=(), threshold=explanation.threshold, control=explainer.control)
-    frames = (view.of(window, levels) for view in views)
-    maps, all_seen = [own], [np.ones_like(own.mask)]
-    results = segmenter.each(frames, None, levels, pixel_aspect=geometry.pixel_aspect)
-    for number, (view, result) in enumerate(zip(views, results, strict=True), start=1):
+    maps = ViewMaps([own], [np.ones_like(own.mask)])
+    yield maps
+    for view in views:
+        result = segmenter(view.of(window, levels), None, levels, pixel_aspect=geometry.pixel_aspect)
         class_map = ClassMap.of(result.segmentation, explanation.target.class_index or 0, explanation.threshold)
         assert class_map is not None
         moved, seen = view.back(class_map)
-        maps.append(moved)
-        all_seen.append(seen)
-        if progress is not None:
-            progress(number, len(views))
-    return ViewMaps(maps, all_seen)
+        maps = ViewMaps([*maps.maps, moved], [*maps.seen, seen])
+        yield maps
 
 
 def _sample(values: torch.Tensor, zoom: float, shift: float, padding: str = "border") -> torch.Tensor:
