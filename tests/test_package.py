@@ -84,7 +84,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["layers"],
         ["jobs"],
         ["review"],
-        ["evidence", "click", "overlays"],
+        ["evidence", "click", "doubt", "overlays"],
         ["comparison"],
         ["keys"],
         ["sessions"],

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QWidget
 from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.click.mouse import ESCAPE_ACTION
 from napari_segcam.viewer.comparison.stage_grid import StageGrid
+from napari_segcam.viewer.doubt.doubt_controller import DoubtController
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.key_help import KeyHelp
 from napari_segcam.viewer.layers.hide_overlays import HideOverlays
@@ -66,6 +67,8 @@ class Key:
 KEYS = (
     Key("N", "Go to the next finding", lambda keys: step_finding(keys.session, 1)),
     Key("Shift+N", "Go to the previous finding", lambda keys: step_finding(keys.session, -1)),
+    Key("Shift+D", "Go to the most doubtful frame, then to the next", lambda keys: step_doubt(keys.session, 1)),
+    Key("Ctrl+Shift+D", "Go back to the more doubtful frame", lambda keys: step_doubt(keys.session, -1)),
     Key("K", "Show the next stage alone, from encoder to decoder", lambda keys: step_stage(keys.session, 1)),
     Key("J", "Show the previous stage alone", lambda keys: step_stage(keys.session, -1)),
     Key("G", "Compare the stages side by side, or go back", lambda keys: keys.stage_grid.toggle(keys.session)),
@@ -90,6 +93,11 @@ KEYS = (
 
 def _click(keys: ReviewKeys) -> ClickController:
     return controller_of(keys.session, ClickController)
+
+
+def step_doubt(session: ReviewSession, direction: int) -> None:
+    """Go to the most doubtful frame, then to the next (1), or back (-1)."""
+    controller_of(session, DoubtController).step(direction)
 
 
 def key_rows() -> list[tuple[str, str]]:

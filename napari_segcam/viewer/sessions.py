@@ -11,6 +11,8 @@ from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.click.mouse import ClickMouse
 from napari_segcam.viewer.comparison.compared_classes import compared_classes
 from napari_segcam.viewer.docks import share_names
+from napari_segcam.viewer.doubt.doubt_controller import DoubtController
+from napari_segcam.viewer.doubt.doubt_pixels import DoubtPixels
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.napari_internals.canvas import canvas_of, without_proxy
@@ -33,6 +35,8 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         EvidenceController(session)  # children of the session, which ``controller_of`` finds
         ClickMouse(viewer, ClickController(session))
         OverlaysController(session)
+        DoubtController(session)
+        DoubtPixels(session)
         bind_keys(session)
     QTimer.singleShot(0, lambda: share_names(viewer))  # a widget that asks for its session is docked next
     return session

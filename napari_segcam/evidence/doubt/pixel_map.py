@@ -44,6 +44,13 @@ def entropy_map(segmentation: Segmentation, class_index: int, threshold: float) 
     )
 
 
+def entropy_on_input(segmentation: Segmentation, class_index: int, threshold: float) -> NDArray[np.float32]:
+    """Return the same on the grid of the network's input, ``(H, W)``, NaN in its padding."""
+    has_threshold = segmentation.classes_overlap or len(segmentation.probabilities) == 1
+    values = entropy(centered(segmentation.probabilities[class_index], threshold if has_threshold else 0.5))
+    return np.where(segmentation.geometry.content, values, np.float32(np.nan))
+
+
 def on_frame(values: NDArray[np.float32], geometry: Geometry) -> NDArray[np.float32]:
     """Return a map of the content of the network's input, ``(h, w)``, on the frame's grid ``(Y, X)``."""
     padded = np.zeros(geometry.input_shape, np.float32)

@@ -30,12 +30,14 @@ class CineRecord:
         states: ``(T,)`` of ``FrameState``.
         failures: why frames failed, by frame number.
         edited: the frames that the reader has corrected.
+        doubtful_from: the doubt from which a frame is doubtful.
         area_unit: ``"mm²"`` where the image is calibrated, else ``"pixels"``.
         curves: ``(T,)`` float64 by name, in the order in which they are offered; NaN where a frame is missing or the
             figure is undefined.
     """
 
     AREA, PROBABILITY, DICE = "area", "mean probability", "Dice with the frame before"
+    DOUBT = "doubt"
     PREDICTED_AREA, CORRECTED_AREA = "predicted area", "corrected area"
     AREAS = (AREA, CORRECTED_AREA)
 
@@ -44,6 +46,7 @@ class CineRecord:
         self.failures: dict[int, str] = {}
         self.edited: set[int] = set()
         self.area_unit = area_unit
+        self.doubtful_from = np.inf
         self.curves: dict[str, NDArray[np.float64]] = {}
         for name in (self.AREA, self.PROBABILITY, self.DICE):
             self.curves[name] = np.full(frames, np.nan)
@@ -86,8 +89,12 @@ class CineRecord:
 
     def drop_ratios(self) -> None:
         """Drop the curves of the heatmaps, whose settings have changed."""
-        names = (self.AREA, self.PROBABILITY, self.DICE, self.CORRECTED_AREA)
+        names = (self.AREA, self.PROBABILITY, self.DICE, self.CORRECTED_AREA, self.DOUBT)
         self.curves = {name: curve for name, curve in self.curves.items() if name in names}
+
+    def doubtful(self) -> NDArray[np.bool_]:
+        """Return the frames whose masks are doubtful, ``(T,)``."""
+        return np.nan_to_num(self.curves.get(self.DOUBT, np.full(len(self), np.nan))) >= self.doubtful_from
 
     def findings(self) -> NDArray[np.bool_]:
         """Return the frames with a finding, ``(T,)``: those in which the mask is not empty."""

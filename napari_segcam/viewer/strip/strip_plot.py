@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 from napari_segcam.number_format import UNDEFINED, grouped
 from napari_segcam.viewer.frames.cine_record import CineRecord
 from napari_segcam.viewer.review.finding_stepper import runs
+from napari_segcam.viewer.strip.doubtful_row import DOUBTFUL_LEGEND, draw_doubtful
 from napari_segcam.viewer.strip.frame_marks import STYLES, FrameMark, draw_marks, frame_marks, legend
 
 _BACKGROUND = QColor(22, 24, 28)
@@ -129,7 +130,9 @@ class StripPlot(QWidget):
         reason = f": {escape(record.failures[frame])}" if mark is FrameMark.FAILED and frame in record.failures else ""
         lines = [f"<b>{escape(self.content.frame_name(frame))}</b>: {STYLES[mark].label}{reason}"]
         lines += [self.readout(curve, frame) for curve in self.content.curves]
-        return "<br>".join([*lines, f"<small>{legend()}</small>"])
+        if record.doubtful()[frame]:
+            lines[0] += ", doubtful"
+        return "<br>".join([*lines, f"<small>{legend()}&nbsp; {DOUBTFUL_LEGEND}</small>"])
 
     def readout(self, curve: Curve, frame: int) -> str:
         """Return the color, name and value of a curve at a frame, with its unit, as rich text."""
@@ -167,6 +170,9 @@ class StripPlot(QWidget):
             row = draw_marks(frame_marks(record), self._width(), _MARKS_HEIGHT)
             image = QImage(row.data, self._width(), _MARKS_HEIGHT, QImage.Format.Format_RGBA8888)
             painter.drawImage(_MARGIN, _MARGIN, image)
+            doubtful = draw_doubtful(record.doubtful(), self._width())
+            image = QImage(doubtful.data, self._width(), len(doubtful), QImage.Format.Format_RGBA8888)
+            painter.drawImage(_MARGIN, _MARGIN + _MARKS_HEIGHT + 1, image)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             for curve in self.content.curves:
                 self._draw_curve(painter, curve)

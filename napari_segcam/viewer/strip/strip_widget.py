@@ -15,15 +15,18 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from napari_segcam.viewer.docks import dock_names
+from napari_segcam.viewer.doubt.doubt_controller import DoubtController
 from napari_segcam.viewer.frames.cine_record import CineRecord, FrameState
 from napari_segcam.viewer.keys import key_rows, show_help
 from napari_segcam.viewer.layers.frame_names import file_names, frame_name, frame_word
 from napari_segcam.viewer.responsiveness.throttle import Throttle
+from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.finding_stepper import step_finding
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.strip.strip_plot import Curve, StripContent, StripPlot
 from napari_segcam.viewer.widgets.layout import Line
 
+_LEAST_DOUBT_AT_TOP = 0.5  # so that a cine without doubt has a low curve
 _MOST_CURVES = 5  # their readouts fit into one line
 # Paul Tol's "light" scheme: the color-blind can tell the colors apart on a dark background.
 _COLORS = ("#99ddff", "#ee8866", "#eedd88", "#ffaabb", "#44bb99")
@@ -88,6 +91,7 @@ class StripWidget(QWidget):
         self.menu.aboutToShow.connect(self._fill_menu)
         self.plot.picked.connect(self.session.go_to)
         self.session.record_changed.connect(self._throttle.ask)
+        controller_of(self.session, DoubtController).changed.connect(self._throttle.ask)
         self.session.image_changed.connect(self.refresh)  # at once: another cine has other frames
         self.session.frame_changed.connect(self.set_frame)
         events, on_layer_event = napari_viewer.layers.events, self._on_layer_event
@@ -119,7 +123,7 @@ class StripWidget(QWidget):
             return []
         names = self.chosen_curves
         if names is None:
-            names = [*CineRecord.AREAS, *self._visible_ratios()]
+            names = [*CineRecord.AREAS, CineRecord.DOUBT, *self._visible_ratios()]
         return [name for name in names if name in record.curves][:_MOST_CURVES]
 
     def show_curve(self, name: str, is_shown: bool) -> None:
@@ -201,8 +205,8 @@ def progress_text(record: CineRecord) -> str:
 def curve_heights(name: str, values: NDArray[np.float64], largest: float | None = None) -> NDArray[np.float64]:
     """Return values as shares of the plot's height, 0–1; NaN if a frame has no value.
 
-    Shares are drawn as they are, and areas as shares of the largest area. Ratios are drawn on a logarithmic scale: 1,
-    as much heat inside as outside, is at half height.
+    Shares are drawn as they are, areas as shares of the largest area, and doubt as a share of the largest or of 0.5.
+    Ratios are drawn on a logarithmic scale: 1, as much heat inside as outside, is at half height.
 
     Args:
         name: of the curve.
@@ -211,6 +215,8 @@ def curve_heights(name: str, values: NDArray[np.float64], largest: float | None 
     """
     if name in (CineRecord.PROBABILITY, CineRecord.DICE):
         return np.clip(values, 0, 1)
+    if name == CineRecord.DOUBT:
+        return values / max(_LEAST_DOUBT_AT_TOP, float(np.nanmax(values, initial=0)))
     if name in CineRecord.AREAS:
         return values / max(1.0, float(np.nanmax(values, initial=0)) if largest is None else largest)
     with np.errstate(divide="ignore", invalid="ignore"):

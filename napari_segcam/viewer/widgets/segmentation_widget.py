@@ -13,6 +13,7 @@ from napari_segcam.viewer.review.losses import save_corrections
 from napari_segcam.viewer.review.outputs import bring_back_corrections
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
+from napari_segcam.viewer.widgets.doubt_choice import DoubtChoice
 from napari_segcam.viewer.widgets.layout import Line, column, form, panel, row
 from napari_segcam.viewer.widgets.run_bar import RunBar
 
@@ -46,6 +47,7 @@ class _Text:
         "Take black and white for the network from the contrast limits of the image layer, instead of from the file or "
         "the pixel values"
     )
+    DOUBT = "Doubt"
     MEMORY = "Memory limit"
     MEMORY_TIP = "Memory for results. When it is full, the results farthest from the current frame go first."
     MEMORY_USED = "{megabytes:.0f} MB used"
@@ -88,6 +90,7 @@ class SegmentationWidget(QWidget):
         self.bring_back.setToolTip(_Text.BRING_BACK_TIP)
         self.save = QPushButton(_Text.SAVE)
         self.save.setToolTip(_Text.SAVE_TIP)
+        self.doubt = DoubtChoice(self.session)
         self.run_bar = RunBar(self.session, "segment", _Text.RUN)
         panel(
             self,
@@ -97,6 +100,7 @@ class SegmentationWidget(QWidget):
                 (_Text.THRESHOLD, self.threshold),
                 (_Text.INPUT_REGION, self.input_region),
                 (_Text.GRAY_VALUES, column(self.use_limits, self.gray_values)),
+                (_Text.DOUBT, self.doubt),
                 (_Text.MEMORY, column(self.memory_limit, self.memory_used)),
             ),
             self.bring_back,
