@@ -19,6 +19,7 @@ from napari_segcam.viewer.layers.placement import OURS
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.widgets.checkpoint_widget import CheckpointWidget
 from napari_segcam.viewer.workspace import PLUGIN, open_workspace
+from tests.viewer.own_process import run_script
 
 ROOT = Path(napari_segcam.__file__).parents[1]
 OTHER_PROGRAMS = ("Windows", "System")
@@ -147,3 +148,7 @@ def test_a_still_is_chosen_from_a_later_frame_of_a_cine(session: ReviewSession) 
     assert session.image is cine
     session.choose_image(still)
     assert frames == [0, 0]
+
+
+def test_no_widget_imports_torch_in_the_thread_of_the_window(tmp_path: Path) -> None:
+    assert run_script("docking", "Overlays", home=tmp_path, timeout=300).endswith("done\n")

@@ -62,6 +62,8 @@ class MethodChoice(Choice):
 
     def contrasts(self) -> bool:
         """Return whether the chosen method explains a class against another that the user can choose."""
+        if self.value is None:  # no network is loaded: importing torch here, beside OpenGL, can end the process
+            return False
         from napari_segcam.explanation.stage_maps import find_method
 
-        return self.value is not None and find_method(self.value[0]).contrasts
+        return find_method(self.value[0]).contrasts
