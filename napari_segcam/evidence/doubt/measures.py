@@ -99,6 +99,8 @@ _MEASURES = (
         about="a shift by one or two pixels, or a little more or less gain, changes the mask",
         needs="network",
         runs=6,
+        doubtful_from=0.04,
+        area=0.61,
     ),
     DoubtMeasure(
         name="jump",
