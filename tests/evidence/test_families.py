@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -182,7 +183,9 @@ def test_influence_on_a_class_of_several_that_overlap() -> None:
     check_network(network)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_influence_in_a_network_of_keras(tmp_path: Path) -> None:
+    os.environ.setdefault("KERAS_BACKEND", "torch")
     keras = pytest.importorskip("keras", reason="the extra [keras] is not installed")
     if keras.backend.backend() != "torch":
         pytest.skip("Keras runs on another backend here")
