@@ -22,12 +22,12 @@ from unittest import mock
 
 import awake  # noqa: F401
 import torch
-from apart import PAUSE, apart
-from contest import Contest, cams, correlation
 from measuring import interleaved, machine, median_ratio, peak_extra_memory
 from rich.console import Console
 from rich.table import Table
-from score_cam import scorecam
+from rivals.apart import PAUSE, apart
+from rivals.contest import Contest, cams, correlation
+from rivals.score_cam import scorecam
 from torch import nn
 
 from napari_segcam.explanation.passes.recomputation import recomputing

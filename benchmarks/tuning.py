@@ -33,7 +33,7 @@ VARIANTS = {
 
 def serve(pipe: Connection, encoder: str, side: int) -> None:
     """Run as many passes as are requested; answer with seconds, processor seconds and page faults a pass."""
-    from contest import Contest
+    from rivals.contest import Contest
 
     contest = Contest(encoder, side)
     while passes := pipe.recv():

@@ -11,7 +11,8 @@ from typing import Any
 from unittest import mock
 
 import torch
-from contest import Contest
+
+from rivals.contest import Contest
 
 PAUSE = 0.3  # seconds after which the threads of either process are asleep
 

@@ -8,7 +8,6 @@ from functools import partial
 from io import StringIO
 
 import torch
-from contest import Contest, correlation
 from measuring import interleaved, median_ratio
 from rich.table import Table
 
@@ -19,6 +18,7 @@ from napari_segcam.explanation.perturbation.scorecam import ScoreCam
 from napari_segcam.explanation.slow_methods.control import ProgressControl
 from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.network.stages.stage import Stage
+from rivals.contest import Contest, correlation
 
 _SAMPLE = 16  # channels, from which the time of one is estimated
 
