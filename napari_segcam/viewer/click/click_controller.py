@@ -32,6 +32,7 @@ HINTS: dict[Tool, str] = {
     "lasso": "Drag around a place to explain it",
 }
 _WAIT_MS = 400  # after which the canvas says that an answer is being computed: most come sooner
+_PROGRESS_MS = 1500  # between two looks at how far a slow method is
 _IDLE_SECONDS = 120.0  # how long the forward pass of the frame in view is kept while the tool is on
 
 
@@ -62,7 +63,6 @@ class ClickController(QObject):
         self._is_waiting = False
         self._wait = QTimer(self)
         self._wait.setSingleShot(True)
-        self._wait.setInterval(_WAIT_MS)
         self._wait.timeout.connect(self._note_wait)
         session.reviews.notes.append(self._notes)
         for signal in (session.frame_changed, session.reviews.changed, session.image_changed, session.network_changed):
@@ -151,6 +151,9 @@ class ClickController(QObject):
                 return  # the session has said why
         found = None if pixel is None else class_at(session.viewer.layers, review, network, frame, pixel)
         asked = Asked(region, run.class_index if found is None else found, frame)
+        shown = review.results.asked
+        if shown is not None and asked == self._asked_of.get(shown) and shown.threshold == session.threshold:
+            return  # the second click of a double click
         plan = plan_of(asked, network, review, run.request, session.threshold)
         if pixel is not None:
             plan = self._with_correction(plan, review, asked)
@@ -187,7 +190,7 @@ class ClickController(QObject):
         self._job, self._job_of = job, (plan, frame)
         if review.plan is not None and review.plan.is_slow:
             review.frame_jobs.cancel()  # a frame takes minutes; it goes on after the answer
-        self._wait.start()
+        self._wait.start(_WAIT_MS)
         self._session.submit(job)
         self.changed.emit()
 
@@ -258,6 +261,7 @@ class ClickController(QObject):
 
     def _note_wait(self) -> None:
         self._is_waiting = True
+        self._wait.start(_PROGRESS_MS)
         self._session.reviews.changed.emit()
 
     def _say(self, words: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from napari_segcam.explanation.targets.region import At, Box, Polygon
 from napari_segcam.explanation.targets.region_words import parse_region
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.network.network import Network
+from napari_segcam.viewer.click import click_controller
 from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.frames import frame_jobs
 from napari_segcam.viewer.frames.cine_record import FrameState
+from napari_segcam.viewer.frames.explainers import Explainers
 from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
 from napari_segcam.viewer.jobs.export_job import Export
 from napari_segcam.viewer.jobs.folder_job import options_from_plan
@@ -176,6 +179,39 @@ def test_the_same_place_is_asked_about_in_another_frame(asking: Asking, network:
     asking.wait()
     assert "same place" not in asking.words
     np.testing.assert_array_equal(asking.heat(), expected(network, frames[1], At(40, 30)))
+
+
+def test_a_double_click_asks_once(asking: Asking) -> None:
+    asking.at(40, 30)
+    plan = asking.review.results.asked
+    asking.at(40, 30)
+    assert asking.review.results.asked is plan
+    asking.at(41, 30)
+    assert asking.review.results.asked is not plan
+
+
+def test_a_slow_answer_can_be_stopped_and_leaves_the_mask(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    monkeypatch.setattr(click_controller, "_WAIT_MS", 0)
+    of_mask, release = asking.heat().copy(), threading.Event()
+    explain = Explainers.explain
+
+    def slowly(self: Explainers, *args: Any, **options: Any) -> Any:
+        release.wait(20)
+        return explain(self, *args, **options)
+
+    monkeypatch.setattr(Explainers, "explain", slowly)
+    asking.controller.ask_at(asking.position(40, 30))
+    qtbot.waitUntil(lambda: "explaining row 40, column 30 … · Esc stops" in asking.words, timeout=20_000)
+    np.testing.assert_array_equal(asking.heat(), of_mask)
+    asking.controller.back()
+    release.set()
+    asking.wait()
+    qtbot.wait(200)
+    assert asking.review.results.asked is None, "the late answer is dropped"
+    np.testing.assert_array_equal(asking.heat(), of_mask)
+    assert "explaining" not in asking.words
 
 
 def test_places_that_cannot_be_explained_are_refused_in_words(asking: Asking) -> None:
