@@ -64,7 +64,7 @@ class ClickController(QObject):
         self._wait = QTimer(self)
         self._wait.setSingleShot(True)
         self._wait.timeout.connect(self._note_wait)
-        session.reviews.notes.append(self._notes)
+        session.reviews.notes.insert(0, self._notes)  # what the heat explains, before what it is worth
         for signal in (session.frame_changed, session.reviews.changed, session.image_changed, session.network_changed):
             signal.connect(self._follow)
 
