@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_segcam.errors import SegcamError
 
 _log = logging.getLogger(__name__)
+_LAST_STEP_SECONDS = 10.0
 _NICENESS = 10  # of 19: the window's thread comes first where both want a core
 
 
@@ -110,6 +114,7 @@ class Worker(QObject):
         self._delivered.connect(self._call)
         self._thread = threading.Thread(target=self._run, name="segcam-worker", daemon=True)
         self._thread.start()
+        _workers.add(self)
 
     def submit(self, job: Job) -> None:
         """Queue a job; after ``stop`` it is dropped."""
@@ -118,6 +123,13 @@ class Worker(QObject):
     def stop(self) -> None:
         """End the thread after its current job, or its current step of a job in the background."""
         self._put(None)
+
+    def end(self, seconds: float) -> None:
+        """End the thread after its current job or step, without those that wait, and wait for that so long."""
+        with self._wake_up:
+            self._jobs.clear()
+        self.stop()
+        self._thread.join(seconds)
 
     @property
     def has_submitted(self) -> bool:
@@ -181,6 +193,17 @@ class Worker(QObject):
 
     def _call(self, call: Callable[[], None]) -> None:
         call()
+
+
+_workers: WeakSet[Worker] = WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """Wait until no thread is in torch: Python would end it there, which aborts the process."""
+    deadline = time.monotonic() + _LAST_STEP_SECONDS
+    for worker in list(_workers):
+        worker.end(max(0.0, deadline - time.monotonic()))
 
 
 def _lower_priority() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -146,3 +148,31 @@ def test_a_background_job_that_is_stopped_cleans_up_in_the_worker(qtbot: QtBot) 
     worker.submit(Job("export", "Exporting", work, on_result=lambda _: worker.stop(), in_background=True))
     qtbot.waitUntil(lambda: bool(cleaned_up_in))
     assert cleaned_up_in == worked_in
+
+
+_ENDS_DURING_A_PASS = """
+import threading
+import torch
+from qtpy.QtCore import QCoreApplication
+from napari_segcam.viewer.worker.worker import Job, Worker
+
+app = QCoreApplication([])
+layer, has_begun = torch.nn.Conv2d(8, 8, 3), threading.Event()
+
+def passes():
+    while True:
+        layer(torch.ones(1, 8, 500, 500, requires_grad=True)).sum().backward()
+        has_begun.set()
+        yield
+
+worker = Worker()
+worker.submit(Job("endless", "Endless", passes, in_background=True))
+assert has_begun.wait(60)
+"""
+
+
+def test_python_can_end_while_the_network_runs() -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", _ENDS_DURING_A_PASS], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert process.returncode == 0, process.stderr
