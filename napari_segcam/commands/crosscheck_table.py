@@ -168,7 +168,7 @@ class CrosscheckTable:
         title = self._explainers[explanation.method].method.title
         same = sum(stage.is_same for stage in check.stages)
         self._summaries.append(
-            f"Frame {number}, {key['class']}, {title}: {same} of {len(check.stages)} stages are the same but for "
-            f"rounding. All stages took {check.seconds_ours:.2f} s here, and {check.seconds_theirs:.2f} s with "
+            f"Frame {number}, {key['class']}, {title}: {same} of {len(check.stages)} stages are the same to 0.1 % of "
+            f"the maximum. All stages took {check.seconds_ours:.2f} s here, and {check.seconds_theirs:.2f} s with "
             f"{package} {version}, one stage after the other."
         )

@@ -46,7 +46,7 @@ def test_the_table_has_a_row_a_stage_of_each_method_that_both_have(
         assert row["package"] == "grad-cam"
     printed = " ".join(capsys.readouterr().out.split())
     assert "Cross-check of Grad-CAM: grad-cam runs the network for each stage" in printed
-    assert "Grad-CAM: 2 of 2 stages are the same but for rounding" in printed
+    assert "Grad-CAM: 2 of 2 stages are the same to 0.1 % of the maximum" in printed
     assert "Seg-XRes-CAM: grad-cam does not have this method." in printed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -72,6 +73,21 @@ def test_a_map_under_another_name_is_found_out(network: sc.Network) -> None:
         assert not check[name].is_same
         assert "please report it" in check[name].note
     assert check["encoder_3"].is_same
+
+
+def test_a_difference_that_the_rewritten_form_makes_is_told_from_others(network: sc.Network) -> None:
+    form = copy.deepcopy(network.form.module)
+    for weight in list(form.parameters())[:2]:
+        weight.mul_(1.004)
+    inexact = replace(network, form=replace(network.form, module=form))
+    explainer, explanation = checked(inexact, "gradcam")
+    different = [check for check in cross_check(explanation, explainer, FRAME).stages if not check.is_same]
+    assert len(different) >= 5
+    for check in different:
+        assert "run as it was loaded, the network gives a largest difference of" in check.note
+        is_rounding = (check.correlation or 0) >= 0.99
+        assert check.note.startswith("rounding in" if is_rounding else "not grad-cam, but this map")
+    assert any(check.note.startswith("rounding in") for check in different)
 
 
 def test_the_sign_of_a_component_is_explained(network: sc.Network) -> None:
