@@ -41,10 +41,14 @@ def run_with_progress(console: Console, make_batch: Callable[[Callable[[], bool]
     Raises:
         SegcamError: as ``Batch``.
     """
+    from napari_segcam.reporting.evidence_summary.words import few_draws
+
     with stoppable(console) as stop:
         with console.status("Listing the images and loading the network …"):
             batch = make_batch(stop.is_set)
         _print_plan(batch, console)
+        if "faithfulness" in batch.options.evidence and (warning := few_draws(batch.options.evidence_draws)):
+            console.print(f"[yellow]{warning}", soft_wrap=True)
         if batch.options.evidence and batch.earlier < len(batch):
             with console.status("Estimating how long the evidence takes …"):
                 seconds = batch.evidence_seconds()

@@ -115,6 +115,8 @@ class EvidenceTable:
 
     def show(self, console: Console) -> None:
         """Print the statement on each heatmap, and which to look at first."""
+        from napari_segcam.reporting.evidence_summary.words import few_draws
+
         tests = sum(row["faithfulness_p"] is not None for row in self.rows)
         caption = f"whether hot places matter: {tests} tests, each with {self._options.evidence_draws} draws"
         columns = ("class", "method", "stage", "what the heatmap is worth")
@@ -122,6 +124,8 @@ class EvidenceTable:
         for row in self.rows:
             table.add_row(*(str(row[name]) for name in ("class", "method", "stage")), row["statement"] or "–")
         console.print(table)
+        if tests and (warning := few_draws(self._options.evidence_draws)):
+            console.print(f"[yellow]{warning}", soft_wrap=True)
         for class_name, method, first in self._firsts:
             stage = first.name or "no stage"
             console.print(f"{class_name}, {method}: look first at {stage}: {first.why}.", soft_wrap=True, markup=False)

@@ -86,6 +86,13 @@ def test_the_figures_are_those_of_the_function(batch: Any, tmp_path: Path) -> No
         assert rows[name]["echo"] == rows[name]["sanity"] == ""
 
 
+def test_too_few_draws_are_said_before(batch: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert batch("--evidence", "faithfulness", "--null", 9) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "With 9 draws, p is at least 0.1, so no map can pass 0.05" in shown
+    assert "The evidence takes" in shown
+
+
 def test_without_it_there_are_no_columns_of_evidence_but_the_null_of_the_ratio(batch: Any, tmp_path: Path) -> None:
     assert batch() == 0
     rows = rows_in(tmp_path / "run")
