@@ -116,7 +116,7 @@ def estimate(
     frame = cine[38]
     replay = FrameReplay(network, explanation, frame, cine.value_range)
     start = time.perf_counter()
-    told = sc.estimate_evidence(
+    estimated = sc.estimate_evidence(
         explanation, explainer, frame, cine.value_range, measures=FAITHFULNESS, draws=draws, replay=replay
     )
     estimating = time.perf_counter() - start
@@ -125,9 +125,9 @@ def estimate(
         explanation, explainer, frame, cine.value_range, measures=FAITHFULNESS, draws=draws, replay=replay
     )
     measured = time.perf_counter() - start
-    figure = f"{told.seconds:.0f} s told, {measured:.0f} s taken: {told.seconds / measured - 1:+.0%}"
+    figure = f"{estimated.seconds:.0f} s estimated, {measured:.0f} s taken: {estimated.seconds / measured - 1:+.0%}"
     table.add_row(
-        f"faithfulness of {len(explainer.stages)} stages, K = {draws}, {told.forwards} runs", figure, "± 30 %"
+        f"faithfulness of {len(explainer.stages)} stages, K = {draws}, {estimated.forwards} runs", figure, "± 30 %"
     )
     table.add_row("time of the estimate, as a share of it", f"{estimating / measured:.0%}", "")
 

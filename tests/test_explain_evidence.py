@@ -57,13 +57,15 @@ def test_another_reference_has_its_own_column_and_those_not_asked_for_are_empty(
     assert {row["influence_other_frame"] for row in rows.values()} == {""}
 
 
-def test_the_time_is_told_before_if_it_takes_long(
+def test_the_time_is_said_before_if_it_takes_long(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setattr("napari_segcam.commands.evidence_table._WORTH_TELLING", 0.0)
     request.getfixturevalue("explained")
-    told = capsys.readouterr().out
-    assert re.search(r"Evidence: \d+ runs of the network or of a part of it, about \d+ (s|min)\. Ctrl-C stops it", told)
+    printed = capsys.readouterr().out
+    assert re.search(
+        r"Evidence: \d+ runs of the network or of a part of it, about \d+ (s|min)\. Ctrl-C stops it", printed
+    )
 
 
 @pytest.mark.parametrize(

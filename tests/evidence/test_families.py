@@ -60,7 +60,7 @@ def of_vit() -> nn.Module:
 
 
 class Own(nn.Module):
-    """A network of one's own: a deep path beside a shallow one."""
+    """A network that no library knows: a deep path beside a shallow one."""
 
     def __init__(self) -> None:
         super().__init__()
