@@ -69,8 +69,9 @@ class FirstShown(QObject):
         if influences.stages[first.name].stage.kind != "encoder":
             decoder_words = f"{first.name} is the earliest decoder stage that does"
             return f"{first.why[0].upper()}{first.why[1:]}; {decoder_words} ({measured_in})."
-        verb = "is shown first" if self.is_by_rule(review, influences) else "is the stage to look at first"
-        return f"{first.name} {verb}: {first.why} ({measured_in})."
+        if self.is_by_rule(review, influences):
+            return f"{first.name} is shown first: {first.why} ({measured_in})."
+        return f"Look at {first.name} first: {first.why} ({measured_in})."
 
     def lines(self, review: Review, influences: Influences | None, frame: int, stages: Sequence[str]) -> list[str]:
         """Return why the visible stage is shown, in the frame in which that was measured."""

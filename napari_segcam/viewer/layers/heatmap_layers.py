@@ -184,7 +184,7 @@ class HeatmapLayers:
             layer.colormap = self._colors(layer.metadata[OURS]["signed"])
 
     def _make_next(self) -> None:
-        """Add one of the waiting layers: first the deepest encoder stage, which is shown first."""
+        """Add one of the waiting layers: first the deepest encoder stage, shown until it is known which takes part."""
         if self._waiting:
             encoder = [name for name, heatmap in self._waiting.items() if heatmap.stage.kind == "encoder"]
             any_visible = any(layer.visible for layer in self.layers.values())

@@ -54,6 +54,7 @@ class TrustPanel(QWidget):
         self._pages.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._pages.addWidget(row(self.check, self.estimate))
         self._pages.addWidget(row(self.progress, self.stop))
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.words)
@@ -97,8 +98,8 @@ class TrustPanel(QWidget):
         """Make room for all words at once: the layout alone does so one update later."""
         lines = 3 * self.words.fontMetrics().lineSpacing()
         height = max(lines, self.words.heightForWidth(self.words.width()))
-        if height != self.words.minimumHeight():
-            self.words.setMinimumHeight(height)
+        if height != self.words.height():
+            self.words.setFixedHeight(height)
 
     def _show_progress(self) -> None:
         task = self._evidence.check

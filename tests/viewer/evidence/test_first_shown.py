@@ -68,7 +68,7 @@ def test_a_stage_that_the_user_chose_stays(
     wait_for_influence(qtbot, evidence)
     assert visible(session) == ["encoder_5"]
     assert "encoder_5: takes no part in this mask" in evidence.words()
-    assert any("encoder_4 is the stage to look at first" in line for line in evidence.words())
+    assert any("Look at encoder_4 first" in line for line in evidence.words())
     session.run(RunRequest("gradcam_elementwise", STAGES, region="image"), "current")  # another influence
     finish(session)
     wait_for_influence(qtbot, evidence)
