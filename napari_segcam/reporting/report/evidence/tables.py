@@ -11,6 +11,7 @@ from napari_segcam.reporting.report.document import Block, Paragraph, Table
 from napari_segcam.reporting.report.text import counted
 
 _TEXT_COLUMNS = frozenset({"method", "stage", "why", "what"})
+_ROUNDED = 0.0005  # smaller figures are shown as zero
 _METHODS_IN_TABLE = 6  # more columns do not fit on a page
 
 
@@ -158,4 +159,6 @@ def _percent(share: Share) -> str:
 
 
 def _figure(value: float | None) -> str:
-    return UNDEFINED if value is None else f"{value:.3f}"
+    if value is None:
+        return UNDEFINED
+    return f"{0.0 if abs(value) < _ROUNDED else value:.3f}"  # no minus in front of a zero
