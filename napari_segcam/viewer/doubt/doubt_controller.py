@@ -24,7 +24,7 @@ from napari_segcam.viewer.worker.worker import Job
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession
 
-_MASKS_PER_JOB = 8  # of measures that need no run of the network
+_MASKS_PER_JOB = 16  # of measures that need no run of the network
 _APART = 3  # frames of a cine that are closer look alike
 _DELAY_MS = 200
 OFFERED = [name for name, measure in DOUBT_MEASURES.items() if measure.needs in ("mask", "network", "cine")]
@@ -111,8 +111,7 @@ class DoubtController(QObject):
         if before is None or not np.array_equal(before, curve, equal_nan=True):
             record.curves[CineRecord.DOUBT] = curve
             self.changed.emit()
-        if self._job is None:
-            self._start(review, plan, measured)
+        self._start(review, plan, measured)
 
     def _of(self, review: Review) -> _Measured:
         """Return what is measured of an image under its present settings; what was measured under others is dropped."""
@@ -139,7 +138,9 @@ class DoubtController(QObject):
             self.changed.emit()
 
     def _start(self, review: Review, plan: Plan, measured: _Measured) -> None:
-        """Measure the frames that are needed most of those that have a mask."""
+        """Measure the frames that are needed most of those that have a mask, if nothing is being measured."""
+        if self._job is not None:
+            return
         distances = review.schedule.distances()
         missing = sorted(set(review.results.frames()) - measured.doubts.keys(), key=lambda frame: distances[frame])
         if not missing:
@@ -153,7 +154,7 @@ class DoubtController(QObject):
             work = partial(masks_doubt, segmentations, plan.class_index, threshold, self.measure)
         job = self._job = Job("doubt", "Doubt", work, in_background=measured.job is not None)
         job.on_result = lambda doubt: self._on_result(review, measured, doubt)
-        job.on_done = lambda error: self._on_done(measured, missing[0], error)
+        job.on_done = lambda error: self._on_done(review, measured, missing[0], error)
         self._session.submit(job)
 
     def _on_result(self, review: Review, measured: _Measured, doubt: FrameDoubt | None) -> None:
@@ -162,11 +163,14 @@ class DoubtController(QObject):
         elif self._job is not None and self._measured.get(review) is not measured:
             self._job.cancel()  # its settings are of the past
 
-    def _on_done(self, measured: _Measured, frame: int, error: str | None) -> None:
+    def _on_done(self, review: Review, measured: _Measured, frame: int, error: str | None) -> None:
         self._job = None
         if error is not None:
             measured.doubts.setdefault(frame, FrameDoubt(frame, None, error))
-        self._throttle.ask()
+        self._throttle.ask()  # the curve follows a moment later, for several frames at once
+        plan = review.plan
+        if review is self._session.review and plan is not None and self._of(review) is measured:
+            self._start(review, plan, measured)
 
     # Steps
 
