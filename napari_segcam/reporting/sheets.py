@@ -178,7 +178,7 @@ def _facts(explanation: Explanation) -> list[str]:
     provenance = explanation.provenance
     checkpoint, sha256 = provenance.get("checkpoint"), provenance.get("sha256") or ""
     network = f"{checkpoint} ({provenance.get('architecture')}{', SHA-256 ' + sha256[:12] if sha256 else ''})"
-    target = explanation.target.as_dict()
+    target = explanation.target.as_dict(explanation.class_names)
     facts = [f"Explained: {target['score']} {target['region']!r}. Network: {network}."]
     if explanation.no_mask is not None:
         probability = explanation.class_probabilities[class_name_of(explanation)]

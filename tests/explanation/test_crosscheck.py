@@ -75,7 +75,7 @@ def test_a_map_under_another_name_is_found_out(network: sc.Network) -> None:
     assert check["encoder_3"].is_same
 
 
-def test_a_difference_that_the_rewritten_form_makes_is_told_from_others(network: sc.Network) -> None:
+def test_a_difference_that_the_rewritten_form_makes_is_named(network: sc.Network) -> None:
     form = copy.deepcopy(network.form.module)
     for weight in list(form.parameters())[:2]:
         weight.mul_(1.004)

@@ -95,6 +95,7 @@ def test_by_default_the_likeliest_other_class_in_the_region_is_compared() -> Non
         plain = result.provenance["target"]
         assert plain["against_names"] == [NAMES[means.argmax()]]
         assert plain["gamma"] == 0.6
+        assert plain["score"] == f"sum of logits, less 0.6 × those of {NAMES[means.argmax()]}, over the region"
         seen.add(int(means.argmax()))
     assert 2 not in seen
 

@@ -94,8 +94,13 @@ class Target:
             "score": f"sum of {_SUMMED[self.score]} over the region",
         }
         if self.reference_classes:
-            plain["score"] += f", less {self.gamma:g} × the mean of those of the classes in against"
-            plain |= {"against": list(self.reference_classes), "gamma": self.gamma}
-            if class_names:
-                plain["against_names"] = [class_names[index] for index in self.reference_classes]
+            numbers = list(self.reference_classes)
+            names = [class_names[number] if class_names else f"class {number}" for number in numbers]
+            others = f"the mean of those of {' and '.join(names)}" if len(names) > 1 else f"those of {names[0]}"
+            plain |= {
+                "score": f"sum of {_SUMMED[self.score]}, less {self.gamma:g} × {others}, over the region",
+                "against": numbers,
+                "against_names": names,
+                "gamma": self.gamma,
+            }
         return plain
