@@ -62,9 +62,10 @@ def estimate_evidence(
         SegcamError: if the frame is not the explained one, or the network does not run.
     """
     has_graphics = graphics is None or bool(graphics.any())
-    steps = steps_of(explanation, measures, draws, references, has_graphics=has_graphics)
+    running = set(measures) - REPLAYED if no_replay_reason(explainer) else set(measures)
+    steps = steps_of(explanation, running, draws, references, has_graphics=has_graphics)
     seconds = 0.0
-    if REPLAYED & set(measures) and not no_replay_reason(explainer):
+    if REPLAYED & running:
         replay = replay or FrameReplay(explainer.network, explanation, frame, value_range, cancelled)
         seconds += _seconds_of_replays(explanation, replay, measures, draws, len({"mean", *references}))
     if "sanity" in steps or "stability" in steps:

@@ -123,7 +123,8 @@ def measure_evidence(
     if unknown := sorted(set(measures) - set(MEASURES)):
         raise SegcamError(f"There is no measure {unknown[0]!r}. Choose from: {', '.join(MEASURES)}.")
     check_references(references, other_frame)
-    report = OverallProgress(sum(steps_of(explanation, measures, draws, references).values()), progress, overall)
+    running = set(measures) - REPLAYED if no_replay_reason(explainer) else measures
+    report = OverallProgress(sum(steps_of(explanation, running, draws, references).values()), progress, overall)
     heatmaps = explanation.heatmaps
     by_replay = ReplayedMeasures()
     if REPLAYED & set(measures):

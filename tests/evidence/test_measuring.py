@@ -140,7 +140,19 @@ def test_a_map_with_values_that_are_not_numbers_gives_reasons_and_no_nan(
 def test_a_method_of_the_picture_itself_says_why_no_stage_is_replaced() -> None:
     explainer = sc.Explainer(planted(), method="occlusion")
     explanation = explainer(frame(), None, LEVELS)
-    evidence = measure_evidence(explanation, explainer, frame(), LEVELS, draws=4)
+    steps: list[tuple[int, int]] = []
+    evidence = measure_evidence(
+        explanation,
+        explainer,
+        frame(),
+        LEVELS,
+        measures=[measure for measure in MEASURES if measure != "overlay_effect"],
+        draws=4,
+        overall=lambda *step: steps.append(step),
+    )
+    assert steps[-2:] == [(9, 9), (9, 9)]  # 3 shuffled networks, 6 views, and the end
+    cost = sc.estimate_evidence(explanation, explainer, frame(), LEVELS, measures=("influence", "sanity"))
+    assert cost.forwards == 3
     found = evidence.stages["input"]
     assert found.influence is None
     assert found.undefined["influence"] == "Occlusion explains the picture itself, and no stage of the network"
