@@ -37,7 +37,8 @@ class Influences:
 
 def influence_key(plan: Plan) -> Hashable:
     """Return what the influence depends on besides the frame and its painted region."""
-    return (plan.mask_key, plan.request.class_index, plan.request.region, plan.threshold)
+    request = plan.request
+    return (plan.mask_key, request.class_index, request.against, request.region, plan.threshold)
 
 
 class EvidenceStore:
