@@ -17,6 +17,7 @@ from torch import nn
 
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
+from napari_segcam.viewer.click.class_at import class_at
 from napari_segcam.viewer.frames.cine_record import CineRecord
 from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
 from napari_segcam.viewer.jobs.export_job import Export
@@ -254,3 +255,23 @@ def test_an_export_has_every_class_and_every_correction(
     assert not (tmp_path / "correction.png").exists(), "the explained class is not corrected"
     assert all(not pair.corrections.unsaved for pair in review_of(reviewed).layers.pairs)
     finish(reviewed)
+
+
+def test_a_click_takes_the_topmost_class_that_is_drawn_there(reviewed: ReviewSession, frames: np.ndarray) -> None:
+    review = reviewed.review
+    assert review is not None
+    row, column = (int(value) for value in np.argwhere(expected_mask(frames[1], "core"))[0])
+    topmost = max(review.layers.mask_layers, key=reviewed.viewer.layers.index)
+    index = next(i for i, pair in enumerate(review.layers.shown) if pair.mask.layer is topmost)
+
+    def found() -> int | None:
+        network = reviewed.network
+        assert network is not None
+        return class_at(reviewed.viewer.layers, review, network, 1, (row, column))
+
+    assert found() == index
+    topmost.visible = False
+    assert found() == 1 - index
+    for layer in review.layers.mask_layers:
+        layer.visible = False
+    assert found() is None
