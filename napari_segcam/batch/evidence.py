@@ -22,7 +22,7 @@ from napari_segcam.explanation.frame_replay import FrameReplay
 from napari_segcam.explanation.slow_methods.cost import Cost
 from napari_segcam.imaging.burned_in.finding import find_graphics
 from napari_segcam.imaging.cine import Cine
-from napari_segcam.imaging.scan.region import known_scan
+from napari_segcam.imaging.scan.region import known_scan, known_tissue
 
 EVIDENCE_NAMES: tuple[str, ...] = (*MEASURES, "doubt")
 _OF_FRAME = ("influence", "overlay_effect", "doubt")
@@ -177,6 +177,7 @@ class EvidenceMeter:
             cine.value_range,
             measures=measures,
             scan=known_scan(cine),
+            tissue=known_tissue(cine),
             graphics=find_graphics(frame, cine).mask if "overlay_effect" in measures else None,
             draws=options.evidence_draws,
             references=self._references,

@@ -127,8 +127,8 @@ class EvidenceTable:
         if tests and (warning := few_draws(self._options.evidence_draws)):
             console.print(f"[yellow]{warning}", soft_wrap=True)
         for class_name, method, first in self._firsts:
-            stage = first.name or "no stage"
-            console.print(f"{class_name}, {method}: look first at {stage}: {first.why}.", soft_wrap=True, markup=False)
+            where = f"look first at {first.name}: " if first.name else ""
+            console.print(f"{class_name}, {method}: {where}{first.why}.", soft_wrap=True, markup=False)
         for number, statement in self._overlays:
             words = f"frame {number}: {statement}" if len(self._cine) > 1 else statement
             console.print(f"{words[:1].upper()}{words[1:]}.", soft_wrap=True, markup=False)

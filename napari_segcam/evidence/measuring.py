@@ -82,6 +82,7 @@ def measure_evidence(
     *,
     measures: Collection[Measure] = MEASURES,
     scan: Crop | None = None,
+    tissue: NDArray[np.bool_] | None = None,
     graphics: NDArray[np.bool_] | None = None,
     draws: int = _faithfulness.DRAWS,
     references: Sequence[ReferenceName] = ("mean",),
@@ -105,6 +106,8 @@ def measure_evidence(
         value_range: the same as for the explainer.
         measures: those to take; by default all.
         scan: rows and columns that show the scan, if known; by default the part that the network saw.
+        tissue: ``(Y, X)`` bool, the pixels that show the scan, such as the fan; by default those of ``scan``. Heat
+            elsewhere is off the scan.
         graphics: ``(Y, X)`` bool, burned into the frame; by default those that are found in it.
         draws: of the null of faithfulness; with 99, smaller p are possible than with 19.
         references: what replaces a stage for its influence: ``"mean"``, which is always measured, ``"blur"`` and
@@ -172,7 +175,7 @@ def measure_evidence(
             "echo": echo(explanation, heatmap, scan) if "echo" in measures else None,
             "sanity": sanities.get(name),
             "stability": frame_views.stability.get(name),
-            "off_scan": off_scan(heatmap, scan) if "off_scan" in measures else None,
+            "off_scan": off_scan(heatmap, scan if tissue is None else tissue) if "off_scan" in measures else None,
         }
         reasons = why_undefined(explanation, heatmap, measures, **figures, no_sanity=no_sanity)
         if "influence" in measures and name in by_replay.reasons:

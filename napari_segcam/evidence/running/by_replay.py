@@ -48,7 +48,7 @@ def measure_by_replay(
     seed: int,
     report: Callable[[str, int, int], None],
 ) -> ReplayedMeasures:
-    """Take the measures that replace the maps of stages; where this is impossible, tell why.
+    """Take the measures that replace the maps of stages; where this is impossible, say why.
 
     Args:
         explanation: of the frame.

@@ -34,6 +34,7 @@ _WHOLE = (
 
 # Several callers need the region in one run, and finding it takes up to a second.
 _REGIONS: WeakKeyDictionary[Cine, ScanRegion] = WeakKeyDictionary()
+_TISSUE: WeakKeyDictionary[Cine, NDArray[np.bool_]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +47,15 @@ class ScanRegion:
         source: ``"dicom"``, the file's own region; ``"motion"``, the moving part of the image; ``"fan"``, the large
             part that is brighter than the screen; ``"drawn"`` by the user; ``"whole frame"`` if nothing was found.
         note: what the user should know about it, in a sentence; may be empty.
+        fan: the corners ``(N, 2)`` of the convex tissue that the pixels show, also where the file has a region, which
+            is a rectangle; None where it was not found.
     """
 
     crop: Crop
     outline: NDArray[np.float64]
     source: Source
     note: str = ""
+    fan: NDArray[np.float64] | None = None
 
     @classmethod
     def drawn(cls, vertices: ArrayLike, frame_shape: Sequence[int]) -> ScanRegion:
@@ -99,6 +103,33 @@ def known_scan(cine: Cine) -> Crop | None:
     return None if region.source == "whole frame" else region.crop
 
 
+def known_tissue(cine: Cine) -> NDArray[np.bool_] | None:
+    """Return the pixels that show the scan, ``(Y, X)``: of its region, those in the fan; None where it is not known."""
+    region = find_scan_region(cine)
+    if region.source == "whole frame":
+        return None
+    pixels = _TISSUE.get(cine)
+    if pixels is None:
+        pixels = np.zeros(cine.frame_shape[:2], np.bool_)
+        pixels[region.crop] = True
+        if region.fan is not None:
+            pixels &= _convex(region.fan, cine.frame_shape)
+        _TISSUE[cine] = pixels
+    return pixels
+
+
+def _convex(corners: NDArray[np.float64], frame_shape: Sequence[int]) -> NDArray[np.bool_]:
+    """Return the pixels whose centers are in a convex polygon, ``(Y, X)``."""
+    rows, columns = np.mgrid[: frame_shape[0], : frame_shape[1]]
+    after = np.roll(corners, -1, axis=0)
+    turn = np.sign(np.sum(corners[:, 0] * after[:, 1] - after[:, 0] * corners[:, 1])) or 1.0
+    inside = np.ones(frame_shape[:2], np.bool_)
+    for (row, column), (next_row, next_column) in zip(corners, after, strict=True):
+        side = (next_row - row) * (columns - column) - (next_column - column) * (rows - row)
+        inside &= turn * side >= 0
+    return inside
+
+
 def _find(cine: Cine) -> ScanRegion:
     tissue = find_tissue(_sample_frames(cine), cine.value_range)
     visible = None
@@ -107,12 +138,13 @@ def _find(cine: Cine) -> ScanRegion:
     if cine.region is not None:
         fault = "" if tissue is None or visible is None else _fault_of(cine.region, tissue, visible, cine.frame_shape)
         if tissue is None or visible is None or not fault:
-            return ScanRegion(cine.region, _rectangle(cine.region), "dicom")
+            fan = None if tissue is None else tissue.outline
+            return ScanRegion(cine.region, _rectangle(cine.region), "dicom", fan=fan)
         note = f"The region of the scan in the file {fault}: the one visible in the image is used instead."
-        return ScanRegion(visible, _clip(tissue.outline, visible), tissue.clue, note)
+        return ScanRegion(visible, _clip(tissue.outline, visible), tissue.clue, note, tissue.outline)
     if tissue is None or visible is None:
         return ScanRegion.whole(cine.frame_shape)
-    return ScanRegion(visible, _clip(tissue.outline, visible), tissue.clue)
+    return ScanRegion(visible, _clip(tissue.outline, visible), tissue.clue, fan=tissue.outline)
 
 
 def _fault_of(region: Crop, tissue: Tissue, visible: Crop, frame_shape: Sequence[int]) -> str:

@@ -174,6 +174,7 @@ class MeasuredFrame:
             cine.value_range,
             measures=measures,
             scan=self._scan(),
+            tissue=self._tissue(),
             progress=progress,
             cancelled=cancelled,
         )
@@ -181,10 +182,17 @@ class MeasuredFrame:
 
     def _scan(self) -> Crop | None:
         """Return the rows and columns that show the scan: as drawn, else as found; None if they are not known."""
-        from napari_segcam.imaging.scan.region import find_scan_region
+        from napari_segcam.imaging.scan.region import known_scan
 
         source = self.plan.source
         if source.crop is not None and source.is_crop_drawn:
             return source.crop
-        region = find_scan_region(source.cine)  # it is found once for a cine
-        return None if region.source == "whole frame" else region.crop
+        return known_scan(source.cine)  # it is found once for a cine
+
+    def _tissue(self) -> NDArray[np.bool_] | None:
+        """Return the pixels that show the scan, ``(Y, X)``; None if they are not known, or the scan is as drawn."""
+        from napari_segcam.imaging.scan.region import known_tissue
+
+        source = self.plan.source
+        is_drawn = source.crop is not None and source.is_crop_drawn
+        return None if is_drawn else known_tissue(source.cine)

@@ -13,7 +13,7 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import ArrayCine, Cine, Frame
 from napari_segcam.imaging.geometry import Crop
 from napari_segcam.imaging.opening import open_cine
-from napari_segcam.imaging.scan.region import ScanRegion, crop_for, find_scan_region, parse_crop
+from napari_segcam.imaging.scan.region import ScanRegion, crop_for, find_scan_region, known_tissue, parse_crop
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT / "../shared/data"
@@ -209,6 +209,22 @@ def test_the_files_own_region_comes_first(sweep: NDArray[np.uint8], sector: Crop
     assert region.source == "dicom"
     assert region.crop == file_region
     assert region.outline[0].tolist() == [file_region[0].start - 0.5, file_region[1].start - 0.5]
+
+
+def test_within_the_files_own_rectangle_only_the_fan_shows_tissue(sweep: NDArray[np.uint8], sector: Crop) -> None:
+    frames = on_screen(sweep)
+    tissue = known_tissue(with_region(frames, sector))
+    ever_bright = frames.max(axis=0) > 30
+    assert tissue is not None
+    assert not tissue[: sector[0].start].any()
+    assert tissue[sector].mean() < 0.9  # the rectangle's corners are bare screen
+    inside = np.zeros(tissue.shape, bool)
+    inside[sector] = True
+    assert tissue[ever_bright & inside].mean() > 0.99
+
+
+def test_tissue_is_unknown_where_only_the_whole_frame_was_found() -> None:
+    assert known_tissue(ArrayCine(np.full((2, 60, 80), 90, np.uint8))) is None
 
 
 def test_the_files_own_region_is_used_if_the_image_shows_nothing() -> None:
