@@ -168,4 +168,4 @@ def test_explain_and_batch_share_their_options(
         for field in fields(group)
     }
     assert shared <= options["explain"] & options["batch"]
-    assert {"--frames", "--movie", "--evidence"} <= options["explain"] - options["batch"]
+    assert {"--frames", "--movie"} <= options["explain"] - options["batch"]

@@ -146,7 +146,7 @@ class HeatmapOptions:
             metavar="REGION",
             help="The region that is explained: mask, image, component, component:X,Y, at:X,Y (the component "
             "there, or a disk where nothing was found), boundary, boundary:WIDTH, X,Y (a pixel), "
-            "LEFT,TOP,RIGHT,BOTTOM (a box), polygon:X,Y,X,Y,X,Y…, false-positive or false-negative (these need "
+            "LEFT,TOP,RIGHT,BOTTOM (a box), polygon:X,Y,X,Y,X,Y, false-positive or false-negative (these need "
             "--truth).",
             rich_help_panel=EXPLANATION,
         ),

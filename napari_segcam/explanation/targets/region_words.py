@@ -22,7 +22,7 @@ from napari_segcam.explanation.targets.region import (
 
 REGION_FORMS = (
     "mask, image, component, component:X,Y, at:X,Y or at:X,Y,RADIUS (the component there, or a disk where there is "
-    "none), boundary, boundary:WIDTH, X,Y (a pixel), LEFT,TOP,RIGHT,BOTTOM (a box), polygon:X,Y,X,Y,X,Y…, "
+    "none), boundary, boundary:WIDTH, X,Y (a pixel), LEFT,TOP,RIGHT,BOTTOM (a box), polygon:X,Y,X,Y,X,Y, "
     "false-positive or false-negative"
 )
 

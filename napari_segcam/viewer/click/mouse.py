@@ -48,7 +48,7 @@ class ClickMouse(QObject):
         def on_drag(_viewer: ViewerModel, event: Any) -> Iterator[None]:
             mouse = own()
             if mouse is not None:  # the session may have ended
-                yield from mouse._follow_drag(event)
+                yield from mouse.follow_drag(event)
 
         self._on_drag = on_drag
         viewer.mouse_drag_callbacks.append(on_drag)
@@ -91,7 +91,7 @@ class ClickMouse(QObject):
         is_escape = event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape
         return is_escape and self._is_free and self.leave()
 
-    def _follow_drag(self, event: Any) -> Iterator[None]:
+    def follow_drag(self, event: Any) -> Iterator[None]:
         if self._controller.tool is None or event.button != 1 or event.modifiers or not self._is_free:
             return
         if not self.acts:

@@ -120,7 +120,7 @@ def _state_words(review: Review, frame: int) -> str:
         and not review.schedule.is_pending(frame)
         and review.results.missing_stages(plan, frame)
     ):
-        return "heat not computed"  # only a place in this frame was explained
+        return "heat not computed"  # the mask is of an earlier run, or only a place in this frame was explained
     if not plan.network.segments:
         return f"no mask: the network classifies the whole {frame_word(review.image)}"
     if not finding.pixels:

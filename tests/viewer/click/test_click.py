@@ -16,12 +16,14 @@ from pytestqt.qtbot import QtBot
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation import explainer as explainer_module
 from napari_segcam.explanation.explainer import Explainer
+from napari_segcam.explanation.runner import Runner
 from napari_segcam.explanation.targets.region import At, Box, Polygon
 from napari_segcam.explanation.targets.region_words import parse_region
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.click import click_controller
 from napari_segcam.viewer.click.click_controller import ClickController
+from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.frames import frame_jobs
 from napari_segcam.viewer.frames.cine_record import FrameState
 from napari_segcam.viewer.frames.explainers import Explainers
@@ -123,7 +125,14 @@ def forwards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The forward passes of the explainers; measuring the influence of stages runs the network in its own way."""
     count: list[int] = []
     predict = explainer_module.predict
-    monkeypatch.setattr(explainer_module, "predict", lambda *args: (count.append(1), predict(*args))[1])
+
+    def counted_predict(network: Network, runner: Runner, *args: Any) -> Any:
+        if runner.stages:  # doubt is measured by masks alone, at its own time
+            count.append(1)
+        return predict(network, runner, *args)
+
+    monkeypatch.setattr(explainer_module, "predict", counted_predict)
+    monkeypatch.setattr(EvidenceController, "_estimate", lambda _controller: None)  # it explains, at its own time
     return count
 
 
