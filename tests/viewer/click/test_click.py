@@ -132,11 +132,13 @@ def forwards(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return predict(network, runner, *args)
 
     monkeypatch.setattr(explainer_module, "predict", counted_predict)
-    monkeypatch.setattr(EvidenceController, "_estimate", lambda _controller: None)  # it explains, at its own time
+    monkeypatch.setattr(
+        EvidenceController, "_estimate", lambda _controller: None
+    )  # it explains, at its own time: patched before there is a session
     return count
 
 
-def test_back_shows_the_earlier_heat_at_once_and_runs_nothing(asking: Asking, forwards: list[int]) -> None:
+def test_back_shows_the_earlier_heat_at_once_and_runs_nothing(forwards: list[int], asking: Asking) -> None:
     of_mask, curves = asking.heat().copy(), {name: curve.copy() for name, curve in asking.review.record.curves.items()}
     asking.at(10, 10)
     assert not np.array_equal(asking.heat(), of_mask)
@@ -153,7 +155,8 @@ def test_back_shows_the_earlier_heat_at_once_and_runs_nothing(asking: Asking, fo
         np.testing.assert_array_equal(curve, curves[name], err_msg="what was asked is not in the curves")
 
 
-def test_the_second_answer_needs_no_second_forward_pass(asking: Asking, forwards: list[int]) -> None:
+def test_the_second_answer_needs_no_second_forward_pass(forwards: list[int], asking: Asking) -> None:
+    forwards.clear()
     asking.at(10, 10)
     assert len(forwards) == 1, "the frame in view was computed first, and then others"
     forwards.clear()
