@@ -13,6 +13,7 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.evidence.null import Measurement
 from napari_segcam.evidence.overlap import overlap
 from napari_segcam.evidence.patches import place_elsewhere
+from napari_segcam.evidence.running.progress import run_steps
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.slow_methods.control import ProgressControl
@@ -134,14 +135,7 @@ def overlay_effect(
         seed=seed,
         cancelled=cancelled,
     )
-    while True:
-        try:
-            done, total = next(steps)
-        except StopIteration as end:
-            effect: OverlayEffect = end.value
-            return effect
-        if progress is not None:
-            progress(done, total)
+    return run_steps(steps, progress)
 
 
 def overlay_effect_steps(

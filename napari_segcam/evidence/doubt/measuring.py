@@ -18,6 +18,7 @@ from napari_segcam.evidence.doubt.features import NO_STAGES, feature_distances, 
 from napari_segcam.evidence.doubt.measures import DEFAULT_MEASURE, DOUBT_MEASURES, DoubtMeasure
 from napari_segcam.evidence.doubt.probability import mean_probability_doubt
 from napari_segcam.evidence.doubt.strong_views import SHIFTS, VIEWS, growing_view_maps
+from napari_segcam.evidence.running.progress import run_steps
 from napari_segcam.evidence.views import views
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
@@ -81,14 +82,7 @@ def doubt(
         SegcamError: if the measure is unknown, needs a whole cine, or has too few references.
     """
     steps = doubt_in_steps(explanation, explainer, frame, value_range, measure, others, references)
-    while True:
-        try:
-            done, total = next(steps)
-        except StopIteration as end:
-            result: Doubt = end.value
-            return result
-        if progress is not None:
-            progress(done, total)
+    return run_steps(steps, progress)
 
 
 def doubt_in_steps(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
 Report = Callable[[str, int, int], None]
 """Called with a measure, the number of its steps done and their total."""
+
+
+T = TypeVar("T")
 
 
 class OverallProgress:
@@ -35,3 +39,15 @@ class OverallProgress:
         """Note that all is done: what was undefined took no steps."""
         if self._overall is not None:
             self._overall(self._total, self._total)
+
+
+def run_steps(steps: Generator[tuple[int, int], None, T], progress: Callable[[int, int], None] | None) -> T:
+    """Run a measure to its end, reporting after each step the number of steps done and their total."""
+    while True:
+        try:
+            done, total = next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if progress is not None:
+            progress(done, total)
