@@ -46,7 +46,7 @@ MAY_IMPORT = {
 # After a change here, run `python tests/docs/rooms_drawing.py`.
 FLOORS: dict[str, list[list[str]]] = {
     "network": [
-        ["child_names", "device", "settings_text", "resource_check"],
+        ["child_names", "device", "settings_text", "resource_check", "whole_network"],
         ["files"],
         ["model_card", "graphs", "keras"],
         ["checkpoints", "running"],

@@ -19,20 +19,23 @@ from napari_segcam.network.device import choose_device
 from napari_segcam.network.families.factory import call_factory
 from napari_segcam.network.families.recognition import build, recognize
 from napari_segcam.network.families.weight_loading import load_weights, unused_weights
-from napari_segcam.network.graphs.graph_network import GraphNetwork
-from napari_segcam.network.graphs.torchscript import NO_HOOKS_REASON, ScriptedNetwork
-from napari_segcam.network.keras.keras_network import KerasNetwork
 from napari_segcam.network.model_card import ModelCard, card_path, find_card, make_card, write_card
 from napari_segcam.network.running.dry_run import dry_run
 from napari_segcam.network.running.image_channels import find_image_channels
 from napari_segcam.network.running.module_preparation import prepare_module
+from napari_segcam.network.whole_network import WholeNetwork
 
 if TYPE_CHECKING:
     from napari_segcam.network.network import Network
 
 _REBUILT = "Saved as a whole by another version of its library: the network was rebuilt from its weights."
 
-_TITLES = {"torchscript": "TorchScript network", "exported": "exported program", "keras": "Keras network"}
+_TITLES = {
+    "torchscript": "TorchScript network",
+    "exported": "exported program",
+    "keras": "Keras network",
+    "onnx": "ONNX network",
+}
 
 
 def load_network(
@@ -222,7 +225,9 @@ def _load_whole_network(checkpoint: Checkpoint, module: nn.Module, card: ModelCa
     module = prepare_module(module).requires_grad_(False).float()
     in_channels = _card_channels(card) or input_channels_of(module)
     file_card, assumed = _input_fields(module, card)
-    hook_warnings = (NO_HOOKS_REASON,) if isinstance(module, ScriptedNetwork) else ()
+    file_warnings: tuple[str, ...] = ()
+    if isinstance(module, WholeNetwork):
+        file_warnings = (*module.notes, *([module.no_hooks_reason] if module.no_hooks_reason else []))
     architecture, encoder = _network_names(module, checkpoint.form)
     return _LoadedModule(
         module,
@@ -231,21 +236,20 @@ def _load_whole_network(checkpoint: Checkpoint, module: nn.Module, card: ModelCa
         encoder,
         assumed,
         file_card,
-        warnings=(*checkpoint.warnings, *hook_warnings),
+        warnings=(*checkpoint.warnings, *file_warnings),
     )
 
 
 def _input_fields(module: nn.Module, card: ModelCard | None) -> tuple[ModelCard, dict[str, str]]:
     """Return a card with what a whole network says about its input, and which of these fields are assumed."""
-    fields: dict[str, Any] = {}
-    assumed: dict[str, str] = {}
-    if isinstance(module, GraphNetwork | KerasNetwork) and module.image_size is not None:
+    if not isinstance(module, WholeNetwork):
+        return make_card({}), {}
+    fields = dict(module.card_fields)
+    if module.image_size is not None:
         height, width = module.image_size
         fields["size"] = {"rule": "resize", "height": height, "width": width}
-    if isinstance(module, KerasNetwork):
-        fields["normalization"] = module.card_normalization
-        if card is None or "normalization" not in card.model_fields_set:
-            assumed["normalization"] = module.card_normalization
+    set_by_user = set() if card is None else card.model_fields_set
+    assumed = {name: str(fields[name]) for name in sorted(module.assumed_fields - set_by_user)}
     return make_card(fields), assumed
 
 
@@ -264,7 +268,7 @@ def _card_channels(card: ModelCard | None) -> int | None:
 
 def input_channels_of(module: nn.Module) -> int:
     """Return the number of image channels that a network takes."""
-    if isinstance(module, GraphNetwork | KerasNetwork) and module.channels is not None:
+    if isinstance(module, WholeNetwork) and module.channels is not None:
         return module.channels
     return find_image_channels(module)
 

@@ -14,7 +14,7 @@ from torch import nn
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.class_overlap import ASSUMED_WARNING, assumed_overlap, with_class_overlap
 from napari_segcam.network.device import channels_last, choose_device, image_like
-from napari_segcam.network.graphs.torchscript import NO_HOOKS_REASON, ScriptedNetwork, copy_script
+from napari_segcam.network.graphs.torchscript import copy_script
 from napari_segcam.network.inference import InferenceForm, inference_form
 from napari_segcam.network.inference.rewritten_stages import rewritten_stages
 from napari_segcam.network.model_card import ModelCard, SizeRule, make_card
@@ -26,6 +26,7 @@ from napari_segcam.network.running.unsupported_modules import refuse_unsupported
 from napari_segcam.network.stages.automatic_stages import automatic_stages
 from napari_segcam.network.stages.forward_trace import ForwardTrace, trace_forward
 from napari_segcam.network.stages.stage import Stage, find_stages, main_stages, stage_aliases, stage_at
+from napari_segcam.network.whole_network import WholeNetwork
 
 MAX_CLASSES = 255
 """Highest number of classes in a mask whose labels are bytes."""
@@ -145,7 +146,7 @@ class Network:
         overlap = assumed_overlap(card, trace)
         overlap_warnings = (ASSUMED_WARNING.format(trace.classes),) if overlap and trace.segments else ()
         stages = find_stages(module, trace)
-        if not stages and not isinstance(module, ScriptedNetwork):
+        if not stages and not _no_hooks_reason(module):
             stages = automatic_stages(module, card.input_channels, size)
         return cls(
             module=module,
@@ -205,7 +206,7 @@ class Network:
     @property
     def no_hooks_reason(self) -> str:
         """Why hooks on the layers are not possible, to show to users; empty if they are."""
-        return NO_HOOKS_REASON if isinstance(self.module, ScriptedNetwork) else ""
+        return _no_hooks_reason(self.module)
 
     def class_index(self, name_or_number: int | str | None) -> int:
         """Return the output channel of a class, given by number or name; by default the first except the background.
@@ -279,6 +280,10 @@ class Network:
             return tuple(stage for stage in self.stages if stage.kind == stages)
         names = (stages,) if isinstance(stages, str) else stages
         return tuple(dict.fromkeys(self.stage(name) for name in names))
+
+
+def _no_hooks_reason(module: nn.Module) -> str:
+    return module.no_hooks_reason if isinstance(module, WholeNetwork) else ""
 
 
 def _encoder_stride(module: nn.Module) -> int:

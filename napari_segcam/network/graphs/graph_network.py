@@ -22,6 +22,7 @@ from napari_segcam.network.graphs.graph_arguments import (
     parse_argument,
     result_names,
 )
+from napari_segcam.network.whole_network import WholeNetwork
 
 _LARGEST_NUMBER = 2**62
 
@@ -67,7 +68,7 @@ class Operation(nn.Module):
         return str(self.operation)
 
 
-class GraphNetwork(nn.Module):
+class GraphNetwork(WholeNetwork):
     """A network that runs the graph of an exported program.
 
     Attributes:
@@ -102,7 +103,7 @@ class GraphNetwork(nn.Module):
                 f"takes a tensor of {len(sizes)} dimensions. Only networks that take images are supported"
             )
         _, self.channels, *sides = sizes
-        self.image_size: tuple[int, int] | None = None if None in sides else (sides[0], sides[1])
+        self.image_size = None if None in sides else (sides[0], sides[1])
         self._image, self._outputs = image, tuple(outputs)
         # A result is released after the last operation that takes it.
         last_use = {name: index for index, node in enumerate(graph["nodes"]) for name in argument_names(node)}

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import nn
 
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.network.files.archive import Archive
+from napari_segcam.network.whole_network import WholeNetwork
 
 # Instructions of the interpreter that only compute, then operations of ATen that do more.
 _INSTRUCTIONS = re.compile(
@@ -43,8 +43,10 @@ NO_HOOKS_REASON = (
 )
 
 
-class ScriptedNetwork(nn.Module):
+class ScriptedNetwork(WholeNetwork):
     """A TorchScript network in a module that can be used like any other."""
+
+    no_hooks_reason = NO_HOOKS_REASON
 
     def __init__(self, script: torch.jit.ScriptModule) -> None:
         super().__init__()

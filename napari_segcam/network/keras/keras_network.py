@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.keras.graph import KerasGraph, Layout, channels_last
+from napari_segcam.network.whole_network import WholeNetwork
 
 
-class KerasNetwork(KerasGraph):
+class KerasNetwork(KerasGraph, WholeNetwork):
     """A whole Keras network, which takes and returns ``(B, C, H, W)``.
 
     Attributes:
         channels: of the images it takes.
         image_size: height and width of these images in pixels, if it takes only one size.
         output_names: of the layers that make its outputs.
-        card_normalization: for the model card: "none" if a layer of the network scales the pixels, else "unit", as is
-            usual with Keras.
+        card_fields: the normalization, which is assumed: "none" if a layer of the network scales the pixels, else
+            "unit", as is usual with Keras.
 
     Args:
         model: a ``keras.Model``, functional or sequential, which may be changed.
@@ -44,11 +45,12 @@ class KerasNetwork(KerasGraph):
             raise SegcamError("does not say how many channels its images have. Save it with a fixed number")
         super().__init__(model.inputs, model.outputs, layout)
         self.channels = int(channels)
-        self.image_size: tuple[int, int] | None = None if None in sides else (sides[0], sides[1])
+        self.image_size = None if None in sides else (sides[0], sides[1])
         self.output_names = tuple(tensor._keras_history.operation.name for tensor in model.outputs)
         axis = 1 if layout == "channels_first" else -1
         scales = any(_scales_an_image(operation, channels, axis) for operation in operations)
-        self.card_normalization: Literal["none", "unit"] = "none" if scales else "unit"
+        self.card_fields = {"normalization": "none" if scales else "unit"}
+        self.assumed_fields = frozenset(self.card_fields)
         self.add_layers()
 
     def forward(self, inputs: torch.Tensor, **_kwargs: Any) -> Any:

@@ -12,8 +12,6 @@ import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.graphs.graph_network import GraphNetwork
-from napari_segcam.network.keras.keras_network import KerasNetwork
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.output.activation_inverse import (
     Activation,
@@ -38,6 +36,7 @@ from napari_segcam.network.output.final_activation import (
 )
 from napari_segcam.network.output.output_choice import OutputChoice, choose_output
 from napari_segcam.network.running.dry_run import dry_run
+from napari_segcam.network.whole_network import WholeNetwork
 
 _LEFT_OUT = "The network ends in a {}, which is left out to get logits."
 _INVERTED = (
@@ -194,7 +193,7 @@ def _run(module: nn.Module, x: torch.Tensor) -> _TracedRun:
     tracker = ActivationTracker()
     with tracker:
         output = module(x.clone())
-    names = module.output_names if isinstance(module, GraphNetwork | KerasNetwork) else ()
+    names = module.output_names if isinstance(module, WholeNetwork) else ()
     return _TracedRun(x, output, find_candidates(output, x, names), tracker)
 
 

@@ -11,8 +11,7 @@ from torch import nn
 from napari_segcam.budget import INPUT_CHANNELS, INPUT_PIXELS
 from napari_segcam.errors import SegcamError, one_line
 from napari_segcam.network.device import image_like
-from napari_segcam.network.graphs.graph_network import GraphNetwork
-from napari_segcam.network.keras.keras_network import KerasNetwork
+from napari_segcam.network.whole_network import WholeNetwork
 
 Result = TypeVar("Result")
 
@@ -45,7 +44,7 @@ def dry_run(
         raise SegcamError(
             f"The network takes {input_channels:,} channels, more than the {INPUT_CHANNELS:,} that are supported."
         )
-    fixed_size = module.image_size if isinstance(module, GraphNetwork | KerasNetwork) else None
+    fixed_size = module.image_size if isinstance(module, WholeNetwork) else None
     if fixed_size and fixed_size[0] * fixed_size[1] > INPUT_PIXELS:
         raise SegcamError(
             f"The network takes images of {fixed_size[0]}×{fixed_size[1]} pixels only, which is too large."

@@ -161,7 +161,7 @@ def test_a_network_may_contain_a_network(tmp_path: Path) -> None:
 
 def test_layers_may_have_any_name(tmp_path: Path) -> None:
     """Even the name of an attribute of torch modules, or of ours."""
-    names = ["normalization", "channels", "image_size", "output_names", "card_normalization", "forward", "training"]
+    names = ["normalization", "channels", "image_size", "output_names", "card_fields", "forward", "training"]
     names += ["type", "add_layers", "channels_layer", "_layout", "_modules", "__deepcopy__"]
     x = image = L.Input((None, None, 3))
     for name in names:
@@ -171,7 +171,7 @@ def test_layers_may_have_any_name(tmp_path: Path) -> None:
         np.testing.assert_allclose(network.module(image_of()), predicted(keras.Model(image, x), image_of()), atol=1e-5)
     assert network.card.input_channels == 3
     assert [layer for layer, _ in network.module.named_children()] == [
-        *("normalization", "channels_layer", "image_size_layer", "output_names_layer", "card_normalization_layer"),
+        *("normalization", "channels_layer", "image_size_layer", "output_names_layer", "card_fields_layer"),
         *("forward_layer", "training_layer", "type_layer", "add_layers_layer", "channels_layer_layer"),
         *("_layout_layer", "_modules_layer", "__deepcopy___layer"),
     ]
