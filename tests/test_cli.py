@@ -18,7 +18,8 @@ from PIL import Image
 
 import napari_segcam as sc
 from napari_segcam import cli
-from napari_segcam.commands.options import HeatmapOptions, InputOptions, NetworkOptions
+from napari_segcam.commands.network_options import NetworkOptions
+from napari_segcam.commands.options import HeatmapOptions, InputOptions
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,7 @@ MAY_IMPORT = {
 FLOORS: dict[str, list[list[str]]] = {
     "network": [
         ["child_names", "device", "settings_text", "resource_check", "whole_network"],
+        ["reference_pair"],
         ["files"],
         ["model_card", "graphs", "keras"],
         ["checkpoints", "running"],
@@ -54,6 +55,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["stages"],
         ["inference", "repeatability", "class_overlap"],
         ["network"],
+        ["reference_check"],
         ["loading"],
         ["source", "resource_check_process"],
     ],

@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
+from napari_segcam.commands.network_options import Device, Model, NetworkOptions
 from napari_segcam.commands.options import (
-    Device,
     EvidenceOptions,
     HeatmapOptions,
     InputOptions,
-    Model,
-    NetworkOptions,
     explain_options,
     with_option_groups,
 )

@@ -12,13 +12,12 @@ from rich.markup import escape
 
 from napari_segcam.commands.batch_progress import evidence_estimate
 from napari_segcam.commands.image_summary import is_image
+from napari_segcam.commands.network_options import Device, NetworkOptions
 from napari_segcam.commands.options import (
     EXPLANATION,
-    Device,
     EvidenceOptions,
     HeatmapOptions,
     InputOptions,
-    NetworkOptions,
     explain_options,
     with_option_groups,
 )

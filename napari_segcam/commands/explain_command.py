@@ -8,14 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_segcam.commands.network_options import Device, Model, NetworkOptions
 from napari_segcam.commands.options import (
     EVIDENCE,
-    Device,
     EvidenceOptions,
     HeatmapOptions,
     InputOptions,
-    Model,
-    NetworkOptions,
     explain_options,
     frame_numbers,
     with_option_groups,

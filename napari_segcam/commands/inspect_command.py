@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from napari_segcam.commands.options import Device, NetworkOptions, Threshold, with_option_groups
+from napari_segcam.commands.network_options import Device, NetworkOptions
+from napari_segcam.commands.options import Threshold, with_option_groups
 from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.errors import SegcamError
 
@@ -82,6 +83,15 @@ def inspect(
         ),
     ] = None,
     threshold: Threshold = None,
+    check: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="INPUT OUTPUT",
+            help="Two .npy files: an input as the network takes it, after all preprocessing, and the output that it "
+            "must give: logits or probabilities. What was assumed about the network is then verified.",
+            rich_help_panel=_CARD,
+        ),
+    ] = None,
     notes: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What users should know.", rich_help_panel=_CARD)
     ] = None,
@@ -119,7 +129,15 @@ def inspect(
     card_fields = {name: value for name, value in fields.items() if value or value is False}
     with console.status(f"Reading {checkpoint or network.network_factory} …"):
         card = make_card(card_fields, find_card(checkpoint) if checkpoint else None) if card_fields else None
-        loaded = load_network(checkpoint, device, factory=network.network_factory, card=card, weights=network.weights)
+        loaded = load_network(
+            checkpoint,
+            device,
+            factory=network.network_factory,
+            card=card,
+            weights=network.weights,
+            accept_structure=int(network.accept_structure),
+            check=check,
+        )
     print_network(loaded, console)
     if write_card:
         if checkpoint is None:
@@ -174,6 +192,8 @@ def _facts(network: Network) -> dict[str, str]:
     card = network.card
     input_size = f"{card.size.rule} to {card.size.height}×{card.size.width}" if card.size.height else card.size.rule
     assumed = "; ".join(f"{name} {value}" for name, value in network.assumed.items())
+    difference = card.verified and f"{card.verified.largest_difference:.2g} (tolerance {card.verified.tolerance:.2g})"
+    verified = {"verified": f"reproduces a saved output, largest difference {difference}"} if difference else {}
     chosen_output = {"outputs": f"{network.output.name} is read, of {', '.join(network.output.choices)}"}
     return {
         "checkpoint": network.name,
@@ -184,6 +204,7 @@ def _facts(network: Network) -> dict[str, str]:
         **(chosen_output if len(network.output.choices) > 1 else {}),
         "output": _output(network),
         "assumed": assumed or "–",
+        **verified,
         "device": str(network.device),
         "sha256": network.sha256 or "–",
     }

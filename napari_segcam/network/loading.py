@@ -14,12 +14,14 @@ from napari_segcam.network.checkpoints.checkpoint import Checkpoint, read_checkp
 from napari_segcam.network.checkpoints.pickled_settings import read_settings, restore_layer_settings
 from napari_segcam.network.checkpoints.saved_preprocessing import read_preprocessing
 from napari_segcam.network.checkpoints.state_dict import unused_warning
+from napari_segcam.network.checkpoints.structure_request import StructureRequest
 from napari_segcam.network.class_overlap import overlap_from_activation
 from napari_segcam.network.device import choose_device
 from napari_segcam.network.families.factory import call_factory
 from napari_segcam.network.families.recognition import build, recognize
 from napari_segcam.network.families.weight_loading import load_weights, unused_weights
 from napari_segcam.network.model_card import ModelCard, card_path, find_card, make_card, write_card
+from napari_segcam.network.reference_pair import read_pair
 from napari_segcam.network.running.dry_run import dry_run
 from napari_segcam.network.running.image_channels import find_image_channels
 from napari_segcam.network.running.module_preparation import prepare_module
@@ -51,6 +53,8 @@ def load_network(
     output: str | None = None,
     weights: str | None = None,
     rewrite: bool = True,
+    accept_structure: int = 0,
+    check: tuple[str | Path, str | Path] | None = None,
 ) -> Network:
     """Load a checkpoint. The architecture is recognized from the weights, and the model card beside it is read.
 
@@ -73,8 +77,13 @@ def load_network(
         weights: for a checkpoint that holds several networks, the key of the one to load, such as ``"teacher"``, or
             the prefix of its tensors' names.
         rewrite: whether to run the network in its inference form, rewritten exactly to save time and memory.
+        accept_structure: whether a network of unknown names is built as its shapes read: True for the best candidate,
+            or the number of a candidate, counted from 1; see ``StructureOffered``.
+        check: ``.npy`` files with an input as the network takes it and the output that it must give; see
+            ``check_reference``. The pair also chooses between the candidates for a network of unknown names.
 
     Raises:
+        StructureOffered: a SegcamError, if the names of the weights are unknown, but their shapes read as a U-Net.
         SegcamError: if the file is not a checkpoint, is not recognized, or does not match, or if this machine does not
             have the device.
     """
@@ -90,10 +99,13 @@ def load_network(
     overrides = {"classes_overlap": classes_overlap, "output": output}
     if any(value is not None for value in overrides.values()):
         card = make_card({name: value for name, value in overrides.items() if value is not None}, card)
+    pair = None if check is None else read_pair(*check)
     if factory is not None:
         loaded = _load_from_factory(factory, checkpoint, card)
     else:
         assert checkpoint is not None
+        known = card.structure if card is not None and card.sha256 == checkpoint.sha256 else None
+        checkpoint = replace(checkpoint, structure=StructureRequest(accept_structure, known, pair))
         if checkpoint.form == "pickled":
             loaded = _load_pickled(checkpoint, card, architecture, encoder, options)
         elif checkpoint.module is not None:
@@ -102,7 +114,7 @@ def load_network(
             loaded = _load_recognized(checkpoint, card or ModelCard(), architecture, encoder, options)
     name = factory or "" if checkpoint is None else checkpoint.path.name
     sha256 = "" if checkpoint is None else checkpoint.sha256
-    return Network.of(
+    network = Network.of(
         loaded.module,
         _complete_card(card, loaded, name),
         torch_device,
@@ -114,6 +126,14 @@ def load_network(
         warnings=(*loaded.warnings, *_card_warnings(card, sha256, name)),
         assumed=loaded.assumed,
     )
+    if pair is None:
+        return network
+    from napari_segcam.network.reference_check import check_reference
+
+    result = check_reference(network, pair)
+    if not result.agrees:
+        raise SegcamError(f"{name}: {result.text}")
+    return result.network
 
 
 def card_fields(network: Network) -> dict[str, Any]:

@@ -101,6 +101,15 @@ class SizeRule(_CardPart):
         return self
 
 
+class Verification(_CardPart):
+    """A saved input and output that a network reproduced, and the largest difference."""
+
+    input_sha256: Sha256
+    output_sha256: Sha256
+    largest_difference: float = Field(ge=0)
+    tolerance: float = Field(gt=0)
+
+
 class ModelCard(_CardPart):
     """What the weights alone do not say about a network.
 
@@ -109,7 +118,9 @@ class ModelCard(_CardPart):
     is no background: for example an organ and the lesion in it.
 
     ``architecture``, ``encoder`` and ``options`` (further arguments of the architecture) are needed only if they
-    cannot be recognized from the weights.
+    cannot be recognized from the weights. ``structure`` is how a network of unknown names is built, as the user
+    accepted it for the weights with the checksum ``sha256``; ``verified`` names the saved input and output that the
+    network reproduced.
 
     The normalization works on pixels from 0 (black) to 1 (white): ``unit`` leaves them as they are, ``imagenet`` and
     ``custom`` subtract a mean and divide by a standard deviation, and ``zscore`` computes these from the image itself.
@@ -127,6 +138,8 @@ class ModelCard(_CardPart):
     architecture: Name | None = None
     encoder: Name | None = None
     options: Options = Field(default_factory=dict)
+    structure: Options | None = None
+    verified: Verification | None = None
     input_channels: int = Field(default=3, ge=1, le=INPUT_CHANNELS)
     size: SizeRule = SizeRule()
     normalization: Literal["imagenet", "unit", "zscore", "custom", "none"] = "imagenet"

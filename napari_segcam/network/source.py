@@ -29,6 +29,7 @@ class ModelSource:
     classes_overlap: bool | None = None
     output: str | None = None
     weights: str | None = None
+    accept_structure: int = 0
 
     @property
     def title(self) -> str:
@@ -68,6 +69,7 @@ class ModelSource:
             classes_overlap=self.classes_overlap,
             output=self.output,
             weights=self.weights,
+            accept_structure=self.accept_structure,
         )
         return network if self.image_size is None else network.with_image_size(self.image_size)
 

@@ -20,6 +20,7 @@ from napari_segcam.network.checkpoints.state_dict import (
     strip_prefixes,
     unused_warning,
 )
+from napari_segcam.network.checkpoints.structure_request import StructureRequest
 from napari_segcam.network.files.inert_objects import InertObject
 from napari_segcam.network.files.pickled_module import libraries_of, rebuild_module, state_dict_of, without_wrappers
 from napari_segcam.network.resource_check import check_resources
@@ -51,6 +52,7 @@ class Checkpoint:
             tensors, with all other objects inert.
         pickled_network: a whole pickled network as the file describes it, inert. Where there is no ``module``, its
             classes are of another version of their library: it must be rebuilt around its weights.
+        structure: what the user says about a network of unknown names.
     """
 
     path: Path
@@ -62,6 +64,7 @@ class Checkpoint:
     module: nn.Module | None = field(default=None, repr=False)
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
     pickled_network: InertObject | None = field(default=None, repr=False)
+    structure: StructureRequest = field(default_factory=StructureRequest)
 
 
 def read_checkpoint(path: str | Path, weights: str | None = None) -> Checkpoint:

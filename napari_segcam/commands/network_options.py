@@ -1,0 +1,105 @@
+"""The options of the command line that say which network is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from napari_segcam.network.source import ModelSource
+
+# Panels of --help.
+NETWORK = "Network"
+NETWORK_OUTPUT = "Output of the network"
+
+Model = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The checkpoint. Not needed with --network-factory.", rich_help_panel=NETWORK),
+]
+Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cuda, cuda:N, mps or cpu.", rich_help_panel=NETWORK)]
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """How a checkpoint becomes a network."""
+
+    image_size: Annotated[
+        int | None,
+        typer.Option(metavar="PIXELS", help="Resize every frame to this square size.", min=8, rich_help_panel=NETWORK),
+    ] = None
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="SMP architecture, if it is not recognized from the weights.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="SMP encoder, if it is not recognized from the weights.", rich_help_panel=NETWORK
+        ),
+    ] = None
+    network_factory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FUNCTION",
+            help="package.module:function that returns the network. This runs its code. The weights must fit.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None
+    classes_overlap: Annotated[
+        bool | None,
+        typer.Option(
+            "--classes-overlap/--classes-exclusive",
+            help="Whether a pixel can have several classes (sigmoid) or exactly one (softmax, the first class is the "
+            "background). Default: what the network or its model card says.",
+            rich_help_panel=NETWORK_OUTPUT,
+        ),
+    ] = None
+    output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Which output to read, if the network returns several. inspect lists them.",
+            rich_help_panel=NETWORK_OUTPUT,
+        ),
+    ] = None
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Which network to load, if the checkpoint holds several: teacher, or models.0.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None
+
+    accept_structure: Annotated[
+        bool,
+        typer.Option(
+            "--accept-structure",
+            help="Use a network of unknown names as its shapes read, with the assumptions that are listed.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = False
+
+    def source(self, model: Path | None, device: str) -> ModelSource:
+        """Return the source that the network is loaded from."""
+        from napari_segcam.network.source import ModelSource
+
+        return ModelSource(
+            str(model) if model is not None else None,
+            self.architecture,
+            self.encoder,
+            self.network_factory,
+            device,
+            self.image_size,
+            self.classes_overlap,
+            self.output,
+            self.weights,
+            int(self.accept_structure),
+        )
