@@ -24,7 +24,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_segcam.imaging.phantom import Phantom, phantom_sweep
 from napari_segcam.imaging.preprocessing import prepare
-from napari_segcam.network.model_card import IMAGENET_MEAN, IMAGENET_STD, ModelCard, card_path, write_card
+from napari_segcam.network.model_card import IMAGENET_MEAN, IMAGENET_STD, ModelCard, SizeRule, card_path, write_card
 
 RESOURCES = Path(__file__).resolve().parents[1] / "napari_segcam" / "resources"
 SAMPLE_SEED = 0
@@ -180,6 +180,9 @@ def model_card(encoder: str) -> ModelCard:
     return ModelCard(
         architecture="UnetPlusPlus",
         encoder=encoder,
+        size=SizeRule(),
+        channel_order="rgb",
+        normalization="imagenet",
         class_names=("fibroid",),
         notes=(
             "Demonstration only. Trained on synthetic ultrasound phantoms of a uterus with fibroids, never on a "

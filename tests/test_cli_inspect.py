@@ -47,7 +47,57 @@ def test_what_is_assumed_is_shown(
 ) -> None:
     assert run(monkeypatch, checkpoint) == 0
     shown = capsys.readouterr().out
-    assert "decoder_atrous_rates (12, 24, 36); normalization imagenet; classes_overlap no (the 2 " in shown
+    asked = shown.partition("To confirm: what the file does not say")[2]
+    assert "Normalization: How were pixel values scaled in training?" in asked
+    assert "● ImageNet" in asked
+    assert "--normalization zscore" in asked
+    assert "● No; the first is the background" in asked
+    assert "● (12, 24, 36)" in asked
+    assert "--option decoder_atrous_rates=VALUE" in asked
+    assert "%" not in asked
+
+
+def test_an_image_shows_what_each_answer_finds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint: Path, tmp_path: Path
+) -> None:
+    for number in range(3):
+        noise = np.random.default_rng(number).integers(0, 255, (64, 64), dtype=np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"scan_{number}.png")
+    assert run(monkeypatch, checkpoint, "--image", tmp_path / "scan_1.png") == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if "--normalization" in line]
+    assert [line[-1] for line in lines] == ["imagenet", "unit", "0.5", "zscore", "none"]
+    assert len({" ".join(line[:-2]) for line in lines}) == 5
+    assert all("%" in " ".join(line) or "found" in line or "all" in line or "everything" in line for line in lines)
+    assert run(monkeypatch, checkpoint, "--image", tmp_path / "scan_1.png", "--frame", 3) == 2
+    assert "--frame 3 goes beyond this image's only frame, 0" in " ".join(capsys.readouterr().err.split())
+
+
+def test_answers_leave_nothing_to_confirm(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint: Path
+) -> None:
+    answers = (
+        *("--normalization", "unit", "--classes-exclusive", "--class-name", "tissue", "--class-name", "cyst"),
+        *("--size-rule", "letterbox", "--image-size", 256, "--option", "decoder_atrous_rates=[6, 12, 18]"),
+        *("--option", "encoder_output_stride=8"),
+    )
+    assert run(monkeypatch, checkpoint, "--write-card", *answers) == 0
+    assert "To confirm: nothing" in capsys.readouterr().out
+    card = read_card(checkpoint.with_name("best.segcam.yaml"))
+    assert card.size == SizeRule(rule="letterbox", height=256, width=256)
+    assert run(monkeypatch, checkpoint) == 0
+    assert "To confirm: nothing" in capsys.readouterr().out
+
+
+def test_the_channel_order_is_asked_and_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    torch.save(smp.Unet("resnet18", encoder_weights=None).state_dict(), tmp_path / "color.pth")
+    assert run(monkeypatch, tmp_path / "color.pth", "--channel-order", "bgr", "--write-card") == 0
+    assert "Channel order" not in capsys.readouterr().out
+    assert read_card(tmp_path / "color.segcam.yaml").channel_order == "bgr"
+    assert run(monkeypatch, tmp_path / "color.pth", "--channel-order", "gbr") == 2
+    assert "'rgb' or 'bgr'" in capsys.readouterr().err
 
 
 def test_an_image_is_shown_with_its_black_and_white(
@@ -172,7 +222,7 @@ def test_the_output_that_is_read_is_shown_and_can_be_named(
     assert run(monkeypatch, several, *code) == 0
     shown = capsys.readouterr().out
     assert "seg is read, of aux, seg" in shown
-    assert "output seg, not aux: by its name" in shown
+    assert "Which one is the segmentation? Assumed: seg, not aux: by its name." in shown
     assert "ends in a sigmoid, which is left out" in shown
     assert run(monkeypatch, several, *code, "--output", "aux", "--write-card") == 0
     assert "aux is read, of aux, seg" in capsys.readouterr().out

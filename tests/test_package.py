@@ -56,7 +56,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["inference", "repeatability", "class_overlap"],
         ["network"],
         ["reference_check"],
-        ["loading"],
+        ["loading", "questions"],
         ["source", "resource_check_process"],
     ],
     "imaging": [
@@ -75,7 +75,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["prediction"],
         ["held_frame"],
         ["explainer"],
-        ["crosscheck"],
+        ["crosscheck", "answer_masks"],
     ],
     "viewer": [
         ["drawing", "responsiveness", "image_choice", "key_help"],

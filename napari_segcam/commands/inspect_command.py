@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_segcam.network.network import Network
 
 _CARD = "Model card"
+_QUESTIONS = "What the file does not say"
 
 
 @with_option_groups
@@ -65,6 +66,20 @@ def inspect(
         str | None,
         typer.Option(metavar="NUMBERS", help="For custom: separated by commas.", rich_help_panel=_CARD),
     ] = None,
+    size_rule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="pad, resize or letterbox: how a frame gets the network's size. Letterbox needs --image-size.",
+            rich_help_panel=_CARD,
+        ),
+    ] = None,
+    channel_order: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="rgb, or bgr for training with OpenCV's color images.", rich_help_panel=_CARD
+        ),
+    ] = None,
     output_activation: Annotated[
         str | None,
         typer.Option(
@@ -95,12 +110,27 @@ def inspect(
     notes: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What users should know.", rich_help_panel=_CARD)
     ] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="IMAGE",
+            help="For each question that the file leaves open: how much of this image each answer marks.",
+            rich_help_panel=_QUESTIONS,
+        ),
+    ] = None,
+    frame: Annotated[
+        int | None,
+        typer.Option(metavar="NUMBER", help="Frame of a cine. Default: in the middle.", rich_help_panel=_QUESTIONS),
+    ] = None,
 ) -> None:
     """Show what a checkpoint is: architecture, encoder, classes, input, stages. Write its model card.
+
+    What the file does not say is listed under "To confirm", with how to say it.
 
     For an image: frames, size, frame rate, pixel spacing, and which values are black and white.
     """
     from napari_segcam.commands.image_summary import is_image, print_cine
+    from napari_segcam.commands.questions_table import TrialFrame, print_questions
     from napari_segcam.imaging.opening import open_cine
     from napari_segcam.network.loading import load_network, save_card
     from napari_segcam.network.model_card import find_card, make_card
@@ -122,11 +152,15 @@ def inspect(
         "normalization": normalization,
         "mean": mean.split(",") if mean else None,
         "std": std.split(",") if std else None,
-        "size": _size_rule(network.image_size),
+        "size": _size_rule(size_rule, network.image_size),
+        "channel_order": channel_order,
         "threshold": threshold,
         "notes": notes,
     }
     card_fields = {name: value for name, value in fields.items() if value or value is False}
+    if image is None and frame is not None:
+        raise SegcamError("--frame is the frame of an image: give the image with --image.")
+    trial_frame = None if image is None else TrialFrame(image, frame)
     with console.status(f"Reading {checkpoint or network.network_factory} …"):
         card = make_card(card_fields, find_card(checkpoint) if checkpoint else None) if card_fields else None
         loaded = load_network(
@@ -139,14 +173,17 @@ def inspect(
             check=check,
         )
     print_network(loaded, console)
+    print_questions(loaded, console, trial_frame)
     if write_card:
         if checkpoint is None:
             raise SegcamError("A model card is written beside a checkpoint, but no checkpoint is given.")
         console.print(f"Written: {save_card(loaded, checkpoint, force=force)}", soft_wrap=True)
 
 
-def _size_rule(image_size: int | None) -> dict[str, object] | None:
-    return {"rule": "resize", "height": image_size, "width": image_size} if image_size else None
+def _size_rule(rule: str | None, side: int | None) -> dict[str, object] | None:
+    if rule is None and side is None:
+        return None
+    return {"rule": rule or "resize", **({"height": side, "width": side} if side else {})}
 
 
 def print_network(network: Network, console: Console) -> None:
@@ -191,7 +228,6 @@ def named_values(options: list[str] | None) -> dict[str, object]:
 def _facts(network: Network) -> dict[str, str]:
     card = network.card
     input_size = f"{card.size.rule} to {card.size.height}×{card.size.width}" if card.size.height else card.size.rule
-    assumed = "; ".join(f"{name} {value}" for name, value in network.assumed.items())
     difference = card.verified and f"{card.verified.largest_difference:.2g} (tolerance {card.verified.tolerance:.2g})"
     verified = {"verified": f"reproduces a saved output, largest difference {difference}"} if difference else {}
     chosen_output = {"outputs": f"{network.output.name} is read, of {', '.join(network.output.choices)}"}
@@ -203,7 +239,6 @@ def _facts(network: Network) -> dict[str, str]:
         "classes": ", ".join(network.class_names),
         **(chosen_output if len(network.output.choices) > 1 else {}),
         "output": _output(network),
-        "assumed": assumed or "–",
         **verified,
         "device": str(network.device),
         "sha256": network.sha256 or "–",

@@ -28,7 +28,7 @@ def prepare(
 
     Args:
         frame: ``(Y, X)`` or ``(Y, X, 3 or 4)``, any real dtype; alpha is ignored.
-        card: channels, size rule and normalization.
+        card: channels and their order, size rule and normalization.
         stride: the input's height and width become multiples of this.
         value_range: the values of black and white; values beyond become black or white. By default they are estimated
             from this frame alone, so give those of the cine for one of its frames.
@@ -59,7 +59,7 @@ def prepare(
     image = image[geometry.window]
     image = image[..., :3] if image.ndim == 3 else image
     values = np.array(image, np.float32) if card.normalization == "none" else to_unit(image, black, white)
-    pixels = _with_channels(torch.from_numpy(values), card.input_channels)
+    pixels = _with_channels(torch.from_numpy(values), card.input_channels, reverse=card.channel_order == "bgr")
     if geometry.content_shape != geometry.window_shape:
         pixels = F.interpolate(pixels[None], geometry.content_shape, mode="bilinear", align_corners=False)[0]
     mean, std = _statistics(pixels, card)
@@ -69,12 +69,13 @@ def prepare(
     return ((padded - mean) / std)[None], geometry
 
 
-def _with_channels(pixels: torch.Tensor, channels: int) -> torch.Tensor:
-    """``(Y, X)`` or ``(Y, X, 3)`` → ``(channels, Y, X)``."""
+def _with_channels(pixels: torch.Tensor, channels: int, *, reverse: bool) -> torch.Tensor:
+    """``(Y, X)`` or ``(Y, X, 3)`` → ``(channels, Y, X)``; with ``reverse``, three channels are blue, green and red."""
     if pixels.ndim == 2:
         return pixels.expand(channels, -1, -1)
     if channels == 3:
-        return pixels.permute(2, 0, 1)
+        colors = pixels.permute(2, 0, 1)
+        return colors.flip(0) if reverse else colors
     if channels == 1:
         return (pixels @ pixels.new_tensor(_LUMINANCE))[None]
     raise SegcamError(f"The frame is in color, but the network takes {channels} channels.")

@@ -126,6 +126,10 @@ class ModelCard(_CardPart):
     ``custom`` subtract a mean and divide by a standard deviation, and ``zscore`` computes these from the image itself.
     ``none`` passes the stored values on. ``custom`` takes one number for all channels, or one for each.
 
+    ``channel_order`` is that of a network with three channels: ``bgr`` if color images were read with OpenCV, which
+    swaps red and blue. Gray images are the same in both orders. Means and standard deviations are in the order of the
+    channels that the network sees, as training code applies them.
+
     ``output`` names the output to read if a network returns several: a key, a number, or several of these joined by
     dots. ``output_activation`` is the last operation of the network's forward, which is undone: ``sigmoid``,
     ``softmax``, their logarithms, ``tanh`` (from -1 to 1), or ``none`` for logits. Both are detected if absent.
@@ -142,6 +146,7 @@ class ModelCard(_CardPart):
     verified: Verification | None = None
     input_channels: int = Field(default=3, ge=1, le=INPUT_CHANNELS)
     size: SizeRule = SizeRule()
+    channel_order: Literal["rgb", "bgr"] = "rgb"
     normalization: Literal["imagenet", "unit", "zscore", "custom", "none"] = "imagenet"
     mean: tuple[Annotated[float, Field(ge=-NORMALIZATION, le=NORMALIZATION)], ...] = ()
     std: tuple[Annotated[float, Field(ge=1 / NORMALIZATION, le=NORMALIZATION)], ...] = ()

@@ -423,6 +423,20 @@ def test_color_keeps_its_channels_and_loses_its_alpha() -> None:
     np.testing.assert_allclose(x[0].permute(1, 2, 0).numpy(), frame[..., :3] / 255, atol=1e-6)
 
 
+def test_a_network_trained_on_bgr_gets_blue_first_and_its_statistics_in_that_order() -> None:
+    frame = np.random.default_rng(2).integers(0, 256, (32, 64, 3), dtype=np.uint8)
+    card = ModelCard(normalization="custom", mean=(0.1, 0.2, 0.3), std=(1, 2, 4), channel_order="bgr")
+    x, _ = prepare(frame, card, stride=32, value_range=(0, 255))
+    expected = (frame[..., ::-1] / 255 - [0.1, 0.2, 0.3]) / [1, 2, 4]
+    np.testing.assert_allclose(x[0].permute(1, 2, 0).numpy(), expected, atol=1e-6)
+
+
+def test_gray_is_the_same_in_both_channel_orders() -> None:
+    frame = np.repeat((asymmetric(32, 64) * 255).astype(np.uint8)[..., None], 3, axis=2)
+    (rgb, _), (bgr, _) = (prepare(frame, ModelCard(channel_order=order), stride=32) for order in ("rgb", "bgr"))
+    assert torch.equal(rgb, bgr)
+
+
 def test_color_becomes_its_luminance_for_one_channel() -> None:
     frame = np.random.default_rng(3).random((32, 32, 3))
     x, _ = prepare(frame, UNIT_GRAY, stride=32)

@@ -1,0 +1,70 @@
+"""Answers to questions about a network: the same weights, fed or read in another way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.network.class_overlap import ASSUMED_WARNING, with_class_overlap
+from napari_segcam.network.model_card import ModelCard, make_card
+from napari_segcam.network.network import Network
+from napari_segcam.network.running.module_preparation import copy_module
+
+_OF_THE_MODULE = frozenset({"architecture", "encoder", "options", "input_channels", "sha256"})
+_OF_THE_OUTPUT = frozenset({"output", "output_activation"})
+
+
+def with_answer(network: Network, fields: Mapping[str, Any]) -> Network:
+    """Return a network with other fields of its model card. The weights are shared, not copied, wherever possible.
+
+    Args:
+        network: is not changed.
+        fields: of the card, as ``Option.fields``; they count as stated and no longer as assumed.
+
+    Raises:
+        SegcamError: if a field does not fit the network, or can change only when the network is built.
+    """
+    if unfit := _OF_THE_MODULE & fields.keys():
+        raise SegcamError(f"{', '.join(sorted(unfit))} cannot change in a network that is loaded: load it again.")
+    card = make_card(_with_statistics(fields, network.card), network.card)
+    if card.class_names and len(card.class_names) != network.classes:
+        raise SegcamError(
+            f"There are {len(card.class_names)} class names, but {network.name} has {network.classes} classes."
+        )
+    if fields.keys() & _OF_THE_OUTPUT:
+        return _read_again(network, card)
+    card = with_class_overlap(card, network.trace, network.output.final_activation, network.name)
+    stated = set(fields)
+    warnings = network.warnings
+    if "classes_overlap" in fields:
+        warnings = tuple(words for words in warnings if words != ASSUMED_WARNING.format(network.classes))
+    assumed = {name: value for name, value in network.assumed.items() if name not in stated}
+    return replace(network, card=card, assumed=assumed, warnings=warnings)
+
+
+def _with_statistics(fields: Mapping[str, Any], card: ModelCard) -> dict[str, Any]:
+    """Return the fields; another normalization than custom takes the mean and deviation of the card away."""
+    if not card.mean or fields.get("normalization", "custom") == "custom":
+        return dict(fields)
+    return {"mean": (), "std": (), **fields}
+
+
+def _read_again(network: Network, card: ModelCard) -> Network:
+    """Return the network with its output read as another card says, from a copy of its module."""
+    overlap_warning = ASSUMED_WARNING.format(network.classes)
+    kept_warnings = [words for words in network.warnings if words not in (*network.output.warnings, overlap_warning)]
+    read = {*network.output.assumed, "classes_overlap", "normalization"}
+    again = Network.of(
+        copy_module(network.module).cpu(),
+        card,
+        network.device,
+        rewrite=False,
+        name=network.name,
+        architecture=network.architecture,
+        encoder=network.encoder,
+        sha256=network.sha256,
+        assumed={name: value for name, value in network.assumed.items() if name not in read},
+    )
+    return replace(again, warnings=tuple(dict.fromkeys((*kept_warnings, *again.warnings))))
