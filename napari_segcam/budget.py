@@ -47,6 +47,9 @@ CARD_BYTES = MIB // 8
 SETTINGS_BYTES = 16 * MIB
 """Of a JSON file that describes how a network is built."""
 
+UNPACKED_BYTES = 128 * MIB
+"""Of a zip package once it is unpacked, or eight times the size of the archive if that is more."""
+
 PICKLE_INSTRUCTIONS = 1_500_000
 """Of one pickle: a checkpoint has about fifty for each tensor."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,9 @@ from napari_segcam.network.device import choose_device
 from napari_segcam.network.families.factory import call_factory
 from napari_segcam.network.families.recognition import build, recognize
 from napari_segcam.network.families.weight_loading import load_weights, unused_weights
+from napari_segcam.network.loaded_module import LoadedModule
 from napari_segcam.network.model_card import ModelCard, card_path, find_card, make_card, write_card
+from napari_segcam.network.packages.opening import load_from_package, open_package
 from napari_segcam.network.reference_pair import read_pair
 from napari_segcam.network.running.dry_run import dry_run
 from napari_segcam.network.running.image_channels import find_image_channels
@@ -62,8 +64,9 @@ def load_network(
     torch.export, or Keras.
 
     Args:
-        path: a checkpoint file, or a folder written by SMP's ``save_pretrained``. It may be None if there is a
-            factory; the network then keeps the weights that the factory gave it.
+        path: a checkpoint file, a folder written by SMP's ``save_pretrained``, or a package: a folder or zip archive of
+            bioimage.io, MONAI, Hugging Face or nnU-Net. It may be None if there is a factory; the network then keeps
+            the weights that the factory gave it.
         device: ``"auto"`` (CUDA, else MPS, else CPU), ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"cpu"``.
         architecture: an SMP architecture such as ``"UnetPlusPlus"``, if it cannot be recognized.
         encoder: an SMP encoder such as ``"efficientnet-b5"``, if it cannot be recognized.
@@ -75,7 +78,8 @@ def load_network(
         output: used instead of the field of the card: for a network that returns several outputs, the name of the one
             to read.
         weights: for a checkpoint that holds several networks, the key of the one to load, such as ``"teacher"``, or
-            the prefix of its tensors' names.
+            the prefix of its tensors' names. For a package with several sets of weights, the name of one, such as
+            ``"fold_1"``.
         rewrite: whether to run the network in its inference form, rewritten exactly to save time and memory.
         accept_structure: whether a network of unknown names is built as its shapes read: True for the best candidate,
             or the number of a candidate, counted from 1; see ``StructureOffered``.
@@ -90,29 +94,33 @@ def load_network(
     torch_device = choose_device(device)
     if path is None and factory is None:
         raise SegcamError("There is nothing to load: give a checkpoint, or the function that returns the network.")
-    checkpoint = None if path is None else read_checkpoint(path, weights)
-    # Imported late because it imports SMP: a file that is refused should not pay the time and memory for that.
-    from napari_segcam.network.network import Network
-
-    if card is None and checkpoint is not None:
-        card = find_card(checkpoint.path)
+    if card is None and path is not None:
+        card = find_card(Path(path))
     overrides = {"classes_overlap": classes_overlap, "output": output}
     if any(value is not None for value in overrides.values()):
         card = make_card({name: value for name, value in overrides.items() if value is not None}, card)
     pair = None if check is None else read_pair(*check)
-    if factory is not None:
-        loaded = _load_from_factory(factory, checkpoint, card)
-    else:
-        assert checkpoint is not None
-        known = card.structure if card is not None and card.sha256 == checkpoint.sha256 else None
-        checkpoint = replace(checkpoint, structure=StructureRequest(accept_structure, known, pair))
-        if checkpoint.form == "pickled":
-            loaded = _load_pickled(checkpoint, card, architecture, encoder, options)
-        elif checkpoint.module is not None:
-            loaded = _load_whole_network(checkpoint, checkpoint.module, card)
+
+    def load(stored: Checkpoint) -> LoadedModule:
+        known = card.structure if card is not None and card.sha256 == stored.sha256 else None
+        request = StructureRequest(accept_structure, known, pair)
+        return _load_checkpoint(replace(stored, structure=request), card, architecture, encoder, options)
+
+    checkpoint: Checkpoint | None = None
+    with open_package(None if factory is not None else path, weights) as package:
+        if package is not None:
+            checkpoint, loaded = load_from_package(package, weights, load)
         else:
-            loaded = _load_recognized(checkpoint, card or ModelCard(), architecture, encoder, options)
-    name = factory or "" if checkpoint is None else checkpoint.path.name
+            checkpoint = None if path is None else read_checkpoint(path, weights)
+            if factory is not None:
+                loaded = _load_from_factory(factory, checkpoint, card)
+            else:
+                assert checkpoint is not None
+                loaded = load(checkpoint)
+    # Imported late because it imports SMP: a file that is refused should not pay the time and memory for that.
+    from napari_segcam.network.network import Network
+
+    name = factory or "" if path is None else Path(path).name
     sha256 = "" if checkpoint is None else checkpoint.sha256
     network = Network.of(
         loaded.module,
@@ -158,23 +166,18 @@ def save_card(network: Network, checkpoint: str | Path, *, force: bool = False) 
     return path
 
 
-@dataclass(frozen=True)
-class _LoadedModule:
-    """A module with its weights, and what is known about it.
-
-    Attributes:
-        module: in eval mode, frozen, on the CPU.
-        in_channels: channels of the image.
-        file_card: card fields that the checkpoint's files give: how to prepare the image and read the output.
-    """
-
-    module: nn.Module
-    in_channels: int
-    architecture: str
-    encoder: str = ""
-    assumed: Mapping[str, str] = field(default_factory=dict)
-    file_card: ModelCard | None = None
-    warnings: tuple[str, ...] = ()
+def _load_checkpoint(
+    checkpoint: Checkpoint,
+    card: ModelCard | None,
+    architecture: str | None,
+    encoder: str | None,
+    options: Mapping[str, Any] | None,
+) -> LoadedModule:
+    if checkpoint.form == "pickled":
+        return _load_pickled(checkpoint, card, architecture, encoder, options)
+    if checkpoint.module is not None:
+        return _load_whole_network(checkpoint, checkpoint.module, card)
+    return _load_recognized(checkpoint, card or ModelCard(), architecture, encoder, options)
 
 
 def _load_recognized(
@@ -183,7 +186,7 @@ def _load_recognized(
     architecture: str | None,
     encoder: str | None,
     options: Mapping[str, Any] | None,
-) -> _LoadedModule:
+) -> LoadedModule:
     blueprint = recognize(
         checkpoint, architecture or card.architecture, encoder or card.encoder, {**card.options, **(options or {})}
     )
@@ -193,7 +196,7 @@ def _load_recognized(
         file_card = read_preprocessing(checkpoint.path, blueprint.in_channels)
         overlap_field = overlap_from_activation(checkpoint.settings.get("activation"), blueprint.classes)
         file_card = make_card(overlap_field, file_card)
-    return _LoadedModule(
+    return LoadedModule(
         module,
         blueprint.in_channels,
         blueprint.title,
@@ -210,7 +213,7 @@ def _load_pickled(
     architecture: str | None,
     encoder: str | None,
     options: Mapping[str, Any] | None,
-) -> _LoadedModule:
+) -> LoadedModule:
     """Load a network that was pickled as a whole; rebuild it if the classes of its library have changed since."""
     assert checkpoint.pickled_network is not None
     run_error: SegcamError | None = None
@@ -240,7 +243,7 @@ def _load_pickled(
     return loaded
 
 
-def _load_whole_network(checkpoint: Checkpoint, module: nn.Module, card: ModelCard | None) -> _LoadedModule:
+def _load_whole_network(checkpoint: Checkpoint, module: nn.Module, card: ModelCard | None) -> LoadedModule:
     """Load a network that the file holds as a whole: nothing needs to be recognized, but it must run."""
     module = prepare_module(module).requires_grad_(False).float()
     in_channels = _card_channels(card) or input_channels_of(module)
@@ -249,7 +252,7 @@ def _load_whole_network(checkpoint: Checkpoint, module: nn.Module, card: ModelCa
     if isinstance(module, WholeNetwork):
         file_warnings = (*module.notes, *([module.no_hooks_reason] if module.no_hooks_reason else []))
     architecture, encoder = _network_names(module, checkpoint.form)
-    return _LoadedModule(
+    return LoadedModule(
         module,
         in_channels,
         architecture,
@@ -293,7 +296,7 @@ def input_channels_of(module: nn.Module) -> int:
     return find_image_channels(module)
 
 
-def _load_from_factory(factory: str, checkpoint: Checkpoint | None, card: ModelCard | None) -> _LoadedModule:
+def _load_from_factory(factory: str, checkpoint: Checkpoint | None, card: ModelCard | None) -> LoadedModule:
     module = call_factory(factory).float()
     warnings: tuple[str, ...] = ()
     if checkpoint is not None:
@@ -304,10 +307,10 @@ def _load_from_factory(factory: str, checkpoint: Checkpoint | None, card: ModelC
     module = prepare_module(module)
     architecture = type(module).__name__
     in_channels = _card_channels(card) or input_channels_of(module)
-    return _LoadedModule(module, in_channels, architecture, warnings=warnings)
+    return LoadedModule(module, in_channels, architecture, warnings=warnings)
 
 
-def _complete_card(card: ModelCard | None, loaded: _LoadedModule, name: str) -> ModelCard:
+def _complete_card(card: ModelCard | None, loaded: LoadedModule, name: str) -> ModelCard:
     """Return the card to use: fields from the user's card, then the checkpoint's files, then the weights.
 
     Raises:

@@ -9,6 +9,7 @@ import napari
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.stacks.array_files import is_keras_h5
+from napari_segcam.network.packages.kinds import is_package
 
 LayerData = tuple[Any, ...]
 """Layer data as a napari reader returns it: data, attributes and kind of a layer; ``(None,)`` adds no layer."""
@@ -19,7 +20,9 @@ _SMP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Return whether a path is a checkpoint by its name, an HDF5 file of Keras, or a folder saved by SMP."""
+    """Return whether a path is a checkpoint by its name, an HDF5 file of Keras, a folder saved by SMP, or a package."""
+    if is_package(path):
+        return True
     if path.is_dir():
         return (path / "config.json").is_file() and any((path / name).is_file() for name in _SMP_WEIGHTS)
     name = path.name.lower()

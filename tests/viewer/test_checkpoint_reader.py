@@ -59,6 +59,19 @@ def test_checkpoints_are_known_by_name_and_keras_files_by_content(tmp_path: Path
     assert get_reader(str(saved)) is load_checkpoint
 
 
+def test_packages_are_checkpoints_and_other_folders_and_archives_are_not(tmp_path: Path) -> None:
+    package = tmp_path / "a_package"
+    package.mkdir()
+    (package / "rdf.yaml").write_text("type: model")
+    (package / "frame.png").write_text("")
+    zipped = shutil.make_archive(str(tmp_path / "a.bioimageio"), "zip", package)
+    for path in (package, zipped, package / "rdf.yaml"):
+        assert get_reader(str(path)) is load_checkpoint
+    (package / "rdf.yaml").rename(package / "notes.txt")
+    assert not is_checkpoint(package)
+    assert get_reader(shutil.make_archive(str(tmp_path / "photos"), "zip", package)) is None
+
+
 def test_without_a_window_it_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari.current_viewer", lambda: None)
     with pytest.raises(SegcamError, match=r"a\.pth is a checkpoint: open it in a napari window"):

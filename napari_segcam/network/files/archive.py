@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from napari_segcam.budget import UNPACKED_BYTES
 from napari_segcam.errors import SegcamError
 
 # Torch does not compress its records. An archive that grows much when it is read is meant to fill the memory.
@@ -23,18 +25,20 @@ class Archive:
         sizes: of the records in bytes, by name, without torch's top folder.
     """
 
-    def __init__(self, path: Path, stream: IO[bytes] | None = None) -> None:
+    def __init__(self, path: Path, stream: IO[bytes] | None = None, *, compresses: bool = False) -> None:
         """Open an archive. One that torch would not have written is refused before any record is read.
 
         Args:
             path: of the file.
             stream: the archive itself, where it is inside that file.
+            compresses: whether another program than torch wrote it, so that small records may be compressed strongly.
 
         Raises:
             SegcamError: if it is damaged, encrypted or misleading.
             OSError: if the file cannot be read.
         """
         self.path = path
+        self._spare = UNPACKED_BYTES if compresses else 0
         file_size = path.stat().st_size if stream is None else stream.seek(0, io.SEEK_END)
         try:
             self._zip = zipfile.ZipFile(path if stream is None else stream)
@@ -57,7 +61,8 @@ class Archive:
         if any(entry.flag_bits & 0x1 for entry in entries):
             raise SegcamError(f"{self.path} is an encrypted archive. Unpack it with its password first.")
         declared = [sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries)]
-        if declared[0] > _LARGEST_GROWTH * file_size or declared[1] > file_size or len(names) > _MOST_RECORDS:
+        most = max(_LARGEST_GROWTH * file_size, self._spare)
+        if declared[0] > most or declared[1] > file_size or len(names) > _MOST_RECORDS:
             raise SegcamError(f"{self.path} claims to hold far more than its size allows. It is not opened.")
         if len(set(names)) < len(names):
             raise SegcamError(f"{self.path} holds two records of one name, as no checkpoint does. It is not opened.")
@@ -79,6 +84,32 @@ class Archive:
         if len(content) != self.sizes[name]:
             raise SegcamError(f"{self.path} is damaged or cut short: {name} is incomplete. Copy or download it again.")
         return content
+
+    def extract(self, folder: Path) -> None:
+        """Write all records into a folder, under their names.
+
+        Raises:
+            SegcamError: if a record is damaged, or its name is none of a file on every system.
+            OSError: if the disk is full, or the folder cannot be written.
+        """
+        for name, entry in self._entries.items():
+            if any(letter in name for letter in ':\\\0*?"<>|') or name != name.strip():
+                raise SegcamError(f"{self.path} holds a file with an unusual name ({name}). It is not opened.")
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with self._zip.open(entry) as source, target.open("xb") as file:
+                    shutil.copyfileobj(source, file)
+            except OSError:
+                raise
+            except Exception as error:  # zipfile and the decompressors raise several kinds
+                raise SegcamError(
+                    f"{self.path} is damaged or cut short ({error}). Copy or download it again."
+                ) from error
+            if target.stat().st_size != self.sizes[name]:
+                raise SegcamError(
+                    f"{self.path} is damaged or cut short: {name} is incomplete. Copy or download it again."
+                )
 
     def close(self) -> None:
         self._zip.close()

@@ -27,7 +27,7 @@ from napari_segcam.viewer.widgets.model_card.card_summary import card_text
 from napari_segcam.viewer.widgets.model_card.recent_models import recent_models, remember
 
 _DEVICES = (("Auto", "auto"), ("CUDA", "cuda"), ("MPS", "mps"), ("CPU", "cpu"))
-_FILE_TYPES = "Checkpoints (*.pth *.pt *.pt2 *.ckpt *.bin *.safetensors);;All files (*)"
+_FILE_TYPES = "Checkpoints (*.pth *.pt *.pt2 *.ckpt *.bin *.safetensors *.zip);;All files (*)"
 
 
 class _Text:
@@ -37,9 +37,9 @@ class _Text:
     RECENT = "Recent models …"
     RECENT_TIP = "The models loaded last"
     FILE = "File …"
-    FILE_TIP = "A .pth, .pt, .pt2, .ckpt or .safetensors file"
+    FILE_TIP = "A .pth, .pt, .pt2, .ckpt or .safetensors file, or a package as a .zip"
     FOLDER = "Folder …"
-    FOLDER_TIP = "A folder written by save_pretrained of segmentation-models-pytorch"
+    FOLDER_TIP = "A folder of save_pretrained, bioimage.io, MONAI, Hugging Face or nnU-Net"
     DEVICE = "on"
     DEVICE_TIP = "Where the network runs"
     EXPECTS = "What the network expects"

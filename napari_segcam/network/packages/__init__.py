@@ -1,0 +1,1 @@
+"""Packages: folders and zip archives that hold weights together with a description of how to use them."""
