@@ -201,7 +201,7 @@ def _load_recognized(
         blueprint.in_channels,
         blueprint.title,
         blueprint.encoder,
-        blueprint.assumed,
+        {name: value for name, value in blueprint.assumed.items() if name not in card.model_fields_set},
         file_card,
         (*checkpoint.warnings, *_unused_weights_warning(module, checkpoint)),
     )

@@ -145,7 +145,7 @@ class Network:
         card = with_class_overlap(card, trace, output.final_activation, name)
         overlap = assumed_overlap(card, trace)
         overlap_warnings = (ASSUMED_WARNING.format(trace.classes),) if overlap and trace.segments else ()
-        stages = find_stages(module, trace)
+        stages = find_stages(module, trace, output.name)
         if not stages and not _no_hooks_reason(module):
             stages = automatic_stages(module, card.input_channels, size)
         return cls(

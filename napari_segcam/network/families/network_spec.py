@@ -39,8 +39,8 @@ class NetworkSpec:
 
     @property
     def title(self) -> str:
-        """Name for users: ``"MONAI DynUNet"``, but ``"Unet"`` without the library for SMP."""
-        return self.architecture if self.library == "SMP" else f"{self.library} {self.architecture}"
+        """Name for users: ``"MONAI DynUNet"``, but ``"Unet"`` for SMP, and the name itself for plain networks."""
+        return self.architecture if self.library in ("SMP", "plain") else f"{self.library} {self.architecture}"
 
 
 def network_shapes(shapes: Shapes, mark: str) -> dict[str, tuple[int, ...]]:

@@ -15,6 +15,7 @@ from napari_segcam.network.families import monai_networks, nnunet, smp_networks,
 from napari_segcam.network.families.decoders import ARCHITECTURES, find_architecture
 from napari_segcam.network.families.encoders import shapes_of
 from napari_segcam.network.families.network_spec import NetworkSpec
+from napari_segcam.network.families.plain import recognition as plain_networks
 from napari_segcam.network.families.smp_networks import architecture_name, smp_spec
 from napari_segcam.network.families.weight_loading import load_weights
 from napari_segcam.network.running.unsupported_modules import volumetric_message, weights_are_volumetric
@@ -24,6 +25,7 @@ _OTHER_LIBRARIES: tuple[Callable[[Checkpoint], NetworkSpec | None], ...] = (
     nnunet.nnunet_spec,
     torchvision_networks.torchvision_spec,
     monai_networks.monai_spec,
+    plain_networks.plain_spec,
 )
 
 _CONSTRUCT: Mapping[str, Callable[[NetworkSpec], torch.nn.Module]] = {
@@ -31,6 +33,7 @@ _CONSTRUCT: Mapping[str, Callable[[NetworkSpec], torch.nn.Module]] = {
     "torchvision": torchvision_networks.construct,
     "MONAI": monai_networks.construct,
     "nnU-Net": nnunet.construct,
+    plain_networks.LIBRARY: plain_networks.construct,
 }
 
 
@@ -101,8 +104,10 @@ def _recognize(checkpoint: Checkpoint, architecture: str | None, encoder: str | 
     if architecture is not None:
         return smp_spec(checkpoint, architecture_name(architecture), encoder)
     if smp_architecture is None:
+        nearly = plain_networks.nearly_known(checkpoint)
         raise SegcamError(
-            f"{checkpoint.path}: the architecture is not recognized; the weights begin with {list_names(shapes)}. "
+            f"{checkpoint.path}: the architecture is not recognized; the weights begin with {list_names(shapes)}"
+            f"{'; ' if nearly else ''}{nearly}. "
             f"If it is one of SMP's, name it (--architecture): {', '.join(ARCHITECTURES)}. "
             "If it is your own, name the function that makes it (--network-factory package.module:function)."
         )

@@ -61,12 +61,17 @@ def stage_at(trace: ForwardTrace, name: str, kind: StageKind, layer: str, output
     )
 
 
-def find_stages(module: nn.Module, trace: ForwardTrace) -> tuple[Stage, ...]:
+def find_stages(module: nn.Module, trace: ForwardTrace, output: str = "") -> tuple[Stage, ...]:
     """Return the stages of a network with an ``encoder``, a ``decoder`` and a ``segmentation_head``, as SMP's have.
 
     ``encoder_1 … encoder_5`` are the encoder's outputs, ``decoder_…`` the decoder's nodes under their names, and
-    ``seg_head`` the logits. Other networks have no stages here: see ``automatic_stages``.
+    ``seg_head`` the logits. A network that describes its stages has an attribute ``stage_layers``: name, kind and layer
+    of each, in order of execution. They hold only if ``main_output`` is the ``output`` that is read. Other networks
+    have no stages here: see ``automatic_stages``.
     """
+    described = getattr(module, "stage_layers", None)
+    if isinstance(described, tuple) and output == getattr(module, "main_output", ""):
+        return tuple(stage_at(trace, name, kind, layer) for name, kind, layer in described)
     head = trace.outputs.get(("segmentation_head", None))
     if head is None or map_shape(head.shape, trace.size) is None:
         return ()

@@ -1,0 +1,228 @@
+"""Networks of well-known repositories are recognized by their weights, and rebuilt with bit-equal output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import written_unets as unets
+from safetensors.torch import save_file
+from written_network import Written
+
+from napari_segcam.errors import SegcamError
+from napari_segcam.network.checkpoints.checkpoint import Checkpoint, read_checkpoint
+from napari_segcam.network.families.recognition import build, recognize
+from napari_segcam.network.loading import load_network
+from napari_segcam.network.network import Network
+from napari_segcam.network.output import read_output
+
+Weights = dict[str, torch.Tensor]
+Function = Callable[..., torch.Tensor]
+
+LEE, NESTED = "(LeeJunHyun/Image_Segmentation)", "(4uiiurz1/pytorch-nested-unet)"
+MILESIAL, EARLY = "UNet (milesial/Pytorch-UNet)", "UNet (milesial/Pytorch-UNet, before 2019)"
+
+
+class Case:
+    """A configuration of a network: its function and arguments, and what must be read from its weights."""
+
+    def __init__(
+        self, title: str, function: Callable[..., torch.Tensor], channels: int, *arguments: Any, **named: Any
+    ) -> None:
+        self.title, self.channels = title, channels
+        self._function, self._arguments, self._named = function, arguments, named
+
+    def written(self, size: tuple[int, int] = (64, 64)) -> tuple[Weights, torch.Tensor, torch.Tensor]:
+        """Return random weights, an image, and the logits for it."""
+        net = Written(seed=len(self.title))
+        image = torch.rand(2, self.channels, *size, generator=torch.Generator().manual_seed(1))
+        with torch.no_grad():
+            logits = self._function(net, image, *self._arguments, **self._named)
+        return net.weights, image, logits
+
+
+CASES = {
+    "milesial": Case(MILESIAL, unets.milesial, 3, (4, 8, 16, 32, 64), 2, transposed=True),
+    "milesial, bilinear": Case(MILESIAL, unets.milesial, 1, (4, 8, 16, 32, 64), 1, transposed=False, bias=False),
+    "milesial, 3 levels": Case(MILESIAL, unets.milesial, 1, (6, 12, 24), 4, transposed=False),
+    "early milesial": Case(EARLY, unets.early_milesial, 3, 4, 1, transposed=False),
+    "early milesial, transposed": Case(EARLY, unets.early_milesial, 1, 6, 3, transposed=True),
+    "tutorial": Case("UNet (tutorial, e1 … d4)", unets.tutorial, 3, (4, 8, 16, 32, 64), 1, sequential=False),
+    "tutorial, sequences": Case("UNet (tutorial, e1 … d4)", unets.tutorial, 1, (5, 7, 9, 11), 4, sequential=True),
+    "grid": Case(f"UNet {NESTED}", unets.grid_unet, 3, (4, 8, 12, 16, 20), 1),
+    "grid, 3 levels": Case(f"UNet {NESTED}", unets.grid_unet, 1, (4, 8, 12), 2),
+    "nested": Case(f"NestedUNet {NESTED}", unets.nested_unet, 3, (4, 6, 8, 10, 12), 1, deep=False),
+    "nested, deep": Case(
+        f"NestedUNet with deep supervision {NESTED}",
+        unets.nested_unet,
+        1,
+        (3, 5, 7, 9, 11),
+        3,
+        deep=True,
+    ),
+    "LeeJunHyun": Case(f"U_Net {LEE}", unets.leejunhyun, 3, (4, 8, 16, 32, 64), 1),
+    "LeeJunHyun, 3 levels": Case(f"U_Net {LEE}", unets.leejunhyun, 1, (6, 10, 12), 3),
+    "recurrent": Case(f"R2U_Net {LEE}", unets.leejunhyun, 3, (4, 8, 12, 16, 20), 1, recurrent=2),
+    "recurrent, 3 levels": Case(f"R2U_Net {LEE}", unets.leejunhyun, 1, (6, 8, 10), 2, recurrent=2),
+    "attention": Case(f"AttU_Net {LEE}", unets.leejunhyun, 3, (4, 8, 16, 32, 64), 1, attention=True),
+    "attention, 3 levels": Case(f"AttU_Net {LEE}", unets.leejunhyun, 1, (6, 10, 12), 3, attention=True),
+    "recurrent, attention": Case(
+        f"R2AttU_Net {LEE}",
+        unets.leejunhyun,
+        3,
+        (4, 8, 12, 16, 20),
+        1,
+        recurrent=2,
+        attention=True,
+    ),
+    "recurrent, attention, 4 levels": Case(
+        f"R2AttU_Net {LEE}", unets.leejunhyun, 1, (4, 6, 8, 10), 2, recurrent=2, attention=True
+    ),
+    "brain": Case("UNet (mateuszbuda/brain-segmentation-pytorch)", unets.brain, 3, 4, 1),
+    "brain, 3 classes": Case("UNet (mateuszbuda/brain-segmentation-pytorch)", unets.brain, 1, 6, 3),
+}
+
+
+def save(weights: Weights, container: str, folder: Path) -> Path:
+    """Save weights as training code does."""
+    path = folder / "model.pth"
+    match container:
+        case "bare":
+            torch.save(weights, path)
+        case "training":
+            parallel = {f"module.{name}": tensor for name, tensor in weights.items()}
+            torch.save({"epoch": 3, "model_state_dict": parallel, "optimizer": {"state": {}}}, path)
+        case "lightning":
+            inner = {f"model.{name}": tensor for name, tensor in weights.items()}
+            torch.save({"state_dict": inner | {"criterion.weight": torch.ones(2)}, "epoch": 3}, path)
+        case "safetensors":
+            path = path.with_suffix(".safetensors")
+            save_file({name: tensor.contiguous() for name, tensor in weights.items()}, path)
+    return path
+
+
+def load(weights: Weights, folder: Path, container: str = "bare", **options: Any) -> Network:
+    return load_network(save(weights, container, folder), "cpu", rewrite=False, **options)
+
+
+def assert_near(logits: torch.Tensor, expected: torch.Tensor) -> None:
+    """Assert equality but for the last digits, which the layout in memory changes."""
+    torch.testing.assert_close(logits, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+
+
+@torch.no_grad()
+def logits_of(network: Network, image: torch.Tensor) -> torch.Tensor:
+    return network.module(image)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_network_is_recognized_and_equal_to_its_definition(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    weights, image, logits = case.written()
+    for container in ("bare", "training", "lightning", "safetensors"):
+        checkpoint = read_checkpoint(save(weights, container, tmp_path))
+        spec = recognize(checkpoint)
+        assert (spec.title, spec.in_channels, spec.classes) == (case.title, case.channels, logits.shape[1])
+        module = build(spec, checkpoint)
+        assert spec.card is not None
+        read_output(module, spec.card)
+        with torch.no_grad():
+            assert torch.equal(module(image), logits)
+    assert float(logits.std()) > 0.01  # not the same everywhere
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_loaded_network_has_its_logits_and_stages(name: str, tmp_path: Path) -> None:
+    weights, image, logits = CASES[name].written()
+    network = load(weights, tmp_path)
+    assert (network.architecture, network.classes) == (CASES[name].title, logits.shape[1])
+    assert_near(logits_of(network, image), logits)
+    encoder = [stage.stride for stage in network.stages if stage.kind == "encoder"]
+    decoder = [stage.stride for stage in network.stages if stage.kind == "decoder"]
+    assert encoder == sorted(set(encoder))
+    assert len(encoder) >= 3
+    assert decoder
+    assert set(decoder) <= set(encoder)
+    assert decoder[-1] == min(decoder) < encoder[-1]
+    assert (network.stages[-1].name, network.stages[-1].channels) == ("seg_head", logits.shape[1])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_missing_weight_another_head_and_odd_sizes_are_refused(name: str) -> None:
+    weights, _, _ = CASES[name].written()
+    names = [name for name in weights if not name.endswith("num_batches_tracked")]
+    kernel = next(key for key, value in reversed(weights.items()) if value.ndim == 4 and value.shape[-1] == 3)
+    outputs, inputs = weights[kernel].shape[:2]
+    near_misses = [{key: value for key, value in weights.items() if key != left_out} for left_out in names[::7]]
+    for odd in (
+        {"aux_head.weight": torch.zeros(2, 8, 1, 1)},
+        {kernel: torch.zeros(outputs, inputs, 5, 5)},
+        {kernel: torch.zeros(outputs, inputs + 1, 3, 3)},
+    ):
+        near_misses.append(weights | odd)
+    for near_miss in near_misses:
+        with pytest.raises(SegcamError):
+            recognize(Checkpoint(Path("model.pth"), near_miss, "", {}))
+
+
+def test_the_refusal_counts_what_differs_from_the_nearest_network(tmp_path: Path) -> None:
+    weights, _, _ = CASES["milesial"].written()
+    del weights["up2.conv.double_conv.3.bias"]
+    weights |= {"aux.weight": torch.zeros(2, 8, 1, 1)}
+    with pytest.raises(SegcamError, match=r"milesial.*1 missing \(up2\.conv.*1 unexpected \(aux\.weight\)"):
+        load(weights, tmp_path)
+
+
+def test_the_number_of_recurrent_steps_is_assumed_and_can_be_set(tmp_path: Path) -> None:
+    case = Case("", unets.leejunhyun, 1, (4, 6, 8), 2, recurrent=3)
+    weights, image, logits = case.written()
+    network = load(weights, tmp_path)
+    assert network.assumed["t"] == "2"
+    assert not torch.allclose(logits_of(network, image), logits, atol=1e-2)
+    network = load(weights, tmp_path, options={"t": 3})
+    assert "t" not in network.assumed
+    assert_near(logits_of(network, image), logits)
+    with pytest.raises(SegcamError, match="t is a whole number"):
+        load(weights, tmp_path, options={"t": 0})
+
+
+def test_the_last_output_of_deep_supervision_is_read_and_others_can_be_chosen(tmp_path: Path) -> None:
+    weights, image, logits = CASES["nested, deep"].written()
+    network = load(weights, tmp_path)
+    assert network.output.name == "output4"
+    assert network.output.choices == ("output1", "output2", "output3", "output4")
+    assert_near(logits_of(network, image), logits)
+    other = load(weights, tmp_path, output="output1")
+    assert not torch.allclose(logits_of(other, image), logits, atol=1e-2)
+    assert other.stage("seg_head").layer == "final1"
+
+
+def test_the_stages_of_a_nested_network_are_its_nodes(tmp_path: Path) -> None:
+    weights, _, _ = CASES["nested, deep"].written()
+    network = load(weights, tmp_path)
+    stages = {stage.name: (stage.stride, stage.channels, stage.layer) for stage in network.stages}
+    assert len(stages) == 5 + 10 + 1
+    assert stages["encoder_5"] == (16, 11, "conv4_0")
+    assert stages["decoder_conv1_2"] == (2, 5, "conv1_2")
+    assert stages["seg_head"] == (1, 3, "final4")
+    main = [stage.layer for stage in network.select("main") if stage.kind == "decoder"]
+    assert main == ["conv3_1", "conv2_2", "conv1_3", "conv0_4"]
+
+
+def test_the_published_normalization_is_an_assumption_until_the_card_sets_it(tmp_path: Path) -> None:
+    weights, _, _ = CASES["milesial"].written()
+    network = load(weights, tmp_path)
+    assert (network.card.normalization, network.assumed["normalization"]) == ("unit", "unit")
+    (tmp_path / "model.segcam.yaml").write_text("normalization: zscore\n")
+    network = load(weights, tmp_path)
+    assert network.card.normalization == "zscore"
+    assert "normalization" not in network.assumed
+
+
+def test_images_of_any_size_run_as_in_the_original(tmp_path: Path) -> None:
+    weights, _, _ = CASES["milesial"].written()
+    odd = torch.rand(1, 3, 71, 93, generator=torch.Generator().manual_seed(2))
+    assert logits_of(load(weights, tmp_path), odd).shape == (1, 2, 71, 93)
