@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from napari_segcam.imaging.burned_in.finding import find_graphics as find_graphics
     from napari_segcam.imaging.burned_in.inpainting import inpaint as inpaint
     from napari_segcam.imaging.opening import open_cine as open_cine
+    from napari_segcam.network.ensemble.ensemble import Ensemble as Ensemble
     from napari_segcam.network.loading import load_network as load_network
     from napari_segcam.network.model_card import ModelCard as ModelCard
     from napari_segcam.network.network import Network as Network
@@ -40,6 +41,7 @@ _ROOMS = {
     "DOUBT_MEASURES": "evidence.doubt.measures",
     "Batch": "batch.run",
     "Doubt": "evidence.doubt.measuring",
+    "Ensemble": "network.ensemble.ensemble",
     "Explainer": "explanation.explainer",
     "ModelCard": "network.model_card",
     "Network": "network.network",

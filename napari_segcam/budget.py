@@ -74,6 +74,12 @@ RESOURCE_CHECK_SECONDS_PER_MB = 0.25
 RESOURCE_CHECK_BYTES = 256 * MIB
 """Of memory for such a trial; eight times the size of the file is added."""
 
+HELD_BYTES = 4096 * MIB
+"""Of the forward passes of all members of an ensemble that are kept for their heatmaps."""
+
+ENSEMBLE_MEMBERS = 64
+"""Of networks that work as one."""
+
 LAYER_SIZE = 2**16
 """Of a number in the configuration of a Keras layer, such as its filters or its padding."""
 

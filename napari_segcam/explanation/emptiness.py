@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_segcam.explanation.targets.frozen_region import is_mask
 from napari_segcam.explanation.targets.target import Target
 
 
@@ -52,7 +53,7 @@ def why_empty(
     if values is None:
         return Reason.NOT_CONNECTED
     if region is not None and not region.any():
-        if target.region != "mask":
+        if not is_mask(target.region):
             return Reason.NOTHING_DRAWN
         # Where the logits are NaN, no pixel is above the threshold, but the network did not find the class absent.
         return Reason.EMPTY_REGION if logits.isfinite().all() else Reason.NOT_FINITE

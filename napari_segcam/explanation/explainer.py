@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from napari_segcam.deprecated import renamed_arguments
 from napari_segcam.errors import SegcamError
-from napari_segcam.explanation.emptiness import why_empty
+from napari_segcam.explanation.ensemble.ensemble_engine import EnsembleEngine
+from napari_segcam.explanation.ensemble.held_ensemble import EnsembleSettings
 from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps
+from napari_segcam.explanation.heatmaps import heatmaps_of
 from napari_segcam.explanation.held_frame import HeldFrame, release_held_frames
 from napari_segcam.explanation.passes.batch_size import best_batch_size
 from napari_segcam.explanation.passes.memory import TooLittleMemory
@@ -28,6 +30,7 @@ from napari_segcam.explanation.stage_maps import find_method
 from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.geometry import Crop, Geometry
+from napari_segcam.network.ensemble.ensemble import Ensemble
 from napari_segcam.network.network import Network
 from napari_segcam.network.stages.stage import Stage, stage_aliases
 from napari_segcam.optional import needed
@@ -83,12 +86,27 @@ class Explainer:
                 "background it would be Grad-CAM: choose gradcam."
             )
         self.control = control or ProgressControl()
-        self._runner = Runner(network, self.method, self._select(stages), self.control, autocast=autocast)
-        self.stages, self.autocast = self._runner.stages, self._runner.autocast
-        self._memory_fallback = self._runner.memory_fallback
         self.threshold = network.card.threshold if threshold is None else threshold
         if not 0 < self.threshold < 1:
             raise SegcamError(f"The threshold must be between 0 and 1, but it is {self.threshold:g}.")
+        self.stages, self.autocast = self._select(stages), autocast
+        self._ensemble = self._engine(network) if isinstance(network, Ensemble) else None
+        if self._ensemble is None:
+            self._runner = Runner(network, self.method, self.stages, self.control, autocast=autocast)
+            self.stages, self._memory_fallback = self._runner.stages, self._runner.memory_fallback
+
+    def _engine(self, ensemble: Ensemble) -> EnsembleEngine:
+        """Return the engine of an ensemble, with an explainer like this one for each member."""
+        names = [stage.name for stage in self.stages]
+        explainers = [
+            Explainer(member, self.method.name, names, self.threshold, self.control, autocast=self.autocast)
+            for member in ensemble.members
+        ]
+        cancelled = self.control.cancelled
+        settings = EnsembleSettings(
+            ensemble, self.stages, self.method.name, self.method.contrasts, self.threshold, cancelled
+        )
+        return EnsembleEngine(settings, explainers)
 
     def _select(self, stages: str | Iterable[str]) -> tuple[Stage, ...]:
         """Return the chosen stages; for a method with a fixed stage, that stage unless the choice is empty."""
@@ -154,6 +172,8 @@ class Explainer:
         The pass stays in memory until the held frame is released. The arguments are those for a single frame.
         """
         geometry = (value_range, crop, pixel_aspect)
+        if self._ensemble is not None:
+            return self._ensemble.hold(frame, *geometry)
         return HeldFrame(
             lambda: predict(self.network, self._runner, self.threshold, [frame], *geometry),
             lambda prediction, target: self._explain_targets(prediction, [target], retain_graph=True)[0],
@@ -193,7 +213,8 @@ class Explainer:
             if batch is None:
                 batch = best_batch_size(chunk[0][1].shape[:2], self._memory_fallback.device)
                 chunk += islice(numbered, batch - 1)
-            batch = min(batch, self._memory_fallback.largest_batch or batch)
+            if self._ensemble is None:
+                batch = min(batch, self._memory_fallback.largest_batch or batch)
             targets = [[target_of(number)] for number, _ in chunk]
             chunk_frames = [frame for _, frame in chunk]
             for (explanation,) in self._explain(chunk_frames, targets, value_range, crop, pixel_aspect):
@@ -214,6 +235,8 @@ class Explainer:
         Raises:
             SegcamError: if the frame does not fit the network.
         """
+        if self._ensemble is not None:
+            return self._ensemble.estimate(frame, value_range, crop, pixel_aspect)
         if not isinstance(self.method, SlowMethod):
             start = time.perf_counter()
             self(frame, Target(region="image"), value_range, crop, pixel_aspect)
@@ -231,6 +254,9 @@ class Explainer:
         pixel_aspect: float,
     ) -> list[list[Explanation]]:
         """Explain frames of one shape in the largest batches that fit the device: ``[frame][target]``."""
+        if (ensemble := self._ensemble) is not None:
+            geometry = (value_range, crop, pixel_aspect)
+            return [ensemble.compare(frame, chosen, *geometry) for frame, chosen in zip(frames, targets, strict=True)]
         try:
             return self._explain_batch(frames, targets, value_range, crop, pixel_aspect)
         except TooLittleMemory:
@@ -305,29 +331,7 @@ class Explainer:
             for target, region in zip(targets, regions, strict=True)
         ]
         maps = self._runner.maps(prediction.x, forward_pass, objectives, retain_graph=retain_graph)
-        heatmaps: list[dict[str, Heatmap]] = [{} for _ in targets]
-        for stage in self.stages:
-            stage_map = maps.get(stage.name)
-            batch_values = None if stage_map is None else stage_map.values.float().cpu().numpy()
-            for i, target in enumerate(targets):
-                values = None if batch_values is None else batch_values[i]
-                region = resolved.input_regions[i] if self.method.knows_target else None
-                score_depends = stage_map is not None and stage_map.score_depends[i]
-                failure = stage_map.failures[i] if stage_map is not None and stage_map.failures else ""
-                reason = why_empty(target, values, score_depends, forward_pass.logits[i], region, failure)
-                if values is None or reason is not None:
-                    values = np.zeros((1, 1) if values is None else values.shape, np.float32)
-                errors = () if stage_map is None else stage_map.completeness_errors
-                heatmaps[i][stage.name] = Heatmap(
-                    stage=stage,
-                    values=values,
-                    geometry=prediction.geometry,
-                    reason=reason,
-                    signed=self.method.signed,
-                    has_outliers=self.method.has_outliers,
-                    completeness_error=errors[i] if errors else None,
-                )
-        return heatmaps
+        return heatmaps_of(self.method, self.stages, maps, prediction, resolved)
 
     def _provenance(self, target: Target, geometry: Geometry, heatmaps: Mapping[str, Heatmap]) -> dict[str, Any]:
         return provenance_of(

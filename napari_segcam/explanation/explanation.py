@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_segcam.deprecated import warn_renamed
+from napari_segcam.explanation.disagreement import Disagreement
 from napari_segcam.explanation.emptiness import Failure, Reason
 from napari_segcam.explanation.targets.classes import class_mask, label_mask
 from napari_segcam.explanation.targets.target import Target
@@ -170,6 +171,8 @@ class Explanation:
         class_names: one per probability channel.
         threshold: cuts the probability of a single class, and of each of several that overlap.
         provenance: what this was computed from, in plain values.
+        members: of an ensemble, what each member gives for the same region; empty for one network.
+        disagreement: of the members of an ensemble; None for one network.
     """
 
     segmentation: Segmentation = field(repr=False)
@@ -182,6 +185,8 @@ class Explanation:
     class_names: tuple[str, ...]
     threshold: float
     provenance: Mapping[str, Any] = field(repr=False)
+    members: tuple[Explanation, ...] = field(default=(), repr=False)
+    disagreement: Disagreement | None = None
 
     @property
     def frame_shape(self) -> tuple[int, int]:

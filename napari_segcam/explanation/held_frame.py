@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 from weakref import WeakSet
 
-from napari_segcam.explanation.explanation import Explanation
+from napari_segcam.explanation.explanation import Explanation, Segmentation
 from napari_segcam.explanation.passes.memory import MemoryFallback, TooLittleMemory
 from napari_segcam.explanation.prediction import Prediction
 from napari_segcam.explanation.slow_methods.control import Cancelled, ProgressControl
 from napari_segcam.explanation.targets.target import Target
+
+Result = TypeVar("Result")
 
 
 class HeldFrame:
@@ -55,18 +58,31 @@ class HeldFrame:
             SegcamError: if the frame does not fit the network, or the target does not fit the frame.
             Cancelled: if the explainer's control cancels it.
         """
-        explanation = self._explain_held(target or Target())
+        explanation = self._with_prediction(lambda prediction: self._explain(prediction, target or Target()))
         if explanation is None:  # outside the handler, whose traceback would keep the tensors that did not fit alive
             release_held_frames()
             explanation = self._explain_alone(target or Target())
         return explanation
 
+    def segment(self) -> Segmentation:
+        """Return the probabilities of the frame; its forward pass is then in memory.
+
+        Raises:
+            SegcamError: if the frame does not fit the network.
+            Cancelled: if the explainer's control cancels it.
+        """
+        segmentation = self._with_prediction(lambda prediction: prediction.segmentations[0])
+        if segmentation is None:
+            release_held_frames()
+            segmentation = self._explain_alone(Target(region="image")).segmentation
+        return segmentation
+
     def release(self) -> None:
         """Free the memory of the forward pass; may be called in any thread."""
         self._prediction = None
 
-    def _explain_held(self, target: Target) -> Explanation | None:
-        """Explain a target; None if that takes too much memory."""
+    def _with_prediction(self, use: Callable[[Prediction], Result]) -> Result | None:
+        """Use the forward pass, which is made if it is not held; None if that takes too much memory."""
         try:
             with self._lock, self._memory_fallback.context():
                 measures = tuple(self._memory_fallback.measures)
@@ -79,7 +95,7 @@ class HeldFrame:
                         _held_frames.add(self)
                 if self._control.cancelled is not None and self._control.cancelled():
                     raise Cancelled
-                return self._explain(prediction, target)
+                return use(prediction)
         except TooLittleMemory:
             return None
 

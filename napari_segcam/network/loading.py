@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from napari_segcam.network.checkpoints.state_dict import unused_warning
 from napari_segcam.network.checkpoints.structure_request import StructureRequest
 from napari_segcam.network.class_overlap import overlap_from_activation
 from napari_segcam.network.device import choose_device
+from napari_segcam.network.ensemble.members import member_list
 from napari_segcam.network.families.factory import call_factory
 from napari_segcam.network.families.recognition import build, recognize
 from napari_segcam.network.families.weight_loading import load_weights, unused_weights
@@ -43,7 +44,7 @@ _TITLES = {
 
 
 def load_network(
-    path: str | Path | None = None,
+    path: str | Path | Sequence[str | Path] | None = None,
     device: str = "auto",
     *,
     architecture: str | None = None,
@@ -66,7 +67,8 @@ def load_network(
     Args:
         path: a checkpoint file, a folder written by SMP's ``save_pretrained``, or a package: a folder or zip archive of
             bioimage.io, MONAI, Hugging Face or nnU-Net. It may be None if there is a factory; the network then keeps
-            the weights that the factory gave it.
+            the weights that the factory gave it. Several paths, or a file ``NAME.segcam-ensemble.yaml`` that names
+            them, give an ``Ensemble``; the other arguments hold for all of its members.
         device: ``"auto"`` (CUDA, else MPS, else CPU), ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"cpu"``.
         architecture: an SMP architecture such as ``"UnetPlusPlus"``, if it cannot be recognized.
         encoder: an SMP encoder such as ``"efficientnet-b5"``, if it cannot be recognized.
@@ -92,6 +94,14 @@ def load_network(
             have the device.
     """
     torch_device = choose_device(device)
+    if (members := member_list(path)) is not None:
+        from napari_segcam.network.ensemble.member_loading import load_members
+
+        shared: dict[str, Any] = {"architecture": architecture, "encoder": encoder, "options": options}
+        shared |= {"factory": factory, "classes_overlap": classes_overlap, "output": output, "weights": weights}
+        shared |= {"rewrite": rewrite, "accept_structure": accept_structure, "check": check}
+        return load_members(members, lambda path, card: load_network(path, device, card=card, **shared), card)
+    assert path is None or isinstance(path, str | Path)
     if path is None and factory is None:
         raise SegcamError("There is nothing to load: give a checkpoint, or the function that returns the network.")
     if card is None and path is not None:

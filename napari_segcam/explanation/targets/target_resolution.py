@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.targets.classes import class_mask
+from napari_segcam.explanation.targets.frozen_region import FrozenRegion
 from napari_segcam.explanation.targets.region import REGION_NAMES
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.geometry import Geometry
@@ -87,6 +88,8 @@ def region_on_input(
     """
     if not network.segments:
         return torch.ones(1, 1, dtype=torch.bool)
+    if isinstance(target.region, FrozenRegion) and target.region.on_input is not None:
+        return torch.from_numpy(target.region.on_input)
     if target.region != "mask":
         return torch.from_numpy(geometry.to_input(frame_region))
     # The mask on the network's own grid is the predicted one, without resizing.

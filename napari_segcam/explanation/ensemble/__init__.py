@@ -1,0 +1,1 @@
+"""Explaining an ensemble: its members one by one, and what they give together."""

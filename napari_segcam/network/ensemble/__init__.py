@@ -1,0 +1,1 @@
+"""Ensembles: several networks that segment together as one."""
