@@ -17,6 +17,7 @@ from napari_segcam.commands.report_command import report
 from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.deprecated import with_present_options
 from napari_segcam.errors import SegcamError
+from napari_segcam.tuning.exit import skip_last_collection
 from napari_segcam.tuning.openmp import keep_threads_awake
 from napari_segcam.version import __version__
 
@@ -38,6 +39,8 @@ def main() -> None:
     except SegcamError as error:
         print(f"napari-segcam: {error}", file=sys.stderr)
         sys.exit(2)
+    finally:
+        skip_last_collection()
 
 
 def _print_version(is_requested: bool) -> None:

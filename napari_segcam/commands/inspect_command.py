@@ -171,6 +171,7 @@ def inspect(
             weights=network.weights,
             accept_structure=int(network.accept_structure),
             check=check,
+            rewrite=False,
         )
     print_network(loaded, console)
     print_questions(loaded, console, trial_frame)

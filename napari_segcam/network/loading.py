@@ -29,6 +29,7 @@ from napari_segcam.network.running.dry_run import dry_run
 from napari_segcam.network.running.image_channels import find_image_channels
 from napari_segcam.network.running.module_preparation import prepare_module
 from napari_segcam.network.whole_network import WholeNetwork
+from napari_segcam.tuning.model_libraries import import_model_libraries
 
 if TYPE_CHECKING:
     from napari_segcam.network.network import Network
@@ -112,6 +113,7 @@ def load_network(
     pair = None if check is None else read_pair(*check)
 
     def load(stored: Checkpoint) -> LoadedModule:
+        import_model_libraries()  # not earlier: a file that is refused should not pay the time and memory for that
         known = card.structure if card is not None and card.sha256 == stored.sha256 else None
         request = StructureRequest(accept_structure, known, pair)
         return _load_checkpoint(replace(stored, structure=request), card, architecture, encoder, options)
@@ -127,7 +129,7 @@ def load_network(
             else:
                 assert checkpoint is not None
                 loaded = load(checkpoint)
-    # Imported late because it imports SMP: a file that is refused should not pay the time and memory for that.
+    import_model_libraries()
     from napari_segcam.network.network import Network
 
     name = factory or "" if path is None else Path(path).name

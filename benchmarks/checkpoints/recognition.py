@@ -1,6 +1,6 @@
 """Number of networks that are recognized from a checkpoint alone, with exactly the same output.
 
-    python benchmarks/recognition.py [--full] [--architectures Unet,FPN] [--encoders resnet18,mit_b0] [--containers …]
+    python benchmarks/checkpoints/recognition.py [--full] [--architectures Unet,FPN] [--encoders mit_b0]
 
 Every architecture of segmentation-models-pytorch (SMP) is built with encoders of many families and random weights, and
 saved. Each pair uses one of the containers in turn, or with `--full` all of them. A network counts as recognized if the
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import sys
 import tempfile
 import time
 import warnings
@@ -26,13 +27,15 @@ from pathlib import Path
 import safetensors.torch
 import segmentation_models_pytorch as smp
 import torch
-from measuring import machine
 from rich.console import Console
 from rich.table import Table
 from torch import nn
 
 from napari_segcam.network.checkpoints.checkpoint import read_checkpoint
 from napari_segcam.network.families.recognition import build, recognize
+
+sys.path.append(str(Path(__file__).parents[1]))
+from measuring import machine
 
 ARCHITECTURES = (
     *("Unet", "UnetPlusPlus", "MAnet", "Linknet", "FPN", "PSPNet", "DeepLabV3", "DeepLabV3Plus", "PAN", "UPerNet"),
