@@ -56,7 +56,7 @@ def inspect(
     ] = None,
     normalization: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="imagenet, unit, zscore, custom or none.", rich_help_panel=_CARD),
+        typer.Option(metavar="NAME", help="imagenet, unit, zscore, percentile, custom or none.", rich_help_panel=_CARD),
     ] = None,
     mean: Annotated[
         str | None,
@@ -227,7 +227,9 @@ def named_values(options: list[str] | None) -> dict[str, object]:
 
 
 def _facts(network: Network) -> dict[str, str]:
-    card = network.card
+    from napari_segcam.network.model_card import normalization_in_words
+
+    card, normalization = network.card, normalization_in_words(network.card)
     input_size = f"{card.size.rule} to {card.size.height}×{card.size.width}" if card.size.height else card.size.rule
     difference = card.verified and f"{card.verified.largest_difference:.2g} (tolerance {card.verified.tolerance:.2g})"
     verified = {"verified": f"reproduces a saved output, largest difference {difference}"} if difference else {}
@@ -236,7 +238,7 @@ def _facts(network: Network) -> dict[str, str]:
         "checkpoint": network.name,
         "architecture": network.architecture,
         "encoder": network.encoder or "–",
-        "input": f"{card.input_channels} channels, multiples of {network.stride} ({input_size}), {card.normalization}",
+        "input": f"{card.input_channels} channels, multiples of {network.stride} ({input_size}), {normalization}",
         "classes": ", ".join(network.class_names),
         **(chosen_output if len(network.output.choices) > 1 else {}),
         "output": _output(network),

@@ -62,11 +62,9 @@ def prepare(
     pixels = _with_channels(torch.from_numpy(values), card.input_channels, reverse=card.channel_order == "bgr")
     if geometry.content_shape != geometry.window_shape:
         pixels = F.interpolate(pixels[None], geometry.content_shape, mode="bilinear", align_corners=False)[0]
-    mean, std = _statistics(pixels, card)
     (top, left), (height, width) = geometry.offset, geometry.content_shape
     bottom, right = geometry.input_shape[0] - top - height, geometry.input_shape[1] - left - width
-    padded = F.pad(pixels, (left, right, top, bottom))
-    return ((padded - mean) / std)[None], geometry
+    return _normalized(pixels, F.pad(pixels, (left, right, top, bottom)), card)[None], geometry
 
 
 def _with_channels(pixels: torch.Tensor, channels: int, *, reverse: bool) -> torch.Tensor:
@@ -81,6 +79,23 @@ def _with_channels(pixels: torch.Tensor, channels: int, *, reverse: bool) -> tor
     raise SegcamError(f"The frame is in color, but the network takes {channels} channels.")
 
 
+def _normalized(pixels: torch.Tensor, padded: torch.Tensor, card: ModelCard) -> torch.Tensor:
+    """Return the padded image, normalized by what the pixels without the padding show."""
+    if card.normalization == "percentile":
+        low, high = _percentiles(pixels, card)
+        pixels, padded = (pixels - low) / (high - low), (padded - low) / (high - low)
+    if card.clip is not None:
+        pixels, padded = pixels.clamp(*card.clip), padded.clamp(*card.clip)
+    mean, std = _statistics(pixels, card)
+    return (padded - mean) / std
+
+
+def _percentiles(pixels: torch.Tensor, card: ModelCard) -> tuple[float, float]:
+    """Return the two percentiles of the pixels of all channels; their difference is not 0, for a uniform image too."""
+    low, high = np.percentile(pixels.numpy(), card.percentiles or (0, 100))
+    return float(low), float(max(high, low + 1e-8))
+
+
 def _statistics(pixels: torch.Tensor, card: ModelCard) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the mean to subtract and the std to divide by, each ``(C, 1, 1)`` or ``(1, 1, 1)``."""
     if card.normalization == "imagenet":
@@ -88,7 +103,7 @@ def _statistics(pixels: torch.Tensor, card: ModelCard) -> tuple[torch.Tensor, to
         if card.input_channels != 3:  # there are no statistics for other channels: use the average of the three colors
             mean, std = mean.mean(), std.mean()
         return mean.reshape(-1, 1, 1), std.reshape(-1, 1, 1)
-    if card.normalization == "custom":
+    if card.normalization == "custom" or card.mean:
         return pixels.new_tensor(card.mean).reshape(-1, 1, 1), pixels.new_tensor(card.std).reshape(-1, 1, 1)
     if card.normalization == "zscore":
         return pixels.mean().reshape(1, 1, 1), pixels.std(correction=0).clamp_min(1e-8).reshape(1, 1, 1)

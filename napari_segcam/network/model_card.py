@@ -33,12 +33,17 @@ _MAX_PROBLEMS = 4  # that a message lists
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+STATISTICS: Mapping[str, Any] = {"mean": (), "std": (), "percentiles": (), "clip": None}
+"""Fields that belong to one normalization, with their values where the card has another."""
+
 Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 Values = Annotated[
     tuple[Annotated[int, Field(ge=0)], ...],
     Field(min_length=1),
     BeforeValidator(lambda values: (values,) if isinstance(values, int) else values),
 ]
+Pixel = Annotated[float, Field(ge=-NORMALIZATION, le=NORMALIZATION)]
+Percent = Annotated[float, Field(ge=0, le=100)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -124,7 +129,10 @@ class ModelCard(_CardPart):
 
     The normalization works on pixels from 0 (black) to 1 (white): ``unit`` leaves them as they are, ``imagenet`` and
     ``custom`` subtract a mean and divide by a standard deviation, and ``zscore`` computes these from the image itself.
-    ``none`` passes the stored values on. ``custom`` takes one number for all channels, or one for each.
+    ``none`` passes the stored values on. ``custom`` takes one number for all channels, or one for each. ``percentile``
+    makes these two ``percentiles`` of the image's own pixels 0 and 1, or the darkest and brightest pixel if they are
+    absent; a mean and standard deviation may follow. ``clip`` limits the pixels to this range before a mean is
+    subtracted, and after the percentiles are applied.
 
     ``channel_order`` is that of a network with three channels: ``bgr`` if color images were read with OpenCV, which
     swaps red and blue. Gray images are the same in both orders. Means and standard deviations are in the order of the
@@ -147,9 +155,11 @@ class ModelCard(_CardPart):
     input_channels: int = Field(default=3, ge=1, le=INPUT_CHANNELS)
     size: SizeRule = SizeRule()
     channel_order: Literal["rgb", "bgr"] = "rgb"
-    normalization: Literal["imagenet", "unit", "zscore", "custom", "none"] = "imagenet"
+    normalization: Literal["imagenet", "unit", "zscore", "percentile", "custom", "none"] = "imagenet"
     mean: tuple[Annotated[float, Field(ge=-NORMALIZATION, le=NORMALIZATION)], ...] = ()
     std: tuple[Annotated[float, Field(ge=1 / NORMALIZATION, le=NORMALIZATION)], ...] = ()
+    percentiles: tuple[()] | tuple[Percent, Percent] = ()
+    clip: tuple[Pixel, Pixel] | None = None
     class_names: tuple[Name, ...] = ()
     class_colors: tuple[Color, ...] = ()
     class_values: tuple[Values, ...] = ()
@@ -174,12 +184,35 @@ class ModelCard(_CardPart):
                     "the custom normalization needs mean and std, each one number or one for each input channel "
                     f"({self.input_channels})"
                 )
+        elif self.normalization == "percentile":
+            if not counts <= {0, 1, self.input_channels} or len(self.mean and (1,)) != len(self.std and (1,)):
+                raise ValueError(
+                    "after percentiles, mean and std are both absent, or one number or one for each channel"
+                )
         elif counts != {0}:
             raise ValueError(f"mean and std are for normalization custom, not {self.normalization}")
+        if self.percentiles and (self.normalization != "percentile" or self.percentiles[0] >= self.percentiles[1]):
+            raise ValueError("percentiles are for normalization percentile: two numbers, the smaller one first")
+        if self.clip is not None and self.clip[0] >= self.clip[1]:
+            raise ValueError("clip takes two numbers, the smaller one first")
         for name, values in (("class_colors", self.class_colors), ("class_values", self.class_values)):
             if values and len(values) != len(self.class_names):
                 raise ValueError(f"there are {len(values)} {name} for {len(self.class_names)} class_names")
         return self
+
+
+def normalization_in_words(card: ModelCard) -> str:
+    """Return the normalization of a card with its numbers, in a few words."""
+    name: str = card.normalization
+    if name == "percentile":
+        name = "percentiles {:g} and {:g}".format(*card.percentiles) if card.percentiles else "darkest 0, brightest 1"
+    parts = []
+    if card.clip is not None:
+        parts.append("limited to {:.4g} … {:.4g}".format(*card.clip))
+    if card.mean:
+        mean, std = (", ".join(f"{number:.4g}" for number in numbers) for numbers in (card.mean, card.std))
+        parts.append(f"mean {mean}, std {std}")
+    return ": ".join(filter(None, (name, ", ".join(parts))))
 
 
 def card_path(checkpoint: Path) -> Path:

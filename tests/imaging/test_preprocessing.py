@@ -17,7 +17,7 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explanation import Heatmap
 from napari_segcam.imaging.geometry import Crop, Geometry, lay_out
 from napari_segcam.imaging.preprocessing import prepare
-from napari_segcam.network.model_card import ModelCard, SizeRule
+from napari_segcam.network.model_card import ModelCard, SizeRule, make_card
 from napari_segcam.network.stages.stage import Stage
 
 PAD = SizeRule(rule="pad")
@@ -359,6 +359,52 @@ def test_zscore_ignores_the_padding() -> None:
 def test_zscore_of_a_constant_frame_is_zero() -> None:
     x, _ = prepare(np.full((32, 32), 7, np.uint8), ModelCard(normalization="zscore"), stride=32)
     assert torch.equal(x, torch.zeros(1, 3, 32, 32))
+
+
+def test_percentiles_are_those_of_monai() -> None:
+    transforms = pytest.importorskip("monai.transforms")
+    frame = (asymmetric(64, 96) ** 2 * 200 + 20).astype(np.uint8)
+    card = ModelCard(
+        input_channels=1, normalization="percentile", percentiles=(2, 90), clip=(0, 1), mean=(0.5,), std=(0.25,)
+    )
+    theirs = transforms.ScaleIntensityRangePercentiles(lower=2, upper=90, b_min=0, b_max=1, clip=True)
+    expected = (np.asarray(theirs(frame[None].astype(np.float32))) - 0.5) / 0.25
+    x, _ = prepare(frame, card, stride=32)
+    np.testing.assert_allclose(x[0].numpy(), expected, atol=1e-5)
+    unlimited, _ = prepare(frame, make_card({"clip": None}, card), stride=32)
+    assert float(unlimited.max()) > float(x.max()) + 0.1
+
+
+def test_percentiles_by_default_stretch_the_image_and_bear_a_uniform_one() -> None:
+    frame = (asymmetric(40, 50) * 100 + 50).astype(np.uint8)  # padded: the padding is no part of the image
+    x, geometry = prepare(frame, ModelCard(input_channels=3, normalization="percentile"), stride=32)
+    inside = x[..., geometry.offset[0] : 40, geometry.offset[1] : 50]
+    assert (float(inside.min()), float(inside.max())) == pytest.approx((0, 1), abs=1e-6)
+    uniform, _ = prepare(np.full((32, 32), 7, np.uint8), ModelCard(normalization="percentile"), stride=32)
+    assert bool(uniform.isfinite().all())
+
+
+def test_pixels_are_limited_before_the_z_score() -> None:
+    frame = asymmetric(32, 32)
+    card = ModelCard(input_channels=1, normalization="zscore", clip=(0.2, 0.7))
+    limited = np.clip(frame, 0.2, 0.7)
+    x, _ = prepare(frame, card, stride=32, value_range=(0, 1))
+    np.testing.assert_allclose(x[0, 0].numpy(), (limited - limited.mean()) / limited.std(), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"percentiles": (1, 99)},
+        {"normalization": "percentile", "percentiles": (99, 1)},
+        {"normalization": "percentile", "percentiles": (1, 101)},
+        {"normalization": "percentile", "mean": (0.5,)},
+        {"clip": (1, 0)},
+    ],
+)
+def test_percentiles_and_limits_that_make_no_sense_are_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(SegcamError):
+        make_card(fields)
 
 
 def test_without_normalization_the_values_go_in_as_they_are() -> None:

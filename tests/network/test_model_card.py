@@ -97,7 +97,10 @@ def test_a_card_is_found_beside_a_checkpoint(tmp_path: Path) -> None:
         ("threshold: 1.0", r"threshold is 1\.0: input should be less than 1"),
         ("threshold: 0", "threshold is 0: .*greater than 0"),
         ("input_channels: 0", "input_channels is 0: .*greater than or equal to 1"),
-        ("normalization: z-score", "normalization is 'z-score', but may be 'imagenet', 'unit', 'zscore', 'custom' or"),
+        (
+            "normalization: z-score",
+            "normalization is 'z-score', but may be 'imagenet', 'unit', 'zscore', 'percentile', 'custom' or",
+        ),
         ("normalization: custom", "custom normalization needs mean and std"),
         ("{normalization: custom, mean: [0.5, 0.5], std: [0.2, 0.2]}", r"one for each input channel \(3\)"),
         ("{normalization: custom, mean: [0.5], std: [0]}", r"std\.0 is 0: .*greater than or equal to 0.000001"),

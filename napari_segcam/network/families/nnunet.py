@@ -41,7 +41,13 @@ _MARKS = ("encoder.stages.0.0.convs.0.conv.weight", "encoder.stem.convs.0.conv.w
 _NOT_FROM_PLANS = ("input_channels", "num_classes", "deep_supervision")
 _MOST_STAGES, _MOST_BLOCKS = 16, 64
 
-_NORMALIZATIONS = {"ZScoreNormalization": "zscore", "RGBTo01Normalization": "unit", "NoNormalization": "none"}
+_NORMALIZATIONS = {
+    "ZScoreNormalization": "zscore",
+    "RGBTo01Normalization": "unit",
+    "Rescale0To1Normalization": "percentile",
+    "NoNormalization": "none",
+}
+_WHITE = 255  # of the images of 8 bits that ultrasound is stored in
 
 
 def nnunet_spec(checkpoint: Checkpoint) -> NetworkSpec | None:
@@ -188,9 +194,9 @@ def _card(
     settings: Mapping[str, Any], dataset: Mapping[str, Any], in_channels: int, classes: int, description: str
 ) -> ModelCard:
     fields: dict[str, Any] = {"input_channels": in_channels}
-    schemes = {_NORMALIZATIONS.get(scheme) for scheme in settings.get("normalization_schemes", ())}
-    if len(schemes) == 1 and (scheme := schemes.pop()) is not None:
-        fields["normalization"] = scheme
+    schemes = set(settings.get("normalization_schemes", ()))
+    if len(schemes) == 1:
+        fields |= _normalization(schemes.pop(), settings, in_channels)
     labels = _labels(dataset)
     regions = {name: numbers for name, numbers in labels.items() if set(numbers) != {0}}
     overlap = any(len(numbers) > 1 for numbers in regions.values())  # nnU-Net's rule for one sigmoid per class
@@ -211,6 +217,30 @@ def _card(
     if patch and spacing:
         fields["notes"] = f"nnU-Net, trained on patches of {patch} pixels at a spacing of {spacing}."
     return ModelCard(**fields)
+
+
+def _normalization(scheme: str, settings: Mapping[str, Any], in_channels: int) -> dict[str, Any]:
+    """Return the card fields of a normalization scheme; none if a card cannot hold it.
+
+    ``CTNormalization`` limits the stored values to percentiles of the training set, then subtracts its mean and divides
+    by its standard deviation. The card has these for images of 8 bits.
+    """
+    if scheme in _NORMALIZATIONS:
+        return {"normalization": _NORMALIZATIONS[scheme]}
+    properties = settings.get("foreground_intensity_properties_per_channel", {})
+    channels = [properties.get(str(channel), {}) for channel in range(in_channels)]
+    names = ("percentile_00_5", "percentile_99_5", "mean", "std")
+    if scheme != "CTNormalization" or not all(name in channel for channel in channels for name in names):
+        return {}
+    low, high, mean, std = ([float(channel[name]) for channel in channels] for name in names)
+    if len(set(zip(low, high, strict=True))) > 1 or not 0 <= low[0] < high[0] <= _WHITE or not 1 < high[0]:
+        return {}
+    return {
+        "normalization": "custom",
+        "clip": (low[0] / _WHITE, high[0] / _WHITE),
+        "mean": tuple(number / _WHITE for number in mean),
+        "std": tuple(max(number, 1e-3) / _WHITE for number in std),
+    }
 
 
 def _labels(dataset: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

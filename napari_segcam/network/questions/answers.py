@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.class_overlap import ASSUMED_WARNING, with_class_overlap
-from napari_segcam.network.model_card import ModelCard, make_card
+from napari_segcam.network.model_card import STATISTICS, ModelCard, make_card
 from napari_segcam.network.network import Network
 from napari_segcam.network.running.module_preparation import copy_module
 
@@ -45,10 +45,10 @@ def with_answer(network: Network, fields: Mapping[str, Any]) -> Network:
 
 
 def _with_statistics(fields: Mapping[str, Any], card: ModelCard) -> dict[str, Any]:
-    """Return the fields; another normalization than custom takes the mean and deviation of the card away."""
-    if not card.mean or fields.get("normalization", "custom") == "custom":
+    """Return the fields; another normalization takes the mean, deviation, percentiles and limits of the card away."""
+    if "normalization" not in fields or fields["normalization"] == card.normalization == "custom":
         return dict(fields)
-    return {"mean": (), "std": (), **fields}
+    return {name: value for name, value in STATISTICS.items() if name in card.model_fields_set} | dict(fields)
 
 
 def _read_again(network: Network, card: ModelCard) -> Network:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_segcam.network.model_card import STATISTICS, normalization_in_words
+
 if TYPE_CHECKING:  # it imports torch
     from napari_segcam.network.network import Network
 
@@ -21,6 +23,7 @@ NORMALIZATIONS = (
         "--normalization custom --mean 0.5 --std 0.5",
     ),
     ("Z-score", {"normalization": "zscore"}, "--normalization zscore"),
+    ("Darkest 0, brightest 1", {"normalization": "percentile"}, "--normalization percentile"),
     ("0 to 255", {"normalization": "none"}, "--normalization none"),
 )
 """Label, card fields and options of ``inspect`` of each usual normalization."""
@@ -184,13 +187,12 @@ def _overlap(network: Network, assumed: str | None) -> Iterator[Question]:
 def _normalization(network: Network, assumed: str | None) -> Question:
     card = network.card
     fields: dict[str, Any] = {"normalization": card.normalization}
-    if card.normalization == "custom":
-        fields |= {"mean": card.mean, "std": card.std}
+    fields |= {name: getattr(card, name) for name in STATISTICS if getattr(card, name)}
     options = [Option(label, set_fields, flag) for label, set_fields, flag in NORMALIZATIONS]
     current = next((index for index, option in enumerate(options) if _same(option.fields, fields)), None)
     if current is None:
-        mean, std = (", ".join(f"{number:.4g}" for number in numbers) for numbers in (card.mean, card.std))
-        options.append(Option(f"Mean {mean}, std {std}", fields))
+        words = normalization_in_words(card).removeprefix("custom: ")
+        options.append(Option(words[:1].upper() + words[1:], fields))
         current = len(options) - 1
     return Question(
         "normalization",

@@ -15,6 +15,7 @@ from torch import nn
 import napari_segcam as sc
 from napari_segcam import optional
 from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.checkpoints.checkpoint import read_checkpoint
 from napari_segcam.network.families.recognition import build, recognize
 from napari_segcam.network.loading import load_network
@@ -143,6 +144,27 @@ def test_the_plans_become_the_model_card(tmp_path: Path) -> None:
 def test_an_unknown_normalization_is_assumed(tmp_path: Path) -> None:
     path = save(tmp_path / "x.pth", network(), plans(normalization_schemes=["CTNormalization"]))
     assert "normalization" in load_network(path, "cpu").assumed
+
+
+def test_the_statistics_of_the_training_set_are_on_the_card(tmp_path: Path) -> None:
+    properties = {"mean": 80.0, "std": 40.0, "percentile_00_5": 3.0, "percentile_99_5": 230.0, "max": 255.0}
+    settings = plans(normalization_schemes=["CTNormalization"])
+    settings["foreground_intensity_properties_per_channel"] = {"0": properties}
+    card = load_network(save(tmp_path / "x.pth", network(), settings), "cpu").card
+    frame = np.random.default_rng(0).integers(0, 256, (32, 32), dtype=np.uint8)
+    x, _ = prepare(frame, card, 4, value_range=(0, 255))
+    expected = (np.clip(frame.astype(np.float64), 3, 230) - 80) / 40  # as nnU-Net computes it
+    np.testing.assert_allclose(x[0, 0].numpy(), expected, atol=1e-5)
+    properties["percentile_99_5"] = 900.0  # no image of 8 bits
+    path = save(tmp_path / "y.pth", network(), settings)
+    assert "normalization" in load_network(path, "cpu").assumed
+
+
+def test_rescaling_takes_the_darkest_and_brightest_pixel(tmp_path: Path) -> None:
+    path = save(tmp_path / "x.pth", network(), plans(normalization_schemes=["Rescale0To1Normalization"]))
+    loaded = load_network(path, "cpu")
+    assert (loaded.card.normalization, loaded.card.percentiles) == ("percentile", ())
+    assert "normalization" not in loaded.assumed
 
 
 def plans_with(**changed: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.model_card import ModelCard, make_card
+from napari_segcam.network.model_card import STATISTICS, ModelCard, make_card
 from napari_segcam.network.settings_text import parse_yaml
 from napari_segcam.viewer.drawing.colormaps import class_colors
 from napari_segcam.viewer.widgets.choice import Choice
@@ -33,13 +33,15 @@ class _Text:
         "How pixel values are scaled for the network. It must be the same as in training.\n"
         "ImageNet: by the mean and standard deviation of ImageNet.\n"
         "Z-score: by those of each image.\n"
-        "Custom: by those that you enter.\n"
+        "Percentiles: the image's darkest pixel becomes 0 and its brightest 1, or percentiles that the card gives.\n"
+        "Custom: by the mean and standard deviation that you enter.\n"
         "None: values as they are stored."
     )
     NORMALIZATIONS = (
         ("ImageNet", "imagenet"),
         ("0 to 1", "unit"),
         ("Z-score", "zscore"),
+        ("Percentiles", "percentile"),
         ("Custom", "custom"),
         ("None", "none"),
     )
@@ -172,10 +174,10 @@ class CardForm(QWidget):
         fields: dict[str, Any] = self.output.fields()
         if "normalization" in self._touched and self.normalization.value is not None:
             fields["normalization"] = self.normalization.value
-            is_custom = fields["normalization"] == "custom"
-            if is_custom or self._card.mean:
-                lines = {"mean": self.mean, "std": self.std}
-                fields |= {name: _parts(line) if is_custom else () for name, line in lines.items()}
+            if fields["normalization"] != self._card.normalization:
+                fields |= {name: value for name, value in STATISTICS.items() if name in self._card.model_fields_set}
+            if fields["normalization"] == "custom":
+                fields |= {"mean": _parts(self.mean), "std": _parts(self.std)}
         if "size" in self._touched:
             sides = {"height": self.size_y.value(), "width": self.size_x.value()}
             is_padded = self.rule.value == "pad"

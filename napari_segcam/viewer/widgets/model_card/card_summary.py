@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from napari_segcam.network.model_card import normalization_in_words
 from napari_segcam.viewer.drawing.colormaps import class_colors
 
 if TYPE_CHECKING:  # it imports torch
@@ -35,10 +36,7 @@ def _facts(network: Network, colors: Sequence[str]) -> Iterator[tuple[str, str]]
     """Yield each label with its value, as rich text."""
     card, assumed = network.card, dict(network.assumed)
     yield "Input", f"{card.input_channels} channels, {_size(network)}"
-    values: str = card.normalization
-    if values == "custom":
-        values += f": mean {_numbers(card.mean)}, std {_numbers(card.std)}"
-    yield "Normalization", values + _assumed(assumed.pop("normalization", None) is not None)
+    yield "Normalization", normalization_in_words(card) + _assumed(assumed.pop("normalization", None) is not None)
     yield "Classes", _classes(network, colors)
     yield "Result", _output(network) + _assumed(assumed.pop("classes_overlap", None) is not None)
     output = network.output
@@ -92,10 +90,6 @@ def _assumed(is_assumed: bool) -> str:
 
 def _highlighted(text: str) -> str:
     return f"<span style='color: {_HIGHLIGHT}'>{text}</span>"
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return ", ".join(f"{value:g}" for value in values)
 
 
 def _count(number: int) -> str:
