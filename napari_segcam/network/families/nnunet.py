@@ -233,7 +233,7 @@ def _normalization(scheme: str, settings: Mapping[str, Any], in_channels: int) -
     if scheme != "CTNormalization" or not all(name in channel for channel in channels for name in names):
         return {}
     low, high, mean, std = ([float(channel[name]) for channel in channels] for name in names)
-    if len(set(zip(low, high, strict=True))) > 1 or not 0 <= low[0] < high[0] <= _WHITE or not 1 < high[0]:
+    if len(set(zip(low, high, strict=True))) > 1 or not 0 <= low[0] < high[0] <= _WHITE or high[0] <= 1:
         return {}
     return {
         "normalization": "custom",

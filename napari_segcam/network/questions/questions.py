@@ -23,7 +23,6 @@ NORMALIZATIONS = (
         "--normalization custom --mean 0.5 --std 0.5",
     ),
     ("Z-score", {"normalization": "zscore"}, "--normalization zscore"),
-    ("Darkest 0, brightest 1", {"normalization": "percentile"}, "--normalization percentile"),
     ("0 to 255", {"normalization": "none"}, "--normalization none"),
 )
 """Label, card fields and options of ``inspect`` of each usual normalization."""
