@@ -65,8 +65,8 @@ def test_an_image_shows_what_each_answer_finds(
         Image.fromarray(noise).save(tmp_path / f"scan_{number}.png")
     assert run(monkeypatch, checkpoint, "--image", tmp_path / "scan_1.png") == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if "--normalization" in line]
-    assert [line[-1] for line in lines] == ["imagenet", "unit", "0.5", "zscore", "none"]
-    assert len({" ".join(line[:-2]) for line in lines}) == 5
+    assert [line[-1] for line in lines] == ["imagenet", "unit", "0.5", "zscore", "percentile", "none"]
+    assert len({" ".join(line[:-2]) for line in lines}) == 6
     assert all("%" in " ".join(line) or "found" in line or "all" in line or "everything" in line for line in lines)
     assert run(monkeypatch, checkpoint, "--image", tmp_path / "scan_1.png", "--frame", 3) == 2
     assert "--frame 3 goes beyond this image's only frame, 0" in " ".join(capsys.readouterr().err.split())

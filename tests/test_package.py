@@ -87,7 +87,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["layers"],
         ["jobs"],
         ["review"],
-        ["evidence", "click", "doubt", "overlays"],
+        ["evidence", "click", "doubt", "overlays", "questions"],
         ["comparison"],
         ["keys"],
         ["sessions"],

@@ -53,6 +53,7 @@ def answer_masks(
     value_range: tuple[float, float] | None = None,
     crop: Crop | None = None,
     pixel_aspect: float = 1.0,
+    threshold: float | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Iterator[AnswerMask]:
     """Yield the mask of a frame for each answer, one run of the network each.
@@ -64,12 +65,16 @@ def answer_masks(
         value_range: as for ``Explainer``.
         crop: as for ``Explainer``.
         pixel_aspect: as for ``Explainer``.
+        threshold: as for ``Explainer``.
         cancelled: returns whether to stop.
     """
     for option in options:
         try:
             explainer = Explainer(
-                with_answer(network, option.fields), stages=(), control=ProgressControl(cancelled=cancelled)
+                with_answer(network, option.fields),
+                stages=(),
+                threshold=threshold,
+                control=ProgressControl(cancelled=cancelled),
             )
             explanation = explainer(frame, Target(region="image"), value_range, crop, pixel_aspect)
         except Cancelled:

@@ -17,6 +17,7 @@ from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.napari_internals.canvas import canvas_of, without_proxy
 from napari_segcam.viewer.overlays.overlays_controller import OverlaysController
+from napari_segcam.viewer.questions.questions_controller import QuestionsController
 from napari_segcam.viewer.review.losses import LossGuard
 from napari_segcam.viewer.review.session import ReviewSession
 
@@ -37,6 +38,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         OverlaysController(session)
         DoubtController(session)
         DoubtPixels(session)
+        QuestionsController(session)
         bind_keys(session)
     QTimer.singleShot(0, lambda: share_names(viewer))  # a widget that asks for its session is docked next
     return session

@@ -40,6 +40,7 @@ def test_each_normalization_marks_what_it_says() -> None:
         "0 to 1": unit > 0.9,
         "−1 to 1": (unit - 0.5) / 0.5 > 0.9,
         "Z-score": (unit - unit.mean()) / unit.std() > 0.9,
+        "Darkest to brightest": unit > 0.9,
         "0 to 255": RAMP > 0.9,
     }
     for label, mask in expected.items():

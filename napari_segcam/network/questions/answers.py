@@ -16,12 +16,13 @@ _OF_THE_MODULE = frozenset({"architecture", "encoder", "options", "input_channel
 _OF_THE_OUTPUT = frozenset({"output", "output_activation"})
 
 
-def with_answer(network: Network, fields: Mapping[str, Any]) -> Network:
+def with_answer(network: Network, fields: Mapping[str, Any], *, rewrite: bool = False) -> Network:
     """Return a network with other fields of its model card. The weights are shared, not copied, wherever possible.
 
     Args:
         network: is not changed.
         fields: of the card, as ``Option.fields``; they count as stated and no longer as assumed.
+        rewrite: as for ``load_network``, where another output is read. It takes time, and pays for many frames.
 
     Raises:
         SegcamError: if a field does not fit the network, or can change only when the network is built.
@@ -34,7 +35,7 @@ def with_answer(network: Network, fields: Mapping[str, Any]) -> Network:
             f"There are {len(card.class_names)} class names, but {network.name} has {network.classes} classes."
         )
     if fields.keys() & _OF_THE_OUTPUT:
-        return _read_again(network, card)
+        return _read_again(network, card, rewrite=rewrite)
     card = with_class_overlap(card, network.trace, network.output.final_activation, network.name)
     stated = set(fields)
     warnings = network.warnings
@@ -51,7 +52,7 @@ def _with_statistics(fields: Mapping[str, Any], card: ModelCard) -> dict[str, An
     return {name: value for name, value in STATISTICS.items() if name in card.model_fields_set} | dict(fields)
 
 
-def _read_again(network: Network, card: ModelCard) -> Network:
+def _read_again(network: Network, card: ModelCard, *, rewrite: bool) -> Network:
     """Return the network with its output read as another card says, from a copy of its module."""
     overlap_warning = ASSUMED_WARNING.format(network.classes)
     kept_warnings = [words for words in network.warnings if words not in (*network.output.warnings, overlap_warning)]
@@ -60,7 +61,7 @@ def _read_again(network: Network, card: ModelCard) -> Network:
         copy_module(network.module).cpu(),
         card,
         network.device,
-        rewrite=False,
+        rewrite=rewrite,
         name=network.name,
         architecture=network.architecture,
         encoder=network.encoder,

@@ -23,6 +23,7 @@ NORMALIZATIONS = (
         "--normalization custom --mean 0.5 --std 0.5",
     ),
     ("Z-score", {"normalization": "zscore"}, "--normalization zscore"),
+    ("Darkest to brightest", {"normalization": "percentile"}, "--normalization percentile"),
     ("0 to 255", {"normalization": "none"}, "--normalization none"),
 )
 """Label, card fields and options of ``inspect`` of each usual normalization."""

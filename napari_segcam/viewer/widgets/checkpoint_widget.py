@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QFileDialog, QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
@@ -16,6 +16,8 @@ from superqt import QCollapsible
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard, make_card
 from napari_segcam.network.source import ModelSource
+from napari_segcam.viewer.questions.questions_controller import QuestionsController
+from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.losses import ask_before_loading
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice
@@ -25,7 +27,9 @@ from napari_segcam.viewer.widgets.model_card.card_form import CardForm
 from napari_segcam.viewer.widgets.model_card.card_saving import save_card_beside
 from napari_segcam.viewer.widgets.model_card.card_summary import card_text
 from napari_segcam.viewer.widgets.model_card.recent_models import recent_models, remember
+from napari_segcam.viewer.widgets.questions.questions_panel import QuestionsPanel
 
+_LAYOUT_MS = 60  # until a form that was opened is laid out
 _DEVICES = (("Auto", "auto"), ("CUDA", "cuda"), ("MPS", "mps"), ("CPU", "cpu"))
 _FILE_TYPES = "Checkpoints (*.pth *.pt *.pt2 *.ckpt *.bin *.safetensors *.zip);;All files (*)"
 
@@ -42,6 +46,8 @@ class _Text:
     FOLDER_TIP = "A folder of save_pretrained, bioimage.io, MONAI, Hugging Face or nnU-Net"
     DEVICE = "on"
     DEVICE_TIP = "Where the network runs"
+    TO_CONFIRM = "To confirm: {count}"
+    CONFIRMED = "Nothing to confirm"
     EXPECTS = "What the network expects"
     APPLY = "Apply"
     APPLY_TIP = "Load the network again with these settings. Nothing is written to disk."
@@ -82,6 +88,8 @@ class CheckpointWidget(QWidget):
         self.save = QPushButton(_Text.SAVE)
         self.save.setToolTip(_Text.SAVE_TIP)
         self.architecture_form = ArchitectureForm()
+        questions = controller_of(self.session, QuestionsController)
+        self.questions = QuestionsPanel(questions)
         self._lay_out()
 
         self.recent.chosen.connect(self._load_recent)
@@ -94,6 +102,9 @@ class CheckpointWidget(QWidget):
         self.save.clicked.connect(self._save)
         self.architecture_form.changed.connect(self._load_again)
         self.architecture_form.built.connect(self._load)
+        questions.answered.connect(self._on_answer)
+        self.questions.counted.connect(self._count_questions)
+        self.questions.typed.connect(self._show_field)
         self.session.network_changed.connect(self._on_network)
         self.session.job_changed.connect(self._refresh)
         self._on_network()
@@ -112,15 +123,17 @@ class CheckpointWidget(QWidget):
 
     def _lay_out(self) -> None:
         browse = row(self.browse_file, self.browse_folder, QLabel(_Text.DEVICE), self.device)
+        self.asking = QCollapsible(_Text.CONFIRMED)
+        self.asking.addWidget(self.questions)
         self.editing = QCollapsible(_Text.EXPECTS)
         self.editing.addWidget(self.form)
-        self.editing.addWidget(row(self.apply, self.save))
+        self.editing.addWidget(self.apply)
         self.advanced = QCollapsible(_Text.NOT_RECOGNIZED)
         self.advanced.addWidget(self.architecture_form)
         content = QWidget()
-        panel(content, self.recent, browse, self.card, self.editing, self.advanced)
+        panel(content, self.recent, browse, self.card, self.asking, self.editing, self.save, self.advanced)
         content.layout().addStretch()
-        area = QScrollArea()
+        area = self._area = QScrollArea()
         area.setWidget(content)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -201,6 +214,27 @@ class CheckpointWidget(QWidget):
     def _recolor(self) -> None:
         self.session.set_class_colors(self.form.classes.colors())
         self._show_card()
+
+    # The questions
+
+    def _on_answer(self, card: ModelCard) -> None:
+        self._edited = card  # it stays if the network is loaded again, for example on another device
+        self.architecture_form.output.setText(card.output or "")
+
+    def _count_questions(self, count: int) -> None:
+        """Open the questions while there are any without an answer."""
+        self.asking.setText(_Text.TO_CONFIRM.format(count=count) if count else _Text.CONFIRMED)
+        if count:
+            self.asking.expand(animate=False)
+        else:
+            self.asking.collapse(animate=False)
+
+    def _show_field(self, name: str) -> None:
+        """Show the field of the form in which a question is answered."""
+        self.editing.expand(animate=False)
+        field = self.form.field(name)
+        field.setFocus(Qt.FocusReason.OtherFocusReason)
+        QTimer.singleShot(_LAYOUT_MS, lambda: self._area.ensureWidgetVisible(field))
 
     # Showing
 

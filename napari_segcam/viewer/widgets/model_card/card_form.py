@@ -53,6 +53,12 @@ class _Text:
         "Letterboxed: resized with the aspect ratio kept, then padded."
     )
     SIZES = (("Padded", "pad"), ("Resized", "resize"), ("Letterboxed", "letterbox"))
+    CHANNEL_ORDER = "Channel order"
+    CHANNEL_ORDER_TIP = (
+        "The order in which the network takes the colors: BGR if training read color images with OpenCV.\n"
+        "Gray frames are the same in both."
+    )
+    CHANNEL_ORDERS = (("RGB", "rgb"), ("BGR", "bgr"))
     HEIGHT, WIDTH = "Height", "Width"
     AUTO_SIDE = "{side}: auto"
     SIDE_TIP = "{side} in pixels. Auto: that of the frame, or the nearest that the network accepts."
@@ -93,6 +99,7 @@ class CardForm(QWidget):
             box.setRange(0, _LARGEST_SIDE)
             box.setSpecialValueText(_Text.AUTO_SIDE.format(side=side))
             box.setToolTip(_Text.SIDE_TIP.format(side=side))
+        self.channel_order = Choice(_Text.CHANNEL_ORDER_TIP)
         self.overlap = Choice(_Text.CLASSES_TIP)
         self.threshold = QDoubleSpinBox()
         self.threshold.setRange(0.01, 0.99)
@@ -104,6 +111,7 @@ class CardForm(QWidget):
         self._rows = form(
             (_Text.NORMALIZATION, self.normalization),
             (_Text.SIZE, self.rule),
+            (_Text.CHANNEL_ORDER, self.channel_order),
             (_Text.CLASSES, self.overlap),
             (_Text.THRESHOLD, self.threshold),
             (_Text.NOTES, self.notes),
@@ -127,6 +135,7 @@ class CardForm(QWidget):
         self.rule.chosen.connect(self._touches("size"))
         self.size_y.valueChanged.connect(self._touches("size"))
         self.size_x.valueChanged.connect(self._touches("size"))
+        self.channel_order.chosen.connect(self._touches("channel_order"))
         self.overlap.chosen.connect(self._touches("classes_overlap"))
         self.threshold.valueChanged.connect(self._touches("threshold"))
         self.notes.textEdited.connect(self._touches("notes"))
@@ -143,6 +152,8 @@ class CardForm(QWidget):
         for line, numbers in ((self.mean, card.mean), (self.std, card.std)):
             line.setText(", ".join(f"{number:g}" for number in numbers))
         self.rule.offer(_Text.SIZES, card.size.rule)
+        self._rows.setRowVisible(self.channel_order, card.input_channels == 3)
+        self.channel_order.offer(_Text.CHANNEL_ORDERS, card.channel_order)
         for box, pixels in ((self.size_y, card.size.height), (self.size_x, card.size.width)):
             box.setSingleStep(network.stride)
             box.setValue(pixels or 0)
@@ -159,6 +170,18 @@ class CardForm(QWidget):
         self.classes.offer(network.class_names, shown_colors, first_drawn)
         self._touched.clear()
         self._refresh()
+
+    def field(self, name: str) -> QWidget:
+        """Return the widget in which a field of the card, or an option of the architecture, is set."""
+        fields: dict[str, QWidget] = {
+            "normalization": self.normalization,
+            "size": self.rule,
+            "classes_overlap": self.overlap,
+            "channel_order": self.channel_order,
+            "output": self.output.output,
+            "output_activation": self.output.activation,
+        }
+        return self.options.get(name) or fields.get(name, self.classes)
 
     @property
     def has_edits(self) -> bool:
@@ -183,6 +206,8 @@ class CardForm(QWidget):
             is_padded = self.rule.value == "pad"
             fields["size"] = {"rule": self.rule.value}
             fields["size"] |= {name: side for name, side in sides.items() if side and not is_padded}
+        if "channel_order" in self._touched:
+            fields["channel_order"] = self.channel_order.value
         if "classes_overlap" in self._touched and self.overlap.value is not None:
             fields["classes_overlap"] = self.overlap.value
         if "threshold" in self._touched:

@@ -1,0 +1,1 @@
+"""Questions about a network in the Checkpoint widget."""
