@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_segcam.explanation.external import ExternalMethod
 from napari_segcam.explanation.stage_maps import find_method
+from napari_segcam.network.ensemble.ensemble import Ensemble
 from napari_segcam.network.network import Network
 
 _PACKAGES = ("napari-segcam", "torch", "segmentation-models-pytorch", "numpy", "pillow")
@@ -29,7 +30,16 @@ def network_record(network: Network) -> dict[str, Any]:
         "device": network.device.type,
         "precision": str(network.dtype).removeprefix("torch."),
         "rewrites": list(network.form.applied),
+        **_members(network),
     }
+
+
+def _members(network: Network) -> dict[str, Any]:
+    """Return the members of an ensemble, each with its weight; nothing for one network."""
+    if not isinstance(network, Ensemble):
+        return {}
+    members = zip(network.members, network.weights, strict=True)
+    return {"members": [{"weight": weight, **network_record(member)} for member, weight in members]}
 
 
 def versions(methods: Iterable[str] = ()) -> dict[str, str]:

@@ -71,7 +71,8 @@ class Batch:
         source: a folder of images, DICOM cines and videos, or a CSV list with a column ``image`` and, optionally,
             ``truth``.
         out: the folder of the run.
-        model: the checkpoint, or another source of the network. A loaded network cannot be used with a cluster.
+        model: the checkpoint, several that form an ensemble, or another source of the network. A loaded network cannot
+            be used with a cluster.
         options: how frames are explained.
         loaded: the network, if it has been loaded from ``model`` already.
         truth: a folder of true masks that have the names of their images.
@@ -100,7 +101,7 @@ class Batch:
         self,
         source: str | Path,
         out: str | Path,
-        model: ModelSource | Network | str | Path,
+        model: ModelSource | Network | str | Path | Sequence[str | Path],
         options: ExplainOptions | None = None,
         *,
         loaded: Network | None = None,
@@ -242,7 +243,7 @@ class Batch:
 def run_batch(
     source: str | Path,
     out: str | Path,
-    model: ModelSource | Network | str | Path,
+    model: ModelSource | Network | str | Path | Sequence[str | Path],
     options: ExplainOptions | None = None,
     **arguments: Any,
 ) -> Generator[ImageResult, None, None]:
@@ -293,22 +294,23 @@ def with_true_masks(
 
 
 def _load(
-    model: ModelSource | Network | str | Path, cluster: Cluster | None, loaded: Network | None
+    model: ModelSource | Network | str | Path | Sequence[str | Path], cluster: Cluster | None, loaded: Network | None
 ) -> tuple[Network, ModelSource | None]:
     if isinstance(model, Network):
         if cluster is not None:
             raise SegcamError("Other processes cannot share a loaded network: give the path of the checkpoint.")
         return model, None
-    source = model if isinstance(model, ModelSource) else ModelSource(str(model))
+    source = ModelSource.of(model)
     return loaded or source.load(), source
 
 
-def _command_arguments(source: ModelSource | None) -> dict[str, str | bool | None]:
+def _command_arguments(source: ModelSource | None) -> dict[str, Any]:
     """Return the user's arguments on the model, for the command that repeats the run; none for a loaded network."""
     if source is None:
         return {}
+    names = [Path(path).name for path in source.paths]
     return {
-        "model": Path(source.path).name if source.path is not None else None,
+        "model": names[0] if len(names) == 1 else names or None,
         "architecture": source.architecture,
         "encoder": source.encoder,
         "network_factory": source.factory,

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from napari_segcam.commands.batch_progress import evidence_estimate
 from napari_segcam.commands.image_summary import is_image
-from napari_segcam.commands.network_options import Device, NetworkOptions
+from napari_segcam.commands.network_options import NETWORK, Device, NetworkOptions
 from napari_segcam.commands.options import (
     EXPLANATION,
     EvidenceOptions,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_segcam.batch.check.verdict import Verdict
 
 _IMAGES = "Images and true masks"
+_ORDER = "The order is: napari-segcam check MODEL IMAGES."
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,26 @@ class CheckedMethods(HeatmapOptions):
 
 @with_option_groups
 def check(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The checkpoint of the network.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="The checkpoint of the network. Not needed with --model.")
+    ],
     images: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             metavar="IMAGES",
             help="A folder of images and cines, a CSV list with a column image, or one image or cine.",
         ),
-    ],
+    ] = None,
     *,
+    more_models: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--model",
+            metavar="FILE",
+            help="A checkpoint of an ensemble, besides MODEL if that is given; may be given several times.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write to.")] = Path("check"),
     truth: Annotated[
         Path | None,
@@ -101,10 +113,15 @@ def check(
 
     console = PlainConsole()
     need_report(pdf=pdf)
-    _check_order(model, images)
+    models = [*([] if images is None and more_models else [model]), *(more_models or ())]
+    images = model if images is None and more_models else images
+    if images is None:
+        raise SegcamError(f"There is no folder of images, list or image given. {_ORDER}")
+    for checkpoint in models:
+        _check_order(checkpoint, images)
     parse_crop(inputs.crop)
     options = explain_options(heatmaps, inputs, evidence if evidence.evidence is not None else _usual(evidence))
-    source = network.source(model, device)
+    source = network.source(models, device)
     with console.status(f"Loading {source.title} …"):
         loaded = source.load()
     with stoppable(console) as stop, progress_on(console) as progress:
@@ -157,14 +174,13 @@ def check(
 
 def _check_order(model: Path, images: Path) -> None:
     """Raise a SegcamError if one of both is not there, or they seem to be exchanged."""
-    order = "The order is: napari-segcam check MODEL IMAGES."
     for path, name in ((model, "model"), (images, "image, folder or list")):
         if not path.exists() and "::" not in str(path):
-            raise SegcamError(f"There is no {name} {path}. {order}")
+            raise SegcamError(f"There is no {name} {path}. {_ORDER}")
     if is_image(model):
-        raise SegcamError(f"{model} is an image, not a checkpoint. {order}")
+        raise SegcamError(f"{model} is an image, not a checkpoint. {_ORDER}")
     if images.is_file() and images.suffix.lower() != ".csv" and not is_image(images):
-        raise SegcamError(f"{images} is no image. {order}")
+        raise SegcamError(f"{images} is no image. {_ORDER}")
 
 
 def _usual(evidence: EvidenceOptions) -> EvidenceOptions:

@@ -148,4 +148,11 @@ def _check_movie(numbers: list[int], image: Path) -> None:
 
 def _without_folders(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options for the provenance. Paths become names: folders may name patients and users."""
-    return {name: value.name if isinstance(value, Path) else value for name, value in options.items()}
+    plain: dict[str, Any] = {}
+    for name, value in options.items():
+        if isinstance(value, list):  # one checkpoint, or those of an ensemble
+            names = [entry.name if isinstance(entry, Path) else entry for entry in value]
+            plain[name] = names[0] if len(names) == 1 else names
+        else:
+            plain[name] = value.name if isinstance(value, Path) else value
+    return plain

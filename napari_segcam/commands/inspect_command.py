@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from napari_segcam.commands.network_options import Device, NetworkOptions
+from napari_segcam.commands.network_options import NETWORK, Device, NetworkOptions
 from napari_segcam.commands.options import Threshold, with_option_groups
 from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.errors import SegcamError
@@ -24,14 +25,27 @@ _QUESTIONS = "What the file does not say"
 
 @with_option_groups
 def inspect(
-    checkpoint: Annotated[
-        Path | None,
+    checkpoints: Annotated[
+        list[Path] | None,
         typer.Argument(
             metavar="CHECKPOINT|IMAGE",
-            help="A checkpoint file or save_pretrained folder, not needed with --network-factory; or an image file.",
+            help="A checkpoint file or save_pretrained folder, not needed with --network-factory; several that form an "
+            "ensemble; or an image file.",
         ),
     ] = None,
     *,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A checkpoint too, as for the other commands.", rich_help_panel=NETWORK),
+    ] = None,
+    write_ensemble: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="NAME",
+            help="Write a small YAML file that stands for the checkpoints wherever one is asked for.",
+            rich_help_panel=_CARD,
+        ),
+    ] = None,
     device: Device = "cpu",
     network: NetworkOptions,
     option: Annotated[
@@ -45,7 +59,9 @@ def inspect(
     write_card: Annotated[
         bool, typer.Option(help="Write the model card beside the checkpoint.", rich_help_panel=_CARD)
     ] = False,
-    force: Annotated[bool, typer.Option(help="Replace an existing model card.", rich_help_panel=_CARD)] = False,
+    force: Annotated[
+        bool, typer.Option(help="Replace an existing model card or ensemble.", rich_help_panel=_CARD)
+    ] = False,
     class_name: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="One for each class, in order.", rich_help_panel=_CARD),
@@ -132,10 +148,13 @@ def inspect(
     from napari_segcam.commands.image_summary import is_image, print_cine
     from napari_segcam.commands.questions_table import TrialFrame, print_questions
     from napari_segcam.imaging.opening import open_cine
+    from napari_segcam.network.ensemble.ensemble_file import is_ensemble_file
     from napari_segcam.network.loading import load_network, save_card
     from napari_segcam.network.model_card import find_card, make_card
 
     console = PlainConsole()
+    paths = [*(checkpoints or ()), *(model or ())]
+    checkpoint = paths[0] if len(paths) == 1 else None
     if checkpoint is not None and is_image(checkpoint):
         print_cine(open_cine(checkpoint), console)
         return
@@ -160,11 +179,17 @@ def inspect(
     card_fields = {name: value for name, value in fields.items() if value or value is False}
     if image is None and frame is not None:
         raise SegcamError("--frame is the frame of an image: give the image with --image.")
+    if write_card and (len(paths) > 1 or (checkpoint is not None and is_ensemble_file(checkpoint))):
+        raise SegcamError(
+            "A model card belongs to one checkpoint. What holds for all members of an ensemble is in its own file: "
+            "use --write-ensemble NAME."
+        )
     trial_frame = None if image is None else TrialFrame(image, frame)
-    with console.status(f"Reading {checkpoint or network.network_factory} …"):
+    source = network.source(paths, device)
+    with console.status(f"Reading {source.title} …"):
         card = make_card(card_fields, find_card(checkpoint) if checkpoint else None) if card_fields else None
         loaded = load_network(
-            checkpoint,
+            checkpoint or paths or None,
             device,
             factory=network.network_factory,
             card=card,
@@ -175,10 +200,28 @@ def inspect(
         )
     print_network(loaded, console)
     print_questions(loaded, console, trial_frame)
+    if write_ensemble is not None:
+        console.print(f"Written: {_write_ensemble(write_ensemble, paths, card_fields, force=force)}", soft_wrap=True)
     if write_card:
+        if len(paths) > 1:
+            raise SegcamError(
+                "A model card belongs to one checkpoint. With --write-ensemble, its fields are kept there."
+            )
         if checkpoint is None:
             raise SegcamError("A model card is written beside a checkpoint, but no checkpoint is given.")
         console.print(f"Written: {save_card(loaded, checkpoint, force=force)}", soft_wrap=True)
+
+
+def _write_ensemble(name: Path, paths: list[Path], card_fields: Mapping[str, object], *, force: bool) -> Path:
+    from napari_segcam.network.ensemble.ensemble_file import write_ensemble_file
+    from napari_segcam.network.ensemble.members import MemberList, member_list
+    from napari_segcam.network.model_card import make_card
+
+    if not paths:
+        raise SegcamError("An ensemble is made of checkpoints, but none is given.")
+    members = member_list(paths) or MemberList(tuple(paths))
+    card = make_card(card_fields, members.card) if card_fields else members.card
+    return write_ensemble_file(name, members.paths, members.weights, card, force=force)
 
 
 def _size_rule(rule: str | None, side: int | None) -> dict[str, object] | None:
@@ -236,6 +279,7 @@ def _facts(network: Network) -> dict[str, str]:
     chosen_output = {"outputs": f"{network.output.name} is read, of {', '.join(network.output.choices)}"}
     return {
         "checkpoint": network.name,
+        **_members(network),
         "architecture": network.architecture,
         "encoder": network.encoder or "–",
         "input": f"{card.input_channels} channels, multiples of {network.stride} ({input_size}), {normalization}",
@@ -246,6 +290,20 @@ def _facts(network: Network) -> dict[str, str]:
         "device": str(network.device),
         "sha256": network.sha256 or "–",
     }
+
+
+def _members(network: Network) -> dict[str, str]:
+    """Return one line for each member of an ensemble; nothing for one network."""
+    from napari_segcam.network.ensemble.ensemble import Ensemble
+
+    if not isinstance(network, Ensemble):
+        return {}
+    members = zip(network.member_names, network.members, network.weights, strict=True)
+    lines = (
+        f"{number}: {name}, {member.architecture} {member.encoder}, weight {weight:.3g}, {member.sha256[:12]}"
+        for number, (name, member, weight) in enumerate(members, start=1)
+    )
+    return {"members": "\n".join(lines)}
 
 
 def _output(network: Network) -> str:

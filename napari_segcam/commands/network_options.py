@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,8 +17,12 @@ NETWORK = "Network"
 NETWORK_OUTPUT = "Output of the network"
 
 Model = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="The checkpoint. Not needed with --network-factory.", rich_help_panel=NETWORK),
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE",
+        help="The checkpoint; given several times, an ensemble of all of them. Not needed with --network-factory.",
+        rich_help_panel=NETWORK,
+    ),
 ]
 Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cuda, cuda:N, mps or cpu.", rich_help_panel=NETWORK)]
 
@@ -73,7 +78,8 @@ class NetworkOptions:
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Which network to load, if the checkpoint holds several: teacher, or models.0.",
+            help="Which network to load, if the checkpoint holds several: teacher, or models.0. Of a result folder of "
+            "nnU-Net, a fold such as fold_1, or all for an ensemble of its folds.",
             rich_help_panel=NETWORK,
         ),
     ] = None
@@ -87,12 +93,13 @@ class NetworkOptions:
         ),
     ] = False
 
-    def source(self, model: Path | None, device: str) -> ModelSource:
-        """Return the source that the network is loaded from."""
+    def source(self, models: Sequence[Path] | None, device: str) -> ModelSource:
+        """Return the source that the network is loaded from: several checkpoints are an ensemble."""
         from napari_segcam.network.source import ModelSource
 
+        paths = [str(model) for model in models or ()]
         return ModelSource(
-            str(model) if model is not None else None,
+            paths[0] if paths else None,
             self.architecture,
             self.encoder,
             self.network_factory,
@@ -102,4 +109,5 @@ class NetworkOptions:
             self.output,
             self.weights,
             int(self.accept_structure),
+            tuple(paths[1:]),
         )

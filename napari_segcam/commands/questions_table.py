@@ -28,6 +28,7 @@ def print_questions(network: Network, console: Console, frame: TrialFrame | None
         console: to print to.
         frame: also print how much of this frame each answer marks.
     """
+    from napari_segcam.network.ensemble.ensemble import Ensemble
     from napari_segcam.network.questions.questions import open_questions
 
     questions = open_questions(network)
@@ -43,7 +44,10 @@ def print_questions(network: Network, console: Console, frame: TrialFrame | None
         console.print(answers)
     if frame is not None:
         console.print(f"Percentages: how much of {escape(frame.name)} the mask covers with this answer.")
-    console.print("--write-card keeps your answers in the model card.")
+    if isinstance(network, Ensemble):
+        console.print("--write-ensemble NAME keeps your answers, for all members.")
+    else:
+        console.print("--write-card keeps your answers in the model card.")
 
 
 def _rows(question: Question, masks: list[AnswerMask] | None) -> Iterator[tuple[str, ...]]:

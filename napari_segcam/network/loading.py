@@ -82,7 +82,7 @@ def load_network(
             to read.
         weights: for a checkpoint that holds several networks, the key of the one to load, such as ``"teacher"``, or
             the prefix of its tensors' names. For a package with several sets of weights, the name of one, such as
-            ``"fold_1"``.
+            ``"fold_1"``; ``"all"`` makes an ensemble of all folds.
         rewrite: whether to run the network in its inference form, rewritten exactly to save time and memory.
         accept_structure: whether a network of unknown names is built as its shapes read: True for the best candidate,
             or the number of a candidate, counted from 1; see ``StructureOffered``.
@@ -95,11 +95,16 @@ def load_network(
             have the device.
     """
     torch_device = choose_device(device)
-    if (members := member_list(path)) is not None:
+    if (members := member_list(path, weights)) is not None:
         from napari_segcam.network.ensemble.member_loading import load_members
 
         shared: dict[str, Any] = {"architecture": architecture, "encoder": encoder, "options": options}
-        shared |= {"factory": factory, "classes_overlap": classes_overlap, "output": output, "weights": weights}
+        shared |= {
+            "factory": factory,
+            "classes_overlap": classes_overlap,
+            "output": output,
+            "weights": members.weights_name,
+        }
         shared |= {"rewrite": rewrite, "accept_structure": accept_structure, "check": check}
         return load_members(members, lambda path, card: load_network(path, device, card=card, **shared), card)
     assert path is None or isinstance(path, str | Path)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from napari_segcam.network.ensemble.member_names import ensemble_title, unique_names
 
 if TYPE_CHECKING:  # these import torch, which only load() needs
     from napari_segcam.network.model_card import ModelCard
@@ -18,6 +21,7 @@ class ModelSource:
 
     Attributes:
         image_size: as for ``Network.with_image_size``; with None, the card decides.
+        others: paths of further checkpoints, which form an ensemble with the first.
     """
 
     path: str | None = None
@@ -30,11 +34,31 @@ class ModelSource:
     output: str | None = None
     weights: str | None = None
     accept_structure: int = 0
+    others: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "others", tuple(self.others))  # a list, where it was stored as JSON
+
+    @classmethod
+    def of(cls, model: ModelSource | str | Path | Sequence[str | Path]) -> ModelSource:
+        """Return the source for a path, or for several that form an ensemble; a source stays as it is."""
+        if isinstance(model, ModelSource):
+            return model
+        paths = [str(path) for path in ([model] if isinstance(model, str | Path) else model)]
+        return cls(paths[0] if paths else None, others=tuple(paths[1:]))
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Paths of all checkpoints; empty without one."""
+        return () if self.path is None else (self.path, *self.others)
 
     @property
     def title(self) -> str:
         """Name to show to users."""
-        names = (self.factory, None if self.path is None else Path(self.path).name, self.weights)
+        checkpoint = None if self.path is None else Path(self.path).name
+        if self.others:
+            checkpoint = ensemble_title(unique_names(self.paths))
+        names = (self.factory, checkpoint, self.weights)
         return " with ".join(name for name in names if name)
 
     @property
@@ -44,8 +68,8 @@ class ModelSource:
 
     @property
     def is_there(self) -> bool:
-        """Whether the checkpoint still exists."""
-        return self.path is None or Path(self.path).exists()
+        """Whether all checkpoints still exist."""
+        return all(Path(path).exists() for path in self.paths)
 
     def load(self, device: str | None = None, card: ModelCard | None = None) -> Network:
         """Load the network.
@@ -60,7 +84,7 @@ class ModelSource:
         from napari_segcam.network.loading import load_network
 
         network = load_network(
-            self.path,
+            list(self.paths) if self.others else self.path,
             device or self.device,
             architecture=self.architecture,
             encoder=self.encoder,
@@ -74,5 +98,7 @@ class ModelSource:
         return network if self.image_size is None else network.with_image_size(self.image_size)
 
     def anywhere(self) -> ModelSource:
-        """Return the same source with an absolute path, which is valid in every process."""
-        return self if self.path is None else replace(self, path=os.path.abspath(self.path))
+        """Return the same source with absolute paths, which are valid in every process."""
+        if self.path is None:
+            return self
+        return replace(self, path=os.path.abspath(self.path), others=tuple(map(os.path.abspath, self.others)))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import PurePath
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -14,13 +13,15 @@ from torch import nn
 from napari_segcam.budget import ENSEMBLE_MEMBERS
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.ensemble.agreement import refuse_disagreeing
+from napari_segcam.network.ensemble.member_names import ensemble_title, unique_names
 from napari_segcam.network.ensemble.shared_stages import shared_layer, shared_stages
 from napari_segcam.network.inference import InferenceForm
 from napari_segcam.network.model_card import ModelCard, make_card
 from napari_segcam.network.network import Network
 from napari_segcam.network.stages.stage import Stage, stage_aliases
 
-_OF_MEMBERS = {"architecture", "encoder", "options", "sha256", "notes"}  # fields of a card about one set of weights
+# Fields of a card about one set of weights.
+_OF_MEMBERS = {"architecture", "encoder", "options", "structure", "verified", "sha256", "notes"}
 
 
 class Members(nn.Module):
@@ -94,7 +95,7 @@ class Ensemble(Network):
             rewritten={},
             classes=first.classes,
             stride=math.lcm(*(member.stride for member in members)),
-            name=name or _title(names),
+            name=name or ensemble_title(names),
             architecture=_counted([member.architecture for member in members]),
             encoder=_counted([member.encoder for member in members if member.encoder], with_count=False),
             sha256=_checksum(members, shares),
@@ -107,6 +108,11 @@ class Ensemble(Network):
             weights=shares,
             member_names=names,
         )
+
+    def with_members(self, members: Sequence[Network], card: ModelCard) -> Ensemble:
+        """Return the same ensemble with other members in the place of its own, and with another card."""
+        names = self.member_names
+        return Ensemble.of_networks(members, self.weights, name=self.name, card=card, member_names=names)
 
     @property
     def no_hooks_reason(self) -> str:
@@ -133,9 +139,8 @@ class Ensemble(Network):
         Raises:
             SegcamError: if the size is not a multiple of the stride of each member.
         """
-        members = tuple(member.with_image_size(side) for member in self.members)
-        card = self.card.model_copy(update={"size": members[0].card.size})
-        return replace(self, members=members, card=card)
+        members = [member.with_image_size(side) for member in self.members]
+        return self.with_members(members, self.card.model_copy(update={"size": members[0].card.size}))
 
     def stage(self, name: str) -> Stage:
         """Return the stage with this name, alias, or dotted layer name, which all members must have.
@@ -177,36 +182,6 @@ def weights_of(weights: Sequence[float] | None, count: int) -> tuple[float, ...]
         return (1 / count,) * count
     total = math.fsum(weights)
     return tuple(weight / total for weight in weights)
-
-
-def unique_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return a short name for each member: without the suffix where that is enough, and with a number if all else
-    is the same.
-
-    Args:
-        names: file names, or paths of which as many folders are kept as make a difference.
-    """
-    parts = [PurePath(name.replace("\\", "/")).parts or (name,) for name in names]
-    for depth in range(1, max(map(len, parts)) + 1):
-        tails = ["/".join(part[-depth:]) for part in parts]
-        if len(set(tails)) == len(tails):
-            return tuple(_shortened(parts, tails, depth))
-    return tuple(f"{part[-1]} ({number})" for number, part in enumerate(parts, start=1))
-
-
-def _shortened(parts: Sequence[tuple[str, ...]], tails: Sequence[str], depth: int) -> list[str]:
-    """Return the folders alone if the files in them have one name, such as ``fold_0`` of ``fold_0/checkpoint.pth``."""
-    heads = [part[-depth] for part in parts]
-    if depth > 1 and len({part[1 - depth :] for part in parts}) == 1 and len(set(heads)) == len(heads):
-        return heads
-    stems = [tail.rsplit(".", 1)[0] or tail for tail in tails]
-    return stems if len(set(stems)) == len(stems) else list(tails)
-
-
-def _title(names: Sequence[str]) -> str:
-    if len(names) <= 3:
-        return " + ".join(names)
-    return f"{len(names)} networks: {names[0]} … {names[-1]}"
 
 
 def _counted(names: Sequence[str], *, with_count: bool = True) -> str:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.files import refuse_no_file
-from napari_segcam.network.ensemble.ensemble import Ensemble, unique_names, weights_of
+from napari_segcam.network.ensemble.ensemble import Ensemble, weights_of
+from napari_segcam.network.ensemble.member_names import unique_names
 from napari_segcam.network.ensemble.members import MemberList
 from napari_segcam.network.model_card import ModelCard, card_path, find_card, make_card
 from napari_segcam.network.network import Network
 
 # Fields of a card that an ensemble's card does not set for its members: they belong to one set of weights.
-_OF_WEIGHTS = {"architecture", "encoder", "options", "sha256"}
+_OF_WEIGHTS = {"architecture", "encoder", "options", "structure", "verified", "sha256"}
 
 
 def load_members(

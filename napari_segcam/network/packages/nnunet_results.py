@@ -15,8 +15,8 @@ from napari_segcam.network.packages.listing import FolderListing
 from napari_segcam.network.packages.package import Package, PackageWeights
 
 _FIRST_FOLD = (
-    "The folder holds {count} folds ({names}): {used} is used. --weights NAME chooses another. nnU-Net itself averages "
-    "all of them."
+    "The folder holds {count} folds ({names}): {used} is used. --weights NAME chooses another, and --weights all "
+    "averages all of them, as nnU-Net does."
 )
 
 

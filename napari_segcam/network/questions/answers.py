@@ -8,6 +8,7 @@ from typing import Any
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.class_overlap import ASSUMED_WARNING, with_class_overlap
+from napari_segcam.network.ensemble.ensemble import Ensemble
 from napari_segcam.network.model_card import STATISTICS, ModelCard, make_card
 from napari_segcam.network.network import Network
 from napari_segcam.network.running.module_preparation import copy_module
@@ -29,6 +30,9 @@ def with_answer(network: Network, fields: Mapping[str, Any], *, rewrite: bool = 
     """
     if unfit := _OF_THE_MODULE & fields.keys():
         raise SegcamError(f"{', '.join(sorted(unfit))} cannot change in a network that is loaded: load it again.")
+    if isinstance(network, Ensemble):
+        members = [with_answer(member, fields) for member in network.members]
+        return network.with_members(members, make_card(_with_statistics(fields, network.card), network.card))
     card = make_card(_with_statistics(fields, network.card), network.card)
     if card.class_names and len(card.class_names) != network.classes:
         raise SegcamError(

@@ -43,7 +43,7 @@ def front_blocks(run: FinishedRun, cases: Sequence[Case], keys: Sequence[Heatmap
         ("Region explained", plain(options.get("region"))),
         *_dice(cases, names[0]),
         ("Model", _model(model)),
-        ("Weights (SHA-256)", plain(model.get("sha256"))),
+        *_checksums(model),
         ("Run started", _time(run.settings.get("started"))),
         ("Report written", written.isoformat(" ", "minutes")),
     ]
@@ -56,7 +56,7 @@ def provenance_section(run: FinishedRun, anonymous: bool) -> Section:
     if anonymous:
         data.update({name: _HIDDEN for name in ("source", "truth", "truth_colors") if data.get(name)})
     facts = [
-        *(_prefixed("Model", run.part("model"))),
+        *_of_model(run.part("model")),
         *(_prefixed("Setting", run.part("options"))),
         *(_prefixed("Evidence", run.part("evidence"))),
         *(_prefixed("Data", data)),
@@ -86,6 +86,9 @@ def repeat_command(run: FinishedRun, anonymous: bool = False) -> str:
     arguments |= _evidence_arguments(run.part("evidence"))
     arguments |= {name: data.get(name) for name in ("num_samples", "seed")} | {"image_size": _image_size(model)}
     overlap = arguments.pop("classes_overlap", None)
+    models = arguments.pop("model", None)  # several are an ensemble
+    for checkpoint in models if isinstance(models, list) else filter(None, [models]):
+        parts += ["--model", str(checkpoint)]
     for name, value in arguments.items():
         text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         if value is not None and text:
@@ -137,6 +140,24 @@ def _dice(cases: Sequence[Case], class_names: Sequence[str]) -> list[tuple[str, 
 def _model(model: Mapping[str, object]) -> str:
     network = " with ".join(str(model[key]) for key in ("architecture", "encoder") if model.get(key))
     return ", ".join(filter(None, (network, str(model.get("checkpoint") or "")))) or plain(None)
+
+
+def _checksums(model: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the checksum of the weights; of an ensemble, those of each member."""
+    if not model.get("members"):
+        return [("Weights (SHA-256)", plain(model.get("sha256")))]
+    return [
+        (f"Member {number} (SHA-256)", f"{plain(member.get('checkpoint'))}: {plain(member.get('sha256'))}")
+        for number, member in enumerate(model["members"], start=1)
+    ]
+
+
+def _of_model(model: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return all that is known of the network, and of each member if it is an ensemble."""
+    facts = _prefixed("Model", {name: value for name, value in model.items() if name != "members"})
+    for number, member in enumerate(model.get("members") or (), start=1):
+        facts += _prefixed(f"Member {number}", member)
+    return facts
 
 
 def _prefixed(prefix: str, part: Mapping[str, object]) -> list[tuple[str, str]]:

@@ -13,8 +13,8 @@ from batches import write_checkpoint
 
 import napari_segcam as sc
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.ensemble.ensemble import unique_names
 from napari_segcam.network.ensemble.ensemble_file import ENSEMBLE_SUFFIX, write_ensemble_file
+from napari_segcam.network.ensemble.member_names import unique_names
 
 FRAME = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
 

@@ -104,6 +104,15 @@ def test_the_folder_above_the_folder_of_a_fold_and_an_archive_open_too(results: 
     assert is_of_seed(sc.load_network(archive, "cpu", weights="fold_2"), 2)
 
 
+def test_all_folds_are_an_ensemble(results: Path) -> None:
+    ensemble = sc.load_network(results, "cpu", weights="all")
+    assert isinstance(ensemble, sc.Ensemble)
+    assert ensemble.member_names == ("fold_1", "fold_2", "fold_3")
+    assert [is_of_seed(member, seed) for seed, member in enumerate(ensemble.members, start=1)] == [True] * 3
+    with pytest.raises(SegcamError, match="no folders fold_0"):
+        sc.load_network(results / "fold_4", "cpu", weights="all")
+
+
 def test_an_unknown_fold_is_refused(results: Path) -> None:
     with pytest.raises(SegcamError, match="fold_9"):
         sc.load_network(results, "cpu", weights="fold_9")
