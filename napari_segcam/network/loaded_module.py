@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from napari_segcam.network.model_card import ModelCard
+from napari_segcam.errors import SegcamError
+from napari_segcam.network.model_card import ModelCard, make_card
 
 
 @dataclass(frozen=True)
@@ -27,3 +28,24 @@ class LoadedModule:
     assumed: Mapping[str, str] = field(default_factory=dict)
     file_card: ModelCard | None = None
     warnings: tuple[str, ...] = ()
+
+    def complete_card(self, card: ModelCard | None, name: str) -> ModelCard:
+        """Return the card to use: fields from the user's card, then the checkpoint's files, then the weights.
+
+        Args:
+            card: the user's.
+            name: of the checkpoint, for the error.
+
+        Raises:
+            SegcamError: if the card contradicts the weights.
+        """
+        file_card = make_card({"input_channels": self.in_channels}, self.file_card)
+        if card is None:
+            return file_card
+        user_fields = card.model_dump(exclude_unset=True)
+        if user_fields.get("input_channels", self.in_channels) != self.in_channels:
+            raise SegcamError(
+                f"The model card of {name} says {card.input_channels} input channels, but the weights take "
+                f"{self.in_channels}. Correct input_channels in the card."
+            )
+        return make_card(user_fields, file_card)

@@ -141,7 +141,7 @@ def load_network(
     sha256 = "" if checkpoint is None else checkpoint.sha256
     network = Network.of(
         loaded.module,
-        _complete_card(card, loaded, name),
+        loaded.complete_card(card, name),
         torch_device,
         rewrite=rewrite,
         name=name,
@@ -325,24 +325,6 @@ def _load_from_factory(factory: str, checkpoint: Checkpoint | None, card: ModelC
     architecture = type(module).__name__
     in_channels = _card_channels(card) or input_channels_of(module)
     return LoadedModule(module, in_channels, architecture, warnings=warnings)
-
-
-def _complete_card(card: ModelCard | None, loaded: LoadedModule, name: str) -> ModelCard:
-    """Return the card to use: fields from the user's card, then the checkpoint's files, then the weights.
-
-    Raises:
-        SegcamError: if the card contradicts the weights.
-    """
-    file_card = make_card({"input_channels": loaded.in_channels}, loaded.file_card)
-    if card is None:
-        return file_card
-    user_fields = card.model_dump(exclude_unset=True)
-    if user_fields.get("input_channels", loaded.in_channels) != loaded.in_channels:
-        raise SegcamError(
-            f"The model card of {name} says {card.input_channels} input channels, but the weights take "
-            f"{loaded.in_channels}. Correct input_channels in the card."
-        )
-    return make_card(user_fields, file_card)
 
 
 def _unused_weights_warning(module: nn.Module, checkpoint: Checkpoint) -> list[str]:
