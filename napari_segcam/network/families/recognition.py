@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import torch
@@ -25,7 +26,6 @@ _OTHER_LIBRARIES: tuple[Callable[[Checkpoint], NetworkSpec | None], ...] = (
     nnunet.nnunet_spec,
     torchvision_networks.torchvision_spec,
     monai_networks.monai_spec,
-    plain_networks.plain_spec,
 )
 
 _CONSTRUCT: Mapping[str, Callable[[NetworkSpec], torch.nn.Module]] = {
@@ -90,11 +90,11 @@ def used_weights(spec: NetworkSpec, checkpoint: Checkpoint) -> dict[str, torch.T
 
 def _recognize(checkpoint: Checkpoint, architecture: str | None, encoder: str | None) -> NetworkSpec:
     shapes = shapes_of(checkpoint.weights)
-    # SMP's decoders have names that no network of the other libraries has.
-    smp_architecture = find_architecture(shapes)
+    plain_network = plain_networks.plain_spec(checkpoint)
+    # SMP's decoders have names that no other network has, except for some of the plain ones, of which all weights fit.
+    smp_architecture = find_architecture(shapes) if plain_network is None else None
     if smp_architecture is None:
-        for recognize_library in _OTHER_LIBRARIES:
-            spec = recognize_library(checkpoint)
+        for spec in chain([plain_network], (recognize_library(checkpoint) for recognize_library in _OTHER_LIBRARIES)):
             if spec is not None:
                 if architecture not in (None, spec.architecture, spec.title):
                     raise SegcamError(f"{checkpoint.path}: the weights are those of {spec.title}.")

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from napari_segcam.network.families.plain import brain, leejunhyun, milesial, nested, tutorial
 from napari_segcam.network.families.plain.family import PlainFamily
+from napari_segcam.network.families.plain.other_networks import linknet, segnet, ternaus, u2net
+from napari_segcam.network.families.plain.unets import (
+    brain,
+    leejunhyun,
+    list_unets,
+    milesial,
+    nested,
+    nikhilroxtomar,
+    torch_em,
+    tutorial,
+    usuyama,
+)
 
 FAMILIES: tuple[PlainFamily, ...] = (
     *milesial.FAMILIES,
@@ -11,4 +22,12 @@ FAMILIES: tuple[PlainFamily, ...] = (
     *nested.FAMILIES,
     *leejunhyun.FAMILIES,
     *brain.FAMILIES,
+    *usuyama.FAMILIES,
+    *list_unets.FAMILIES,
+    *nikhilroxtomar.FAMILIES,
+    *ternaus.FAMILIES,
+    *linknet.FAMILIES,
+    *segnet.FAMILIES,
+    *torch_em.FAMILIES,
+    *u2net.FAMILIES,
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from napari_segcam.network.families.plain.layer_shapes import LayerShapes
+from napari_segcam.network.families.plain.parts.layer_shapes import LayerShapes
 
 
 @dataclass(frozen=True)

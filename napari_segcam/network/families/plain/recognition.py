@@ -18,7 +18,7 @@ from napari_segcam.network.families.encoders import empty_weights, shapes_of
 from napari_segcam.network.families.network_spec import NetworkSpec, network_shapes
 from napari_segcam.network.families.plain.catalog import FAMILIES
 from napari_segcam.network.families.plain.family import PlainFamily
-from napari_segcam.network.families.plain.layer_shapes import Coverage, LayerShapes
+from napari_segcam.network.families.plain.parts.layer_shapes import Coverage, LayerShapes
 from napari_segcam.network.model_card import ModelCard
 
 LIBRARY = "plain"

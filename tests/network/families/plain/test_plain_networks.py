@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import written_unets as unets
+from network_cases import CASES, Case
 from safetensors.torch import save_file
-from written_network import Written
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint, read_checkpoint
@@ -20,70 +19,6 @@ from napari_segcam.network.network import Network
 from napari_segcam.network.output import read_output
 
 Weights = dict[str, torch.Tensor]
-Function = Callable[..., torch.Tensor]
-
-LEE, NESTED = "(LeeJunHyun/Image_Segmentation)", "(4uiiurz1/pytorch-nested-unet)"
-MILESIAL, EARLY = "UNet (milesial/Pytorch-UNet)", "UNet (milesial/Pytorch-UNet, before 2019)"
-
-
-class Case:
-    """A configuration of a network: its function and arguments, and what must be read from its weights."""
-
-    def __init__(
-        self, title: str, function: Callable[..., torch.Tensor], channels: int, *arguments: Any, **named: Any
-    ) -> None:
-        self.title, self.channels = title, channels
-        self._function, self._arguments, self._named = function, arguments, named
-
-    def written(self, size: tuple[int, int] = (64, 64)) -> tuple[Weights, torch.Tensor, torch.Tensor]:
-        """Return random weights, an image, and the logits for it."""
-        net = Written(seed=len(self.title))
-        image = torch.rand(2, self.channels, *size, generator=torch.Generator().manual_seed(1))
-        with torch.no_grad():
-            logits = self._function(net, image, *self._arguments, **self._named)
-        return net.weights, image, logits
-
-
-CASES = {
-    "milesial": Case(MILESIAL, unets.milesial, 3, (4, 8, 16, 32, 64), 2, transposed=True),
-    "milesial, bilinear": Case(MILESIAL, unets.milesial, 1, (4, 8, 16, 32, 64), 1, transposed=False, bias=False),
-    "milesial, 3 levels": Case(MILESIAL, unets.milesial, 1, (6, 12, 24), 4, transposed=False),
-    "early milesial": Case(EARLY, unets.early_milesial, 3, 4, 1, transposed=False),
-    "early milesial, transposed": Case(EARLY, unets.early_milesial, 1, 6, 3, transposed=True),
-    "tutorial": Case("UNet (tutorial, e1 … d4)", unets.tutorial, 3, (4, 8, 16, 32, 64), 1, sequential=False),
-    "tutorial, sequences": Case("UNet (tutorial, e1 … d4)", unets.tutorial, 1, (5, 7, 9, 11), 4, sequential=True),
-    "grid": Case(f"UNet {NESTED}", unets.grid_unet, 3, (4, 8, 12, 16, 20), 1),
-    "grid, 3 levels": Case(f"UNet {NESTED}", unets.grid_unet, 1, (4, 8, 12), 2),
-    "nested": Case(f"NestedUNet {NESTED}", unets.nested_unet, 3, (4, 6, 8, 10, 12), 1, deep=False),
-    "nested, deep": Case(
-        f"NestedUNet with deep supervision {NESTED}",
-        unets.nested_unet,
-        1,
-        (3, 5, 7, 9, 11),
-        3,
-        deep=True,
-    ),
-    "LeeJunHyun": Case(f"U_Net {LEE}", unets.leejunhyun, 3, (4, 8, 16, 32, 64), 1),
-    "LeeJunHyun, 3 levels": Case(f"U_Net {LEE}", unets.leejunhyun, 1, (6, 10, 12), 3),
-    "recurrent": Case(f"R2U_Net {LEE}", unets.leejunhyun, 3, (4, 8, 12, 16, 20), 1, recurrent=2),
-    "recurrent, 3 levels": Case(f"R2U_Net {LEE}", unets.leejunhyun, 1, (6, 8, 10), 2, recurrent=2),
-    "attention": Case(f"AttU_Net {LEE}", unets.leejunhyun, 3, (4, 8, 16, 32, 64), 1, attention=True),
-    "attention, 3 levels": Case(f"AttU_Net {LEE}", unets.leejunhyun, 1, (6, 10, 12), 3, attention=True),
-    "recurrent, attention": Case(
-        f"R2AttU_Net {LEE}",
-        unets.leejunhyun,
-        3,
-        (4, 8, 12, 16, 20),
-        1,
-        recurrent=2,
-        attention=True,
-    ),
-    "recurrent, attention, 4 levels": Case(
-        f"R2AttU_Net {LEE}", unets.leejunhyun, 1, (4, 6, 8, 10), 2, recurrent=2, attention=True
-    ),
-    "brain": Case("UNet (mateuszbuda/brain-segmentation-pytorch)", unets.brain, 3, 4, 1),
-    "brain, 3 classes": Case("UNet (mateuszbuda/brain-segmentation-pytorch)", unets.brain, 1, 6, 3),
-}
 
 
 def save(weights: Weights, container: str, folder: Path) -> Path:
@@ -145,7 +80,7 @@ def test_loaded_network_has_its_logits_and_stages(name: str, tmp_path: Path) -> 
     assert encoder == sorted(set(encoder))
     assert len(encoder) >= 3
     assert decoder
-    assert set(decoder) <= set(encoder)
+    assert max(decoder) <= encoder[-1]
     assert decoder[-1] == min(decoder) < encoder[-1]
     assert (network.stages[-1].name, network.stages[-1].channels) == ("seg_head", logits.shape[1])
 

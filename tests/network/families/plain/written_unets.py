@@ -99,14 +99,25 @@ def nested_unet(net: Written, x: Tensor, widths: tuple[int, int, int, int, int],
 
 
 def leejunhyun(
-    net: Written, x: Tensor, widths: tuple[int, ...], classes: int, *, recurrent: int = 0, attention: bool = False
+    net: Written,
+    x: Tensor,
+    widths: tuple[int, ...],
+    classes: int,
+    *,
+    recurrent: int = 0,
+    attention: bool = False,
+    bigmb: bool = False,
 ) -> Tensor:
-    """U_Net, R2U_Net, AttU_Net and R2AttU_Net of LeeJunHyun/Image_Segmentation."""
+    """U_Net, R2U_Net, AttU_Net and R2AttU_Net of LeeJunHyun/Image_Segmentation, and bigmb's forks of them."""
+    head = "Conv" if bigmb else "Conv_1x1"
 
     def again(name: str, x: Tensor) -> Tensor:
         def conv(x: Tensor) -> Tensor:
             return net.conv_norm_relu(f"{name}.conv.0", f"{name}.conv.1", x, x.shape[1])
 
+        if bigmb:
+            x = conv(x)
+            return conv(x + x)
         result = x
         for step in range(recurrent):
             if step == 0:
@@ -118,7 +129,7 @@ def leejunhyun(
         if not recurrent:
             return net.double(f"{prefix}{'_conv' if prefix else 'Conv'}{level}.conv", x, widths[level - 1])
         name = f"{prefix}{'_' if prefix else ''}RRCNN{level}"
-        x = net.conv(f"{name}.Conv_1x1", x, widths[level - 1], 1)
+        x = net.conv(f"{name}.{head}", x, widths[level - 1], 1)
         return x + again(f"{name}.RCNN.1", again(f"{name}.RCNN.0", x))
 
     def gate(level: int, g: Tensor, skip: Tensor) -> Tensor:
@@ -139,11 +150,11 @@ def leejunhyun(
         name = f"Up_RRCNN{level}" if recurrent else f"Up_conv{level}"
         x = join(skip, x)
         if recurrent:
-            x = net.conv(f"{name}.Conv_1x1", x, widths[level - 2], 1)
+            x = net.conv(f"{name}.{head}", x, widths[level - 2], 1)
             x = x + again(f"{name}.RCNN.1", again(f"{name}.RCNN.0", x))
         else:
             x = net.double(f"{name}.conv", x, widths[level - 2])
-    return net.conv("Conv_1x1", x, classes, 1)
+    return net.conv(head, x, classes, 1)
 
 
 def brain(net: Written, x: Tensor, width: int, classes: int) -> Tensor:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 
 from torch import nn
@@ -78,6 +80,13 @@ class LayerShapes:
             self.coverage.used.add(full)
             return shape
         return ()
+
+    def alias(self, name: str, original: str) -> None:
+        """Record that all weights of a part are in the file a second time, under another name."""
+        source = f"{self._prefix}{original}."
+        for key, shape in self._shapes.items():
+            if key.startswith(source):
+                self.weight(f"{name}.{key.removeprefix(source)}", partial(operator.eq, shape))
 
     def conv(
         self,

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_segcam.network.families.plain.double_convolution import NamedDoubleConvolution
 from napari_segcam.network.families.plain.family import PlainFamily
-from napari_segcam.network.families.plain.layer_shapes import LayerShapes
+from napari_segcam.network.families.plain.parts.double_convolution import NamedDoubleConvolution
+from napari_segcam.network.families.plain.parts.layer_shapes import LayerShapes
 
 
 class _Down(nn.Module):

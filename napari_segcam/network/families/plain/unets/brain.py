@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from napari_segcam.network.families.plain.family import PlainFamily
-from napari_segcam.network.families.plain.layer_shapes import LayerShapes, add_parts
+from napari_segcam.network.families.plain.parts.layer_shapes import LayerShapes, add_parts
 
 
 def _block(layers: LayerShapes, name: str) -> nn.Sequential:

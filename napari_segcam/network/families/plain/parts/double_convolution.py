@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from napari_segcam.network.families.plain.layer_shapes import LayerShapes, sequence
+from napari_segcam.network.families.plain.parts.layer_shapes import LayerShapes, sequence
 
 
 def double_convolution(layers: LayerShapes, *, bias: bool = True, norm: bool = True) -> nn.Sequential:

@@ -1,16 +1,20 @@
 """U-Net, R2U-Net, Attention U-Net and R2 Attention U-Net with ``Conv1 …`` or ``RRCNN1 …`` and ``Up5 …``.
 
-Source: https://github.com/LeeJunHyun/Image_Segmentation.
+Sources: https://github.com/LeeJunHyun/Image_Segmentation, and
+https://github.com/bigmb/Unet-Segmentation-Pytorch-Nest-of-Unets, whose recurrent blocks run their convolution twice.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 from torch import nn
 
-from napari_segcam.network.families.plain.double_convolution import NamedDoubleConvolution
 from napari_segcam.network.families.plain.family import PlainFamily
-from napari_segcam.network.families.plain.layer_shapes import LayerShapes, sequence
+from napari_segcam.network.families.plain.parts.double_convolution import NamedDoubleConvolution
+from napari_segcam.network.families.plain.parts.layer_shapes import LayerShapes, sequence
 
 _MOST_STEPS = 16
 
@@ -49,7 +53,7 @@ def _projection(layers: LayerShapes) -> nn.Sequential:
 
 
 class _Recurrent(nn.Module):
-    def __init__(self, layers: LayerShapes, steps: int) -> None:
+    def __init__(self, layers: LayerShapes, steps: int | None) -> None:
         super().__init__()
         self._steps = steps
         inner = layers.at("conv")
@@ -57,6 +61,9 @@ class _Recurrent(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         state: torch.Tensor = self.conv(x)
+        if self._steps is None:
+            doubled: torch.Tensor = self.conv(state + state)
+            return doubled
         for _ in range(self._steps):
             state = self.conv(x + state)
         return state
@@ -65,15 +72,24 @@ class _Recurrent(nn.Module):
 class RecurrentResidual(nn.Module):
     """Two recurrent convolutions after a 1×1 convolution, which is added to their result."""
 
-    def __init__(self, layers: LayerShapes, steps: int) -> None:
+    def __init__(self, layers: LayerShapes, steps: int | None, first: str) -> None:
+        """Make the block.
+
+        Args:
+            layers: shapes of the weights.
+            steps: how often a recurrent convolution adds its input to its last result; None: it doubles its first
+                result once.
+            first: name of the 1×1 convolution.
+        """
         super().__init__()
         inner = layers.at("RCNN")
         self.RCNN = sequence(_Recurrent(inner.at("0"), steps), _Recurrent(inner.at("1"), steps))
-        self.Conv_1x1 = layers.conv("Conv_1x1", 1)
+        self._first = first
+        self.add_module(first, layers.conv(first, 1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the features ``(B, C, H, W)``."""
-        x = self.Conv_1x1(x)
+        x = getattr(self, self._first)(x)
         features: torch.Tensor = x + self.RCNN(x)
         return features
 
@@ -86,12 +102,14 @@ class LeeJunHyunUNet(nn.Module):
 
         Args:
             layers: shapes of the weights.
-            t: how often each recurrent convolution runs after its first run.
+            t: how often each recurrent convolution runs after its first run; None: as in bigmb's repository.
         """
         super().__init__()
         if t is not None and not (isinstance(t, int) and 1 <= t <= _MOST_STEPS):
             raise ValueError(f"t is a whole number from 1 to {_MOST_STEPS}, not {t!r}")
-        self._down, self._up = ("RRCNN", "Up_RRCNN") if t else ("Conv", "Up_conv")
+        self._head = "Conv_1x1" if layers.has("Conv_1x1") else "Conv"
+        recurs = layers.has("RRCNN1")
+        self._down, self._up = ("RRCNN", "Up_RRCNN") if recurs else ("Conv", "Up_conv")
         self.Maxpool = nn.MaxPool2d(kernel_size=2, stride=2)
         self._deepest = layers.count(f"{self._down}{{}}", 1)
         names = [f"{self._down}{level}" for level in range(1, self._deepest + 1)]
@@ -103,8 +121,9 @@ class LeeJunHyunUNet(nn.Module):
             names.append(f"{self._up}{level}")
         for name in names:
             inner = layers.at(name)
-            self.add_module(name, RecurrentResidual(inner, t) if t else NamedDoubleConvolution(inner, "conv"))
-        self.Conv_1x1 = layers.conv("Conv_1x1", 1)
+            block = RecurrentResidual(inner, t, self._head) if recurs else NamedDoubleConvolution(inner, "conv")
+            self.add_module(name, block)
+        self.add_module(self._head, layers.conv(self._head, 1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits ``(B, C, H, W)``."""
@@ -117,19 +136,30 @@ class LeeJunHyunUNet(nn.Module):
             if self._attends:
                 skip = getattr(self, f"Att{level}")(x, skip)
             x = getattr(self, f"{self._up}{level}")(torch.cat((skip, x), dim=1))
-        logits: torch.Tensor = self.Conv_1x1(x)
+        logits: torch.Tensor = getattr(self, self._head)(x)
         return logits
 
 
-def _family(name: str, marks: tuple[str, ...], **options: int) -> PlainFamily:
-    card = {"normalization": "custom", "mean": (0.5,), "std": (0.5,)}
-    marks = (*marks, "Up2.up.1.weight", "Conv_1x1.weight")
-    return PlainFamily(f"{name} (LeeJunHyun/Image_Segmentation)", marks, LeeJunHyunUNet, options, card)
+def _families(repository: str, head: str, *, counts_steps: bool, **card: Any) -> Iterator[PlainFamily]:
+    attention, options = "Att2.W_g.0.weight", {"t": 2} if counts_steps else {}
+    for name, first, marks, arguments in (
+        ("AttU_Net", "Conv1.conv.0.weight", (attention,), {}),
+        ("U_Net", "Conv1.conv.0.weight", (), {}),
+        ("R2AttU_Net", f"RRCNN1.{head}.weight", (attention,), options),
+        ("R2U_Net", f"RRCNN1.{head}.weight", (), options),
+    ):
+        marks = (first, *marks, "Up2.up.1.weight", f"{head}.weight")
+        yield PlainFamily(f"{name} ({repository})", marks, LeeJunHyunUNet, arguments, card)
 
 
 FAMILIES = (
-    _family("AttU_Net", ("Conv1.conv.0.weight", "Att2.W_g.0.weight")),
-    _family("U_Net", ("Conv1.conv.0.weight",)),
-    _family("R2AttU_Net", ("RRCNN1.Conv_1x1.weight", "Att2.W_g.0.weight"), t=2),
-    _family("R2U_Net", ("RRCNN1.Conv_1x1.weight",), t=2),
+    *_families(
+        "LeeJunHyun/Image_Segmentation",
+        "Conv_1x1",
+        counts_steps=True,
+        normalization="custom",
+        mean=(0.5,),
+        std=(0.5,),
+    ),
+    *_families("bigmb/Unet-Segmentation-Pytorch-Nest-of-Unets", "Conv", counts_steps=False, normalization="unit"),
 )

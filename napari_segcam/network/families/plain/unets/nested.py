@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from napari_segcam.network.families.plain.double_convolution import NumberedDoubleConvolution
 from napari_segcam.network.families.plain.family import PlainFamily
-from napari_segcam.network.families.plain.layer_shapes import LayerShapes
+from napari_segcam.network.families.plain.parts.double_convolution import NumberedDoubleConvolution
+from napari_segcam.network.families.plain.parts.layer_shapes import LayerShapes
 
 
 def _upsample() -> nn.Upsample:

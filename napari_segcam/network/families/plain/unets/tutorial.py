@@ -9,12 +9,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from napari_segcam.network.families.plain.double_convolution import (
+from napari_segcam.network.families.plain.family import PlainFamily
+from napari_segcam.network.families.plain.parts.double_convolution import (
     NamedDoubleConvolution,
     NumberedDoubleConvolution,
 )
-from napari_segcam.network.families.plain.family import PlainFamily
-from napari_segcam.network.families.plain.layer_shapes import LayerShapes
+from napari_segcam.network.families.plain.parts.layer_shapes import LayerShapes
 
 
 def _block(layers: LayerShapes, bias: bool) -> nn.Module:

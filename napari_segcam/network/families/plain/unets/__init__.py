@@ -1,0 +1,1 @@
+"""U-Nets of plain convolution blocks."""
