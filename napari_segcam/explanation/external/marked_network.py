@@ -80,7 +80,8 @@ class MarkedNetwork(nn.Module):
     @contextmanager
     def marked(self) -> Iterator[None]:
         """While this is open, the stage's map passes through the mark."""
-        handle = self.network.get_submodule(self._stage.layer).register_forward_hook(self._pass_mark)
+        layer = self.network.get_submodule(self._stage.layer)
+        handle = layer.register_forward_hook(self._pass_mark, prepend=True)  # see explanation/passes/forward_pass.py
         try:
             yield
         finally:

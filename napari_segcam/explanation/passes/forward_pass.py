@@ -116,7 +116,8 @@ def _taps(module: nn.Module, stages: Sequence[Stage], size: tuple[int, int]) -> 
     try:
         for stage in stages:
             layer = module.get_submodule(stage.layer)
-            handles.append(layer.register_forward_hook(hook_of(stage)))
+            # First of all hooks: those of transformers record outputs, from which their decoders go on.
+            handles.append(layer.register_forward_hook(hook_of(stage), prepend=True))
         # The outputs of one layer may depend on each other: its graph must begin before it.
         for name in {stage.layer for stage in stages if stage.output is not None}:
             handles.append(module.get_submodule(name).register_forward_pre_hook(begin_graph))

@@ -16,6 +16,7 @@ from napari_segcam.network.packages.unpacking import unpacked
 
 # Kind → the module with its ``open_folder``. Each is imported when it is needed.
 _READERS = {
+    "Hugging Face": "hugging_face",
     "nnU-Net": "nnunet_results",
 }
 

@@ -71,7 +71,10 @@ def find_stages(module: nn.Module, trace: ForwardTrace, output: str = "") -> tup
     """
     described = getattr(module, "stage_layers", None)
     if isinstance(described, tuple) and output == getattr(module, "main_output", ""):
-        return tuple(stage_at(trace, name, kind, layer) for name, kind, layer in described)
+        found = [(name, kind, layer, _main_output(layer, trace)) for name, kind, layer in described]
+        return tuple(
+            stage_at(trace, name, kind, layer, index) for name, kind, layer, (is_map, index) in found if is_map
+        )
     head = trace.outputs.get(("segmentation_head", None))
     if head is None or map_shape(head.shape, trace.size) is None:
         return ()
@@ -80,6 +83,15 @@ def find_stages(module: nn.Module, trace: ForwardTrace, output: str = "") -> tup
         *_decoder_stages(module, trace),
         stage_at(trace, "seg_head", "head", "segmentation_head"),
     )
+
+
+def _main_output(layer: str, trace: ForwardTrace) -> tuple[bool, int | None]:
+    """Return whether a layer's output is a map, and its index if the layer returns several: it is the first then."""
+    for index in (None, 0):
+        output = trace.outputs.get((layer, index))
+        if output is not None:
+            return map_shape(output.shape, trace.size) is not None, index
+    return False, None
 
 
 def _encoder_stages(module: nn.Module, trace: ForwardTrace) -> Iterator[Stage]:
