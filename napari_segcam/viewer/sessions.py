@@ -17,6 +17,7 @@ from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.napari_internals.canvas import canvas_of, without_proxy
 from napari_segcam.viewer.overlays.overlays_controller import OverlaysController
+from napari_segcam.viewer.questions.offers_controller import OffersController
 from napari_segcam.viewer.questions.questions_controller import QuestionsController
 from napari_segcam.viewer.review.losses import LossGuard
 from napari_segcam.viewer.review.session import ReviewSession
@@ -39,6 +40,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         DoubtController(session)
         DoubtPixels(session)
         QuestionsController(session)
+        OffersController(session)
         bind_keys(session)
     QTimer.singleShot(0, lambda: share_names(viewer))  # a widget that asks for its session is docked next
     return session

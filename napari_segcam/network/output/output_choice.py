@@ -56,6 +56,18 @@ class OutputChoice:
     reason: str
 
 
+class UnclearOutput(SegcamError):  # noqa: N818 - it is a question
+    """Raised instead of reading one of several outputs without evidence.
+
+    Attributes:
+        outputs: name of each output that may be the segmentation, and the name with its size in words.
+    """
+
+    def __init__(self, message: str, outputs: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(message)
+        self.outputs = outputs
+
+
 def choose_output(
     candidates: Sequence[OutputCandidate], side: tuple[int, int], name: str | None, classes: int
 ) -> OutputChoice:
@@ -68,7 +80,8 @@ def choose_output(
         classes: number of classes that the user named; 0 if none.
 
     Raises:
-        SegcamError: if there is no such output, or the evidence does not decide.
+        UnclearOutput: if the evidence does not decide.
+        SegcamError: if there is no such output.
     """
     if name is not None:
         return OutputChoice(_output_named(name, candidates), "")
@@ -80,9 +93,10 @@ def choose_output(
         if kept and len(kept) < len(remaining):
             remaining, reason = kept, phrase
     if len(remaining) > 1:
-        raise SegcamError(
+        raise UnclearOutput(
             f"The network returns {len(candidates)} outputs, and it is not clear which of these is the segmentation: "
-            f"{_listing(remaining)}. Name it as output in the model card, or with --output."
+            f"{_listing(remaining)}. Name it as output in the model card, or with --output.",
+            tuple((output.name, output.in_words()) for output in remaining),
         )
     return OutputChoice(remaining[0], reason if len(candidates) > 1 else "")
 

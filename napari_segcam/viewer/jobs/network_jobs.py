@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.frames.layer_source import LayerSource
+from napari_segcam.viewer.jobs.load_offer import LoadOffer, offer_of
 from napari_segcam.viewer.layers.correction_layer import CorrectionLayer
 from napari_segcam.viewer.responsiveness.garbage_collection import without_gc_pause
 from napari_segcam.viewer.worker.worker import Job
@@ -25,22 +26,41 @@ if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, wh
 LabelsAndNames = tuple[NDArray[np.uint8], Mapping[int, str]]  # labels ``(Y, X)`` of a correction, and their names
 
 
-def load_job(source: ModelSource, device: str, card: ModelCard | None, then: Callable[[Network], None]) -> Job:
-    """Return a job that loads a network.
+def load_job(
+    source: ModelSource,
+    device: str,
+    card: ModelCard | None,
+    then: Callable[[Network], None],
+    offer: Callable[[LoadOffer], None],
+) -> Job:
+    """Return a job that loads a network, or finds that the user must decide something first.
 
     Args:
         source: what it is loaded from.
         device: as for ``load_network``.
         card: as for ``load_network``.
         then: called with the network.
+        offer: called with what the user must decide, instead.
     """
 
-    def work() -> Iterator[Network]:
-        with without_gc_pause():
-            network = source.load(device, card)
-        yield network
+    def work() -> Iterator[Network | LoadOffer]:
+        try:
+            with without_gc_pause():
+                loaded: Network | LoadOffer = source.load(device, card)
+        except SegcamError as fault:
+            offered = offer_of(fault, source, device, card)
+            if offered is None:
+                raise
+            loaded = offered
+        yield loaded
 
-    return Job("load", f"Loading {source.title}", work, on_result=then)
+    def take(loaded: Network | LoadOffer) -> None:
+        if isinstance(loaded, LoadOffer):
+            offer(loaded)
+        else:
+            then(loaded)
+
+    return Job("load", f"Loading {source.title}", work, on_result=take)
 
 
 def card_job(network: Network, card: ModelCard, path: Path, then: Callable[[str | None], None]) -> Job:

@@ -103,6 +103,13 @@ def picture_of(index: int, answer: AnswerMask, frame: NDArray[np.generic], shown
     return AnswerPicture(index, small, answer.words, answer.failure, answer)
 
 
+def failed_picture(index: int, failure: str, frame: NDArray[np.generic], shown: Shown) -> AnswerPicture:
+    """Return the frame alone, for an answer that cannot be used."""
+    from napari_segcam.explanation.answer_masks import AnswerMask
+
+    return picture_of(index, AnswerMask(None, (), "not possible", failure), frame, shown)
+
+
 def all_alike(pictures: Sequence[AnswerPicture]) -> bool:
     """Whether all answers give the same on this frame."""
     return len(pictures) > 1 and all(pictures[0].result.is_like(other.result) for other in pictures[1:])

@@ -61,6 +61,7 @@ class ReviewSession(QObject):
     """
 
     network_changed = Signal()
+    offered = Signal(object)
     image_changed = Signal()
     layers_changed = Signal()
     job_changed = Signal()
@@ -166,7 +167,7 @@ class ReviewSession(QObject):
 
     def load(self, source: ModelSource, device: str = "auto", card: ModelCard | None = None) -> None:
         """Load a network, as ``load_network`` does; if that fails, the earlier one stays."""
-        self.start_job(load_job(source, device, card, lambda network: self.use(network, source)))
+        self.start_job(load_job(source, device, card, lambda network: self.use(network, source), self.offered.emit))
 
     def use(self, network: Network, source: ModelSource | None = None) -> None:
         """Review with this network from now on; the results of the earlier one are dropped.

@@ -16,6 +16,8 @@ from superqt import QCollapsible
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard, make_card
 from napari_segcam.network.source import ModelSource
+from napari_segcam.viewer.jobs.load_offer import Candidate
+from napari_segcam.viewer.questions.offers_controller import OffersController
 from napari_segcam.viewer.questions.questions_controller import QuestionsController
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.losses import ask_before_loading
@@ -27,6 +29,7 @@ from napari_segcam.viewer.widgets.model_card.card_form import CardForm
 from napari_segcam.viewer.widgets.model_card.card_saving import save_card_beside
 from napari_segcam.viewer.widgets.model_card.card_summary import card_text
 from napari_segcam.viewer.widgets.model_card.recent_models import recent_models, remember
+from napari_segcam.viewer.widgets.questions.offer_panel import OfferPanel
 from napari_segcam.viewer.widgets.questions.questions_panel import QuestionsPanel
 
 _LAYOUT_MS = 60  # until a form that was opened is laid out
@@ -90,6 +93,7 @@ class CheckpointWidget(QWidget):
         self.architecture_form = ArchitectureForm()
         questions = controller_of(self.session, QuestionsController)
         self.questions = QuestionsPanel(questions)
+        self.offer = OfferPanel(controller_of(self.session, OffersController))
         self._lay_out()
 
         self.recent.chosen.connect(self._load_recent)
@@ -102,6 +106,8 @@ class CheckpointWidget(QWidget):
         self.save.clicked.connect(self._save)
         self.architecture_form.changed.connect(self._load_again)
         self.architecture_form.built.connect(self._load)
+        self.offer.accepted.connect(self._take_candidate)
+        self.offer.dismissed.connect(lambda: self.advanced.expand(animate=False))
         questions.answered.connect(self._on_answer)
         self.questions.counted.connect(self._count_questions)
         self.questions.typed.connect(self._show_field)
@@ -131,7 +137,7 @@ class CheckpointWidget(QWidget):
         self.advanced = QCollapsible(_Text.NOT_RECOGNIZED)
         self.advanced.addWidget(self.architecture_form)
         content = QWidget()
-        panel(content, self.recent, browse, self.card, self.asking, self.editing, self.save, self.advanced)
+        panel(content, self.recent, browse, self.offer, self.card, self.asking, self.editing, self.save, self.advanced)
         content.layout().addStretch()
         area = self._area = QScrollArea()
         area.setWidget(content)
@@ -162,7 +168,13 @@ class CheckpointWidget(QWidget):
         """Load the same model again if the device or the architecture form has changed."""
         if self._requested is None:
             return
-        source = replace(self.architecture_form.source, path=self._requested.path, factory=self._requested.factory)
+        requested = self._requested
+        source = replace(
+            self.architecture_form.source,
+            path=requested.path,
+            factory=requested.factory,
+            accept_structure=requested.accept_structure,
+        )
         if (source, self.device.value) != (self._requested, self._requested_device):
             self._load(source, self._edited)
 
@@ -221,6 +233,11 @@ class CheckpointWidget(QWidget):
         self._edited = card  # it stays if the network is loaded again, for example on another device
         self.architecture_form.output.setText(card.output or "")
 
+    def _take_candidate(self, candidate: Candidate) -> None:
+        """Load the file in the way that the user has chosen."""
+        self.architecture_form.output.setText(candidate.source.output or "")
+        self._load(candidate.source, self._edited)
+
     def _count_questions(self, count: int) -> None:
         """Open the questions while there are any without an answer."""
         self.asking.setText(_Text.TO_CONFIRM.format(count=count) if count else _Text.CONFIRMED)
@@ -244,7 +261,7 @@ class CheckpointWidget(QWidget):
             self.form.show_card(network, self.session.class_colors)
         self._show_card()
         if source is not None and source == self._requested:
-            remember(source)
+            remember(replace(source, accept_structure=0))  # it is asked again unless the card says it
         elif source is not None:  # it was not loaded by this widget
             self._remember_request(source)
         self._offer_recent()
@@ -255,7 +272,9 @@ class CheckpointWidget(QWidget):
         for index, model in enumerate(models, start=1):
             self.recent.setItemData(index, model.path, Qt.ItemDataRole.ToolTipRole)
             self.recent.model().item(index).setEnabled(model.is_there)
-        self.recent.setCurrentIndex(1 if models and models[0] == self.session.source else 0)
+        source = self.session.source
+        is_first = bool(models) and source is not None and models[0] == replace(source, accept_structure=0)
+        self.recent.setCurrentIndex(int(is_first))
 
     def _show_card(self) -> None:
         network = self.session.network
@@ -269,6 +288,7 @@ class CheckpointWidget(QWidget):
         if self.card.text() != text:
             self.card.setText(text)
             self.card.setToolTip("" if source is None else source.path or "")
+        self.asking.setVisible(self.session.network is not None)
         self.editing.setEnabled(source is not None and not loading)
         self.apply.setEnabled(self.form.has_edits)
         self.save.setEnabled(source is not None and source.path is not None)

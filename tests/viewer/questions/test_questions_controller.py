@@ -51,7 +51,7 @@ def asking(session: ReviewSession, ramps: np.ndarray) -> QuestionsController:
     session.viewer.dims.set_current_step(0, 0)
     session.use(above(0.7))
     controller = controller_of(session, QuestionsController)
-    controller.watch(True)
+    controller.maker.watch(True)
     return controller
 
 
@@ -60,7 +60,7 @@ def wait(qtbot: QtBot) -> Callable[[QuestionsController], None]:
     def until_all(controller: QuestionsController) -> None:
         question = controller.opened
         assert question is not None
-        qtbot.waitUntil(lambda: all(controller.is_new(i) for i in range(len(question.options))), timeout=20_000)
+        qtbot.waitUntil(lambda: all(controller.maker.is_new(i) for i in range(len(question.options))), timeout=20_000)
 
     return until_all
 
@@ -72,7 +72,7 @@ def found(controller: QuestionsController) -> dict[str, int]:
     """Return the found pixels of each answer of the opened question."""
     assert controller.opened is not None
     options = controller.opened.options
-    return {options[i].label: sum(picture.result.areas) for i, picture in sorted(controller.pictures.items())}
+    return {options[i].label: sum(picture.result.areas) for i, picture in sorted(controller.maker.pictures.items())}
 
 
 def test_the_first_open_question_is_shown_on_the_frame_in_view(
@@ -89,16 +89,16 @@ def test_the_first_open_question_is_shown_on_the_frame_in_view(
     assert asking.words().startswith("On frame 0.")
 
     session.viewer.dims.set_current_step(0, 1)
-    assert not asking.is_new(0), "it is of the frame before"
+    assert not asking.maker.is_new(0), "it is of the frame before"
     wait(asking)
     assert found(asking)["0 to 1"] == 0
-    assert asking.pictures[1].words == "nothing found"
+    assert asking.maker.pictures[1].words == "nothing found"
 
 
 def test_pictures_show_the_mask_on_the_frame(asking: QuestionsController, wait: Wait) -> None:
     wait(asking)
-    plain = asking.pictures[2].pixels.astype(int)  # -1 to 1: the lowest rows only
-    masked = asking.pictures[5].pixels.astype(int)  # 0 to 255: all but the first row
+    plain = asking.maker.pictures[2].pixels.astype(int)  # -1 to 1: the lowest rows only
+    masked = asking.maker.pictures[5].pixels.astype(int)  # 0 to 255: all but the first row
     middle = plain.shape[0] // 2
     assert np.ptp(plain[middle], axis=-1).max() == 0, "gray without a mask"
     assert np.ptp(masked[middle], axis=-1).min() > 20, "colored by the mask"
@@ -132,12 +132,12 @@ def test_an_answer_changes_the_network_and_what_is_asked(
 
 
 def test_nothing_is_computed_while_nobody_looks(asking: QuestionsController, qtbot: QtBot) -> None:
-    asking.watch(False)
+    asking.maker.watch(False)
     asking.open("size")
     qtbot.wait(500)
-    assert asking.pictures == {}
-    asking.watch(True)
-    qtbot.waitUntil(lambda: len(asking.pictures) == 4, timeout=20_000)
+    assert asking.maker.pictures == {}
+    asking.maker.watch(True)
+    qtbot.waitUntil(lambda: len(asking.maker.pictures) == 4, timeout=20_000)
 
 
 def test_answers_that_give_the_same_are_said_to(

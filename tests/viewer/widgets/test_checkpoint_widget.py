@@ -449,11 +449,13 @@ def test_an_undecided_output_is_asked_for_and_can_be_set_in_the_form(
     widget.architecture_form.build.click()
     finish(widget.session)
     assert widget.session.network is None
-    assert "it is not clear which of these is the segmentation: lesion (1 channel" in errors[-1]
-
-    widget.architecture_form.output.setText("organ")
-    widget.architecture_form.build.click()
+    assert errors == []
+    assert widget.offer.title.text() == "several_maps:Several: which output?"
+    assert [tile.label for tile in widget.offer.tiles] == ["Output lesion", "Output organ"]
+    widget.offer.tiles[1].click()
+    widget.offer.accept.click()
     finish(widget.session)
+    assert widget.architecture_form.output.text() == "organ"
     assert widget.session.network.output.name == "organ"
     assert "organ, not lesion" in widget.card.text()
     assert "ends in a sigmoid, which is left out" in widget.card.text()

@@ -104,11 +104,11 @@ class QuestionsPanel(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         super().showEvent(event)
-        self._controller.watch(True)
+        self._controller.maker.watch(True)
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
         super().hideEvent(event)
-        self._controller.watch(False)
+        self._controller.maker.watch(False)
 
     def _refresh(self) -> None:
         controller, opened = self._controller, self._controller.opened
@@ -120,8 +120,8 @@ class QuestionsPanel(QWidget):
             row.setChecked(opened is not None and name == opened.name)
         for index, tile in enumerate(self.tiles):
             tile.setChecked(opened is not None and index == opened.current)
-            picture = controller.pictures.get(index)
-            if picture is not None and controller.is_new(index):
+            picture = controller.maker.pictures.get(index)
+            if picture is not None and controller.maker.is_new(index):
                 tile.show_picture(picture.pixels, picture.words, picture.failure)
             else:
                 tile.show_old()
