@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from napari_segcam.network.families.plain.family import PlainFamily
-from napari_segcam.network.families.plain.other_networks import linknet, segnet, ternaus, u2net
+from napari_segcam.network.families.plain.other_networks import (
+    deeplab,
+    linknet,
+    pranet,
+    segnet,
+    ternaus,
+    transunet,
+    u2net,
+    unext,
+)
 from napari_segcam.network.families.plain.unets import (
     brain,
     leejunhyun,
@@ -13,6 +22,7 @@ from napari_segcam.network.families.plain.unets import (
     nikhilroxtomar,
     torch_em,
     tutorial,
+    unet3plus,
     usuyama,
 )
 
@@ -30,4 +40,9 @@ FAMILIES: tuple[PlainFamily, ...] = (
     *segnet.FAMILIES,
     *torch_em.FAMILIES,
     *u2net.FAMILIES,
+    *unet3plus.FAMILIES,
+    *unext.FAMILIES,
+    *pranet.FAMILIES,
+    *deeplab.FAMILIES,
+    *transunet.FAMILIES,
 )

@@ -19,7 +19,8 @@ class PlainFamily:
         name: of the network and its repository, to show to users: ``"UNet (milesial/Pytorch-UNet)"``.
         marks: names of weights that every network of the family has. The first is that of the first convolution.
         build: makes the module from the shapes of its weights, and from the options as keyword arguments. A module that
-            returns several outputs by name has an attribute ``main_output``, the name of the one to read.
+            returns several outputs by name has an attribute ``main_output``, the name of the one to read, and a module
+            that takes images of one size has ``image_size``, height and width in pixels.
         options: what the shapes do not show and other versions of the network have otherwise → the published value.
         card: card fields that follow from the published training code.
         unused: as for ``NetworkSpec``.

@@ -38,6 +38,7 @@ class _Trial:
         coverage: which of them the network has used.
         classes: channels of its output; 0 if it does not fit.
         output: name of the output to read, if it returns several.
+        size: height and width of its images; None if they can have any.
         failure: why the network cannot run; empty if it runs, or was not run because the weights do not fit.
     """
 
@@ -46,6 +47,7 @@ class _Trial:
     coverage: Coverage
     classes: int = 0
     output: str = ""
+    size: tuple[int, int] | None = None
     failure: str = ""
 
     @property
@@ -124,14 +126,15 @@ def _try(family: PlainFamily, shapes: Shapes) -> _Trial:
         output = _run(network, shapes[family.marks[0]][1], family)
     except (RuntimeError, ValueError, IndexError) as error:  # channels that do not fit each other
         return _Trial(family, shapes, coverage, failure=error_text(error))
-    name = getattr(network, "main_output", "")
-    return _Trial(family, shapes, coverage, int((output[name] if name else output).shape[1]), name)
+    name, size = getattr(network, "main_output", ""), getattr(network, "image_size", None)
+    return _Trial(family, shapes, coverage, int((output[name] if name else output).shape[1]), name, size)
 
 
 def _run(network: nn.Module, channels: int, family: PlainFamily) -> Any:
     """Run the network without values, which takes neither time nor memory, and return its output."""
     size = family.card.get("size", {})
-    height, width = size.get("height", _TRIAL_SIZE), size.get("width", _TRIAL_SIZE)
+    usual = size.get("height", _TRIAL_SIZE), size.get("width", _TRIAL_SIZE)
+    height, width = getattr(network, "image_size", usual)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return network.eval()(torch.empty(1, channels, height, width, device="meta"))
@@ -141,6 +144,8 @@ def _spec(trial: _Trial) -> NetworkSpec:
     family = trial.family
     channels = trial.prefix_free[family.marks[0]][1]
     fields = {"input_channels": channels, **family.card, **({"output": trial.output} if trial.output else {})}
+    if trial.size is not None:
+        fields["size"] = {"rule": "resize", "height": trial.size[0], "width": trial.size[1]}
     assumed = {name: str(value) for name, value in family.options.items()}
     if "normalization" in fields:
         assumed["normalization"] = fields["normalization"]

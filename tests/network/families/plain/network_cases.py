@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 import written_others as others
+import written_pranet as pranet
 import written_resnets as resnets
+import written_transformers as transformers
 import written_unets as unets
 from written_network import Written
 
@@ -24,6 +26,9 @@ TERNAUS, TORCH_EM = "(ternaus/TernausNet)", "UNet2d (constantinpape/torch-em)"
 LINKNET = "LinkNet34 (ternaus/robot-surgery-segmentation)"
 DLINKNET = "D-LinkNet (zlckanata/DeepGlobe-Road-Extraction-Challenge)"
 CENET, SEGNET, U2NET = "CE-Net (Guzaiwang/CE-Net)", "SegNet (vinceecws/SegNet_PyTorch)", "U2NET (xuebinqin/U-2-Net)"
+UNET3PLUS, UNEXT = "UNet 3+ (ZJUGiveLab/UNet-Version)", "UNext (jeya-maria-jose/UNeXt-pytorch)"
+VAINF, JFZHANG = "(VainF/DeepLabV3Plus-Pytorch)", "(jfzhang95/pytorch-deeplab-xception)"
+TRANSUNET = "TransUNet (Beckschen/TransUNet)"
 
 
 class Case:
@@ -125,4 +130,18 @@ CASES = {
     "torch-em, no norm": Case(TORCH_EM, others.torch_em, 2, (4, 8, 16), 3, norm=""),
     "U²-Net": Case(U2NET, others.u2net, 3, 4, 8, 1),
     "U²-Net, 3 classes": Case(U2NET, others.u2net, 1, 3, 6, 3),
+    "UNet 3+": Case(UNET3PLUS, transformers.unet_3plus, 3, (4, 6, 8, 10, 12), 1),
+    "UNet 3+, deep": Case(UNET3PLUS, transformers.unet_3plus, 1, (3, 4, 5, 6, 7), 2, deep=True),
+    "UNeXt": Case(UNEXT, transformers.unext, 3, (8, 16, 20, 24, 32), 1),
+    "UNeXt, 3 classes": Case(UNEXT, transformers.unext, 1, (4, 8, 12, 16, 20), 3),
+    "PraNet": Case("PraNet (DengPingFan/PraNet)", pranet.pranet, 3, 8, 8, blocks=(3, 4, 6, 3)),
+    "PraNet, small": Case("PraNet (DengPingFan/PraNet)", pranet.pranet, 1, 6, 4, blocks=(1, 1, 2, 1)),
+    "DeepLabV3+": Case(f"DeepLabV3+ {VAINF}", pranet.vainf, 3, 4, 3, plus=True, blocks=(3, 4, 6, 3)),
+    "DeepLabV3+, 1 class": Case(f"DeepLabV3+ {VAINF}", pranet.vainf, 1, 6, 1, plus=True),
+    "DeepLabV3": Case(f"DeepLabV3 {VAINF}", pranet.vainf, 3, 4, 3, plus=False, blocks=(3, 4, 6, 3)),
+    "DeepLabV3, 1 class": Case(f"DeepLabV3 {VAINF}", pranet.vainf, 1, 6, 1, plus=False),
+    "jfzhang95": Case(f"DeepLabV3+ {JFZHANG}", pranet.jfzhang, 3, 4, 21, blocks=(3, 4, 6, 3)),
+    "jfzhang95, 1 class": Case(f"DeepLabV3+ {JFZHANG}", pranet.jfzhang, 1, 6, 1),
+    "TransUNet": Case(TRANSUNET, transformers.transunet, 3, 32, 48, 9, blocks=(3, 4, 9), depth=3),
+    "TransUNet, small": Case(TRANSUNET, transformers.transunet, 3, 32, 24, 1, blocks=(1, 1, 2), depth=1),
 }

@@ -20,7 +20,8 @@ class Written:
         self.weights: dict[str, Tensor] = {}
         self._generator = torch.Generator().manual_seed(seed)
 
-    def _normal(self, name: str, *shape: int, scale: float = 1.0, shift: float = 0.0) -> Tensor:
+    def draw(self, name: str, *shape: int, scale: float = 1.0, shift: float = 0.0) -> Tensor:
+        """Return a weight, which is drawn from a normal distribution at its first use."""
         if name not in self.weights:
             self.weights[name] = torch.randn(*shape, generator=self._generator) * scale + shift
         assert tuple(self.weights[name].shape) == shape, name
@@ -40,35 +41,35 @@ class Written:
         """Convolve; the padding keeps the size unless it is given."""
         rows, columns = kernel if isinstance(kernel, tuple) else (kernel, kernel)
         inputs = x.shape[1] // groups
-        weight = self._normal(
+        weight = self.draw(
             f"{name}.weight", channels, inputs, rows, columns, scale=(2 / inputs / rows / columns) ** 0.5
         )
-        offset = self._normal(f"{name}.bias", channels, scale=0.1) if bias else None
+        offset = self.draw(f"{name}.bias", channels, scale=0.1) if bias else None
         how.setdefault("padding", (rows // 2, columns // 2))
         return functional.conv2d(x, weight, offset, groups=groups, **how)
 
     def up(self, name: str, x: Tensor, channels: int, kernel: int = 2, *, bias: bool = True, **how: Any) -> Tensor:
         """Convolve transposed, with stride 2 unless it is given."""
-        weight = self._normal(f"{name}.weight", x.shape[1], channels, kernel, kernel, scale=x.shape[1] ** -0.5)
-        offset = self._normal(f"{name}.bias", channels, scale=0.1) if bias else None
+        weight = self.draw(f"{name}.weight", x.shape[1], channels, kernel, kernel, scale=x.shape[1] ** -0.5)
+        offset = self.draw(f"{name}.bias", channels, scale=0.1) if bias else None
         how.setdefault("stride", 2)
         return functional.conv_transpose2d(x, weight, offset, **how)
 
     def norm(self, name: str, x: Tensor, eps: float = 1e-5) -> Tensor:
         """Apply a batch norm with running statistics."""
         channels = x.shape[1]
-        mean = self._normal(f"{name}.running_mean", channels, scale=0.2)
+        mean = self.draw(f"{name}.running_mean", channels, scale=0.2)
         if f"{name}.running_var" not in self.weights:
             self.weights[f"{name}.running_var"] = torch.rand(channels, generator=self._generator) + 0.5
             self.weights[f"{name}.num_batches_tracked"] = torch.tensor(7)
-        weight = self._normal(f"{name}.weight", channels, scale=0.1, shift=1)
-        offset = self._normal(f"{name}.bias", channels, scale=0.1)
+        weight = self.draw(f"{name}.weight", channels, scale=0.1, shift=1)
+        offset = self.draw(f"{name}.bias", channels, scale=0.1)
         return functional.batch_norm(x, mean, self.weights[f"{name}.running_var"], weight, offset, eps=eps)
 
     def linear(self, name: str, x: Tensor, channels: int, *, bias: bool = True) -> Tensor:
         """Apply a fully connected layer to the last axis."""
-        weight = self._normal(f"{name}.weight", channels, x.shape[-1], scale=x.shape[-1] ** -0.5)
-        offset = self._normal(f"{name}.bias", channels, scale=0.1) if bias else None
+        weight = self.draw(f"{name}.weight", channels, x.shape[-1], scale=x.shape[-1] ** -0.5)
+        offset = self.draw(f"{name}.bias", channels, scale=0.1) if bias else None
         return functional.linear(x, weight, offset)
 
     def conv_norm_relu(self, conv: str, norm: str, x: Tensor, channels: int, kernel: Any = 3, **how: Any) -> Tensor:

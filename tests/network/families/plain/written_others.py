@@ -160,8 +160,8 @@ def torch_em(net: Written, x: Tensor, widths: tuple[int, ...], classes: int, *, 
         if norm == "batch":
             return net.norm(name, x)
         groups = min(32, x.shape[1])
-        scale = net._normal(f"{name}.weight", x.shape[1], scale=0.1, shift=1)
-        return functional.group_norm(x, groups, scale, net._normal(f"{name}.bias", x.shape[1], scale=0.1))
+        scale = net.draw(f"{name}.weight", x.shape[1], scale=0.1, shift=1)
+        return functional.group_norm(x, groups, scale, net.draw(f"{name}.bias", x.shape[1], scale=0.1))
 
     def block(name: str, x: Tensor, channels: int) -> Tensor:
         for layer, conv in ((0, 1), (3, 4)) if norm else ((0, 0), (0, 2)):

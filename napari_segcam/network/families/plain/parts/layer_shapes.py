@@ -152,6 +152,13 @@ class LayerShapes:
             self.weight(f"{name}.{part}", lambda shape: shape == (channels,))
         return nn.BatchNorm2d(channels, eps)
 
+    def layer_norm(self, name: str, eps: float = 1e-5) -> nn.LayerNorm:
+        """Make a layer norm over the last axis."""
+        shape = self.weight(f"{name}.weight", lambda shape: len(shape) == 1)
+        channels = shape[0] if shape else 1
+        self.weight(f"{name}.bias", lambda shape: shape == (channels,))
+        return nn.LayerNorm(channels, eps)
+
     def linear(self, name: str, *, bias: bool = True) -> nn.Linear:
         """Make a fully connected layer."""
         shape = self.weight(f"{name}.weight", lambda shape: len(shape) == 2)
