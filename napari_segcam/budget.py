@@ -65,6 +65,15 @@ PICKLE_SIZE = 4_000_000
 RECORDED_BYTES = 512 * MIB
 """Of the outputs of layers that are kept to run a network again from each of its stages."""
 
+PASS_BYTES = 6 * 2**30
+"""Of the feature maps of one pass. An image for which a network needs more runs in tiles."""
+
+STITCHED_BYTES = 2 * 2**30
+"""Of the feature maps of a whole image, stitched from tiles, that are in memory at the same time."""
+
+TILES = 2**14
+"""Of one image."""
+
 RESOURCE_CHECK_SECONDS = 3.0
 """Of CPU time for the trial of a network that comes whole in a file; ``RESOURCE_CHECK_SECONDS_PER_MB`` is added."""
 

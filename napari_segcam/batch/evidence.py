@@ -196,7 +196,7 @@ class EvidenceMeter:
 
     def _replay(self, number: int, explanation: Explanation, explainer: Explainer) -> FrameReplay | None:
         """Return the network, ready to run with other maps: the same for all methods; None if it cannot."""
-        if no_replay_reason(explainer):
+        if no_replay_reason(explainer, explanation):
             return None
         index = explanation.target.class_index
         if index not in self._replays:

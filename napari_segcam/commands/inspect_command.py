@@ -86,7 +86,8 @@ def inspect(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="pad, resize or letterbox: how a frame gets the network's size. Letterbox needs --image-size.",
+            help="pad, resize, letterbox or tiles: how a frame gets the network's size. Letterbox needs "
+            "--image-size, tiles need --tiles.",
             rich_help_panel=_CARD,
         ),
     ] = None,
@@ -171,7 +172,7 @@ def inspect(
         "normalization": normalization,
         "mean": mean.split(",") if mean else None,
         "std": std.split(",") if std else None,
-        "size": _size_rule(size_rule, network.image_size),
+        "size": _size_rule(size_rule, network),
         "channel_order": channel_order,
         "threshold": threshold,
         "notes": notes,
@@ -224,10 +225,9 @@ def _write_ensemble(name: Path, paths: list[Path], card_fields: Mapping[str, obj
     return write_ensemble_file(name, members.paths, members.weights, card, force=force)
 
 
-def _size_rule(rule: str | None, side: int | None) -> dict[str, object] | None:
-    if rule is None and side is None:
-        return None
-    return {"rule": rule or "resize", **({"height": side, "width": side} if side else {})}
+def _size_rule(rule: str | None, network: NetworkOptions) -> dict[str, object] | None:
+    fields = network.size_rule()
+    return fields if rule is None else {**(fields or {}), "rule": rule}
 
 
 def print_network(network: Network, console: Console) -> None:
@@ -273,7 +273,6 @@ def _facts(network: Network) -> dict[str, str]:
     from napari_segcam.network.model_card import normalization_in_words
 
     card, normalization = network.card, normalization_in_words(network.card)
-    input_size = f"{card.size.rule} to {card.size.height}×{card.size.width}" if card.size.height else card.size.rule
     difference = card.verified and f"{card.verified.largest_difference:.2g} (tolerance {card.verified.tolerance:.2g})"
     verified = {"verified": f"reproduces a saved output, largest difference {difference}"} if difference else {}
     chosen_output = {"outputs": f"{network.output.name} is read, of {', '.join(network.output.choices)}"}
@@ -282,7 +281,7 @@ def _facts(network: Network) -> dict[str, str]:
         **_members(network),
         "architecture": network.architecture,
         "encoder": network.encoder or "–",
-        "input": f"{card.input_channels} channels, multiples of {network.stride} ({input_size}), {normalization}",
+        "input": f"{card.input_channels} channels, multiples of {network.stride} ({card.size.words}), {normalization}",
         "classes": ", ".join(network.class_names),
         **(chosen_output if len(network.output.choices) > 1 else {}),
         "output": _output(network),

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_segcam.budget import INPUT_SIDE
+from napari_segcam.errors import SegcamError
+
 if TYPE_CHECKING:
     from napari_segcam.network.source import ModelSource
 
@@ -93,10 +96,57 @@ class NetworkOptions:
         ),
     ] = False
 
+    tiles: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="Run the network on square tiles of this side and blend them, for large images.",
+            min=8,
+            max=INPUT_SIDE,
+            rich_help_panel=NETWORK,
+        ),
+    ] = None
+    tile_overlap: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PART",
+            help="Part of a tile's side that neighbors share, with --tiles. Default: 0.5.",
+            min=0,
+            max=0.9,
+            rich_help_panel=NETWORK,
+        ),
+    ] = None
+
+    def check_size(self) -> None:
+        """Raise a SegcamError if the options for the size contradict each other."""
+        if self.tiles is None and self.tile_overlap is not None:
+            raise SegcamError("--tile-overlap is for tiles: add --tiles PIXELS.")
+        if self.tiles is not None and self.image_size is not None:
+            raise SegcamError("--image-size resizes every frame, and --tiles keeps its pixels: choose one of them.")
+
+    def size_rule(self) -> dict[str, object] | None:
+        """Return the card's size rule that these options ask for; None for none.
+
+        Raises:
+            SegcamError: if they contradict each other.
+        """
+        self.check_size()
+        if self.tiles is not None:
+            overlap = {} if self.tile_overlap is None else {"overlap": self.tile_overlap}
+            return {"rule": "tiles", "height": self.tiles, "width": self.tiles, **overlap}
+        if self.image_size is not None:
+            return {"rule": "resize", "height": self.image_size, "width": self.image_size}
+        return None
+
     def source(self, models: Sequence[Path] | None, device: str) -> ModelSource:
-        """Return the source that the network is loaded from: several checkpoints are an ensemble."""
+        """Return the source that the network is loaded from: several checkpoints are an ensemble.
+
+        Raises:
+            SegcamError: if the options contradict each other.
+        """
         from napari_segcam.network.source import ModelSource
 
+        self.check_size()
         paths = [str(model) for model in models or ()]
         return ModelSource(
             paths[0] if paths else None,
@@ -110,4 +160,6 @@ class NetworkOptions:
             self.weights,
             int(self.accept_structure),
             tuple(paths[1:]),
+            self.tiles,
+            self.tile_overlap,
         )

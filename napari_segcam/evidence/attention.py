@@ -90,10 +90,11 @@ def attention_to(explanation: Explanation, regions: Sequence[NDArray[np.bool_]])
     figures: list[dict[str, Attention]] = [{} for _ in regions]
     geometry = explanation.segmentation.geometry
     window_regions = [_Region(region[geometry.window]) for region in regions]  # there is no heat outside the window
-    names_by_shape: dict[tuple[int, int], list[str]] = {}
+    names_by_grid: dict[tuple[tuple[int, ...], Geometry], list[str]] = {}
     for name, heatmap in explanation.heatmaps.items():
-        names_by_shape.setdefault(heatmap.values.shape, []).append(name)
-    for map_shape, names in names_by_shape.items():
+        names_by_grid.setdefault((heatmap.values.shape, heatmap.geometry), []).append(name)
+    for (_, geometry), names in names_by_grid.items():
+        map_shape = explanation.heatmaps[names[0]].values.shape
         maps = torch.from_numpy(np.stack([explanation.heatmaps[name].values for name in names]))
         if map_shape == geometry.input_shape and geometry.content_shape == geometry.window_shape:
             maps, grid = geometry.to_window(maps).double(), _Grid.of_window(geometry.window_shape)

@@ -62,7 +62,7 @@ def estimate_evidence(
         SegcamError: if the frame is not the explained one, or the network does not run.
     """
     has_graphics = graphics is None or bool(graphics.any())
-    running = set(measures) - REPLAYED if no_replay_reason(explainer) else set(measures)
+    running = set(measures) - REPLAYED if no_replay_reason(explainer, explanation) else set(measures)
     steps = steps_of(explanation, running, draws, references, has_graphics=has_graphics)
     seconds = 0.0
     if REPLAYED & running:

@@ -83,7 +83,7 @@ class _Null:
     def ratios_and_shares(self, heatmap: Heatmap) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return ratio and share at each place. A place that holds all the heat has no ratio: it counts as infinite."""
         maps = torch.from_numpy(heatmap.values).double()[None]
-        heat = self._geometry.to_frame(maps)[0].numpy()  # in float64, as for ``attention``
+        heat = heatmap.geometry.to_frame(maps)[0].numpy()  # in float64, as for ``attention``
         inside, total = self._sums.of(heat), float(heat.sum())
         outside = total - inside
         outside[np.abs(outside) <= _ROUNDING * abs(total)] = 0

@@ -126,12 +126,12 @@ def measure_evidence(
     if unknown := sorted(set(measures) - set(MEASURES)):
         raise SegcamError(f"There is no measure {unknown[0]!r}. Choose from: {', '.join(MEASURES)}.")
     check_references(references, other_frame)
-    running = set(measures) - REPLAYED if no_replay_reason(explainer) else measures
+    running = set(measures) - REPLAYED if no_replay_reason(explainer, explanation) else measures
     report = OverallProgress(sum(steps_of(explanation, running, draws, references).values()), progress, overall)
     heatmaps = explanation.heatmaps
     by_replay = ReplayedMeasures()
     if REPLAYED & set(measures):
-        if replay is None and not no_replay_reason(explainer):
+        if replay is None and not no_replay_reason(explainer, explanation):
             replay = FrameReplay(explainer.network, explanation, frame, value_range, cancelled)
         others = OtherReferences(references, replay, other_frame) if replay else None
         by_replay = measure_by_replay(explanation, explainer, replay, measures, others, draws, seed, report)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,22 +13,26 @@ from napari_segcam.deprecated import renamed_arguments
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.ensemble.ensemble_engine import EnsembleEngine
 from napari_segcam.explanation.ensemble.held_ensemble import EnsembleSettings
+from napari_segcam.explanation.estimating import cost_without_explaining
 from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps
 from napari_segcam.explanation.heatmaps import heatmaps_of
 from napari_segcam.explanation.held_frame import HeldFrame, release_held_frames
-from napari_segcam.explanation.passes.batch_size import best_batch_size
 from napari_segcam.explanation.passes.memory import TooLittleMemory
 from napari_segcam.explanation.perturbation import Perturbation
-from napari_segcam.explanation.prediction import Prediction, ResolvedTargets, predict
+from napari_segcam.explanation.prediction import (
+    Prediction,
+    ResolvedTargets,
+    frames_per_pass,
+    predict,
+)
 from napari_segcam.explanation.provenance import provenance_of
-from napari_segcam.explanation.registry import SlowMethod
 from napari_segcam.explanation.runner import Runner
 from napari_segcam.explanation.slow_methods.control import Cancelled, ProgressControl
 from napari_segcam.explanation.slow_methods.cost import Cost
 from napari_segcam.explanation.stage_maps import find_method
 from napari_segcam.explanation.targets.objective import Objective
 from napari_segcam.explanation.targets.target import Target
-from napari_segcam.imaging.geometry import Crop, Geometry
+from napari_segcam.imaging.geometry import Crop
 from napari_segcam.network.ensemble.ensemble import Ensemble
 from napari_segcam.network.network import Network
 from napari_segcam.network.stages.stage import Stage, stage_aliases
@@ -211,7 +214,7 @@ class Explainer:
         batch = 1 if self.network.one_frame_at_a_time else batch
         while chunk := list(islice(numbered, batch or 1)):
             if batch is None:
-                batch = best_batch_size(chunk[0][1].shape[:2], self._memory_fallback.device)
+                batch = frames_per_pass(self.network, chunk[0][1], self._memory_fallback.device, crop, pixel_aspect)
                 chunk += islice(numbered, batch - 1)
             if self._ensemble is None:
                 batch = min(batch, self._memory_fallback.largest_batch or batch)
@@ -230,20 +233,22 @@ class Explainer:
         """Estimate what one target of a frame costs, from a few runs of the network.
 
         This is worth knowing before a slow method starts, which may run the network hundreds of times. For the other
-        methods it computes one explanation and times it.
+        methods it computes one explanation and times it; where the frame runs in tiles, it runs one of them and
+        returns a ``TiledCost``.
 
         Raises:
             SegcamError: if the frame does not fit the network.
         """
         if self._ensemble is not None:
             return self._ensemble.estimate(frame, value_range, crop, pixel_aspect)
-        if not isinstance(self.method, SlowMethod):
-            start = time.perf_counter()
-            self(frame, Target(region="image"), value_range, crop, pixel_aspect)
-            return Cost(1, time.perf_counter() - start)
+        geometry = (value_range, crop, pixel_aspect)
         with self.network.lock, self._memory_fallback.context():
-            prediction = predict(self.network, self._runner, self.threshold, [frame], value_range, crop, pixel_aspect)
-            return Cost(1, 0.0) + self._runner.cost(prediction.x, prediction.forward_pass)
+            cost = cost_without_explaining(self.network, self._runner, self.method, self.threshold, frame, *geometry)
+        if cost is None:
+            start = time.perf_counter()
+            self(frame, Target(region="image"), *geometry)
+            cost = Cost(1, time.perf_counter() - start)
+        return cost
 
     def _explain(
         self,
@@ -315,7 +320,9 @@ class Explainer:
                 target=target,
                 class_names=self.network.class_names,
                 threshold=self.threshold,
-                provenance=self._provenance(target, prediction.geometry, heatmaps[number]),
+                provenance=provenance_of(
+                    self._runner, prediction, target=target, preview=self._is_preview, heatmaps=heatmaps[number]
+                ),
             )
             for number, target in enumerate(resolved.targets)
         ]
@@ -333,16 +340,6 @@ class Explainer:
         maps = self._runner.maps(prediction.x, forward_pass, objectives, retain_graph=retain_graph)
         return heatmaps_of(self.method, self.stages, maps, prediction, resolved)
 
-    def _provenance(self, target: Target, geometry: Geometry, heatmaps: Mapping[str, Heatmap]) -> dict[str, Any]:
-        return provenance_of(
-            self.network,
-            self._memory_fallback,
-            method=self.method,
-            preview=self.control.preview and isinstance(self.method, Perturbation) and self.method.has_preview,
-            autocast=self._runner.autocast,
-            stages=self.stages,
-            target=target,
-            threshold=self.threshold,
-            geometry=geometry,
-            heatmaps=heatmaps,
-        )
+    @property
+    def _is_preview(self) -> bool:
+        return self.control.preview and isinstance(self.method, Perturbation) and self.method.has_preview

@@ -193,6 +193,11 @@ class Explanation:
         return self.mask.shape[0], self.mask.shape[1]
 
     @property
+    def runs_in_tiles(self) -> bool:
+        """Whether the network saw the frame in tiles."""
+        return bool(self.provenance.get("tiles"))
+
+    @property
     def no_mask(self) -> str | None:
         """Reason why there is no mask, in words; None where there is one."""
         return None if self.segmentation.is_map else "the network classifies the whole frame: it gives no mask"

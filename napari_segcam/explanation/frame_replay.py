@@ -42,7 +42,7 @@ class FrameReplay:
         stages: names of those that will be replayed, which share one pass; by default those of the explanation.
 
     Raises:
-        SegcamError: if the frame has another shape than the explained one.
+        SegcamError: if the frame has another shape than the explained one, or runs in tiles.
     """
 
     def __init__(
@@ -58,6 +58,11 @@ class FrameReplay:
             raise SegcamError(
                 f"The frame has {frame.shape[0]}×{frame.shape[1]} pixels, but the explained one has "
                 f"{explanation.frame_shape[0]}×{explanation.frame_shape[1]}. Give the frame that was explained."
+            )
+        if explanation.runs_in_tiles:
+            raise SegcamError(
+                "This image runs in tiles: the network cannot run again with another map at one stage. Let it see a "
+                "smaller part of the image, as with a crop."
             )
         geometry = explanation.segmentation.geometry
         self.network, self.explanation, self._cancelled = network, explanation, cancelled

@@ -30,6 +30,7 @@ def heatmaps_of(
         prediction: of the frames.
         resolved: one target a frame.
     """
+    geometry = prediction.geometry
     heatmaps: list[dict[str, Heatmap]] = [{} for _ in resolved.targets]
     for stage in stages:
         stage_map = maps.get(stage.name)
@@ -46,7 +47,7 @@ def heatmaps_of(
             heatmaps[i][stage.name] = Heatmap(
                 stage=stage,
                 values=values,
-                geometry=prediction.geometry,
+                geometry=geometry if stage_map is None else stage_map.placed(geometry),
                 reason=reason,
                 signed=method.signed,
                 has_outliers=method.has_outliers,

@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explanation import Segmentation
+from napari_segcam.explanation.passes.batch_size import best_batch_size
 from napari_segcam.explanation.passes.forward_pass import ForwardPass
 from napari_segcam.explanation.runner import Runner
 from napari_segcam.explanation.targets.classes import class_mask, label_mask, probabilities_of
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.explanation.targets.target_resolution import region_on_input, resolve_references, resolve_target
-from napari_segcam.imaging.geometry import Crop, Geometry
+from napari_segcam.explanation.tiles.layout import TileLayout
+from napari_segcam.explanation.tiles.rule import tiles_for
+from napari_segcam.explanation.tiles.tiled_pass import TiledPass
+from napari_segcam.imaging.geometry import Crop, Geometry, lay_out
 from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.network import Network
 
@@ -41,11 +45,16 @@ class Prediction:
     threshold: float
     x: torch.Tensor
     geometry: Geometry
-    forward_pass: ForwardPass
+    forward_pass: ForwardPass | TiledPass
     probabilities: torch.Tensor
     segmentations: list[Segmentation]
     frame_probabilities: list[NDArray[np.float32]]
     masks: list[NDArray[np.uint8]]
+
+    @property
+    def tiles(self) -> TileLayout | None:
+        """Tiles in which the frames ran; None if they ran whole."""
+        return self.forward_pass.layout if isinstance(self.forward_pass, TiledPass) else None
 
     def resolve(self, targets: Sequence[Target], *, contrasts: bool = False) -> ResolvedTargets:
         """Resolve one target of each frame.
@@ -101,6 +110,25 @@ class ResolvedTargets:
     input_regions: torch.Tensor
 
 
+def tiles_of(network: Network, frame: NDArray[np.generic], crop: Crop | None, pixel_aspect: float) -> TileLayout | None:
+    """Return the tiles in which a frame runs; None if it runs whole. The arguments are those of ``Explainer``.
+
+    Raises:
+        SegcamError: if the frame or the crop does not fit the network, or there would be too many tiles.
+    """
+    shape = (frame.shape[0], frame.shape[1])
+    return tiles_for(network, lay_out(shape, network.card.size, network.stride, crop, pixel_aspect).input_shape)
+
+
+def frames_per_pass(
+    network: Network, frame: NDArray[np.generic], device: torch.device, crop: Crop | None, pixel_aspect: float
+) -> int:
+    """Return how many frames like this one to run at once: one where it runs in tiles, else what is fastest."""
+    if tiles_of(network, frame, crop, pixel_aspect) is not None:
+        return 1
+    return best_batch_size((frame.shape[0], frame.shape[1]), device)
+
+
 def predict(
     network: Network,
     runner: Runner,
@@ -123,7 +151,7 @@ def predict(
     if any(other != geometry for other in geometries):
         raise SegcamError("The frames of one sequence must have one shape, but these have several.")
     x = runner.on_device(inputs)
-    forward_pass = runner.forward(x)
+    forward_pass = runner.forward(x, tiles_for(network, geometry.input_shape))
     overlap = network.classes_overlap
     probabilities = probabilities_of(forward_pass.logits.float(), overlap=overlap)
     segmentations = [Segmentation(values, geometry, overlap) for values in probabilities.cpu().numpy()]

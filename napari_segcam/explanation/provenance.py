@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 from napari_segcam.explanation.explanation import Heatmap
 from napari_segcam.explanation.external import ExternalMethod
-from napari_segcam.explanation.passes.memory import MemoryFallback
-from napari_segcam.explanation.registry import Method
+from napari_segcam.explanation.prediction import Prediction
+from napari_segcam.explanation.runner import Runner
 from napari_segcam.explanation.targets.target import Target
-from napari_segcam.imaging.geometry import Geometry
-from napari_segcam.network.network import Network
-from napari_segcam.network.stages.stage import Stage
 
 
 def provenance_of(
-    network: Network,
-    memory_fallback: MemoryFallback,
-    *,
-    method: Method,
-    preview: bool,
-    autocast: bool,
-    stages: Sequence[Stage],
-    target: Target,
-    threshold: float,
-    geometry: Geometry,
-    heatmaps: Mapping[str, Heatmap],
+    runner: Runner, prediction: Prediction, *, target: Target, preview: bool, heatmaps: Mapping[str, Heatmap]
 ) -> dict[str, Any]:
-    """Return everything that determines an explanation, ready for JSON."""
+    """Return everything that determines an explanation, ready for JSON.
+
+    Args:
+        runner: that ran the network.
+        prediction: of the frame.
+        target: what is explained.
+        preview: whether only a part of the runs was made.
+        heatmaps: by stage name.
+    """
+    network, method, geometry, tiles = prediction.network, runner.method, prediction.geometry, prediction.tiles
+    memory_fallback, autocast, threshold = runner.memory_fallback, runner.autocast, prediction.threshold
     is_rewritten = memory_fallback.rewritten
     errors = {name: heatmap.completeness_error for name, heatmap in heatmaps.items()}
     return {
@@ -43,7 +40,7 @@ def provenance_of(
         "method": method.name,
         **({"method_package": method.as_dict()} if isinstance(method, ExternalMethod) else {}),
         "preview": preview,
-        "stages": [stage.name for stage in stages],
+        "stages": [stage.name for stage in runner.stages],
         "target": target.as_dict(network.class_names),
         "threshold": threshold,
         "classes_overlap": network.classes_overlap,
@@ -52,6 +49,7 @@ def provenance_of(
         "pixel_aspect": geometry.pixel_aspect,
         "content_shape": list(geometry.content_shape),
         "input_shape": list(geometry.input_shape),
+        "tiles": tiles.as_dict() if tiles is not None else None,
         "device": str(memory_fallback.device),
         "precision": "bfloat16 autocast" if autocast else str(network.dtype).removeprefix("torch."),
         "rewrites": list(network.form.applied) if is_rewritten else [],

@@ -20,6 +20,11 @@ from napari_segcam.explanation.slow_methods.control import Cancelled, ProgressCo
 from napari_segcam.explanation.slow_methods.cost import Cost
 from napari_segcam.explanation.stage_maps import StageMap, gradient_maps, slow_cost, slow_maps
 from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.explanation.tiles.cost import TiledCost, estimate_tiles
+from napari_segcam.explanation.tiles.layout import TileLayout
+from napari_segcam.explanation.tiles.tiled_maps import refuse_in_tiles, tiled_maps
+from napari_segcam.explanation.tiles.tiled_module import TiledModule
+from napari_segcam.explanation.tiles.tiled_pass import TiledPass
 from napari_segcam.network.network import Network
 from napari_segcam.network.stages.stage import Stage
 
@@ -32,6 +37,7 @@ class Runner:
     The caller holds the network's lock.
 
     Attributes:
+        method: that explains.
         stages: as they are in the module that runs.
         memory_fallback: the module that runs, its device, and what was changed because memory was short.
         autocast: whether the network multiplies in bfloat16.
@@ -65,45 +71,91 @@ class Runner:
             module, self._tapped, network.device, sample, rewritten=module is not network.module
         )
         self.autocast = autocast
-        self._network, self._method, self._control = network, method, control
+        self._network, self.method, self._control = network, method, control
 
     def on_device(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return inputs ``(1, C, H, W)`` as one batch on the network's device."""
         return to_device(torch.cat(list(inputs)), self.memory_fallback.device, self._network.dtype)
 
-    def forward(self, x: torch.Tensor) -> ForwardPass:
-        """Run the forward pass of a batch ``(B, C, H, W)``, ready for ``maps``."""
-        graph = self._method.needs_gradient
+    def forward(self, x: torch.Tensor, tiles: TileLayout | None = None) -> ForwardPass | TiledPass:
+        """Run the forward pass of a batch ``(B, C, H, W)``, ready for ``maps``; in tiles where they are given.
+
+        Raises:
+            SegcamError: if the network does not run, or the method does not work in tiles.
+            Cancelled: if the user cancels it between two tiles.
+        """
+        if tiles is not None:
+            if self.stages:
+                refuse_in_tiles(self.method, tiles)
+            stages = self._tapped if isinstance(self.method, GradientMethod) else ()
+            return self._run(
+                x,
+                lambda: TiledPass(self._forward_tile, x, tiles, stages, self._step),
+                backward=True,
+                shape=tiles.tile_shape,
+            )
+        graph = self.method.needs_gradient
         return self._run(x, lambda: forward(self.memory_fallback.module, x, self._tapped, graph=graph))
 
     def maps(
-        self, x: torch.Tensor, forward_pass: ForwardPass, objectives: Sequence[Objective], *, retain_graph: bool
+        self,
+        x: torch.Tensor,
+        forward_pass: ForwardPass | TiledPass,
+        objectives: Sequence[Objective],
+        *,
+        retain_graph: bool,
     ) -> dict[str, StageMap]:
         """Return the stages' maps for one objective a frame; ``retain_graph`` if another target of the pass follows."""
         if not self.stages:
             return {}
-        if isinstance(self._method, GradientMethod):
-            method = self._method
+        if isinstance(self.method, GradientMethod):
+            method = self.method
+            if isinstance(forward_pass, TiledPass):
+                shape = forward_pass.layout.tile_shape
+                return self._run(
+                    x, lambda: tiled_maps(method, forward_pass, self.stages, objectives), backward=True, shape=shape
+                )
             return self._run(
                 x,
                 lambda: gradient_maps(method, forward_pass, self.stages, objectives, retain_graph=retain_graph),
                 backward=True,
             )
-        assert isinstance(self._method, SlowMethod)
-        slow_method, module, control = self._method, self.memory_fallback.module, self._control
+        assert isinstance(self.method, SlowMethod)
+        slow_method, control = self.method, self._control
+        module = self._whole_module(x, forward_pass, objectives[0].region)
         one_by_one = self._network.one_frame_at_a_time
         return self._run(x, lambda: slow_maps(slow_method, module, x, self.stages, objectives, control, one_by_one))
 
-    def cost(self, x: torch.Tensor, forward_pass: ForwardPass) -> Cost:
+    def cost(self, x: torch.Tensor, forward_pass: ForwardPass | TiledPass) -> Cost:
         """Estimate what the maps of a slow method cost for one frame ``(1, C, H, W)``."""
-        assert isinstance(self._method, SlowMethod)
-        method, module, control = self._method, self.memory_fallback.module, self._control
+        assert isinstance(self.method, SlowMethod)
+        method, control = self.method, self._control
         logits, one_by_one = forward_pass.logits, self._network.one_frame_at_a_time
+        module = self._whole_module(x, forward_pass, None)
         return self._run(x, lambda: slow_cost(method, module, x, self.stages, logits, control, one_by_one))
 
-    def _run(self, x: torch.Tensor, work: Callable[[], Result], *, backward: bool = False) -> Result:
-        """Do work that runs the network, and report its errors in the user's words."""
-        size = f"{x.shape[-2]}×{x.shape[-1]} pixels"
+    def tiled_cost(self, image: torch.Tensor, tiles: TileLayout) -> TiledCost:
+        """Estimate what one target of an image ``(1, C, H, W)`` costs in tiles, from one of them."""
+        stages = self._tapped if isinstance(self.method, GradientMethod) else ()
+        graph, x = self.method.needs_gradient, self.on_device([image])
+        return self._run(
+            x,
+            lambda: estimate_tiles(self._forward_tile, x, tiles, stages, graph=graph),
+            backward=True,
+            shape=tiles.tile_shape,
+        )
+
+    def _run(
+        self,
+        x: torch.Tensor,
+        work: Callable[[], Result],
+        *,
+        backward: bool = False,
+        shape: tuple[int, int] | None = None,
+    ) -> Result:
+        """Do work that runs the network on inputs of a shape, and report its errors in the user's words."""
+        rows, columns = shape or x.shape[-2:]
+        size = f"{rows}×{columns} pixels"
         try:
             with self._precision(backward):
                 return work()
@@ -120,6 +172,28 @@ class Runner:
                 f"The network does not run on an input of {size} ({error_text(error)}). "
                 f"It does at {working_size}: set that image size."
             ) from error
+
+    def _forward_tile(self, x: torch.Tensor, stages: Sequence[Stage], graph: bool) -> ForwardPass:
+        with self._precision(backward=False):
+            return forward(self.memory_fallback.module, x, stages, graph=graph)
+
+    def _whole_module(
+        self, x: torch.Tensor, forward_pass: ForwardPass | TiledPass, region: torch.Tensor | None
+    ) -> torch.nn.Module:
+        """Return the module that takes the whole image, of which there is only one where it runs in tiles."""
+        module = self.memory_fallback.module
+        if not isinstance(forward_pass, TiledPass):
+            return module
+        return TiledModule(module, x, forward_pass.layout, region, self._check_cancelled)
+
+    def _step(self, purpose: str, done: int, total: int) -> None:
+        self._check_cancelled()
+        if self._control.progress is not None:
+            self._control.progress(purpose, done, total)
+
+    def _check_cancelled(self) -> None:
+        if self._control.cancelled is not None and self._control.cancelled():
+            raise Cancelled
 
     def _precision(self, backward: bool) -> AbstractContextManager[object]:
         # A backward pass runs in the precision of its forward pass.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -38,6 +38,7 @@ from napari_segcam.explanation.registry import Method, SlowMethod
 from napari_segcam.explanation.slow_methods.control import ProgressControl
 from napari_segcam.explanation.slow_methods.cost import Cost
 from napari_segcam.explanation.targets.objective import Objective
+from napari_segcam.imaging.geometry import Geometry
 from napari_segcam.network.stages.stage import Stage
 
 
@@ -50,12 +51,18 @@ class StageMap:
         score_depends: for each frame, whether the score depends on the stage.
         completeness_errors: for each frame, as in ``AttributedMap``; empty where the method has none.
         failures: for each frame, why another package gave no map; empty where no other package is used.
+        covered: rows and columns of the pixels that the map covers; None where they are the input's.
     """
 
     values: torch.Tensor
     score_depends: list[bool]
     completeness_errors: Sequence[float | None] = ()
     failures: Sequence[str] = ()
+    covered: tuple[int, int] | None = None
+
+    def placed(self, geometry: Geometry) -> Geometry:
+        """Return where the frame is in the pixels that the map covers, for the geometry of the input."""
+        return geometry if self.covered is None else replace(geometry, input_shape=self.covered)
 
 
 def find_method(name: str) -> Method:

@@ -215,6 +215,9 @@ def _frame_geometry(frame_shape: tuple[int, int], rule: SizeRule, stride: int, p
         )
     if rule.rule == "resize":
         return Geometry(frame_shape, size, size)
+    if rule.rule == "tiles":
+        at_least_one_tile = (max(height, size[0]), max(width, size[1]))
+        return Geometry(frame_shape, _checked_input_shape(at_least_one_tile, pixel_aspect), (height, width))
     zoom = min(size[0] / height, size[1] / width)
     content = (min(size[0], max(1, round(height * zoom))), min(size[1], max(1, round(width * zoom))))
     offset = ((size[0] - content[0]) // 2, (size[1] - content[1]) // 2)

@@ -27,6 +27,9 @@ from napari_segcam.network.settings_text import parse_yaml, read_text, refuse_un
 
 CARD_SUFFIX = ".segcam.yaml"
 
+USUAL_OVERLAP = 0.5
+"""Overlap of tiles unless the card sets it: nnU-Net's."""
+
 _MAX_PROBLEMS = 4  # that a message lists
 
 # The statistics behind segmentation-models-pytorch's `get_preprocessing_params(..., "imagenet")`.
@@ -79,19 +82,37 @@ class SizeRule(_CardPart):
     ``pad``: pixels keep their size, and the bottom and right edges are padded to a multiple of the network's stride.
     ``resize``: stretched to ``height`` × ``width``, or to the nearest multiples of the stride if these are absent.
     ``letterbox``: resized to fit in ``height`` × ``width`` with the same aspect ratio, and the rest padded evenly.
+    ``tiles``: pixels keep their size, and the network runs on tiles of ``height`` × ``width``. Neighbors share
+    ``overlap`` of their side, by default half, and their outputs are blended. Smaller frames are padded to one tile.
 
     A frame whose pixels are not square is first enlarged along the pixels' longer side, so that the network sees its
     true shape. The exception is ``resize`` with a fixed ``height`` × ``width``, which stretches every frame anyway.
     """
 
-    rule: Literal["pad", "resize", "letterbox"] = "pad"
+    rule: Literal["pad", "resize", "letterbox", "tiles"] = "pad"
     height: int | None = Field(default=None, ge=8, le=INPUT_SIDE)
     width: int | None = Field(default=None, ge=8, le=INPUT_SIDE)
+    overlap: float | None = Field(default=None, ge=0, le=0.9)
 
     @property
     def fixed(self) -> tuple[int, int] | None:
-        """Height and width of every frame for the network; None if they depend on the frame."""
+        """Height and width of every input of the network, which can be a tile; None if they depend on the frame."""
         return None if self.height is None or self.width is None else (self.height, self.width)
+
+    @property
+    def words(self) -> str:
+        """The rule, for example ``"tiles of 512×512 with an overlap of 0.5"``."""
+        if self.fixed is None:
+            return self.rule
+        size = f"{self.height}×{self.width}"
+        if self.rule == "tiles":
+            return f"tiles of {size} with an overlap of {self.tile_overlap:g}"
+        return f"{self.rule} to {size}"
+
+    @property
+    def tile_overlap(self) -> float:
+        """Part of a tile's side that it shares with its neighbor."""
+        return USUAL_OVERLAP if self.overlap is None else self.overlap
 
     @model_validator(mode="after")
     def _check_sizes_and_rule(self) -> SizeRule:
@@ -99,8 +120,10 @@ class SizeRule(_CardPart):
             raise ValueError("give both height and width, or neither")
         if (self.height or 0) * (self.width or 0) > INPUT_PIXELS:
             raise ValueError(f"height × width may be at most {INPUT_PIXELS:,} pixels")
-        if self.rule == "letterbox" and self.height is None:
-            raise ValueError("the letterbox rule needs height and width")
+        if self.rule in ("letterbox", "tiles") and self.height is None:
+            raise ValueError(f"the {self.rule} rule needs height and width")
+        if self.overlap is not None and self.rule != "tiles":
+            raise ValueError(f"overlap is for the tiles rule, not {self.rule}")
         if self.rule == "pad" and self.height is not None:
             raise ValueError("the pad rule takes no height and width: it keeps those of the frame")
         return self

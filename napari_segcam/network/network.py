@@ -242,9 +242,31 @@ class Network:
             raise SegcamError(
                 f"An image size of {side} does not fit this network, which needs multiples of {self.stride}."
             )
-        return replace(
-            self, card=self.card.model_copy(update={"size": SizeRule(rule="resize", height=side, width=side)})
+        return self._with_size(SizeRule(rule="resize", height=side, width=side))
+
+    def with_tiles(self, side: int, overlap: float | None = None) -> Network:
+        """Return the same network, which runs on tiles of ``side`` × ``side`` pixels.
+
+        Args:
+            side: of a tile.
+            overlap: part of the side that neighbors share, 0 to 0.9; by default half.
+
+        Raises:
+            SegcamError: if the size is not a multiple of the network's stride, the overlap is out of range, or the
+                network has one score for the whole image.
+        """
+        if not self.segments:
+            raise SegcamError("This network has one score for the whole image: it cannot run in tiles.")
+        if side % self.stride:
+            raise SegcamError(
+                f"Tiles of {side} pixels do not fit this network, which needs multiples of {self.stride}."
+            )
+        return self._with_size(
+            make_card({"size": {"rule": "tiles", "height": side, "width": side, "overlap": overlap}}).size
         )
+
+    def _with_size(self, size: SizeRule) -> Network:
+        return replace(self, card=self.card.model_copy(update={"size": size}))
 
     def stage(self, name: str) -> Stage:
         """Return the stage with this name, alias, or dotted layer name.

@@ -22,6 +22,8 @@ class ModelSource:
     Attributes:
         image_size: as for ``Network.with_image_size``; with None, the card decides.
         others: paths of further checkpoints, which form an ensemble with the first.
+        tiles: side of the tiles, as for ``Network.with_tiles``; with None, the card decides.
+        tile_overlap: as for ``Network.with_tiles``.
     """
 
     path: str | None = None
@@ -35,6 +37,8 @@ class ModelSource:
     weights: str | None = None
     accept_structure: int = 0
     others: tuple[str, ...] = ()
+    tiles: int | None = None
+    tile_overlap: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "others", tuple(self.others))  # a list, where it was stored as JSON
@@ -95,7 +99,9 @@ class ModelSource:
             weights=self.weights,
             accept_structure=self.accept_structure,
         )
-        return network if self.image_size is None else network.with_image_size(self.image_size)
+        if self.image_size is not None:
+            network = network.with_image_size(self.image_size)
+        return network if self.tiles is None else network.with_tiles(self.tiles, self.tile_overlap)
 
     def anywhere(self) -> ModelSource:
         """Return the same source with absolute paths, which are valid in every process."""

@@ -14,6 +14,7 @@ from torch import nn
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.passes.forward_pass import forward
 from napari_segcam.explanation.passes.transfer import to_device
+from napari_segcam.explanation.tiles.rule import parts_of
 from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.network import Network
 
@@ -37,7 +38,7 @@ def batch_norm_distance(
 
     A batch norm holds the variance that each of its channels had in training. This is the mean of
     abs(log(variance in the frame / that variance)) over the channels of a norm, and then over the norms: 0 where all
-    are as in training, 0.7 where they are double or half of that.
+    are as in training, 0.7 where they are double or half of that. Where the frame runs in tiles, it is their mean.
 
     Returns:
         None if the network has no batch norms with statistics.
@@ -49,7 +50,8 @@ def batch_norm_distance(
     x, _ = prepare(frame, network.card, network.stride, value_range, crop, geometry.pixel_aspect)
     distances: list[float] = []
     with network.lock, _watched(network.module, distances):
-        forward(network.module, to_device(x, network.device, network.dtype), [])
+        for part in parts_of(network, x):
+            forward(network.module, to_device(part, network.device, network.dtype), [])
     return float(np.mean(distances)) if distances else None
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.passes.forward_pass import forward
 from napari_segcam.explanation.passes.transfer import to_device
+from napari_segcam.explanation.tiles.rule import parts_of
 from napari_segcam.imaging.preprocessing import prepare
 from napari_segcam.network.network import Network
 from napari_segcam.network.stages.stage import Stage
@@ -50,8 +52,14 @@ def pooled_features(
     x, _ = prepare(frame, network.card, network.stride, value_range, crop, geometry.pixel_aspect)
     module, (tapped,) = network.module_for([stage])
     with network.lock:
-        activations = forward(module, to_device(x, network.device, network.dtype), [tapped], graph=False).activations
-    return np.asarray(activations[tapped.name][0].float().mean((1, 2)).cpu().numpy(), np.float32)
+        means = [
+            forward(module, to_device(part, network.device, network.dtype), [tapped], graph=False)
+            .activations[tapped.name][0]
+            .float()
+            .mean((1, 2))
+            for part in parts_of(network, x)
+        ]
+    return np.asarray(torch.stack(means).mean(0).cpu().numpy(), np.float32)
 
 
 def feature_distances(features: NDArray[np.floating], references: NDArray[np.floating]) -> NDArray[np.float64]:

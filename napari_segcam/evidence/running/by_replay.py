@@ -29,8 +29,10 @@ class ReplayedMeasures:
     reasons: dict[str, str] = field(default_factory=dict)
 
 
-def no_replay_reason(explainer: Explainer) -> str:
-    """Return why no stage of a network can be replaced for this method, in words; empty if it can."""
+def no_replay_reason(explainer: Explainer, explanation: Explanation) -> str:
+    """Return why no stage of a network can be replaced for an explanation, in words; empty if it can."""
+    if explanation.runs_in_tiles:
+        return "a stage cannot be replaced in an image that runs in tiles"
     if explainer.network.no_hooks_reason:
         return "the layers of a TorchScript network cannot be replaced"
     if explainer.method.stage is not None:
@@ -65,7 +67,7 @@ def measure_by_replay(
     """
     found = ReplayedMeasures()
     if replay is None:
-        reason = no_replay_reason(explainer)
+        reason = no_replay_reason(explainer, explanation)
         found.reasons = dict.fromkeys(explanation.heatmaps, reason)
         found.faithfulnesses = dict.fromkeys(explanation.heatmaps, Measurement(None, undefined=reason))
         return found

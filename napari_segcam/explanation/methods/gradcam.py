@@ -9,8 +9,8 @@ from napari_segcam.explanation.methods.method import method, weighted_sum
 _PAPER = "Selvaraju et al., arXiv:1610.02391"
 
 
-@method("gradcam", "Grad-CAM", paper=_PAPER, year=2017)
-@method("gradcam_signed", "Grad-CAM, signed", paper=_PAPER, year=2017, signed=True)
+@method("gradcam", "Grad-CAM", paper=_PAPER, year=2017, only_channel_means=True)
+@method("gradcam_signed", "Grad-CAM, signed", paper=_PAPER, year=2017, signed=True, only_channel_means=True)
 def gradcam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
     """Channels weighted by their mean gradient: Σ_k mean(G_k) A_k (Selvaraju et al. 2017, arXiv:1610.02391).
 

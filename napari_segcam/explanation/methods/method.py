@@ -19,9 +19,11 @@ class GradientMethod(Method):
     Attributes:
         compute: ``A``, ``G``, both ``(B, C, h, w)`` → the map ``(B, h, w)`` before any ReLU. If the method needs no
             gradient, ``G`` can be any tensor.
+        only_channel_means: whether only each channel's mean gradient matters.
     """
 
     compute: CamFunction
+    only_channel_means: bool = False
 
 
 def method(
@@ -33,6 +35,7 @@ def method(
     needs_gradient: bool = True,
     signed: bool = False,
     contrasts: bool = False,
+    only_channel_means: bool = False,
 ) -> Callable[[CamFunction], CamFunction]:
     """Register a function as a CAM method; the arguments are the fields of ``GradientMethod``."""
 
@@ -48,6 +51,7 @@ def method(
                 signed=signed,
                 contrasts=contrasts,
                 compute=compute,
+                only_channel_means=only_channel_means,
             )
         )
         return compute

@@ -142,6 +142,15 @@ class Ensemble(Network):
         members = [member.with_image_size(side) for member in self.members]
         return self.with_members(members, self.card.model_copy(update={"size": members[0].card.size}))
 
+    def with_tiles(self, side: int, overlap: float | None = None) -> Ensemble:
+        """Return the same ensemble, whose members run on tiles, as ``Network.with_tiles``.
+
+        Raises:
+            SegcamError: if a member cannot.
+        """
+        members = [member.with_tiles(side, overlap) for member in self.members]
+        return self.with_members(members, self.card.model_copy(update={"size": members[0].card.size}))
+
     def stage(self, name: str) -> Stage:
         """Return the stage with this name, alias, or dotted layer name, which all members must have.
 

@@ -50,9 +50,10 @@ class _Text:
     SIZE = "Size"
     SIZE_TIP = (
         "Padded: pixels keep their size.\nResized: stretched to the given size.\n"
-        "Letterboxed: resized with the aspect ratio kept, then padded."
+        "Letterboxed: resized with the aspect ratio kept, then padded.\n"
+        "Tiles: pixels keep their size, and large images are seen in tiles of the given size."
     )
-    SIZES = (("Padded", "pad"), ("Resized", "resize"), ("Letterboxed", "letterbox"))
+    SIZES = (("Padded", "pad"), ("Resized", "resize"), ("Letterboxed", "letterbox"), ("Tiles", "tiles"))
     CHANNEL_ORDER = "Channel order"
     CHANNEL_ORDER_TIP = (
         "The order in which the network takes the colors: BGR if training read color images with OpenCV.\n"
@@ -206,6 +207,8 @@ class CardForm(QWidget):
             is_padded = self.rule.value == "pad"
             fields["size"] = {"rule": self.rule.value}
             fields["size"] |= {name: side for name, side in sides.items() if side and not is_padded}
+            if self.rule.value == "tiles" and self._card.size.overlap is not None:
+                fields["size"]["overlap"] = self._card.size.overlap
         if "channel_order" in self._touched:
             fields["channel_order"] = self.channel_order.value
         if "classes_overlap" in self._touched and self.overlap.value is not None:

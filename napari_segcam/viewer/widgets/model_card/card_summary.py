@@ -54,6 +54,8 @@ def _facts(network: Network, colors: Sequence[str]) -> Iterator[tuple[str, str]]
 
 def _size(network: Network) -> str:
     size = network.card.size
+    if size.rule == "tiles":
+        return size.words
     if size.height is not None:
         rule = "resized" if size.rule == "resize" else "letterboxed"
         return f"{rule} to {size.height}×{size.width}"

@@ -1,0 +1,77 @@
+"""The rule that says whether an image runs in tiles.
+
+It looks at the network and at the size of the image only, not at the memory that happens to be free, the method or the
+stages: the same image gives the same mask every time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from napari_segcam.budget import PASS_BYTES
+from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.tiles.layout import TileLayout
+from napari_segcam.network.network import Network
+
+_BY_MEMORY_SIDE, _BY_MEMORY_OVERLAP = 1024, 0.25
+_ASSUMED_BYTES = 1000  # for each pixel, of a network whose layers cannot be seen
+_FEWEST_LAYERS = 3
+
+
+def tiles_for(network: Network, input_shape: tuple[int, int]) -> TileLayout | None:
+    """Return the tiles in which an input of this shape runs; None if it runs whole.
+
+    They are those of the model card. Without tiles there, an image runs in tiles if the network's feature maps of the
+    whole image would take more than ``budget.PASS_BYTES``.
+
+    Raises:
+        SegcamError: if there would be too many tiles, or the network has one score for the whole image.
+    """
+    size = network.card.size
+    if size.rule == "tiles" and size.fixed is not None:
+        if not network.segments:
+            raise SegcamError(
+                "The model card asks for tiles, but this network has one score for the whole image. Give the card "
+                "another size rule."
+            )
+        if input_shape == size.fixed:
+            return None
+        return TileLayout(input_shape, size.fixed, size.tile_overlap, "the model card asks for it")
+    pixels = math.prod(input_shape)
+    if not network.segments or size.fixed is not None or pixels * bytes_per_pixel(network) <= PASS_BYTES:
+        return None
+    side = math.ceil(_BY_MEMORY_SIDE / network.stride) * network.stride
+    while side > 2 * network.stride and side**2 * bytes_per_pixel(network) > PASS_BYTES / 4:
+        side = math.ceil(side / 2 / network.stride) * network.stride
+    tile = (min(side, input_shape[0]), min(side, input_shape[1]))
+    if tile == input_shape:
+        return None
+    needed = pixels * bytes_per_pixel(network) / 2**30
+    return TileLayout(
+        input_shape,
+        tile,
+        _BY_MEMORY_OVERLAP,
+        f"the whole image would take about {needed:.0f} GB, and more than {PASS_BYTES / 2**30:.0f} GB are not used",
+        smallest_weight=0.0,
+        even_grid=network.stride,
+    )
+
+
+def parts_of(network: Network, x: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yield what the network sees of an input ``(1, C, H, W)`` at a time: its tiles, or the whole of it."""
+    tiles = tiles_for(network, (x.shape[-2], x.shape[-1]))
+    if tiles is None:
+        yield x
+    else:
+        for tile in tiles:
+            yield x[(..., *tiles.window(tile))]
+
+
+def bytes_per_pixel(network: Network) -> float:
+    """Return the bytes of all feature maps of a network for each pixel of its input, found on a small input."""
+    sizes = {output.identity: math.prod(output.shape) for output in network.trace.outputs.values()}
+    measured = sum(sizes.values()) * network.dtype.itemsize / math.prod(network.trace.size)
+    return measured if len(sizes) >= _FEWEST_LAYERS else max(measured, _ASSUMED_BYTES)
