@@ -49,7 +49,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["child_names", "device", "settings_text", "resource_check", "whole_network"],
         ["reference_pair"],
         ["files"],
-        ["model_card", "graphs", "keras"],
+        ["model_card", "graphs", "keras", "onnx"],
         ["checkpoints", "running", "loaded_module"],
         ["families", "output"],
         ["stages", "packages"],

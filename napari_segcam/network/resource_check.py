@@ -23,7 +23,7 @@ from typing import Literal
 from napari_segcam.budget import MIB, RESOURCE_CHECK_BYTES, RESOURCE_CHECK_SECONDS, RESOURCE_CHECK_SECONDS_PER_MB
 from napari_segcam.errors import SegcamError
 
-Form = Literal["pickled", "torchscript", "exported", "keras"]
+Form = Literal["pickled", "torchscript", "exported", "keras", "onnx"]
 Outcome = Literal["passed", "time", "memory", "crash"]
 
 # Set in the other process, so that it does not start a check of its own.
@@ -35,7 +35,7 @@ _CHECK_MODULE = "napari_segcam.network.resource_check_process"
 _START_SECONDS = 120  # on a busy machine
 _WALL_TIME_FACTOR = 20  # wall time allowed for each second of processor time
 
-_LIBRARIES = {"keras": ("keras", "h5py")}
+_LIBRARIES = {"keras": ("keras", "h5py"), "onnx": ("onnx", "onnx.inliner", "onnxruntime")}
 
 _REASONS = {
     "time": "took longer than any network should (perhaps an endless loop)",
@@ -44,7 +44,9 @@ _REASONS = {
 }
 
 
-def check_resources(path: Path, form: Form, libraries: Iterable[str] = (), weights: str | None = None) -> None:
+def check_resources(
+    path: Path, form: Form, libraries: Iterable[str] = (), weights: str | None = None, size: int | None = None
+) -> None:
     """Let another process read a file and run the network in it, which takes a second or two.
 
     Args:
@@ -52,6 +54,7 @@ def check_resources(path: Path, form: Form, libraries: Iterable[str] = (), weigh
         form: form of the network in the file.
         libraries: libraries that the network's classes come from. The time to import them does not count.
         weights: which network to run if the file holds several.
+        size: of the network's files in bytes, if it has more than this one.
 
     Raises:
         SegcamError: if the run takes too much time or memory, or the process crashes. Other errors appear when the file
@@ -59,7 +62,7 @@ def check_resources(path: Path, form: Form, libraries: Iterable[str] = (), weigh
     """
     if IN_CHECK in os.environ:
         return
-    megabytes = path.stat().st_size / 1e6
+    megabytes = (path.stat().st_size if size is None else size) / 1e6
     request: dict[str, object] = {
         "path": str(path.resolve()),
         "weights": weights,

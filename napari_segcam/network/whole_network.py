@@ -28,3 +28,7 @@ class WholeNetwork(nn.Module):
     notes: tuple[str, ...] = ()
     card_fields: Mapping[str, Any] = {}
     assumed_fields: frozenset[str] = frozenset()
+
+
+class FunctionCall(nn.Module):
+    """An operation in the code of a module, which is not a layer of its own: it is no stage unless it is named."""

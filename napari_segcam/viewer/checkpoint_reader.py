@@ -14,7 +14,7 @@ from napari_segcam.network.packages.kinds import is_package
 LayerData = tuple[Any, ...]
 """Layer data as a napari reader returns it: data, attributes and kind of a layer; ``(None,)`` adds no layer."""
 
-_SUFFIXES = (".pth", ".pt", ".pt2", ".ckpt", ".safetensors", ".keras")
+_SUFFIXES = (".pth", ".pt", ".pt2", ".ckpt", ".safetensors", ".onnx", ".keras")
 _NAMES = ("pytorch_model.bin", "model.weights.h5")
 _SMP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 

@@ -46,7 +46,7 @@ class Checkpoint:
         settings: how the network was built, as far as the file says: the fields of an SMP folder's ``config.json``,
             or of safetensors' metadata.
         warnings: about these weights, for the user.
-        form: kind of file: only weights, a whole pickled network, TorchScript, a torch.export program, or Keras.
+        form: kind of file: only weights, a whole pickled network, TorchScript, a torch.export program, Keras, or ONNX.
         module: the network itself, in eval mode on the CPU, if the file holds more than weights.
         extra: what else a torch file holds, such as the epoch or the arguments of the training run: plain data and
             tensors, with all other objects inert.
@@ -60,7 +60,7 @@ class Checkpoint:
     sha256: str
     settings: dict[str, Any]
     warnings: tuple[str, ...] = ()
-    form: Literal["weights", "pickled", "torchscript", "exported", "keras"] = "weights"
+    form: Literal["weights", "pickled", "torchscript", "exported", "keras", "onnx"] = "weights"
     module: nn.Module | None = field(default=None, repr=False)
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
     pickled_network: InertObject | None = field(default=None, repr=False)
@@ -72,7 +72,7 @@ def read_checkpoint(path: str | Path, weights: str | None = None) -> Checkpoint:
 
     The content decides what a file is, not its name. The weights may be a plain state dict, or under a key that
     training code usually has (``"state_dict"``, ``"model_state_dict"``, ``"model"`` …), with an optimizer next to them.
-    Whole networks are read too: pickled ones of known libraries, TorchScript, programs of torch.export, and Keras.
+    Whole networks are read too: pickled ones of known libraries, TorchScript, programs of torch.export, Keras, ONNX.
 
     Args:
         path: of the file or folder.
@@ -87,8 +87,7 @@ def read_checkpoint(path: str | Path, weights: str | None = None) -> Checkpoint:
         before = file.stat()
         container = read_container(file)
         settings = container.metadata | _smp_settings(file)
-        with file.open("rb") as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        sha256 = _checksum(file, *container.parts)
         after = file.stat()
     except OSError as error:
         raise SegcamError(f"{path} cannot be read: {error}.") from error
@@ -110,7 +109,8 @@ def _checkpoint(
         if weights_name is not None:
             raise SegcamError(f"is one whole network: it holds no weights named {weights_name}")
         weights = content.state_dict()
-        check_tensors(weights, file_size)
+        if container.form != "onnx":  # its constants are computed, and its weights may be in other files
+            check_tensors(weights, file_size)
         return Checkpoint(path, weights, sha256, settings, tuple(_warnings(weights, ())), container.form, content)
     selected = find_weights(content, weights_name)
     extra = {key: value for key, value in content.items() if isinstance(key, str)} if isinstance(content, dict) else {}
@@ -132,6 +132,15 @@ def _checkpoint(
     check_tensors(weights, file_size)
     notes = (*selected.notes, *_warnings(weights, left_out))
     return Checkpoint(path, weights, sha256, settings, notes, extra=extra)
+
+
+def _checksum(*files: Path) -> str:
+    """Return the SHA-256 of one file, or of the contents of several, one after the other."""
+    checksum = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            hashlib.file_digest(stream, lambda: checksum)
+    return checksum.hexdigest()
 
 
 def _weights_file(path: Path) -> Path:

@@ -19,6 +19,8 @@ from napari_segcam.network.files.torch_file import is_legacy, read_legacy, read_
 from napari_segcam.network.graphs.exported_program import is_exported_program, read_exported_program
 from napari_segcam.network.graphs.torchscript import is_torchscript, read_torchscript
 from napari_segcam.network.keras.keras_file import HDF5_SIGNATURE, is_keras, read_keras, read_keras_h5
+from napari_segcam.network.onnx.onnx_file import read_onnx
+from napari_segcam.network.onnx.recognition import is_onnx, is_onnxruntime_format
 from napari_segcam.network.resource_check import check_resources
 
 _WEB_PAGE = "is a web page, not a checkpoint. Download it again, perhaps after logging in"
@@ -41,7 +43,7 @@ _LOOKALIKES = {
     "Save the weights with torch.save(model.state_dict(), 'weights.pth')",
 }
 
-Form = Literal["weights", "torchscript", "exported", "keras"]
+Form = Literal["weights", "torchscript", "exported", "keras", "onnx"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +52,16 @@ class Container:
 
     Attributes:
         content: the object that ``torch.save`` wrote, with everything but tensors and plain data inert; for
-            safetensors the dict of tensors; for TorchScript, exported programs and Keras the network as a module.
+            safetensors the dict of tensors; for TorchScript, exported programs, Keras and ONNX the network as a module.
         form: kind of file.
         metadata: of safetensors.
+        parts: other files that hold weights of the network.
     """
 
     content: Any
     form: Form = "weights"
     metadata: dict[str, str] = field(default_factory=dict)
+    parts: tuple[Path, ...] = ()
 
 
 def read_container(path: Path) -> Container:
@@ -78,6 +82,9 @@ def read_container(path: Path) -> Container:
         return Container(read_keras_h5(path), "keras")
     if is_legacy(head):
         return Container(read_legacy(path))
+    if is_onnx(path):
+        network, parts = read_onnx(path)
+        return Container(network, "onnx", parts=tuple(parts))
     if _is_safetensors(head):
         return _read_safetensors(path, int.from_bytes(head[:8], "little"))
     raise SegcamError(f"{path} {_lookalike(head)}.")
@@ -100,13 +107,15 @@ def _read_archive(archive: Archive) -> Container:
 
 
 def _lookalike(head: bytes) -> str:
+    if is_onnxruntime_format(head):
+        return "is in onnxruntime's own format (.ort), without its graph. Choose the .onnx file that it was made of"
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if head[128:132] == b"DICM":
         return "is a DICOM file, not a checkpoint. Open it as an image"
     for first_bytes, meaning in _LOOKALIKES.items():
         if start.startswith(first_bytes):
             return meaning
-    return "is not a checkpoint: it is neither a torch file, nor safetensors, nor a folder saved by SMP"
+    return "is not a checkpoint: it is neither a torch file, nor safetensors, nor ONNX, nor a folder saved by SMP"
 
 
 def _is_safetensors(head: bytes) -> bool:

@@ -17,6 +17,7 @@ from torch import nn
 from napari_segcam.network.keras.graph import KerasLayer
 from napari_segcam.network.stages.forward_trace import ForwardTrace, trace_forward
 from napari_segcam.network.stages.stage import Stage, StageKind, stage_at
+from napari_segcam.network.whole_network import FunctionCall
 
 # Large enough that the deepest maps of common networks have several pixels, unlike maps that are pooled to one.
 _SIDE = 128
@@ -192,11 +193,11 @@ class _Halves:
         return False
 
     def _is_container(self, feature_map: _Map) -> bool:
-        return any(True for _ in self._module.get_submodule(feature_map.layer).children())
+        return any(True for _ in _parts(self._module.get_submodule(feature_map.layer)))
 
     def _without_skip(self, feature_map: _Map, half: Iterable[_Map]) -> _Map:
         """Return the only part of a wrapper that concatenates its input with the part's output, or the map itself."""
-        parts = [name for name, _ in self._module.get_submodule(feature_map.layer).named_children()]
+        parts = list(_parts(self._module.get_submodule(feature_map.layer)))
         if len(parts) != 1:
             return feature_map
         part = next((other for other in half if other.layer == f"{feature_map.layer}.{parts[0]}"), None)
@@ -236,7 +237,9 @@ def _containers(layer: str) -> Iterator[str]:
 
 
 def _makes_no_map(part: nn.Module) -> bool:
-    """Whether a layer only passes its map on, or pools it to a size that does not depend on the image's."""
+    """Whether a layer only passes its map on, pools it to a size that does not depend on the image's, or is none."""
+    if isinstance(part, FunctionCall):
+        return not _has_own_weights(part)
     return (isinstance(part, KerasLayer) and part.only_prepares) or isinstance(
         part,
         nn.Identity
@@ -244,6 +247,11 @@ def _makes_no_map(part: nn.Module) -> bool:
         | nn.modules.pooling._AdaptiveAvgPoolNd
         | nn.modules.pooling._AdaptiveMaxPoolNd,
     )
+
+
+def _parts(container: nn.Module) -> Iterator[str]:
+    """Yield the names of the layers in a module, without operations in its code."""
+    return (name for name, child in container.named_children() if not isinstance(child, FunctionCall))
 
 
 def _has_own_weights(part: nn.Module) -> bool:

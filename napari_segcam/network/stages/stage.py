@@ -11,6 +11,7 @@ from torch import nn
 
 from napari_segcam.network.stages.forward_trace import ForwardTrace, LayerOutput
 from napari_segcam.network.stages.layout import MAP, Layout, map_shape
+from napari_segcam.network.whole_network import FunctionCall
 
 StageKind = Literal["encoder", "decoder", "head", "layer"]
 
@@ -148,7 +149,7 @@ def _called_children(parent: nn.Module, prefix: str, trace: ForwardTrace) -> Ite
     """Yield the nearest descendants that ran. A container that the network only indexes does not run itself."""
     for name, child in parent.named_children():
         path = prefix + name
-        if isinstance(child, nn.Identity | nn.modules.dropout._DropoutNd):
+        if isinstance(child, nn.Identity | nn.modules.dropout._DropoutNd | FunctionCall):
             continue
         if (f"decoder.{path}", None) in trace.outputs:
             yield path

@@ -34,7 +34,7 @@ from napari_segcam.viewer.widgets.questions.questions_panel import QuestionsPane
 
 _LAYOUT_MS = 60  # until a form that was opened is laid out
 _DEVICES = (("Auto", "auto"), ("CUDA", "cuda"), ("MPS", "mps"), ("CPU", "cpu"))
-_FILE_TYPES = "Checkpoints (*.pth *.pt *.pt2 *.ckpt *.bin *.safetensors *.zip);;All files (*)"
+_FILE_TYPES = "Checkpoints (*.pth *.pt *.pt2 *.ckpt *.bin *.safetensors *.onnx *.keras *.h5 *.zip);;All files (*)"
 
 
 class _Text:
@@ -44,7 +44,7 @@ class _Text:
     RECENT = "Recent models …"
     RECENT_TIP = "The models loaded last"
     FILE = "File …"
-    FILE_TIP = "A .pth, .pt, .pt2, .ckpt or .safetensors file, or a package as a .zip"
+    FILE_TIP = "A .pth, .pt, .pt2, .ckpt, .safetensors, .onnx or .keras file, or a package as a .zip"
     FOLDER = "Folder …"
     FOLDER_TIP = "A folder of save_pretrained, bioimage.io, MONAI, Hugging Face or nnU-Net"
     DEVICE = "on"
