@@ -18,7 +18,10 @@ def channels_last(module: nn.Module) -> nn.Module:
     """Return the module with channels-last weights, which halve the time of convolutions on CPU; no value changes."""
     if any(parameter.ndim == 5 for parameter in module.parameters()):  # torch has another memory format for 3D
         return module
-    return module.to(memory_format=torch.channels_last)
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.ndim == 4:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+    return module
 
 
 def choose_device(device: str) -> torch.device:

@@ -120,7 +120,7 @@ class _Resizer:
         return None
 
     def _places(self, length: int, size: int, factor: float) -> Places:
-        """Return where each new element lies among the old ones."""
+        """Return the place of each new element among the old ones."""
         # In float32 as in onnxruntime, since it decides which element is nearest.
         new, scale, half = np.arange(size, dtype=np.float32), np.float32(factor), np.float32(0.5)
         match self._coordinates:
