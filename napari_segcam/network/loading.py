@@ -115,17 +115,18 @@ def load_network(
     overrides = {"classes_overlap": classes_overlap, "output": output}
     if any(value is not None for value in overrides.values()):
         card = make_card({name: value for name, value in overrides.items() if value is not None}, card)
-    pair = None if check is None else read_pair(*check)
+    pair = reference = None if check is None else read_pair(*check)
 
     def load(stored: Checkpoint) -> LoadedModule:
         import_model_libraries()  # not earlier: a file that is refused should not pay the time and memory for that
         known = card.structure if card is not None and card.sha256 == stored.sha256 else None
-        request = StructureRequest(accept_structure, known, pair)
+        request = StructureRequest(accept_structure, known, reference)
         return _load_checkpoint(replace(stored, structure=request), card, architecture, encoder, options)
 
     checkpoint: Checkpoint | None = None
     with open_package(None if factory is not None else path, weights) as package:
         if package is not None:
+            reference = pair or package.reference
             checkpoint, loaded = load_from_package(package, weights, load)
         else:
             checkpoint = None if path is None else read_checkpoint(path, weights)
@@ -151,10 +152,12 @@ def load_network(
         warnings=(*loaded.warnings, *_card_warnings(card, sha256, name)),
         assumed=loaded.assumed,
     )
-    if pair is None:
+    if reference is None:
         return network
-    from napari_segcam.network.reference_check import check_reference
+    from napari_segcam.network.reference_check import check_reference, checked_if_possible
 
+    if pair is None:
+        return checked_if_possible(network, reference)
     result = check_reference(network, pair)
     if not result.agrees:
         raise SegcamError(f"{name}: {result.text}")

@@ -89,3 +89,20 @@ def check_reference(network: Network, pair: ReferencePair) -> ReferenceCheck:
         if "classes_overlap" not in network.card.model_fields_set:
             fields["classes_overlap"] = _OVERLAP[comparison.form]
     return ReferenceCheck(comparison, replace(network, card=make_card(fields, network.card), assumed=assumed))
+
+
+def checked_if_possible(network: Network, pair: ReferencePair) -> Network:
+    """Return a network checked with the pair that its package holds.
+
+    If it agrees, the card says so; if it differs or cannot be compared, a warning says why. The package itself may be
+    wrong, so this refuses nothing.
+    """
+    try:
+        result = check_reference(network, pair)
+    except SegcamError as error:
+        warning = f"The network was not checked with the package's test tensors: {error}"
+    else:
+        if result.agrees:
+            return result.network
+        warning = f"{result.text} These are the test tensors of its package: masks may be wrong."
+    return replace(network, warnings=(*network.warnings, warning))

@@ -62,7 +62,7 @@ def read_pair(input_path: str | Path, output_path: str | Path) -> ReferencePair:
     Raises:
         SegcamError: if a file is missing, is not a plain array of numbers, is too large, or has an unusual shape.
     """
-    (image, image_sum), (output, output_sum) = _read(Path(input_path)), _read(Path(output_path))
+    (image, image_sum), (output, output_sum) = read_array(Path(input_path)), read_array(Path(output_path))
     return pair_of(image, output, image_sum, output_sum, str(input_path), str(output_path))
 
 
@@ -141,7 +141,12 @@ def _forms(logits: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
         yield "log_softmax", logits.log_softmax(1)
 
 
-def _read(path: Path) -> tuple[NDArray[np.generic], str]:
+def read_array(path: Path) -> tuple[NDArray[np.generic], str]:
+    """Return the array in a ``.npy`` file and the SHA-256 of the file.
+
+    Raises:
+        SegcamError: if the file is missing, is no plain array of numbers, or is too large.
+    """
     try:
         refuse_large_content(str(path), path.stat().st_size)
         content = path.read_bytes()

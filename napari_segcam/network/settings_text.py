@@ -12,6 +12,7 @@ import yaml
 from napari_segcam.budget import OPTION_SIZE, SETTINGS_BYTES
 from napari_segcam.errors import SegcamError, error_text, is_unprintable
 
+_MAX_EXPANDED = 100_000
 _MAX_DEPTH, _MAX_VALUES, _MAX_TEXT_LENGTH = 8, 10_000, 10_000
 
 
@@ -46,14 +47,21 @@ def read_json(path: Path) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def parse_yaml(text: str) -> Any:
+def parse_yaml(text: str, *, anchors: bool = False) -> Any:
     """Return the content of a YAML text. Anchors are refused: with them, a few lines can expand to gigabytes.
 
+    Args:
+        text: the text.
+        anchors: whether anchors are read, as programs write them for equal parts, if the content stays small.
+
     Raises:
-        ValueError: if the text is not valid YAML or has an anchor; the message says why.
+        ValueError: if the text is not valid YAML, has an anchor, or expands too far; the message says why.
     """
     try:
-        return yaml.load(text, _PlainLoader)
+        content = yaml.load(text, _AnchorLoader if anchors else _PlainLoader)
+        if anchors:
+            _expanded_size(content, {})
+        return content
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except (yaml.YAMLError, ValueError, TypeError, OverflowError) as error:
@@ -66,6 +74,33 @@ class _PlainLoader(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise yaml.YAMLError(f"anchors (&{event.anchor}) are not read: write out what they stand for")
         return super().compose_node(parent, index)
+
+
+class _AnchorLoader(yaml.SafeLoader):
+    def flatten_mapping(self, node: Any) -> None:
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.YAMLError("merged fields (<<) are not read: write out what they stand for")
+        super().flatten_mapping(node)
+
+
+def _expanded_size(value: Any, sizes: dict[int, int]) -> int:
+    """Return how many values there are if each part counts as often as it is referred to.
+
+    Raises:
+        ValueError: if there are too many, or a part holds itself.
+    """
+    if not isinstance(value, Mapping | list):
+        return 1
+    known = sizes.get(id(value))
+    if known is None:
+        sizes[id(value)] = -1
+        known = 1 + sum(
+            _expanded_size(part, sizes) for part in (value.values() if isinstance(value, Mapping) else value)
+        )
+        sizes[id(value)] = known
+    if known < 0 or known > _MAX_EXPANDED:
+        raise ValueError("its anchors make it far larger than it looks, or endless")
+    return known
 
 
 def refuse_unusual(value: Any, name: str, depth: int = 0) -> int:

@@ -16,6 +16,7 @@ from napari_segcam.network.packages.unpacking import unpacked
 
 # Kind → the module with its ``open_folder``. Each is imported when it is needed.
 _READERS = {
+    "bioimage.io": "bioimageio",
     "Hugging Face": "hugging_face",
     "nnU-Net": "nnunet_results",
 }
@@ -67,7 +68,8 @@ def load_from_package(
         notes = [entry.note] if entry.note else []
         notes += [f"The package's weights {name} were not used: {error}" for name, error in refusals]
         return checkpoint, package.completed(loaded, tuple(notes))
-    if len(refusals) == 1:
-        raise refusals[0][1]
+    offers = [error for _, error in refusals if type(error) is not SegcamError]  # an offer says how to go on
+    if len(refusals) == 1 or offers:
+        raise (offers or [refusals[0][1]])[0]
     reasons = " ".join(f"{name}: {error}" for name, error in refusals)
     raise SegcamError(f"None of the weights in this {package.title} can be opened. {reasons}")

@@ -9,6 +9,7 @@ from typing import Any
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint
 from napari_segcam.network.loaded_module import LoadedModule
 from napari_segcam.network.model_card import make_card
+from napari_segcam.network.reference_pair import ReferencePair
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Package:
         fields: of the model card, as the description gives them.
         assumed: as ``Network.assumed``.
         warnings: for users.
+        reference: an input and output of the network that the package holds for checking it.
     """
 
     title: str
@@ -47,6 +49,7 @@ class Package:
     fields: Mapping[str, Any] = field(default_factory=dict)
     assumed: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    reference: ReferencePair | None = None
 
     def choosing(self, name: str | None) -> Package:
         """Return the package with the weights of this name alone, or unchanged if it has none of this name."""

@@ -79,7 +79,11 @@ def read_description(file: Path) -> dict[str, Any]:
         SegcamError: if it cannot be read, or is not a mapping.
     """
     try:
-        content = read_json(file) if file.suffix.lower() == ".json" else parse_yaml(read_text(file, _DESCRIPTION_BYTES))
+        content = (
+            read_json(file)
+            if file.suffix.lower() == ".json"
+            else parse_yaml(read_text(file, _DESCRIPTION_BYTES), anchors=True)
+        )
     except (OSError, ValueError) as error:
         raise SegcamError(f"{file} cannot be read: {error}.") from error
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
