@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
-from napari_segcam.batch.color_table import Color
+from napari_segcam.batch.color_tables.color_table import Color
 from napari_segcam.batch.evidence import EvidenceMeter
 from napari_segcam.batch.ground_truth import GroundTruth
 from napari_segcam.batch.images import BatchImage

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_segcam.batch.color_table import Color
+from napari_segcam.batch.color_tables.color_table import Color
 from napari_segcam.batch.images import BatchImage, images_of
 from napari_segcam.batch.pairing import class_and_stem
 from napari_segcam.batch.true_masks import (

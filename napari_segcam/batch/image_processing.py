@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_segcam.batch.color_table import Color
+from napari_segcam.batch.color_tables.color_table import Color
 from napari_segcam.batch.evidence import EvidenceMeter
 from napari_segcam.batch.ground_truth import GroundTruth
 from napari_segcam.batch.images import BatchImage

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from napari_segcam.batch.cluster import Cluster, processed_on
-from napari_segcam.batch.color_table import Color
+from napari_segcam.batch.color_tables.color_table import Color
+from napari_segcam.batch.color_tables.named_classes import check_colors, with_names_of
 from napari_segcam.batch.estimating import evidence_seconds
 from napari_segcam.batch.evidence import measure_names
 from napari_segcam.batch.image_processing import OutputOptions, ProcessedImage, process_image
@@ -76,7 +77,7 @@ class Batch:
         options: how frames are explained.
         loaded: the network, if it has been loaded from ``model`` already.
         truth: a folder of true masks that have the names of their images.
-        truth_colors: red, green and blue by class name, for true masks in color.
+        truth_colors: as ``read_colors`` returns them; they also name the classes where the card does not.
         num_samples: size of a random sample of the images; None takes all.
         seed: of the sample.
         outputs: what to write besides figures.
@@ -127,7 +128,8 @@ class Batch:
         self._threads = threads or earlier_threads or torch.get_num_threads()
         self._colors, self._parquet, self._cluster, self._cancelled = truth_colors, parquet, cluster, cancelled
         with _torch_threads(self._threads):
-            self.network, self._model = _load(model, cluster, loaded)
+            network, self._model = _load(model, cluster, loaded)
+            self.network = with_names_of(network, truth_colors)
             self._pipeline = ExplainPipeline(self.network, self.options, cancelled=cancelled)
         images = with_true_masks(images, source, truth, self.network)
         self.images = random_sample(images, num_samples, seed)
@@ -139,7 +141,7 @@ class Batch:
             any_cine.set_value_range(*self.options.value_range)
         if self.options.evidence:
             measure_names(",".join(self.options.evidence))
-        _check_colors(truth_colors, self._pipeline)
+        check_colors(truth_colors, self.network, self._pipeline.classes)
         data = {
             "source": str(source),
             "count": len(self.images),
@@ -318,16 +320,6 @@ def _command_arguments(source: ModelSource | None) -> dict[str, Any]:
         "output": source.output,
         "weights": source.weights,
     }
-
-
-def _check_colors(colors: Mapping[str, Color] | None, pipeline: ExplainPipeline) -> None:
-    """Check that a color table has the explained classes: once, not for every image."""
-    if colors is None:
-        return
-    for index in pipeline.classes:
-        name = pipeline.network.class_names[index or 0]
-        if index is not None and name not in colors:
-            raise SegcamError(f"The color table has no class {name!r}: it has {', '.join(colors)}.")
 
 
 def _names_sha256(images: Sequence[BatchImage]) -> str:

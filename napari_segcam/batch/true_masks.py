@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_segcam.batch.color_table import Color, hex_color
+from napari_segcam.batch.color_tables.color_table import Color, hex_color
 from napari_segcam.budget import refuse_large_frame
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.imaging.cine import ArrayCine, Cine, Frame, name_of
@@ -116,7 +116,8 @@ def true_mask(
         number: of the frame.
         class_index: output channel of the class.
         network: that the classes belong to.
-        colors: by class name, for masks in color; None for those of the model card.
+        colors: by class name, for masks in color; None for those of the model card. A ``ColorTable`` with numbers also
+            says which number each class has, in masks of numbers.
 
     Raises:
         SegcamError: if there is no mask of this frame, or its classes cannot be distinguished.
@@ -135,6 +136,9 @@ def true_mask(
         return foreground(masks[index], masks.name)
     mask = mask_of_frame(masks, number)
     if colors is not None:
+        is_gray = mask.ndim == 2 or bool((mask == mask[..., :1]).all())
+        if getattr(colors, "numbers", None) and is_gray:
+            return _mask_by_number(mask, colors, network.class_names[index], masks.name)
         return _mask_by_color(mask, colors, network.class_names[index], masks.name)
     has_values = network.segments and network.card.class_values
     if not has_values and (network.classes == 1 or not network.segments):
@@ -261,6 +265,21 @@ def _mask_by_values(
             f"of the model card ({np.count_nonzero(unlisted)} pixels hold such numbers)."
         )
     return np.isin(mask, class_values[index])
+
+
+def _mask_by_number(mask: NDArray[Any], table: Mapping[str, Color], class_name: str, name: str) -> NDArray[np.bool_]:
+    """Return where a mask holds the number that a table gives a class. A number of no class, except 0, is an error."""
+    numbers: Mapping[str, int] = getattr(table, "numbers", {})
+    if class_name not in numbers:
+        raise SegcamError(f"The color table has no class {class_name!r}: it has {', '.join(numbers)}.")
+    values = mask[..., 0] if mask.ndim == 3 else mask
+    unlisted = ~np.isin(values, [0, *numbers.values()])
+    if unlisted.any():
+        raise SegcamError(
+            f"The true mask {name} holds the number {values[unlisted][0]}, which no class of the color table has "
+            f"({np.count_nonzero(unlisted)} pixels hold such numbers)."
+        )
+    return np.asarray(values == numbers[class_name])
 
 
 def _mask_by_color(mask: NDArray[Any], colors: Mapping[str, Color], class_name: str, name: str) -> NDArray[np.bool_]:

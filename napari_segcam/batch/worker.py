@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from napari_segcam.batch.color_table import Color
+from napari_segcam.batch.color_tables.color_table import Color
+from napari_segcam.batch.color_tables.named_classes import with_names_of
 from napari_segcam.batch.image_processing import OutputOptions, ProcessedImage, process_image
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.options import ExplainOptions
@@ -77,7 +78,7 @@ def _prepared_pipeline(setup: WorkerSetup, worker_number: int) -> ExplainPipelin
             raise SegcamError(
                 f"A worker has {package} {installed[package]}, but this run uses {version}: install the same version."
             )
-    network = setup.model.load(_device(setup.model.device, worker_number))
+    network = with_names_of(setup.model.load(_device(setup.model.device, worker_number)), setup.colors)
     if network_record(network) != dict(setup.network_record):
         raise SegcamError(
             f"A worker has another network than this run ({network.name}, on {network.device}): it must find the same "

@@ -16,6 +16,7 @@ from napari_segcam.commands.options import (
     with_option_groups,
 )
 from napari_segcam.commands.terminal import PlainConsole
+from napari_segcam.commands.truth_options import TruthColors
 
 _IMAGES = "Images and true masks"
 _OUTPUT = "What is written"
@@ -47,14 +48,7 @@ def batch(
             rich_help_panel=_IMAGES,
         ),
     ] = None,
-    truth_colors: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="For masks in color: a CSV table name,r,g,b. Default: the colors of the model card.",
-            rich_help_panel=_IMAGES,
-        ),
-    ] = None,
+    truth_colors: TruthColors = None,
     num_samples: Annotated[
         int | None,
         typer.Option(metavar="COUNT", help="Take a random sample of so many images.", min=1, rich_help_panel=_IMAGES),
@@ -115,7 +109,7 @@ def batch(
     Exit code 0: all is well; 1: some images failed; 2: a wrong argument; 130: stopped by Ctrl-C.
     """
     from napari_segcam.batch.cluster import Cluster
-    from napari_segcam.batch.color_table import read_colors
+    from napari_segcam.batch.color_tables.color_table import read_colors
     from napari_segcam.batch.image_processing import OutputOptions
     from napari_segcam.batch.run import Batch
     from napari_segcam.commands.batch_progress import run_with_progress

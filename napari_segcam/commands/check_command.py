@@ -22,6 +22,7 @@ from napari_segcam.commands.options import (
     with_option_groups,
 )
 from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole, progress_on, stoppable
+from napari_segcam.commands.truth_options import TruthColors
 from napari_segcam.errors import SegcamError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def check(
             rich_help_panel=_IMAGES,
         ),
     ] = None,
+    truth_colors: TruthColors = None,
     limit: Annotated[
         int,
         typer.Option(
@@ -108,6 +110,8 @@ def check(
     """
     from napari_segcam.batch.check.checking import Check
     from napari_segcam.batch.check.writing import write_check
+    from napari_segcam.batch.color_tables.color_table import read_colors
+    from napari_segcam.batch.color_tables.named_classes import with_names_of
     from napari_segcam.imaging.scan.region import parse_crop
     from napari_segcam.reporting.report.writing import need_report
 
@@ -121,9 +125,10 @@ def check(
         _check_order(checkpoint, images)
     parse_crop(inputs.crop)
     options = explain_options(heatmaps, inputs, evidence if evidence.evidence is not None else _usual(evidence))
+    colors = None if truth_colors is None else read_colors(truth_colors)
     source = network.source(models, device)
     with console.status(f"Loading {source.title} …"):
-        loaded = source.load()
+        loaded = with_names_of(source.load(), colors)
     with stoppable(console) as stop, progress_on(console) as progress:
         task = progress.add_task("Images", total=None)
         measures = progress.add_task("Evidence", total=None, visible=False)
@@ -133,6 +138,7 @@ def check(
             loaded,
             options,
             truth=truth,
+            colors=colors,
             limit=limit,
             frames_of_cine=frames_of_cine,
             seed=seed,

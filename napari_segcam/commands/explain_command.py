@@ -19,6 +19,7 @@ from napari_segcam.commands.options import (
     with_option_groups,
 )
 from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole
+from napari_segcam.commands.truth_options import TruthColors
 from napari_segcam.errors import SegcamError
 
 _PICTURES = "Pictures"
@@ -46,6 +47,7 @@ def explain(
             help="The true mask, for the regions false-positive and false-negative: one image, or one per frame.",
         ),
     ] = None,
+    truth_colors: TruthColors = None,
     frames: Annotated[
         str, typer.Option(metavar="NUMBERS", help="Frames of a cine: all, or numbers and ranges such as 0,10-20.")
     ] = "all",
@@ -97,6 +99,8 @@ def explain(
     # Before torch is imported: a file that is refused needs neither its time nor its memory.
     cine = open_cine(image)
 
+    from napari_segcam.batch.color_tables.color_table import read_colors
+    from napari_segcam.batch.color_tables.named_classes import with_names_of
     from napari_segcam.batch.ground_truth import GroundTruth
     from napari_segcam.commands.explain_cine import explain_cine
     from napari_segcam.commands.image_summary import print_notes, print_scan_note
@@ -118,9 +122,10 @@ def explain(
     if movie is not None:
         _check_movie(numbers, image)
     options = explain_options(heatmaps, inputs, evidence)
+    colors = None if truth_colors is None else read_colors(truth_colors)
     source = network.source(model, device)
     with console.status(f"Loading {source.title} …"):
-        loaded = source.load()
+        loaded = with_names_of(source.load(), colors)
     is_complete = explain_cine(
         loaded,
         cine,
@@ -128,7 +133,7 @@ def explain(
         options,
         out,
         console,
-        GroundTruth.of_file(truth, loaded) if truth else None,
+        GroundTruth.of_file(truth, loaded, colors) if truth else None,
         style=style,
         movies=movie.split(",") if movie is not None else [],
         command_options=_without_folders(context.params),

@@ -232,8 +232,8 @@ def test_no_figure_is_nan_and_what_was_not_found_is_undefined(tmp_path: Path) ->
         ({"options": sc.ExplainOptions(("gradcam", "gracam"))}, "no method 'gracam'"),
         ({"options": sc.ExplainOptions(classes=("5",))}, "no class 5"),
         (
-            {"truth_colors": {"head": (1, 2, 3)}, "options": sc.ExplainOptions(classes=("0",))},
-            "The color table has no class",
+            {"truth_colors": {"head": (1, 2, 3), "leg": (3, 2, 1)}, "options": sc.ExplainOptions(classes=("0",))},
+            "The color table has 2 classes",
         ),
     ],
 )

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import napari_segcam as sc
-from napari_segcam.batch.color_table import read_colors
+from napari_segcam.batch.color_tables.color_table import read_colors
 from napari_segcam.batch.true_masks import check_masks, open_masks, true_mask
 from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.network.model_card import ModelCard

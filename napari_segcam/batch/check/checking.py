@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from napari_segcam.batch.color_table import Color
+from napari_segcam.batch.color_tables.color_table import Color
 from napari_segcam.batch.estimating import evidence_seconds
 from napari_segcam.batch.evidence import EvidenceMeter
 from napari_segcam.batch.ground_truth import GroundTruth

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network.class_overlap import ASSUMED_WARNING, with_class_overlap
+from napari_segcam.network.class_overlap import ASSUMED_WARNING, assumed_overlap, with_class_overlap
 from napari_segcam.network.ensemble.ensemble import Ensemble
 from napari_segcam.network.model_card import STATISTICS, ModelCard, make_card
 from napari_segcam.network.network import Network
@@ -31,7 +31,7 @@ def with_answer(network: Network, fields: Mapping[str, Any], *, rewrite: bool = 
     if unfit := _OF_THE_MODULE & fields.keys():
         raise SegcamError(f"{', '.join(sorted(unfit))} cannot change in a network that is loaded: load it again.")
     if isinstance(network, Ensemble):
-        members = [with_answer(member, fields) for member in network.members]
+        members = [with_answer(member, fields, rewrite=rewrite) for member in network.members]
         return network.with_members(members, make_card(_with_statistics(fields, network.card), network.card))
     card = make_card(_with_statistics(fields, network.card), network.card)
     if card.class_names and len(card.class_names) != network.classes:
@@ -43,7 +43,8 @@ def with_answer(network: Network, fields: Mapping[str, Any], *, rewrite: bool = 
     card = with_class_overlap(card, network.trace, network.output.final_activation, network.name)
     stated = set(fields)
     warnings = network.warnings
-    if "classes_overlap" in fields:
+    if not assumed_overlap(card, network.trace):  # also where the first class is called background
+        stated.add("classes_overlap")
         warnings = tuple(words for words in warnings if words != ASSUMED_WARNING.format(network.classes))
     assumed = {name: value for name, value in network.assumed.items() if name not in stated}
     return replace(network, card=card, assumed=assumed, warnings=warnings)

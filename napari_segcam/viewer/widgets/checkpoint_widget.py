@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error, show_info
@@ -16,6 +17,7 @@ from superqt import QCollapsible
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard, make_card
 from napari_segcam.network.source import ModelSource
+from napari_segcam.viewer.jobs.color_table_job import color_table_job
 from napari_segcam.viewer.jobs.load_offer import Candidate
 from napari_segcam.viewer.questions.offers_controller import OffersController
 from napari_segcam.viewer.questions.questions_controller import QuestionsController
@@ -35,6 +37,7 @@ from napari_segcam.viewer.widgets.questions.questions_panel import QuestionsPane
 _LAYOUT_MS = 60  # until a form that was opened is laid out
 _DEVICES = (("Auto", "auto"), ("CUDA", "cuda"), ("MPS", "mps"), ("CPU", "cpu"))
 _FILE_TYPES = "Checkpoints (*.pth *.pt *.pt2 *.ckpt *.bin *.safetensors *.onnx *.keras *.h5 *.zip);;All files (*)"
+_TABLES = "Color tables (*.csv *.txt *.label *.lbl *.json);;All files (*)"
 
 
 class _Text:
@@ -59,6 +62,7 @@ class _Text:
     SAVED = "The model card is saved."
     NOT_RECOGNIZED = "If it is not recognized"
     OPEN_FILE = "Open a checkpoint"
+    OPEN_TABLE = "Open a color table"
     OPEN_FOLDER = "Open a saved network"
     LOADING = "{title} …"
 
@@ -102,6 +106,7 @@ class CheckpointWidget(QWidget):
         self.device.chosen.connect(self._load_again)
         self.form.edited.connect(self._refresh)
         self.form.recolored.connect(self._recolor)
+        self.form.color_table.clicked.connect(self._browse_color_table)
         self.apply.clicked.connect(self._apply)
         self.save.clicked.connect(self._save)
         self.architecture_form.changed.connect(self._load_again)
@@ -222,6 +227,16 @@ class CheckpointWidget(QWidget):
         except SegcamError as error:
             show_error(str(error))
             return None
+
+    def _browse_color_table(self) -> None:
+        network = self.session.network
+        path, _ = QFileDialog.getOpenFileName(self, _Text.OPEN_TABLE, self._folder(), _TABLES)
+        if path and network is not None:
+            self.session.start_job(color_table_job(network, Path(path), self._take_table))
+
+    def _take_table(self, fields: dict[str, Any]) -> None:
+        """Show the names and colors of a table in the form; *Apply* and *Save card* use them."""
+        self.form.classes.rename(fields["class_names"], fields.get("class_colors", ()))
 
     def _recolor(self) -> None:
         self.session.set_class_colors(self.form.classes.colors())

@@ -138,6 +138,33 @@ def test_whether_classes_overlap_is_assumed_and_can_be_set(
     assert widget.session.network.has_background
 
 
+def test_a_color_table_names_and_colors_the_classes(
+    widget: CheckpointWidget,
+    finish: Finish,
+    checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    messages: list[str],
+) -> None:
+    widget.load(str(checkpoint))
+    finish(widget.session)
+    for number, text in enumerate(("cyst;#102030\nwall;#405060\n", "cyst;#102030\n")):
+        (tmp_path / f"{number}.csv").write_text(f"name;color\n{text}")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "1.csv"), ""))
+    widget.form.color_table.click()
+    finish(widget.session)
+    assert "has 1 class (cyst), but the network has 3" in messages[-1]
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "0.csv"), ""))
+    widget.form.color_table.click()
+    finish(widget.session)
+    assert widget.form.classes.names() == ("background", "cyst", "wall")
+    assert widget.form.classes.colors()[1:] == ("#102030", "#405060")
+    widget.apply.click()
+    finish(widget.session)
+    assert widget.session.network.class_names == ("background", "cyst", "wall")
+    assert widget.session.network.card.class_colors == ("#000000", "#102030", "#405060")
+
+
 def test_fields_that_the_user_does_not_edit_stay_assumed(
     widget: CheckpointWidget, finish: Finish, checkpoint: Path
 ) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import STATISTICS, ModelCard, make_card
@@ -72,6 +72,11 @@ class _Text:
     OVERLAP = (("Exclude each other", False), ("May overlap", True))
     THRESHOLD = "Mask threshold"
     THRESHOLD_TIP = "A pixel belongs to the mask if its probability is above this value"
+    COLOR_TABLE = "Color table …"
+    COLOR_TABLE_TIP = (
+        "Take the names and colors of the classes from a table:\n"
+        "CSV (name,r,g,b or name,color), a label file of ITK-SNAP, or JSON."
+    )
     NOTES = "Notes"
     NOTES_HINT = "What users should know"
     ASSUMED = "Assumed: {value}"
@@ -124,11 +129,14 @@ class CardForm(QWidget):
         self._rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)  # options have long names
         self.output = OutputForm(self._rows)
         self.classes = ClassTable()
+        self.color_table = QPushButton(_Text.COLOR_TABLE)
+        self.color_table.setToolTip(_Text.COLOR_TABLE_TIP)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(self._rows)
         layout.addWidget(self.classes)
+        layout.addWidget(self.color_table, alignment=Qt.AlignmentFlag.AlignLeft)
 
         self.normalization.chosen.connect(self._touches("normalization"))
         self.mean.textEdited.connect(self._touches("normalization"))

@@ -58,6 +58,16 @@ class ClassTable(QTableWidget):
         frame = 2 * self.frameWidth()
         self.setFixedHeight(self.horizontalHeader().sizeHint().height() + visible_rows * self.rowHeight(0) + frame)
 
+    def rename(self, names: Sequence[str], colors: Sequence[str]) -> None:
+        """Give the classes other names and, if there are any, other colors, as if the user had entered them."""
+        for row, name in enumerate(names):
+            self.item(row, _NAME).setText(name)
+        for row, color in enumerate(colors):
+            if self.item(row, _COLOR).flags() & Qt.ItemFlag.ItemIsEnabled:
+                self.item(row, _COLOR).setBackground(QBrush(QColor(color)))
+        if colors:
+            self.recolored.emit()
+
     def names(self) -> tuple[str, ...]:
         """Return the names in the table."""
         return tuple(self.item(row, _NAME).text() for row in range(self.rowCount()))

@@ -1,0 +1,1 @@
+"""Color tables of true masks: read, and used to name the classes."""
