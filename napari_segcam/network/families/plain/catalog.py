@@ -8,6 +8,7 @@ from napari_segcam.network.families.plain.other_networks import (
     linknet,
     pranet,
     segnet,
+    swin_unet,
     ternaus,
     transunet,
     u2net,
@@ -15,6 +16,7 @@ from napari_segcam.network.families.plain.other_networks import (
 )
 from napari_segcam.network.families.plain.unets import (
     brain,
+    concat_unets,
     leejunhyun,
     list_unets,
     milesial,
@@ -45,4 +47,6 @@ FAMILIES: tuple[PlainFamily, ...] = (
     *pranet.FAMILIES,
     *deeplab.FAMILIES,
     *transunet.FAMILIES,
+    *swin_unet.FAMILIES,
+    *concat_unets.FAMILIES,
 )

@@ -117,14 +117,14 @@ def _try(family: PlainFamily, shapes: Shapes) -> _Trial:
     try:
         with empty_weights():
             network = family.module(layers)
-    except (RuntimeError, ValueError, IndexError) as error:  # shapes that no layer can have
+    except Exception as error:  # a file can have any shapes, which torch refuses in many ways
         return _Trial(family, shapes, layers.coverage, failure=error_text(error))
     coverage = layers.coverage
     if coverage.missing or coverage.reshaped or coverage.unexpected(shapes):
         return _Trial(family, shapes, coverage)
     try:
         output = _run(network, shapes[family.marks[0]][1], family)
-    except (RuntimeError, ValueError, IndexError) as error:  # channels that do not fit each other
+    except Exception as error:  # channels that do not fit each other
         return _Trial(family, shapes, coverage, failure=error_text(error))
     name, size = getattr(network, "main_output", ""), getattr(network, "image_size", None)
     return _Trial(family, shapes, coverage, int((output[name] if name else output).shape[1]), name, size)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import written_concat as concat
 import written_others as others
 import written_pranet as pranet
 import written_resnets as resnets
@@ -28,7 +29,8 @@ DLINKNET = "D-LinkNet (zlckanata/DeepGlobe-Road-Extraction-Challenge)"
 CENET, SEGNET, U2NET = "CE-Net (Guzaiwang/CE-Net)", "SegNet (vinceecws/SegNet_PyTorch)", "U2NET (xuebinqin/U-2-Net)"
 UNET3PLUS, UNEXT = "UNet 3+ (ZJUGiveLab/UNet-Version)", "UNext (jeya-maria-jose/UNeXt-pytorch)"
 VAINF, JFZHANG = "(VainF/DeepLabV3Plus-Pytorch)", "(jfzhang95/pytorch-deeplab-xception)"
-TRANSUNET = "TransUNet (Beckschen/TransUNet)"
+TRANSUNET, SWIN = "TransUNet (Beckschen/TransUNet)", "Swin-Unet (HuCaoFighting/Swin-Unet)"
+ZJU, ZIJUNDENG = "(ZJUGiveLab/UNet-Version)", "UNet (zijundeng/pytorch-semantic-segmentation)"
 
 
 class Case:
@@ -43,7 +45,9 @@ class Case:
     def written(self) -> tuple[Weights, torch.Tensor, torch.Tensor]:
         """Return random weights, an image, and the logits for it."""
         net = Written(seed=len(self.title))
-        side = 192 if self.title == CENET else 64  # its center pools 6 × 6 pixels of a map with stride 32
+        side = 64
+        if self.title in (CENET, ZIJUNDENG):  # they pool large windows, or pad no convolution
+            side = 192
         image = torch.rand(2, self.channels, side, side, generator=torch.Generator().manual_seed(1))
         with torch.no_grad():
             logits = self._function(net, image, *self._arguments, **self._named)
@@ -144,4 +148,12 @@ CASES = {
     "jfzhang95, 1 class": Case(f"DeepLabV3+ {JFZHANG}", pranet.jfzhang, 1, 6, 1),
     "TransUNet": Case(TRANSUNET, transformers.transunet, 3, 32, 48, 9, blocks=(3, 4, 9), depth=3),
     "TransUNet, small": Case(TRANSUNET, transformers.transunet, 3, 32, 24, 1, blocks=(1, 1, 2), depth=1),
+    "Swin-Unet": Case(SWIN, transformers.swin_unet, 3, 8, 9, heads=(2, 2, 4, 4), window=2),
+    "Swin-Unet, 3 levels": Case(SWIN, transformers.swin_unet, 1, 6, 1, heads=(1, 2, 3), window=4),
+    "ZJUGiveLab": Case(f"UNet {ZJU}", concat.concat_unet, 3, (4, 8, 16, 32, 64), 1, transposed=True),
+    "ZJUGiveLab, bilinear": Case(f"UNet {ZJU}", concat.concat_unet, 1, (4, 8, 16, 24), 3, transposed=False),
+    "UNet_2Plus": Case(f"UNet_2Plus {ZJU}", concat.concat_nested, 3, (4, 6, 8, 10, 12), 1),
+    "UNet_2Plus, 3 classes": Case(f"UNet_2Plus {ZJU}", concat.concat_nested, 1, (5, 6, 7, 8, 9), 3),
+    "zijundeng": Case(ZIJUNDENG, concat.unpadded_unet, 3, (4, 8, 16, 32), 2),
+    "zijundeng, 3 levels": Case(ZIJUNDENG, concat.unpadded_unet, 1, (5, 6, 7), 1),
 }

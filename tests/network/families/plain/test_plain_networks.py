@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import written_concat as concat
 import written_unets as unets
 from network_cases import CASES, Case
 from safetensors.torch import save_file
@@ -93,15 +94,16 @@ def test_loaded_network_has_its_logits_and_stages(name: str, tmp_path: Path) -> 
 def test_a_missing_weight_another_head_and_odd_sizes_are_refused(name: str) -> None:
     weights, _, _ = CASES[name].written()
     names = [name for name in weights if not name.endswith("num_batches_tracked")]
-    kernel = next(key for key, value in reversed(weights.items()) if value.ndim == 4 and value.shape[-1] == 3)
-    outputs, inputs = weights[kernel].shape[:2]
+    kernels = [key for key, value in weights.items() if value.ndim == 4]
+    kernel = next((key for key in reversed(kernels) if weights[key].shape[-1] == 3), kernels[-1])
+    outputs, inputs, *size = weights[kernel].shape
     near_misses = [
         {key: value for key, value in weights.items() if key != left_out} for left_out in names[:: len(names) // 4]
     ]
     for odd in (
         {"aux_head.weight": torch.zeros(2, 8, 1, 1)},
         {kernel: torch.zeros(outputs, inputs, 5, 5)},
-        {kernel: torch.zeros(outputs, inputs + 1, 3, 3)},
+        {kernel: torch.zeros(outputs, inputs + 1, *size)},
     ):
         near_misses.append(weights | odd)
     for near_miss in near_misses:
@@ -180,6 +182,23 @@ def test_the_dilations_of_deeplab_are_assumed_and_can_be_set(tmp_path: Path) -> 
     assert not torch.allclose(logits_of(other, image), logits, atol=1e-3)
     with pytest.raises(SegcamError, match="output_stride is 8 or 16"):
         load(weights, tmp_path, options={"output_stride": 4})
+
+
+def test_the_heads_that_are_averaged_are_assumed_and_can_be_set(tmp_path: Path) -> None:
+    case = Case("", concat.concat_nested, 1, (4, 5, 6, 7, 8), 2, mean=False)
+    weights, image, logits = case.written()
+    assert load(weights, tmp_path).assumed["is_ds"] == "True"
+    assert_near(logits_of(load(weights, tmp_path, options={"is_ds": False}), image), logits)
+
+
+def test_a_missing_mask_of_shifted_windows_is_refused() -> None:
+    weights, _, _ = CASES["Swin-Unet"].written()
+    masks = [name for name in weights if name.endswith("attn_mask")]
+    assert len(masks) == 6
+    for left_out in masks:
+        rest = {name: value for name, value in weights.items() if name != left_out}
+        with pytest.raises(SegcamError):
+            recognize(Checkpoint(Path("model.pth"), rest, "", {}))
 
 
 def test_images_of_any_size_run_as_in_the_original(tmp_path: Path) -> None:

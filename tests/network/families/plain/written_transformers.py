@@ -205,3 +205,81 @@ def transunet(
         x = bilinear(x)
         x = double(f"decoder.blocks.{number}", x if skip is None else join(x, skip), 16 - 4 * number)
     return net.conv("segmentation_head.0", x, classes)
+
+
+def swin_unet(net: Written, x: Tensor, width: int, classes: int, *, heads: tuple[int, ...], window: int) -> Tensor:
+    """Swin-Unet of HuCaoFighting/Swin-Unet with two blocks a stage, for images whose deepest level is one window."""
+    depth, batch = len(heads), len(x)
+
+    def partition(x: Tensor, side: int) -> Tensor:
+        x = x.view(len(x), side // window, window, side // window, window, -1)
+        return x.permute(0, 1, 3, 2, 4, 5).contiguous().view(-1, window * window, x.shape[-1])
+
+    def attention(name: str, x: Tensor, count: int, mask: Tensor | None) -> Tensor:
+        tokens, channels = x.shape[1:]
+        qkv = net.linear(f"{name}.qkv", x, channels * 3)
+        q, k, v = qkv.reshape(len(x), tokens, 3, count, channels // count).permute(2, 0, 3, 1, 4)
+        scores = (q * (channels // count) ** -0.5) @ k.transpose(-2, -1)
+        table = net.draw(f"{name}.relative_position_bias_table", (2 * window - 1) ** 2, count)
+        rows, columns = torch.arange(window).repeat_interleave(window), torch.arange(window).repeat(window)
+        index = (rows[:, None] - rows + window - 1) * (2 * window - 1) + columns[:, None] - columns + window - 1
+        net.weights[f"{name}.relative_position_index"] = index
+        scores = scores + table[index.view(-1)].view(tokens, tokens, count).permute(2, 0, 1).contiguous()
+        if mask is not None:
+            scores = scores.view(batch, -1, count, tokens, tokens) + mask[None, :, None]
+            scores = scores.view(-1, count, tokens, tokens)
+        x = (torch.softmax(scores, -1) @ v).transpose(1, 2).reshape(x.shape)
+        return net.linear(f"{name}.proj", x, channels)
+
+    def block(name: str, x: Tensor, side: int, count: int, *, shifted: bool) -> Tensor:
+        shift, mask = (window // 2 if shifted and side > window else 0), None
+        if shift:
+            zones = torch.zeros(1, side, side, 1)
+            cuts = (slice(0, -window), slice(-window, -shift), slice(-shift, None))
+            for number, (rows, columns) in enumerate((r, c) for r in cuts for c in cuts):
+                zones[:, rows, columns] = number
+            flat = partition(zones, side)[..., 0]
+            mask = torch.where(flat[:, None] == flat[:, :, None], 0.0, -100.0)
+            net.weights[f"{name}.attn_mask"] = mask
+        y = layer_norm(net, f"{name}.norm1", x).view(batch, side, side, -1)
+        y = torch.roll(y, (-shift, -shift), (1, 2))
+        y = attention(f"{name}.attn", partition(y, side), count, mask)
+        y = y.view(batch, side // window, side // window, window, window, -1).permute(0, 1, 3, 2, 4, 5)
+        y = torch.roll(y.reshape(batch, side, side, -1), (shift, shift), (1, 2))
+        x = x + y.view(x.shape)
+        y = functional.gelu(net.linear(f"{name}.mlp.fc1", layer_norm(net, f"{name}.norm2", x), x.shape[2] * 2))
+        return x + net.linear(f"{name}.mlp.fc2", y, x.shape[2])
+
+    def stage(name: str, x: Tensor, side: int, count: int) -> Tensor:
+        for number in (0, 1):
+            x = block(f"{name}.blocks.{number}", x, side, count, shifted=number == 1)
+        return x
+
+    def expand(name: str, x: Tensor, side: int, factor: int, channels: int) -> Tensor:
+        x = net.linear(f"{name}.expand", x, channels * factor * factor, bias=False)
+        x = x.view(batch, side, side, factor, factor, channels).permute(0, 1, 3, 2, 4, 5)
+        return layer_norm(net, f"{name}.norm", x.reshape(batch, -1, channels))
+
+    x = net.conv("patch_embed.proj", x, width, 4, stride=4, padding=0)
+    side = x.shape[2]
+    x = layer_norm(net, "patch_embed.norm", x.flatten(2).transpose(1, 2))
+    skips = []
+    for level in range(depth):
+        skips.append(x)
+        x = stage(f"layers.{level}", x, side // 2**level, heads[level])
+        if level < depth - 1:
+            y = x.view(batch, side // 2**level, side // 2**level, -1)
+            y = torch.cat([y[:, 0::2, 0::2], y[:, 1::2, 0::2], y[:, 0::2, 1::2], y[:, 1::2, 1::2]], -1)
+            y = layer_norm(net, f"layers.{level}.downsample.norm", y.view(batch, -1, y.shape[-1]))
+            x = net.linear(f"layers.{level}.downsample.reduction", y, x.shape[2] * 2, bias=False)
+    x = layer_norm(net, "norm", x)
+    x = expand("layers_up.0", x, side // 2 ** (depth - 1), 2, x.shape[2] // 2)
+    for number in range(1, depth):
+        level = depth - 1 - number
+        x = net.linear(f"concat_back_dim.{number}", torch.cat([x, skips[level]], -1), x.shape[2])
+        x = stage(f"layers_up.{number}", x, side // 2**level, heads[level])
+        if level:
+            x = expand(f"layers_up.{number}.upsample", x, side // 2**level, 2, x.shape[2] // 2)
+    x = expand("up", layer_norm(net, "norm_up", x), side, 4, width)
+    x = x.view(batch, side * 4, side * 4, width).permute(0, 3, 1, 2)
+    return net.conv("output", x, classes, 1, bias=False)
