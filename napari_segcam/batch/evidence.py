@@ -16,6 +16,7 @@ from napari_segcam.evidence.measuring import MEASURES, Evidence, Measure, Progre
 from napari_segcam.evidence.running.by_replay import REPLAYED, no_replay_reason
 from napari_segcam.evidence.running.references import REFERENCES, ReferenceName
 from napari_segcam.evidence.stage_evidence import first_stage
+from napari_segcam.explanation.ensemble.ensemble_replay import replay_of
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.frame_replay import FrameReplay
@@ -201,7 +202,7 @@ class EvidenceMeter:
         index = explanation.target.class_index
         if index not in self._replays:
             frame, levels = self._cine[number], self._cine.value_range
-            self._replays[index] = FrameReplay(explainer.network, explanation, frame, levels, self._cancelled)
+            self._replays[index] = replay_of(explainer.network, explanation, frame, levels, self._cancelled)
         return self._replays[index]
 
 

@@ -21,6 +21,7 @@ from napari_segcam.reporting.sheets import class_name_of, other_classes
 
 _BEFORE_NULL = ("mean", "std", "inside", "outside", "ratio")
 _NO_TRUTH = "there is no true mask"
+_ONE_NETWORK = "it is one network: only the members of an ensemble can disagree"
 
 
 def rows_of(
@@ -122,6 +123,7 @@ def _class_figures(
             "overlap_undefined": explanation.no_mask,
             **dict.fromkeys(("pixels", "area_mm2")),
             "probability": float(probabilities[0, 0]),
+            **_disagreement(explanation),
             **truth_figures,
         }
     mask = explanation.target_mask
@@ -135,5 +137,14 @@ def _class_figures(
         "iou": agreement and agreement.iou,
         "overlap_undefined": undefined,
         **vars(finding(mask, probabilities, spacing_mm)),
+        **_disagreement(explanation),
         **truth_figures,
     }
+
+
+def _disagreement(explanation: Explanation) -> Row:
+    """Return the columns on how much the members of an ensemble differ."""
+    disagreement = explanation.disagreement
+    if disagreement is None:
+        return {"disagreement": None, "disagreement_undefined": _ONE_NETWORK}
+    return {"disagreement": disagreement.value, "disagreement_undefined": disagreement.undefined}

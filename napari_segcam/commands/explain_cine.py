@@ -44,6 +44,7 @@ def explain_cine(
     movies: Sequence[str] = (),
     command_options: Mapping[str, Any] | None = None,
     crosscheck: bool = False,
+    members: bool = False,
 ) -> bool:
     """Write the explanations of some frames, and the attention figures of all; return whether it finished.
 
@@ -62,6 +63,7 @@ def explain_cine(
         movies: stages that become a movie too, one for each method and class.
         command_options: options of the command line, in plain values, for the provenance.
         crosscheck: whether to compute each map with the package grad-cam too, and compare.
+        members: whether to write what each member of an ensemble gives too.
 
     Raises:
         SegcamError: if an option does not suit the network or the cine, or the folder cannot be written to.
@@ -91,6 +93,7 @@ def explain_cine(
         runs = _print_estimates(pipeline, cine, numbers, console)
         evidence = EvidenceTable(pipeline, cine, numbers, progress, stop.is_set) if options.evidence else None
         check = CrosscheckTable(pipeline, cine, len(numbers), console, progress, stop.is_set) if crosscheck else None
+        explainer_names = [explainer.method.name for explainer in pipeline.explainers]
         total_runs = runs * len(numbers) * len(pipeline.classes)
         progress.reset(task, total=total_runs, description="Explaining", visible=True)
         for number, results in groupby(pipeline.explanations(cine, numbers, truth), attrgetter("number")):
@@ -105,11 +108,14 @@ def explain_cine(
                 number=number,
                 options=command_options,
                 evidence_of=partial(evidence.of, number) if evidence else lambda _explanation: None,
+                members=members,
             )
             if finished == 0 and explanations[0].no_mask is not None:
                 _print_classes(number, explanations[0], console)
             for explanation in explanations:
                 comparisons += _comparison(explanation)
+                if len(numbers) == 1 and explanation.method == explainer_names[0]:
+                    _print_disagreement(explanation, console)
                 rows += attention_rows(number, explanation, scan)
                 stage_movies.add(number, explanation)
                 if check:
@@ -178,6 +184,14 @@ def _print_classes(number: int, explanation: Explanation, console: Console) -> N
     likeliest = sorted(explanation.class_probabilities.items(), key=lambda item: -item[1])[:3]
     console.print(f"Frame {number}: {', '.join(f'{name} {share:.1%}' for name, share in likeliest)}", markup=False)
     console.print(f"No mask: {explanation.no_mask}.")
+
+
+def _print_disagreement(explanation: Explanation, console: Console) -> None:
+    """Print how much the members of an ensemble differ."""
+    if (known := explanation.disagreement) is not None:
+        class_name = explanation.class_names[explanation.target.class_index or 0]
+        value = f"{known.value:.3f} (1 − Dice)" if known.value is not None else f"undefined: {known.undefined}"
+        console.print(f"Disagreement of {len(explanation.members)} members on {class_name}: {value}", markup=False)
 
 
 def _comparison(explanation: Explanation) -> list[str]:

@@ -81,6 +81,10 @@ def explain(
             rich_help_panel=_PICTURES,
         ),
     ] = None,
+    members: Annotated[
+        bool,
+        typer.Option("--members", help="For an ensemble: write what each member gives too.", rich_help_panel=_PICTURES),
+    ] = False,
     evidence: EvidenceOptions,
     crosscheck: Annotated[
         bool,
@@ -106,6 +110,7 @@ def explain(
     from napari_segcam.commands.image_summary import print_notes, print_scan_note
     from napari_segcam.explanation.external.catalog import check_grad_cam
     from napari_segcam.imaging.scan.region import parse_crop
+    from napari_segcam.network.ensemble.ensemble import Ensemble
     from napari_segcam.reporting.overlay_style import OverlayStyle
 
     if crosscheck:
@@ -126,6 +131,8 @@ def explain(
     source = network.source(model, device)
     with console.status(f"Loading {source.title} …"):
         loaded = with_names_of(source.load(), colors)
+    if members and not isinstance(loaded, Ensemble):
+        raise SegcamError("--members writes what each member of an ensemble gives, but this is one network.")
     is_complete = explain_cine(
         loaded,
         cine,
@@ -138,6 +145,7 @@ def explain(
         movies=movie.split(",") if movie is not None else [],
         command_options=_without_folders(context.params),
         crosscheck=crosscheck,
+        members=members,
     )
     if not is_complete:
         raise typer.Exit(INTERRUPTED)

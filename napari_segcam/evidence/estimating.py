@@ -14,6 +14,7 @@ from napari_segcam.evidence.running.by_replay import REPLAYED, no_replay_reason
 from napari_segcam.evidence.running.references import ReferenceName
 from napari_segcam.evidence.running.steps import steps_of
 from napari_segcam.evidence.views import VIEWS, views
+from napari_segcam.explanation.ensemble.ensemble_replay import replay_of
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.frame_replay import FrameReplay
@@ -66,7 +67,7 @@ def estimate_evidence(
     steps = steps_of(explanation, running, draws, references, has_graphics=has_graphics)
     seconds = 0.0
     if REPLAYED & running:
-        replay = replay or FrameReplay(explainer.network, explanation, frame, value_range, cancelled)
+        replay = replay or replay_of(explainer.network, explanation, frame, value_range, cancelled)
         seconds += _seconds_of_replays(explanation, replay, measures, draws, len({"mean", *references}))
     if "sanity" in steps or "stability" in steps:
         view, raw = _seconds_of_a_view(explanation, explainer, frame, value_range, cancelled)

@@ -24,6 +24,7 @@ from napari_segcam.evidence.running.steps import steps_of
 from napari_segcam.evidence.sanity import sanity
 from napari_segcam.evidence.stage_evidence import FirstStage, StageEvidence, first_stage
 from napari_segcam.evidence.views import Views, views
+from napari_segcam.explanation.ensemble.ensemble_replay import replay_of
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.frame_replay import FrameReplay
@@ -132,7 +133,7 @@ def measure_evidence(
     by_replay = ReplayedMeasures()
     if REPLAYED & set(measures):
         if replay is None and not no_replay_reason(explainer, explanation):
-            replay = FrameReplay(explainer.network, explanation, frame, value_range, cancelled)
+            replay = replay_of(explainer.network, explanation, frame, value_range, cancelled)
         others = OtherReferences(references, replay, other_frame) if replay else None
         by_replay = measure_by_replay(explanation, explainer, replay, measures, others, draws, seed, report)
     heat_shares: dict[str, InOut] = in_out(explanation, scan=scan, seed=seed) if "in_out" in measures else {}

@@ -18,6 +18,7 @@ from napari_segcam.evidence.ranks import spearman
 from napari_segcam.evidence.running.same_explainer import same_explainer
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
+from napari_segcam.network.ensemble.ensemble import Ensemble
 from napari_segcam.network.graphs.torchscript import ScriptedNetwork, copy_script
 from napari_segcam.network.inference import InferenceForm
 from napari_segcam.network.network import Network
@@ -86,6 +87,8 @@ def shuffle_weights(network: Network, seed: int) -> Network:
     Raises:
         SegcamError: if it has no weights.
     """
+    if isinstance(network, Ensemble):
+        return network.with_members([shuffle_weights(member, seed) for member in network.members], network.card)
     module = _copy(network.module)
     parameters = list(module.parameters())
     if not any(parameter.numel() for parameter in parameters):

@@ -18,6 +18,7 @@ from napari_segcam.explanation.frame_replay import FrameReplay
 from napari_segcam.explanation.methods import GradientMethod
 from napari_segcam.explanation.passes.forward_pass import forward
 from napari_segcam.explanation.stage_maps import gradient_maps
+from napari_segcam.network.ensemble.ensemble import Ensemble
 
 SAME = 1e-3
 """Largest difference, as a share of the map's maximum, that is still rounding in single precision."""
@@ -106,6 +107,8 @@ def cross_check(
     """
     other = _counterpart(explainer)
     network, geometry = explainer.network, explanation.segmentation.geometry
+    if isinstance(network, Ensemble):
+        raise SegcamError("grad-cam explains one network: cross-check a member of the ensemble alone.")
     replay = FrameReplay(network, explanation, frame, value_range, cancelled)
     crop = geometry.window if geometry.crop else None
     start = time.perf_counter()

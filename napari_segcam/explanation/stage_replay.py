@@ -74,6 +74,17 @@ class StageReplay:
             raise Cancelled
         return self._output_of(self._replay(maps))
 
+    @torch.no_grad()
+    def logits_and_scores(self, maps: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the logits ``(B, C, H, W)`` and the scores ``(B,)`` with these maps; with None, with the stage's own.
+
+        Args:
+            maps: ``(B, K, h, w)``, which may be overwritten.
+        """
+        logits = self._replay.logits if maps is None else self._replay(maps)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return logits, self._objective(logits).cpu()
+
     def in_batches(self, count: int, maps: Callable[[range], torch.Tensor]) -> Iterator[tuple[int, ReplayOutput]]:
         """Run the network with each of ``count`` maps: pairs of a number and the output for that map.
 

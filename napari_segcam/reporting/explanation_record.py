@@ -51,6 +51,7 @@ def explanation_record(
             "look": asdict(style),
             "options": dict(options or {}),
             **_finding(explanation),
+            **(explanation.disagreement.as_dict() if explanation.disagreement else {}),
             "correction": None if correction is None else correction.as_dict(),
             "explained_mask": _explained_mask_owner(explanation, correction),
             **(evidence.as_dict() if evidence else {}),

@@ -22,7 +22,7 @@ from napari_segcam.reporting.cine_source import CineSource
 from napari_segcam.reporting.correction import CORRECTION_FILE, Correction, explained_mask
 from napari_segcam.reporting.explanation_record import explanation_record
 from napari_segcam.reporting.figures import Picture, display
-from napari_segcam.reporting.heatmap_files import write_npz, write_tiff
+from napari_segcam.reporting.heatmap_files import write_deviation, write_npz, write_tiff
 from napari_segcam.reporting.overlay_style import OverlayStyle
 from napari_segcam.reporting.overlays import overlay
 from napari_segcam.reporting.sheets import class_name_of, comparison_sheet, explanation_sheet, outline_colors
@@ -49,6 +49,7 @@ def write_frame(
     options: Mapping[str, Any] | None = None,
     correction: Correction | None = None,
     evidence_of: Callable[[Explanation], Evidence | None] = lambda _explanation: None,
+    members: bool = False,
 ) -> list[Explanation]:
     """Write the explanations of one frame one by one, then the sheets that compare them.
 
@@ -67,6 +68,7 @@ def write_frame(
         options: the user's options, in plain values.
         correction: of this frame, if a reader painted one.
         evidence_of: returns the evidence of an explanation, or None if it was not measured.
+        members: of an ensemble, write what each member gives too.
 
     Returns:
         The explanations that were written.
@@ -91,6 +93,7 @@ def write_frame(
             options=options,
             correction=correction,
             evidence=evidence_of(explanation),
+            members=members,
         )
         written.append(explanation)
     if by_method and written:
@@ -114,6 +117,7 @@ def write_explanation(
     options: Mapping[str, Any] | None = None,
     correction: Correction | None = None,
     evidence: Evidence | None = None,
+    members: bool = False,
 ) -> None:
     """Write one frame's explanation into a folder.
 
@@ -127,6 +131,8 @@ def write_explanation(
     - ``STAGE.png``: heat over the frame, with the contour of the mask or correction that it explains; other kinds of
       overlay are ``STAGE_KIND.png``
     - ``STAGE.tif`` and ``heatmaps.npz``: raw float32 heat at the stage's own resolution
+    - ``disagreement.tif``: of an ensemble, the standard deviation of the members' probabilities on the frame's grid
+    - ``member_N_NAME/``: all this for each member of an ensemble, if that is asked for
     - ``explanation.json``, written last
 
     Args:
@@ -139,6 +145,7 @@ def write_explanation(
         options: the user's options, in plain values.
         correction: of this frame, if a reader painted one.
         evidence: of the heatmaps, if it was measured.
+        members: of an ensemble, write what each member gives too.
 
     Raises:
         SegcamError: if the folder cannot be written to.
@@ -162,6 +169,10 @@ def write_explanation(
         sheet = explanation_sheet(picture, explanation, style, title=title, correction=correction)
         write_png(folder / "sheet.png", sheet)
         write_npz(folder / "heatmaps.npz", explanation)
+    if explanation.disagreement is not None and explanation.no_mask is None:
+        write_deviation(folder / "disagreement.tif", explanation, source.spacing_mm if source else None)
+    for member, name in zip(explanation.members, member_folders(explanation), strict=True) if members else ():
+        write_explanation(folder / name, frame, member, style, source=source, number=number, options=options)
     with whole_file(folder / "explanation.json") as path:
         record = explanation_record(explanation, style, source, number, options, correction, evidence)
         path.write_text(json.dumps(record, indent=2, allow_nan=False), encoding="utf-8")
@@ -210,6 +221,12 @@ def write_png(path: Path, picture: Picture) -> None:
 def class_folder(explanation: Explanation) -> str:
     """Return the name of the explained class as a folder name, with its number if another class would have the same."""
     return _file_names(explanation.class_names)[explanation.target.class_index or 0]
+
+
+def member_folders(explanation: Explanation) -> list[str]:
+    """Return a folder name for each member of an ensemble, such as ``member_1_fold_0``."""
+    names = [str(member["name"]) for member in explanation.provenance.get("members", ())]
+    return [safe_name(f"member_{number}_{name}") for number, name in enumerate(names, start=1)]
 
 
 def _file_names(class_names: Sequence[str]) -> list[str]:

@@ -12,6 +12,8 @@ import tifffile
 
 from napari_segcam.explanation.explanation import Explanation, Heatmap
 from napari_segcam.files import whole_file
+from napari_segcam.imaging.geometry import Geometry
+from napari_segcam.network.stages.stage import Stage
 
 
 def write_npz(path: Path, explanation: Explanation) -> None:
@@ -23,6 +25,19 @@ def write_npz(path: Path, explanation: Explanation) -> None:
     raw: dict[str, Any] = {name: heatmap.values for name, heatmap in explanation.heatmaps.items()}
     with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **raw)
+
+
+def write_deviation(path: Path, explanation: Explanation, spacing_mm: tuple[float, float] | None = None) -> None:
+    """Write the standard deviation of the members' probabilities as a float32 TIFF, on the frame's grid.
+
+    Raises:
+        SegcamError: if the file cannot be written.
+    """
+    assert explanation.disagreement is not None
+    stage = Stage("disagreement", "layer", 1, 1, "")
+    geometry = Geometry(explanation.frame_shape, explanation.frame_shape, explanation.frame_shape)
+    facts = {"class": explanation.class_names[explanation.target.class_index or 0], "members": len(explanation.members)}
+    write_tiff(path, Heatmap(stage, explanation.disagreement.deviation, geometry), spacing_mm, facts)
 
 
 def write_tiff(

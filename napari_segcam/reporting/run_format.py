@@ -42,6 +42,8 @@ COLUMNS: dict[str, type] = {
     "pixels": int,
     "area_mm2": float,
     "probability": float,
+    "disagreement": float,
+    "disagreement_undefined": str,
     "truth_pixels": int,
     "truth_area_mm2": float,
     "against": str,
@@ -68,6 +70,7 @@ REASON_COLUMNS = {
     "std": "empty",
     "ratio": "undefined",
     "truth_ratio": "truth_undefined",
+    "disagreement": "disagreement_undefined",
     "dice": "overlap_undefined",
     "iou": "overlap_undefined",
 }

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from batches import rows_in, write_checkpoint, write_images
 
 import napari_segcam as sc
@@ -61,6 +62,33 @@ def test_explain_writes_the_mean_and_the_members(run: Any, seeds: list[Path], im
         np.testing.assert_array_equal(maps["encoder_5"], expected.heatmaps["encoder_5"].values)
 
 
+def test_members_are_written_on_request(
+    run: Any, seeds: list[Path], images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image, out = images / "image_0.png", tmp_path / "out"
+    models = [part for path in seeds for part in ("--model", path)]
+    options = ("--stages", "encoder_5", "--threshold", "0.6", "--device", "cpu", "--out", out)
+    assert run("explain", image, *models, *options, "--members") == 0
+    cine = sc.open_cine(image)
+    explainer = sc.Explainer(sc.load_network(seeds, device="cpu"), stages=["encoder_5"], threshold=0.6)
+    expected = explainer(cine[0], value_range=cine.value_range)
+    assert expected.disagreement is not None
+    assert expected.disagreement.value is not None
+    for number, member in enumerate(expected.members, start=1):
+        folder = out / f"member_{number}_seed_{number - 1}"
+        with np.load(folder / "heatmaps.npz") as maps:
+            np.testing.assert_array_equal(maps["encoder_5"], member.heatmaps["encoder_5"].values)
+        record = json.loads((folder / "explanation.json").read_text())
+        assert record["checkpoint"] == f"seed_{number - 1}.pth"
+        assert record["target"]["region"] == "mask of the ensemble"
+    record = json.loads((out / "explanation.json").read_text())
+    assert record["disagreement"] == expected.disagreement.value
+    np.testing.assert_array_equal(tifffile.imread(out / "disagreement.tif"), expected.disagreement.deviation)
+    assert f"Disagreement of 2 members on foreground: {expected.disagreement.value:.3f}" in capsys.readouterr().out
+    assert run("explain", image, "--model", seeds[0], *options, "--members") == 2
+    assert "one network" in capsys.readouterr().err
+
+
 def test_one_model_is_used_as_before(run: Any, seeds: list[Path], images: Path, tmp_path: Path) -> None:
     image = images / "image_0.png"
     assert run("explain", image, "--model", seeds[0], "--stages", "encoder_5", "--out", tmp_path / "out") == 0
@@ -94,7 +122,11 @@ def test_a_batch_records_all_checkpoints_and_the_command_that_repeats_it(
     out = tmp_path / "run"
     models = [part for path in seeds for part in ("--model", path)]
     assert run("batch", images, *models, "--stages", "encoder_5", "--device", "cpu", "--out", out) == 0
-    assert len(rows_in(out)) == 1
+    (row,) = rows_in(out)
+    result = sc.Explainer(sc.load_network(seeds, device="cpu"), stages=())(sc.open_cine(images / "image_0.png")[0])
+    assert result.disagreement is not None
+    assert row["disagreement"] == str(result.disagreement.value or "")
+    assert row["disagreement_undefined"] == result.disagreement.undefined
     content = json.loads((out / "run.json").read_text())
     assert content["given"]["model"] == ["seed_0.pth", "seed_1.pth"]
     assert [member["checkpoint"] for member in content["model"]["members"]] == ["seed_0.pth", "seed_1.pth"]

@@ -16,6 +16,7 @@ from napari_segcam.explanation.passes.forward_pass import forward
 from napari_segcam.explanation.passes.transfer import to_device
 from napari_segcam.explanation.tiles.rule import parts_of
 from napari_segcam.imaging.preprocessing import prepare
+from napari_segcam.network.ensemble.ensemble import Ensemble
 from napari_segcam.network.network import Network
 
 NO_NORMS = "the network has no batch norms, which would hold statistics of its training"
@@ -41,10 +42,14 @@ def batch_norm_distance(
     are as in training, 0.7 where they are double or half of that. Where the frame runs in tiles, it is their mean.
 
     Returns:
-        None if the network has no batch norms with statistics.
+        Of an ensemble, the weighted mean over its members; None if the network has no batch norms with statistics.
     """
     if not has_batch_norms(network):
         return None
+    if isinstance(network, Ensemble):
+        distances_of = [batch_norm_distance(member, explanation, frame, value_range) for member in network.members]
+        weighted = [(known, w) for known, w in zip(distances_of, network.weights, strict=True) if known is not None]
+        return sum(known * w for known, w in weighted) / sum(w for _, w in weighted) if weighted else None
     geometry = explanation.segmentation.geometry
     crop = geometry.window if geometry.crop else None
     x, _ = prepare(frame, network.card, network.stride, value_range, crop, geometry.pixel_aspect)

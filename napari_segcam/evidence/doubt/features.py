@@ -12,6 +12,7 @@ from napari_segcam.explanation.passes.forward_pass import forward
 from napari_segcam.explanation.passes.transfer import to_device
 from napari_segcam.explanation.tiles.rule import parts_of
 from napari_segcam.imaging.preprocessing import prepare
+from napari_segcam.network.ensemble.ensemble import Ensemble
 from napari_segcam.network.network import Network
 from napari_segcam.network.stages.stage import Stage
 
@@ -42,8 +43,12 @@ def pooled_features(
         value_range: the same as for the explainer.
 
     Returns:
-        None if the network has no stages that can be read.
+        Of an ensemble, the channels of all members; None if the network has no stages that can be read.
     """
+    if isinstance(network, Ensemble):
+        found = [pooled_features(member, explanation, frame, value_range) for member in network.members]
+        known = [features for features in found if features is not None]
+        return np.concatenate(known) if known else None
     stage = deepest_stage(network)
     if stage is None or network.no_hooks_reason:
         return None

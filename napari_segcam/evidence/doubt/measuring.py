@@ -73,7 +73,8 @@ def doubt(
         frame: the same frame, ``(Y, X)`` or ``(Y, X, 3)``.
         value_range: the same as for the explainer.
         measure: a name in ``DOUBT_MEASURES``.
-        others: for ``"ensemble"``, explanations of the same frame by other networks.
+        others: for ``"ensemble"``, explanations of the same frame by other networks; by default those of the members,
+            where the explanation is of an ensemble.
         references: for ``"features"``, ``pooled_features`` of frames that the network handles well, ``(R, K)``.
         progress: called with the number of runs of the network done and their total.
 
@@ -105,7 +106,7 @@ def doubt_in_steps(
     if measure in _OF_PROBABILITIES:
         return Doubt(_OF_PROBABILITIES[measure](class_map), measure)
     if measure == "ensemble":
-        return _of_networks(class_map, others)
+        return _of_networks([class_map, *_class_maps(others)] if others else _class_maps(explanation.members))
     if measure == "features":
         return _of_features(explanation, explainer, frame, value_range, references)
     if measure == "small_views":
@@ -159,11 +160,14 @@ def _of_network(
     return Doubt(1 - sure * (1 - unfamiliarity(distance)), measure.name)
 
 
-def _of_networks(class_map: ClassMap, others: Sequence[Explanation]) -> Doubt:
-    maps = [class_map, *(other for explanation in others if (other := ClassMap.of_explanation(explanation)))]
+def _class_maps(explanations: Sequence[Explanation]) -> list[ClassMap]:
+    return [class_map for each in explanations if (class_map := ClassMap.of_explanation(each))]
+
+
+def _of_networks(maps: Sequence[ClassMap]) -> Doubt:
     if len(maps) < 2:
         return Doubt(None, "ensemble", ONE_NETWORK)
-    if any(other.mask.shape != class_map.mask.shape for other in maps):
+    if any(other.mask.shape != maps[0].mask.shape for other in maps):
         return Doubt(None, "ensemble", "the networks have inputs of different sizes")
     return Doubt(ensemble_doubt(maps), "ensemble")
 
