@@ -10,12 +10,13 @@ from napari_segcam.network.model_card import IMAGENET_MEAN, IMAGENET_STD
 _CLOSE = 1e-5
 
 
-def linear_fields(gains: Sequence[float], offsets: Sequence[float]) -> dict[str, Any]:
+def linear_fields(gains: Sequence[float], offsets: Sequence[float], *, has_names: bool = True) -> dict[str, Any]:
     """Return the card fields of a normalization, the shortest that says it.
 
     Args:
         gains: for all channels, or one for each: value = gain · pixel + offset, where the pixel is from 0 to 1.
         offsets: as many.
+        has_names: whether usual normalizations may have their own name, instead of a mean and deviation.
 
     Raises:
         ValueError: if a gain is not positive: then black would be brighter than white.
@@ -24,9 +25,9 @@ def linear_fields(gains: Sequence[float], offsets: Sequence[float]) -> dict[str,
         raise ValueError(f"the values are multiplied by {min(gains):g}, which turns black and white around")
     means = tuple(-offset / gain for gain, offset in zip(gains, offsets, strict=True))
     stds = tuple(1 / gain for gain in gains)
-    if _are_close(means, [0.0] * len(means)) and _are_close(stds, [1.0] * len(stds)):
+    if has_names and _are_close(means, [0.0] * len(means)) and _are_close(stds, [1.0] * len(stds)):
         return {"normalization": "unit"}
-    if _are_close(means, IMAGENET_MEAN) and _are_close(stds, IMAGENET_STD):
+    if has_names and _are_close(means, IMAGENET_MEAN) and _are_close(stds, IMAGENET_STD):
         return {"normalization": "imagenet"}
     if len(set(means)) == len(set(stds)) == 1:
         means, stds = means[:1], stds[:1]

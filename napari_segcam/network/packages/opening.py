@@ -17,6 +17,7 @@ from napari_segcam.network.packages.unpacking import unpacked
 # Kind → the module with its ``open_folder``. Each is imported when it is needed.
 _READERS = {
     "bioimage.io": "bioimageio",
+    "MONAI bundle": "monai_bundle",
     "Hugging Face": "hugging_face",
     "nnU-Net": "nnunet_results",
 }

@@ -123,10 +123,8 @@ class CardSteps:
             if not identity:
                 self.unsaid.append("a scaling after the z-score")
         elif base != "percentile" or not identity:
-            linear = linear_fields(self._gains, self._offsets)
-            if base == "percentile":
-                linear = {name: linear[name] for name in ("mean", "std")} if "mean" in linear else {}
-            self.fields |= linear
+            linear = linear_fields(self._gains, self._offsets, has_names=base != "percentile")
+            self.fields |= linear if base != "percentile" else {name: linear[name] for name in ("mean", "std")}
 
     def _take(self, step: Step, tensor: Tensor) -> bool:
         """Take one step over; return whether the card can hold it."""
@@ -140,6 +138,10 @@ class CardSteps:
             gains = [1 / std for std in stds]
             return self._scale(gains, [-mean / std for mean, std in zip(means, stds, strict=True)])
         statistics = {"zero_mean_unit_variance": "zscore", "scale_range": "percentile"}
+        if statistics.get(step.name) == "zscore" and self.fields["normalization"] == "percentile":
+            if "clip" in self.fields:
+                return False
+            self.fields = {"normalization": "unit"}  # a z-score is the same after any scaling
         if step.name in statistics and self.fields["normalization"] == "unit":
             if self.channels > 1 and not any(axis.kind == "channel" for axis in _of(step, tensor)):
                 self.unsaid.append(f"{step.name} of each channel by itself: here all channels have the same numbers")
