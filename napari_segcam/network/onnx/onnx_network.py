@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -76,12 +77,14 @@ class OnnxNetwork(WholeNetwork):
 
     @torch.no_grad()
     def _widths(self) -> dict[str, int]:
-        """Return the widths of all maps in one run on an image of a usual size, by the values' names."""
+        """Return the widths of all maps and tokens in one run on an image of a usual size, by the values' names."""
         widths: dict[str, int] = {}
 
         def record(name: str, value: Any) -> None:
-            if isinstance(value, torch.Tensor) and value.ndim == 4:
-                widths[name] = value.shape[-1]
+            if isinstance(value, torch.Tensor) and value.ndim in (3, 4):
+                is_map = value.ndim == 4
+                # Tokens count as minus the width of the square that they fill.
+                widths[name] = value.shape[-1] if is_map else -math.isqrt(value.shape[1])
 
         image = usual_image(self.channels or 3, self.image_size)
         record(self._image.name, image)

@@ -36,7 +36,8 @@ def encoder_features(
         tree: of an SMP network.
         nodes: of the graph.
         calls: of the blocks, as ``announcements`` returns them.
-        widths: of all maps in one run, by the values' names; that of the image too.
+        widths: of all maps in one run, by the values' names; that of the image too. Tokens have the width of the
+            square that they fill, as a negative number.
         image: name of the image.
     """
     encoder = tree.parts["encoder"]
@@ -44,7 +45,8 @@ def encoder_features(
     if encoder.name not in called:
         return None
     inside = encoder.all_nodes()
-    names = [name for index in inside for name in nodes[index].outputs if name in widths]
+    made = [name for index in inside for name in nodes[index].outputs if name in widths]
+    names = [name for name in made if widths[name] > 0]
     levels = {name: _level(widths[image], widths[name]) for name in names}
     depths = _depths(encoder, nodes, called)
     features: dict[int, str] = {
@@ -67,6 +69,11 @@ def encoder_features(
             features[level] = [name for name in candidates if depths[name] == outermost][-1]
     if not features:
         return None
+    # An exporter may merge the last map's change from tokens to a map into the decoder.
+    deepest = max(features)
+    later = made[made.index(features[deepest]) + 1 :]
+    if tokens := [name for name in later if _level(widths[image], -widths[name]) == deepest + 1]:
+        features[deepest + 1] = tokens[-1]
     return Announcement(encoder.name, (image, *(features.get(level, NO_MAP) for level in range(1, max(features) + 1))))
 
 

@@ -106,7 +106,7 @@ def _encoder_stages(module: nn.Module, trace: ForwardTrace) -> Iterator[Stage]:
         return
     features = [(index, output) for (layer, index), output in trace.outputs.items() if layer == "encoder" and index]
     for index, feature in features:
-        if feature.is_map:  # some transformers return an empty map at stride 2
+        if map_shape(feature.shape, trace.size):  # some transformers return an empty map at stride 2
             yield stage_at(trace, f"encoder_{index}", "encoder", *_source_of(feature, index, trace))
 
 

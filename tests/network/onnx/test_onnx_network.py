@@ -266,3 +266,15 @@ def test_deep_supervision_reads_the_main_output(tmp_path: Path) -> None:
     network = sc.load_network(saved(model, tmp_path / "n.onnx"), "cpu")
     assert network.output.name == "y"
     assert network.output.choices == ("y", "aux")
+
+
+def test_last_map_of_a_transformer_that_the_exporter_leaves_as_tokens(tmp_path: Path) -> None:
+    module = trained_like(smp.Segformer("mit_b0", encoder_weights=None, classes=2, decoder_segmentation_channels=16))
+    path = exported(module, tmp_path / "segformer.onnx", side=64, dynamo=True, opset_version=20, verbose=False)
+    network = sc.load_network(path, "cpu")
+    original = sc.Network.from_module(module, None, "cpu")
+    names = [stage.name for stage in original.select("main")]
+    assert "encoder_5" in names
+    ours, theirs = heatmaps(network, names), heatmaps(original, names)
+    for name in names:
+        assert np.corrcoef(ours[name].ravel(), theirs[name].ravel())[0, 1] > 0.9999, name
