@@ -22,6 +22,7 @@ from napari_segcam.network.families.plain.unets import (
     milesial,
     nested,
     nikhilroxtomar,
+    resunet,
     torch_em,
     tutorial,
     unet3plus,
@@ -49,4 +50,5 @@ FAMILIES: tuple[PlainFamily, ...] = (
     *transunet.FAMILIES,
     *swin_unet.FAMILIES,
     *concat_unets.FAMILIES,
+    *resunet.FAMILIES,
 )

@@ -156,4 +156,10 @@ CASES = {
     "UNet_2Plus, 3 classes": Case(f"UNet_2Plus {ZJU}", concat.concat_nested, 1, (5, 6, 7, 8, 9), 3),
     "zijundeng": Case(ZIJUNDENG, concat.unpadded_unet, 3, (4, 8, 16, 32), 2),
     "zijundeng, 3 levels": Case(ZIJUNDENG, concat.unpadded_unet, 1, (5, 6, 7), 1),
+    "ResUnet": Case("ResUnet (rishikksh20/ResUnet)", concat.residual_unet, 3, (4, 8, 16, 32), 1),
+    "ResUnet, 3 classes": Case("ResUnet (rishikksh20/ResUnet)", concat.residual_unet, 1, (5, 6, 7, 8), 3),
+    "ResUnet++": Case("ResUnetPlusPlus (rishikksh20/ResUnet)", concat.residual_unet, 3, (4, 8, 16, 32), 1, plus=True),
+    "ResUnet++, 2 classes": Case(
+        "ResUnetPlusPlus (rishikksh20/ResUnet)", concat.residual_unet, 1, (6, 7, 8, 9), 2, plus=True
+    ),
 }

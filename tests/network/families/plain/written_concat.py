@@ -1,4 +1,4 @@
-"""U-Nets of ZJUGiveLab and zijundeng, written as functions of their weights, after the repositories' definitions."""
+"""U-Nets of ZJUGiveLab, zijundeng and rishikksh20, written as functions of their weights, after their definitions."""
 
 from __future__ import annotations
 
@@ -82,3 +82,49 @@ def unpadded_unet(net: Written, image: Tensor, widths: tuple[int, ...], classes:
         x = net.up(f"dec{level}.decode.6", x, widths[level - 2])
     x = double("dec1", join(x, fit(maps[0], x)), widths[0])
     return fit(net.conv("final", x, classes, 1), image)
+
+
+def residual_unet(
+    net: Written, x: Tensor, widths: tuple[int, int, int, int], classes: int, *, plus: bool = False
+) -> Tensor:
+    """ResUnet and ResUnet++ of rishikksh20/ResUnet, before the sigmoid."""
+
+    def pre(name: str, first: int, x: Tensor, channels: int, kernel: int = 3, stride: int = 1) -> Tensor:
+        x = torch.relu(net.norm(f"{name}.{first}", x))
+        return net.conv(f"{name}.{first + 2}", x, channels, kernel, stride=stride)
+
+    def residual(name: str, x: Tensor, channels: int, stride: int = 1) -> Tensor:
+        y = pre(f"{name}.conv_block", 3, pre(f"{name}.conv_block", 0, x, channels, stride=stride), channels)
+        return y + net.norm(f"{name}.conv_skip.1", net.conv(f"{name}.conv_skip.0", x, channels, stride=stride))
+
+    def squeeze(name: str, x: Tensor) -> Tensor:
+        y = net.linear(f"{name}.fc.0", functional.adaptive_avg_pool2d(x, 1).view(x.shape[:2]), 2, bias=False)
+        y = torch.sigmoid(net.linear(f"{name}.fc.2", torch.relu(y), x.shape[1], bias=False))
+        return x * y.view(*y.shape, 1, 1).expand_as(x)
+
+    def pyramid(name: str, x: Tensor, channels: int) -> Tensor:
+        maps = []
+        for number, rate in ((1, 6), (2, 12), (3, 18)):
+            y = net.conv(f"{name}.aspp_block{number}.0", x, channels, dilation=rate, padding=rate)
+            maps.append(net.norm(f"{name}.aspp_block{number}.2", torch.relu(y)))
+        return net.conv(f"{name}.output", join(*maps), channels, 1)
+
+    def attention(name: str, skip: Tensor, x: Tensor) -> Tensor:
+        y = halve(pre(f"{name}.conv_encoder", 0, skip, 6)) + pre(f"{name}.conv_decoder", 0, x, 6)
+        return pre(f"{name}.conv_attn", 0, y, 1, 1) * x
+
+    y = net.conv_norm_relu("input_layer.0", "input_layer.1", x, widths[0])
+    maps = [net.conv("input_layer.3", y, widths[0]) + net.conv("input_skip.0", x, widths[0])]
+    names = ("residual_conv_1", "residual_conv_2", "bridge")
+    names = ("residual_conv1", "residual_conv2", "residual_conv3") if plus else names
+    for number, (name, width) in enumerate(zip(names, widths[1:], strict=True), 1):
+        x = squeeze(f"squeeze_excite{number}", maps[-1]) if plus else maps[-1]
+        maps.append(residual(name, x, width, 2))
+    x = pyramid("aspp_bridge", maps[3], 10) if plus else maps[3]
+    for number, skip in enumerate((maps[2], maps[1], maps[0]), 1):
+        if plus:
+            x = bilinear(attention(f"attn{number}", skip, x), corners=False)
+        else:
+            x = net.up(f"upsample_{number}.upsample", x, x.shape[1])
+        x = residual(f"up_residual_conv{number}", join(x, skip), skip.shape[1])
+    return net.conv("output_layer.0", pyramid("aspp_out", x, 8) if plus else x, classes, 1)
