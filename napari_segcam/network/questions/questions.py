@@ -39,8 +39,7 @@ ACTIVATIONS = (
 """Label and card value of each activation that a network may end in."""
 
 _BY_STRUCTURE = "--accept-structure NUMBER, for another candidate; --check INPUT OUTPUT proves it"
-_USUAL_SIDES = (256, 512)
-_LETTERBOX_SIDE = 512
+_USUAL_SIZES = (("resize", 256), ("resize", 512), ("letterbox", 512), ("tiles", 512))
 _MOST_OUTPUTS = 8
 
 
@@ -209,13 +208,7 @@ def _normalization(network: Network, assumed: str | None) -> Question:
 def _size(network: Network, assumed: str | None) -> Iterator[Question]:
     size = network.card.size
     is_set = "size" in network.card.model_fields_set
-    options = [Option("As it is, padded", {"size": {"rule": "pad"}}, "--size-rule pad")]
-    stride = network.stride
-    for side in _USUAL_SIDES:
-        if side % stride == 0:
-            options.append(_sized("resize", side))
-    if _LETTERBOX_SIDE % stride == 0:
-        options.append(_sized("letterbox", _LETTERBOX_SIDE))
+    options = list(_size_options(network))
     fields = {"size": size.model_dump(exclude_none=True)}
     current = next((index for index, option in enumerate(options) if option.fields == fields), None)
     if current is None:
@@ -229,16 +222,28 @@ def _size(network: Network, assumed: str | None) -> Iterator[Question]:
         tuple(options),
         current,
         is_open=assumed is not None or not is_set,
-        how="--size-rule NAME and --image-size PIXELS, or size in the model card",
+        how="--size-rule NAME and --image-size PIXELS, or --tiles PIXELS, or size in the model card",
     )
 
 
-def _sized(rule: str, side: int) -> Option:
-    return Option(
-        size_in_words(rule, (side, side)),
-        {"size": {"rule": rule, "height": side, "width": side}},
-        f"--size-rule {rule} --image-size {side}",
-    )
+def _size_options(network: Network) -> Iterator[Option]:
+    """Yield the usual size rules that the network accepts: a file may fix the size of its input."""
+    stride = network.stride
+    fixed: tuple[int, int] | None = getattr(network.module, "image_size", None)
+    if fixed is not None:
+        yield from (_sized(rule, fixed) for rule in ("resize", "letterbox", "tiles"))
+        return
+    yield Option(size_in_words("pad", None), {"size": {"rule": "pad"}}, "--size-rule pad")
+    for rule, side in _USUAL_SIZES:
+        if side % stride == 0:
+            yield _sized(rule, (side, side))
+
+
+def _sized(rule: str, shape: tuple[int, int]) -> Option:
+    height, width = shape
+    flag = f"--tiles {height}" if rule == "tiles" else f"--size-rule {rule} --image-size {height}"
+    fields = {"size": {"rule": rule, "height": height, "width": width}}
+    return Option(size_in_words(rule, shape), fields, flag if height == width else "")
 
 
 def size_in_words(rule: str, fixed: tuple[int, int] | None) -> str:

@@ -12,6 +12,7 @@ from napari_segcam.network.model_card import ModelCard, make_card
 from napari_segcam.network.network import Network
 from napari_segcam.network.questions.answers import with_answer
 from napari_segcam.network.questions.questions import Question, open_questions, questions_of
+from napari_segcam.network.whole_network import WholeNetwork
 
 STATED = {"size": {"rule": "pad"}, "channel_order": "rgb", "normalization": "unit", "class_names": ("cyst",)}
 
@@ -92,6 +93,28 @@ def test_a_value_that_is_not_usual_is_an_option_too(single: Network) -> None:
     minus_one_to_one = named(with_answer(single, half))["normalization"]
     assert minus_one_to_one.used == "−1 to 1", "one number for all channels means the same"
     assert asked["size"].used == "Resized"
+
+
+def test_a_network_of_one_size_is_offered_only_ways_to_that_size() -> None:
+    class OneSize(WholeNetwork):
+        image_size = (32, 48)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Conv2d(3, 1, 3, padding=1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            assert x.shape[-2:] == (32, 48)
+            return self.layer(x)
+
+    card = ModelCard.model_validate({"size": {"rule": "resize", "height": 32, "width": 48}})
+    question = named(Network.from_module(OneSize(), card, device="cpu"))["size"]
+    assert [option.label for option in question.options] == [
+        "Resized to 32×48",
+        "Letterboxed to 32×48",
+        "In tiles of 32×48",
+    ]
+    assert question.current == 0
 
 
 def test_an_answer_shares_the_weights_and_leaves_the_network_as_it_was(three: Network) -> None:
