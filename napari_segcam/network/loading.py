@@ -15,6 +15,7 @@ from napari_segcam.network.checkpoints.pickled_settings import read_settings, re
 from napari_segcam.network.checkpoints.saved_preprocessing import read_preprocessing
 from napari_segcam.network.checkpoints.state_dict import unused_warning
 from napari_segcam.network.checkpoints.structure_request import StructureRequest
+from napari_segcam.network.checkpoints.training_settings import settings_card
 from napari_segcam.network.class_overlap import overlap_from_activation
 from napari_segcam.network.device import choose_device
 from napari_segcam.network.ensemble.members import member_list
@@ -216,6 +217,9 @@ def _load_recognized(
         file_card = read_preprocessing(checkpoint.path, blueprint.in_channels)
         overlap_field = overlap_from_activation(checkpoint.settings.get("activation"), blueprint.classes)
         file_card = make_card(overlap_field, file_card)
+    settings_note: tuple[str, ...] = ()
+    if file_card is None:
+        file_card, settings_note = settings_card(checkpoint.extra, blueprint.in_channels, blueprint.classes)
     return LoadedModule(
         module,
         blueprint.in_channels,
@@ -223,7 +227,7 @@ def _load_recognized(
         blueprint.encoder,
         {name: value for name, value in blueprint.assumed.items() if name not in card.model_fields_set},
         file_card,
-        (*checkpoint.warnings, *_unused_weights_warning(module, checkpoint)),
+        (*checkpoint.warnings, *_unused_weights_warning(module, checkpoint), *settings_note),
     )
 
 

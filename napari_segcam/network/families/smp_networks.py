@@ -16,6 +16,7 @@ import torch
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint
+from napari_segcam.network.checkpoints.training_settings import stated_encoder
 from napari_segcam.network.families.decoders import ARCHITECTURES, DecoderSetup, Shapes, decoder_setups
 from napari_segcam.network.families.encoders import (
     EncoderMatch,
@@ -159,12 +160,10 @@ def _find_encoder(
 
 def _stated_encoder(checkpoint: Checkpoint) -> str | None:
     """Return the encoder that the checkpoint's settings or the arguments of its training run name."""
-    arguments = checkpoint.extra.get("hyper_parameters")
-    for settings in (checkpoint.settings, arguments if isinstance(arguments, Mapping) else {}):
-        for key in ("encoder_name", "encoder"):
-            if isinstance(settings.get(key), str):
-                return str(settings[key])
-    return None
+    for key in ("encoder_name", "encoder"):
+        if isinstance(checkpoint.settings.get(key), str):
+            return str(checkpoint.settings[key])
+    return stated_encoder(checkpoint.extra)
 
 
 def _timm_encoder(shapes: Shapes, setups: Sequence[DecoderSetup], *, vision_transformer: bool) -> _EncoderChoice | None:

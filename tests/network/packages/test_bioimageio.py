@@ -239,7 +239,7 @@ def test_old_descriptions_open_too(tmp_path: Path) -> None:
     (folder / "rdf.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     network = sc.load_network(folder, "cpu")
     assert network.card.verified is not None
-    assert network.card.size.fixed == (64, 96)
+    assert (network.card.size.rule, network.card.size.fixed) == ("tiles", (64, 96))
 
 
 def test_classes_and_threshold_come_from_the_output(tmp_path: Path) -> None:

@@ -190,6 +190,15 @@ def test_a_network_that_saw_columns_first_takes_frames_as_they_are_shown(tmp_pat
     np.testing.assert_allclose(result.probabilities, expected.numpy(), atol=1e-4)
 
 
+def test_a_sliding_window_becomes_tiles(tmp_path: Path) -> None:
+    window = {"_target_": "SlidingWindowInferer", "roi_size": [64, 48], "overlap": 0.25, "sw_batch_size": 4}
+    bundle(tmp_path, inferer=window)
+    size = sc.load_network(tmp_path, "cpu").card.size
+    assert (size.rule, size.fixed, size.overlap) == ("tiles", (64, 48), 0.25)
+    bundle(tmp_path, inferer=window | {"roi_size": "$@whatever()"})
+    assert sc.load_network(tmp_path, "cpu").card.size.rule == "pad"
+
+
 def test_what_is_not_done_is_named(tmp_path: Path) -> None:
     steps: list[Any] = [
         values(_target_="Lambdad", func="$lambda x: x ** 2"),

@@ -106,7 +106,8 @@ def _card(
     fields = {"input_channels": channels} | steps.fields | _output_fields(model, result)
     height, width = (image.axis(kind) for kind in ("y", "x"))
     if height is not None and width is not None and height.size and width.size:
-        fields["size"] = {"rule": "resize", "height": height.size, "width": width.size}
+        # Packages of one size are used on tiles, whose pixels keep their size.
+        fields["size"] = {"rule": "tiles", "height": height.size, "width": width.size}
     if model.name or model.text:
         fields["notes"] = f"bioimage.io: {model.name}. {model.text}"[:2000]
     warnings = [

@@ -17,7 +17,7 @@ from napari_segcam.network.packages.kinds import MONAI_METADATA
 from napari_segcam.network.packages.listing import FolderListing
 from napari_segcam.network.packages.monai_bundle.config import Config
 from napari_segcam.network.packages.monai_bundle.network import build, network_definition
-from napari_segcam.network.packages.monai_bundle.transforms import Preparation, read_transforms
+from napari_segcam.network.packages.monai_bundle.transforms import Preparation, read_transforms, read_window
 from napari_segcam.network.packages.monai_bundle.transposition import transposed
 from napari_segcam.network.packages.package import Package, PackageWeights
 from napari_segcam.network.packages.unpacking import read_description
@@ -134,7 +134,9 @@ def _preparation(config: Config, data: _Data, name: str) -> Preparation | None:
         transforms = found.get("transforms") if isinstance(found, dict) else found
         if isinstance(transforms, list):
             try:
-                return read_transforms(transforms, data.image_key)
+                preparation = read_transforms(transforms, data.image_key)
+                preparation.window = read_window(config.get("inferer") if "inferer" in config else None)
+                return preparation
             except (KeyError, TypeError, ValueError) as error:
                 raise SegcamError(f"{name}: the pre-processing makes no sense: {error_text(error)}.") from error
     return None
@@ -162,6 +164,10 @@ def _card(data: _Data, preparation: Preparation | None, name: str) -> tuple[dict
         first, second = preparation.size
         height, width = (second, first) if preparation.is_transposed else (first, second)
         fields["size"] = {"rule": "resize", "height": height, "width": width}
+    elif preparation.window is not None:
+        (first, second), overlap = preparation.window
+        height, width = (second, first) if preparation.is_transposed else (first, second)
+        fields["size"] = {"rule": "tiles", "height": height, "width": width, "overlap": overlap}
     if preparation.not_done:
         named = ", ".join(dict.fromkeys(preparation.not_done))
         warnings.append(f"The bundle's pre-processing has parts that are not done here: {named}.")

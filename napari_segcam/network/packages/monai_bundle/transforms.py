@@ -22,6 +22,7 @@ _READ = (
     *("LoadImage", "ScaleIntensity", "ScaleIntensityRange", "ScaleIntensityRangePercentiles"),
     *("NormalizeIntensity", "Resize", "Transpose"),
 )
+_SMALLEST_TILE = 8
 _WHITES = (1.0, 255.0, 65535.0)
 
 
@@ -33,6 +34,8 @@ class Preparation:
         steps: on the values, as bioimage.io writes them.
         white: the stored value of white.
         size: of the resized image, along the first and the second axis of MONAI's image.
+        window: size along the two axes, and overlap, of the tiles that the network runs on; None if it runs on whole
+            images.
         is_transposed: whether the first axis runs along x.
         not_done: transforms that have no place on a model card, in words.
     """
@@ -40,6 +43,7 @@ class Preparation:
     steps: list[Step] = field(default_factory=list)
     white: float = 255.0
     size: tuple[int, int] | None = None
+    window: tuple[tuple[int, int], float] | None = None
     is_transposed: bool = False
     not_done: list[str] = field(default_factory=list)
 
@@ -66,6 +70,19 @@ def read_transforms(transforms: Iterable[Any], image_key: str) -> Preparation:
         elif isinstance(transform, Mapping) and transform.get("_disabled_") is not True:
             _take(transform, image_key, preparation)
     return preparation
+
+
+def read_window(inferer: Any) -> tuple[tuple[int, int], float] | None:
+    """Return size and overlap of the window of MONAI's ``SlidingWindowInferer``; None for other inferers."""
+    if not isinstance(inferer, Mapping) or not str(inferer.get("_target_", "")).endswith("SlidingWindowInferer"):
+        return None
+    size, overlap = inferer.get("roi_size"), inferer.get("overlap", 0.25)
+    sides = [size, size] if isinstance(size, int) else size
+    if not isinstance(sides, list | tuple) or len(sides) != 2 or not isinstance(overlap, int | float):
+        return None
+    if not all(isinstance(side, int) and side >= _SMALLEST_TILE for side in sides) or not 0 <= overlap <= 0.9:
+        return None
+    return (sides[0], sides[1]), float(overlap)
 
 
 def _take(transform: Mapping[str, Any], image_key: str, preparation: Preparation) -> None:
