@@ -149,6 +149,8 @@ def _spec(trial: _Trial) -> NetworkSpec:
     assumed = {name: str(value) for name, value in family.options.items()}
     if "normalization" in fields:
         assumed["normalization"] = fields["normalization"]
+    if "size" in family.card:  # that of the repository's own images, while the network takes others too
+        assumed["size"] = "resize to {height}×{width}".format(**family.card["size"])
     options: dict[str, Any] = {"shapes": trial.prefix_free, **family.options}
     return NetworkSpec(
         family.name,

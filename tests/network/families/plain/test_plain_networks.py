@@ -165,6 +165,16 @@ def test_the_published_normalization_is_an_assumption_until_the_card_sets_it(tmp
     assert "normalization" not in network.assumed
 
 
+def test_the_published_size_is_an_assumption_until_the_card_sets_it(tmp_path: Path) -> None:
+    weights, _, _ = CASES["U²-Net"].written()
+    network = load(weights, tmp_path)
+    assert (network.card.size.fixed, network.assumed["size"]) == ((320, 320), "resize to 320×320")
+    (tmp_path / "model.segcam.yaml").write_text("size: {rule: pad}\n")
+    network = load(weights, tmp_path)
+    assert network.card.size.rule == "pad"
+    assert "size" not in network.assumed
+
+
 def test_a_network_for_images_of_one_size_says_so_on_its_card(tmp_path: Path) -> None:
     weights, image, logits = CASES["TransUNet, small"].written()
     network = load(weights, tmp_path)
