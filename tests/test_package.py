@@ -88,7 +88,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["layers"],
         ["jobs"],
         ["review"],
-        ["evidence", "click", "doubt", "overlays", "questions"],
+        ["evidence", "click", "doubt", "overlays", "questions", "ensemble"],
         ["comparison"],
         ["keys"],
         ["sessions"],

@@ -204,6 +204,11 @@ class Network:
         return tuple(f"class {index}" for index in range(self.classes))
 
     @property
+    def members_in_words(self) -> str:
+        """For an ensemble, how many networks it is, such as ``"3 members"``; empty for one network."""
+        return ""
+
+    @property
     def no_hooks_reason(self) -> str:
         """Why hooks on the layers are not possible, to show to users; empty if they are."""
         return _no_hooks_reason(self.module)

@@ -9,6 +9,7 @@ import napari
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.stacks.array_files import is_keras_h5
+from napari_segcam.network.ensemble.ensemble_file import is_ensemble_file
 from napari_segcam.network.packages.kinds import is_package
 
 LayerData = tuple[Any, ...]
@@ -21,7 +22,7 @@ _SMP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 def is_checkpoint(path: Path) -> bool:
     """Return whether a path is a checkpoint by its name, an HDF5 file of Keras, a folder saved by SMP, or a package."""
-    if is_package(path):
+    if is_package(path) or is_ensemble_file(path):
         return True
     if path.is_dir():
         return (path / "config.json").is_file() and any((path / name).is_file() for name in _SMP_WEIGHTS)
@@ -50,5 +51,5 @@ def load_checkpoint(path: str) -> list[LayerData]:
     open_workspace(viewer)
     _, widget = dock(viewer, "Checkpoint")
     assert isinstance(widget, CheckpointWidget)
-    widget.load(path)
+    widget.load_soon(path)  # napari opens files that are dropped together one by one
     return [(None,)]

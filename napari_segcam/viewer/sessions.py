@@ -13,6 +13,7 @@ from napari_segcam.viewer.comparison.compared_classes import compared_classes
 from napari_segcam.viewer.docks import share_names
 from napari_segcam.viewer.doubt.doubt_controller import DoubtController
 from napari_segcam.viewer.doubt.doubt_pixels import DoubtPixels
+from napari_segcam.viewer.ensemble.disagreement_pixels import DisagreementPixels
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.napari_internals.canvas import canvas_of, without_proxy
@@ -39,6 +40,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         OverlaysController(session)
         DoubtController(session)
         DoubtPixels(session)
+        DisagreementPixels(session)
         QuestionsController(session)
         OffersController(session)
         bind_keys(session)

@@ -15,6 +15,7 @@ from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.frame_replay import FrameReplay
 from napari_segcam.explanation.slow_methods.control import Cancelled
+from napari_segcam.explanation.targets.frozen_region import is_mask
 
 REPLAYED = frozenset({"influence", "faithfulness"})
 _NO_SCORE = "the explained score is 0, so a loss has nothing to be compared with"
@@ -71,7 +72,7 @@ def measure_by_replay(
         found.reasons = dict.fromkeys(explanation.heatmaps, reason)
         found.faithfulnesses = dict.fromkeys(explanation.heatmaps, Measurement(None, undefined=reason))
         return found
-    region_is_mask = explanation.target.region == "mask" and explanation.no_mask is None
+    region_is_mask = is_mask(explanation.target.region) and explanation.no_mask is None
     for number, (name, heatmap) in enumerate(explanation.heatmaps.items(), start=1):
         try:
             # Before the network's lock is held: another frame may have to run.

@@ -121,8 +121,8 @@ class Ensemble(Network):
         return next((f"{name}: {reason}" for name, reason in reasons if reason), "")
 
     @property
-    def count_in_words(self) -> str:
-        """For example ``"3 members"``."""
+    def members_in_words(self) -> str:
+        """How many networks it is, such as ``"3 members"``."""
         return f"{len(self.members)} member{'s' if len(self.members) > 1 else ''}"
 
     def module_for(self, stages: Sequence[Stage]) -> tuple[nn.Module, tuple[Stage, ...]]:  # noqa: ARG002

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, wh
     from napari_segcam.explanation.explainer import Explainer
     from napari_segcam.explanation.explanation import Explanation, Heatmap, Segmentation
     from napari_segcam.imaging.geometry import Crop
+    from napari_segcam.network.network import Network
 
 Progress = Callable[[str, int, int], None]
 
@@ -97,7 +98,7 @@ class MeasuredFrame:
             SegcamError: if the network cannot be measured.
         """
         heatmaps = {name: self.heatmaps[name] for name in stages if name in self.heatmaps}
-        explainer = self._explainer(self.plan.request.method, tuple(heatmaps), cancelled)
+        explainer = self._explainer(self.plan.request.method, tuple(heatmaps), cancelled, self._explained_network)
         return self._measure(heatmaps, explainer, measures, cancelled, progress)
 
     def estimate(self, stages: Sequence[str], measures: Sequence[Measure], cancelled: Callable[[], bool]) -> float:
@@ -110,9 +111,10 @@ class MeasuredFrame:
         from napari_segcam.evidence.estimating import estimate_evidence
 
         heatmaps = {name: self.heatmaps[name] for name in stages if name in self.heatmaps}
-        explainer, cine = self._explainer(self.plan.request.method, tuple(heatmaps), cancelled), self.plan.source.cine
+        cine = self.plan.source.cine
+        explainer = self._explainer(self.plan.request.method, tuple(heatmaps), cancelled, self._explained_network)
         return estimate_evidence(
-            self.explanation(heatmaps),
+            self.explanation(heatmaps, explainer.network),
             explainer,
             cine[self.frame],
             cine.value_range,
@@ -121,11 +123,25 @@ class MeasuredFrame:
             cancelled=cancelled,
         ).seconds
 
-    def explanation(self, heatmaps: Mapping[str, Heatmap]) -> Explanation:
-        """Return the explanation of the frame with these heatmaps, without running the network."""
+    @property
+    def _explained_network(self) -> Network:
+        """The network whose heatmaps these are: one member of an ensemble, if the user has chosen it."""
+        from napari_segcam.network.ensemble.ensemble import Ensemble
+
+        network, member = self.plan.network, self.plan.request.member
+        return network.members[member] if member is not None and isinstance(network, Ensemble) else network
+
+    def explanation(self, heatmaps: Mapping[str, Heatmap], network: Network | None = None) -> Explanation:
+        """Return the explanation of the frame with these heatmaps, without running the network.
+
+        Args:
+            heatmaps: by stage name.
+            network: whose heatmaps they are: of a member of an ensemble, for the ensemble's region.
+        """
         import torch
 
         from napari_segcam.explanation.explanation import Explanation, Heatmaps
+        from napari_segcam.explanation.targets.frozen_region import FrozenRegion, is_mask
         from napari_segcam.explanation.targets.target_resolution import resolve_target
 
         plan, segmentation = self.plan, self.segmentation
@@ -136,6 +152,8 @@ class MeasuredFrame:
             self.region.paint(labels)
             region = labels > 0
         target = target_of(plan.request, self.painted_region)
+        if network not in (None, plan.network):
+            target = replace(target, region=FrozenRegion(region, "of the ensemble", is_mask=is_mask(target.region)))
         return Explanation(
             segmentation=segmentation,
             probabilities=segmentation.on_frame(),
@@ -149,12 +167,14 @@ class MeasuredFrame:
             provenance={},
         )
 
-    def _explainer(self, method: str, stages: tuple[str, ...], cancelled: Callable[[], bool]) -> Explainer:
+    def _explainer(
+        self, method: str, stages: tuple[str, ...], cancelled: Callable[[], bool], network: Network | None = None
+    ) -> Explainer:
         from napari_segcam.explanation.explainer import Explainer
         from napari_segcam.explanation.slow_methods.control import ProgressControl
 
         control = ProgressControl(self.plan.request.preview, cancelled=cancelled)
-        return Explainer(self.plan.network, method, stages, self.plan.threshold, control)
+        return Explainer(network or self.plan.network, method, stages, self.plan.threshold, control)
 
     def _measure(
         self,
@@ -168,7 +188,7 @@ class MeasuredFrame:
 
         cine = self.plan.source.cine
         evidence = measure_evidence(
-            self.explanation(heatmaps),
+            self.explanation(heatmaps, explainer.network),
             explainer,
             cine[self.frame],
             cine.value_range,

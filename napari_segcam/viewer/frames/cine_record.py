@@ -37,7 +37,7 @@ class CineRecord:
     """
 
     AREA, PROBABILITY, DICE = "area", "mean probability", "Dice with the frame before"
-    DOUBT = "doubt"
+    DOUBT, DISAGREEMENT = "doubt", "disagreement of members"
     PREDICTED_AREA, CORRECTED_AREA = "predicted area", "corrected area"
     AREAS = (AREA, CORRECTED_AREA)
 
@@ -73,11 +73,16 @@ class CineRecord:
             curve = self.curves.setdefault(name, np.full(len(self), np.nan))
             curve[frame] = value
 
-    def enter_results(self, frame: int, finding: Finding, figures: Mapping[str, Attention]) -> None:
-        """Enter the area and probability of a frame's mask, and the attention ratios of its stages."""
+    def enter_results(
+        self, frame: int, finding: Finding, figures: Mapping[str, Attention], disagreement: float | None = None
+    ) -> None:
+        """Enter the area and probability of a frame's mask, the attention ratios of its stages, and the disagreement of
+        the members of an ensemble, if it is one."""
         area = finding.pixels if finding.area_mm2 is None else finding.area_mm2
         ratios = {self.ratio_of(stage): attention.ratio for stage, attention in figures.items()}
         values = {self.AREA: float(area), self.PROBABILITY: finding.probability, **ratios}
+        if disagreement is not None or self.DISAGREEMENT in self.curves:
+            values[self.DISAGREEMENT] = disagreement
         self.enter(frame, {name: np.nan if value is None else value for name, value in values.items()})
 
     def enter_corrections(self, areas: Mapping[int, float]) -> None:
@@ -89,7 +94,7 @@ class CineRecord:
 
     def drop_ratios(self) -> None:
         """Drop the curves of the heatmaps, whose settings have changed."""
-        names = (self.AREA, self.PROBABILITY, self.DICE, self.CORRECTED_AREA, self.DOUBT)
+        names = (self.AREA, self.PROBABILITY, self.DICE, self.CORRECTED_AREA, self.DOUBT, self.DISAGREEMENT)
         self.curves = {name: curve for name, curve in self.curves.items() if name in names}
 
     def doubtful(self) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.viewer.frames.explainers import Explainers
-from napari_segcam.viewer.frames.frame_results import FrameFailure, FrameResult
+from napari_segcam.viewer.frames.frame_results import FrameFailure, FrameResult, StoredDisagreement
 from napari_segcam.viewer.frames.plan import Plan
 from napari_segcam.viewer.frames.region_digest import region_digest
 from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
@@ -81,6 +81,8 @@ class FrameComputer:
             return
         labels = explanation.mask if mask_threshold == explanation.threshold else None
         masks, finding = self._masks(explanation.segmentation, explanation.probabilities, mask_threshold, labels)
+        member = self.plan.request.member
+        shown = explanation if member is None else explanation.members[member]
         yield FrameResult(
             plan=self.plan,
             frame=frame,
@@ -88,13 +90,14 @@ class FrameComputer:
             masks=masks,
             mask_threshold=mask_threshold,
             finding=finding,
-            heatmaps=dict(explanation.heatmaps),
-            figures=attention(explanation),
+            heatmaps=dict(shown.heatmaps),
+            figures=attention(shown),
             class_names=explanation.class_names,
             region_digest=region_digest(painted_region),
             region=None if explanation.region.all() else explanation.region,
             is_found=_is_found(explanation),
             against=explanation.target.reference_classes,
+            disagreement=_disagreement(explanation),
         )
 
     def explain(self, frame: int, stages: tuple[str, ...]) -> Explanation:
@@ -167,6 +170,14 @@ def target_of(request: RunRequest, painted_region: NDArray[np.bool_] | None) -> 
         return Target(request.class_index, Painted(painted_region, name), against=request.against)
     region: Any = "mask" if request.region == CORRECTED else request.region
     return Target(request.class_index, region, against=request.against)
+
+
+def _disagreement(explanation: Explanation) -> StoredDisagreement | None:
+    known = explanation.disagreement
+    if known is None:
+        return None
+    steps = np.rint(known.deviation.clip(0, 0.5) * 510).astype(np.uint8)
+    return StoredDisagreement(known.value, known.undefined, steps, explanation.threshold)
 
 
 def _is_found(explanation: Explanation) -> bool | None:

@@ -18,6 +18,24 @@ if TYPE_CHECKING:  # torch comes with these: they are imported where the work is
     from napari_segcam.explanation.explanation import Heatmap, Segmentation
 
 
+@dataclass(frozen=True, eq=False)
+class StoredDisagreement:
+    """How much the members of an ensemble differ about a class in a frame.
+
+    Attributes:
+        value: 0–1, as in ``Disagreement``; None if it is undefined.
+        undefined: why, in words.
+        deviation: ``(Y, X)`` uint8, the standard deviation of the members' probabilities in steps of 1/510: 0 where all
+            agree, 255 for 0.5.
+        threshold: of the masks that were compared.
+    """
+
+    value: float | None
+    undefined: str
+    deviation: NDArray[np.uint8]
+    threshold: float
+
+
 @dataclass(frozen=True)
 class FrameStarted:
     """The computation of this frame has started."""
@@ -43,6 +61,7 @@ class FrameResult:
         region: ``(Y, X)`` that the heatmaps explain; None for the whole frame.
         is_found: whether the network found the class at the place that was asked about; None where none was.
         against: the classes that the heatmaps explain the class against; empty where classes are not compared.
+        disagreement: of the members of an ensemble about the explained class; None for one network.
     """
 
     plan: Plan
@@ -58,6 +77,7 @@ class FrameResult:
     region: NDArray[np.bool_] | None
     is_found: bool | None = None
     against: tuple[int, ...] = ()
+    disagreement: StoredDisagreement | None = None
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class Plan:
         """What the heatmaps depend on besides the frame and its painted region."""
         request = self.request
         method = (request.method, request.preview, request.against)
-        return (self.mask_key, method, request.class_index, request.region, self.threshold)
+        return (self.mask_key, method, request.class_index, request.region, self.threshold, request.member)
 
     @property
     def stages(self) -> tuple[str, ...]:

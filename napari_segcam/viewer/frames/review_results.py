@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_segcam.viewer.frames.frame_results import FrameMasks, FrameResult
+from napari_segcam.viewer.frames.frame_results import FrameMasks, FrameResult, StoredDisagreement
 from napari_segcam.viewer.frames.plan import Plan
 from napari_segcam.viewer.frames.region_digest import region_digest
 from napari_segcam.viewer.frames.result_store import ResultStore
@@ -31,11 +31,19 @@ class StoredSegmentation:
     finding: Finding
     class_index: int
     class_count: int
+    disagreement: StoredDisagreement | None = None
+
+    @property
+    def disagreement_value(self) -> float | None:
+        """How much the members of an ensemble disagree; None if it is unknown for these masks."""
+        known = self.disagreement
+        return known.value if known is not None and known.threshold == self.mask_threshold else None
 
     @property
     def size(self) -> int:
         """In bytes."""
-        return self.segmentation.probabilities.nbytes + sum(mask.labels.nbytes for mask in self.masks)
+        deviation = 0 if self.disagreement is None else self.disagreement.deviation.nbytes
+        return deviation + self.segmentation.probabilities.nbytes + sum(mask.labels.nbytes for mask in self.masks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +178,7 @@ class ReviewResults:
                 result.finding,
                 result.plan.class_index,
                 len(result.class_names),
+                result.disagreement,
             )
             self._store.put(plan.mask_key, frame, segmentation, segmentation.size)
         is_region_current = result.region_digest == region_digest(result.plan.painted_region(frame))
@@ -188,8 +197,10 @@ class ReviewResults:
         stored = self.segmentation(update.frame)
         if self.plan is None or stored is None or update.plan.mask_key != self.plan.mask_key:
             return False
+        is_same_class = update.plan.class_index == stored.class_index
         stored = replace(
             stored,
+            disagreement=stored.disagreement if is_same_class else None,
             masks=update.masks,
             mask_threshold=update.mask_threshold,
             finding=update.finding,

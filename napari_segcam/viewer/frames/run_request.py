@@ -19,6 +19,7 @@ class RunRequest:
         class_index: the explained class; None for the first that is not the background.
         region: ``"mask"``, ``"image"``, ``CORRECTED``, a rule, or a Labels layer whose painted pixels are the region.
         against: the class that a method such as Finer-CAM compares with; None for the likeliest other one.
+        member: of an ensemble, number of the member whose heatmaps are shown; None for those of all together.
     """
 
     method: str = "gradcam"
@@ -27,3 +28,4 @@ class RunRequest:
     region: Any = "mask"
     preview: bool = False
     against: int | None = None
+    member: int | None = None

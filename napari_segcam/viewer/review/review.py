@@ -281,7 +281,8 @@ class Review:
         frame_shape = stored.segmentation.geometry.frame_shape
         self.layers.enter(frame, stored.masks, frame_shape, stored.class_count, self.results.heatmaps(frame))
         if self.results.is_of_explained_class(stored):
-            self.record.enter_results(frame, stored.finding, self.results.figures(frame, self.plan))
+            figures = self.results.figures(frame, self.plan)
+            self.record.enter_results(frame, stored.finding, figures, stored.disagreement_value)
         for later in range(max(frame, 1), min(frame + 2, self._frame_count)):
             self._record_dice(later)
         if self.results.is_complete(frame):

@@ -22,6 +22,7 @@ class RunSummary:
         frame_count: how many the image has.
         frame: what the frame that was in view at the start is called, for example "frame 12".
         frame_word: what a frame is called: "frame", or "image" in a folder of stills.
+        members: of an ensemble that runs, in words, such as "3 members"; empty for one network.
         is_cancelled: whether the user has stopped the run.
     """
 
@@ -30,6 +31,7 @@ class RunSummary:
     frame_count: int
     frame: str
     frame_word: str
+    members: str = ""
     is_cancelled: bool = False
     _started: float = field(default_factory=time.perf_counter)
 
@@ -42,6 +44,7 @@ class RunSummary:
     def title(self) -> str:
         """What the run does, in words."""
         verb = "Segmenting" if self.request.stages is None else "Explaining"
+        verb += f" with {self.members}:" if self.members else ""
         if self.frame_count == 1:
             return f"{verb} the image"
         return f"{verb} {self.frame}" if self.scope == "current" else f"{verb} {self.frame_count} {self.frame_word}s"

@@ -202,7 +202,12 @@ class ReviewSession(QObject):
         frame = self.current_frame()
         review.set_current_frame(frame)
         self._run = RunSummary(
-            request, scope, len(review.record), frame_in_words(self.image, frame), frame_word(self.image)
+            request,
+            scope,
+            len(review.record),
+            frame_in_words(self.image, frame),
+            frame_word(self.image),
+            network.members_in_words,
         )
         try:
             review.start(network, request, self.threshold, scope)

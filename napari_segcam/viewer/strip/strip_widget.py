@@ -123,7 +123,7 @@ class StripWidget(QWidget):
             return []
         names = self.chosen_curves
         if names is None:
-            names = [*CineRecord.AREAS, CineRecord.DOUBT, *self._visible_ratios()]
+            names = [*CineRecord.AREAS, CineRecord.DISAGREEMENT, CineRecord.DOUBT, *self._visible_ratios()]
         return [name for name in names if name in record.curves][:_MOST_CURVES]
 
     def show_curve(self, name: str, is_shown: bool) -> None:
@@ -213,7 +213,7 @@ def curve_heights(name: str, values: NDArray[np.float64], largest: float | None 
         values: ``(T,)``.
         largest: the area at full height; by default the largest of the values.
     """
-    if name in (CineRecord.PROBABILITY, CineRecord.DICE):
+    if name in (CineRecord.PROBABILITY, CineRecord.DICE, CineRecord.DISAGREEMENT):
         return np.clip(values, 0, 1)
     if name == CineRecord.DOUBT:
         return values / max(_LEAST_DOUBT_AT_TOP, float(np.nanmax(values, initial=0)))

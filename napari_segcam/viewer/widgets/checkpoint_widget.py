@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -15,6 +16,8 @@ from qtpy.QtWidgets import QFileDialog, QFrame, QLabel, QPushButton, QScrollArea
 from superqt import QCollapsible
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.files import natural_key
+from napari_segcam.network.ensemble.ensemble_file import is_ensemble_file
 from napari_segcam.network.model_card import ModelCard, make_card
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.jobs.color_table_job import color_table_job
@@ -30,13 +33,17 @@ from napari_segcam.viewer.widgets.model_card.architecture_form import Architectu
 from napari_segcam.viewer.widgets.model_card.card_form import CardForm
 from napari_segcam.viewer.widgets.model_card.card_saving import save_card_beside
 from napari_segcam.viewer.widgets.model_card.card_summary import card_text
+from napari_segcam.viewer.widgets.model_card.ensembles import confirms_ensemble, save_ensemble
 from napari_segcam.viewer.widgets.model_card.recent_models import recent_models, remember
 from napari_segcam.viewer.widgets.questions.offer_panel import OfferPanel
 from napari_segcam.viewer.widgets.questions.questions_panel import QuestionsPanel
 
 _LAYOUT_MS = 60  # until a form that was opened is laid out
 _DEVICES = (("Auto", "auto"), ("CUDA", "cuda"), ("MPS", "mps"), ("CPU", "cpu"))
-_FILE_TYPES = "Checkpoints (*.pth *.pt *.pt2 *.ckpt *.bin *.safetensors *.onnx *.keras *.h5 *.zip);;All files (*)"
+_FILE_TYPES = (
+    "Checkpoints (*.pth *.pt *.pt2 *.ckpt *.bin *.safetensors *.onnx *.keras *.h5 *.zip *.segcam-ensemble.yaml)"
+    ";;All files (*)"
+)
 _TABLES = "Color tables (*.csv *.txt *.label *.lbl *.json);;All files (*)"
 
 
@@ -47,7 +54,10 @@ class _Text:
     RECENT = "Recent models …"
     RECENT_TIP = "The models loaded last"
     FILE = "File …"
-    FILE_TIP = "A .pth, .pt, .pt2, .ckpt, .safetensors, .onnx or .keras file, or a package as a .zip"
+    FILE_TIP = (
+        "A .pth, .pt, .pt2, .ckpt, .safetensors, .onnx or .keras file, or a package as a .zip.\n"
+        "Several files can be one network, whose members are averaged."
+    )
     FOLDER = "Folder …"
     FOLDER_TIP = "A folder of save_pretrained, bioimage.io, MONAI, Hugging Face or nnU-Net"
     DEVICE = "on"
@@ -77,6 +87,7 @@ class CheckpointWidget(QWidget):
         self._requested_device = ""
         self._edited: ModelCard | None = None  # the card it was asked for with, if the user edited it
         self._card_text = ""
+        self._soon: list[str] = []  # files that were dropped together
         self.setAcceptDrops(True)
         self.recent = Choice(_Text.RECENT_TIP)
         self.browse_file = QPushButton(_Text.FILE)
@@ -124,12 +135,32 @@ class CheckpointWidget(QWidget):
         """Load a checkpoint on the chosen device, with the entries of the architecture form."""
         self._load(replace(self.architecture_form.source, path=str(Path(path).absolute())))
 
+    def load_all(self, paths: Sequence[str]) -> None:
+        """Load a checkpoint, or several as one network if the user agrees."""
+        if len(paths) == 1:
+            self.load(paths[0])
+        elif paths and confirms_ensemble(self, paths):
+            first, *others = [str(Path(path).absolute()) for path in sorted(paths, key=natural_key)]
+            self._load(replace(self.architecture_form.source, path=first, others=tuple(others)))
+
+    def load_soon(self, path: str) -> None:
+        """Load a checkpoint together with others that are asked for at once, such as files that are dropped."""
+        if not self._soon:
+            QTimer.singleShot(0, self._load_dropped)
+        self._soon.append(path)
+
+    def _load_dropped(self) -> None:
+        paths, self._soon = self._soon, []
+        self.load_all(paths)
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         if any(url.isLocalFile() for url in event.mimeData().urls()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        self.load(next(url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()))
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                self.load_soon(url.toLocalFile())  # after the drop has ended: a question would hold it
         event.acceptProposedAction()
 
     def _lay_out(self) -> None:
@@ -178,6 +209,7 @@ class CheckpointWidget(QWidget):
             self.architecture_form.source,
             path=requested.path,
             factory=requested.factory,
+            others=requested.others,
             accept_structure=requested.accept_structure,
         )
         if (source, self.device.value) != (self._requested, self._requested_device):
@@ -189,9 +221,8 @@ class CheckpointWidget(QWidget):
             self._load(source)
 
     def _browse_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, _Text.OPEN_FILE, self._folder(), _FILE_TYPES)
-        if path:
-            self.load(path)
+        paths, _ = QFileDialog.getOpenFileNames(self, _Text.OPEN_FILE, self._folder(), _FILE_TYPES)
+        self.load_all(paths)
 
     def _browse_folder(self) -> None:
         if path := QFileDialog.getExistingDirectory(self, _Text.OPEN_FOLDER, self._folder()):
@@ -210,7 +241,11 @@ class CheckpointWidget(QWidget):
 
     def _save(self) -> None:
         source, card = self.session.source, self._edited_card()
-        if source is not None and source.path is not None and card is not None:
+        if source is None or source.path is None or card is None:
+            return
+        if source.others or is_ensemble_file(Path(source.path)):
+            save_ensemble(self, self.session, source, card, self._on_saved)
+        else:
             save_card_beside(self, self.session, source.path, card, self._on_saved)
 
     def _on_saved(self) -> None:

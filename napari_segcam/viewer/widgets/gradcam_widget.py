@@ -20,6 +20,7 @@ from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
 from napari_segcam.viewer.widgets.click_bar import ClickBar
 from napari_segcam.viewer.widgets.layout import form, panel, row, show_row
+from napari_segcam.viewer.widgets.member_choice import MemberChoice
 from napari_segcam.viewer.widgets.method_choice import MethodChoice
 from napari_segcam.viewer.widgets.other_class_choice import OtherClassChoice
 from napari_segcam.viewer.widgets.run_bar import RunBar
@@ -85,6 +86,7 @@ class GradCamWidget(QWidget):
         self.method = MethodChoice()
         self.target_class = Choice(_Text.CLASS_TIP)
         self.other_class = OtherClassChoice()
+        self.members = MemberChoice(self.session)
         self.region = Choice(_Text.REGION_TIP)
         self.stages = StageTable()
         self.choose_main = QPushButton(_Text.MAIN)
@@ -115,6 +117,7 @@ class GradCamWidget(QWidget):
             (_Text.CLASS, self.target_class),
             (OtherClassChoice.LABEL, self.other_class),
             (_Text.REGION, self.region),
+            (MemberChoice.LABEL, self.members),
         )
         panel(
             self,
@@ -158,6 +161,7 @@ class GradCamWidget(QWidget):
         controller = controller_of(self.session, ClickController)
         controller.chosen_request = self._request
         controller.changed.connect(self._offer_regions)
+        show_row(self._what, self.members, self.members.has_members)
         self._on_network()
         self._offer_other_classes()
         self._offer_regions()
@@ -184,7 +188,9 @@ class GradCamWidget(QWidget):
         method, preview = self.method.value
         only_stage = find_method(method).stage  # some methods explain one stage only, for example the input
         stages = self.checked() if only_stage is None else (only_stage.name,)
-        return RunRequest(method, stages, self.target_class.value, self.region.value, preview, self._against())
+        return RunRequest(
+            method, stages, self.target_class.value, self.region.value, preview, self._against(), self.members.value
+        )
 
     def _against(self) -> int | None:
         """Return the class that the explained one is compared with, where the method compares."""
@@ -220,6 +226,8 @@ class GradCamWidget(QWidget):
             [(name, index) for index, name in enumerate(network.class_names)], network.class_index(None)
         )
         self._offer_other_classes()
+        self.members.offer_members()
+        show_row(self._what, self.members, self.members.has_members)
         self.stages.offer(network)
         self._check("main")
 

@@ -35,6 +35,8 @@ def card_text(network: Network, colors: Sequence[str] = ()) -> str:
 def _facts(network: Network, colors: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield each label with its value, as rich text."""
     card, assumed = network.card, dict(network.assumed)
+    if names := getattr(network, "member_names", ()):
+        yield "Members", escape(f"{len(names)}: {', '.join(names)}")
     yield "Input", f"{card.input_channels} channels, {_size(network)}"
     yield "Normalization", normalization_in_words(card) + _assumed(assumed.pop("normalization", None) is not None)
     yield "Classes", _classes(network, colors)

@@ -1,0 +1,1 @@
+"""Ensembles in the window: where their members disagree."""
