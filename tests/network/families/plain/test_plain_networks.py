@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import written_concat as concat
+import written_others as others
 import written_unets as unets
 from network_cases import CASES, Case
 from safetensors.torch import save_file
+from torch.nn import functional
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint, read_checkpoint
@@ -130,6 +133,17 @@ def test_the_number_of_recurrent_steps_is_assumed_and_can_be_set(tmp_path: Path)
     assert_near(logits_of(network, image), logits)
     with pytest.raises(SegcamError, match="t is a whole number"):
         load(weights, tmp_path, options={"t": 0})
+
+
+def test_pooling_and_padding_are_assumed_where_the_repository_has_several(tmp_path: Path) -> None:
+    average = partial(functional.avg_pool2d, kernel_size=2)
+    case = Case("", others.jvanvugt, 1, (4, 6, 8), 2, norm=True, transposed=True, shrink=average)
+    weights, image, logits = case.written()
+    assumed = load(weights, tmp_path).assumed
+    assert (assumed["pooling"], assumed["padding"]) == ("max", "True")
+    assert_near(logits_of(load(weights, tmp_path, options={"pooling": "average"}), image), logits)
+    with pytest.raises(SegcamError, match="smaller than the image"):
+        load(weights, tmp_path, options={"padding": False})
 
 
 def test_the_last_output_of_deep_supervision_is_read_and_others_can_be_chosen(tmp_path: Path) -> None:

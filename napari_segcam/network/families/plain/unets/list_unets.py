@@ -56,8 +56,10 @@ class _PathUp(nn.Module):
 class PathUNet(nn.Module):
     """jvanvugt's U-Net with padded convolutions. The repository has unpadded ones too, with the same weights."""
 
-    def __init__(self, layers: LayerShapes, pooling: str = "max") -> None:
+    def __init__(self, layers: LayerShapes, pooling: str = "max", padding: bool = True) -> None:
         super().__init__()
+        if padding is not True:
+            raise ValueError("without padding its masks are smaller than the image, which is not supported")
         if pooling not in _POOLS:
             raise ValueError(f"pooling is {' or '.join(_POOLS)}, not {pooling!r}")
         self.pool = _POOLS[pooling](2)
@@ -168,7 +170,7 @@ FAMILIES = (
         "UNet (jvanvugt/pytorch-unet)",
         ("down_path.0.block.0.weight", "up_path.0.conv_block.block.0.weight", "last.weight"),
         PathUNet,
-        options={"pooling": "max"},
+        options={"pooling": "max", "padding": True},
         card={"normalization": "unit"},
     ),
     PlainFamily(
