@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "tuning": [],
     "version": [],
     "demo": [],
-    "network": [],
+    "network": ["demo"],
     "imaging": ["network.model_card"],
     "explanation": ["network", "imaging"],
     "evidence": ["network", "imaging", "explanation"],

@@ -43,6 +43,8 @@ class LoadedModule:
         if card is None:
             return file_card
         user_fields = card.model_dump(exclude_unset=True)
+        if self.file_card is not None and self.file_card.structure is not None:
+            user_fields.pop("structure", None)  # it may have been accepted for other weights
         if user_fields.get("input_channels", self.in_channels) != self.in_channels:
             raise SegcamError(
                 f"The model card of {name} says {card.input_channels} input channels, but the weights take "

@@ -18,6 +18,7 @@ from napari_segcam.network.families.encoders import shapes_of
 from napari_segcam.network.families.network_spec import NetworkSpec
 from napari_segcam.network.families.plain import recognition as plain_networks
 from napari_segcam.network.families.smp_networks import architecture_name, smp_spec
+from napari_segcam.network.families.structure import recognition as structure_networks
 from napari_segcam.network.families.weight_loading import load_weights
 from napari_segcam.network.running.unsupported_modules import volumetric_message, weights_are_volumetric
 
@@ -34,6 +35,7 @@ _CONSTRUCT: Mapping[str, Callable[[NetworkSpec], torch.nn.Module]] = {
     "MONAI": monai_networks.construct,
     "nnU-Net": nnunet.construct,
     plain_networks.LIBRARY: plain_networks.construct,
+    structure_networks.LIBRARY: structure_networks.construct,
 }
 
 
@@ -104,6 +106,8 @@ def _recognize(checkpoint: Checkpoint, architecture: str | None, encoder: str | 
     if architecture is not None:
         return smp_spec(checkpoint, architecture_name(architecture), encoder)
     if smp_architecture is None:
+        if (structure := structure_networks.structure_spec(checkpoint)) is not None:
+            return structure
         nearly = plain_networks.nearly_known(checkpoint)
         raise SegcamError(
             f"{checkpoint.path}: the architecture is not recognized; the weights begin with {list_names(shapes)}"
