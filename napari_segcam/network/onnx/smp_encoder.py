@@ -14,6 +14,8 @@ from napari_segcam.network.onnx.graph import Node
 
 _PARTS = ("encoder", "decoder", "segmentation_head")
 _RESNET = ("layer1", "layer2", "layer3", "layer4")
+_ASPP = "aspp"  # the part of DeepLab's decoder that takes the last map
+_DEEPLAB_DEPTH = 5
 NO_MAP = ""
 """Stands for a feature map that the encoder does not make."""
 
@@ -49,9 +51,11 @@ def encoder_features(
     names = [name for name in made if widths[name] > 0]
     levels = {name: _level(widths[image], widths[name]) for name in names}
     depths = _depths(encoder, nodes, called)
-    features: dict[int, str] = {
-        levels[name]: name for name in called[encoder.name] if name in levels and levels[name] > 0
-    }
+    features = given_features(
+        [name for name in called[encoder.name] if levels.get(name)],
+        levels,
+        is_deeplab=_ASPP in tree.parts["decoder"].parts,
+    )
     order = {name: number for number, name in enumerate(names)}
     stages = _resnet_stages(encoder, called)
     if stages:
@@ -59,7 +63,9 @@ def encoder_features(
         features |= {level: name for level, name in stages.items() if name in order}
         first = min(order[name] for name in stages.values() if name in order)
         names = [name for name in names if order[name] < first]
-    for level in range(1, max(features, default=0)):
+    # Dilated layers make several maps of one size, which cannot be told apart.
+    smallest = levels[features[max(features)]] if features else 0
+    for level in range(1, smallest):
         if level in features:
             continue
         below = [order[features[deeper]] for deeper in features if deeper > level]
@@ -75,6 +81,22 @@ def encoder_features(
     if tokens := [name for name in later if _level(widths[image], -widths[name]) == deepest + 1]:
         features[deepest + 1] = tokens[-1]
     return Announcement(encoder.name, (image, *(features.get(level, NO_MAP) for level in range(1, max(features) + 1))))
+
+
+def given_features(names: Sequence[str], levels: Mapping[str, int], *, is_deeplab: bool) -> dict[int, str]:
+    """Return the maps that an encoder gives to the decoder, by their numbers in SMP.
+
+    The number is that of the halvings, but a dilated layer makes a further map of the same size. DeepLab takes the
+    fifth map, whatever its size.
+    """
+    features: dict[int, str] = {}
+    number = 0
+    for name in names:
+        number = max(levels[name], number + 1)
+        features[number] = name
+    if is_deeplab and features:
+        features[_DEEPLAB_DEPTH] = features.pop(number)
+    return features
 
 
 def _level(image_width: int, width: int) -> int:

@@ -21,6 +21,7 @@ import napari_segcam as sc  # noqa: E402
 from napari_segcam.errors import SegcamError  # noqa: E402
 from napari_segcam.network.onnx.onnx_network import OnnxNetwork  # noqa: E402
 from napari_segcam.network.onnx.runtime_network import RuntimeNetwork  # noqa: E402
+from napari_segcam.network.onnx.smp_encoder import given_features  # noqa: E402
 
 FRAME = (np.random.default_rng(1).random((64, 64)) ** 2 * 255).astype(np.uint8)
 REGION = np.zeros((64, 64), bool)
@@ -278,3 +279,22 @@ def test_last_map_of_a_transformer_that_the_exporter_leaves_as_tokens(tmp_path: 
     ours, theirs = heatmaps(network, names), heatmaps(original, names)
     for name in names:
         assert np.corrcoef(ours[name].ravel(), theirs[name].ravel())[0, 1] > 0.9999, name
+
+
+def test_maps_of_a_dilated_encoder_keep_their_names(tmp_path: Path) -> None:
+    """Two maps of one size must not be taken for each other: what cannot be told apart is no stage."""
+    module = trained_like(smp.DeepLabV3Plus("mobilenet_v2", encoder_weights=None, classes=2, decoder_channels=16))
+    network = sc.load_network(exported(module, tmp_path / "n.onnx"), "cpu")
+    original = sc.Network.from_module(module, None, "cpu")
+    names = [stage.name for stage in network.stages if stage.kind == "encoder"]
+    assert names == ["encoder_1", "encoder_2", "encoder_3", "encoder_5"]
+    ours, theirs = heatmaps(network, names), heatmaps(original, names)
+    assert sum(values.any() for values in theirs.values()) >= 2
+    for name in names:
+        assert np.allclose(ours[name], theirs[name], atol=1e-3 * theirs[name].max()), name
+
+
+def test_maps_of_one_size_that_the_decoder_takes_are_numbered_in_their_order() -> None:
+    levels = {"a": 2, "b": 3, "c": 4, "d": 4}
+    assert given_features(list(levels), levels, is_deeplab=False) == {2: "a", 3: "b", 4: "c", 5: "d"}
+    assert given_features(["a", "c"], levels, is_deeplab=True) == {2: "a", 5: "c"}
