@@ -58,6 +58,8 @@ def load_from_package(
     Raises:
         SegcamError: if none can be opened; the message says why for each.
     """
+    names = [entry.name for entry in (*package.weights, *package.others)]
+    choices = f" Weights in this {package.title}: {', '.join(names)}." if weights not in (None, *names) else ""
     refusals: list[tuple[str, SegcamError]] = []
     for entry in package.weights:
         try:
@@ -71,6 +73,7 @@ def load_from_package(
         return checkpoint, package.completed(loaded, tuple(notes))
     offers = [error for _, error in refusals if type(error) is not SegcamError]  # an offer says how to go on
     if len(refusals) == 1 or offers:
-        raise (offers or [refusals[0][1]])[0]
+        refusal = (offers or [refusals[0][1]])[0]
+        raise refusal if offers or not choices else SegcamError(f"{refusal}{choices}") from refusal
     reasons = " ".join(f"{name}: {error}" for name, error in refusals)
-    raise SegcamError(f"None of the weights in this {package.title} can be opened. {reasons}")
+    raise SegcamError(f"None of the weights in this {package.title} can be opened. {reasons}{choices}")
