@@ -107,7 +107,7 @@ def load_network(
             "weights": members.weights_name,
         }
         shared |= {"rewrite": rewrite, "accept_structure": accept_structure, "check": check}
-        return load_members(members, lambda path, card: load_network(path, device, card=card, **shared), card)
+        return load_members(members, lambda path, card, at: load_network(path, at, card=card, **shared), card, device)
     assert path is None or isinstance(path, str | Path)
     if path is None and factory is None:
         raise SegcamError("There is nothing to load: give a checkpoint, or the function that returns the network.")

@@ -14,7 +14,9 @@ from batches import write_checkpoint
 import napari_segcam as sc
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.ensemble.ensemble_file import ENSEMBLE_SUFFIX, write_ensemble_file
+from napari_segcam.network.ensemble.member_loading import load_members
 from napari_segcam.network.ensemble.member_names import unique_names
+from napari_segcam.network.ensemble.members import MemberList
 
 FRAME = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
 
@@ -104,6 +106,23 @@ def test_a_member_that_is_not_there_is_named(folds: list[Path], tmp_path: Path) 
         sc.load_network([folds[0]] * 65, device="cpu")
     with pytest.raises(SegcamError, match="empty"):
         sc.load_network([], device="cpu")
+
+
+def test_a_member_that_does_not_fit_on_the_device_runs_on_the_cpu(folds: list[Path]) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def load(path: Path, card: sc.ModelCard | None, device: str) -> sc.Network:
+        asked.append((path.parent.name, device))
+        if path == folds[1] and device == "cuda":
+            raise torch.OutOfMemoryError("simulated")
+        return sc.load_network(path, "cpu", card=card)
+
+    ensemble = load_members(MemberList(tuple(folds)), load, device="cuda")
+    assert asked == [("fold_0", "cuda"), ("fold_1", "cuda"), ("fold_1", "cpu")]
+    assert any(warning.startswith("fold_1: It runs on the CPU") for warning in ensemble.warnings)
+    result = sc.Explainer(ensemble, stages=())(FRAME)
+    expected = sc.Explainer(sc.load_network(folds, device="cpu"), stages=())(FRAME)
+    np.testing.assert_array_equal(result.probabilities, expected.probabilities)
 
 
 def test_members_that_do_not_agree_are_refused(folds: list[Path], tmp_path: Path) -> None:
