@@ -155,18 +155,27 @@ def _check_writable(folder: Path) -> None:
 
 
 def _print_estimates(pipeline: ExplainPipeline, cine: Cine, numbers: Sequence[int], console: Console) -> int:
-    """Print how long slow methods will take; return the runs of the network for each frame and class."""
+    """Print how long slow methods and images in tiles take; return the runs of the network for each frame and class."""
+    from napari_segcam.explanation.prediction import tiles_of
     from napari_segcam.explanation.registry import SlowMethod
+    from napari_segcam.explanation.tiles.cost import TiledCost
     from napari_segcam.imaging.scan.region import crop_for
 
-    runs = 0
+    runs, frame, crop = 0, cine[numbers[0]], crop_for(pipeline.options.crop, cine)
+    tiles = tiles_of(pipeline.network, frame, crop, cine.pixel_aspect)
+    if tiles is not None:
+        console.print(f"The image runs in {tiles.words}: {tiles.reason}.", soft_wrap=True, markup=False)
     for explainer in pipeline.explainers:
-        if not isinstance(explainer.method, SlowMethod):
+        if not isinstance(explainer.method, SlowMethod) and tiles is None:
             runs += 1
             continue
-        crop = crop_for(pipeline.options.crop, cine)
-        cost = explainer.estimate(cine[numbers[0]], cine.value_range, crop, cine.pixel_aspect)
+        cost = explainer.estimate(frame, cine.value_range, crop, cine.pixel_aspect)
         times = len(numbers) * len(pipeline.classes)
+        if isinstance(cost, TiledCost):
+            most, least = duration(cost.seconds * times), duration(cost.least_seconds * len(numbers))
+            console.print(f"{explainer.method.title}: {least} to {most}, by the tiles in the region. Ctrl-C stops it.")
+            runs += cost.forwards
+            continue
         console.print(
             f"{explainer.method.title}{_preview(explainer)}: {cost.forwards * times} runs of the network, "
             f"about {duration(cost.seconds * times)}. Ctrl-C stops it."

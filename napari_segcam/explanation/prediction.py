@@ -22,6 +22,7 @@ from napari_segcam.explanation.tiles.rule import tiles_for
 from napari_segcam.explanation.tiles.tiled_pass import TiledPass
 from napari_segcam.imaging.geometry import Crop, Geometry, lay_out
 from napari_segcam.imaging.preprocessing import prepare
+from napari_segcam.network.ensemble.ensemble import Ensemble
 from napari_segcam.network.network import Network
 
 
@@ -113,9 +114,12 @@ class ResolvedTargets:
 def tiles_of(network: Network, frame: NDArray[np.generic], crop: Crop | None, pixel_aspect: float) -> TileLayout | None:
     """Return the tiles in which a frame runs; None if it runs whole. The arguments are those of ``Explainer``.
 
+    For an ensemble they are those of its first member.
+
     Raises:
         SegcamError: if the frame or the crop does not fit the network, or there would be too many tiles.
     """
+    network = network.members[0] if isinstance(network, Ensemble) else network
     shape = (frame.shape[0], frame.shape[1])
     return tiles_for(network, lay_out(shape, network.card.size, network.stride, crop, pixel_aspect).input_shape)
 

@@ -13,6 +13,8 @@ from napari_segcam.explanation.tiles.layout import TileLayout
 from napari_segcam.explanation.tiles.tiled_pass import Forward
 from napari_segcam.network.stages.stage import Stage
 
+_MINUTE = 60
+
 
 @dataclass(frozen=True)
 class TiledCost(Cost):
@@ -25,6 +27,15 @@ class TiledCost(Cost):
 
     least_seconds: float
     layout: TileLayout
+
+    @property
+    def words(self) -> str:
+        """The tiles and the time, as in ``"20 tiles of 1024 × 1024 pixels, 40 to 90 s"``."""
+        least, most = max(1, round(self.least_seconds)), max(1, round(self.seconds))
+        if most < 2 * _MINUTE:
+            return f"{self.layout.words}, {f'{least} to ' if least < most else 'about '}{most} s"
+        least, most = max(1, round(least / _MINUTE)), max(1, round(most / _MINUTE))
+        return f"{self.layout.words}, {f'{least} to ' if least < most else 'about '}{most} min"
 
 
 def estimate_tiles(

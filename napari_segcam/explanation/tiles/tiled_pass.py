@@ -45,7 +45,7 @@ class TiledPass:
         x: the images ``(B, C, H, W)``.
         layout: as above.
         stages: those whose maps will be needed.
-        step: called before each tile with what it is for, the tiles done and their total; may raise ``Cancelled``.
+        step: called after each tile with what it is for, the tiles done and their total; may raise ``Cancelled``.
         limit: bytes of stitched maps in memory at the same time; by default ``budget.STITCHED_BYTES``.
 
     Raises:
@@ -104,9 +104,9 @@ class TiledPass:
         stitched = {stage.name: self._kept[stage.name] for stage in stages if stage.name in self._kept}
         if missing:
             totals: dict[str, torch.Tensor] = {}
-            for number, tile in enumerate(self.layout):
-                self._step(FEATURES, number, len(self.layout))
+            for number, tile in enumerate(self.layout, start=1):
                 self._add_maps(totals, tile, self._forward(self._part(tile), missing, False).activations)
+                self._step(FEATURES, number, len(self.layout))
             stitched |= {name: self.grids[name].blended(total) for name, total in totals.items()}
         return stitched
 
@@ -128,8 +128,7 @@ class TiledPass:
         weights = weights / self.shares
         involved = [tile for tile in self.layout if bool(weights[(..., *self.layout.window(tile))].any())]
         totals: dict[str, torch.Tensor] = {}
-        for number, tile in enumerate(involved):
-            self._step(GRADIENTS, number, len(involved))
+        for number, tile in enumerate(involved, start=1):
             forward_pass = self._forward(self._part(tile), stages, True)
             share = weights[(..., *self.layout.window(tile))] * self._weights
             for name, gradient in forward_pass.gradients(share).items():
@@ -145,6 +144,7 @@ class TiledPass:
                 else:
                     grid.add(totals[name], tile, gradient)
             del forward_pass
+            self._step(GRADIENTS, number, len(involved))
         found: dict[str, torch.Tensor | None] = {}
         for stage in stages:
             total = totals.get(stage.name)
@@ -165,8 +165,7 @@ class TiledPass:
         totals: dict[str, torch.Tensor] = {}
         blended: torch.Tensor | None = None
         tapped = list(stages)
-        for number, tile in enumerate(self.layout):
-            self._step(MASK, number, len(self.layout))
+        for number, tile in enumerate(self.layout, start=1):
             forward_pass = self._forward(self._part(tile), tapped, False)
             logits = forward_pass.logits
             if logits.shape[-2:] != self.layout.tile_shape:
@@ -176,6 +175,7 @@ class TiledPass:
                 tapped = self._lay_out(forward_pass, stages)
             self._pixels.add(blended, tile, logits * self._weights)
             self._add_maps(totals, tile, {stage.name: forward_pass.activations[stage.name] for stage in tapped})
+            self._step(MASK, number, len(self.layout))
         assert blended is not None  # there is at least one tile
         self._kept = {name: self.grids[name].blended(total) for name, total in totals.items()}
         return self._pixels.blended(blended)

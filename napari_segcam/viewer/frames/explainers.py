@@ -69,6 +69,18 @@ class Explainers:
         finally:
             self._release_later(held)
 
+    def tiles(self, plan: Plan, frame: int) -> str:
+        """Return the tiles in which a frame runs, in words; empty if it runs whole.
+
+        Raises:
+            SegcamError: if it does not fit the network.
+        """
+        from napari_segcam.explanation.prediction import tiles_of
+
+        source = plan.source
+        tiles = tiles_of(plan.network, source.cine[frame], source.crop, source.cine.pixel_aspect)
+        return "" if tiles is None else tiles.words
+
     def estimate(self, plan: Plan, frame: int, stages: tuple[str, ...]) -> Cost:
         """Return what a frame costs.
 

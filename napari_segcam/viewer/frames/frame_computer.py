@@ -114,13 +114,25 @@ class FrameComputer:
             self.plan, frame, stages, target_of(self.plan.request, painted_region), hold=self.hold
         )
 
+    def tiles(self, frame: int) -> str:
+        """Return the tiles in which a frame runs, in words; empty if it runs whole.
+
+        Raises:
+            SegcamError: if it does not fit the network.
+        """
+        return self.explainers.tiles(self.plan, frame)
+
     def estimate(self, frame: int, stages: tuple[str, ...]) -> str:
         """Return how long a frame will take, in words.
 
         Raises:
             SegcamError: if it cannot be computed at all.
         """
+        from napari_segcam.explanation.tiles.cost import TiledCost
+
         cost = self.explainers.estimate(self.plan, frame, stages)
+        if isinstance(cost, TiledCost):
+            return cost.words
         return f"{cost.forwards} runs of the network, about {cost.seconds:.0f} s"
 
     def masks_at(self, segmentation: Segmentation, mask_threshold: float) -> tuple[tuple[SparseMask, ...], Finding]:

@@ -36,6 +36,7 @@ class FrameJobs:
         mask_threshold: of the masks that are shown.
         job: the frame that the worker computes, or computed last.
         progress_text: how far a slow frame is, in words.
+        tiles_text: the tiles in which the last frame ran, in words; empty if it ran whole.
         explainers: that run the network for this image.
     """
 
@@ -50,6 +51,8 @@ class FrameJobs:
         self.mask_threshold = 0.5
         self.job: Job | None = None
         self.progress_text = ""
+        self.tiles_text = ""
+        self._expected = ""
         self._schedule = schedule
         self._missing_stages = missing_stages
         self._on_update = on_update
@@ -116,10 +119,12 @@ class FrameJobs:
         self._was_postponed = False
         computer.cancelled = lambda: job.cancelled or (can_postpone and self._is_postponed())
         computer.on_progress = self._on_progress
-        self.progress_text = ""
-        if computer.plan.is_slow and stages:
-            with suppress(SegcamError):  # the computation reports it
-                self.progress_text = computer.estimate(frame, stages)
+        self.progress_text = self._expected = ""
+        self.tiles_text = ""
+        with suppress(SegcamError):  # the computation reports it
+            self.tiles_text = computer.tiles(frame)
+            if self.tiles_text or (computer.plan.is_slow and stages):
+                self.progress_text = self._expected = computer.estimate(frame, stages)
         computer.hold = frame == self._schedule.current_frame and not computer.plan.is_slow
         yield from computer.compute(frame, stages, mask_threshold)
         self.progress_text = ""
@@ -133,7 +138,10 @@ class FrameJobs:
         return self._was_postponed
 
     def _on_progress(self, stage: str, done: int, total: int) -> None:
-        self.progress_text = f"{stage}: {done} of {total} runs"
+        if self.tiles_text and stage in ("mask", "heatmaps", "gradients"):
+            self.progress_text = f"{self._expected or self.tiles_text}: {stage}, {done} of {total}"
+        else:
+            self.progress_text = f"{stage}: {done} of {total} runs"
 
 
 def _masks(

@@ -49,8 +49,13 @@ class RunSummary:
             return f"{verb} the image"
         return f"{verb} {self.frame}" if self.scope == "current" else f"{verb} {self.frame_count} {self.frame_word}s"
 
-    def outcome(self, record: CineRecord) -> str:
-        """Return how the run ended, in words."""
+    def outcome(self, record: CineRecord, tiles: str = "") -> str:
+        """Return how the run ended, in words.
+
+        Args:
+            record: of the frames.
+            tiles: in which the last frame ran, in words; empty if it ran whole.
+        """
         done = int(np.count_nonzero(record.states == FrameState.DONE))
         failed = int(np.count_nonzero(record.states == FrameState.FAILED))
         seconds = time.perf_counter() - self._started
@@ -59,5 +64,5 @@ class RunSummary:
         elif failed:
             outcome = f"{failed} failed" if self.frame_count > 1 else "failed"
         else:
-            outcome = f"done in {seconds:.1f} s"
+            outcome = f"done in {seconds:.1f} s{f', in {tiles}' if tiles else ''}"
         return f"{self.title}: {outcome}"

@@ -258,8 +258,8 @@ def test_tiles_outside_the_region_get_no_backward_pass() -> None:
     control = ProgressControl(progress=lambda purpose, done, total: steps.append((purpose, done, total)))
     sc.Explainer(network, control=control)(frame, sc.Target(1, Pixel(0, 0)))
     count = 9 * 10
-    assert [step for step in steps if step[0] == "mask"] == [("mask", number, count) for number in range(count)]
-    assert [step for step in steps if step[0] == "gradients"] == [("gradients", 0, 1)]
+    assert [step for step in steps if step[0] == "mask"] == [("mask", number + 1, count) for number in range(count)]
+    assert [step for step in steps if step[0] == "gradients"] == [("gradients", 1, 1)]
 
 
 def test_cancel_stops_between_two_tiles() -> None:
@@ -270,7 +270,7 @@ def test_cancel_stops_between_two_tiles() -> None:
     )
     with pytest.raises(Cancelled):
         sc.Explainer(network, control=control)(frame)
-    assert done == [0, 1, 2]
+    assert done == [1, 2, 3]
 
 
 def test_methods_that_change_one_stage_are_refused_before_anything_runs() -> None:
