@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import nn
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import ModelCard, make_card
+from napari_segcam.network.whole_network import WholeNetwork
 
 
 @dataclass(frozen=True)
@@ -50,4 +52,13 @@ class LoadedModule:
                 f"The model card of {name} says {card.input_channels} input channels, but the weights take "
                 f"{self.in_channels}. Correct input_channels in the card."
             )
+        if user_fields.get("size", {}).get("rule") == "pad" and isinstance(self.module, WholeNetwork):
+            user_fields["size"] = _size_of_unscaled(self.module, user_fields["size"])
         return make_card(user_fields, file_card)
+
+
+def _size_of_unscaled(module: WholeNetwork, size: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the size rule for frames whose pixels keep their size: tiles, if the network takes only one size."""
+    if module.image_size is None:
+        return size
+    return {"rule": "tiles", "height": module.image_size[0], "width": module.image_size[1]}

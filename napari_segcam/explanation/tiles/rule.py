@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
+from torch import nn
 
 from napari_segcam.budget import PASS_BYTES
 from napari_segcam.errors import SegcamError
@@ -19,6 +22,8 @@ from napari_segcam.network.network import Network
 _BY_MEMORY_SIDE, _BY_MEMORY_OVERLAP = 1024, 0.25
 _ASSUMED_BYTES = 1000  # for each pixel, of a network whose layers cannot be seen
 _FEWEST_LAYERS = 3
+
+_bytes_per_pixel: WeakKeyDictionary[nn.Module, float] = WeakKeyDictionary()
 
 
 def tiles_for(network: Network, input_shape: tuple[int, int]) -> TileLayout | None:
@@ -44,7 +49,7 @@ def tiles_for(network: Network, input_shape: tuple[int, int]) -> TileLayout | No
     if not network.segments or size.fixed is not None or pixels * bytes_per_pixel(network) <= PASS_BYTES:
         return None
     side = math.ceil(_BY_MEMORY_SIDE / network.stride) * network.stride
-    while side > 2 * network.stride and side**2 * bytes_per_pixel(network) > PASS_BYTES / 4:
+    while side > 2 * network.stride and side**2 * bytes_per_pixel(network) > PASS_BYTES / 3:
         side = math.ceil(side / 2 / network.stride) * network.stride
     tile = (min(side, input_shape[0]), min(side, input_shape[1]))
     if tile == input_shape:
@@ -71,7 +76,31 @@ def parts_of(network: Network, x: torch.Tensor) -> Iterator[torch.Tensor]:
 
 
 def bytes_per_pixel(network: Network) -> float:
-    """Return the bytes of all feature maps of a network for each pixel of its input, found on a small input."""
-    sizes = {output.identity: math.prod(output.shape) for output in network.trace.outputs.values()}
-    measured = sum(sizes.values()) * network.dtype.itemsize / math.prod(network.trace.size)
+    """Return the bytes of all feature maps of a network for each pixel of its input, from one run on a small input.
+
+    They are the outputs of the layers of the module that runs: about what it keeps for a backward pass.
+    """
+    module = network.form.module
+    if module not in _bytes_per_pixel:
+        _bytes_per_pixel[module] = _ASSUMED_BYTES if network.no_hooks_reason else _measured(network, module)
+    return _bytes_per_pixel[module]
+
+
+@torch.no_grad()
+def _measured(network: Network, module: nn.Module) -> float:
+    sizes: list[int] = []
+
+    def add_size(_layer: nn.Module, _inputs: Any, output: Any) -> None:
+        if isinstance(output, torch.Tensor):
+            sizes.append(output.nbytes)
+
+    layers = [layer for layer in module.modules() if not list(layer.children())]
+    handles = [layer.register_forward_hook(add_size) for layer in layers]
+    x = torch.zeros(1, network.card.input_channels, *network.trace.size, dtype=network.dtype, device=network.device)
+    try:
+        module(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    measured = sum(sizes) / math.prod(network.trace.size)
     return measured if len(sizes) >= _FEWEST_LAYERS else max(measured, _ASSUMED_BYTES)

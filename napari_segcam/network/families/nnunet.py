@@ -8,17 +8,19 @@ package ``dynamic-network-architectures``, which must be installed.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from napari_segcam.budget import INPUT_SIDE
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint
 from napari_segcam.network.families.encoders import empty_weights, shapes_of
 from napari_segcam.network.families.network_spec import NetworkSpec, network_shapes
-from napari_segcam.network.model_card import ModelCard
+from napari_segcam.network.model_card import ModelCard, make_card
 from napari_segcam.network.settings_text import read_json
 from napari_segcam.optional import needed
 
@@ -73,6 +75,7 @@ def nnunet_spec(checkpoint: Checkpoint) -> NetworkSpec | None:
         settings = _configuration(plans, configuration)
         architecture, arguments = _architecture(settings)
         card = _card(settings, dataset, first[1], shapes[heads[-1]][0], description)
+        card = make_card(_tiles(settings, arguments["strides"]), card)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise SegcamError(f"{description}, but its plans are not as nnU-Net v2 writes them ({error!r}).") from error
     needed("dynamic-network-architectures", description)
@@ -215,8 +218,23 @@ def _card(
     patch = "×".join(map(str, settings.get("patch_size", ())))
     spacing = "×".join(f"{float(length):g}" for length in settings.get("spacing", ()))
     if patch and spacing:
-        fields["notes"] = f"nnU-Net, trained on patches of {patch} pixels at a spacing of {spacing}."
+        fields["notes"] = (
+            f"nnU-Net, trained on patches of {patch} pixels at a spacing of {spacing}. Mirrored copies of the image "
+            "are not run, as in nnU-Net's option --disable_tta."
+        )
     return ModelCard(**fields)
+
+
+def _tiles(settings: Mapping[str, Any], strides: Sequence[int | Sequence[int]]) -> dict[str, Any]:
+    """Return the size rule as a field of the card: tiles of the patch size that overlap by half, as nnU-Net runs."""
+    patch = settings.get("patch_size")
+    if not isinstance(patch, list | tuple) or len(patch) != 2 or not all(type(side) is int for side in patch):
+        return {}
+    steps = [(stride, stride) if isinstance(stride, int) else stride for stride in strides]
+    largest = max(math.prod(step[axis] for step in steps) for axis in (0, 1))
+    if any(side % largest or not max(8, largest) <= side <= INPUT_SIDE for side in patch):
+        return {}
+    return {"size": {"rule": "tiles", "height": patch[0], "width": patch[1]}}
 
 
 def _normalization(scheme: str, settings: Mapping[str, Any], in_channels: int) -> dict[str, Any]:

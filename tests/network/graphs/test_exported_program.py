@@ -15,6 +15,7 @@ from torch import nn
 import napari_segcam as sc
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import read_checkpoint
+from napari_segcam.network.model_card import ModelCard, SizeRule
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,14 @@ def test_a_program_for_any_size_runs_on_any_size(flexible: bytes, tmp_path: Path
         image = torch.randn(shape)
         with torch.no_grad():
             assert torch.equal(module(image), small_network()(image))
+
+
+def test_frames_run_in_tiles_where_the_card_keeps_their_pixels(fixed: bytes, tmp_path: Path) -> None:
+    network = sc.load_network(_written(fixed, tmp_path), card=ModelCard(size=SizeRule(rule="pad")))
+    assert (network.card.size.rule, network.card.size.fixed) == ("tiles", (64, 64))
+    frame = np.random.default_rng(0).integers(0, 256, (100, 90), np.uint8)
+    tiles = sc.Explainer(network)(frame).provenance["tiles"]
+    assert (tiles["count"], tiles["height"], tiles["width"]) == (6, 64, 64)
 
 
 def test_frames_are_resized_for_a_program_of_one_size(fixed: bytes, tmp_path: Path) -> None:
