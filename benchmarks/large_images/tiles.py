@@ -3,7 +3,7 @@
 Prints seconds, the peak of memory above that before, and with ``--whole`` the Dice of the masks and how far the
 heatmaps are apart. Each way runs in a process of its own. The whole image takes about 10 GB::
 
-    python benchmarks/tiles.py [--whole] [--rows 3000] [--columns 4000] [--stages main]
+    python benchmarks/large_images/tiles.py [--whole] [--rows 3000] [--columns 4000] [--stages main]
 """
 
 from __future__ import annotations
