@@ -11,12 +11,12 @@ import torch
 
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint
-from napari_segcam.network.checkpoints.state_dict import list_names
 from napari_segcam.network.families import monai_networks, nnunet, smp_networks, torchvision_networks
-from napari_segcam.network.families.decoders import ARCHITECTURES, find_architecture
+from napari_segcam.network.families.decoders import find_architecture
 from napari_segcam.network.families.encoders import shapes_of
 from napari_segcam.network.families.network_spec import NetworkSpec
 from napari_segcam.network.families.plain import recognition as plain_networks
+from napari_segcam.network.families.refusal import known_network_refusal, unknown_network_refusal
 from napari_segcam.network.families.smp_networks import architecture_name, smp_spec
 from napari_segcam.network.families.structure import recognition as structure_networks
 from napari_segcam.network.families.weight_loading import load_weights
@@ -106,15 +106,11 @@ def _recognize(checkpoint: Checkpoint, architecture: str | None, encoder: str | 
     if architecture is not None:
         return smp_spec(checkpoint, architecture_name(architecture), encoder)
     if smp_architecture is None:
+        if known := known_network_refusal(checkpoint):
+            raise SegcamError(known)
         if (structure := structure_networks.structure_spec(checkpoint)) is not None:
             return structure
-        nearly = plain_networks.nearly_known(checkpoint)
-        raise SegcamError(
-            f"{checkpoint.path}: the architecture is not recognized; the weights begin with {list_names(shapes)}"
-            f"{'; ' if nearly else ''}{nearly}. "
-            f"If it is one of SMP's, name it (--architecture): {', '.join(ARCHITECTURES)}. "
-            "If it is your own, name the function that makes it (--network-factory package.module:function)."
-        )
+        raise SegcamError(unknown_network_refusal(checkpoint, plain_networks.nearly_known(checkpoint)))
     return smp_spec(checkpoint, smp_architecture, encoder)
 
 

@@ -279,7 +279,7 @@ def _without(checkpoint: Checkpoint, *names: str, **added: torch.Tensor) -> Chec
 
 
 def test_unknown_weights_are_refused_with_what_to_do(unet: Checkpoint) -> None:
-    with pytest.raises(SegcamError, match=r"architecture is not recognized; .*--architecture.*UnetPlusPlus"):
+    with pytest.raises(SegcamError, match=r"architecture is not recognized.*--architecture.*UnetPlusPlus"):
         recognize(Checkpoint(Path("other.pth"), {"conv.weight": torch.zeros(1)}, "", {}))
     with pytest.raises(SegcamError, match="segmentation head are missing"):
         recognize(_without(unet, "segmentation_head."))

@@ -29,7 +29,7 @@ class Layer:
     Attributes:
         name: dotted, as in the file.
         kind: of layer; a norm may be a batch, group or instance norm.
-        shape: of the weight, or of what there is.
+        shape: of the weight; of the statistics if there is no weight.
         parts: names of its tensors.
         order: in the file.
     """

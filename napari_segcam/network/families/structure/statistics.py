@@ -1,7 +1,7 @@
 """The batch-norm statistics that training stored: whether there are any, and what they would be without their start.
 
 A batch norm starts with mean 0 and variance 1 and moves towards those of each batch by its momentum. After a few
-batches, the start is still a part of what is stored, and must be taken out before it is compared.
+batches, the start is still a part of the stored values, and must be taken out before it is compared.
 """
 
 from __future__ import annotations
