@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_segcam.network.families.structure.offer import StructureOffer
     from napari_segcam.network.model_card import ModelCard
 
-_MOST = 6  # candidates that are shown
+_MOST = 4  # candidates that are shown: each is loaded for its picture
 
 
 class _Text:

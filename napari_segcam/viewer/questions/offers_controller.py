@@ -17,7 +17,7 @@ from napari_segcam.viewer.questions.pictures import AnswerPicture, Shown, failed
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession
 
-ASKED = "{title} Choose in the Checkpoint widget."
+ASKED = "{title} (choose in the Checkpoint widget)"
 
 
 class OffersController(QObject):

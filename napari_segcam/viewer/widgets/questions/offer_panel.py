@@ -47,7 +47,7 @@ class OfferPanel(QWidget):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(2)
         self.accept, self.dismiss = QPushButton(), QPushButton(_Text.DISMISS)
-        panel(self, self.title, self.words, self._grid, self.details, row(self.accept, self.dismiss))
+        panel(self, self.title, self.words, self._grid, row(self.accept, self.dismiss), self.details)
         self.accept.clicked.connect(self._accept)
         self.dismiss.clicked.connect(self._dismiss)
         controller.changed.connect(self._refresh)
