@@ -63,7 +63,7 @@ def encoder_features(
         features |= {level: name for level, name in stages.items() if name in order}
         first = min(order[name] for name in stages.values() if name in order)
         names = [name for name in names if order[name] < first]
-    # Dilated layers make several maps of one size, which cannot be told apart.
+    # Dilated layers make several maps of one size, which cannot be distinguished.
     smallest = levels[features[max(features)]] if features else 0
     for level in range(1, smallest):
         if level in features:
