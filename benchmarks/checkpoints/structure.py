@@ -60,13 +60,14 @@ def offer_of(path: Path) -> StructureOffered | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", metavar="FOLDER")
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=20, help="how many U-Nets")
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="of the first U-Net")
     arguments = parser.parse_args()
     pictures = frames(arguments.frames)
     path = Path(tempfile.mkdtemp()) / "network.pth"
     right = 0
     print(f"{'U-Net':<64}{'rank':>5}{'sure':>6}{'distance':>10}{'seconds':>9}")
-    for seed in range(arguments.seeds):
+    for seed in range(arguments.first, arguments.first + arguments.seeds):
         config = random_config(seed)
         module = generated(config, pictures, seed)
         torch.save(module.state_dict(), path)

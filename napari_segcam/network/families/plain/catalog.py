@@ -17,6 +17,7 @@ from napari_segcam.network.families.plain.other_networks import (
 from napari_segcam.network.families.plain.unets import (
     brain,
     concat_unets,
+    fastmri,
     leejunhyun,
     list_unets,
     milesial,
@@ -51,4 +52,5 @@ FAMILIES: tuple[PlainFamily, ...] = (
     *swin_unet.FAMILIES,
     *concat_unets.FAMILIES,
     *resunet.FAMILIES,
+    *fastmri.FAMILIES,
 )

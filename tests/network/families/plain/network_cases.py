@@ -30,6 +30,7 @@ CENET, SEGNET, U2NET = "CE-Net (Guzaiwang/CE-Net)", "SegNet (vinceecws/SegNet_Py
 UNET3PLUS, UNEXT = "UNet 3+ (ZJUGiveLab/UNet-Version)", "UNext (jeya-maria-jose/UNeXt-pytorch)"
 VAINF, JFZHANG = "(VainF/DeepLabV3Plus-Pytorch)", "(jfzhang95/pytorch-deeplab-xception)"
 TRANSUNET, SWIN = "TransUNet (Beckschen/TransUNet)", "Swin-Unet (HuCaoFighting/Swin-Unet)"
+FASTMRI = "Unet (facebookresearch/fastMRI)"
 ZJU, ZIJUNDENG = "(ZJUGiveLab/UNet-Version)", "UNet (zijundeng/pytorch-semantic-segmentation)"
 
 
@@ -156,6 +157,8 @@ CASES = {
     "UNet_2Plus, 3 classes": Case(f"UNet_2Plus {ZJU}", concat.concat_nested, 1, (5, 6, 7, 8, 9), 3),
     "zijundeng": Case(ZIJUNDENG, concat.unpadded_unet, 3, (4, 8, 16, 32), 2),
     "zijundeng, 3 levels": Case(ZIJUNDENG, concat.unpadded_unet, 1, (5, 6, 7), 1),
+    "fastMRI": Case(FASTMRI, unets.fastmri, 1, (4, 8, 16, 32), 1),
+    "fastMRI, 2 poolings": Case(FASTMRI, unets.fastmri, 3, (5, 10), 4),
     "ResUnet": Case("ResUnet (rishikksh20/ResUnet)", concat.residual_unet, 3, (4, 8, 16, 32), 1),
     "ResUnet, 3 classes": Case("ResUnet (rishikksh20/ResUnet)", concat.residual_unet, 1, (5, 6, 7, 8), 3),
     "ResUnet++": Case("ResUnetPlusPlus (rishikksh20/ResUnet)", concat.residual_unet, 3, (4, 8, 16, 32), 1, plus=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch.nn import functional
 from written_network import Written, bilinear, halve, join, nearest
 
 Tensor = torch.Tensor
@@ -175,3 +176,25 @@ def brain(net: Written, x: Tensor, width: int, classes: int) -> Tensor:
         x = join(net.up(f"upconv{level}", x, width * 2 ** (level - 1)), skips[level - 1])
         x = block(f"decoder{level}", f"dec{level}", x, width * 2 ** (level - 1))
     return net.conv("conv", x, classes, 1)
+
+
+def fastmri(net: Written, x: Tensor, widths: tuple[int, ...], classes: int) -> Tensor:
+    """Unet of facebookresearch/fastMRI: each convolution but the last has an instance norm without weights."""
+
+    def activate(x: Tensor) -> Tensor:
+        return functional.leaky_relu(functional.instance_norm(x), 0.2)
+
+    def block(name: str, x: Tensor, channels: int) -> Tensor:
+        x = activate(net.conv(f"{name}.layers.0", x, channels, bias=False))
+        return activate(net.conv(f"{name}.layers.4", x, channels, bias=False))
+
+    skips = []
+    for level, width in enumerate(widths):
+        skips.append(block(f"down_sample_layers.{level}", x, width))
+        x = functional.avg_pool2d(skips[-1], 2)
+    x = block("conv", x, 2 * widths[-1])
+    for number, width in enumerate(reversed(widths)):
+        name = f"up_conv.{number}.0" if number == len(widths) - 1 else f"up_conv.{number}"
+        x = activate(net.up(f"up_transpose_conv.{number}.layers.0", x, width, bias=False))
+        x = block(name, join(x, skips.pop()), width)
+    return net.conv(f"up_conv.{len(widths) - 1}.1", x, classes, 1)
