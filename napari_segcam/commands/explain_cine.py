@@ -164,7 +164,8 @@ def _print_estimates(pipeline: ExplainPipeline, cine: Cine, numbers: Sequence[in
     runs, frame, crop = 0, cine[numbers[0]], crop_for(pipeline.options.crop, cine)
     tiles = tiles_of(pipeline.network, frame, crop, cine.pixel_aspect)
     if tiles is not None:
-        console.print(f"The image runs in {tiles.words}: {tiles.reason}.", soft_wrap=True, markup=False)
+        words = f"The image runs in {tiles.words}: {tiles.reason}. {tiles.caution}".rstrip()
+        console.print(words, soft_wrap=True, markup=False)
     for explainer in pipeline.explainers:
         if not isinstance(explainer.method, SlowMethod) and tiles is None:
             runs += 1

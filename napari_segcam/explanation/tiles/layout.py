@@ -21,6 +21,11 @@ SIGMA = 0.125
 SMALLEST_WEIGHT = 1e-3
 """MONAI's, for logits."""
 
+WHOLE_IMAGE_CAUTION = (
+    "Some layers of this network look at all of the image, such as squeeze-and-excitation or attention. Here they see "
+    "one tile at a time, so masks and heatmaps can differ from those of the whole image."
+)
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -39,6 +44,8 @@ class TileLayout:
         tile_shape: rows and columns of a tile; no side is longer than the image's.
         overlap: part of the side that neighbors share at least.
         reason: why the image runs in tiles, in words.
+        is_exact: whether each tile gives what the whole image would, away from the tile's edges. It does not if layers
+            of the network look at all of their input.
         smallest_weight: in the blending of logits. MONAI's leaves faint traces of the tiles' edges at the edge of the
             image, where all weights are small.
         even_grid: tiles begin at multiples of so many pixels, at even distances; None for MONAI's positions: equal
@@ -52,6 +59,7 @@ class TileLayout:
     tile_shape: tuple[int, int]
     overlap: float
     reason: str
+    is_exact: bool = True
     smallest_weight: float = SMALLEST_WEIGHT
     even_grid: int | None = None
 
@@ -76,6 +84,11 @@ class TileLayout:
         rows, columns = self.tile_shape
         return f"{len(self)} tiles of {rows} × {columns} pixels"
 
+    @property
+    def caution(self) -> str:
+        """What to expect of the results, as a sentence; empty if they are those of the whole image."""
+        return "" if self.is_exact else WHOLE_IMAGE_CAUTION
+
     def as_dict(self) -> dict[str, object]:
         """Return the tiles in plain values, for provenance."""
         return {
@@ -86,6 +99,7 @@ class TileLayout:
             "blending": f"logits, weighted by a Gaussian with a standard deviation of {SIGMA:g} of the tile's side, at "
             f"least {self.smallest_weight:g}",
             "reason": self.reason,
+            "caution": self.caution,
         }
 
     def window(self, tile: Tile) -> tuple[slice, slice]:

@@ -44,7 +44,8 @@ def tiles_for(network: Network, input_shape: tuple[int, int]) -> TileLayout | No
             )
         if input_shape == size.fixed:
             return None
-        return TileLayout(input_shape, size.fixed, size.tile_overlap, "the model card asks for it")
+        reason = "the model card asks for it"
+        return TileLayout(input_shape, size.fixed, size.tile_overlap, reason, is_exact=not looks_at_all(network))
     pixels = math.prod(input_shape)
     if not network.segments or size.fixed is not None or pixels * bytes_per_pixel(network) <= PASS_BYTES:
         return None
@@ -60,6 +61,7 @@ def tiles_for(network: Network, input_shape: tuple[int, int]) -> TileLayout | No
         tile,
         _BY_MEMORY_OVERLAP,
         f"the whole image would take about {needed:.0f} GB, and more than {PASS_BYTES / 2**30:.0f} GB are not used",
+        is_exact=not looks_at_all(network),
         smallest_weight=0.0,
         even_grid=network.stride,
     )
@@ -73,6 +75,17 @@ def parts_of(network: Network, x: torch.Tensor) -> Iterator[torch.Tensor]:
     else:
         for tile in tiles:
             yield x[(..., *tiles.window(tile))]
+
+
+def looks_at_all(network: Network) -> bool:
+    """Return whether layers of a network look at all of its input: they return one value, or tokens, for all of it.
+
+    A network whose layers cannot be seen is taken for one.
+    """
+    smallest = min(network.trace.size) // network.stride
+    shapes = [output.shape for output in network.trace.outputs.values() if output.is_used]
+    pools = any(len(shape) == 4 and shape[-2:] == (1, 1) for shape in shapes) and smallest > 1
+    return bool(network.no_hooks_reason) or pools or any(len(shape) == 3 for shape in shapes)
 
 
 def bytes_per_pixel(network: Network) -> float:

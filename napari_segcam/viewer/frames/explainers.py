@@ -79,7 +79,9 @@ class Explainers:
 
         source = plan.source
         tiles = tiles_of(plan.network, source.cine[frame], source.crop, source.cine.pixel_aspect)
-        return "" if tiles is None else tiles.words
+        if tiles is None:
+            return ""
+        return tiles.words if tiles.is_exact else f"{tiles.words} (masks can differ from the whole image's)"
 
     def estimate(self, plan: Plan, frame: int, stages: tuple[str, ...]) -> Cost:
         """Return what a frame costs.

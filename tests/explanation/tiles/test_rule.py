@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 
@@ -80,3 +81,37 @@ def test_tiles_must_fit_the_stride() -> None:
     network = Network.from_module(module, make_card({"input_channels": 1}), device="cpu")
     with pytest.raises(SegcamError, match="multiples of 4"):
         network.with_tiles(62)
+
+
+class Gated(nn.Module):
+    """A network with squeeze-and-excitation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 4, 3, padding=1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.gate = nn.Conv2d(4, 4, 1)
+        self.last = nn.Conv2d(4, 1, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x).relu()
+        return self.last(x * self.gate(self.pool(x)).sigmoid())
+
+
+def test_layers_that_look_at_all_of_the_image_are_a_caution() -> None:
+    card = make_card(
+        {"input_channels": 1, "normalization": "unit", "size": {"rule": "tiles", "height": 64, "width": 64}}
+    )
+    gated = Network.from_module(Gated(), card, device="cpu")
+    frame = np.random.default_rng(0).integers(0, 256, (96, 128)).astype(np.uint8)
+    result = sc.Explainer(gated)(frame)
+    assert "can differ from those of the whole image" in result.provenance["tiles"]["caution"]
+    plain = network_of(rule="tiles", height=64, width=64)
+    assert sc.Explainer(plain)(frame).provenance["tiles"]["caution"] == ""
+
+
+@pytest.mark.parametrize(("architecture", "expected"), [("Unet", False), ("PSPNet", True), ("Segformer", True)])
+def test_known_networks_with_and_without_such_layers(architecture: str, expected: bool) -> None:
+    encoder = "mit_b0" if architecture == "Segformer" else "resnet18"
+    module = smp.create_model(architecture, encoder, encoder_weights=None, classes=1)
+    assert rule.looks_at_all(Network.from_module(module, device="cpu")) is expected
