@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +10,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from napari_segcam.network.families.structure.choices import ACTIVATIONS, Choices, all_units
+from napari_segcam.network.families.structure.choices import (
+    ACTIVATIONS,
+    Choices,
+    all_units,
+    units_with_hidden_norms,
+)
 from napari_segcam.network.families.structure.layers import Form, Layer, Unit
 from napari_segcam.network.families.structure.parts import Part, plain_form
 from napari_segcam.network.families.structure.wiring import Step, Wiring
@@ -35,6 +41,7 @@ class StructureNetwork(nn.Module):
         self.wiring, self.choices = wiring, choices
         self._activate = ACTIVATIONS[choices.activation]
         self._is_normed = any(unit.is_normed for unit in all_units(wiring.parts))
+        self._hidden_norms = units_with_hidden_norms(wiring, choices)
         strided = {
             layer.name
             for layer in _layers_after_pools(wiring)
@@ -64,7 +71,7 @@ class StructureNetwork(nn.Module):
                 map_ = self._pooled(map_, number)
             elif step.kind in ("up", "up_part", "up_transposed"):
                 level -= 1
-                map_ = self._enlarged(map_, step, is_last=number == len(self.wiring.steps) - 1)
+                map_ = self._enlarged(map_, step, is_last=number == self.wiring.output_step)
             elif step.kind in ("concat", "add", "no_skip"):
                 map_ = self._joined(map_, skips.pop(), step)
             elif step.kind == "head":
@@ -102,6 +109,8 @@ class StructureNetwork(nn.Module):
             return map_  # its convolution halves the map
         if self.choices.pooling == "max":
             return F.max_pool2d(map_, 2)
+        if self.choices.pooling == "max_3x3":
+            return F.max_pool2d(map_, 3, stride=2, padding=1)
         return F.avg_pool2d(map_, 2) if self.choices.pooling == "average" else map_
 
     def _interpolated(self, map_: torch.Tensor, factor: int = 2) -> torch.Tensor:
@@ -154,14 +163,19 @@ class StructureNetwork(nn.Module):
         if unit.kernel == 2 and self._stride_of(unit) == 1:
             map_ = F.pad(map_, (0, 1, 0, 1))
         map_ = self.get_submodule(unit.layer.name)(map_)
-        if unit.after is None:
+        norm = self._norm_after(unit)
+        if norm is None:
             return self._activated(map_, unit) if activate else map_
-        norm = self.get_submodule(unit.after.name)
         if not activate:
             return norm(map_)
         if self.choices.norm_place == "before_activation":
             return self._activated(norm(map_), unit)
         return norm(self._activated(map_, unit))
+
+    def _norm_after(self, unit: Unit) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        if unit.after is not None:
+            return self.get_submodule(unit.after.name)
+        return F.instance_norm if unit.layer.name in self._hidden_norms else None
 
     def _stride_of(self, unit: Unit) -> int:
         stride = self.get_submodule(unit.layer.name).stride

@@ -21,6 +21,7 @@ _GOOD = 0.03  # a disagreement below this needs no unusual activation
 # In the order of the layers that they change first.
 _ORDER = (
     "activation",
+    "norm",
     "norm_place",
     "pooling",
     "residual_activation",

@@ -13,7 +13,7 @@ from torch import nn
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint
 from napari_segcam.network.families.network_spec import NetworkSpec
-from napari_segcam.network.families.structure.choices import CHOICE_NAMES, Choices, open_choices
+from napari_segcam.network.families.structure.choices import CHOICE_NAMES, Choices, default_choices, open_choices
 from napari_segcam.network.families.structure.layers import UnreadableError
 from napari_segcam.network.families.structure.module import StructureNetwork
 from napari_segcam.network.families.structure.offer import StructureCandidate, StructureOffer, StructureOffered
@@ -30,9 +30,10 @@ LIBRARY = "structure"
 
 _CLOSE = 1.25  # disagreements whose ratio is smaller do not decide
 _LEAST = 3e-4  # smaller disagreements are the same
-_AGREES = 0.05  # a larger disagreement means that something else than the choices is wrong
+_AGREES = 0.005  # a larger disagreement is either due to other images, or something else than the choices is wrong
+_NEARLY_AGREES = 0.05
 _SAME = 0.02  # of the tolerance: no other network can be closer
-_MOST_WAYS = 400  # that are compared with a saved output
+_MOST_WAYS = 800  # that are compared with a saved output
 
 
 def structure_spec(checkpoint: Checkpoint) -> NetworkSpec | None:
@@ -75,9 +76,10 @@ def construct(spec: NetworkSpec) -> nn.Module:
     Raises:
         SegcamError: if an option has no such value.
     """
-    choices = Choices().with_values({name: spec.options[name] for name in CHOICE_NAMES if name in spec.options})
+    wiring = spec.options["wiring"]
+    values = {name: spec.options[name] for name in CHOICE_NAMES if name in spec.options}
     with torch.device("meta"):
-        return StructureNetwork(spec.options["wiring"], choices)
+        return StructureNetwork(wiring, Choices().with_values(values, wiring))
 
 
 def make_offer(tried: Sequence[Tried], has_known_statistics: bool) -> StructureOffer:
@@ -126,12 +128,20 @@ def _assumptions(result: Tried) -> dict[str, str]:
 
 def _evidence(result: Tried, has_known_statistics: bool) -> str:
     if not has_known_statistics:
-        return "The file holds no batch-norm statistics that could decide between the possible structures."
-    words = "agree with" if result.score <= _AGREES else "do not agree well with"
-    return (
+        words = "The file holds no batch-norm statistics that could decide between the possible structures."
+        if "none" in open_choices(result.wiring).get("norm", ()) and result.choices.norm == "instance":
+            words += " No norm has weights, so it does not show whether there are norms: instance norms are assumed."
+        return words
+    words = "agree with" if result.score <= _AGREES else "are close to"
+    if result.score > _NEARLY_AGREES:
+        words = "do not agree well with"
+    text = (
         f"Its activations {words} the stored batch-norm statistics (squared distance {result.score:.2g}; 0 is equal, "
         "1 is unrelated)."
     )
+    if _AGREES < result.score <= _NEARLY_AGREES:
+        text += " That is no proof: a network that is connected in another way can be as close."
+    return text
 
 
 def _is_close(other: Tried, best: Tried) -> bool:
@@ -162,7 +172,9 @@ def _from_settings(
             f"{checkpoint.path}: the structure in the model card is not one that these weights can have. Remove the "
             "field structure from the card, and accept a structure again."
         )
-    return wiring, Choices().with_values({name: value for name, value in settings.items() if name != "wiring"})
+    return wiring, default_choices(wiring).with_values(
+        {name: value for name, value in settings.items() if name != "wiring"}, wiring
+    )
 
 
 def _reproducing(tried: Sequence[Tried], pair: ReferencePair, checkpoint: Checkpoint) -> tuple[Wiring, Choices]:
@@ -203,7 +215,7 @@ def _all_ways(tried: Sequence[Tried]) -> Iterator[tuple[Wiring, Choices]]:
     best = tried[0]
     questions = open_choices(best.wiring)
     ways = [
-        best.choices.with_values(dict(zip(questions, values, strict=True))) for values in product(*questions.values())
+        replace(best.choices, **dict(zip(questions, values, strict=True))) for values in product(*questions.values())
     ]
     ways.sort(key=lambda choices: sum(getattr(choices, name) != getattr(best.choices, name) for name in questions))
     for choices in ways[:_MOST_WAYS]:

@@ -32,12 +32,10 @@ class Trial:
         runs: whether it ran and its output is a map of the image's size.
         disagreement: geometric mean over the batch norms of the squared distance to the stored statistics, in their
             standard deviations; NaN without statistics.
-        roughness: how much the logits change from pixel to pixel, as a share of their spread.
     """
 
     runs: bool
     disagreement: float = math.nan
-    roughness: float = math.nan
 
 
 def build_module(wiring: Wiring, choices: Choices, weights: Mapping[str, torch.Tensor]) -> StructureNetwork:
@@ -130,7 +128,7 @@ def run_trial(module: StructureNetwork, setup: TrialSetup, stored: Mapping[str, 
     disagreement = math.nan
     if distances:
         disagreement = math.exp(sum(math.log(value + _FLOOR) for value in distances) / len(distances)) - _FLOOR
-    return Trial(True, disagreement, _roughness(main))
+    return Trial(True, disagreement)
 
 
 def _distance(seen: tuple[torch.Tensor, torch.Tensor], stored: tuple[torch.Tensor, torch.Tensor]) -> float:
@@ -141,9 +139,3 @@ def _distance(seen: tuple[torch.Tensor, torch.Tensor], stored: tuple[torch.Tenso
     shift = (mean - stored_mean).square() / ((variance + stored_variance) / 2)
     spread = (variance / stored_variance).log().mul(0.5).square()
     return float((shift.clamp_max(_LARGEST) + spread.clamp_max(_LARGEST)).mean()) / 2
-
-
-def _roughness(logits: torch.Tensor) -> float:
-    spread = float(logits.std())
-    steps = (logits.diff(dim=-1).abs().mean() + logits.diff(dim=-2).abs().mean()) / 2
-    return float(steps) / spread if spread > 0 else math.inf

@@ -62,6 +62,11 @@ class Wiring:
         return next(step.form.outputs for step in reversed(self.steps) if step.form is not None)
 
     @property
+    def output_step(self) -> int:
+        """The number of the step that makes the output."""
+        return max(number for number, step in enumerate(self.steps) if step.part is not None and step.form is not None)
+
+    @property
     def joins(self) -> tuple[StepKind, ...]:
         """What becomes of the skips, the deepest first."""
         return tuple(step.kind for step in self.steps if step.kind in ("concat", "add", "no_skip"))

@@ -44,10 +44,10 @@ class UNetConfig:
     in_channels: int
     classes: int
     block: str  # double, single, triple, residual, separable
-    norm: str  # batch, group_4, instance, none
+    norm: str  # batch, group_4, instance, instance_without_weights, none
     bias: bool
     activation: str
-    pooling: str  # max, average, stride
+    pooling: str  # max, max_3x3, average, stride
     up: str  # transposed_2, transposed_3, transposed_4, nearest_3, bilinear_1, bilinear_3, nearest_2, direct_nearest, …
     concatenation: str  # skip_first, skip_last
     join: str  # concat, add
@@ -172,6 +172,8 @@ class GeneratedUNet(nn.Module):
             skips.append(x)
             if config.pooling == "max":
                 x = F.max_pool2d(x, 2)
+            elif config.pooling == "max_3x3":
+                x = F.max_pool2d(x, 3, stride=2, padding=1)
             elif config.pooling == "average":
                 x = F.avg_pool2d(x, 2)
         x = self.get_submodule(mid)(x)
@@ -286,8 +288,8 @@ BLOCKS: dict[str, Callable[..., nn.Module]] = {
 def make_norm(kind: str, channels: int) -> nn.Module:
     if kind == "batch":
         return nn.BatchNorm2d(channels)
-    if kind == "instance":
-        return nn.InstanceNorm2d(channels, affine=True)
+    if kind.startswith("instance"):
+        return nn.InstanceNorm2d(channels, affine=kind == "instance")
     return nn.GroupNorm(int(kind.removeprefix("group_")), channels)
 
 
@@ -302,7 +304,7 @@ def generated(config: UNetConfig, frames: torch.Tensor, seed: int = 0) -> Genera
     torch.manual_seed(seed)
     module = GeneratedUNet(config)
     for part in module.modules():
-        if isinstance(part, nn.BatchNorm2d | nn.GroupNorm | nn.InstanceNorm2d) and seed % 2:
+        if isinstance(part, nn.BatchNorm2d | nn.GroupNorm | nn.InstanceNorm2d) and part.affine and seed % 2:
             nn.init.uniform_(part.weight, 0.6, 1.4)
             nn.init.normal_(part.bias, 0, 0.2)
     module.train()

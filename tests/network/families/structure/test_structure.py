@@ -16,10 +16,12 @@ from torch import nn
 from napari_segcam.demo import sample_cine
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.opening import open_cine
+from napari_segcam.network.families.structure.choices import default_choices
 from napari_segcam.network.families.structure.layers import UnreadableError, read_units
 from napari_segcam.network.families.structure.offer import StructureOffered
 from napari_segcam.network.families.structure.parts import read_parts
 from napari_segcam.network.families.structure.search import find_wirings
+from napari_segcam.network.families.structure.trial import build_module
 from napari_segcam.network.loading import load_network, save_card
 from napari_segcam.network.model_card import find_card, make_card, write_card
 from napari_segcam.network.network import Network
@@ -125,7 +127,7 @@ def test_a_card_with_another_structure_is_refused(file: Path, accepted: Network)
     with pytest.raises(SegcamError, match="not one that these weights can have"):
         load_network(file, "cpu")
     write_card(make_card({"structure": {**card.structure, "pooling": "median"}}, card), path, force=True)
-    with pytest.raises(SegcamError, match="pooling is 'median', but may be max, average, stride"):
+    with pytest.raises(SegcamError, match="pooling is 'median', but may be max, average, stride, max_3x3"):
         load_network(file, "cpu")
 
 
@@ -157,6 +159,82 @@ def test_a_saved_output_chooses_where_nothing_else_decides(frames: torch.Tensor,
     assert "pooling" not in network.assumed
     with pytest.raises(SegcamError, match=r"none of the \d+ structures that were tried reproduces"):
         load_network(file, "cpu", check=(tmp_path / "input.npy", tmp_path / "wrong.npy"))
+
+
+@pytest.mark.parametrize("block", ["double", "residual"])
+def test_norms_without_weights_are_assumed_where_convolutions_have_no_bias(
+    block: str, frames: torch.Tensor, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, norm="instance_without_weights", block=block, activation="relu", pooling="max")
+    unet = generated(replace(config, up="bilinear_3", concatenation="skip_first"), frames, seed=4)
+    torch.save(unet.state_dict(), tmp_path / "unet.pth")
+    with pytest.raises(StructureOffered, match="instance norms are assumed") as raised:
+        load_network(tmp_path / "unet.pth", "cpu")
+    offer = raised.value.offer
+    assert not offer.is_sure
+    assert "norm" in offer.open_assumptions
+    assert [candidate.assumptions["norm"] for candidate in offer.candidates[:2]] == ["instance", "none"]
+    network = load_network(tmp_path / "unet.pth", "cpu", accept_structure=True)
+    torch.testing.assert_close(*outputs(unet, network.module), rtol=1e-4, atol=1e-4)
+    other = load_network(tmp_path / "unet.pth", "cpu", accept_structure=2)
+    assert not torch.allclose(*outputs(unet, other.module), atol=0.1)
+
+
+@pytest.mark.parametrize(("norm", "bias"), [("instance_without_weights", True), ("none", False)])
+def test_a_saved_output_shows_whether_there_are_norms_without_weights(
+    norm: str, bias: bool, frames: torch.Tensor, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, norm=norm, bias=bias, activation="relu", pooling="max", up="transposed_2")
+    unet = generated(config, frames, seed=4)
+    torch.save(unet.state_dict(), tmp_path / "unet.pth")
+    image = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        saved = unet(image)
+    np.save(tmp_path / "input.npy", image.numpy())
+    np.save(tmp_path / "output.npy", saved.numpy())
+    network = load_network(tmp_path / "unet.pth", "cpu", check=(tmp_path / "input.npy", tmp_path / "output.npy"))
+    assert network.card.structure is not None
+    assert network.card.structure["norm"] == norm.partition("_")[0]
+    torch.testing.assert_close(*outputs(unet, network.module), rtol=1e-4, atol=1e-4)
+
+
+def test_pooling_of_windows_that_overlap_is_seen(frames: torch.Tensor, tmp_path: Path) -> None:
+    unet = generated(replace(CONFIG, pooling="max_3x3", activation="relu"), frames, seed=3)
+    torch.save(unet.state_dict(), tmp_path / "unet.pth")
+    network = load_network(tmp_path / "unet.pth", "cpu", accept_structure=True)
+    assert network.assumed["pooling"] == "max_3x3"
+    torch.testing.assert_close(*outputs(unet, network.module), rtol=1e-4, atol=1e-5)
+
+
+def test_a_distance_that_is_not_small_is_called_no_proof(unet: GeneratedUNet, tmp_path: Path) -> None:
+    weights = unet.state_dict()
+    for name in weights:
+        if name.endswith("running_var"):
+            weights[name] = weights[name] * 1.3
+    torch.save(weights, tmp_path / "unet.pth")
+    with pytest.raises(StructureOffered, match=r"are close to the stored .* That is no proof") as raised:
+        load_network(tmp_path / "unet.pth", "cpu")
+    assert not raised.value.offer.is_sure
+
+
+def test_the_last_convolution_that_enlarges_makes_logits_without_activation() -> None:
+    torch.manual_seed(0)
+    weights = {
+        name: torch.randn(shape)
+        for name, shape in {
+            "a.weight": (4, 1, 3, 3),
+            "b.weight": (6, 4, 3, 3),
+            "c.weight": (8, 6, 3, 3),
+            "d.weight": (8, 6, 2, 2),
+            "e.weight": (6, 12, 3, 3),
+            "f.weight": (6, 1, 2, 2),
+        }.items()
+    }
+    wiring = next(wiring for wiring in find_wirings(read_parts(weights)) if wiring.ups[-1] == "up_transposed")
+    choices = replace(default_choices(wiring), up_activation="yes")
+    with torch.no_grad():
+        output = build_module(wiring, choices, weights)(torch.rand(1, 1, 16, 16))
+    assert float(output.min()) < 0
 
 
 @pytest.mark.parametrize("block", ["single", "triple", "residual", "separable"])
