@@ -59,7 +59,10 @@ class StructureOffered(SegcamError):  # noqa: N818 - it is an offer
     def __init__(self, path: object, offer: StructureOffer) -> None:
         self.offer = offer
         assumed = ", ".join(f"{name} {value}" for name, value in offer.best.assumptions.items())
-        open_text = f" The file does not decide: {', '.join(offer.open_assumptions)}." if offer.open_assumptions else ""
+        open_names = offer.open_assumptions
+        open_text = f" The file does not decide: {', '.join(open_names)}." if open_names else ""
+        if set(open_names) == set(offer.best.assumptions):
+            open_text = " The file decides none of these."
         super().__init__(
             f"{path}: the names of the weights are not known, but their shapes read as {offer.summary}. "
             f"{offer.best.evidence} Assumed: {assumed}.{open_text} To use it, accept it (--accept-structure). To prove "

@@ -128,10 +128,10 @@ def _assumptions(result: Tried) -> dict[str, str]:
 
 def _evidence(result: Tried, has_known_statistics: bool) -> str:
     if not has_known_statistics:
-        words = "The file holds no batch-norm statistics that could decide between the possible structures."
+        words = "The file holds no batch-norm statistics that could decide between structures"
         if "none" in open_choices(result.wiring).get("norm", ()) and result.choices.norm == "instance":
-            words += " No norm has weights, so it does not show whether there are norms: instance norms are assumed."
-        return words
+            words += ", nor weights that show whether there are norms: instance norms are assumed"
+        return f"{words}."
     words = "agree with" if result.score <= _AGREES else "are close to"
     if result.score > _NEARLY_AGREES:
         words = "do not agree well with"
