@@ -68,7 +68,12 @@ def test_options_reach_the_run(batch: Any, tmp_path: Path) -> None:
     assert batch(*options, "--region", "image", "--threads", 2, "--stages", "encoder_5", "--classes", "foreground") == 0
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert (run["data"]["num_samples"], run["data"]["seed"], run["data"]["count"]) == (2, 3, 2)
-    assert run["model"]["model_card"]["size"] == {"rule": "resize", "height": 32, "width": 32}
+    assert run["model"]["model_card"]["size"] == {
+        "rule": "resize",
+        "height": 32,
+        "width": 32,
+        "overlap": None,
+    }
     assert (run["options"]["region"], run["options"]["score"]) == ("image", "probability")
     assert run["options"]["classes"] == ["foreground"]
     assert (run["outputs"]["pictures"], run["compute"]["threads"]) == (False, 2)

@@ -51,7 +51,7 @@ def test_classes_share_a_forward_pass_and_have_the_figures_of_each_alone(
     network = sc.load_network(write_checkpoint(tmp_path / "three.pth", classes=3), "cpu")
     passes = []
     forward = Runner.forward
-    monkeypatch.setattr(Runner, "forward", lambda self, x: passes.append(1) or forward(self, x))
+    monkeypatch.setattr(Runner, "forward", lambda *given: passes.append(1) or forward(*given))
     options = sc.ExplainOptions(("gradcam", "hirescam"), classes=("1", "2"), region=region)
     (together, *_), count = list(sc.run_batch(images, tmp_path / "both", network, options)), len(passes)
     assert count == 2 * 3, "one for each method and image"

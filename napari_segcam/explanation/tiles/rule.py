@@ -47,7 +47,9 @@ def tiles_for(network: Network, input_shape: tuple[int, int]) -> TileLayout | No
         reason = "the model card asks for it"
         return TileLayout(input_shape, size.fixed, size.tile_overlap, reason, is_exact=not looks_at_all(network))
     pixels = math.prod(input_shape)
-    if not network.segments or size.fixed is not None or pixels * bytes_per_pixel(network) <= PASS_BYTES:
+    if not network.segments or size.fixed is not None or pixels * most_bytes_per_pixel(network) <= PASS_BYTES:
+        return None
+    if pixels * bytes_per_pixel(network) <= PASS_BYTES:
         return None
     side = math.ceil(_BY_MEMORY_SIDE / network.stride) * network.stride
     while side > 2 * network.stride and side**2 * bytes_per_pixel(network) > PASS_BYTES / 3:
@@ -86,6 +88,12 @@ def looks_at_all(network: Network) -> bool:
     shapes = [output.shape for output in network.trace.outputs.values() if output.is_used]
     pools = any(len(shape) == 4 and shape[-2:] == (1, 1) for shape in shapes) and smallest > 1
     return bool(network.no_hooks_reason) or pools or any(len(shape) == 3 for shape in shapes)
+
+
+def most_bytes_per_pixel(network: Network) -> float:
+    """Return more than ``bytes_per_pixel``, without a run: all that the layers of the plain module return."""
+    values = sum(math.prod(output.shape) for output in network.trace.outputs.values())
+    return max(values * network.dtype.itemsize / math.prod(network.trace.size), _ASSUMED_BYTES)
 
 
 def bytes_per_pixel(network: Network) -> float:

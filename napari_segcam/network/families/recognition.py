@@ -11,6 +11,7 @@ import torch
 
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.network.checkpoints.checkpoint import Checkpoint
+from napari_segcam.network.checkpoints.structure_request import StructureRequest
 from napari_segcam.network.families import monai_networks, nnunet, smp_networks, torchvision_networks
 from napari_segcam.network.families.decoders import find_architecture
 from napari_segcam.network.families.encoders import shapes_of
@@ -108,9 +109,13 @@ def _recognize(checkpoint: Checkpoint, architecture: str | None, encoder: str | 
     if smp_architecture is None:
         if known := known_network_refusal(checkpoint):
             raise SegcamError(known)
-        if (structure := structure_networks.structure_spec(checkpoint)) is not None:
-            return structure
-        raise SegcamError(unknown_network_refusal(checkpoint, plain_networks.nearly_known(checkpoint)))
+        # A known network with weights that are missing or too many is a damaged file or another version: its shapes are
+        # read only if the user asks for it.
+        asks_for_structure = checkpoint.structure != StructureRequest()
+        nearly = "" if asks_for_structure else plain_networks.nearly_known(checkpoint, least_fit=0.9)
+        if not nearly and (spec := structure_networks.structure_spec(checkpoint)) is not None:
+            return spec
+        raise SegcamError(unknown_network_refusal(checkpoint, nearly or plain_networks.nearly_known(checkpoint)))
     return smp_spec(checkpoint, smp_architecture, encoder)
 
 

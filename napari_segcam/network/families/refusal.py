@@ -8,6 +8,9 @@ from napari_segcam.network.families.decoders import ARCHITECTURES, Shapes
 from napari_segcam.network.families.encoders import shapes_of
 from napari_segcam.network.families.fingerprints import CLASSIFIERS, FINGERPRINTS, Fingerprint
 
+_VARIANT = (
+    "If it is a variant of that network, its layers can be read from the shapes of the weights (--accept-structure). "
+)
 _EXPORT = (
     "or export it where its code runs: torch.export.save(torch.export.export(net.eval(), "
     "(torch.zeros(1, {inputs}, 256, 256),)), 'net.pt2')"
@@ -54,6 +57,7 @@ def unknown_network_refusal(checkpoint: Checkpoint, nearly: str) -> str:
         f"{checkpoint.path}: the architecture is not recognized. The file holds {len(shapes)} tensors{facts.text}, "
         f"which begin with {list_names(shapes)}{'; ' if nearly else ''}{nearly}. The code that connects them is "
         "missing. "
+        f"{_VARIANT if nearly else ''}"
         "If it is your own network, name the function that makes it (--network-factory package.module:function), "
         f"{facts.fill(_EXPORT)}. If it is one of SMP's, name it (--architecture): {', '.join(ARCHITECTURES)}."
     )

@@ -69,6 +69,7 @@ def test_from_a_dropped_checkpoint_to_heatmaps(
     dropped.setUrls([QUrl.fromLocalFile(str(path))])
     buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     checkpoint.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, dropped, buttons, keys))
+    qtbot.waitUntil(lambda: checkpoint.session.is_busy)  # it is loaded after the drop has ended
     finish(checkpoint.session)
     for fact in ("Unet", "resnet18", "unet.pth", "3 channels", "foreground", "5 encoder, 5 decoder", "cpu"):
         assert fact in checkpoint.card.text()

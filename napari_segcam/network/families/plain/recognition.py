@@ -69,13 +69,17 @@ def plain_spec(checkpoint: Checkpoint) -> NetworkSpec | None:
     return None
 
 
-def nearly_known(checkpoint: Checkpoint) -> str:
+def nearly_known(checkpoint: Checkpoint, least_fit: float = _NEAR) -> str:
     """Return a sentence about the known network that the weights nearly fit, with the counts; empty if there is none.
 
     It ends without a period, to be part of a refusal.
+
+    Args:
+        checkpoint: with the weights.
+        least_fit: part of the weights that must fit.
     """
     best = max(_trials(checkpoint), key=lambda trial: trial.fit, default=None)
-    if best is None or best.fit < _NEAR or best.classes:
+    if best is None or best.fit < least_fit or best.classes:
         return ""
     coverage = best.coverage
     groups = {
