@@ -110,9 +110,7 @@ def load_network(
         return load_members(members, lambda path, card, at: load_network(path, at, card=card, **shared), card, device)
     assert path is None or isinstance(path, str | Path)
     if path is None and factory is None:
-        raise SegcamError(
-            "Nothing to load: give a checkpoint (--model), or a function that makes it (--network-factory)."
-        )
+        raise SegcamError("There is nothing to load: give a checkpoint (--model), or its factory (--network-factory).")
     if card is None and path is not None:
         card = find_card(Path(path))
     overrides = {"classes_overlap": classes_overlap, "output": output}
