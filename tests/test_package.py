@@ -18,7 +18,7 @@ PACKAGE = Path(napari_segcam.__file__).parent
 
 WINDOW_SYSTEMS = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 GROUND = ["budget", "deprecated", "errors", "files", "number_format", "tuning", "optional", "version"]
-CORE = ["network", "imaging", "explanation", "evidence", "reporting", "batch", "demo"]
+CORE = ["network", "imaging", "explanation", "evidence", "reporting", "batch", "review", "demo"]
 
 # The rooms that each room may import, besides itself and the ground rooms.
 MAY_IMPORT = {
@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "evidence": ["network", "imaging", "explanation"],
     "reporting": ["network", "imaging", "explanation", "evidence"],
     "batch": ["network", "imaging", "explanation", "evidence", "reporting"],
+    "review": ["network", "imaging", "explanation", "evidence", "reporting", "batch"],
     "viewer": CORE,
     "commands": CORE,
     "cli": [*CORE, "commands", "viewer"],

@@ -14,7 +14,19 @@ PAGE = Path(__file__).parents[2] / "CONTRIBUTING.md"
 BEGIN, END = "```text\n", "```\n"
 WIDTH, INDENT = 110, 14
 
-ORDER = ("cli", "viewer", "commands", "batch", "reporting", "evidence", "explanation", "imaging", "network", "demo")
+ORDER = (
+    "cli",
+    "viewer",
+    "commands",
+    "review",
+    "batch",
+    "reporting",
+    "evidence",
+    "explanation",
+    "imaging",
+    "network",
+    "demo",
+)
 """The rooms of the package from the top floor down."""
 
 
