@@ -135,7 +135,7 @@ class ClickController(QObject):
 
     def _ask(self, region: At | Box | Polygon, pixel: tuple[int, int] | None = None) -> None:
         session = self._session
-        reason = session.missing() or self._why_not(region)
+        reason = session.missing() or session.reviews.hiding.reason_of_heat(session.image) or self._why_not(region)
         if reason is not None:
             self._say(reason)
             return

@@ -107,7 +107,7 @@ class PictureMaker(QObject):
     def _shown(self) -> Shown | None:
         session = self._session
         review = session.review
-        if review is None:
+        if review is None or session.reviews.hiding.of(session.image).prediction:
             return None
         threshold = None if session.network is None else session.threshold
         return Shown(review.input.source, session.current_frame(), threshold, session.class_colors)

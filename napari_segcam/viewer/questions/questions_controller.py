@@ -70,6 +70,8 @@ class QuestionsController(QObject):
             return ""
         if session.image is None:
             return _Text.NO_IMAGE
+        if (hidden := session.reviews.hiding.reason(session.image)) is not None:
+            return hidden
         if session.background.job is not None and not self.maker.is_complete:
             return _Text.WAITING.format(title=session.background.job.title)
         frame = frame_in_words(session.image, session.current_frame())

@@ -10,6 +10,7 @@ from napari.layers import Image
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
+from napari_segcam.viewer.frames.hiding import Hiding
 from napari_segcam.viewer.frames.result_store import ResultStore
 from napari_segcam.viewer.layers.correction_layer import CorrectionLayer
 from napari_segcam.viewer.review.review import Review
@@ -32,6 +33,7 @@ class ImageReviews(QObject):
         image: the chosen image layer, or None.
         frame: the number of its frame in view.
         store: the results of all images.
+        hiding: what must not be seen of an image, and is not computed.
         notes: each returns more lines for the canvas, for a review, its frame in view and the stages whose heat is
             visible; after a change of the lines, emit ``changed``.
     """
@@ -44,6 +46,7 @@ class ImageReviews(QObject):
         self.image: Image | None = None
         self.frame = 0
         self.store = ResultStore(_BUDGET)
+        self.hiding = Hiding()
         self.notes: list[Notes] = []
         self._viewer = viewer
         self._reviews: dict[Any, Review] = {}
@@ -57,6 +60,7 @@ class ImageReviews(QObject):
             return None
         if image.unique_id not in self._reviews:
             review = Review(self._viewer, image, self.store, self.changed.emit, show_error)
+            review.allowed = lambda request: self.hiding.allowed(image, request)
             self.created.emit(review)
             self._reviews[image.unique_id] = review
         return self._reviews[image.unique_id]

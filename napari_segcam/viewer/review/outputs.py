@@ -44,6 +44,9 @@ def run_folder(session: ReviewSession, run: FolderRun) -> None:
     if network is None:
         show_warning(LOAD_FIRST)
         return
+    if (hidden := session.reviews.hiding.reason_of_heat(session.image)) is not None:
+        show_warning(hidden)  # the folder may hold this image
+        return
     try:
         options = _options(session)
     except SegcamError as fault:
@@ -56,6 +59,8 @@ def folder_run_preview(session: ReviewSession) -> tuple[bool, str]:
     """Return whether a folder can be run now, and in words what is done to each image, or why it cannot."""
     if session.network is None:
         return False, LOAD_FIRST
+    if (hidden := session.reviews.hiding.reason_of_heat(session.image)) is not None:
+        return False, hidden
     try:
         return True, options_in_words(_options(session), session.network)
     except SegcamError as fault:

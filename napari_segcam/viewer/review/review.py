@@ -55,6 +55,7 @@ class Review:
         frame_jobs: where the worker asks for work.
         corrections: of the reader.
         is_running: whether frames are being computed, or still to be.
+        allowed: returns the part of a request that may be seen; raises a SegcamError if there is none.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Review:
         self.layers.label_names = self.corrections.label_names
         self.input = NetworkInput(viewer, image)
         self.is_running = False
+        self.allowed: Callable[[RunRequest], RunRequest] = lambda request: request
         self._on_change = on_change
         self._show_error = show_error
         self._shown_errors: set[str] = set()
@@ -97,8 +99,9 @@ class Review:
         """Compute the frames of the scope that have no results with these settings yet.
 
         Raises:
-            SegcamError: if the network has no such class, or the region does not fit the image.
+            SegcamError: if the network has no such class, the region does not fit the image, or nothing may be seen.
         """
+        request = self.allowed(request)
         plan = Plan(network, self.input.source, request, threshold, lambda _frame: None)
         label = plan.label  # first of all: it refuses a class that the network does not have
         if self.plan is not None and self.plan.network is not network:

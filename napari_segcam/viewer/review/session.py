@@ -189,12 +189,14 @@ class ReviewSession(QObject):
 
     def missing(self) -> str | None:
         """Return what must be done before a run, in words; None if nothing."""
-        return missing_requirement(self.network, self.image)
+        return missing_requirement(self.network, self.image) or self.reviews.hiding.reason(self.image)
 
     def run(self, request: RunRequest, scope: Scope) -> None:
         """Segment frames, and explain them if the request has stages."""
+        request = self.reviews.hiding.note(self.image, request, scope)
         if (missing := self.missing()) is not None:
-            show_warning(missing)
+            if missing != self.reviews.hiding.reason(self.image):  # which the window says all the time
+                show_warning(missing)
             return
         network, review = self.network, self.review
         assert network is not None
