@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from napari_segcam.imaging.burned_in.finding import find_graphics as find_graphics
     from napari_segcam.imaging.burned_in.inpainting import inpaint as inpaint
     from napari_segcam.imaging.opening import open_cine as open_cine
+    from napari_segcam.measuring.finding_size import measure_finding as measure_finding
+    from napari_segcam.measuring.volume import ellipsoid_volume as ellipsoid_volume
     from napari_segcam.network.ensemble.ensemble import Ensemble as Ensemble
     from napari_segcam.network.loading import load_network as load_network
     from napari_segcam.network.model_card import ModelCard as ModelCard
@@ -52,12 +54,14 @@ _ROOMS = {
     "cross_check": "explanation.crosscheck",
     "doubt": "evidence.doubt.measuring",
     "doubt_map": "evidence.doubt.pixel_map",
+    "ellipsoid_volume": "measuring.volume",
     "estimate_evidence": "evidence.estimating",
     "find_graphics": "imaging.burned_in.finding",
     "inpaint": "imaging.burned_in.inpainting",
     "load_network": "network.loading",
     "MEASURES": "evidence.measuring",
     "measure_evidence": "evidence.measuring",
+    "measure_finding": "measuring.finding_size",
     "open_cine": "imaging.opening",
     "overlay_effect": "evidence.overlay_effect",
     "paste_calipers": "imaging.burned_in.calipers",

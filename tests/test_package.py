@@ -18,7 +18,7 @@ PACKAGE = Path(napari_segcam.__file__).parent
 
 WINDOW_SYSTEMS = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 GROUND = ["budget", "deprecated", "errors", "files", "number_format", "tuning", "optional", "version"]
-CORE = ["network", "imaging", "explanation", "evidence", "reporting", "batch", "review", "demo"]
+CORE = ["network", "imaging", "explanation", "evidence", "reporting", "batch", "review", "measuring", "demo"]
 
 # The rooms that each room may import, besides itself and the ground rooms.
 MAY_IMPORT = {
@@ -31,13 +31,14 @@ MAY_IMPORT = {
     "tuning": [],
     "version": [],
     "demo": [],
+    "measuring": [],
     "network": ["demo"],
     "imaging": ["network.model_card"],
     "explanation": ["network", "imaging"],
     "evidence": ["network", "imaging", "explanation"],
-    "reporting": ["network", "imaging", "explanation", "evidence"],
-    "batch": ["network", "imaging", "explanation", "evidence", "reporting"],
-    "review": ["network", "imaging", "explanation", "evidence", "reporting", "batch"],
+    "reporting": ["network", "imaging", "explanation", "evidence", "measuring"],
+    "batch": ["network", "imaging", "explanation", "evidence", "reporting", "measuring"],
+    "review": ["network", "imaging", "explanation", "evidence", "reporting", "batch", "measuring"],
     "viewer": CORE,
     "commands": CORE,
     "cli": [*CORE, "commands", "viewer"],

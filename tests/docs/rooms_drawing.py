@@ -25,6 +25,7 @@ ORDER = (
     "explanation",
     "imaging",
     "network",
+    "measuring",
     "demo",
 )
 """The rooms of the package from the top floor down."""

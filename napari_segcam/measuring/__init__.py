@@ -1,0 +1,1 @@
+"""Measuring: diameters, areas, perimeters and volumes of findings and of lines that a reader draws."""
