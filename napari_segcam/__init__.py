@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from napari_segcam.batch.options import ExplainOptions as ExplainOptions
     from napari_segcam.batch.run import Batch as Batch
     from napari_segcam.batch.run import run_batch as run_batch
+    from napari_segcam.comparing.compare_checkpoints import compare_checkpoints as compare_checkpoints
+    from napari_segcam.comparing.comparing import CompareOptions as CompareOptions
     from napari_segcam.errors import SegcamError as SegcamError
     from napari_segcam.evidence.attention import attention as attention
     from napari_segcam.evidence.doubt.measures import DOUBT_MEASURES as DOUBT_MEASURES
@@ -51,6 +53,8 @@ _ROOMS = {
     "Target": "explanation.targets.target",
     "ExplainOptions": "batch.options",
     "attention": "evidence.attention",
+    "CompareOptions": "comparing.comparing",
+    "compare_checkpoints": "comparing.compare_checkpoints",
     "cross_check": "explanation.crosscheck",
     "doubt": "evidence.doubt.measuring",
     "doubt_map": "evidence.doubt.pixel_map",

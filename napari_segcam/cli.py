@@ -10,6 +10,7 @@ import typer
 
 from napari_segcam.commands.batch_command import batch
 from napari_segcam.commands.check_command import check
+from napari_segcam.commands.compare_command import compare
 from napari_segcam.commands.explain_command import explain
 from napari_segcam.commands.inspect_command import inspect
 from napari_segcam.commands.optional_values import OptionalValueCommand
@@ -27,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (inspect, explain, batch, report, check):
+for command in (inspect, explain, batch, report, check, compare):
     app.command(cls=OptionalValueCommand)(command)
 
 

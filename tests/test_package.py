@@ -18,7 +18,18 @@ PACKAGE = Path(napari_segcam.__file__).parent
 
 WINDOW_SYSTEMS = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 GROUND = ["budget", "deprecated", "errors", "files", "number_format", "tuning", "optional", "version"]
-CORE = ["network", "imaging", "explanation", "evidence", "reporting", "batch", "review", "measuring", "demo"]
+CORE = [
+    "network",
+    "imaging",
+    "explanation",
+    "evidence",
+    "reporting",
+    "batch",
+    "comparing",
+    "review",
+    "measuring",
+    "demo",
+]
 
 # The rooms that each room may import, besides itself and the ground rooms.
 MAY_IMPORT = {
@@ -39,6 +50,7 @@ MAY_IMPORT = {
     "reporting": ["network", "imaging", "explanation", "evidence", "measuring"],
     "batch": ["network", "imaging", "explanation", "evidence", "reporting", "measuring"],
     "review": ["network", "imaging", "explanation", "evidence", "reporting", "batch", "measuring"],
+    "comparing": ["network", "imaging", "explanation", "evidence", "reporting", "batch", "measuring"],
     "viewer": CORE,
     "commands": CORE,
     "cli": [*CORE, "commands", "viewer"],

@@ -18,6 +18,7 @@ ORDER = (
     "cli",
     "viewer",
     "commands",
+    "comparing",
     "review",
     "batch",
     "reporting",

@@ -82,7 +82,7 @@ class Check:
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         self.pipeline = ExplainPipeline(network, options, cancelled=cancelled)
-        found = _images(source, out, truth, network)
+        found = images_and_truths(source, out, truth, network)
         self.found, self.images = len(found), random_sample(found, limit, seed)
         if options.needs_truth and not any(image.truth_files for image in self.images):
             raise SegcamError(f"The region {options.region} needs true masks: give their folder with --truth.")
@@ -149,8 +149,12 @@ def spread_frames(count: int, most: int) -> list[int]:
     return [(2 * part + 1) * count // (2 * most) for part in range(most)]
 
 
-def _images(source: Path, out: Path, truth: Path | None, network: Network) -> list[BatchImage]:
-    """Return the images of a folder or list, or the one image, with their true masks."""
+def images_and_truths(source: Path, out: Path, truth: Path | None, network: Network) -> list[BatchImage]:
+    """Return the images of a folder or list, or the one image, with their true masks.
+
+    Raises:
+        SegcamError: if there is no image, or the truth does not suit the images.
+    """
     if source.is_dir() or source.suffix.lower() == ".csv" or not source.exists():
         return with_true_masks(list_images(source, out, truth), source, truth, network)
     image = BatchImage(source.name, source, picture_name=source.stem)

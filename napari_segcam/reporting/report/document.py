@@ -92,12 +92,16 @@ class Plot:
 
 @dataclass(frozen=True)
 class Card:
-    """An image with its sheet (JPEG) and a note; it links to ``anchor``, if that is not empty."""
+    """An image with its sheet (JPEG) and a note; it links to ``anchor``, if that is not empty.
+
+    ``alternative`` is the text for readers who cannot see the sheet; by default that of a sheet with heatmaps.
+    """
 
     name: str
     note: str
     sheet: bytes | None
     anchor: str = ""
+    alternative: str = ""
 
 
 @dataclass(frozen=True)

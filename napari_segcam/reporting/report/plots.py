@@ -53,7 +53,7 @@ Panels = Mapping[str, Mapping[str, Sequence[float]]]
 def plot_ratios(panels: Panels, region: str, color: str, alternative: str, caption: str) -> Plot:
     """Plot a box and its values for each stage, one panel per method; logarithmic if no value is negative."""
     height = 0.7 + 1.9 * len(panels)
-    with _new_figure(height) as figure:
+    with new_figure(height) as figure:
         axes = figure.subplots(len(panels), squeeze=False, sharex=True)[:, 0]
         for axis, (title, stages) in zip(axes, panels.items(), strict=True):
             axis.set_title(drawable(title))
@@ -63,7 +63,7 @@ def plot_ratios(panels: Panels, region: str, color: str, alternative: str, capti
             axis.set_ylabel(f"inside / outside\nof the {region}")
             axis.grid(axis="y")
         _stage_names(axes[-1], list(next(iter(panels.values()))))
-        return _save_plot(figure, height, alternative, caption)
+        return save_plot(figure, height, alternative, caption)
 
 
 def plot_profile(
@@ -81,7 +81,7 @@ def plot_profile(
         caption: below the plot.
     """
     height = 0.8 + 1.8 * len(panels)
-    with _new_figure(height) as figure:
+    with new_figure(height) as figure:
         axes = figure.subplots(len(panels), squeeze=False, sharex=True)[:, 0]
         for axis, (title, lines) in zip(axes, panels.items(), strict=True):
             axis.set_title(drawable(title))
@@ -96,14 +96,14 @@ def plot_profile(
         if len(next(iter(panels.values()))) > 1:
             axes[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
         _stage_names(axes[-1], list(next(iter(next(iter(panels.values())).values()))))
-        return _save_plot(figure, height, alternative, caption)
+        return save_plot(figure, height, alternative, caption)
 
 
 def plot_scores(panels: Panels, alternative: str, caption: str) -> Plot:
     """Plot horizontal boxes of scores from 0 to 1, one panel per score, one box per class."""
     classes = list(next(iter(panels.values())))
     height = 0.9 + 0.42 * len(classes)
-    with _new_figure(height) as figure:
+    with new_figure(height) as figure:
         axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         for axis, (title, scores) in zip(axes, panels.items(), strict=True):
             axis.set_title(drawable(title))
@@ -112,7 +112,7 @@ def plot_scores(panels: Panels, alternative: str, caption: str) -> Plot:
             axis.grid(axis="x")
         axes[0].set_yticks(range(len(classes)), [shorten_middle(drawable(name), _LONGEST_NAME) for name in classes])
         axes[0].set_ylim(len(classes) - 0.4, -0.6)
-        return _save_plot(figure, height, alternative, caption)
+        return save_plot(figure, height, alternative, caption)
 
 
 def plot_areas(pairs: Sequence[tuple[float, float]], unit: str, alternative: str, caption: str) -> Plot:
@@ -130,7 +130,7 @@ def plot_areas(pairs: Sequence[tuple[float, float]], unit: str, alternative: str
     true, predicted = np.asarray(pairs, dtype=np.float64).T
     difference = predicted - true
     mean, spread = float(difference.mean()), 1.96 * float(difference.std(ddof=1))
-    with _new_figure(height) as figure:
+    with new_figure(height) as figure:
         left, right = figure.subplots(1, 2)
         style = {"s": 12, "color": BLUE, "alpha": 0.55, "linewidths": 0, "rasterized": len(pairs) > _MANY_POINTS}
         left.scatter(true, predicted, **style)
@@ -144,11 +144,16 @@ def plot_areas(pairs: Sequence[tuple[float, float]], unit: str, alternative: str
         for axis in (left, right):
             axis.locator_params(axis="x", nbins=5)
             axis.grid()
-        return _save_plot(figure, height, alternative, caption)
+        return save_plot(figure, height, alternative, caption)
 
 
 @contextmanager
-def _new_figure(height: float) -> Iterator[Figure]:
+def new_figure(height: float) -> Iterator[Figure]:
+    """Give a figure as wide as the page, in the style of all plots.
+
+    Args:
+        height: in inches.
+    """
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -156,7 +161,8 @@ def _new_figure(height: float) -> Iterator[Figure]:
         yield Figure(figsize=(_WIDTH, height), layout="constrained")
 
 
-def _save_plot(figure: Figure, height: float, alternative: str, caption: str) -> Plot:
+def save_plot(figure: Figure, height: float, alternative: str, caption: str) -> Plot:
+    """Return a figure of ``new_figure`` as a block of a report; the arguments are those of ``Plot``."""
     svg, png = io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", dpi=_DOTS_PER_INCH, metadata={"Date": None, "Creator": None})
     figure.set_layout_engine("none")  # the layout is done

@@ -20,6 +20,6 @@ def write_run(tmp_path: Path) -> WriteRun:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves the plots blank, as drawing them takes longer than all else."""
     monkeypatch.setattr(
-        "napari_segcam.reporting.report.plots._save_plot",
+        "napari_segcam.reporting.report.plots.save_plot",
         lambda _figure, height, alternative, caption: Plot(b"", b"", 7.2, height, alternative, caption),
     )
