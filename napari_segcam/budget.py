@@ -41,6 +41,9 @@ OPTION_SIZE = 4096
 NORMALIZATION = 1e6
 """Of a mean, and of 1 divided by a standard deviation."""
 
+LOG_BYTES = 256 * MIB
+"""Of the log of one rater: about a million events."""
+
 CARD_BYTES = MIB // 8
 """Of a model card; most have a few hundred."""
 

@@ -93,6 +93,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["explainer"],
         ["crosscheck", "answer_masks"],
     ],
+    "review": [["readings", "agreement"], ["log"]],
     "viewer": [
         ["drawing", "responsiveness", "image_choice", "key_help"],
         ["napari_internals"],

@@ -48,7 +48,7 @@ def cohen_kappa(
 
     Args:
         first: the first rater's category of each unit; None where there is none.
-        second: likewise of the second rater.
+        second: the same of the second rater.
         cases: the case of each unit; the interval resamples cases.
         categories: all of them, in order if weighted.
         weights: ``none``, ``linear`` or ``quadratic``.

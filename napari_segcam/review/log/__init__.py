@@ -1,0 +1,1 @@
+"""The log of one rater: events, one a line, and the state that follows from them."""
