@@ -103,6 +103,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["layers"],
         ["jobs"],
         ["review"],
+        ["pixel_layer"],
         ["evidence", "click", "doubt", "overlays", "questions", "ensemble"],
         ["comparison"],
         ["keys"],

@@ -162,7 +162,7 @@ def _print_estimates(pipeline: ExplainPipeline, cine: Cine, numbers: Sequence[in
     from napari_segcam.imaging.scan.region import crop_for
 
     runs, frame, crop = 0, cine[numbers[0]], crop_for(pipeline.options.crop, cine)
-    tiles = tiles_of(pipeline.network, frame, crop, cine.pixel_aspect)
+    tiles = tiles_of(pipeline.network, frame.shape, crop, cine.pixel_aspect)
     if tiles is not None:
         words = f"The image runs in {tiles.words}: {tiles.reason}. {tiles.caution}".rstrip()
         console.print(words, soft_wrap=True, markup=False)

@@ -34,7 +34,7 @@ def cost_without_explaining(
     if isinstance(method, SlowMethod):
         prediction = predict(network, runner, threshold, [frame], value_range, crop, pixel_aspect)
         return Cost(1, 0.0) + runner.cost(prediction.x, prediction.forward_pass)
-    tiles = tiles_of(network, frame, crop, pixel_aspect)
+    tiles = tiles_of(network, frame.shape, crop, pixel_aspect)
     if tiles is None:
         return None
     image, _ = prepare(frame, network.card, network.stride, value_range, crop, pixel_aspect)

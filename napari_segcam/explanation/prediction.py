@@ -111,16 +111,22 @@ class ResolvedTargets:
     input_regions: torch.Tensor
 
 
-def tiles_of(network: Network, frame: NDArray[np.generic], crop: Crop | None, pixel_aspect: float) -> TileLayout | None:
-    """Return the tiles in which a frame runs; None if it runs whole. The arguments are those of ``Explainer``.
+def tiles_of(network: Network, frame_shape: Sequence[int], crop: Crop | None, pixel_aspect: float) -> TileLayout | None:
+    """Return the tiles in which frames of this shape run; None if they run whole.
 
     For an ensemble they are those of its first member.
+
+    Args:
+        network: that runs.
+        frame_shape: ``(Y, X)`` or ``(Y, X, 3)``.
+        crop: as for ``Explainer``.
+        pixel_aspect: as for ``Explainer``.
 
     Raises:
         SegcamError: if the frame or the crop does not fit the network, or there would be too many tiles.
     """
     network = network.members[0] if isinstance(network, Ensemble) else network
-    shape = (frame.shape[0], frame.shape[1])
+    shape = (frame_shape[0], frame_shape[1])
     return tiles_for(network, lay_out(shape, network.card.size, network.stride, crop, pixel_aspect).input_shape)
 
 
@@ -128,7 +134,7 @@ def frames_per_pass(
     network: Network, frame: NDArray[np.generic], device: torch.device, crop: Crop | None, pixel_aspect: float
 ) -> int:
     """Return how many frames like this one to run at once: one where it runs in tiles, else what is fastest."""
-    if tiles_of(network, frame, crop, pixel_aspect) is not None:
+    if tiles_of(network, frame.shape, crop, pixel_aspect) is not None:
         return 1
     return best_batch_size((frame.shape[0], frame.shape[1]), device)
 

@@ -72,6 +72,9 @@ class StageReplay:
         """
         if self._cancelled is not None and self._cancelled():
             raise Cancelled
+        return self._run(maps)
+
+    def _run(self, maps: torch.Tensor) -> ReplayOutput:
         return self._output_of(self._replay(maps))
 
     @torch.no_grad()

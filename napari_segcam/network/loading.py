@@ -64,7 +64,7 @@ def load_network(
     """Load a checkpoint. The architecture is recognized from the weights, and the model card beside it is read.
 
     A file that holds a whole network needs no recognition: a pickled network of a known library, TorchScript,
-    torch.export, or Keras.
+    torch.export, Keras or ONNX.
 
     Args:
         path: a checkpoint file, a folder written by SMP's ``save_pretrained``, or a package: a folder or zip archive of
@@ -99,14 +99,18 @@ def load_network(
     if (members := member_list(path, weights)) is not None:
         from napari_segcam.network.ensemble.member_loading import load_members
 
-        shared: dict[str, Any] = {"architecture": architecture, "encoder": encoder, "options": options}
-        shared |= {
+        shared: dict[str, Any] = {
+            "architecture": architecture,
+            "encoder": encoder,
+            "options": options,
             "factory": factory,
             "classes_overlap": classes_overlap,
             "output": output,
             "weights": members.weights_name,
+            "rewrite": rewrite,
+            "accept_structure": accept_structure,
+            "check": check,
         }
-        shared |= {"rewrite": rewrite, "accept_structure": accept_structure, "check": check}
         return load_members(members, lambda path, card, at: load_network(path, at, card=card, **shared), card, device)
     assert path is None or isinstance(path, str | Path)
     if path is None and factory is None:

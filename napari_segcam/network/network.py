@@ -286,6 +286,10 @@ class Network:
         for stage in self.stages:
             if stage.name == resolved:
                 return stage
+        return self._layer(name)
+
+    def _layer(self, name: str) -> Stage:
+        """Return the layer with this dotted name as a stage."""
         layers = self.trace.layers()
         if name in layers:
             return stage_at(self.trace, name, "layer", name)

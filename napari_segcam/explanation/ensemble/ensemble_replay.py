@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.frame_replay import FrameReplay
-from napari_segcam.explanation.slow_methods.control import Cancelled
 from napari_segcam.explanation.stage_replay import ReplayOutput, StageReplay
 from napari_segcam.explanation.targets.classes import class_mask, probabilities_of
 from napari_segcam.explanation.targets.frozen_region import FrozenRegion, is_mask
@@ -148,15 +147,8 @@ class EnsembleStageReplay(StageReplay):
         self.activations = torch.cat([replay.activations.to(device) for replay in replays])
         self.original = self._together([None] * len(replays))
 
-    @torch.no_grad()
-    def __call__(self, maps: torch.Tensor) -> ReplayOutput:
-        """Run each member once with its channels of these maps ``(B, K, h, w)``, which may be overwritten.
-
-        Raises:
-            Cancelled: if the user cancels it.
-        """
-        if self._cancelled is not None and self._cancelled():
-            raise Cancelled
+    def _run(self, maps: torch.Tensor) -> ReplayOutput:
+        """Run each member once with its channels of the maps."""
         return self._together(list(maps.split([len(replay.activations) for replay in self._replays], dim=1)))
 
     def _together(self, maps: Sequence[torch.Tensor | None]) -> ReplayOutput:

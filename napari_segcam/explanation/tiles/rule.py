@@ -92,8 +92,7 @@ def looks_at_all(network: Network) -> bool:
 
 def most_bytes_per_pixel(network: Network) -> float:
     """Return more than ``bytes_per_pixel``, without a run: all that the layers of the plain module return."""
-    values = sum(math.prod(output.shape) for output in network.trace.outputs.values())
-    return max(values * network.dtype.itemsize / math.prod(network.trace.size), _ASSUMED_BYTES)
+    return max(network.trace.values_per_pixel * network.dtype.itemsize, _ASSUMED_BYTES)
 
 
 def bytes_per_pixel(network: Network) -> float:

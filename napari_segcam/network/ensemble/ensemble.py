@@ -18,7 +18,7 @@ from napari_segcam.network.ensemble.shared_stages import shared_layer, shared_st
 from napari_segcam.network.inference import InferenceForm
 from napari_segcam.network.model_card import ModelCard, make_card
 from napari_segcam.network.network import Network
-from napari_segcam.network.stages.stage import Stage, stage_aliases
+from napari_segcam.network.stages.stage import Stage
 
 # Fields of a card about one set of weights.
 _OF_MEMBERS = {"architecture", "encoder", "options", "structure", "verified", "sha256", "notes"}
@@ -151,18 +151,8 @@ class Ensemble(Network):
         members = [member.with_tiles(side, overlap) for member in self.members]
         return self.with_members(members, self.card.model_copy(update={"size": members[0].card.size}))
 
-    def stage(self, name: str) -> Stage:
-        """Return the stage with this name, alias, or dotted layer name, which all members must have.
-
-        Raises:
-            SegcamError: if a member has none; the message names it.
-        """
-        if self.no_hooks_reason:
-            raise SegcamError(self.no_hooks_reason)
-        resolved = stage_aliases(self.stages).get(name, name)
-        for stage in self.stages:
-            if stage.name == resolved:
-                return stage
+    def _layer(self, name: str) -> Stage:
+        """Return the layer with this dotted name as a stage; the message of an error names a member without it."""
         return shared_layer(self.members, self.member_names, name, [stage.name for stage in self.stages])
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from typing import Any
 
@@ -58,6 +60,11 @@ class ForwardTrace:
     classes: int
     segments: bool
     outputs: Mapping[tuple[str, int | None], LayerOutput]
+
+    @cached_property
+    def values_per_pixel(self) -> float:
+        """How many values all layers return together, for each pixel of the input."""
+        return sum(math.prod(output.shape) for output in self.outputs.values()) / math.prod(self.size)
 
     def layers(self) -> list[str]:
         """Return the dotted names of the layers that return one map in any layout, in order of execution."""

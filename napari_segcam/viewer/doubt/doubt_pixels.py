@@ -6,16 +6,10 @@ from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Image
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, Signal
 
-from napari_segcam.viewer.drawing.colormaps import heat_colormap
-from napari_segcam.viewer.layers.frame_stack import FrameStack
-from napari_segcam.viewer.layers.placement import OURS, Pair, Placement
-from napari_segcam.viewer.layers.selection import keep_selection
-from napari_segcam.viewer.napari_internals.blank_frames import skip_blank_frames
-from napari_segcam.viewer.napari_internals.deferred_slicing import defer_slicing
+from napari_segcam.viewer.layers.placement import OURS
+from napari_segcam.viewer.pixel_layer import PixelLayer
 from napari_segcam.viewer.review.review import Review
 from napari_segcam.viewer.worker.worker import Job
 
@@ -26,39 +20,18 @@ if TYPE_CHECKING:
 _KEPT = 16  # maps, of the frames seen last
 
 
-class DoubtPixels(QObject):
-    """The layer of the chosen image; one per session, as its child.
+class DoubtPixels(PixelLayer):
+    """The entropy in bits of whether each pixel belongs to the explained class.
 
-    It shows the entropy in bits of whether each pixel belongs to the explained class. Maps are made in the worker, from
-    probabilities that are there already.
+    Maps are made in the worker, from probabilities that are there already.
     """
-
-    changed = Signal()
 
     def __init__(self, session: ReviewSession) -> None:
         super().__init__(session)
-        self._session = session
-        self._layer: Image | None = None
-        self._review: Review | None = None
-        self._placement: Placement | None = None
         self._key: Hashable = None
         self._maps: dict[int, NDArray[np.float32]] = {}
-        session.frame_changed.connect(self._on_change)
-        session.record_changed.connect(self._on_change)
-        session.image_changed.connect(self._on_image)
-
-    @property
-    def layer(self) -> Image | None:
-        """The layer, while it is in the viewer."""
-        return self._layer if self._layer in self._session.viewer.layers else None
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether the user has asked for the layer of the chosen image, and not removed it."""
-        return self._review is not None and self._review is self._session.review
 
     def show(self) -> None:
-        """Add the layer, or bring it back into sight."""
         layer = self.layer
         if layer is not None:
             layer.visible = True
@@ -69,29 +42,13 @@ class DoubtPixels(QObject):
         self._review, self._key, self._maps = self._session.review, None, {}
         self._ask()
 
-    def hide(self) -> None:
-        """Remove the layer."""
-        layer, self._layer, self._review = self.layer, None, None
-        if layer is not None:
-            self._session.viewer.layers.remove(layer)
-
     def _segmentation(self) -> Segmentation | None:
         review = self._session.review
         stored = None if review is None else review.results.segmentation(self._session.current_frame())
         return stored.segmentation if stored is not None and stored.segmentation.is_map else None
 
-    def _on_image(self) -> None:
-        if self._review is not None and self._review is not self._session.review:
-            self.hide()
-            self.changed.emit()
-
-    def _on_change(self, _frame: int | None = None) -> None:
-        if self._review is None or self._review is not self._session.review:
-            return
-        if self._layer is not None and self.layer is None:  # the user has removed it
-            self._layer = self._review = None
-            self.changed.emit()
-        elif self._layer is None or self._layer.visible:
+    def _update(self) -> None:
+        if self._layer is None or self._layer.visible:
             self._ask()
 
     def _ask(self) -> None:
@@ -132,37 +89,20 @@ class DoubtPixels(QObject):
         scale, translate = segmentation.geometry.placement((values.shape[0], values.shape[1]))
         layer = self.layer
         if layer is None or layer.metadata[OURS]["laid"] != (values.shape, scale, translate):
-            self._add(review, values, scale, translate)
+            if layer is not None:
+                self._session.viewer.layers.remove(layer)
+            self._add(
+                review,
+                values,
+                lambda frame: self._maps.get(frame),
+                scale,
+                translate,
+                name="doubt per pixel",
+                colormap="viridis",
+                contrast_limits=(0, 1),
+                interpolation2d="linear",
+            )
         elif layer.data.ndim == 2:
             layer.data = values
         elif layer.visible and frame == self._session.current_frame():
             layer.refresh(extent=False, thumbnail=False)
-
-    def _add(self, review: Review, values: NDArray[np.float32], scale: Pair, translate: Pair) -> None:
-        layers = self._session.viewer.layers
-        if (earlier := self.layer) is not None:
-            layers.remove(earlier)
-        placement = self._placement = Placement(review.image)
-        lead = placement.lead()
-        layer = Image(
-            FrameStack(lambda frame: self._maps.get(frame), (lead[0], *values.shape)) if lead else values,
-            name=f"{review.image.name} doubt per pixel",
-            rgb=False,
-            multiscale=False,
-            colormap=heat_colormap("viridis", 0.0),
-            contrast_limits=(0, 1),
-            opacity=0.8,
-            blending="translucent_no_depth",
-            interpolation2d="linear",
-            metadata={OURS: {"image": review.image.unique_id, "laid": (values.shape, scale, translate)}},
-            **placement.transform(scale, translate),
-            **placement.names(),
-        )
-        placement.lay(layer, scale, translate)
-        defer_slicing(layer)
-        skip_blank_frames(layer, lambda drawn: bool(np.isnan(drawn).all()))
-        layer.events.visible.connect(lambda _event: self._on_change())
-        self._layer = layer
-        with keep_selection(layers):
-            layers.append(layer)
-        self.changed.emit()

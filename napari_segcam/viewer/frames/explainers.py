@@ -69,16 +69,16 @@ class Explainers:
         finally:
             self._release_later(held)
 
-    def tiles(self, plan: Plan, frame: int) -> str:
+    def tiles(self, plan: Plan) -> str:
         """Return the tiles in which a frame runs, in words; empty if it runs whole.
 
         Raises:
-            SegcamError: if it does not fit the network.
+            SegcamError: if frames do not fit the network.
         """
         from napari_segcam.explanation.prediction import tiles_of
 
-        source = plan.source
-        tiles = tiles_of(plan.network, source.cine[frame], source.crop, source.cine.pixel_aspect)
+        cine = plan.source.cine
+        tiles = tiles_of(plan.network, cine.frame_shape, plan.source.crop, cine.pixel_aspect)
         if tiles is None:
             return ""
         return tiles.words if tiles.is_exact else f"{tiles.words} (masks can differ from the whole image's)"

@@ -114,13 +114,13 @@ class FrameComputer:
             self.plan, frame, stages, target_of(self.plan.request, painted_region), hold=self.hold
         )
 
-    def tiles(self, frame: int) -> str:
+    def tiles(self) -> str:
         """Return the tiles in which a frame runs, in words; empty if it runs whole.
 
         Raises:
-            SegcamError: if it does not fit the network.
+            SegcamError: if frames do not fit the network.
         """
-        return self.explainers.tiles(self.plan, frame)
+        return self.explainers.tiles(self.plan)
 
     def estimate(self, frame: int, stages: tuple[str, ...]) -> str:
         """Return how long a frame will take, in words.

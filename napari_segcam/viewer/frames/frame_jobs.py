@@ -122,7 +122,7 @@ class FrameJobs:
         self.progress_text = self._expected = ""
         self.tiles_text = ""
         with suppress(SegcamError):  # the computation reports it
-            self.tiles_text = computer.tiles(frame)
+            self.tiles_text = computer.tiles()
             if self.tiles_text or (computer.plan.is_slow and stages):
                 self.progress_text = self._expected = computer.estimate(frame, stages)
         computer.hold = frame == self._schedule.current_frame and not computer.plan.is_slow

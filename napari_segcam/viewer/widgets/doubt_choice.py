@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_segcam.evidence.doubt.measures import DOUBT_MEASURES, PERFECT, DoubtMeasure
 from napari_segcam.viewer.doubt.doubt_controller import OFFERED, DoubtController
@@ -12,6 +12,7 @@ from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.widgets.choice import Choice
 from napari_segcam.viewer.widgets.layout import Line
+from napari_segcam.viewer.widgets.pixel_layer_button import PixelLayerButton
 
 
 class _Text:
@@ -40,7 +41,6 @@ class DoubtChoice(QWidget):
     def __init__(self, session: ReviewSession) -> None:
         super().__init__()
         self._controller = controller_of(session, DoubtController)
-        self._pixels = controller_of(session, DoubtPixels)
         self.measure = Choice(_Text.TIP)
         titles = [(DOUBT_MEASURES[name].title, name) for name in OFFERED]
         self.measure.offer([*titles, (_Text.OFF, "")], self._controller.measure)
@@ -48,18 +48,14 @@ class DoubtChoice(QWidget):
             self.measure.setItemData(index, measure_tooltip(DOUBT_MEASURES[name]), Qt.ItemDataRole.ToolTipRole)
         self.measure.setItemData(len(OFFERED), _Text.OFF_TIP, Qt.ItemDataRole.ToolTipRole)
         self.progress = Line()
-        self.show_pixels = QPushButton(_Text.SHOW)
-        self.show_pixels.setCheckable(True)
-        self.show_pixels.setToolTip(_Text.SHOW_TIP)
+        self.show_pixels = PixelLayerButton(_Text.SHOW, _Text.SHOW_TIP, controller_of(session, DoubtPixels))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (self.measure, self.progress, self.show_pixels):
             layout.addWidget(widget)
 
         self.measure.chosen.connect(self._choose)
-        self.show_pixels.clicked.connect(self._on_show_pixels)
         self._controller.changed.connect(self._refresh)
-        self._pixels.changed.connect(self._refresh)
         session.record_changed.connect(self._refresh)
         session.image_changed.connect(self._refresh)
         self._refresh()
@@ -68,20 +64,13 @@ class DoubtChoice(QWidget):
         self._controller.choose(measure)
         self._refresh()
 
-    def _on_show_pixels(self, is_shown: bool) -> None:
-        if is_shown:
-            self._pixels.show()
-        else:
-            self._pixels.hide()
-        self._refresh()
-
     def _refresh(self) -> None:
         self.progress.set_text(self._controller.progress_text())
         measure = self._controller.measure
         self.measure.choose(measure)
         tip = measure_tooltip(DOUBT_MEASURES[measure]) if measure else _Text.OFF_TIP
         self.measure.setToolTip(f"{_Text.TIP} {tip}")
-        self.show_pixels.setChecked(self._pixels.is_wanted)
+        self.show_pixels.refresh()
 
 
 def measure_tooltip(measure: DoubtMeasure) -> str:

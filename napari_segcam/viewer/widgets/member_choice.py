@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_segcam.viewer.ensemble.disagreement_pixels import DisagreementPixels
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.widgets.choice import Choice
+from napari_segcam.viewer.widgets.pixel_layer_button import PixelLayerButton
 
 
 class _Text:
@@ -35,18 +36,15 @@ class MemberChoice(QWidget):
     def __init__(self, session: ReviewSession) -> None:
         super().__init__()
         self._session = session
-        self._pixels = controller_of(session, DisagreementPixels)
         self.member = Choice(_Text.TIP)
-        self.show_pixels = QPushButton(_Text.SHOW)
-        self.show_pixels.setCheckable(True)
-        self.show_pixels.setToolTip(_Text.SHOW_TIP)
+        pixels = controller_of(session, DisagreementPixels)
+        self.show_pixels = PixelLayerButton(_Text.SHOW, _Text.SHOW_TIP, pixels)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.member, 1)
         layout.addWidget(self.show_pixels)
-        self.show_pixels.clicked.connect(self._on_show_pixels)
-        for signal in (self._pixels.changed, session.record_changed, session.image_changed):
-            signal.connect(self._refresh)
+        for signal in (session.record_changed, session.image_changed):
+            signal.connect(self.show_pixels.refresh)
 
     @property
     def value(self) -> int | None:
@@ -67,14 +65,4 @@ class MemberChoice(QWidget):
         self.member.offer([(_Text.ALL.format(count=len(members)), None), *members])
         for index, (label, _) in enumerate(members, start=1):
             self.member.setItemData(index, label, Qt.ItemDataRole.ToolTipRole)
-        self._refresh()
-
-    def _on_show_pixels(self, is_shown: bool) -> None:
-        if is_shown:
-            self._pixels.show()
-        else:
-            self._pixels.hide()
-        self._refresh()
-
-    def _refresh(self) -> None:
-        self.show_pixels.setChecked(self._pixels.is_wanted)
+        self.show_pixels.refresh()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFormLayout
 
+from napari_segcam.network.questions.questions import ACTIVATIONS
 from napari_segcam.viewer.widgets.choice import Choice
 
 if TYPE_CHECKING:  # it imports torch
@@ -23,14 +24,6 @@ class _Text:
     ACTIVATION_TIP = (
         "The last step of the network. A sigmoid or softmax is undone, because masks and heatmaps are computed from "
         "logits."
-    )
-    ACTIVATIONS = (
-        ("None (logits)", "none"),
-        ("Sigmoid", "sigmoid"),
-        ("Softmax", "softmax"),
-        ("Log-sigmoid", "log_sigmoid"),
-        ("Log-softmax", "log_softmax"),
-        ("Tanh (−1 to 1)", "tanh"),
     )
     DETECT = "Detect"
     DETECTED = "Detected: {value}"
@@ -64,7 +57,7 @@ class OutputForm(QObject):
         self._offer(self.output, names, card.output, output.name, "output" in network.assumed)
         self._rows.setRowVisible(self.output, len(names) > 1)
         is_assumed = "output_activation" in network.assumed
-        self._offer(self.activation, _Text.ACTIVATIONS, card.output_activation, output.activation, is_assumed)
+        self._offer(self.activation, ACTIVATIONS, card.output_activation, output.activation, is_assumed)
         self._touched.clear()
 
     def fields(self) -> dict[str, Any]:

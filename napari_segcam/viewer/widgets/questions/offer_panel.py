@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from napari_segcam.viewer.jobs.load_offer import Candidate, LoadOffer
 from napari_segcam.viewer.questions.offers_controller import OffersController
 from napari_segcam.viewer.widgets.layout import panel, row
+from napari_segcam.viewer.widgets.questions.answer_grid import AnswerGrid
 from napari_segcam.viewer.widgets.questions.answer_tile import AnswerTile
 
 _COLUMNS = 2
-_SHORT = 16  # characters of a label that fits one line
 
 
 class _Text:
@@ -33,7 +33,7 @@ class OfferPanel(QWidget):
         super().__init__()
         self._controller = controller
         self._offer: LoadOffer | None = None
-        self.tiles: list[AnswerTile] = []
+        self._answers = AnswerGrid(controller.maker, controller.choose)
         self.title, self.words, self.details = QLabel(), QLabel(), QLabel()
         for label in (self.title, self.words, self.details):
             label.setWordWrap(True)
@@ -43,15 +43,17 @@ class OfferPanel(QWidget):
         font = self.title.font()
         font.setBold(True)
         self.title.setFont(font)
-        self._grid = QGridLayout()
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setSpacing(2)
         self.accept, self.dismiss = QPushButton(), QPushButton(_Text.DISMISS)
-        panel(self, self.title, self.words, self._grid, row(self.accept, self.dismiss), self.details)
+        panel(self, self.title, self.words, self._answers, row(self.accept, self.dismiss), self.details)
         self.accept.clicked.connect(self._accept)
         self.dismiss.clicked.connect(self._dismiss)
         controller.changed.connect(self._refresh)
         self._refresh()
+
+    @property
+    def tiles(self) -> list[AnswerTile]:
+        """One for each candidate."""
+        return self._answers.tiles
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         super().showEvent(event)
@@ -62,43 +64,24 @@ class OfferPanel(QWidget):
         self._controller.maker.watch(False)
 
     def _refresh(self) -> None:
-        offer, chosen, maker = self._controller.offer, self._controller.chosen, self._controller.maker
+        offer, chosen = self._controller.offer, self._controller.chosen
         if offer is not self._offer:
             self._show(offer)
         self.setVisible(offer is not None)
         if offer is None:
             return
-        for index, tile in enumerate(self.tiles):
-            tile.setChecked(index == chosen)
-            picture = maker.pictures.get(index)
-            if picture is not None and maker.is_new(index):
-                tile.show_picture(picture.pixels, picture.words, picture.failure)
-            else:
-                tile.show_old()
+        self._answers.refresh(chosen)
         details = _Text.CHOOSE if chosen is None else offer.candidates[chosen].details
         self.details.setText(details if self._controller.has_image else f"{_Text.NO_IMAGE}\n{details}")
         self.accept.setEnabled(chosen is not None)
 
     def _show(self, offer: LoadOffer | None) -> None:
         self._offer = offer
-        for tile in self.tiles:
-            self._grid.removeWidget(tile)
-            tile.deleteLater()
-        self.tiles = [] if offer is None else [self._tile(number) for number in range(len(offer.candidates))]
-        is_long = offer is not None and any(len(candidate.label) > _SHORT for candidate in offer.candidates)
-        for index, tile in enumerate(self.tiles):
-            tile.lines = 2 if is_long else 1
-            self._grid.addWidget(tile, index // _COLUMNS, index % _COLUMNS)
+        self._answers.offer([] if offer is None else [candidate.label for candidate in offer.candidates], _COLUMNS)
         if offer is not None:
             self.title.setText(offer.title)
             self.words.setText(offer.words)
             self.accept.setText(offer.accept)
-
-    def _tile(self, index: int) -> AnswerTile:
-        assert self._offer is not None
-        tile = AnswerTile(self._offer.candidates[index].label)
-        tile.clicked.connect(lambda: self._controller.choose(index))
-        return tile
 
     def _accept(self) -> None:
         offer, chosen = self._controller.offer, self._controller.chosen

@@ -7,15 +7,15 @@ from itertools import pairwise
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QHideEvent, QResizeEvent, QShowEvent
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_segcam.network.questions.questions import Option, Question
+from napari_segcam.network.questions.questions import Question
 from napari_segcam.viewer.questions.questions_controller import QuestionsController
+from napari_segcam.viewer.widgets.questions.answer_grid import AnswerGrid
 from napari_segcam.viewer.widgets.questions.answer_tile import AnswerTile
 
 _COLUMNS = 3
 _ROW_PADDING = 12  # pixels left and right of a row's text
-_SHORT = {2: 16, 3: 10}  # characters of a label that fits one line, by the number of columns
 
 
 class _Text:
@@ -75,7 +75,6 @@ class QuestionsPanel(QWidget):
         self._questions: tuple[Question, ...] = ()
         self._opened: Question | None = None
         self.rows: dict[str, QuestionRow] = {}
-        self.tiles: list[AnswerTile] = []
         self.words = QLabel()
         self.note = QLabel()
         for label in (self.words, self.note):
@@ -87,11 +86,9 @@ class QuestionsPanel(QWidget):
         below = QVBoxLayout(self._answers)
         below.setContentsMargins(8, 0, 0, 4)
         below.setSpacing(4)
-        self._grid = QGridLayout()
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setSpacing(2)
+        self._grid = AnswerGrid(controller.maker, self._answer)
         below.addWidget(self.words)
-        below.addLayout(self._grid)
+        below.addWidget(self._grid)
         below.addWidget(self.type_button, alignment=Qt.AlignmentFlag.AlignLeft)
         below.addWidget(self.note)
         self._layout = QVBoxLayout(self)
@@ -101,6 +98,11 @@ class QuestionsPanel(QWidget):
         self._answers.hide()
         controller.changed.connect(self._refresh)
         self._refresh()
+
+    @property
+    def tiles(self) -> list[AnswerTile]:
+        """One for each answer to the opened question."""
+        return self._grid.tiles
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         super().showEvent(event)
@@ -118,13 +120,7 @@ class QuestionsPanel(QWidget):
             self._offer_answers(opened)
         for name, row in self.rows.items():
             row.setChecked(opened is not None and name == opened.name)
-        for index, tile in enumerate(self.tiles):
-            tile.setChecked(opened is not None and index == opened.current)
-            picture = controller.maker.pictures.get(index)
-            if picture is not None and controller.maker.is_new(index):
-                tile.show_picture(picture.pixels, picture.words, picture.failure)
-            else:
-                tile.show_old()
+        self._grid.refresh(None if opened is None else opened.current)
         words = controller.words()
         if self.note.text() != words:
             self.note.setText(words)
@@ -155,25 +151,16 @@ class QuestionsPanel(QWidget):
         labels = [] if question is None else [option.label for option in question.options]
         self._opened = question
         if not is_same or labels != [tile.label for tile in self.tiles]:
-            for tile in self.tiles:
-                self._grid.removeWidget(tile)
-                tile.deleteLater()
-            self.tiles = [] if question is None else [self._tile(option) for option in question.options]
-            columns = 2 if len(self.tiles) in (2, 4) else _COLUMNS
-            is_long = any(len(label) > _SHORT[columns] for label in labels)
-            for index, tile in enumerate(self.tiles):
-                tile.lines = 2 if is_long else 1
-                self._grid.addWidget(tile, index // columns, index % columns)
+            self._grid.offer(labels, 2 if len(labels) in (2, 4) else _COLUMNS)
         self._answers.setVisible(question is not None)
         if question is not None:
             self.words.setText(question.words)
             self.type_button.setVisible(not question.options)
         self._place()
 
-    def _tile(self, option: Option) -> AnswerTile:
-        tile = AnswerTile(option.label)
-        tile.clicked.connect(lambda: self._controller.answer(option))
-        return tile
+    def _answer(self, index: int) -> None:
+        if self._opened is not None:
+            self._controller.answer(self._opened.options[index])
 
     def _place(self) -> None:
         """Put the rows in order, with the answers below the row of their question."""
