@@ -299,9 +299,12 @@ class CheckpointWidget(QWidget):
     def _show_field(self, name: str) -> None:
         """Show the field of the form in which a question is answered."""
         self.editing.expand(animate=False)
-        field = self.form.field(name)
-        field.setFocus(Qt.FocusReason.OtherFocusReason)
-        QTimer.singleShot(_LAYOUT_MS, lambda: self._area.ensureWidgetVisible(field))
+        self.form.field(name).setFocus(Qt.FocusReason.OtherFocusReason)
+        QTimer.singleShot(_LAYOUT_MS, self._scroll_to_focus)  # a method: Qt forgets it if the widget is closed
+
+    def _scroll_to_focus(self) -> None:
+        if (field := self.focusWidget()) is not None:
+            self._area.ensureWidgetVisible(field)
 
     # Showing
 
