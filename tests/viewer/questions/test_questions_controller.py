@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -155,13 +155,14 @@ def test_frames_come_before_pictures(
 ) -> None:
     wait(asking)
     order: list[str] = []
+    has_started = threading.Event()
     explain = Explainer._explain_batch
 
     def record(self: Explainer, *arguments: Any) -> Any:
         order.append("frame" if self.network is session.network else "answer")
         if len(order) == 1:  # the run starts while the first answer is tried
-            session.worker._deliver(lambda: session.run(RunRequest(), "all"))
-            time.sleep(0.3)
+            session.worker._deliver(lambda: (session.run(RunRequest(), "all"), has_started.set()))
+            assert has_started.wait(30)
         return explain(self, *arguments)
 
     monkeypatch.setattr(Explainer, "_explain_batch", record)
