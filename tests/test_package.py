@@ -93,7 +93,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["explainer"],
         ["crosscheck", "answer_masks"],
     ],
-    "review": [["readings", "agreement"], ["log"]],
+    "review": [["readings", "agreement"], ["log"], ["frame_verdicts", "hidden"]],
     "viewer": [
         ["drawing", "responsiveness", "image_choice", "key_help"],
         ["napari_internals"],
@@ -105,7 +105,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["review"],
         ["pixel_layer"],
         ["evidence", "click", "doubt", "overlays", "questions", "ensemble"],
-        ["comparison"],
+        ["comparison", "verdicts"],
         ["keys"],
         ["sessions"],
         ["widgets"],

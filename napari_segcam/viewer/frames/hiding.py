@@ -68,6 +68,11 @@ class Hiding:
         """Return what was asked for while part of it was hidden, and forget it; None if nothing was."""
         return self._asked.pop(image.unique_id, None)
 
+    def request_of(self, image: Image) -> RunRequest | None:
+        """Return what was asked for while part of it was hidden; None if nothing was."""
+        request, _scope = self._asked.get(image.unique_id, (None, ""))
+        return request
+
     def allowed(self, image: Image, request: RunRequest) -> RunRequest:
         """Return what may be computed of a request.
 

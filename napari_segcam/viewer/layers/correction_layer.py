@@ -138,6 +138,16 @@ class CorrectionLayer:
         if self.layer is None:
             self.bring_back()
 
+    def begin_drawing(self, frame_shape: tuple[int, int]) -> Labels:
+        """Return the layer to draw in, added where it is not there; a frame starts from what is predicted, if anything.
+
+        Args:
+            frame_shape: rows and columns.
+        """
+        layer = self._ensure_layer(frame_shape)
+        self.bring_back()
+        return layer
+
     def discard(self, frame: int) -> None:
         """Discard the correction of a frame."""
         if frame in self._start and self._layer is not None:
@@ -200,7 +210,13 @@ class CorrectionLayer:
             name = f"{self.title} correction"
             colormap = self._colormap(self._classes)
             self._layer = add_labels(
-                self._viewer, self._placement, (rows, columns), name, colormap, lambda: self.on_change([])
+                self._viewer,
+                self._placement,
+                (rows, columns),
+                name,
+                colormap,
+                lambda: self.on_change([]),
+                by_reader=True,
             )
             on_painted(self._layer, self._on_painted)
         return self._layer

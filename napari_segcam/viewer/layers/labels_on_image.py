@@ -27,6 +27,8 @@ def add_labels(
     name: str,
     colormap: DirectLabelColormap,
     on_shown: Callable[[], None],
+    *,
+    by_reader: bool = False,
 ) -> Labels:
     """Add a blank Labels layer over an image, and keep the selection.
 
@@ -37,12 +39,13 @@ def add_labels(
         name: of the layer.
         colormap: a color for each label.
         on_shown: called when the layer is shown or hidden, or its opacity changes.
+        by_reader: whether it shows what the reader paints, or what is in the image, and nothing that was predicted.
     """
     layer = Labels(
         np.zeros((*placement.lead(), *frame_shape), np.uint8),
         name=name,
         colormap=colormap,
-        metadata={OURS: {"image": placement.image.unique_id}},
+        metadata={OURS: {"image": placement.image.unique_id, "by_reader": by_reader}},
         **placement.transform((1, 1), (0, 0)),
         **placement.names(),
     )

@@ -9,6 +9,7 @@ from napari.components import LayerList, ViewerModel
 from napari.layers import Labels
 
 _TOOL = ("n_edit_dimensions", "contiguous", "preserve_labels", "brush_size", "selected_label", "mode")
+_FIRST_BRUSH = 10  # of napari, in pixels
 _BRUSHES = ("paint", "erase", "fill", "polygon", "pick")
 
 
@@ -18,6 +19,16 @@ def keep_selection(layers: LayerList) -> Iterator[None]:
     selected = set(layers.selection)
     yield
     layers.selection = selected & set(layers)
+
+
+def paint_in(viewer: ViewerModel, layer: Labels) -> None:
+    """Select a layer and its brush; a brush that was never set covers a fiftieth of the shorter side."""
+    layer.visible = True
+    viewer.layers.selection.active = layer
+    layer.selected_label = max(layer.selected_label, 1)
+    if layer.brush_size == _FIRST_BRUSH:
+        layer.brush_size = max(_FIRST_BRUSH // 2, round(min(layer.data.shape[-2:]) / 50))
+    layer.mode = "paint"
 
 
 def move_brush(viewer: ViewerModel, source: Labels | None, target: Labels | None) -> None:

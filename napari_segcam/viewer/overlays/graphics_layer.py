@@ -67,6 +67,7 @@ class GraphicsLayer:
                 f"{self._image.name} burned-in graphics",
                 colormap,
                 lambda: None,
+                by_reader=True,
             )
             labels.contour, labels.opacity = 0, 0.6  # strokes are too thin for an outline
             labels.selected_label = 1

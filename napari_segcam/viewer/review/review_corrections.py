@@ -15,7 +15,8 @@ from napari_segcam.viewer.frames.run_request import CORRECTED
 from napari_segcam.viewer.layers.correction_layer import CorrectionLayer
 from napari_segcam.viewer.layers.explanation_layers import ExplanationLayers
 
-if TYPE_CHECKING:  # torch comes with it: it is imported in the worker, where nobody waits for it
+if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, where nobody waits for it
+    from napari_segcam.network.network import Network
     from napari_segcam.reporting.correction import Correction, OtherCorrections
 
 _ALL_CLASSES = "labels"  # the key of a correction of all classes, beside those of single classes
@@ -27,11 +28,15 @@ class ReviewCorrections:
     Args:
         layers: of the image.
         results: whose plan says which class is explained.
+
+    Attributes:
+        network: whose labels are painted before there is a plan; None for none.
     """
 
     def __init__(self, layers: ExplanationLayers, results: ReviewResults) -> None:
         self._layers = layers
         self._results = results
+        self.network: Network | None = None
 
     def layers(self) -> list[CorrectionLayer]:
         """Return the layers of corrections, those of earlier networks included."""
@@ -90,10 +95,11 @@ class ReviewCorrections:
     def label_names(self) -> dict[int, str]:
         """Return the current network's names of the labels in its masks."""
         plan = self._results.plan
-        if plan is None:
+        network = self.network if plan is None else plan.network
+        if network is None:
             return {}
-        names = plan.network.class_names
-        return dict(enumerate(names[1:], start=1)) if plan.network.has_background else {1: names[0]}
+        names = network.class_names
+        return dict(enumerate(names[1:], start=1)) if network.has_background else {1: names[0]}
 
     def _is_explained(self, frame: int) -> bool:
         plan = self._results.plan

@@ -1,0 +1,1 @@
+"""Verdicts of the reader, and what a blinded reading hides from them."""

@@ -1,0 +1,106 @@
+"""Painting in a mask that is seen is a verdict: the frame needed a correction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, QTimer
+
+from napari_segcam.review.log.events import UNDOABLE, Correction, Redo, Undo, Verdict
+from napari_segcam.viewer.verdicts.shown_log import ShownLog, visible_now
+
+if TYPE_CHECKING:
+    from napari_segcam.viewer.review.session import ReviewSession
+    from napari_segcam.viewer.verdicts.open_review import OpenReview
+
+
+class PaintedVerdicts(QObject):
+    """Gives the verdict "correct" with the first stroke in a frame, and takes it back with the correction.
+
+    The stroke and its verdict are two events, which are undone and redone together.
+    """
+
+    def __init__(self, session: ReviewSession, project: OpenReview, shown: ShownLog, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._project = project
+        self._shown = shown
+        self._seen = 0
+        self._is_busy = False
+        project.opened.connect(self._on_opened)
+        project.state_changed.connect(self._on_state)
+
+    def _on_opened(self) -> None:
+        log = self._project.log
+        self._seen = 0 if log is None else len(log.events)
+
+    def _on_state(self) -> None:
+        log = self._project.log
+        if log is None or self._is_busy:
+            return
+        new, self._seen = log.events[self._seen :], len(log.events)
+        for event in new:
+            if isinstance(event, Correction):
+                self._on_correction(event)
+            elif isinstance(event, Undo | Redo):
+                self._complete(event)
+
+    def _on_correction(self, event: Correction) -> None:
+        state = self._project.state
+        if state is None or event.reading != self._project.reading:
+            return
+        own = next(
+            (one for one in reversed(state.verdicts) if _is_on(one, event.frame) and one.value == "correct"), None
+        )
+        remains = any(frame == event.frame for frame, _of_class in state.corrections)
+        if event.mask is None and not remains:
+            if own is not None:
+                self._append(event, None)
+        elif event.mask is not None and own is None and visible_now(self._session).prediction:
+            self._append(event, "correct")
+
+    def _append(self, event: Correction, value: str | None) -> None:
+        self._is_busy = True
+        try:
+            self._shown.keep()
+            self._project.append(
+                Verdict(
+                    case=event.case,
+                    repeat=event.repeat,
+                    first=event.frame,
+                    last=event.frame,
+                    value=value,  # type: ignore[arg-type]
+                    saw_prediction=self._shown.saw_prediction,
+                    saw_heatmap=self._shown.saw_heatmap,
+                )
+            )
+        finally:
+            self._is_busy = False
+            self._seen = 0 if self._project.log is None else len(self._project.log.events)
+
+    def _complete(self, event: Undo | Redo) -> None:
+        """Undo the stroke with its verdict, or do both again."""
+        log = self._project.log
+        if log is None:
+            return
+        undoable = [one for one in log.events if isinstance(one, UNDOABLE)]
+        number = event.undone if isinstance(event, Undo) else event.redone
+        place = next((place for place, one in enumerate(undoable) if one.n == number), None)
+        if place is None:
+            return
+        if isinstance(event, Undo) and place > 0 and _belong(undoable[place - 1], undoable[place]):
+            QTimer.singleShot(0, self._project.undo)
+        elif isinstance(event, Redo) and place + 1 < len(undoable) and _belong(undoable[place], undoable[place + 1]):
+            QTimer.singleShot(0, self._project.redo)
+
+
+def _is_on(verdict: Verdict, frame: int) -> bool:
+    return verdict.about == "mask" and verdict.finding is None and verdict.first == verdict.last == frame
+
+
+def _belong(stroke: object, verdict: object) -> bool:
+    """Return whether a verdict was given by a stroke."""
+    if not isinstance(stroke, Correction) or not isinstance(verdict, Verdict):
+        return False
+    is_same = verdict.reading == stroke.reading and _is_on(verdict, stroke.frame)
+    return is_same and verdict.value == (None if stroke.mask is None else "correct")
