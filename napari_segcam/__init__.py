@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from napari_segcam.network.loading import load_network as load_network
     from napari_segcam.network.model_card import ModelCard as ModelCard
     from napari_segcam.network.network import Network as Network
+    from napari_segcam.review.creating import create_project as create_project
+    from napari_segcam.review.project import open_project as open_project
 
 _ROOMS = {
     "DOUBT_MEASURES": "evidence.doubt.measures",
@@ -69,6 +71,8 @@ _ROOMS = {
     "open_cine": "imaging.opening",
     "overlay_effect": "evidence.overlay_effect",
     "paste_calipers": "imaging.burned_in.calipers",
+    "create_project": "review.creating",
+    "open_project": "review.project",
     "run_batch": "batch.run",
 }
 __all__ = [*_ROOMS, "__version__"]

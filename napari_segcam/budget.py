@@ -41,6 +41,9 @@ OPTION_SIZE = 4096
 NORMALIZATION = 1e6
 """Of a mean, and of 1 divided by a standard deviation."""
 
+PROJECT_BYTES = 64 * MIB
+"""Of the file of a review project: about a hundred thousand cases."""
+
 LOG_BYTES = 256 * MIB
 """Of the log of one rater: about a million events."""
 

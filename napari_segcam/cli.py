@@ -15,6 +15,7 @@ from napari_segcam.commands.explain_command import explain
 from napari_segcam.commands.inspect_command import inspect
 from napari_segcam.commands.optional_values import OptionalValueCommand
 from napari_segcam.commands.report_command import report
+from napari_segcam.commands.review_command import review
 from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.deprecated import with_present_options
 from napari_segcam.errors import SegcamError
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 for command in (inspect, explain, batch, report, check, compare):
     app.command(cls=OptionalValueCommand)(command)
+app.add_typer(review, name="review")
 
 
 def main() -> None:

@@ -93,7 +93,13 @@ FLOORS: dict[str, list[list[str]]] = {
         ["explainer"],
         ["crosscheck", "answer_masks"],
     ],
-    "review": [["readings", "agreement"], ["log"], ["frame_verdicts", "hidden"]],
+    "review": [
+        ["readings", "agreement"],
+        ["log"],
+        ["project_file", "raters", "frame_verdicts", "hidden"],
+        ["project"],
+        ["creating"],
+    ],
     "viewer": [
         ["drawing", "responsiveness", "image_choice", "key_help"],
         ["napari_internals"],

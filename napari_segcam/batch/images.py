@@ -86,9 +86,9 @@ def images_of(source: Path, *excluded: Path) -> list[BatchImage]:
     """Return the images in a folder and its subfolders, or in a CSV list, in a stable order.
 
     In a folder, these are files with the suffix of an image or video, even damaged ones, and DICOM files of any name;
-    also NumPy, MATLAB and HDF5 files, unless an image of the same name is beside them. Hidden files are left out. A
-    list has a column ``image`` and may have a column ``truth``. Its paths are relative to its own folder, and may end
-    in what ``open_cine`` accepts after a file, such as ``::NAME``.
+    also NumPy, MATLAB and HDF5 files, unless an image of the same name is beside them. Hidden files and review projects
+    are left out. A list has a column ``image`` and may have a column ``truth``. Its paths are relative to its own
+    folder, and may end in what ``open_cine`` accepts after a file, such as ``::NAME``.
 
     Args:
         source: the folder or the list.
@@ -122,6 +122,15 @@ def ascii_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._+-]+", "_", text).strip("._") or "_"
 
 
+def is_review_project(folder: Path) -> bool:
+    """Return whether a folder holds a review project, whose masks are no images."""
+    try:
+        with (folder / "project.json").open("rb") as file:
+            return b'"segcam-review"' in file.read(200)
+    except OSError:
+        return False
+
+
 def _images_in_folder(folder: Path, excluded: set[str]) -> list[BatchImage]:
     images = []
 
@@ -139,7 +148,7 @@ def _images_in_folder(folder: Path, excluded: set[str]) -> list[BatchImage]:
         def is_included(name: str, parent: Path = parent) -> bool:
             return not name.startswith(".") and os.path.realpath(parent / name) not in excluded
 
-        folders[:] = filter(is_included, folders)
+        folders[:] = [name for name in folders if is_included(name) and not is_review_project(parent / name)]
         stems = {without_suffix(file).casefold() for file in files if file.lower().endswith(tuple(IMAGE_SUFFIXES))}
         for file in filter(is_included, files):
             if _is_image(parent / file, stems):
