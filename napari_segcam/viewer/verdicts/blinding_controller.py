@@ -128,7 +128,7 @@ class BlindingController(QObject):
         session.job_changed.emit()  # the run bars say what is missing
         session.reviews.changed.emit()
         if (known.prediction and not hidden.prediction) or (known.heatmaps and not hidden.heatmaps):
-            QTimer.singleShot(0, self._reveal)  # the log is still being told of the answer
+            QTimer.singleShot(0, self._reveal)  # the log is still taking in the answer
         elif hidden.heatmaps and not hidden.prediction:
             self._drop_heat()
         self.changed.emit()
@@ -150,7 +150,7 @@ class BlindingController(QObject):
             session.run(request, scope)
 
     def _on_inserted(self, event: Any) -> None:
-        """Remove a layer that would show a hidden prediction, whoever has added it."""
+        """Remove a layer that would show a hidden prediction, no matter how it came."""
         layer = event.value
         if self.hidden.prediction and _may_show_prediction(layer):
             QTimer.singleShot(0, lambda: self._remove(layer))

@@ -1,4 +1,4 @@
-"""The choice of what verdicts are about, which follows the reader from frame to frame."""
+"""The target of verdicts that the reader has chosen; it follows the reader from frame to frame."""
 
 from __future__ import annotations
 
