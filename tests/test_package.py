@@ -111,7 +111,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["review"],
         ["pixel_layer"],
         ["evidence", "click", "doubt", "overlays", "questions", "ensemble"],
-        ["comparison", "verdicts"],
+        ["comparison", "verdicts", "calipers"],
         ["keys"],
         ["sessions"],
         ["widgets"],

@@ -72,6 +72,27 @@ def move_end(points: Points, index: int, to: Point, pixel_size: PixelSize) -> tu
     return (*moved[:2], *second)
 
 
+def move_ellipse_end(points: Points, index: int, to: Point, pixel_size: PixelSize) -> tuple[Point, ...]:
+    """Return the ends of the axes of an ellipse after one of them was moved; both axes keep the same middle.
+
+    Args:
+        points: the ends of the first axis, then those of the second one.
+        index: of the end that moves; if it is one of the second axis, only its distance from the first axis counts.
+        to: its new place.
+        pixel_size: of the frame.
+    """
+    axis: list[Point] = [(float(row), float(column)) for row, column in points[:2]]
+    width = distance(points[2], points[3], pixel_size)
+    if index < 2:
+        axis[index] = to
+        if distance(axis[0], axis[1], pixel_size) == 0:
+            return (*axis, *points[2:])
+    else:
+        start, _, across = _frame_of(axis, pixel_size)
+        width = 2 * abs(float((pixel_size.scaled([to])[0] - start) @ across))
+    return (*axis, *line_across(axis, width, pixel_size))
+
+
 def ellipse_points(points: Points, pixel_size: PixelSize) -> tuple[Point, ...]:
     """Return points along the ellipse that has two crossing lines as its axes.
 

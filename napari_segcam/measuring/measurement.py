@@ -45,6 +45,7 @@ class MaskSource:
         class_name: of the finding; empty where the network has one class without a name.
         model: the network's name; empty where it is unknown.
         digest: of the measured pixels, to see later whether the mask has changed.
+        pixel: row and column of one of them.
         moved: whether the reader has moved an end since.
     """
 
@@ -53,6 +54,7 @@ class MaskSource:
     class_name: str = ""
     model: str = ""
     digest: str = ""
+    pixel: tuple[int, int] | None = None
     moved: bool = False
 
     @property
@@ -82,7 +84,8 @@ class Measurement:
         perimeter: of the mask of a finding, as measured.
         diameters: of a volume: length, height and width.
         planes: of a volume: where length and height, and where the width was measured, in words.
-        parts: of a volume: the identities of the two measurements, as far as known.
+        parts: of a volume: the identity of the measurement of length and height, that of the measurement of the width,
+            and the name of its value that is the width.
         notes: what a reader should know about the values.
     """
 
@@ -212,7 +215,7 @@ class Measurement:
                 pixel_size=PixelSize(float(size["row"]), float(size["column"]), str(size["unit"])),
                 name=str(record.get("name", "")),
                 identity=str(record["id"]),
-                source=None if source is None else MaskSource(**source),
+                source=None if source is None else _source(source),
                 area=_number(record.get("area")),
                 perimeter=_number(record.get("perimeter")),
                 diameters=tuple(float(value) for value in record.get("diameters", ())),
@@ -236,6 +239,11 @@ def _with_equivalent(values: dict[str, float]) -> dict[str, float]:
     if "area" in values:
         values["equivalent_diameter"] = 2 * math.sqrt(values["area"] / math.pi)
     return values
+
+
+def _source(record: Mapping[str, Any]) -> MaskSource:
+    pixel = record.get("pixel")
+    return MaskSource(**{**record, "pixel": None if pixel is None else (int(pixel[0]), int(pixel[1]))})
 
 
 def _number(value: Any) -> float | None:

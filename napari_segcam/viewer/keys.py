@@ -13,6 +13,8 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
+from napari_segcam.viewer.calipers.caliper_mouse import CaliperMouse
+from napari_segcam.viewer.calipers.calipers_controller import CalipersController
 from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.click.mouse import ESCAPE_ACTION
 from napari_segcam.viewer.comparison.stage_grid import StageGrid
@@ -87,12 +89,22 @@ KEYS = (
     Key("U", "Show the mask as an outline, or filled", lambda keys: toggle_outline(keys.session)),
     Key("Q", "Explain what you click on, on or off", lambda keys: _click(keys).toggle()),
     Key("Shift+Q", "Explain a click, a box or a lasso in turn", lambda keys: _click(keys).next_tool()),
+    Key("Shift+M", "Draw a caliper, on or off", lambda keys: _calipers(keys).toggle()),
+    Key("Ctrl+Shift+M", "Measure the finding under the mouse, or the largest", lambda keys: _measure(keys)),
     Key("F1", "Show this list of keys", lambda keys: show_help(canvas_of(keys.session.viewer))),
 )
 
 
 def _click(keys: ReviewKeys) -> ClickController:
     return controller_of(keys.session, ClickController)
+
+
+def _calipers(keys: ReviewKeys) -> CalipersController:
+    return controller_of(keys.session, CalipersController)
+
+
+def _measure(keys: ReviewKeys) -> None:
+    _calipers(keys).measure_finding(controller_of(_calipers(keys), CaliperMouse).pixel())
 
 
 def step_doubt(session: ReviewSession, direction: int) -> None:

@@ -7,6 +7,8 @@ import weakref
 from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
 
+from napari_segcam.viewer.calipers.caliper_mouse import CaliperMouse
+from napari_segcam.viewer.calipers.calipers_controller import CalipersController
 from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.click.mouse import ClickMouse
 from napari_segcam.viewer.comparison.compared_classes import compared_classes
@@ -37,6 +39,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         session.reviews.notes.append(compared_classes)
         EvidenceController(session)  # children of the session, which ``controller_of`` finds
         ClickMouse(viewer, ClickController(session))
+        CaliperMouse(session, CalipersController(session))
         OverlaysController(session)
         DoubtController(session)
         DoubtPixels(session)

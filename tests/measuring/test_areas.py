@@ -17,6 +17,7 @@ from napari_segcam.measuring.drawn import (
     ellipse_perimeter,
     ellipse_points,
     line_across,
+    move_ellipse_end,
     move_end,
     outline_area,
     outline_length,
@@ -140,3 +141,20 @@ def test_volume_of_an_ellipsoid() -> None:
     assert ellipsoid_volume(40.0, 30.0, 20.0) == pytest.approx(4 / 3 * math.pi * 20 * 15 * 10)
     with pytest.raises(SegcamError, match="not possible"):
         ellipsoid_volume(10.0, math.nan, 10.0)
+
+
+def test_moved_ends_of_an_ellipse_keep_its_middle() -> None:
+    axis = ((10.0, 10.0), (40.0, 22.0))
+    points = (*axis, *line_across(axis, 3.0, ANISOTROPIC))
+    for index, to in ((1, (52.0, 30.0)), (3, (20.0, 25.0))):
+        moved = move_ellipse_end(points, index, to, ANISOTROPIC)
+        assert is_at_right_angle(moved, ANISOTROPIC)
+        assert np.mean(moved[:2], axis=0) == pytest.approx(np.mean(moved[2:], axis=0))
+        assert distance(moved[2], moved[3], ANISOTROPIC) == pytest.approx(3.0) or index == 3
+    wide = move_ellipse_end(points, 2, (25.0 + 5 * 2.5, 16.0), ANISOTROPIC)
+    start, end = np.array(axis) * (0.2, 0.5)
+    offset = np.array([37.5 * 0.2, 16.0 * 0.5]) - start
+    direction = (end - start) / np.hypot(*(end - start))
+    beside = abs(offset[0] * direction[1] - offset[1] * direction[0])
+    assert distance(wide[2], wide[3], ANISOTROPIC) == pytest.approx(2 * beside)
+    assert move_ellipse_end(points, 1, axis[0], ANISOTROPIC)[2:] == points[2:]

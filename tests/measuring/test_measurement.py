@@ -27,7 +27,7 @@ def finding() -> Measurement:
     mask = np.zeros((60, 60), bool)
     mask[10:30, 5:45] = True
     size = measure_finding(mask, (0.2, 0.5))
-    source = MaskSource("prediction", 0.5, "fibroid", "demo", "abc")
+    source = MaskSource("prediction", 0.5, "fibroid", "demo", "abc", (12, 20))
     return Measurement.of_finding(3, size, source, "1")
 
 
@@ -92,6 +92,7 @@ def changed(**values: Any) -> dict[str, Any]:
         changed(points=[[1, math.nan]] * 4),
         changed(pixel_size={"row": 0, "column": 1, "unit": "mm"}),
         changed(source={"unknown": 1}),
+        changed(source={"of": "prediction", "pixel": 3}),
         {},
         changed(kind="outline", points=[[1, 1]] * 3),
         {**volume().as_dict(), "diameters": [1, 2]},
