@@ -54,14 +54,22 @@ def frame_verdicts(state: ReadingState, frames: int, checkpoint: str = "A") -> N
     return np.where(on_frames != FrameVerdict.NONE, on_frames, whole)
 
 
-def verdict_in_words(verdict: Verdict) -> str:
-    """Return a verdict without its frames: "rejected (missed)", "heatmap of encoder_5 implausible"."""
+def verdict_in_words(verdict: Verdict, state: ReadingState) -> str:
+    """Return a verdict without its frames: "rejected (missed)", "heatmap of encoder_5: implausible".
+
+    Args:
+        verdict: as above.
+        state: of its reading, which tells whether a mask was corrected or only needs it.
+    """
     if verdict.about == "heatmap":
         stage = f" of {verdict.stage}" if verdict.stage else ""
         return f"heatmap{stage}: {verdict.value}"
     reasons = f" ({', '.join(verdict.reasons)})" if verdict.reasons else ""
     finding = f"finding {verdict.finding} " if verdict.finding is not None else ""
-    return f"{finding}{_DONE.get(str(verdict.value), '')}{reasons}"
+    done = _DONE.get(str(verdict.value), "")
+    if verdict.value == "correct" and not any(_is_on(verdict, frame) for frame, _of_class in state.corrections):
+        done = "needs correction"
+    return f"{finding}{done}{reasons}"
 
 
 def frames_in_words(event: Frames) -> str:
@@ -74,13 +82,13 @@ def frames_in_words(event: Frames) -> str:
 def verdict_words(state: ReadingState, checkpoint: str = "A") -> str:
     """Return all that was decided about the mask of a case in a few words; empty without a verdict.
 
-    For example "accepted, grade 4" or "frames 3–9 rejected (missed)".
+    For example "accepted, grade 4" or "frames 3–9: rejected (missed)".
     """
     verdicts = [verdict for verdict in state.verdicts if verdict.about == "mask" and verdict.checkpoint == checkpoint]
-    parts = [f"{frames_in_words(verdict)} {verdict_in_words(verdict)}".strip() for verdict in verdicts]
+    parts = [_with_frames(verdict, verdict_in_words(verdict, state)) for verdict in verdicts]
     grades = [grade for grade in state.grades if grade.checkpoint == checkpoint]
     if len(grades) <= _MOST_PARTS:
-        parts += [f"{frames_in_words(grade)} {grade_in_words(grade)}".strip() for grade in grades]
+        parts += [_with_frames(grade, grade_in_words(grade)) for grade in grades]
     if len(parts) <= _MOST_PARTS:
         return ", ".join(parts)
     return _counts(verdicts)
@@ -91,10 +99,19 @@ def grade_in_words(grade: Grade) -> str:
     return f"grade {grade.value}"
 
 
+def _with_frames(event: Frames, words: str) -> str:
+    frames = frames_in_words(event)
+    return f"{frames}: {words}" if frames else words
+
+
 def _counts(verdicts: Iterable[Verdict]) -> str:
     """Return how many verdicts there are of each kind."""
     values = [str(verdict.value) for verdict in verdicts]
     return ", ".join(f"{values.count(value)} {done}" for value, done in _DONE.items() if value in values)
+
+
+def _is_on(verdict: Verdict, frame: int) -> bool:
+    return verdict.first is None or verdict.last is None or verdict.first <= frame <= verdict.last
 
 
 def _span(verdict: Verdict) -> slice:

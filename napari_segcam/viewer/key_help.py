@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QWidget
 
 _TITLE = "SegCAM keys"
+_MOST_ROWS = 20  # of one column, so that a small screen has room for all
 _HINT = "The keys do nothing while you type in a field: click on the image first."
 
 
@@ -19,11 +20,13 @@ class KeyHelp(QDialog):
         self.setWindowTitle(_TITLE)
         layout = QGridLayout(self)
         layout.setHorizontalSpacing(16)
-        for row, (key, action) in enumerate(rows):
+        height = -(-len(rows) // (1 if len(rows) <= _MOST_ROWS else 2))
+        for number, (key, action) in enumerate(rows):
             name = QLabel(f"<b>{key}</b>")
             name.setAlignment(Qt.AlignmentFlag.AlignRight)
-            layout.addWidget(name, row, 0)
-            layout.addWidget(QLabel(action), row, 1)
+            column, row = divmod(number, height)
+            layout.addWidget(name, row, 2 * column)
+            layout.addWidget(QLabel(action), row, 2 * column + 1)
         hint = QLabel(_HINT)
         hint.setEnabled(False)
-        layout.addWidget(hint, len(rows), 0, 1, 2)
+        layout.addWidget(hint, height, 0, 1, 4)

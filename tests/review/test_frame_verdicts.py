@@ -9,7 +9,7 @@ import pytest
 
 from napari_segcam.review.frame_verdicts import FrameVerdict, frame_verdicts, verdict_words
 from napari_segcam.review.hidden import hides_heatmaps, hides_prediction
-from napari_segcam.review.log.events import Answer, AnyEvent, Grade, Shown, Verdict
+from napari_segcam.review.log.events import Answer, AnyEvent, Correction, Grade, Shown, Verdict
 from napari_segcam.review.log.state import ReadingState, state_of
 from napari_segcam.review.readings import Reading
 
@@ -53,14 +53,21 @@ def test_the_row_is_what_the_state_says_of_each_frame() -> None:
         assert frame_verdicts(found, 9).tolist() == codes
 
 
+def test_a_mask_that_was_painted_in_is_corrected() -> None:
+    painted = Correction(frame=4, mask="0" * 64, **CASE)
+    assert verdict_words(state(verdict("correct", 4, 4), painted)) == "frame 4: corrected"
+    assert verdict_words(state(verdict("correct", 5, 9), painted)) == "frames 5–9: needs correction"
+    assert verdict_words(state(verdict("correct"), painted)) == "corrected"
+
+
 @pytest.mark.parametrize(
     ("events", "words"),
     [
         ((), ""),
         ((verdict("accept"), Grade(value=4, **CASE)), "accepted, grade 4"),
-        ((verdict("reject", 3, 9, reasons=("missed", "artifact")),), "frames 3–9 rejected (missed, artifact)"),
-        ((verdict("correct", 3, 3), verdict("accept", 5, 6)), "frame 3 corrected, frames 5–6 accepted"),
-        ((verdict("reject", 2, 2, finding=2),), "frame 2 finding 2 rejected"),
+        ((verdict("reject", 3, 9, reasons=("missed", "artifact")),), "frames 3–9: rejected (missed, artifact)"),
+        ((verdict("correct", 3, 3), verdict("accept", 5, 6)), "frame 3: needs correction, frames 5–6: accepted"),
+        ((verdict("reject", 2, 2, finding=2),), "frame 2: finding 2 rejected"),
         (
             tuple(verdict("accept" if frame % 2 else "reject", frame, frame) for frame in range(5)),
             "2 accepted, 3 rejected",

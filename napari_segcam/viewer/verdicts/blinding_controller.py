@@ -30,9 +30,9 @@ class _Text:
     HEAT_NEVER = "Blinded: this review shows no heatmaps."
     OTHER_IMAGE = "A blinded review is open: images that are not its cases are not computed until you close it."
     DRAW_FIRST = "Draw the finding first, or answer whether there is one."
-    FOUND = "You answered: there is a finding"
-    NOT_FOUND = "You answered: no finding"
-    DRAWN = "You have drawn first"
+    FOUND = "You answered: there is a finding."
+    NOT_FOUND = "You answered: no finding."
+    DRAWN = "You drew before you saw the prediction."
 
 
 class BlindingController(QObject):

@@ -97,7 +97,7 @@ class GivenVerdicts:
         others = [one for one in state.verdicts if one is not verdict and (one.first is None or _covers(one, frame))]
         findings = [one for one in others if one.about == "mask" and one.finding is not None]
         heat = [one for one in others if one.about == "heatmap"]
-        parts = [verdict_in_words(one) for one in ([verdict] if verdict else []) + findings + heat]
+        parts = [verdict_in_words(one, state) for one in ([verdict] if verdict else []) + findings + heat]
         return ", ".join([*parts, *([grade_in_words(grade)] if grade else [])])
 
 

@@ -60,7 +60,8 @@ class VerdictsController(QObject):
         self.goes_on = False
         session.reviews.notes.append(self._notes)
         session.view_changed.connect(self.changed)  # another heatmap is shown
-        project.reading_changed.connect(self._on_reading)
+        for signal in (project.reading_changed, session.image_changed):
+            signal.connect(self._on_reading)
         project.state_changed.connect(self._on_state)
 
     @property
@@ -145,7 +146,7 @@ class VerdictsController(QObject):
         if verdict is None:
             self._say(_Text.NOTHING)
             return
-        what = f"{frames_in_words(verdict)} {verdict_in_words(verdict)}".strip()
+        what = f"{frames_in_words(verdict)} {verdict_in_words(verdict, self.given.state)}".strip()
         kept = {name: getattr(verdict, name) for name in ("first", "last", "finding", "point")}
         self._append(Verdict(value=None, **kept, **self._reading(), **self._saw()))
         self._say(_Text.TAKEN_BACK.format(what=what))

@@ -85,7 +85,7 @@ def test_what_was_asked_for_appears_after_the_answer(blinded: Review, qtbot: QtB
     (verdict,) = blinded.events("verdict")
     assert answer.found is False
     assert verdict.saw_prediction
-    assert blinded.blinding.answer_words() == "You answered: no finding"
+    assert blinded.blinding.answer_words() == "You answered: no finding."
     seen = [event for event in blinded.events("shown") if event.prediction]
     assert all(event.n > answer.n for event in seen)
     assert seen

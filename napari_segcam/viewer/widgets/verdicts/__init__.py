@@ -1,0 +1,1 @@
+"""The Verdict widget and its parts."""
