@@ -110,6 +110,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["jobs"],
         ["review"],
         ["pixel_layer"],
+        ["second_checkpoint"],
         ["evidence", "click", "doubt", "overlays", "questions", "ensemble"],
         ["comparison", "verdicts", "calipers"],
         ["keys"],

@@ -26,6 +26,7 @@ from napari_segcam.viewer.napari_internals.canvas import canvas_of
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.finding_stepper import step_finding
 from napari_segcam.viewer.review.stage_stepper import step_stage, toggle_outline, toggle_scale
+from napari_segcam.viewer.second_checkpoint.second_controller import SecondController
 
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession
@@ -71,6 +72,8 @@ KEYS = (
     Key("Shift+N", "Go to the previous finding", lambda keys: step_finding(keys.session, -1)),
     Key("Shift+D", "Go to the most doubtful frame, then to the next", lambda keys: step_doubt(keys.session, 1)),
     Key("Ctrl+Shift+D", "Go back to the more doubtful frame", lambda keys: step_doubt(keys.session, -1)),
+    Key("Shift+B", "Go to where A and B differ most, then to the next", lambda keys: step_difference(keys.session, 1)),
+    Key("Ctrl+Shift+B", "Go back to where they differ more", lambda keys: step_difference(keys.session, -1)),
     Key("K", "Show the next stage alone, from encoder to decoder", lambda keys: step_stage(keys.session, 1)),
     Key("J", "Show the previous stage alone", lambda keys: step_stage(keys.session, -1)),
     Key("G", "Compare the stages side by side, or go back", lambda keys: keys.stage_grid.toggle(keys.session)),
@@ -110,6 +113,11 @@ def _measure(keys: ReviewKeys) -> None:
 def step_doubt(session: ReviewSession, direction: int) -> None:
     """Go to the most doubtful frame, then to the next (1), or back (-1)."""
     controller_of(session, DoubtController).step(direction)
+
+
+def step_difference(session: ReviewSession, direction: int) -> None:
+    """Go to the frame in which two checkpoints differ most, then to the next (1), or back (-1)."""
+    controller_of(session, SecondController).step(direction)
 
 
 def key_rows() -> list[tuple[str, str]]:

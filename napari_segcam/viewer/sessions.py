@@ -24,6 +24,7 @@ from napari_segcam.viewer.questions.offers_controller import OffersController
 from napari_segcam.viewer.questions.questions_controller import QuestionsController
 from napari_segcam.viewer.review.losses import LossGuard
 from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.second_checkpoint.second_controller import SecondController
 
 _sessions: weakref.WeakValueDictionary[int, ReviewSession] = weakref.WeakValueDictionary()
 
@@ -44,6 +45,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         DoubtController(session)
         DoubtPixels(session)
         DisagreementPixels(session)
+        SecondController(session)
         QuestionsController(session)
         OffersController(session)
         bind_keys(session)

@@ -10,11 +10,14 @@ from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 
 from napari_segcam.number_format import grouped
+from napari_segcam.viewer.comparison.cells import Cell, Overlay
+from napari_segcam.viewer.comparison.cells_of_b import CellsOfB
 from napari_segcam.viewer.drawing.cell_pixels import Window, colored
 from napari_segcam.viewer.drawing.label_outline import outline
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.frames.cine_record import CineRecord
 from napari_segcam.viewer.review.controllers import controller_of
+from napari_segcam.viewer.second_checkpoint.second_controller import SecondController
 
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession
@@ -24,45 +27,13 @@ MOST_CELLS = 12  # more are too small to be read
 
 
 @dataclass(frozen=True, eq=False)
-class Overlay:
-    """Pixels drawn over the frame.
-
-    Attributes:
-        pixels: ``(n, m, 4)`` RGBA.
-        opacity: of all pixels, 0–1.
-    """
-
-    pixels: NDArray[np.uint8]
-    opacity: float
-
-
-@dataclass(frozen=True, eq=False)
-class Cell:
-    """The cell of one stage.
-
-    Attributes:
-        stage: the name of the stage.
-        title: the name of its layer.
-        figure: the attention ratio of the stage in this frame, or what is missing, in words.
-        heat: the heat in this frame; None if there is none.
-        is_shown: whether the canvas shows this stage too.
-    """
-
-    stage: str
-    title: str
-    figure: str
-    heat: Overlay | None
-    is_shown: bool
-
-
-@dataclass(frozen=True, eq=False)
 class Picture:
     """All cells, and the frame and masks that are the same in each cell.
 
     Attributes:
         frame: ``(n, m, 4)`` RGBA.
         masks: the visible masks, from bottom to top.
-        cells: in the order of the network's stages.
+        cells: in the order of the network's stages; with a second checkpoint, first those of A and then those of B.
     """
 
     frame: NDArray[np.uint8]
@@ -70,11 +41,18 @@ class Picture:
     cells: list[Cell]
 
 
-def select_stages(heatmaps: dict[str, Image]) -> dict[str, Image]:
-    """Return the heatmaps that get a cell: all, or ``MOST_CELLS`` spread evenly from the first to the last."""
+def select_stages(heatmaps: dict[str, Image], most: int = MOST_CELLS) -> dict[str, Image]:
+    """Return the heatmaps that get a cell: all, or as many as that, spread evenly from the first to the last."""
     stages = list(heatmaps)
-    indices = np.linspace(0, len(stages) - 1, min(len(stages), MOST_CELLS)).round().astype(int)
+    indices = np.linspace(0, len(stages) - 1, min(len(stages), most)).round().astype(int)
     return {stages[index]: heatmaps[stages[index]] for index in indices}
+
+
+def shown_stages(session: ReviewSession) -> dict[str, Image]:
+    """Return the heatmaps of A that get a cell: with a second checkpoint half as many, since B has as many cells."""
+    layers = session.layers()
+    is_alone = controller_of(session, SecondController).second is None
+    return {} if layers is None else select_stages(layers.heatmaps, MOST_CELLS if is_alone else MOST_CELLS // 2)
 
 
 class PictureReader:
@@ -84,6 +62,7 @@ class PictureReader:
         self._session = session
         self._cached_frame: tuple[int, NDArray[Any]] | None = None
         self._positions: dict[Layer, tuple[Pair, Pair]] = {}
+        self._cells_of_b = CellsOfB()
 
     def forget(self) -> None:
         """Clear the cache, after a change of the image's data or of the position of a layer."""
@@ -96,11 +75,15 @@ class PictureReader:
         if image is None or layers is None or not layers.heatmaps:
             return None
         frame = self._session.current_frame()
-        cells = []
-        for stage, layer in select_stages(layers.heatmaps).items():
+        cells: list[Cell] = []
+        second, shown = controller_of(self._session, SecondController), shown_stages(self._session)
+        for stage, layer in shown.items():
             heat = _heat(layer, frame, layers.heat.limits(stage), window.on(*self._position(image, layer)))
             figure = "not computed yet" if heat is None else self._ratio(stage, frame)
-            cells.append(Cell(stage, layer.name, figure, heat, layer.visible))
+            title = layer.name if second.second is None else f"A: {layer.name}"
+            cells.append(Cell(stage, title, figure, heat, layer.visible))
+        if second.second is not None:
+            cells += self._cells_of_b.read(second, self._session.scale, shown, frame, window)
         outlines = [
             _outline(mask, frame, window.on(*self._position(image, mask)))
             for mask in layers.mask_layers

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_segcam.viewer.comparison.cell_content import select_stages
+from napari_segcam.viewer.comparison.cell_content import shown_stages
 from napari_segcam.viewer.comparison.stage_mosaic import StageMosaic
 from napari_segcam.viewer.napari_internals.canvas import canvas_of
 from napari_segcam.viewer.review.stage_stepper import show_stage
@@ -46,7 +46,7 @@ class StageGrid:
         self.mosaic = StageMosaic(session, canvas)
         self.mosaic.emptied.connect(self.leave)
         self.mosaic.chosen.connect(partial(self._choose, session))
-        count = len(select_stages(heatmaps))
+        count = len(shown_stages(session))
         stages = f"{count} stages" if count == len(heatmaps) else f"{count} of {len(heatmaps)} stages"
         session.viewer.status = (
             f"{stages} side by side. Wheel: zoom · drag: pan · double-click: that stage alone · G: back"

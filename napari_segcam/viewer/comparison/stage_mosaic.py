@@ -11,10 +11,13 @@ from qtpy.QtCore import QEvent, QObject, QPointF, QRect, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
 from qtpy.QtWidgets import QWidget
 
-from napari_segcam.viewer.comparison.cell_content import Cell, Picture, PictureReader, select_stages
+from napari_segcam.viewer.comparison.cell_content import Picture, PictureReader, shown_stages
+from napari_segcam.viewer.comparison.cells import Cell
 from napari_segcam.viewer.drawing.cell_pixels import Window, window
 from napari_segcam.viewer.layers.placement import MOVING_EVENTS
 from napari_segcam.viewer.responsiveness.throttle import Throttle
+from napari_segcam.viewer.review.controllers import controller_of
+from napari_segcam.viewer.second_checkpoint.second_controller import SecondController
 
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession
@@ -43,6 +46,7 @@ class StageMosaic(QWidget):
         self._session = session
         self._canvas = canvas
         self._reader = PictureReader(session)
+        self._second = controller_of(session, SecondController)
         self._dragged_from: QPointF | None = None
         self.picture: Picture | None = None
         self.zoom = 1.0
@@ -51,10 +55,13 @@ class StageMosaic(QWidget):
         for changed in (session.record_changed, session.frame_changed):
             changed.connect(self._throttle.ask)
         session.image_changed.connect(self.emptied)
+        for of_b in (self._second.arrived, self._second.changed):
+            of_b.connect(self._throttle.ask)
         session.viewer.layers.events.connect(self._on_layer_event)
         canvas.installEventFilter(self)
         self.setAccessibleName("Stages side by side")
         self.setGeometry(canvas.rect())
+        self._second.want_maps(True)
         self.refresh()
         self.show()
 
@@ -70,6 +77,9 @@ class StageMosaic(QWidget):
         for changed in (self._session.record_changed, self._session.frame_changed):
             changed.disconnect(self._throttle.ask)
         self._session.image_changed.disconnect(self.emptied)
+        for of_b in (self._second.arrived, self._second.changed):
+            of_b.disconnect(self._throttle.ask)
+        self._second.want_maps(False)
         self._session.viewer.layers.events.disconnect(self._on_layer_event)
         self._canvas.removeEventFilter(self)
         self._throttle.stop()
@@ -77,17 +87,23 @@ class StageMosaic(QWidget):
         self.deleteLater()
 
     def cell_rects(self) -> list[QRect]:
-        """Return the rectangles of the cells, as large as possible, in the order of the network's stages."""
-        count = max(1, self._count())
+        """Return the rectangles of the cells, as large as possible, in the order of the picture's cells."""
+        count, networks = max(1, self._count()), 1 if self._second.second is None else 2
         proportion = self._extent()[1] / self._extent()[0]
 
         def frame_width(columns: int) -> float:
-            return min(self.width() / columns, self.height() / math.ceil(count / columns) * proportion)
+            return min(self.width() / columns, self.height() / (networks * math.ceil(count / columns)) * proportion)
 
         columns = max(range(1, count + 1), key=frame_width)
-        width, height = self.width() // columns, self.height() // math.ceil(count / columns)
-        return [
-            QRect(index % columns * width, index // columns * height, max(8, width - _GAP), max(8, height - _GAP))
+        width, height = self.width() // columns, self.height() // (networks * math.ceil(count / columns))
+        return [  # the cell of B is below that of A
+            QRect(
+                index % columns * width,
+                (index // columns * networks + network) * height,
+                max(8, width - _GAP),
+                max(8, height - _GAP),
+            )
+            for network in range(networks)
             for index in range(count)
         ]
 
@@ -111,7 +127,8 @@ class StageMosaic(QWidget):
             if cell.heat is not None:
                 painter.setOpacity(cell.heat.opacity)
                 painter.drawImage(rect, _image(cell.heat.pixels))
-            for opacity, outline in outlines:
+            own = cell.own_mask
+            for opacity, outline in outlines if own is None else [(own.opacity, _image(own.pixels))]:
                 painter.setOpacity(opacity)
                 painter.drawImage(rect, outline)
             painter.setOpacity(1)
@@ -145,7 +162,7 @@ class StageMosaic(QWidget):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         index = self._cell_index(event.position())
         if index is not None and self.picture is not None:
-            self.chosen.emit(self.picture.cells[index].stage)
+            self.chosen.emit(self.picture.cells[index % self._count()].stage)  # below a stage of A is one of B
 
     # Geometry
 
@@ -168,8 +185,7 @@ class StageMosaic(QWidget):
         return (rows - 1) / 2, (columns - 1) / 2
 
     def _count(self) -> int:
-        layers = self._session.layers()
-        return 0 if layers is None else len(select_stages(layers.heatmaps))
+        return len(shown_stages(self._session))
 
     def _cell_index(self, position: QPointF) -> int | None:
         point = position.toPoint()

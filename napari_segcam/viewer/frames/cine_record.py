@@ -39,6 +39,7 @@ class CineRecord:
     AREA, PROBABILITY, DICE = "area", "mean probability", "Dice with the frame before"
     DOUBT, DISAGREEMENT = "doubt", "disagreement of members"
     PREDICTED_AREA, CORRECTED_AREA = "predicted area", "corrected area"
+    DICE_OF_BOTH, AREA_DIFFERENCE = "Dice of A and B", "area B − A"
     AREAS = (AREA, CORRECTED_AREA)
 
     def __init__(self, frames: int, area_unit: str) -> None:
@@ -94,7 +95,8 @@ class CineRecord:
 
     def drop_ratios(self) -> None:
         """Drop the curves of the heatmaps, whose settings have changed."""
-        names = (self.AREA, self.PROBABILITY, self.DICE, self.CORRECTED_AREA, self.DOUBT, self.DISAGREEMENT)
+        names = {self.AREA, self.PROBABILITY, self.DICE, self.CORRECTED_AREA, self.DOUBT, self.DISAGREEMENT}
+        names |= {self.DICE_OF_BOTH, self.AREA_DIFFERENCE}
         self.curves = {name: curve for name, curve in self.curves.items() if name in names}
 
     def doubtful(self) -> NDArray[np.bool_]:

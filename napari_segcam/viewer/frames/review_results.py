@@ -72,12 +72,17 @@ class ReviewResults:
 
     Besides the frames that are computed by the plan, the user can ask about a place in a frame: as long as there is an
     asked plan, its heatmaps are shown instead, and those of the plan are kept.
+
+    Attributes:
+        beside: the plan of a second network on the same frames; its results count in the budget, and those of a frame
+            are dropped together with the frame's own. None for none.
     """
 
     def __init__(self, store: ResultStore) -> None:
         self._plan: Plan | None = None
         self._asked: Plan | None = None
         self._store = store
+        self.beside: Plan | None = None
 
     @property
     def plan(self) -> Plan | None:
@@ -246,7 +251,9 @@ class ReviewResults:
         frames = self.frames()
         if not frames:
             return None
-        results = (self.segmentation(frames[-1]), self.stored_heatmaps(frames[-1], self.plan))
+        results = [self.segmentation(frames[-1]), self.stored_heatmaps(frames[-1], self.plan)]
+        if self.beside is not None and (others := self._store.frames(self.beside.mask_key)):
+            results += [self._store.get(key, others[-1]) for key in (self.beside.mask_key, self.beside.heat_key)]
         frame_bytes = sum(result.size for result in results if result is not None)
         return int((self._store.budget - reserved_bytes) // max(frame_bytes, 1))
 
@@ -255,4 +262,6 @@ class ReviewResults:
         if self.plan is None:
             return []
         keys = {self.plan.mask_key, self.plan.heat_key, (self.shown or self.plan).heat_key}
+        if self.beside is not None:
+            keys |= {self.beside.mask_key, self.beside.heat_key}
         return self._store.shrink(tuple(keys), distances, reserved_bytes)

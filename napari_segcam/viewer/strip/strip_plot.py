@@ -138,9 +138,10 @@ class StripPlot(QWidget):
         """Return the color, name and value of a curve at a frame, with its unit, as rich text."""
         value, unit = float(curve.values[frame]), ""
         name = CineRecord.PREDICTED_AREA if curve.name == CineRecord.AREA else curve.title or curve.name
-        if self.content.record is not None and curve.name in CineRecord.AREAS:
+        is_area = curve.name in (*CineRecord.AREAS, CineRecord.AREA_DIFFERENCE)
+        if self.content.record is not None and is_area:
             unit = f" {self.content.record.area_unit}"
-        number = UNDEFINED if np.isnan(value) else f"{grouped(value)}{unit}"
+        number = UNDEFINED if np.isnan(value) else f"{_signed(value)}{unit}"
         return f'<span style="color: {curve.color}">■</span> {escape(name)} <b>{number}</b>'
 
     # Drawing
@@ -195,3 +196,8 @@ class StripPlot(QWidget):
                 painter.drawEllipse(points[0], 1.0, 1.0)
             else:
                 painter.drawPolyline(QPolygonF(points))
+
+
+def _signed(value: float) -> str:
+    """Return a number, with a minus sign where it is negative."""
+    return grouped(value) if value >= 0 else f"−{grouped(-value)}"

@@ -22,6 +22,7 @@ from napari_segcam.viewer.layers.frame_names import file_names, frame_name, fram
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.finding_stepper import step_finding
+from napari_segcam.viewer.second_checkpoint.second_controller import SecondController
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.strip.strip_plot import Curve, StripContent, StripPlot
 from napari_segcam.viewer.widgets.layout import Line
@@ -92,6 +93,7 @@ class StripWidget(QWidget):
         self.plot.picked.connect(self.session.go_to)
         self.session.record_changed.connect(self._throttle.ask)
         controller_of(self.session, DoubtController).changed.connect(self._throttle.ask)
+        controller_of(self.session, SecondController).changed.connect(self._throttle.ask)
         self.session.image_changed.connect(self.refresh)  # at once: another cine has other frames
         self.session.frame_changed.connect(self.set_frame)
         events, on_layer_event = napari_viewer.layers.events, self._on_layer_event
@@ -123,7 +125,9 @@ class StripWidget(QWidget):
             return []
         names = self.chosen_curves
         if names is None:
-            names = [*CineRecord.AREAS, CineRecord.DISAGREEMENT, CineRecord.DOUBT, *self._visible_ratios()]
+            of_both = (CineRecord.DICE_OF_BOTH, CineRecord.AREA_DIFFERENCE)
+            others = (CineRecord.DISAGREEMENT, CineRecord.DOUBT, *self._visible_ratios())
+            names = [*of_both, *CineRecord.AREAS, *others]
         return [name for name in names if name in record.curves][:_MOST_CURVES]
 
     def show_curve(self, name: str, is_shown: bool) -> None:
@@ -206,6 +210,7 @@ def curve_heights(name: str, values: NDArray[np.float64], largest: float | None 
     """Return values as shares of the plot's height, 0–1; NaN if a frame has no value.
 
     Shares are drawn as they are, areas as shares of the largest area, and doubt as a share of the largest or of 0.5.
+    A difference of areas of 0 is at half height, and the largest at an edge.
     Ratios are drawn on a logarithmic scale: 1, as much heat inside as outside, is at half height.
 
     Args:
@@ -213,8 +218,10 @@ def curve_heights(name: str, values: NDArray[np.float64], largest: float | None 
         values: ``(T,)``.
         largest: the area at full height; by default the largest of the values.
     """
-    if name in (CineRecord.PROBABILITY, CineRecord.DICE, CineRecord.DISAGREEMENT):
+    if name in (CineRecord.PROBABILITY, CineRecord.DICE, CineRecord.DISAGREEMENT, CineRecord.DICE_OF_BOTH):
         return np.clip(values, 0, 1)
+    if name == CineRecord.AREA_DIFFERENCE:
+        return 0.5 + 0.5 * values / max(1.0, float(np.nanmax(np.abs(values), initial=0)))
     if name == CineRecord.DOUBT:
         return values / max(_LEAST_DOUBT_AT_TOP, float(np.nanmax(values, initial=0)))
     if name in CineRecord.AREAS:

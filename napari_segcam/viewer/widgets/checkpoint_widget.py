@@ -37,6 +37,7 @@ from napari_segcam.viewer.widgets.model_card.ensembles import confirms_ensemble,
 from napari_segcam.viewer.widgets.model_card.recent_models import recent_models, remember
 from napari_segcam.viewer.widgets.questions.offer_panel import OfferPanel
 from napari_segcam.viewer.widgets.questions.questions_panel import QuestionsPanel
+from napari_segcam.viewer.widgets.second_checkpoint.second_panel import SecondPanel
 
 _LAYOUT_MS = 60  # until a form that was opened is laid out
 _DEVICES = (("Auto", "auto"), ("CUDA", "cuda"), ("MPS", "mps"), ("CPU", "cpu"))
@@ -109,6 +110,7 @@ class CheckpointWidget(QWidget):
         questions = controller_of(self.session, QuestionsController)
         self.questions = QuestionsPanel(questions)
         self.offer = OfferPanel(controller_of(self.session, OffersController))
+        self.second = SecondPanel(self.session, _FILE_TYPES, lambda: str(self.device.value))
         self._lay_out()
 
         self.recent.chosen.connect(self._load_recent)
@@ -173,7 +175,8 @@ class CheckpointWidget(QWidget):
         self.advanced = QCollapsible(_Text.NOT_RECOGNIZED)
         self.advanced.addWidget(self.architecture_form)
         content = QWidget()
-        panel(content, self.recent, browse, self.offer, self.card, self.asking, self.editing, self.save, self.advanced)
+        asked = (self.offer, self.card, self.second, self.asking)
+        panel(content, self.recent, browse, *asked, self.editing, self.save, self.advanced)
         content.layout().addStretch()
         area = self._area = QScrollArea()
         area.setWidget(content)

@@ -1,0 +1,1 @@
+"""A second checkpoint, B, beside the first."""

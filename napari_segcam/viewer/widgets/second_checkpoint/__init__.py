@@ -1,0 +1,1 @@
+"""The second checkpoint in the Checkpoint widget."""
