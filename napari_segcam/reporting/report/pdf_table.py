@@ -79,21 +79,35 @@ def _cell(cell: Cell, width: float, style: ParagraphStyle) -> object:
 def _widths(table: Table) -> list[float]:
     """Return the width of each column, in points.
 
-    Numbers get the width they need. Text columns share the rest by their longest text, up to ``_WIDEST`` points.
+    Numbers get the width they need. Text columns share the rest by their longest text, up to ``_WIDEST`` points; where
+    that is too little for all, their longest words come first, so that no short word is broken.
     """
     from reportlab.pdfbase.pdfmetrics import stringWidth
 
-    needed = []
+    needed, least = [], []
     for index, name in enumerate(table.columns):
-        word = max(stringWidth(word, BOLD, _SIZE) for word in name.split())
-        head = max(word, min(stringWidth(name, BOLD, _SIZE), _HEAD))
-        widest = max((stringWidth(_text(row[index]), FONT, _SIZE) for row in table.rows), default=0.0)
-        is_text = name in table.text_columns
-        needed.append(max(head, min(widest, _WIDEST) if is_text else widest) + _PADDING + 1)
+        head = max(stringWidth(word, BOLD, _SIZE) for word in name.split())
+        texts = [_text(row[index]) for row in table.rows]
+        widest = max((stringWidth(text, FONT, _SIZE) for text in texts), default=0.0)
+        if name in table.text_columns:
+            words = {word for text in texts for word in text.split()}
+            word = max((stringWidth(word, FONT, _SIZE) for word in words), default=0.0)
+            least.append(max(head, min(word, _WIDEST)) + _PADDING + 1)
+            widest = min(widest, _WIDEST)
+        needed.append(max(head, min(stringWidth(name, BOLD, _SIZE), _HEAD), widest) + _PADDING + 1)
     are_text = [name in table.text_columns for name in table.columns]
-    text_width = sum(width for width, is_text in zip(needed, are_text, strict=True) if is_text)
-    stretch = (WIDTH - sum(needed) + text_width) / text_width
-    return [width * stretch if is_text else width for width, is_text in zip(needed, are_text, strict=True)]
+    wanted = [width for width, is_text in zip(needed, are_text, strict=True) if is_text]
+    room = WIDTH - sum(needed) + sum(wanted)
+    shared = iter(_share(room, wanted, least))
+    return [next(shared) if is_text else width for width, is_text in zip(needed, are_text, strict=True)]
+
+
+def _share(room: float, wanted: Sequence[float], least: Sequence[float]) -> list[float]:
+    """Divide the room among columns by what they want; if it is too little, by what they want beyond the least."""
+    if sum(least) < room < sum(wanted):
+        stretch = (room - sum(least)) / (sum(wanted) - sum(least))
+        return [low + stretch * (width - low) for width, low in zip(wanted, least, strict=True)]
+    return [width * room / sum(wanted) for width in wanted]
 
 
 def _text(cell: Cell) -> str:
