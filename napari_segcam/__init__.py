@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from napari_segcam.network.model_card import ModelCard as ModelCard
     from napari_segcam.network.network import Network as Network
     from napari_segcam.review.creating import create_project as create_project
+    from napari_segcam.review.export.api import export_review as export_review
     from napari_segcam.review.project import open_project as open_project
+    from napari_segcam.review.report.review_numbers import review_report as review_report
 
 _ROOMS = {
     "DOUBT_MEASURES": "evidence.doubt.measures",
@@ -62,6 +64,7 @@ _ROOMS = {
     "doubt_map": "evidence.doubt.pixel_map",
     "ellipsoid_volume": "measuring.volume",
     "estimate_evidence": "evidence.estimating",
+    "export_review": "review.export.api",
     "find_graphics": "imaging.burned_in.finding",
     "inpaint": "imaging.burned_in.inpainting",
     "load_network": "network.loading",
@@ -73,6 +76,7 @@ _ROOMS = {
     "paste_calipers": "imaging.burned_in.calipers",
     "create_project": "review.creating",
     "open_project": "review.project",
+    "review_report": "review.report.review_numbers",
     "run_batch": "batch.run",
 }
 __all__ = [*_ROOMS, "__version__"]

@@ -99,6 +99,8 @@ FLOORS: dict[str, list[list[str]]] = {
         ["project_file", "raters", "frame_verdicts", "hidden"],
         ["project"],
         ["creating"],
+        ["report"],
+        ["export"],
     ],
     "viewer": [
         ["drawing", "responsiveness", "image_choice", "key_help"],

@@ -12,6 +12,8 @@ from typer.core import TyperGroup
 
 from napari_segcam.commands.network_options import Device, NetworkOptions
 from napari_segcam.commands.options import Threshold, stage_names, with_option_groups
+from napari_segcam.commands.review_results.export import export
+from napari_segcam.commands.review_results.report import report
 from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole, progress_on, stoppable
 from napari_segcam.errors import SegcamError
 
@@ -35,6 +37,10 @@ review = typer.Typer(
     no_args_is_help=True,
     help="Review masks and heatmaps case by case: verdicts, corrections and measurements are kept in a folder.",
 )
+
+
+review.command("report")(report)
+review.command("export")(export)
 
 
 @review.command("new")

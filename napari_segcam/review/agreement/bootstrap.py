@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 _MOST_UNDEFINED = 0.1
 _BATCH = 4_000_000  # numbers in memory at once
 _EXACT = 1e-12
+_FEW = 10
 
 
 def by_cluster(rows: NDArray[np.generic], clusters: Sequence[Hashable]) -> Floats:
@@ -64,9 +65,11 @@ class Bootstrap:
         lower, upper = (float(value) if abs(bound - value) < _EXACT else bound for bound in (lower, upper))
         how = f"bootstrap over {cases} cases, {LEVEL:.0%}, seed {self.seed}"
         if missing:
-            how += f"; undefined in {missing} of {len(drawn)} resamples, which are left out"
+            how += f"; {missing} of {len(drawn)} resamples are undefined and left out"
         if lower == upper:
-            how += "; all cases agree, so that it says nothing about other cases"
+            how += "; all cases agree, which says little about other cases"
+        elif cases < _FEW:
+            how += f"; likely too narrow, with fewer than {_FEW} cases"
         return Estimate(float(value), lower, upper, n, cases, interval=how)
 
     def _values(self, sums: Floats, statistic: Callable[[Floats], Floats]) -> Floats:

@@ -1,0 +1,1 @@
+"""The commands ``review report`` and ``review export``: what becomes of a review."""

@@ -1,0 +1,1 @@
+"""The report of a review: what its raters did, in numbers, for people and as tables."""
