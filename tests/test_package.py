@@ -98,7 +98,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["log"],
         ["project_file", "raters", "frame_verdicts", "hidden"],
         ["project"],
-        ["creating"],
+        ["creating", "predictions"],
         ["report"],
         ["export"],
     ],

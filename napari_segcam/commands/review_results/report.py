@@ -32,10 +32,16 @@ def report(
         typer.Option(metavar="COUNT", help="How often cases are drawn again for an interval.", min=100, max=100_000),
     ] = 2000,
     seed: Annotated[int, typer.Option(metavar="NUMBER", help="Of the random draws.", min=0)] = 0,
+    predict: Annotated[
+        bool,
+        typer.Option(
+            "--predict", help="Run the checkpoint on cases that were answered before the prediction was shown."
+        ),
+    ] = False,
 ) -> None:
     """Write the numbers of a review: counts, acceptance, agreement of raters, times; as a page, a PDF and CSV tables.
 
-    No network is run, and logs of raters who are at work can be read.
+    Logs of raters who are at work can be read. No network is run, unless with --predict.
     """
     from napari_segcam.reporting.report.writing import need_report
     from napari_segcam.review.report.review_numbers import review_report
@@ -44,7 +50,7 @@ def report(
     need_report(pdf=pdf)
     console = PlainConsole()
     with console.status(f"Reading {project} …"):
-        numbers = review_report(project, images=images, resamples=resamples, seed=seed)
+        numbers = review_report(project, images=images, resamples=resamples, seed=seed, predict=predict)
         paths = write_review_report(numbers, out or project / "report", pdf=pdf)
     errors = PlainConsole(stderr=True)
     for warning in numbers.warnings:

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.review.predictions import Regions
 from napari_segcam.review.report.masks import FrameMask
-
-Regions = Mapping[str, NDArray[np.bool_]]
-"""The region ``(Y, X)`` of each class in a frame."""
 
 _MOST_CLASSES = 255
 

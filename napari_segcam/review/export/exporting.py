@@ -22,9 +22,9 @@ from napari_segcam.review.export.formats.png_format import PngWriter
 from napari_segcam.review.export.formats.writer import Writer
 from napari_segcam.review.export.options import ExportOptions
 from napari_segcam.review.export.pairs import read_pairs
-from napari_segcam.review.export.predictions import Predictor
 from napari_segcam.review.export.provenance import provenance_row, write_provenance
 from napari_segcam.review.export.selection import ReviewedFrame, select
+from napari_segcam.review.predictions import Predictor
 from napari_segcam.review.project import open_project
 from napari_segcam.review.report.collecting import RaterWork, Review, collect
 from napari_segcam.review.report.masks import corrected

@@ -13,9 +13,8 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.files import safe_name
 from napari_segcam.imaging.cine import Cine, without_suffix
 from napari_segcam.imaging.opening import open_cine
-from napari_segcam.review.export.class_labels import Regions
-from napari_segcam.review.export.predictions import Predictor
 from napari_segcam.review.export.selection import ReviewedFrame
+from napari_segcam.review.predictions import Predictor, Regions
 from napari_segcam.review.project_file import Case
 from napari_segcam.review.report.collecting import RaterWork, Review
 from napari_segcam.review.report.masks import FrameMask, corrected
@@ -82,7 +81,9 @@ def read_pairs(
     for case, group in groupby(frames, key=lambda frame: frame.case):
         members = list(group)
         cine = _open(review, case)
-        predictions = predictor.predict(cine, [frame for frame in members if frame.needs_prediction(classes)])
+        needed = [frame for frame in members if frame.needs_prediction(classes)]
+        found = predictor.predict(cine, [(frame.frame, frame.threshold) for frame in needed]) if needed else []
+        predictions = dict(zip(needed, found, strict=True))
         for frame in members:
             on_frame()
             image = _gray_if_equal(np.asarray(cine[frame.frame]))

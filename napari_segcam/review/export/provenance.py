@@ -12,7 +12,7 @@ from napari_segcam.files import write_table
 from napari_segcam.review.export.formats.writer import Written, write_json
 from napari_segcam.review.export.options import ExportOptions
 from napari_segcam.review.export.pairs import Pair
-from napari_segcam.review.export.predictions import Predictor
+from napari_segcam.review.predictions import Predictor
 from napari_segcam.review.report.collecting import RaterWork, Review
 from napari_segcam.version import __version__
 

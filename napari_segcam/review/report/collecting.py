@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.review.log.events import AnyEvent
 from napari_segcam.review.log.mask_files import read_mask
-from napari_segcam.review.log.state import RaterState, ReadingState, state_of
+from napari_segcam.review.log.state import RaterState, ReadingState, counting, state_of
 from napari_segcam.review.project import ReviewProject
 from napari_segcam.review.project_file import Case
 from napari_segcam.review.readings import Reading
@@ -27,12 +28,14 @@ class RaterWork:
         readings: all that the project asks of the rater, in the rater's order, and any others in the log.
         state: what follows from the log.
         masks: folder of the rater's masks.
+        events: of the log that count, in order.
     """
 
     rater: str
     readings: tuple[Reading, ...]
     state: RaterState
     masks: Path
+    events: tuple[AnyEvent, ...] = ()
 
     def of(self, case: Case, repeat: int = 1) -> ReadingState:
         """Return what the rater did with a case, which may be nothing."""
@@ -96,7 +99,7 @@ def collect(project: ReviewProject) -> Review:
             warnings.append(f"The log of {rater} is left out: {error}")
             continue
         warnings += content.warnings
-        state = state_of(content.events)
+        state, events = state_of(content.events), tuple(counting(content.events))
         strange = sorted({reading.case for reading in state.readings} - known)
         if strange:
             warnings.append(
@@ -104,5 +107,5 @@ def collect(project: ReviewProject) -> Review:
             )
         planned = project.readings(rater)
         others = [reading for reading in sorted(state.readings) if reading.case in known and reading not in planned]
-        works.append(RaterWork(rater, (*planned, *others), state, project.mask_folder(rater)))
+        works.append(RaterWork(rater, (*planned, *others), state, project.mask_folder(rater), events))
     return Review(project, tuple(works), warnings)

@@ -11,6 +11,7 @@ from napari_segcam.review.project import open_project
 from napari_segcam.review.report.agreeing import agreement_between, agreement_within
 from napari_segcam.review.report.collecting import Review, collect
 from napari_segcam.review.report.corrections import correction_numbers, correction_rows
+from napari_segcam.review.report.first_answers import first_answers
 from napari_segcam.review.report.heatmap_effect import heatmap_effects
 from napari_segcam.review.report.masks import overlaps
 from napari_segcam.review.report.progress import progress
@@ -53,12 +54,16 @@ class ReviewNumbers:
         return [number.as_row() for number in self.agreement_numbers]
 
 
-def review_numbers(review: Review, bootstrap: Bootstrap | None = None) -> ReviewNumbers:
+def review_numbers(review: Review, bootstrap: Bootstrap | None = None, *, predict: bool = False) -> ReviewNumbers:
     """Return the numbers of a review.
 
     Args:
         review: from ``collect``.
         bootstrap: how cases are resampled for intervals.
+        predict: whether to run the checkpoint on cases with a first answer of a blinded reading.
+
+    Raises:
+        SegcamError: if the checkpoint is to run and cannot be used.
     """
     bootstrap = bootstrap or Bootstrap()
     warnings = list(review.warnings)
@@ -68,6 +73,7 @@ def review_numbers(review: Review, bootstrap: Bootstrap | None = None) -> Review
         *rates(review, bootstrap),
         *timings(review),
         *heatmap_effects(review, bootstrap),
+        *first_answers(review, bootstrap, predict=predict, warnings=warnings),
         *correction_numbers(review, corrections, bootstrap),
     ]
     agreement_numbers = [
@@ -93,17 +99,20 @@ def review_report(
     images: str | os.PathLike[str] | None = None,
     resamples: int = 2000,
     seed: int = 0,
+    predict: bool = False,
 ) -> ReviewNumbers:
-    """Return the numbers of a review project: counts, rates, agreement, times; no network is run.
+    """Return the numbers of a review project: counts, rates, agreement, times.
 
     Args:
         folder: of the project.
         images: where the images lie now, if they were moved.
         resamples: how often cases are drawn again for an interval.
         seed: of these draws.
+        predict: whether to run the checkpoint on cases with a first answer of a blinded reading, to compare the two.
 
     Raises:
-        SegcamError: if the folder is not a review project. Damaged logs are warnings of the result.
+        SegcamError: if the folder is not a review project, or the checkpoint is to run and cannot be used. Damaged logs
+            are warnings of the result.
     """
     project = open_project(Path(folder), None if images is None else Path(images))
-    return review_numbers(collect(project), Bootstrap(resamples, seed))
+    return review_numbers(collect(project), Bootstrap(resamples, seed), predict=predict)

@@ -49,7 +49,7 @@ def test_an_empty_folder_is_filled(project: ReviewProject, tmp_path: Path) -> No
 def test_a_changed_checkpoint_is_refused(project: ReviewProject, tmp_path: Path) -> None:
     with (tmp_path / "unet.pth").open("ab") as file:
         file.write(b"more")
-    with pytest.raises(SegcamError, match=r"unet.pth has changed.*--verdict correct"):
+    with pytest.raises(SegcamError, match=r"unet.pth has changed.*put the original file back"):
         write_export(project.folder, tmp_path / "out")
     assert left_behind(tmp_path / "out") == []
 

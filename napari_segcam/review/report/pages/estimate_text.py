@@ -72,14 +72,14 @@ def text_for(measure: str) -> AsText:
     """Return how the values of a measure are written."""
     if measure in ("cohen_kappa", "weighted_kappa", "fleiss_kappa", "krippendorff_alpha", "mean_grade"):
         return kappa_text
-    if measure in ("dice", "dice_with_prediction"):
+    if measure in ("dice", "dice_with_prediction", "dice_of_first_drawing"):
         return score
     if measure == "area_change":
         return change_text
     if measure == "corrected_frames":
         return count_text
     if measure in ("acceptance", "correction", "rejection", "share", "reason", "observed_agreement") or (
-        measure in ("verdict_changed_by_heatmap", "acceptance_by_heatmap")
+        measure in ("verdict_changed_by_heatmap", "acceptance_by_heatmap", "first_answer_agrees")
     ):
         return share_text
     return significant

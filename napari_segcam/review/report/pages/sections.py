@@ -34,6 +34,8 @@ _TITLES = {
     "seconds_lower_quartile": "lower quartile",
     "seconds_upper_quartile": "upper quartile",
     "mean_grade": "mean grade",
+    "first_answer_agrees": "agrees with the prediction",
+    "dice_of_first_drawing": "Dice of the first drawing",
 }
 
 
@@ -117,7 +119,23 @@ def heatmaps_section(numbers: ReviewNumbers) -> Section:
             "cases, or the same at another time: a difference can have many causes.",
         )
     )
-    return Section("heatmaps", "Heatmaps", blocks)
+    blocks += _first_answers(numbers)
+    return Section("heatmaps", "Heatmaps and blinded reading", blocks)
+
+
+def _first_answers(numbers: ReviewNumbers) -> list[Block]:
+    """Return what raters answered before they saw the prediction, against it; nothing if nobody did."""
+    shares = [n for n in numbers.rate_numbers if n.measure in ("first_answer_agrees", "dice_of_first_drawing")]
+    counts = [n for n in numbers.rate_numbers if n.measure == "first_answers"]
+    if not shares:
+        return []
+    caption = "First answers, before the prediction was shown: a finding or none, or a drawing, against the prediction."
+    blocks: list[Block] = [Subheading("First answers"), _table(shares, [_RATER, ("number", _title)], caption)]
+    if counts:
+        rows = tuple((n.rater, n.category, str(int(n.estimate.value or 0)), str(n.estimate.n)) for n in counts)
+        columns = ("rater", "answer and prediction", "cases", "of")
+        blocks.append(Table(columns, rows, frozenset(columns[:2]), "How often each occurred."))
+    return blocks
 
 
 def agreement_section(numbers: ReviewNumbers) -> Section:

@@ -1,4 +1,4 @@
-"""Predictions: the masks that a rater accepted as they are, computed again by the project's checkpoint."""
+"""Predictions: masks of a case, computed again by the project's checkpoint as the raters saw them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine
-from napari_segcam.review.export.class_labels import Regions
-from napari_segcam.review.export.selection import ReviewedFrame
 from napari_segcam.review.project import ReviewProject
 from napari_segcam.review.project_file import Checkpoint
 
 if TYPE_CHECKING:  # these import torch
     from napari_segcam.explanation.explanation import Explanation
     from napari_segcam.network.network import Network
+
+Regions = Mapping[str, NDArray[np.bool_]]
+"""The region ``(Y, X)`` of each class in a frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,19 +58,16 @@ class Predictor:
 
     @cached_property
     def network(self) -> Network:
-        """The network.
+        """The network, with the model card that the project keeps.
 
         Raises:
             SegcamError: if the checkpoint is missing, was changed since the project was made, or gives no masks.
         """
         if problem := self._project.checkpoint_problem(self._name):
-            raise SegcamError(
-                f"{problem} The masks that were accepted are computed by it: put the original file back, or export "
-                "corrections alone with --verdict correct."
-            )
+            raise SegcamError(f"{problem} Its masks are needed: put the original file back.")
         network = self._project.model_source(self._name).load(card=self._project.model_card(self._name))
         if not network.segments:
-            raise SegcamError(f"Checkpoint {self._name} classifies whole frames: it has no masks to export.")
+            raise SegcamError(f"Checkpoint {self._name} classifies whole frames: it has no masks.")
         return network
 
     @property
@@ -75,8 +76,12 @@ class Predictor:
         names = list(self.network.class_names)
         return names[1:] if self.network.has_background else names
 
-    def predict(self, cine: Cine, frames: Sequence[ReviewedFrame]) -> Mapping[ReviewedFrame, Prediction]:
-        """Return the prediction for each of the frames of a cine, at the threshold that the rater saw.
+    def predict(self, cine: Cine, frames: Sequence[tuple[int, float | None]]) -> list[Prediction]:
+        """Return the predictions for some frames of a cine, in their order.
+
+        Args:
+            cine: of the case.
+            frames: the number of each, and the threshold; None for that of the project, or else of the model card.
 
         Raises:
             SegcamError: if the checkpoint cannot be used, or a frame does not fit it.
@@ -84,20 +89,19 @@ class Predictor:
         from napari_segcam.explanation.explainer import Explainer
         from napari_segcam.explanation.targets.target import Target
 
-        found: dict[ReviewedFrame, Prediction] = {}
-        wanted: dict[float | None, list[ReviewedFrame]] = {}
-        for frame in frames:
-            threshold = self._project.settings.threshold if frame.threshold is None else frame.threshold
-            wanted.setdefault(threshold, []).append(frame)
-        for threshold, same in wanted.items():
+        default = self._project.settings.threshold
+        places: dict[float | None, list[int]] = {}
+        for place, (_, threshold) in enumerate(frames):
+            places.setdefault(default if threshold is None else threshold, []).append(place)
+        found: dict[int, Prediction] = {}
+        for threshold, same in places.items():
             explainer = Explainer(self.network, stages=(), threshold=threshold)
-            images = (cine[frame.frame] for frame in same)
-            explanations = explainer.each(
-                images, Target(region="image"), cine.value_range, pixel_aspect=cine.pixel_aspect
-            )
-            for frame, explanation in zip(same, explanations, strict=True):
-                found[frame] = Prediction(_regions(explanation), explanation.threshold)
-        return found
+            images = (cine[frames[place][0]] for place in same)
+            target = Target(region="image")
+            explanations = explainer.each(images, target, cine.value_range, pixel_aspect=cine.pixel_aspect)
+            for place, explanation in zip(same, explanations, strict=True):
+                found[place] = Prediction(_regions(explanation), explanation.threshold)
+        return [found[place] for place in range(len(frames))]
 
 
 def _regions(explanation: Explanation) -> Regions:
