@@ -57,6 +57,10 @@ class MaskSource:
     pixel: tuple[int, int] | None = None
     moved: bool = False
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, as JSON gives them back."""
+        return {**vars(self), "pixel": None if self.pixel is None else list(self.pixel)}
+
     @property
     def words(self) -> str:
         """The mask in words, for example "of the prediction at threshold 0.50"."""
@@ -189,7 +193,7 @@ class Measurement:
             "name": self.name,
             "points": [list(point) for point in self.points],
             "pixel_size": {"row": self.pixel_size.row, "column": self.pixel_size.column, "unit": self.unit},
-            "source": None if self.source is None else dict(vars(self.source)),
+            "source": None if self.source is None else self.source.as_dict(),
             "area": self.area,
             "perimeter": self.perimeter,
             "diameters": list(self.diameters),

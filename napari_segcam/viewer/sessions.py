@@ -9,6 +9,7 @@ from qtpy.QtCore import QTimer
 
 from napari_segcam.viewer.calipers.caliper_mouse import CaliperMouse
 from napari_segcam.viewer.calipers.calipers_controller import CalipersController
+from napari_segcam.viewer.calipers.saving import unsaved_measurements
 from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.click.mouse import ClickMouse
 from napari_segcam.viewer.comparison.compared_classes import compared_classes
@@ -36,11 +37,13 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
     if session is None:
         session = _sessions[id(viewer)] = ReviewSession(viewer)
         canvas = canvas_of(viewer)
-        LossGuard(session, None if canvas is None else canvas.window())
+        guard = LossGuard(session, None if canvas is None else canvas.window())
         session.reviews.notes.append(compared_classes)
         EvidenceController(session)  # children of the session, which ``controller_of`` finds
         ClickMouse(viewer, ClickController(session))
-        CaliperMouse(session, CalipersController(session))
+        calipers = CalipersController(session)
+        CaliperMouse(session, calipers)
+        guard.other_work.append(unsaved_measurements(session, calipers))
         OverlaysController(session)
         DoubtController(session)
         DoubtPixels(session)

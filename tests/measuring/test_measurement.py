@@ -76,6 +76,7 @@ def test_words_give_units_and_the_mask() -> None:
 @pytest.mark.parametrize("measurement", [finding(), volume(), Measurement("cross", 2, AXES, PixelSize(), "my name")])
 def test_records_come_back_the_same(measurement: Measurement) -> None:
     record = json.loads(json.dumps(measurement.as_dict(), allow_nan=False))
+    assert record == measurement.as_dict()
     assert Measurement.from_dict(record) == measurement
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info
 
-from napari_segcam.measuring.table import measurement_row, write_measurements
+from napari_segcam.measuring.table import FILE, measurement_row, write_measurements
 from napari_segcam.viewer.calipers.calipers_controller import CalipersController
 from napari_segcam.viewer.frames.layer_source import LayerSource
+from napari_segcam.viewer.review.losses import OtherWork
 from napari_segcam.viewer.worker.background import Progress
 from napari_segcam.viewer.worker.worker import Job
 
@@ -57,3 +59,15 @@ def save_table(
     job = Job("measurements", "Writing the table of measurements", work)
     job.on_done = on_done
     session.submit(job)
+
+
+def unsaved_measurements(session: ReviewSession, controller: CalipersController) -> OtherWork:
+    """Return what a user would lose of the measurements by closing the window, and how to save it."""
+    of_session = ref(session)
+
+    def save(folder: Path, then: Callable[[], object]) -> None:
+        session = of_session()
+        if session is not None:
+            save_table(session, controller, folder / FILE, then)
+
+    return OtherWork(controller.unsaved, save)

@@ -29,6 +29,7 @@ class Export:
         colormap: as for ``OverlayStyle``.
         opacity: as for ``OverlayStyle``.
         movies: stages that also become a movie, where there are several frames.
+        measurements: the reader's measurements of these frames, as rows of their table.
     """
 
     folder: Path
@@ -37,6 +38,7 @@ class Export:
     colormap: str = "turbo"
     opacity: float = 0.6
     movies: Sequence[str] = ()
+    measurements: Sequence[dict[str, Any]] = ()
 
     @property
     def style(self) -> OverlayStyle:
@@ -83,6 +85,7 @@ def _export(
 ) -> Iterator[Progress]:
     from napari_segcam.explanation.slow_methods.control import Cancelled
     from napari_segcam.imaging.scan.region import known_scan
+    from napari_segcam.measuring.table import FILE, write_measurements
     from napari_segcam.reporting.cine_source import CineSource
     from napari_segcam.reporting.clip import Clip
     from napari_segcam.reporting.correction import write_other_corrections
@@ -98,6 +101,8 @@ def _export(
     total = len(export.frames) * (1 + len(movies))
     rows: list[dict[str, Any]] = []
     done = 0
+    if export.measurements:
+        write_measurements(export.folder / FILE, export.measurements)
     try:
         for number in export.frames:
             try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import QEvent, QObject, QTimer
@@ -93,6 +95,19 @@ def save_corrections(session: ReviewSession, layers: list[CorrectionLayer], then
         write_corrections(session, Path(folder), layers, then)
 
 
+@dataclass(frozen=True)
+class OtherWork:
+    """Work of the reader besides corrections.
+
+    Attributes:
+        unsaved: returns in words what is not saved, one item for each image.
+        save: writes it to a folder, and calls a function once it is on disk.
+    """
+
+    unsaved: Callable[[], list[str]]
+    save: Callable[[Path, Callable[[], object]], None]
+
+
 class LossGuard(QObject):
     """Asks before the window is closed or a layer of corrections is removed, if something would be lost.
 
@@ -101,6 +116,7 @@ class LossGuard(QObject):
     Attributes:
         question: the last one.
         close: closes the window.
+        other_work: of the reader, besides corrections.
     """
 
     def __init__(self, session: ReviewSession, window: QWidget | None) -> None:
@@ -110,6 +126,7 @@ class LossGuard(QObject):
         self._is_confirmed = False
         self.question: Question | None = None
         self.close: Callable[[], object] = self._close
+        self.other_work: list[OtherWork] = []
         if window is not None:
             window.installEventFilter(self)
         session.corrections_removed.connect(self._offer_back)
@@ -122,17 +139,35 @@ class LossGuard(QObject):
         if canvas is None or not canvas.isVisible():  # a script closes the viewer
             return False
         corrections, work = unsaved_corrections(session), [*running_work(session), *background_work(session)]
-        if not corrections and not work:
+        others = [other for other in self.other_work if other.unsaved()]
+        unsaved_work = [*corrections, *(words for other in others for words in other.unsaved())]
+        if not unsaved_work and not work:
             return False
         answers = [Answer("Stay", lambda: None)]
-        if corrections:
-            unsaved = [layer for layer in session.reviews.corrections() if layer.unsaved]
-            answers.append(Answer("Save and close …", lambda: save_corrections(session, unsaved, self._confirm)))
+        if unsaved_work:
+            layers = [layer for layer in session.reviews.corrections() if layer.unsaved]
+            answers.append(Answer("Save and close …", lambda: self._save_and_close(layers, others)))
         answers.append(Answer("Close and lose it", self._confirm, loses=True))
-        self.question = ask(session.viewer, "Closing the window loses this:", [*corrections, *work], answers)
+        self.question = ask(session.viewer, "Closing the window loses this:", [*unsaved_work, *work], answers)
         if self.question is not None:
             event.ignore()
         return self.question is not None
+
+    def _save_and_close(self, layers: list[CorrectionLayer], others: list[OtherWork]) -> None:
+        """Ask for a folder, write everything to it one by one, and close the window once all is on disk."""
+        then: Callable[[], object] = self._confirm
+        if layers and not others:
+            save_corrections(self._session, layers, then)
+            return
+        folder = QFileDialog.getExistingDirectory(canvas_of(self._session.viewer), "Save your work to this folder")
+        if not folder:
+            return
+        for other in others:
+            then = partial(other.save, Path(folder), then)
+        if layers:
+            write_corrections(self._session, Path(folder), layers, then)
+        else:
+            then()
 
     def _offer_back(self, corrections: CorrectionLayer) -> None:
         """Ask about a removed layer of corrections, after napari has removed it."""

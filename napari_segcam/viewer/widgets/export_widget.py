@@ -9,11 +9,14 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QProgressBar, QPushButton, QWidget
 
 from napari_segcam.files import safe_name
+from napari_segcam.viewer.calipers.calipers_controller import CalipersController
+from napari_segcam.viewer.calipers.saving import rows_of
 from napari_segcam.viewer.drawing.colormaps import COLORMAPS
 from napari_segcam.viewer.jobs.export_job import Export
 from napari_segcam.viewer.jobs.folder_job import FolderRun
 from napari_segcam.viewer.layers.frame_names import frame_word
 from napari_segcam.viewer.responsiveness.throttle import Throttle
+from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.outputs import export_frames, folder_run_preview, run_folder
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
@@ -124,8 +127,10 @@ class ExportWidget(QWidget):
         name = safe_name(image.name)
         subfolder = name if len(frames) > 1 or image.ndim == 2 else f"{name}_frame_{frames[0]:04d}"
         movies = (self.movie.value,) if self.movie.value else ()
+        measurements = rows_of(controller_of(self.session, CalipersController), image, frames)
+        style = (self.overlay.value, self.colormap.value)
         export_frames(
-            self.session, Export(folder / subfolder, frames, self.overlay.value, self.colormap.value, movies=movies)
+            self.session, Export(folder / subfolder, frames, *style, movies=movies, measurements=measurements)
         )
 
     def _run_over_folder(self) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from napari.layers import Image, Shapes
+from qtpy.QtWidgets import QFileDialog
 from torch import nn
 
 import napari_segcam as sc
@@ -21,6 +24,7 @@ from napari_segcam.viewer.calipers.measurement_layer import MeasurementLayer
 from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.widgets.export_widget import ExportWidget
 
 SPACING = (0.2, 0.5)
 
@@ -386,3 +390,24 @@ def test_texts_do_not_lie_over_each_other(session: ReviewSession) -> None:
     assert all(abs(first - second) > 8 for i, first in enumerate(places[:, 0]) for second in places[:i, 0])
     assert (places[:, 0] < 200).all()
     assert layer.layer is None
+
+
+def test_an_export_holds_the_measurements_of_its_frames(
+    controller: CalipersController,
+    session: ReviewSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    finish: Callable[[ReviewSession], None],
+) -> None:
+    controller.measure_finding()
+    session.go_to(0)
+    controller.measure_finding()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    widget = ExportWidget(session.viewer)
+    widget.export_frame.click()
+    finish(session)
+    while session.background.job is not None:
+        finish(session)
+    with (tmp_path / "clip_frame_0000" / "measurements.csv").open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["frame"], row["name"], row["measured_on"]) == ("0", "2", "prediction")

@@ -19,8 +19,10 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_segcam.network.network import Network
 from napari_segcam.network.source import ModelSource
+from napari_segcam.viewer.calipers.calipers_controller import CalipersController
 from napari_segcam.viewer.frames.frame_computer import FrameComputer
 from napari_segcam.viewer.frames.run_request import RunRequest
+from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.losses import LossGuard
 from napari_segcam.viewer.review.outputs import bring_back_corrections, write_corrections
 from napari_segcam.viewer.review.question import Question
@@ -281,3 +283,25 @@ def test_loading_another_network_asks_while_frames_are_computed(
     may_continue.set()
     finish(session)
     assert isinstance(checkpoint._requested, ModelSource)
+
+
+def test_closing_the_window_asks_whether_to_save_measurements(
+    docked: tuple[Any, Any, ReviewSession], qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, session = docked
+    controller = controller_of(session, CalipersController)
+    controller.set_tool("caliper")
+    controller.draw((5.0, 5.0), (5.0, 25.0))
+    painted = paint(session)
+    guard = guard_of(session)
+    closed: list[bool] = []
+    guard.close = lambda: closed.append(True)
+    assert not closes(session)
+    assert guard.question is not None
+    assert "1 measurement of sweep, not saved" in guard.question.informativeText()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    answer(guard.question, "Save and close")
+    qtbot.waitUntil(lambda: closed == [True], timeout=10_000)
+    assert "distance" in (tmp_path / "measurements.csv").read_text(encoding="utf-8")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "sweep_frame_0001_correction.png")), painted)
+    assert controller.unsaved() == []
