@@ -31,7 +31,7 @@ from rich.table import Table
 from skimage.filters import gaussian
 
 from napari_segcam.imaging.opening import open_cine
-from napari_segcam.viewer.reader import layer_data
+from napari_segcam.viewer.layers.cine_layer_data import layer_data
 
 Frames = list[NDArray[np.uint8]]
 

@@ -23,6 +23,8 @@ from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.key_help import KeyHelp
 from napari_segcam.viewer.layers.hide_overlays import HideOverlays
 from napari_segcam.viewer.napari_internals.canvas import canvas_of
+from napari_segcam.viewer.project.project_controller import ProjectController
+from napari_segcam.viewer.project.undo_keys import UNDO_ROWS
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.finding_stepper import step_finding
 from napari_segcam.viewer.review.stage_stepper import step_stage, toggle_outline, toggle_scale
@@ -94,8 +96,16 @@ KEYS = (
     Key("Shift+Q", "Explain a click, a box or a lasso in turn", lambda keys: _click(keys).next_tool()),
     Key("Shift+M", "Draw a caliper, on or off", lambda keys: _calipers(keys).toggle()),
     Key("Ctrl+Shift+M", "Measure the finding under the mouse, or the largest", lambda keys: _measure(keys)),
+    Key("PageDown", "Go to the next case of the review", lambda keys: _project(keys).step(1)),
+    Key("PageUp", "Go to the previous case", lambda keys: _project(keys).step(-1)),
+    Key("Shift+PageDown", "Go to the next case that is not done", lambda keys: _project(keys).step(1, not_done=True)),
+    Key("Ctrl+Enter", "Mark the case as done and go to the next", lambda keys: _project(keys).finish()),
     Key("F1", "Show this list of keys", lambda keys: show_help(canvas_of(keys.session.viewer))),
 )
+
+
+def _project(keys: ReviewKeys) -> ProjectController:
+    return controller_of(keys.session, ProjectController)
 
 
 def _click(keys: ReviewKeys) -> ClickController:
@@ -123,7 +133,8 @@ def step_difference(session: ReviewSession, direction: int) -> None:
 def key_rows() -> list[tuple[str, str]]:
     """Return each key and what it does."""
     rows = [(key.key, key.action) for key in KEYS]
-    return [*rows[:-1], ("Esc", ESCAPE_ACTION), rows[-1]]  # not bound: napari's layers have uses of it that come first
+    # Not bound here: napari's layers have uses of Esc that come first, and undo is napari's own without a review.
+    return [*rows[:-1], *UNDO_ROWS, ("Esc", ESCAPE_ACTION), rows[-1]]
 
 
 def bind_keys(session: ReviewSession) -> ReviewKeys:

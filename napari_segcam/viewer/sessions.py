@@ -21,6 +21,7 @@ from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.napari_internals.canvas import canvas_of, without_proxy
 from napari_segcam.viewer.overlays.overlays_controller import OverlaysController
+from napari_segcam.viewer.project.project_controller import ProjectController
 from napari_segcam.viewer.questions.offers_controller import OffersController
 from napari_segcam.viewer.questions.questions_controller import QuestionsController
 from napari_segcam.viewer.review.losses import LossGuard
@@ -39,6 +40,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         canvas = canvas_of(viewer)
         guard = LossGuard(session, None if canvas is None else canvas.window())
         session.reviews.notes.append(compared_classes)
+        ProjectController(session)  # before the guards of others, and before widgets that follow its settings
         EvidenceController(session)  # children of the session, which ``controller_of`` finds
         ClickMouse(viewer, ClickController(session))
         calipers = CalipersController(session)

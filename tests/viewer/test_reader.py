@@ -24,7 +24,8 @@ import napari_segcam
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import ArrayCine, Cine
 from napari_segcam.viewer.frames.layer_source import LayerSource
-from napari_segcam.viewer.reader import get_reader, layer_data, read_layers
+from napari_segcam.viewer.layers.cine_layer_data import layer_data
+from napari_segcam.viewer.reader import get_reader, read_layers
 
 T, Y, X = 5, 12, 20
 DATA = Path(__file__).parents[2] / "../shared/data"

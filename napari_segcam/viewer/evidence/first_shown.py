@@ -43,7 +43,8 @@ class FirstShown(QObject):
             return
         layers = review.layers.heatmaps
         visible = [stage for stage, layer in layers.items() if layer.visible]
-        if review in self._chosen_by_user or review.layers.heat.is_making or len(visible) != 1:
+        heat = review.layers.heat
+        if review in self._chosen_by_user or heat.is_making or heat.shown_first is not None or len(visible) != 1:
             return
         self._followed[review] = influences
         if first.name in layers and visible != [first.name]:
@@ -112,6 +113,7 @@ class FirstShown(QObject):
             return
         if layer in review.layers.heatmaps.values():
             self._chosen_by_user.add(review)
+            review.layers.heat.are_chosen = True
 
 
 def first_of(influences: Influences | None) -> FirstStage | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,23 @@ from napari_segcam.viewer.layers.placement import OURS, Placement
 from napari_segcam.viewer.napari_internals.strokes import forget_strokes
 
 _BLANK = SparseMask.from_labels(np.zeros((1, 1), np.uint8))
+
+
+@dataclass(frozen=True, eq=False)
+class KeptCorrection:
+    """A correction as a review project keeps it.
+
+    Attributes:
+        mask: as the reader has painted it.
+        frame_shape: rows and columns of the frame.
+        started_from: the predicted mask that it began with; None if there was none.
+        names: of the labels.
+    """
+
+    mask: SparseMask
+    frame_shape: tuple[int, int]
+    started_from: SparseMask | None = None
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 class CorrectionLayer:
@@ -104,6 +122,11 @@ class CorrectionLayer:
         """Return the correction within its bounding box; None if the frame is not corrected."""
         return self._last_seen.get(frame) if frame in self.frames else None
 
+    def started_from(self, frame: int) -> SparseMask | None:
+        """Return the predicted mask that a correction began with; None if there was none."""
+        start = self._start.get(frame)
+        return None if start is None or (start.is_blank and self.predicted(frame) is None) else start
+
     def color(self, classes: int, colors: Sequence[str]) -> None:
         """Set the colors that match these colors of the mask."""
         self._classes, self._colors = classes, tuple(colors)
@@ -147,6 +170,35 @@ class CorrectionLayer:
         layer = self._ensure_layer(frame_shape)
         self.bring_back()
         return layer
+
+    def restore(self, kept: Mapping[int, KeptCorrection]) -> None:
+        """Show corrections that were kept, in place of those of the same frames, with nothing to undo.
+
+        Args:
+            kept: by frame; those whose size is not that of the image are left out.
+        """
+        layer = None
+        for frame, correction in kept.items():
+            layer = layer or self._ensure_layer(correction.frame_shape)
+            pixels = frame_of(layer, frame)
+            if pixels.shape != correction.frame_shape:
+                continue
+            pixels[...] = 0
+            correction.mask.paint(pixels)
+            self._start[frame], self._last_seen[frame] = correction.started_from or _BLANK, correction.mask
+            self.label_names[frame] = dict(correction.names)
+            self.frames.add(frame)
+        if layer is not None:
+            forget_strokes(layer)
+            self.color(self._classes, self._colors)
+            layer.refresh(extent=False)
+            self.on_change(list(kept))
+
+    def end(self) -> None:
+        """Forget all corrections, which are kept elsewhere: the layer is about to be removed."""
+        self.on_change, self.on_taken_out = lambda _frames: None, lambda: None
+        self.frames.clear()
+        self.unsaved.clear()
 
     def discard(self, frame: int) -> None:
         """Discard the correction of a frame."""

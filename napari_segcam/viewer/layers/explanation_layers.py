@@ -66,12 +66,17 @@ class ExplanationLayers:
             explained: the name whose mask has the explained class.
         """
         for name in names:
-            if name not in self._pairs:
-                self._pairs[name] = self._new_pair(name)
+            self.pair(name)
         for name in set(self._shown) - set(names):
             self._pairs[name].mask.remove()
         self._shown, self._explained = tuple(names), explained
         self.color(self._colors)
+
+    def pair(self, name: str) -> MaskPair:
+        """Return the mask of this name with its corrections; it is made if it is missing."""
+        if name not in self._pairs:
+            self._pairs[name] = self._new_pair(name)
+        return self._pairs[name]
 
     @property
     def shown(self) -> list[MaskPair]:

@@ -42,6 +42,8 @@ class HeatmapLayers:
         floor: heat below this share of the scale, 0–1, is hidden in all stages.
         scale: whether each frame has its own color scale, or all frames of a stage share one.
         by_hand: the stages whose contrast limits the user has set; they stay until a scale is chosen.
+        shown_first: the stages whose layers are visible when they are added; None for the deepest encoder stage.
+        are_chosen: whether the user has shown or hidden a stage.
         on_change: called when something drawn has changed, and when all layers are added.
     """
 
@@ -62,6 +64,8 @@ class HeatmapLayers:
         self.floor = 0.0
         self.scale: ScaleMode = "clip"
         self.by_hand: set[str] = set()
+        self.shown_first: Collection[str] | None = None
+        self.are_chosen = False
         self._is_scaling = False
         self._with_bar: WeakSet[Image] = WeakSet()
         self.on_change: Callable[[], None] = lambda: None
@@ -189,8 +193,9 @@ class HeatmapLayers:
             encoder = [name for name, heatmap in self._waiting.items() if heatmap.stage.kind == "encoder"]
             any_visible = any(layer.visible for layer in self.layers.values())
             name = next(iter(self._waiting)) if any_visible else (encoder or list(self._waiting))[-1]
+            visible = not any_visible if self.shown_first is None else name in self.shown_first
             with without_gc_pause():
-                self._make(self._waiting.pop(name), visible=not any_visible)
+                self._make(self._waiting.pop(name), visible=visible)
         self._is_making = bool(self._waiting)
         if self._is_making:
             self._later(self._make_next)

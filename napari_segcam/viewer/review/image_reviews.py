@@ -93,6 +93,17 @@ class ImageReviews(QObject):
             # taken out first: while it ends, the view is updated, and must show nothing of it
             self._orphaned_corrections += self._reviews.pop(image_id).release()
 
+    def end(self, image: Image) -> None:
+        """End the review of an image that is about to be removed, and drop its results.
+
+        Its corrections are kept elsewhere. Its layers stay in the viewer.
+        """
+        review = self._reviews.pop(image.unique_id, None)
+        if review is not None:
+            for corrections in review.release():
+                corrections.end()
+            review.results.clear()
+
     def corrections(self) -> list[CorrectionLayer]:
         """Return the corrections of all images that have any, those of removed images included."""
         layers = [layer for review in self for layer in review.corrections.layers()]

@@ -12,8 +12,8 @@ from napari.settings import get_settings
 from pytestqt.qtbot import QtBot
 
 from napari_segcam.imaging.cine import ArrayCine
+from napari_segcam.viewer.layers.cine_layer_data import layer_data
 from napari_segcam.viewer.napari_internals.playback import play_at
-from napari_segcam.viewer.reader import layer_data
 
 FRAMES = np.zeros((4, 12, 20), np.uint8)
 

@@ -1,0 +1,187 @@
+"""A new review project: the dialog that asks for it, and the job that makes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_segcam.review.project_file import SUFFIX
+from napari_segcam.viewer.layers.frame_names import SOURCE
+from napari_segcam.viewer.project.project_controller import ProjectController
+from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.widgets.cases.rater import offered_rater, rater_problem, remember_rater
+from napari_segcam.viewer.widgets.layout import column, form, row
+
+
+class _Text:
+    """Every text of the dialog."""
+
+    TITLE = "New review project"
+    FOLDER = "All images in a folder:"
+    OPEN = "The images that are open ({count})"
+    NOT_FILES = "{count} of the open images are no files on disk and cannot be part of a review."
+    BROWSE = "Browse …"
+    NETWORK = "Checkpoint"
+    NO_NETWORK = "none"
+    LOAD_FIRST = "Load a checkpoint first, in the Checkpoint widget: the review belongs to it."
+    SAVE_IN = "Project folder"
+    RATER = "Your name"
+    IMAGES_TITLE = "The folder of images to review"
+    SAVE_TITLE = "The folder to make the project in"
+    NO_IMAGES = "Choose a folder of images."
+    NO_FOLDER = "Say where the project is saved."
+    EXISTS = "{name} is there already. Choose another name, or open it."
+
+
+class NewProjectDialog(QDialog):
+    """Asks for the images, the folder of the project and the rater's name.
+
+    Args:
+        open_images: files of the images that are open.
+        unusable: how many open images are no files.
+        network: the loaded checkpoint, in words; empty if there is none.
+        parent: the window.
+    """
+
+    def __init__(self, open_images: list[Path], unusable: int, network: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(_Text.TITLE)
+        self.setMinimumWidth(520)
+        self._open_images = open_images
+        self._network = network
+        self._has_named = False
+        self.from_folder = QRadioButton(_Text.FOLDER)
+        self.from_open = QRadioButton(_Text.OPEN.format(count=len(open_images)))
+        self.from_open.setEnabled(bool(open_images))
+        (self.from_open if open_images else self.from_folder).setChecked(True)
+        self.images = QLineEdit()
+        self.browse_images = QPushButton(_Text.BROWSE)
+        self.folder = QLineEdit()
+        self.browse_folder = QPushButton(_Text.BROWSE)
+        self.rater = QLineEdit(offered_rater())
+        self.hint = QLabel()
+        self.hint.setWordWrap(True)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        contents = [self.from_folder, row(self.images, self.browse_images), self.from_open]
+        if unusable:
+            contents.append(QLabel(_Text.NOT_FILES.format(count=unusable)))
+        layout = QVBoxLayout(self)
+        layout.addWidget(column(*contents))
+        layout.addLayout(
+            form(
+                (_Text.NETWORK, QLabel(network or _Text.NO_NETWORK)),
+                (_Text.SAVE_IN, row(self.folder, self.browse_folder)),
+                (_Text.RATER, self.rater),
+            )
+        )
+        layout.addWidget(self.hint)
+        layout.addWidget(self.buttons)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        self.browse_images.clicked.connect(self._browse_images)
+        self.browse_folder.clicked.connect(self._browse_folder)
+        self.folder.textEdited.connect(lambda _text: setattr(self, "_has_named", True))
+        for edit in (self.images, self.folder, self.rater):
+            edit.textChanged.connect(self._check)
+        self.from_folder.toggled.connect(self._check)
+        self.images.textChanged.connect(self._suggest)
+        self.images.textEdited.connect(lambda _text: self.from_folder.setChecked(True))
+        self._suggest()
+        self._check()
+
+    def chosen_images(self) -> Path | list[Path]:
+        """Return the folder, or the files of the images that are open."""
+        return self._open_images if self.from_open.isChecked() else Path(self.images.text().strip()).expanduser()
+
+    def chosen_folder(self) -> Path:
+        """Return the folder of the project, with its suffix."""
+        path = Path(self.folder.text().strip()).expanduser()
+        return path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)
+
+    def problem(self) -> str:
+        """Return what is missing or wrong, in words; empty if nothing is."""
+        if not self._network:
+            return _Text.LOAD_FIRST
+        if self.from_folder.isChecked() and not Path(self.images.text().strip() or "-").is_dir():
+            return _Text.NO_IMAGES
+        if not Path(self.folder.text().strip()).name:
+            return _Text.NO_FOLDER
+        if self.chosen_folder().exists():
+            return _Text.EXISTS.format(name=self.chosen_folder().name)
+        return rater_problem(self.rater.text())
+
+    def _check(self) -> None:
+        problem = self.problem()
+        self.hint.setText(problem)
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(not problem)
+
+    def _suggest(self) -> None:
+        """Offer a project beside the images, as long as the user has named none."""
+        if self._has_named:
+            return
+        images = self.images.text().strip()
+        place = Path(images) if images else self._open_images[0].parent if self._open_images else None
+        if place is not None and place.name:
+            self.folder.setText(str(place.with_name(f"{place.name}{SUFFIX}")))
+
+    def _browse_images(self) -> None:
+        if folder := QFileDialog.getExistingDirectory(self, _Text.IMAGES_TITLE, self.images.text()):
+            self.images.setText(folder)
+            self.from_folder.setChecked(True)
+
+    def _browse_folder(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, _Text.SAVE_TITLE, self.folder.text(), f"Reviews (*{SUFFIX})")
+        if path:
+            self.folder.setText(path)
+            self._has_named = True
+
+
+class NewProject(QObject):
+    """Asks for a new project, and makes it.
+
+    Attributes:
+        dialog: the last one.
+    """
+
+    def __init__(self, session: ReviewSession, controller: ProjectController, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._controller = controller
+        self._parent = parent
+        self.dialog: NewProjectDialog | None = None
+
+    def ask(self) -> None:
+        """Open the dialog; the window can be used meanwhile."""
+        paths = [image_file(layer.metadata, layer.source.path) for layer in self._session.choices.images()]
+        files = list(dict.fromkeys(path for path in paths if path is not None))
+        source = self._session.source
+        network = "" if source is None or source.path is None else source.title
+        dialog = self.dialog = NewProjectDialog(files, paths.count(None), network, self._parent.window())
+        dialog.accepted.connect(lambda: self._make(dialog))
+        dialog.open()
+
+    def _make(self, dialog: NewProjectDialog) -> None:
+        rater = dialog.rater.text().strip()
+        remember_rater(rater)
+        source = self._session.source
+        if source is not None:
+            self._controller.create(dialog.chosen_folder(), dialog.chosen_images(), [source], rater)
+
+
+def image_file(metadata: dict[str, object], opened_from: str | None) -> Path | None:
+    """Return the file or folder of an image layer; None if it is not one on disk."""
+    source = metadata.get(SOURCE)
+    path = (source.get("path") if isinstance(source, dict) else None) or opened_from
+    return Path(str(path)) if path and Path(str(path)).exists() else None
