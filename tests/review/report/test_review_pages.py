@@ -41,11 +41,12 @@ def report(numbers: ReviewNumbers, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_the_first_page_says_it_in_words(report: Path) -> None:
     first, _, _ = text_of(report / "report.html").partition("Readings of each rater")
-    assert "accepted the mask as it is in 5 of 8 cases: 62.5% (95% interval 30.6% to 86.3%)" in first
+    assert "anna in 5 of 8 cases: 62.5% (95% interval 30.6% to 86.3%), the most" in first
+    assert "chen accepted the mask as it is in 3 of 7 cases: 42.9%" in first
     assert "Fleiss’ κ of the verdicts on masks is 0.41" in first
     assert "over 6 cases that all rated" in first
     assert "2 of 4 verdicts changed after the heatmap was seen" in first
-    assert "a typical case takes 14 s (median of 8 finished cases)" in first
+    assert "anna 8 of 9 62.5% (5 of 8) 30.6% to 86.3% 14 s 12 to 22 s" in first
 
 
 def test_the_page_is_complete_and_alone(report: Path) -> None:

@@ -20,7 +20,7 @@ def share_text(value: float | None) -> str:
 
 def kappa_text(value: float | None) -> str:
     """Return κ or α with two decimals and a true minus sign."""
-    return UNDEFINED if value is None else f"{value:.2f}".replace("-", "−")
+    return UNDEFINED if value is None else f"{value:z.2f}".replace("-", "−")
 
 
 def change_text(value: float | None) -> str:
