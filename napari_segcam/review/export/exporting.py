@@ -47,7 +47,7 @@ class Exported:
         frames: how many pairs were written.
         classes: their labels.
         left_out: how many frames were left out, by reason.
-        warnings: what could not be read, in words.
+        warnings: what could not be read, or is not as the raters saw it, in words.
     """
 
     rater: str
@@ -107,9 +107,9 @@ def write_export(
         for work in filled:
             frames, left_out = selected[work.rater]
             part = "." if len(filled) == 1 else safe_name(work.rater)
-            _write(review, work, (frames, left_out), temporary / part, labels, options, predictor, count)
-            warnings = tuple(review.warnings)
-            exported.append(Exported(work.rater, target / part, len(frames), labels, left_out, warnings))
+            warnings = list(review.warnings)
+            _write(review, work, (frames, left_out), temporary / part, labels, options, predictor, warnings, count)
+            exported.append(Exported(work.rater, target / part, len(frames), labels, left_out, tuple(warnings)))
         progress(total, total)
     return exported
 
@@ -136,6 +136,7 @@ def _write(
     labels: Mapping[str, int],
     options: ExportOptions,
     predictor: Predictor,
+    warnings: list[str],
     on_frame: Callable[[], None],
 ) -> None:
     """Write the pairs of one rater."""
@@ -145,11 +146,11 @@ def _write(
     folder.mkdir(parents=True, exist_ok=True)
     writer = _writer(folder, labels, options)
     rows = []
-    for pair in read_pairs(review, work, frames, options.classes, predictor, on_frame):
+    for pair in read_pairs(review, work, frames, options.classes, predictor, warnings, on_frame):
         written = writer.write(pair)
         rows.append(provenance_row(work, pair, written, predictor))
     writer.finish()
-    write_provenance(folder, review, work, options, labels, rows, left_out, datetime.now(UTC))
+    write_provenance(folder, review, work, options, labels, rows, left_out, warnings, datetime.now(UTC))
 
 
 def _writer(folder: Path, labels: Mapping[str, int], options: ExportOptions) -> Writer:

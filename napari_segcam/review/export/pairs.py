@@ -13,6 +13,7 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.files import safe_name
 from napari_segcam.imaging.cine import Cine, without_suffix
 from napari_segcam.imaging.opening import open_cine
+from napari_segcam.review.export.prediction_check import different_prediction
 from napari_segcam.review.export.selection import ReviewedFrame
 from napari_segcam.review.predictions import Predictor, Regions
 from napari_segcam.review.project_file import Case
@@ -62,6 +63,7 @@ def read_pairs(
     frames: Sequence[ReviewedFrame],
     classes: Collection[str],
     predictor: Predictor,
+    warnings: list[str],
     on_frame: Callable[[], None] = lambda: None,
 ) -> Iterator[Pair]:
     """Yield the pairs of the frames, case by case.
@@ -72,6 +74,7 @@ def read_pairs(
         frames: to read, those of a case together.
         classes: that are exported; empty for all.
         predictor: computes masks that were accepted as they are.
+        warnings: gets what the user should know of the predictions.
         on_frame: called before each frame.
 
     Raises:
@@ -84,6 +87,8 @@ def read_pairs(
         needed = [frame for frame in members if frame.needs_prediction(classes)]
         found = predictor.predict(cine, [(frame.frame, frame.threshold) for frame in needed]) if needed else []
         predictions = dict(zip(needed, found, strict=True))
+        if needed and (warning := different_prediction(review, case, cine, predictor)):
+            warnings.append(warning)
         for frame in members:
             on_frame()
             image = _gray_if_equal(np.asarray(cine[frame.frame]))

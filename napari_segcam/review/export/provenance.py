@@ -58,6 +58,7 @@ def write_provenance(
     labels: Mapping[str, int],
     rows: Sequence[Mapping[str, Any]],
     left_out: Mapping[str, int],
+    warnings: Sequence[str],
     written: datetime,
 ) -> None:
     """Write ``provenance.csv`` and ``provenance.json``, the same with the options and what was left out.
@@ -76,6 +77,7 @@ def write_provenance(
             "rater": work.rater,
             "labels": {"background": 0, **labels},
             "left_out": dict(left_out),
+            "warnings": list(warnings),
             "pairs": [dict(row) for row in rows],
         },
     )

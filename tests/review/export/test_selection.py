@@ -9,6 +9,7 @@ import pytest
 from made_review import PAINTED, PREDICTED, Rater, new_project
 from PIL import Image
 
+import napari_segcam as sc
 from napari_segcam.errors import SegcamError
 from napari_segcam.review.export.exporting import Exported, write_export
 from napari_segcam.review.export.options import ExportOptions
@@ -117,3 +118,19 @@ def test_overlapping_classes_need_a_choice_or_coco(tmp_path: Path) -> None:
     exported = only(write_export(project.folder, tmp_path / "out", ExportOptions(classes=("lesion",))))
     assert exported.classes == {"lesion": 1}
     write_export(project.folder, tmp_path / "coco", ExportOptions(format="coco"))
+
+
+def test_a_prediction_that_is_not_the_one_that_was_seen_is_said(tmp_path: Path) -> None:
+    project = new_project(tmp_path)
+    network = sc.load_network(str(tmp_path / "unet.pth"), "cpu")
+    cine = sc.open_cine(project.images / "cine.tif")
+    seen = sc.Explainer(network, stages=[], threshold=0.5)(cine[2], sc.Target(region="image"), cine.value_range).mask
+    with Rater(project, "anna") as rater:
+        rater.judge("cine", "accept", first=0, last=1)
+        rater.paint("cine", PAINTED["anna"], started_from=seen, frame=2)
+    assert only(write_export(project.folder, tmp_path / "same")).warnings == ()
+    with Rater(project, "anna") as rater:
+        rater.paint("cine", PAINTED["anna"], started_from=PREDICTED, frame=2)
+    exported = only(write_export(project.folder, tmp_path / "other"))
+    (warning,) = exported.warnings
+    assert "frame 2 of cine.tif is not the one that anna saw" in warning
