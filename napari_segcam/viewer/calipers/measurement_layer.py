@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari.layers import Image, Shapes
 from numpy.typing import NDArray
 
 from napari_segcam.measuring.diameters import Point
+from napari_segcam.viewer.calipers.label_places import label_places
 from napari_segcam.viewer.layers.placement import OURS, Placement
 from napari_segcam.viewer.layers.selection import keep_selection
 from napari_segcam.viewer.napari_internals.deferred_slicing import defer_slicing
@@ -22,8 +24,6 @@ COLOR, CHOSEN_COLOR, SUGGESTED_COLOR = "#4de8ff", "#ffe600", "#b8f0a0"
 _CASING = "black"
 _WIDTH = 1 / 350  # of a line, as a share of the frame's shorter side
 _TICK = 1 / 55  # length of the mark at an end
-_GAP = 1 / 22  # between a line and its text
-_SIDE = 0.28  # of the frame's width: texts are not centered nearer to its sides, where they would be cut off
 _TEXT_SIZE = 10
 
 
@@ -60,6 +60,8 @@ class MeasurementLayer:
         self._viewer = viewer
         self._image = image
         self._placement = Placement(image)
+        rows, columns = image.scale[-2:]
+        self._row_scale = float(rows / columns)  # in the layer's own pixels lines are as thick in all directions
         self._layer: Shapes | None = None
         self._drawings: tuple[Drawing, ...] = ()
         self._is_enabled = True  # by the user
@@ -105,10 +107,9 @@ class MeasurementLayer:
             self._layer.metadata.pop(OURS, None)
 
     @property
-    def _aspect(self) -> float:
-        """Height of a pixel divided by its width, as it is drawn."""
-        rows, columns = self._image.scale[-2:]
-        return float(rows / columns)
+    def _stretch(self) -> tuple[float, float]:
+        """Height and width of the layer's own pixels, in pixels of the frame."""
+        return 1 / self._row_scale, 1.0
 
     def _add_layer(self) -> None:
         image = self._image
@@ -117,10 +118,10 @@ class MeasurementLayer:
             name=f"{image.name} measurements",
             opacity=1,
             metadata={OURS: {"image": image.unique_id}},
-            **self._placement.transform((1, 1), (0, 0)),
+            **self._placement.transform(self._stretch, (0, 0)),
             **self._placement.names(),
         )
-        self._placement.lay(layer, (1, 1), (0, 0))
+        self._placement.lay(layer, self._stretch, (0, 0))
         defer_slicing(layer)
         layer.events.visible.connect(self._on_visible)
         with keep_selection(self._viewer.layers):
@@ -132,20 +133,23 @@ class MeasurementLayer:
     def _draw(self, layer: Shapes) -> None:
         """Write all drawings into the layer."""
         shapes: list[tuple[str, NDArray[np.float64], float, str, str]] = []
-        side = min(self._image.data.shape[self._image.ndim - 2 : self._image.ndim])
-        width = max(1.0, side * _WIDTH)
-        for drawing, place in zip(self._drawings, self._label_places(), strict=True):
-            paths = [_with_ticks(line, side * _TICK, self._aspect) for line in drawing.lines]
-            paths += [np.array([*drawing.closed, drawing.closed[0]])] if drawing.closed else []
+        rows, columns = self._image.data.shape[self._image.ndim - 2 : self._image.ndim]
+        shape = rows * self._row_scale, float(columns)
+        width = max(1.0, min(shape) * _WIDTH)
+        outlines = [
+            (drawing.frame, self._own_pixels([*chain.from_iterable(drawing.lines), *drawing.closed]), drawing.label)
+            for drawing in self._drawings
+        ]
+        for drawing, place in zip(self._drawings, label_places(outlines, shape), strict=True):
+            paths = [_with_ticks(self._own_pixels(line), min(shape) * _TICK) for line in drawing.lines]
+            paths += [self._own_pixels([*drawing.closed, drawing.closed[0]])] if drawing.closed else []
             thickness = width * (0.6 if drawing.is_faint else 1.0)
             for casing, color in ((2.2 * thickness, _CASING), (thickness, drawing.color)):
                 shapes += [("path", self._in_frame(drawing.frame, path), casing, color, "") for path in paths]
             anchor = np.stack([place, place + np.array([0.0, 0.01])])
             shapes.append(("line", self._in_frame(drawing.frame, anchor), 0.01, "transparent", drawing.label))
-        layer.text = {
-            "string": {"constant": ""},
-            "color": {"constant": "white"},
-        }  # none while there are shapes without a text
+        # no text while there are shapes without one
+        layer.text = {"string": {"constant": ""}, "color": {"constant": "white"}}
         layer.data = []
         if not shapes:
             return
@@ -169,43 +173,23 @@ class MeasurementLayer:
         }
         layer.selected_data = set()
 
+    def _own_pixels(self, points: Sequence[Point]) -> NDArray[np.float64]:
+        return np.asarray(points, float).reshape(-1, 2) * (self._row_scale, 1)
+
     def _in_frame(self, frame: int, points: NDArray[np.float64]) -> NDArray[np.float64]:
         lead = self._image.ndim - 2
         return np.hstack([np.full((len(points), lead), float(frame)), points])
-
-    def _label_places(self) -> list[NDArray[np.float64]]:
-        """Return the center of each text: below its lines, or above where there is no room, and not over another."""
-        rows, columns = self._image.data.shape[self._image.ndim - 2 : self._image.ndim]
-        gap = min(rows, columns) * _GAP
-        taken: list[tuple[int, NDArray[np.float64]]] = []
-        for drawing in self._drawings:
-            points = np.array([point for line in drawing.lines for point in line] + list(drawing.closed))
-            if not len(points):
-                points = np.array([[rows * 0.08, columns / 2]])
-            lines = drawing.label.count("\n") + 1
-            low, high = points[:, 0].max() + gap * (0.5 + lines / 2), points[:, 0].min() - gap * (0.5 + lines / 2)
-            row = low if low < rows - gap else max(high, gap)
-            column = float(np.clip(points[:, 1].mean(), columns * _SIDE, columns * (1 - _SIDE)))
-            place = np.array([row, column])
-            while any(frame == drawing.frame and _overlap(place, other, gap, columns) for frame, other in taken):
-                place[0] += gap
-            taken.append((drawing.frame, place))
-        return [place for _, place in taken]
 
     def _on_visible(self, _event: Any) -> None:
         if not self._is_busy and self._layer is not None:
             self._is_enabled = bool(self._layer.visible)
 
 
-def _overlap(first: NDArray[np.float64], second: NDArray[np.float64], gap: float, columns: int) -> bool:
-    return bool(abs(first[0] - second[0]) < 1.9 * gap and abs(first[1] - second[1]) < columns * _SIDE)
-
-
-def _with_ticks(line: tuple[Point, Point], length: float, aspect: float) -> NDArray[np.float64]:
-    """Return a path along a line that has a short mark across it at both ends, at a right angle on the canvas."""
-    start, end = np.array(line[0], float), np.array(line[1], float)
-    step = (end - start) * (aspect, 1)
+def _with_ticks(line: NDArray[np.float64], length: float) -> NDArray[np.float64]:
+    """Return a path along a line ``(2, 2)`` that has a short mark across it at both ends."""
+    start, end = line
+    step = end - start
     size = float(np.hypot(*step))
-    across = np.array([-step[1] / aspect, step[0]]) / size if size else np.array([0.0, 1.0])
+    across = np.array([-step[1], step[0]]) / size if size else np.array([0.0, 1.0])
     across *= length / 2
     return np.array([start - across, start + across, start, end, end + across, end - across])

@@ -70,15 +70,20 @@ class VolumePlan:
         lengths = f"{values['longest']:.1f} × {length_words(values['across'], measurement.unit)}"
         return f"{lengths} ({measurement.name}, {self._plane(image, measurement)})"
 
-    def widths(self, image: Image | None) -> list[tuple[str, tuple[str, str]]]:
-        """Return the diameters that can be the width: each in words, with its measurement and the name of its value."""
+    def widths(self, image: Image | None, frame: int) -> list[tuple[str, tuple[str, str]]]:
+        """Return the diameters that can be the width: each in words, with its measurement and the name of its value.
+
+        Those of the frame in view come first, and the latest of them.
+        """
+        latest_first = list(reversed(self._measurements_of(image)))
+        latest_first.sort(key=lambda each: each.frame != frame)
         return [
             (
                 f"{each.name}{f' {_NAMES[name]}' if 'across' in values else ''}: "
                 f"{length_words(values[name], each.unit)} ({frame_in_words(image, each.frame)})",
                 (each.identity, name),
             )
-            for each in self._measurements_of(image)
+            for each in latest_first
             if each.kind != "volume" and each.identity != self._first
             for values in [each.values()]
             for name in ("longest", "across")

@@ -20,7 +20,7 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.calipers import calipers_controller, volume_plan
 from napari_segcam.viewer.calipers.calipers_controller import CalipersController
-from napari_segcam.viewer.calipers.measurement_layer import MeasurementLayer
+from napari_segcam.viewer.calipers.label_places import LINE, label_places
 from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.session import ReviewSession
@@ -340,7 +340,7 @@ def test_a_volume_from_two_planes_follows_them(
     controller.suggests_across = False
     controller.set_tool("caliper")
     controller.draw((10.0, 40.0), (40.0, 40.0))
-    ((words, width),) = controller.volume.widths(session.image)
+    ((words, width),) = controller.volume.widths(session.image, session.current_frame())
     assert words == "2: 6.0 mm (frame 0)"
     controller.add_volume(width)
     finding, line, volume = controller.of(session.image)
@@ -366,30 +366,39 @@ def test_planes_without_calibration_make_no_volume_across_images(
     session.viewer.add_image(np.zeros((40, 40), np.uint8), name="first")
     controller.set_tool("ellipse")
     controller.draw((5.0, 5.0), (5.0, 25.0))
-    controller.add_volume(controller.volume.widths(session.image)[0][1])
+    controller.add_volume(controller.volume.widths(session.image, session.current_frame())[0][1])
     assert "calibrated and the other is not" in notes[-1]
     controller.volume.begin(session.image, controller.chosen_measurement)
     session.viewer.add_image(np.zeros((40, 40), np.uint8), name="second")
     controller.draw((5.0, 5.0), (5.0, 25.0))
-    controller.add_volume(controller.volume.widths(session.image)[0][1])
+    controller.add_volume(controller.volume.widths(session.image, session.current_frame())[0][1])
     assert "Neither image is calibrated" in notes[-1]
     assert all(each.kind == "ellipse" for image in controller.images() for each in controller.of(image))
 
 
-def test_texts_do_not_lie_over_each_other(session: ReviewSession) -> None:
-    image = session.viewer.add_image(np.zeros((200, 300), np.uint8), name="still")
-    layer = MeasurementLayer(session.viewer, image)
+def test_texts_are_not_over_each_other_and_within_the_frame() -> None:
+    lines = [(0, np.array([(row, 100.0), (row, 150.0)]), "1: 30.1 mm\nof the prediction") for row in (50, 52, 54, 196)]
+    below, second, third, above = label_places(lines, (200, 300))
+    assert 50 < below[0] < second[0] < third[0]
+    assert second[0] - below[0] >= 2 * 200 * LINE - 1e-9
+    assert above[0] < 196
+    (alone,) = label_places([(1, lines[0][1], "1: 30.1 mm\nof the prediction")], (200, 300))
+    np.testing.assert_array_equal(alone, below)
+    (aside,) = label_places([(0, np.array([(50.0, 2.0), (60.0, 4.0)]), "1: 3 mm")], (200, 300))
+    assert aside[1] > 50  # it would be cut off at the left
+
+
+def test_lines_are_drawn_where_they_were_set_if_pixels_are_not_square(session: ReviewSession) -> None:
+    image = session.viewer.add_image(np.zeros((40, 60), np.uint8), scale=SPACING, translate=(3, 7))
     controller = controller_of(session, CalipersController)
     controller.suggests_across = False
     controller.set_tool("caliper")
-    for row in (100.0, 104.0, 108.0, 196.0):
-        controller.draw((row, 100.0), (row, 150.0))
-    drawn = shapes(session)
-    places = np.array([data[0] for data, text in zip(drawn.data, drawn.text.values, strict=True) if text])
-    assert len(places) == 4
-    assert all(abs(first - second) > 8 for i, first in enumerate(places[:, 0]) for second in places[:i, 0])
-    assert (places[:, 0] < 200).all()
-    assert layer.layer is None
+    controller.draw((5.0, 10.0), (25.0, 30.0))
+    layer = shapes(session)
+    path = np.array([layer.data_to_world(point) for point in layer.data[0]])
+    np.testing.assert_allclose(path[2:4], [image.data_to_world(point) for point in ((5.0, 10.0), (25.0, 30.0))])
+    tick, along = path[1] - path[0], path[3] - path[2]
+    assert abs(tick @ along) < 1e-4  # the marks at the ends are at a right angle on the canvas
 
 
 def test_an_export_holds_the_measurements_of_its_frames(

@@ -96,6 +96,7 @@ class MeasureWidget(QWidget):
         self.take_first = QPushButton(_Text.FIRST)
         self.take_first.setToolTip(_Text.FIRST_TIP)
         self.width_choice = Choice(_Text.WIDTH_TIP)
+        self._widths: list[tuple[str, tuple[str, str]]] = []
         self.take_width = QPushButton(_Text.TAKE)
         self.take_width.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         panel(
@@ -182,8 +183,10 @@ class MeasureWidget(QWidget):
         words = volume.first_words()
         self.take_first.setEnabled(can_begin)
         _say(self.first, f"{words}\n{_Text.THEN}" if words else _Text.NOT_YET)
-        widths = volume.widths(self.session.image) if words else []
-        self.width_choice.offer(widths or [(_Text.NO_WIDTH, None)])
+        widths = volume.widths(self.session.image, self.session.current_frame()) if words else []
+        if widths != self._widths:
+            self._widths = widths
+            self.width_choice.offer(widths or [(_Text.NO_WIDTH, None)], widths[0][1] if widths else None)
         self.width_choice.setVisible(bool(words))
         self.take_width.setVisible(bool(words))
         self.take_width.setEnabled(bool(widths))
