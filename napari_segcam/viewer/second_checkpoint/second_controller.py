@@ -34,6 +34,8 @@ if TYPE_CHECKING:  # torch comes with it: it is imported in the worker, where no
 _APART = 3  # frames of a cine that are closer look alike
 _DELAY_MS = 200
 """After which curves follow the masks."""
+_FOLLOW_MS = 20
+"""After which B follows a result of A: there may be many at once."""
 
 
 class SecondController(QObject):
@@ -68,7 +70,8 @@ class SecondController(QObject):
         self._rank = 0
         self._gone_to: tuple[Review, int] | None = None
         self._throttle = Throttle(self._enter_curves, self, _DELAY_MS)
-        session.reviews.changed.connect(self.follow)
+        self._follow_soon = Throttle(self.follow, self, _FOLLOW_MS)
+        session.reviews.changed.connect(self._follow_soon.ask)
         session.reviews.notes.append(self._notes)
         session.frame_changed.connect(self._on_frame)
         session.image_changed.connect(self.follow)

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_segcam.imaging.cine import without_suffix
-from napari_segcam.number_format import grouped
 from napari_segcam.reporting.report.text import shorten_middle
 from napari_segcam.viewer.frames.cine_record import CineRecord
+from napari_segcam.viewer.second_checkpoint.compared_frames import differing_frames
 from napari_segcam.viewer.second_checkpoint.second_review import SecondReview
 
 _LONGEST_NAME = 18  # so that a line of the canvas holds it
@@ -42,11 +42,12 @@ def summary(curves: dict[str, NDArray[np.float64]], done: int, of: int, word: st
     text = f"B: {done} of {of} {word}s"
     if dice is None or not np.isfinite(dice).any():
         return text
-    lowest = int(np.nanargmin(dice))
+    differing = differing_frames(dice, curves[CineRecord.AREA_DIFFERENCE], 1)
     if of == 1:
-        return f"Dice of A and B: {grouped(float(dice[lowest]))}"
-    if dice[lowest] == 1:
+        return f"Dice of A and B: {np.nanmin(dice):.3f}"
+    if not differing:
         return f"{text}. Dice of A and B: 1 in all with a finding."
+    lowest = differing[0]
     return f"{text}. Dice of A and B: median {np.nanmedian(dice):.3f}, lowest {dice[lowest]:.3f} in {word} {lowest}."
 
 
