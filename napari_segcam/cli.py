@@ -1,4 +1,4 @@
-"""The command line, ``napari-segcam COMMAND``. Only ``demo --window`` imports Qt."""
+"""The command line, ``napari-segcam COMMAND``. Only ``demo --window`` and ``review PROJECT`` import Qt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_segcam.commands.explain_command import explain
 from napari_segcam.commands.inspect_command import inspect
 from napari_segcam.commands.optional_values import OptionalValueCommand
 from napari_segcam.commands.report_command import report
-from napari_segcam.commands.review_command import review
+from napari_segcam.commands.review_command import OPEN, review
 from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.deprecated import with_present_options
 from napari_segcam.errors import SegcamError
@@ -84,3 +84,25 @@ def demo(
 
         network, cine = load_network(demo_checkpoint()), open_cine(sample_cine())
         explain_cine(network, cine, [FRAME], ExplainOptions(), out, PlainConsole())
+
+
+@review.command(OPEN)
+def open_review(
+    project: Annotated[Path, typer.Argument(metavar="PROJECT", help="The folder of the review.")],
+    *,
+    rater: Annotated[
+        str, typer.Option(metavar="NAME", help="Who reads: letters, digits and . _ -; default: as last time, or ask.")
+    ] = "",
+    images: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder of the images, if they were moved.")
+    ] = None,
+) -> None:
+    """Open a review in the viewer, as it was left; `review PROJECT` does the same."""
+    from napari_segcam.review.project import open_project
+    from napari_segcam.review.raters import check_rater
+
+    open_project(project, images)  # what is wrong is said here, before the window opens
+    name = check_rater(rater) if rater else ""
+    from napari_segcam.viewer.review_window import show_review
+
+    show_review(project, name, images)

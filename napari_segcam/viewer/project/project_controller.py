@@ -15,6 +15,7 @@ from napari_segcam.network.source import ModelSource
 from napari_segcam.review.log.events import AnyEvent, CaseDone, CaseOpened, CaseProblem
 from napari_segcam.review.log.rater_log import RaterLog
 from napari_segcam.review.readings import Reading
+from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.project.active_time import ActiveTime
 from napari_segcam.viewer.project.case_opening import OpenedCase, case_job
 from napari_segcam.viewer.project.closing import ClosingGuard
@@ -197,6 +198,11 @@ class ProjectController(OpenProject):
         """Append the view now, settled or not, since the window closes."""
         if self.reading is not None:
             self._view.keep_now(self.reading)
+
+    def request(self) -> RunRequest | None:
+        """Return what is computed for each frame; None without a project or a network."""
+        network = self._session.network
+        return None if self.project is None or network is None else self._runs.request(network)
 
     def mark_done(self, done: bool = True) -> None:
         """Note that the rater has finished the reading in view, or takes it up again."""

@@ -14,6 +14,7 @@ from napari_segcam.viewer.frames.asked_words import place_words
 from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
 from napari_segcam.viewer.keys import key_rows, show_help
 from napari_segcam.viewer.layers.frame_names import frame_word
+from napari_segcam.viewer.project.project_controller import ProjectController
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.sessions import session_of
@@ -158,6 +159,7 @@ class GradCamWidget(QWidget):
         self.session.frame_changed.connect(show_figures)
         self._evidence.changed.connect(show_figures)
         self.session.image_changed.connect(self._name_frames)
+        controller_of(self.session, ProjectController).settings.restored.connect(self._take_kept)
         controller = controller_of(self.session, ClickController)
         controller.chosen_request = self._request
         controller.changed.connect(self._offer_regions)
@@ -230,6 +232,25 @@ class GradCamWidget(QWidget):
         show_row(self._what, self.members, self.members.has_members)
         self.stages.offer(network)
         self._check("main")
+        self._take_kept()
+
+    def _take_kept(self) -> None:
+        """Show the settings of the open review project."""
+        project, layers = controller_of(self.session, ProjectController), self.session.layers()
+        if project.project is None:
+            return
+        settings, request = project.settings, project.request()
+        self.colormap.choose(settings.colormap)
+        self.opacity.setValue(
+            settings.number("opacity", self.opacity.value() if layers is None else layers.heat.opacity)
+        )
+        self.heat_threshold.setValue(settings.number("floor", 0.0))
+        if request is not None:
+            self.method.choose((request.method, request.preview))
+            self.target_class.choose(self.target_class.value if request.class_index is None else request.class_index)
+            self.region.choose(request.region)
+            self._offer_other_classes()
+            self.stages.check(set(request.stages or ()))
 
     def _offer_regions(self) -> None:
         from napari_segcam.explanation.targets.region import Boundary, Component
