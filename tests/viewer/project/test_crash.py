@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 from random_actions import Reader, wait_for_mask
 
+import napari_segcam
 from napari_segcam.review.log.mask_files import read_mask
 from napari_segcam.review.log.reading import read_log
 from napari_segcam.review.log.state import state_of
@@ -72,3 +76,37 @@ def test_a_copy_after_each_of_200_random_actions_holds_all_of_them(
             assert restored[part] == view[part]
         assert restored["layers"]["image"] == view["layers"]["image"]
         again.controller.close()
+
+
+@pytest.mark.parametrize(("seed", "actions"), [(1, 12), (2, 45)])
+def test_after_kill_9_everything_acknowledged_is_there_once(
+    project: Path, open_window: Callable, seed: int, actions: int
+) -> None:
+    script = Path(__file__).with_name("killed_session.py")
+    package = Path(napari_segcam.__file__).parents[1]
+    path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH"))))
+    with subprocess.Popen(
+        [sys.executable, str(script), str(project), str(seed)],
+        env=os.environ | {"PYTHONPATH": path, "QT_QPA_PLATFORM": "offscreen"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        saved = 0
+        for line in process.stdout or ():
+            if line.startswith("saved"):
+                saved = int(line.split()[1])
+            if saved >= actions:
+                break
+        process.kill()  # SIGKILL: nothing is cleaned up
+        # what was said before the kill, but not read yet, counts too
+        left = [line for line in process.stdout or () if line.startswith("saved") and line.endswith("\n")]
+        saved = max([saved, *(int(line.split()[1]) for line in left)])
+    assert saved >= actions
+    again = open_window(project)
+    numbers = [event.n for event in again.controller.log.events]
+    assert numbers == list(range(1, len(numbers) + 1))
+    before = [event for event in again.controller.log.events if event.session == again.controller.log.events[0].session]
+    assert len(before) >= saved
+    layer = again.session.review.layers.pair("").corrections
+    for (frame, _), event in again.controller.state.corrections.items():
+        assert np.array_equal(again.controller.log.labels(event.mask), layer.pixels(frame))
