@@ -76,7 +76,7 @@ def export(
         plain.print(f"{one.folder}: {frames} of {one.rater}; labels: {classes}", soft_wrap=True, markup=False)
         for reason, count in one.left_out.items():
             plain.print(f"  left out: {count}, {reason}", soft_wrap=True, markup=False)
-    plain.print(_NAMES_TELL)
+    plain.print(_NAMES_TELL, soft_wrap=True)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def agreement_between(review: Review, bootstrap: Bootstrap) -> Iterator[Number]:
             units = rated_by(review, readings, question, scope)
             for (a, first), (b, second) in combinations(enumerate(review.raters), 2):
                 yield from _pair(question, scope, units, (a, b), (first.rater, second.rater), bootstrap)
-            if len(review.raters) > 2:
+            if len(review.raters) > 1:
                 yield from _all(question, scope, units, bootstrap)
 
 

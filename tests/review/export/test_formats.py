@@ -10,13 +10,16 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from made_review import CLASS, FRAMES, PAINTED, SIDE
+from batches import write_checkpoint
+from made_review import CLASS, FRAMES, PAINTED, SIDE, Rater, new_project
 from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco_masks
 from pycocotools.coco import COCO
 
 import napari_segcam as sc
+from napari_segcam.errors import SegcamError
+from napari_segcam.review.creating import create_project
 from napari_segcam.review.export.exporting import write_export
 from napari_segcam.review.export.options import ExportOptions
 from napari_segcam.review.project import ReviewProject
@@ -169,3 +172,63 @@ def test_provenance(study: ReviewProject, tmp_path: Path) -> None:
     record = json.loads((out / "provenance.json").read_text())
     assert record["left_out"] == {"verdict “reject”, which is not exported": 2}
     assert len(SETTLED) + 2 == FRAMES + 8
+
+
+def test_nnunet_gives_gray_frames_the_colors_of_others(tmp_path: Path) -> None:
+    project = new_project(tmp_path, classes=1)
+    colored = np.random.default_rng(2).integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
+    Image.fromarray(colored).save(tmp_path / "images" / "color.png")
+    project = create_project(tmp_path / "color.segcam-review", tmp_path / "images", [tmp_path / "unet.pth"])
+    with Rater(project, "anna") as rater:
+        for name in ("color", "image_0"):
+            rater.paint(name, PAINTED["anna"])
+    for ending in (".png", ".nii.gz"):
+        out = export(project, tmp_path / f"out{ending}", format="nnunet", file_ending=ending)
+        assert read_like_nnunet(out)["channel_names"] == {"0": "R", "1": "G", "2": "B"}
+    png = tmp_path / "out.png" / "imagesTr"
+    assert np.array_equal(pixels(png / "color_0000.png"), colored)
+    gray = pixels(tmp_path / "images" / "image_0.png")
+    assert np.array_equal(pixels(png / "image_0_0000.png"), np.stack([gray] * 3, -1))
+
+
+def test_nnunet_refuses_to_cut_the_values_of_16_bits(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    generator = np.random.default_rng(2)
+    Image.fromarray(generator.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)).save(images / "color.png")
+    deep = generator.integers(0, 65535, (SIDE, SIDE), dtype=np.uint16)
+    Image.fromarray(deep).save(images / "deep.png")
+    project = create_project(tmp_path / "deep.segcam-review", images, [write_checkpoint(tmp_path / "unet.pth")])
+    with Rater(project, "anna") as rater:
+        for name in ("color", "deep"):
+            rater.paint(name, PAINTED["anna"])
+    with pytest.raises(SegcamError, match=r"deep has 16 bits.*\.nii\.gz"):
+        export(project, tmp_path / "out", format="nnunet")
+    assert not (tmp_path / "out").exists()
+    export(project, tmp_path / "out", format="nnunet", file_ending=".nii.gz")
+    png = export(project, tmp_path / "png")
+    assert np.array_equal(pixels(png / "images" / "deep.png"), deep)
+
+
+def test_nifti_keeps_the_spacing_and_the_values(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    frame = np.random.default_rng(4).normal(size=(40, SIDE)).astype(np.float32)
+    source = nibabel.Nifti1Image(frame.T[:, :, None], np.diag([0.2, 0.3, 1, 1]))
+    source.header.set_xyzt_units("mm")
+    nibabel.save(source, images / "deep.nii.gz")
+    project = create_project(tmp_path / "p.segcam-review", images, [write_checkpoint(tmp_path / "unet.pth")])
+    cine = sc.open_cine(images / "deep.nii.gz")
+    mask = np.zeros(cine.frame_shape, np.uint8)
+    mask[3:9, 5:20] = 1
+    with Rater(project, "anna") as rater:
+        rater.paint("deep", mask, started_from=None)
+    out = export(project, tmp_path / "out", format="nifti")
+    for part, expected in (("images", cine[0]), ("masks", mask)):
+        volume = nibabel.load(out / part / "deep.nii.gz")
+        assert np.array_equal(np.asarray(volume.dataobj)[:, :, 0].T, expected)
+        assert volume.header.get_xyzt_units()[0] == "mm"
+        assert cine.spacing_mm is not None
+        assert volume.header.get_zooms()[:2] == pytest.approx(cine.spacing_mm[::-1])
+    again = sc.open_cine(out / "images" / "deep.nii.gz")
+    assert again.spacing_mm == pytest.approx(cine.spacing_mm)

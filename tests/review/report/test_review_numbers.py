@@ -127,7 +127,7 @@ def test_times(numbers: ReviewNumbers) -> None:
     assert find(numbers.rates, measure="seconds_upper_quartile", rater="anna")["value"] == np.quantile(
         SECONDS["anna"], 0.75
     )
-    chen = find(numbers.rates, measure="median_seconds", rater="chen")
+    chen = find(numbers.rates, measure="median_seconds", rater="chen", category="done")
     assert (chen["n"], chen["lower"]) == (5, None)
     assert "six cases" in chen["interval"]
 
@@ -266,3 +266,14 @@ def test_a_log_that_is_open_elsewhere_can_be_reported(tmp_path: Path) -> None:
 def test_before_anybody_reads_there_are_no_numbers(tmp_path: Path) -> None:
     numbers = review_report(new_project(tmp_path).folder)
     assert (numbers.rates, numbers.agreement, numbers.cases) == ([], [], [])
+
+
+def test_times_of_cases_that_nobody_marked_as_done_stand_apart(tmp_path: Path) -> None:
+    project = new_project(tmp_path)
+    with Rater(project, "anna") as rater:
+        for number, seconds in enumerate([3, 5, 10]):
+            rater.open(f"image_{number}")
+            rater.leave(f"image_{number}", seconds, done=False)
+    rates = review_report(project.folder, resamples=50).rates
+    assert find(rates, measure="median_seconds", category="not done")["value"] == 5
+    assert find(rates, measure="median_seconds", category="done")["undefined"] == "no case is done and timed"

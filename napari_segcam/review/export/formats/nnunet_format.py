@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from napari_segcam.errors import SegcamError
 from napari_segcam.files import whole_file
 from napari_segcam.review.export.class_labels import label_map
 from napari_segcam.review.export.formats.nifti_format import need_nifti, write_volume
@@ -39,6 +40,7 @@ class NnunetWriter:
         if not self._is_png:
             need_nifti()
         self._gray: list[str] = []
+        self._deep: list[str] = []  # written with 16 bits
         self._colored = 0
 
     def write(self, pair: Pair) -> Written:
@@ -51,6 +53,8 @@ class NnunetWriter:
         if self._is_png:
             images = [self._image_file(pair.name, 0)]
             pixels = write_image_png(self._folder / images[0], pair)
+            if not is_color and pair.image.dtype not in (np.uint8, np.bool_):
+                self._deep.append(pair.name)
             write_mask_png(self._folder / mask_file, mask)
         else:
             channels = [pair.image[..., color] for color in range(3)] if is_color else [pair.image]
@@ -62,7 +66,17 @@ class NnunetWriter:
         return Written(tuple(images), mask_file, pixels)
 
     def finish(self) -> None:
+        """Give gray images the colors that others have, and write ``dataset.json``.
+
+        Raises:
+            SegcamError: if a 16-bit image would lose its values in color, or a file cannot be written.
+        """
         if self._colored:
+            if self._deep:
+                raise SegcamError(
+                    f"Some frames are in color and {self._deep[0]} has 16 bits, which no color PNG holds: choose "
+                    "--file-ending .nii.gz."
+                )
             for name in self._gray:
                 self._give_colors(name)
         channels = _COLORS if self._colored else ("ultrasound",)
@@ -84,8 +98,6 @@ class NnunetWriter:
         if self._is_png:
             with Image.open(path) as picture:
                 values = np.asarray(picture)
-            if values.dtype != np.uint8:  # color PNG has 8 bits here
-                values = np.rint(values / 257).astype(np.uint8)
             with whole_file(path) as temporary:
                 Image.fromarray(np.stack([values] * 3, axis=-1)).save(temporary, format="PNG")
             return

@@ -14,7 +14,7 @@ from napari_segcam.review.report.pages.estimate_text import in_words, interval_t
 from napari_segcam.review.report.pages.plots import verdict_plots
 from napari_segcam.review.report.review_numbers import ReviewNumbers
 from napari_segcam.review.report.rows import Number
-from napari_segcam.review.report.timing import finished_seconds
+from napari_segcam.review.report.timing import case_seconds
 from napari_segcam.version import __version__
 
 _INTERVAL = (
@@ -145,7 +145,7 @@ def _done(work: RaterWork) -> str:
 
 
 def _time(numbers: ReviewNumbers, work: RaterWork) -> tuple[str, str]:
-    seconds = finished_seconds(numbers.review, work)
+    seconds = case_seconds(numbers.review, work, is_done=True)
     middle, spread = median(seconds).value, quartiles(seconds)
     if middle is None or spread is None:
         return UNDEFINED, UNDEFINED

@@ -206,8 +206,9 @@ def overlap_section(numbers: ReviewNumbers) -> Section:
 def time_section(numbers: ReviewNumbers) -> Section:
     """Return the time for each case."""
     times = [n for n in numbers.rate_numbers if "seconds" in n.measure]
-    caption = "Seconds at work on a finished case: it was in view, and the rater did something."
-    return Section("time", "Time", [_table(times, [_RATER, ("number", _title)], caption)])
+    caption = "Seconds at work on a case, while it was in view and the rater did something, of cases done and not done."
+    of_cases = ("cases", lambda number: number.category)
+    return Section("time", "Time", [_table(times, [_RATER, of_cases, ("number", _title)], caption)])
 
 
 def _table(numbers: Sequence[Number], columns: Columns, caption: str) -> Table:
