@@ -165,7 +165,7 @@ def _writer(folder: Path, labels: Mapping[str, int], options: ExportOptions) -> 
 
 
 def _chosen(review: Review, rater: str) -> list[RaterWork]:
-    works = [work for work in review.raters if not rater or work.rater == rater]
+    works = [work for work in review.raters if not rater or work.rater.casefold() == rater.casefold()]
     if not works:
         known = ", ".join(work.rater for work in review.raters)
         if not known:

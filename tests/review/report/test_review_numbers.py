@@ -277,3 +277,17 @@ def test_times_of_cases_that_nobody_marked_as_done_stand_apart(tmp_path: Path) -
     rates = review_report(project.folder, resamples=50).rates
     assert find(rates, measure="median_seconds", category="not done")["value"] == 5
     assert find(rates, measure="median_seconds", category="done")["undefined"] == "no case is done and timed"
+
+
+def test_checkpoints_are_counted_apart(tmp_path: Path) -> None:
+    project = new_project(tmp_path)
+    with Rater(project, "anna") as rater:
+        for number, (first, second) in enumerate([("accept", "reject"), ("accept", "reject"), ("reject", "reject")]):
+            rater.judge(f"image_{number}", first)
+            rater.judge(f"image_{number}", second, checkpoint="B")
+    numbers = review_report(project.folder, resamples=50)
+    shares = {
+        checkpoint: find(numbers.rates, measure="acceptance", checkpoint=checkpoint)["value"] for checkpoint in "AB"
+    }
+    assert shares == {"A": 2 / 3, "B": 0}
+    assert len(numbers.cases) == 2 * 9
