@@ -49,6 +49,8 @@ class CaseLayers(QObject):
         """Add the image of a case, which the session then chooses and which fills the canvas."""
         self._opened, self.image = opened, opened.image()
         viewer = self._session.viewer
+        if self.image.ndim < viewer.dims.ndim:  # napari cannot fit a still to the canvas while a cine is there
+            self.remove_retired()
         with without_gc_pause():
             viewer.add_layer(self.image)
         viewer.reset_view(layers=[self.image])
