@@ -9,6 +9,7 @@ from qtpy.QtCore import QTimer
 
 from napari_segcam.viewer.calipers.caliper_mouse import CaliperMouse
 from napari_segcam.viewer.calipers.calipers_controller import CalipersController
+from napari_segcam.viewer.calipers.kept_measurements import KeptMeasurements
 from napari_segcam.viewer.calipers.saving import unsaved_measurements
 from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.click.mouse import ClickMouse
@@ -40,11 +41,12 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         canvas = canvas_of(viewer)
         guard = LossGuard(session, None if canvas is None else canvas.window())
         session.reviews.notes.append(compared_classes)
-        ProjectController(session)  # before the guards of others, and before widgets that follow its settings
+        project = ProjectController(session)  # before the guards of others, and before widgets that follow its settings
         EvidenceController(session)  # children of the session, which ``controller_of`` finds
         ClickMouse(viewer, ClickController(session))
         calipers = CalipersController(session)
         CaliperMouse(session, calipers)
+        KeptMeasurements(session, project, calipers)
         guard.other_work.append(unsaved_measurements(session, calipers))
         OverlaysController(session)
         DoubtController(session)

@@ -86,6 +86,7 @@ class CalipersController(QObject):
         self._store.restore(image, [Measurement.from_dict(record) for record in records])
         self._unsaved.pop(image, None)
         self.suggestion = None
+        self._layers.reveal(image)
         self._watch.ask()
         self._show(image)
 

@@ -38,6 +38,9 @@ class OpenReading(Protocol):
     def state(self) -> ReadingState | None:
         """The state of the reading in view, or None."""
 
+    def is_shown(self, reading: Reading) -> bool:
+        """Whether the image of a reading is in view."""
+
     def append(self, event: Measured) -> object:
         """Append an event to the log."""
 
@@ -60,7 +63,7 @@ class KeptMeasurements(QObject):
 
     def _keep(self, image: Image) -> None:
         """Append what has changed to the log."""
-        reading, state = self._project.reading, self._project.state
+        reading, state = self._in_view()
         if reading is None or state is None or image is not self._session.image:
             return
         kept = {identity: event.content for identity, event in state.measurements.items()}
@@ -76,10 +79,17 @@ class KeptMeasurements(QObject):
             self._project.append(event)
         self._controller.mark_saved([image])
 
+    def _in_view(self) -> tuple[Reading | None, ReadingState | None]:
+        """Return the reading whose image is in view, and its state; nothing while one case goes and the next comes."""
+        reading = self._project.reading
+        return (
+            (reading, self._project.state) if reading is not None and self._project.is_shown(reading) else (None, None)
+        )
+
     def _restore(self, _of: object = None) -> None:
         """Show the measurements of the reading in view as the log has them, after another case or an undo."""
-        state, image = self._project.state, self._session.image
-        if self._project.reading is None or state is None or image is None:
+        (_, state), image = self._in_view(), self._session.image
+        if state is None or image is None:
             return
         kept = [event.content for event in state.measurements.values() if event.content is not None]
         shown = self._controller.measurements(image)

@@ -79,10 +79,10 @@ class MeasurementLayer:
         return layer is not None and bool(layer.visible) and layer.opacity > 0
 
     def show(self, drawings: Sequence[Drawing], frame: int) -> None:
-        """Draw these measurements, with this frame in view."""
-        if tuple(drawings) != self._drawings or (drawings and self.layer is None):
+        """Draw these measurements, with this frame in view; a layer that was removed stays away until ``reveal``."""
+        if tuple(drawings) != self._drawings or (drawings and self._layer is None):
             self._drawings = tuple(drawings)
-            if self._drawings and self.layer is None:
+            if self._drawings and self._layer is None:
                 with without_gc_pause():
                     self._add_layer()
             if self.layer is not None:
@@ -98,8 +98,10 @@ class MeasurementLayer:
             self._is_busy = False
 
     def reveal(self) -> None:
-        """Show the layer even if the user has hidden it before, since something new is drawn."""
+        """Show the layer even if the user has hidden or removed it before, since something new is drawn."""
         self._is_enabled = True
+        if self.layer is None:
+            self._layer = None
 
     def let_go(self) -> None:
         """Leave the layer to the user as a layer of their own, after its image was removed."""

@@ -284,6 +284,20 @@ def test_measurements_are_shown_in_their_frame_alone(controller: CalipersControl
     assert layer.visible
 
 
+def test_a_removed_layer_comes_back_with_the_next_measurement(
+    controller: CalipersController, session: ReviewSession
+) -> None:
+    controller.measure_finding()
+    session.viewer.layers.remove(shapes(session))
+    controller.rename(controller.of(session.image)[0].identity, "cyst")
+    session.go_to(0)
+    assert not any(isinstance(layer, Shapes) for layer in session.viewer.layers)
+    assert len(controller.of(session.image)) == 1
+    session.go_to(1)
+    controller.measure_finding((45, 75))
+    assert len(texts(session)) == 2
+
+
 def test_each_image_has_its_own_measurements(controller: CalipersController, session: ReviewSession) -> None:
     controller.measure_finding()
     clip = image_of(session)

@@ -45,6 +45,9 @@ class Project(QObject):
                 state.measurements[event.measurement] = event
         return state
 
+    def is_shown(self, reading: Reading) -> bool:
+        return reading == self.reading
+
     def append(self, event: Measured) -> None:
         self.lines.append((event.reading, event.model_dump_json()))
         self.state_changed.emit()
