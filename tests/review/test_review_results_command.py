@@ -34,7 +34,8 @@ def test_report(review: Any, study: ReviewProject, tmp_path: Path) -> None:
     anna = next(line for line in out.splitlines() if "anna" in line)
     assert anna.split()[1:4] == ["9", "8", "62.5%"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        *("report.html", "verdicts.csv", "cases.csv", "rates.csv", "agreement.csv", "corrections.csv")
+        *("report.html", "verdicts.csv", "cases.csv", "rates.csv", "agreement.csv", "corrections.csv"),
+        "measurements.csv",
     }
 
 

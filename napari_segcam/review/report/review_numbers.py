@@ -14,6 +14,7 @@ from napari_segcam.review.report.corrections import correction_numbers, correcti
 from napari_segcam.review.report.first_answers import first_answers
 from napari_segcam.review.report.heatmap_effect import heatmap_effects
 from napari_segcam.review.report.masks import overlaps
+from napari_segcam.review.report.measurement_rows import measurement_rows
 from napari_segcam.review.report.progress import progress
 from napari_segcam.review.report.rates import rates
 from napari_segcam.review.report.rows import Number, Row
@@ -31,6 +32,7 @@ class ReviewNumbers:
         verdicts: every verdict, grade and note that holds.
         cases: every reading of every rater.
         corrections: every class of every corrected frame.
+        measurements: of every rater.
         rates: counts, rates, grades, times and the effect of heatmaps, of each rater.
         agreement: between raters, within a rater, and with the prediction.
         warnings: what could not be read, in words.
@@ -41,6 +43,7 @@ class ReviewNumbers:
     verdicts: list[Row]
     cases: list[Row]
     corrections: list[Row]
+    measurements: list[Row]
     rate_numbers: list[Number]
     agreement_numbers: list[Number]
     warnings: list[str]
@@ -87,6 +90,7 @@ def review_numbers(review: Review, bootstrap: Bootstrap | None = None, *, predic
         list(verdict_rows(review)),
         list(case_rows(review)),
         corrections,
+        measurement_rows(review, warnings),
         rate_numbers,
         agreement_numbers,
         list(dict.fromkeys(warnings)),

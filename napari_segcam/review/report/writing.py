@@ -9,7 +9,8 @@ from napari_segcam.files import write_table
 from napari_segcam.reporting.report.html import write_html
 from napari_segcam.reporting.report.pdf import write_pdf
 from napari_segcam.reporting.report.writing import need_report
-from napari_segcam.review.report.corrections import COLUMNS
+from napari_segcam.review.report.corrections import COLUMNS as CORRECTION_COLUMNS
+from napari_segcam.review.report.measurement_rows import COLUMNS as MEASUREMENT_COLUMNS
 from napari_segcam.review.report.pages.content import document_of
 from napari_segcam.review.report.review_numbers import ReviewNumbers
 from napari_segcam.review.report.rows import NUMBER_COLUMNS
@@ -36,7 +37,8 @@ def write_review_report(numbers: ReviewNumbers, out: Path, *, pdf: bool = True) 
         "cases.csv": (CASE_COLUMNS, numbers.cases),
         "rates.csv": (NUMBER_COLUMNS, numbers.rates),
         "agreement.csv": (NUMBER_COLUMNS, numbers.agreement),
-        "corrections.csv": (COLUMNS, numbers.corrections),
+        "corrections.csv": (CORRECTION_COLUMNS, numbers.corrections),
+        "measurements.csv": (MEASUREMENT_COLUMNS, numbers.measurements),
     }
     document = document_of(numbers, datetime.now().astimezone())
     written = []

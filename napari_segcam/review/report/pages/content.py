@@ -9,6 +9,7 @@ from napari_segcam.reporting.report.text import counted
 from napari_segcam.review.report.pages.cases import cases_section
 from napari_segcam.review.report.pages.definitions import definitions_section, literature_section, provenance_section
 from napari_segcam.review.report.pages.front import front_blocks
+from napari_segcam.review.report.pages.measurements import measurements_sections
 from napari_segcam.review.report.pages.sections import (
     agreement_section,
     heatmaps_section,
@@ -36,6 +37,7 @@ def document_of(numbers: ReviewNumbers, written: datetime) -> Document:
         overlap_section(numbers),
         heatmaps_section(numbers),
         time_section(numbers),
+        *measurements_sections(numbers),
         cases_section(numbers),
     ]
     sections = [
