@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from napari_segcam.viewer.frames.cine_record import CineRecord
 from napari_segcam.viewer.frames.sparse_mask import SparseMask
 from napari_segcam.viewer.second_checkpoint.compared_masks import MaskDifference, MaskPixels
+from napari_segcam.viewer.second_checkpoint.second_layers import OUTLINE
 from napari_segcam.viewer.second_checkpoint.second_review import SecondReview
 
 _CURVES = (CineRecord.DICE_OF_BOTH, CineRecord.AREA_DIFFERENCE)
@@ -26,6 +27,7 @@ class ComparedFrames:
     def __init__(self, second: SecondReview) -> None:
         self._second = second
         self._pixels: tuple[_Masks, MaskPixels] | None = None  # of the frame in view
+        self._drawn: dict[str, tuple[MaskPixels, NDArray[np.float32] | None]] = {}
         self._differences: dict[int, tuple[_Masks, MaskDifference]] = {}
 
     def pixels(self, frame: int) -> MaskPixels | None:
@@ -36,6 +38,24 @@ class ComparedFrames:
         if self._pixels is None or self._pixels[0] != masks:
             self._pixels = masks, MaskPixels.of(*masks)
         return self._pixels[1]
+
+    def drawn(self, frame: int, kind: str) -> NDArray[np.float32] | None:
+        """Return what a layer draws in a frame, ``(Y, X)``, NaN where nothing; None where there is nothing to draw."""
+        pixels = self.pixels(frame)
+        if pixels is None:
+            return None
+        known = self._drawn.get(kind)
+        if known is None or known[0] is not pixels:
+            known = self._drawn[kind] = pixels, self._draw(pixels, kind)
+        return known[1]
+
+    def _draw(self, pixels: MaskPixels, kind: str) -> NDArray[np.float32] | None:
+        image = self._second.review.image
+        rows, columns = image.data.shape[image.ndim - 2 : image.ndim]
+        shape = int(rows), int(columns)
+        if kind == OUTLINE:
+            return pixels.dashes_of_b(shape) if pixels.b.any() else None
+        return pixels.one_alone(shape) if (pixels.a != pixels.b).any() else None
 
     def enter_curves(self) -> bool:
         """Enter the Dice of A and B and the difference of their areas into A's record; return whether they changed."""

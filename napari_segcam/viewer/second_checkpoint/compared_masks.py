@@ -17,6 +17,8 @@ ONLY_A, ONLY_B = 0.0, 1.0
 """Values of the pixels of one mask alone."""
 
 _DASH_SHARE = 0.6  # of the length of a dash and its gap
+_MOST_PARTS = 200  # more are noise, in which no dash could be seen
+_FEWEST_DASHES = 3  # a smaller part has a whole outline
 _EIGHT_NEIGHBORS = np.ones((3, 3), bool)
 
 
@@ -103,14 +105,18 @@ def dashed_outline(inside: NDArray[np.bool_], thickness: int, period: int) -> ND
         return np.zeros_like(inside)
     padded = np.pad(inside.astype(np.uint8), thickness)
     edge = outline(padded, thickness)[thickness:-thickness, thickness:-thickness] != 0
+    parts, number = ndimage.label(inside, _EIGHT_NEIGHBORS)
+    if number > _MOST_PARTS:
+        return edge
+    rows, columns = np.nonzero(edge)
+    part = parts[rows, columns]
+    pixels = np.maximum(np.bincount(part), 1)
+    down = rows - (np.bincount(part, rows) / pixels)[part]
+    right = columns - (np.bincount(part, columns) / pixels)[part]
+    lengths = 2 * np.pi * np.bincount(part, np.hypot(down, right)) / pixels
+    counts = np.round(lengths / period)[part]
+    phases = (np.arctan2(down, right) / (2 * np.pi) + 0.5) * counts % 1
+    shown = (phases < _DASH_SHARE) | (counts < _FEWEST_DASHES)
     dashes = np.zeros_like(edge)
-    parts, _ = ndimage.label(inside, _EIGHT_NEIGHBORS)
-    for number, box in enumerate(ndimage.find_objects(parts), start=1):
-        rows, columns = np.nonzero(edge[box] & (parts[box] == number))
-        down, right = rows - rows.mean(), columns - columns.mean()
-        length = 2 * np.pi * np.hypot(down, right).mean()
-        count = round(length / period)
-        phase = (np.arctan2(down, right) / (2 * np.pi) + 0.5) * count % 1
-        shown = np.ones(len(rows), bool) if count < 3 else phase < _DASH_SHARE  # a small part stays whole
-        dashes[box][rows[shown], columns[shown]] = True
+    dashes[rows[shown], columns[shown]] = True
     return dashes

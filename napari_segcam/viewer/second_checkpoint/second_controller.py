@@ -208,7 +208,7 @@ class SecondController(QObject):
 
     def _on_frame(self, _frame: int) -> None:
         self.follow()
-        self._draw()
+        self._draw(is_new=False)
 
     def _forget_removed(self) -> None:
         """Let the results on images go that are no longer in the viewer, or have other pixels now."""
@@ -256,8 +256,12 @@ class SecondController(QObject):
 
     # Drawing
 
-    def _draw(self) -> None:
-        """Draw the frame in view."""
+    def _draw(self, *, is_new: bool = True) -> None:
+        """Draw the frame in view.
+
+        Args:
+            is_new: whether there is another mask in it; after a step, napari reads the frame by itself.
+        """
         second = self.second
         if second is None:
             return
@@ -271,18 +275,10 @@ class SecondController(QObject):
             self._layers[second.review] = layers
         for kind in (DIFFERENCE, OUTLINE):
             if kind in self.wanted:
-                layers.show(kind, self._session.current_frame())
+                layers.show(kind, self._session.current_frame(), is_new=is_new)
 
     def _read(self, second: SecondReview, frame: int, kind: str) -> NDArray[np.float32] | None:
-        pixels = self.pixels(frame) if second is self.second else None
-        if pixels is None:
-            return None
-        image = second.review.image
-        rows, columns = image.data.shape[image.ndim - 2 : image.ndim]
-        shape = int(rows), int(columns)
-        if kind == OUTLINE:
-            return pixels.dashes_of_b(shape) if pixels.b.any() else None
-        return pixels.one_alone(shape) if (pixels.a != pixels.b).any() else None
+        return self._compared[second].drawn(frame, kind) if second is self.second else None
 
     def _on_removed(self, kind: str) -> None:
         self.wanted = self.wanted - {kind}

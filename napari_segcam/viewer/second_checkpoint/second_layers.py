@@ -72,8 +72,8 @@ class SecondLayers:
         layer = self._layers.get(kind)
         return layer if layer in self._viewer.layers else None
 
-    def show(self, kind: str, frame: int) -> None:
-        """Add a layer, or draw the frame in view again."""
+    def show(self, kind: str, frame: int, *, is_new: bool = True) -> None:
+        """Add a layer if it is missing; draw the frame in view again if there is another mask in it."""
         known = self._layers.get(kind)
         if known is not None and known not in self._viewer.layers:
             del self._layers[kind]
@@ -83,6 +83,8 @@ class SecondLayers:
             if self._placement.image in self._viewer.layers:
                 with without_gc_pause():
                     self._layers[kind] = self._add(kind, frame)
+        elif not is_new:
+            pass
         elif known.data.ndim == 2:
             known.data = self._pixels(kind, frame)
         elif known.visible:
