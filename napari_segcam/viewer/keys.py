@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from napari.components import ViewerModel
@@ -29,6 +31,7 @@ from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.finding_stepper import step_finding
 from napari_segcam.viewer.review.stage_stepper import step_stage, toggle_outline, toggle_scale
 from napari_segcam.viewer.second_checkpoint.second_controller import SecondController
+from napari_segcam.viewer.verdicts.verdict_keys import VERDICT_KEYS
 
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession
@@ -69,6 +72,10 @@ class Key:
     release: Callable[[ReviewKeys], object] | None = None
 
 
+def _press_for(act: Callable[[ReviewSession], object], keys: ReviewKeys) -> object:
+    return act(keys.session)
+
+
 KEYS = (
     Key("N", "Go to the next finding", lambda keys: step_finding(keys.session, 1)),
     Key("Shift+N", "Go to the previous finding", lambda keys: step_finding(keys.session, -1)),
@@ -100,6 +107,7 @@ KEYS = (
     Key("PageUp", "Go to the previous case", lambda keys: _project(keys).step(-1)),
     Key("Shift+PageDown", "Go to the next case that is not done", lambda keys: _project(keys).step(1, not_done=True)),
     Key("Ctrl+Enter", "Mark the case as done and go to the next", lambda keys: _project(keys).finish()),
+    *(Key(key, action, partial(_press_for, act)) for key, action, act in VERDICT_KEYS),
     Key("F1", "Show this list of keys", lambda keys: show_help(canvas_of(keys.session.viewer))),
 )
 
@@ -131,8 +139,9 @@ def step_difference(session: ReviewSession, direction: int) -> None:
 
 
 def key_rows() -> list[tuple[str, str]]:
-    """Return each key and what it does."""
-    rows = [(key.key, key.action) for key in KEYS]
+    """Return each key and what it does; keys in a row that do the same with different numbers share a row."""
+    same = [list(group) for _action, group in groupby(KEYS, lambda key: key.action)]
+    rows = [(" … ".join(dict.fromkeys((group[0].key, group[-1].key))), group[0].action) for group in same]
     # Not bound here: napari's layers have uses of Esc that come first, and undo is napari's own without a review.
     return [*rows[:-1], *UNDO_ROWS, ("Esc", ESCAPE_ACTION), rows[-1]]
 

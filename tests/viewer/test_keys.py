@@ -86,7 +86,8 @@ def test_no_key_collides_with_napari(make_napari_viewer: Callable[[], Any]) -> N
 
 def test_each_key_occurs_once_and_is_listed_in_the_help(qtbot: QtBot) -> None:
     rows = key_rows()
-    assert len({key for key, _ in rows}) == len(rows) == len(KEYS) + 3  # Esc, undo and redo
+    assert len({key.key for key in KEYS}) == len(KEYS)
+    assert len({key for key, _ in rows}) == len(rows) == len({key.action for key in KEYS}) + 3  # Esc, undo and redo
     dialog = KeyHelp(rows)
     qtbot.addWidget(dialog)
     texts = [label.text() for label in dialog.findChildren(QLabel)]

@@ -17,12 +17,15 @@ from napari_segcam.viewer.frames.cine_record import CineRecord
 from napari_segcam.viewer.review.finding_stepper import runs
 from napari_segcam.viewer.strip.doubtful_row import DOUBTFUL_LEGEND, draw_doubtful
 from napari_segcam.viewer.strip.frame_marks import STYLES, FrameMark, draw_marks, frame_marks, legend
+from napari_segcam.viewer.strip.verdict_row import ROW_HEIGHT, draw_verdicts
+from napari_segcam.viewer.strip.verdict_row import legend as verdict_legend
 
 _BACKGROUND = QColor(22, 24, 28)
 _QUIET = QColor(150, 156, 164)
 _CURRENT = QColor(255, 255, 255)
 _MARKS_HEIGHT = 12
 _MARGIN = 4
+_VERDICTS_TOP = _MARGIN + _MARKS_HEIGHT + 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,14 +47,30 @@ class Curve:
     title: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class VerdictRow:
+    """The verdicts of the reader, where a review is open.
+
+    Attributes:
+        row: ``(T,)`` of ``FrameVerdict``.
+        marked: the range for the next verdict, or None.
+        words: returns what was decided about a frame.
+    """
+
+    row: NDArray[np.uint8]
+    marked: tuple[int, int] | None
+    words: Callable[[int], str]
+
+
 @dataclass
 class StripContent:
-    """Content of the plot: the record, its chosen curves, and a message if there is nothing to draw."""
+    """Content of the plot: the record, its chosen curves and verdicts, and a message if there is nothing to draw."""
 
     record: CineRecord | None = None
     curves: list[Curve] = field(default_factory=list)
     message: str = ""
     frame_name: Callable[[int], str] = "Frame {}".format
+    verdicts: VerdictRow | None = None
 
 
 class StripPlot(QWidget):
@@ -132,7 +151,11 @@ class StripPlot(QWidget):
         lines += [self.readout(curve, frame) for curve in self.content.curves]
         if record.doubtful()[frame]:
             lines[0] += ", doubtful"
-        return "<br>".join([*lines, f"<small>{legend()}&nbsp; {DOUBTFUL_LEGEND}</small>"])
+        verdicts = self.content.verdicts
+        if verdicts is not None and (words := verdicts.words(frame)):
+            lines.append(f"Verdict: {escape(words)}")
+        legends = f"{legend()}&nbsp; {DOUBTFUL_LEGEND}" + (f"<br>{verdict_legend()}" if verdicts is not None else "")
+        return "<br>".join([*lines, f"<small>{legends}</small>"])
 
     def readout(self, curve: Curve, frame: int) -> str:
         """Return the color, name and value of a curve at a frame, with its unit, as rich text."""
@@ -174,6 +197,9 @@ class StripPlot(QWidget):
             doubtful = draw_doubtful(record.doubtful(), self._width())
             image = QImage(doubtful.data, self._width(), len(doubtful), QImage.Format.Format_RGBA8888)
             painter.drawImage(_MARGIN, _MARGIN + _MARKS_HEIGHT + 1, image)
+            if self.content.verdicts is not None:
+                verdicts = self.content.verdicts
+                draw_verdicts(painter, verdicts.row, verdicts.marked, _MARGIN, _VERDICTS_TOP, self._width())
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             for curve in self.content.curves:
                 self._draw_curve(painter, curve)
@@ -187,7 +213,9 @@ class StripPlot(QWidget):
         pen = QPen(QColor(curve.color), 1)
         pen.setCosmetic(True)  # one screen pixel: a wider line takes Qt up to a hundred times as long
         painter.setPen(pen)
-        top, bottom = _MARGIN + _MARKS_HEIGHT + 5, self.height() - _MARGIN
+        top, bottom = _VERDICTS_TOP, self.height() - _MARGIN
+        if self.content.verdicts is not None:
+            top += ROW_HEIGHT + 3
         x = _MARGIN + (np.arange(len(curve.values)) + 0.5) * self._width() / len(curve.values)
         y = bottom - curve.heights * (bottom - top)
         for run in runs(np.isfinite(curve.values)):

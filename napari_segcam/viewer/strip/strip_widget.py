@@ -24,7 +24,8 @@ from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.finding_stepper import step_finding
 from napari_segcam.viewer.second_checkpoint.second_controller import SecondController
 from napari_segcam.viewer.sessions import session_of
-from napari_segcam.viewer.strip.strip_plot import Curve, StripContent, StripPlot
+from napari_segcam.viewer.strip.strip_plot import Curve, StripContent, StripPlot, VerdictRow
+from napari_segcam.viewer.verdicts.verdicts_controller import VerdictsController
 from napari_segcam.viewer.widgets.layout import Line
 
 _LEAST_DOUBT_AT_TOP = 0.5  # so that a cine without doubt has a low curve
@@ -94,6 +95,9 @@ class StripWidget(QWidget):
         self.session.record_changed.connect(self._throttle.ask)
         controller_of(self.session, DoubtController).changed.connect(self._throttle.ask)
         controller_of(self.session, SecondController).changed.connect(self._throttle.ask)
+        self._verdicts = controller_of(self.session, VerdictsController)
+        self._verdicts.changed.connect(self._on_verdicts)
+        self._shown_verdicts: tuple[object, ...] = ()
         self.session.image_changed.connect(self.refresh)  # at once: another cine has other frames
         self.session.frame_changed.connect(self.set_frame)
         events, on_layer_event = napari_viewer.layers.events, self._on_layer_event
@@ -105,8 +109,19 @@ class StripWidget(QWidget):
         """Draw the current record."""
         record = self.session.record
         content = strip_content(record, self.curves(), self.session.image)
+        if content.record is not None:
+            content.verdicts = verdict_row(self._verdicts)
+            content.message = self.session.reviews.hiding.reason(self.session.image) or content.message
         self.plot.show_content(content)
         self.set_frame(self.session.current_frame() if record is not None else 0)
+
+    def _on_verdicts(self) -> None:
+        """Draw again if the row has changed: the controller speaks up with each frame."""
+        verdicts = verdict_row(self._verdicts)
+        shown = () if verdicts is None else (verdicts.row.tobytes(), verdicts.marked)
+        if shown != self._shown_verdicts:
+            self._shown_verdicts = shown
+            self._throttle.ask()
 
     def set_frame(self, frame: int) -> None:
         """Move the line to this frame, and show its values."""
@@ -156,6 +171,15 @@ class StripWidget(QWidget):
     def _on_layer_event(self, event: Any) -> None:
         if event.type == "visible" and self.chosen_curves is None:
             self._throttle.ask()  # other stages are visible now
+
+
+def verdict_row(verdicts: VerdictsController) -> VerdictRow | None:
+    """Return the verdicts of the image in view; None if it is no case of an open review."""
+    if verdicts.reading is None:
+        return None
+    choice, given = verdicts.choice, verdicts.given
+    marked = choice.marks.span(choice.frame) if choice.scope == "range" else None
+    return VerdictRow(given.row(), marked, given.frame_words)
 
 
 def _button(text: str, tooltip: str, on_click: Callable[[], object]) -> QToolButton:
