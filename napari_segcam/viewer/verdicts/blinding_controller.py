@@ -15,11 +15,11 @@ from napari_segcam.viewer.frames.hiding import NOTHING, Hidden
 from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.layers.placement import OURS, is_ours
 from napari_segcam.viewer.verdicts.blind_drawing import draw_blind
+from napari_segcam.viewer.verdicts.open_review import OpenReview, reading_in_view, state_in_view
 
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.review import Review
     from napari_segcam.viewer.review.session import ReviewSession
-    from napari_segcam.viewer.verdicts.open_review import OpenReview
 
 
 class _Text:
@@ -61,17 +61,17 @@ class BlindingController(QObject):
     @property
     def waits_for_answer(self) -> bool:
         """Whether the prediction appears once the reader has answered."""
-        return self.hidden.prediction and self._project.reading is not None
+        return self.hidden.prediction and reading_in_view(self._project) is not None
 
     @property
     def has_drawn(self) -> bool:
         """Whether the reader has drawn in this reading."""
-        state = self._project.state
+        state = state_in_view(self._project)
         return state is not None and bool(state.corrections)
 
     def answer_words(self) -> str:
         """Return the first answer of this reading in words; empty without one."""
-        state = self._project.state
+        state = state_in_view(self._project)
         if state is None or state.answer is None:
             return ""
         return {True: _Text.FOUND, False: _Text.NOT_FOUND, None: _Text.DRAWN}[state.answer.found]
@@ -84,7 +84,7 @@ class BlindingController(QObject):
         Args:
             found: whether there is a finding; None where the reader has drawn it instead.
         """
-        reading = self._project.reading
+        reading = reading_in_view(self._project)
         if reading is None or not self.waits_for_answer:
             return
         if found is None and not self.has_drawn:
@@ -104,8 +104,8 @@ class BlindingController(QObject):
         project = self._project.project
         if project is None:
             return NOTHING
-        settings, state = project.settings, self._project.state
-        if image is not self._session.image or self._project.reading is None:
+        settings, state = project.settings, state_in_view(self._project)
+        if image is not self._session.image:
             state = None
         if state is None:
             is_blinded = settings.hide_prediction or settings.hide_heatmaps != "never"

@@ -11,12 +11,12 @@ from napari_segcam.review.frame_verdicts import FrameVerdict, frame_verdicts, gr
 from napari_segcam.review.log.events import Verdict
 from napari_segcam.review.log.state import ReadingState
 from napari_segcam.viewer.frames.cine_record import FrameState
+from napari_segcam.viewer.verdicts.open_review import OpenReview, reading_in_view, state_in_view
 from napari_segcam.viewer.verdicts.target import Target
 from napari_segcam.viewer.verdicts.target_choice import TargetChoice
 
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession
-    from napari_segcam.viewer.verdicts.open_review import OpenReview
 
 
 class GivenVerdicts:
@@ -30,7 +30,7 @@ class GivenVerdicts:
     @property
     def state(self) -> ReadingState:
         """The state of the reading in view; a blank one without it."""
-        return self._project.state or ReadingState()
+        return state_in_view(self._project) or ReadingState()
 
     def exact(self, target: Target) -> Verdict | None:
         """Return the verdict on the mask on just this target, or None."""
@@ -85,7 +85,7 @@ class GivenVerdicts:
     def is_complete(self) -> bool:
         """Whether all is computed, and no frame with a finding is open; without findings, one verdict is enough."""
         record = self._session.record
-        if record is None or self._project.reading is None or not (record.states == FrameState.DONE).all():
+        if record is None or reading_in_view(self._project) is None or not (record.states == FrameState.DONE).all():
             return False
         has_finding = bool(record.findings().any() or record.edited)
         return len(self.open_frames()) == 0 if has_finding else bool(self.row().any())

@@ -36,11 +36,25 @@ class OpenReview(Protocol):
     def append(self, event: SomeEvent) -> SomeEvent | None:
         """Append an event to the log."""
 
-    def step(self, direction: int) -> object:
-        """Go to the next reading (1) or the one before (-1)."""
+    def is_shown(self, reading: Reading) -> bool:
+        """Whether the image of a reading is in view: it may still be opening."""
+
+    def finish(self) -> object:
+        """Mark the reading in view as done, and go to the next that is not."""
 
     def undo(self) -> object:
         """Take back what was done last."""
 
     def redo(self) -> object:
         """Do again what was undone last."""
+
+
+def reading_in_view(review: OpenReview) -> Reading | None:
+    """Return the reading whose image is in view; None also while its image is still opening."""
+    reading = review.reading
+    return reading if reading is not None and review.is_shown(reading) else None
+
+
+def state_in_view(review: OpenReview) -> ReadingState | None:
+    """Return the state of the reading whose image is in view, or None."""
+    return None if reading_in_view(review) is None else review.state

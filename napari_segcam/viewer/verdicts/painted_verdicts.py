@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, QTimer
 
 from napari_segcam.review.log.events import UNDOABLE, Correction, Redo, Undo, Verdict
+from napari_segcam.viewer.verdicts.open_review import OpenReview, reading_in_view, state_in_view
 from napari_segcam.viewer.verdicts.shown_log import ShownLog, visible_now
 
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession
-    from napari_segcam.viewer.verdicts.open_review import OpenReview
 
 
 class PaintedVerdicts(QObject):
@@ -46,8 +46,8 @@ class PaintedVerdicts(QObject):
                 self._complete(event)
 
     def _on_correction(self, event: Correction) -> None:
-        state = self._project.state
-        if state is None or event.reading != self._project.reading:
+        state = state_in_view(self._project)
+        if state is None or event.reading != reading_in_view(self._project):
             return
         own = next(
             (one for one in reversed(state.verdicts) if _is_on(one, event.frame) and one.value == "correct"), None

@@ -10,10 +10,10 @@ from napari_segcam.review.log.events import Shown
 from napari_segcam.review.readings import Reading
 from napari_segcam.viewer.layers.placement import shows_frames
 from napari_segcam.viewer.review.view_state import is_drawn
+from napari_segcam.viewer.verdicts.open_review import OpenReview, reading_in_view, state_in_view
 
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession
-    from napari_segcam.viewer.verdicts.open_review import OpenReview
 
 _SETTLED_MS = 600  # after which a view counts as looked at; what is seen for the first time counts at once
 
@@ -73,18 +73,18 @@ class ShownLog(QObject):
     @property
     def saw_prediction(self) -> bool:
         """Whether a prediction was visible in this reading so far."""
-        state = self._project.state
+        state = state_in_view(self._project)
         return state is not None and any(shown.prediction for shown in state.shown)
 
     @property
     def saw_heatmap(self) -> bool:
         """Whether a heatmap was visible in this reading so far."""
-        state = self._project.state
+        state = state_in_view(self._project)
         return state is not None and any(shown.heatmaps for shown in state.shown)
 
     def keep(self) -> None:
         """Append what is visible now, unless the log says so already."""
-        reading = self._project.reading
+        reading = reading_in_view(self._project)
         if reading is None or self._session.image is None:
             return
         visible = visible_now(self._session)
@@ -103,12 +103,12 @@ class ShownLog(QObject):
         )
 
     def _on_change(self, _of: object = None) -> None:
-        if self._project.reading is None:
+        if reading_in_view(self._project) is None:
             self._rest.stop()
             return
         visible = visible_now(self._session)
         is_first = visible.prediction and not self.saw_prediction
-        state = self._project.state
+        state = state_in_view(self._project)
         seen = {stage for shown in state.shown for stage in shown.heatmaps} if state is not None else set()
         if is_first or set(visible.heatmaps) - seen:
             self.keep()

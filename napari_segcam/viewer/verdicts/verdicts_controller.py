@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_segcam.review.frame_verdicts import frames_in_words, verdict_in_words
-from napari_segcam.review.log.events import CaseDone, Grade, Note, Verdict
+from napari_segcam.review.log.events import Grade, Note, Verdict
 from napari_segcam.review.readings import Reading
 from napari_segcam.viewer.layers.frame_names import frame_word
 from napari_segcam.viewer.verdicts.given_verdicts import GivenVerdicts
+from napari_segcam.viewer.verdicts.open_review import OpenReview, reading_in_view
 from napari_segcam.viewer.verdicts.painted_verdicts import PaintedVerdicts
 from napari_segcam.viewer.verdicts.shown_log import ShownLog
 from napari_segcam.viewer.verdicts.target import Target
@@ -20,7 +21,6 @@ from napari_segcam.viewer.verdicts.target_choice import TargetChoice
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.review import Review
     from napari_segcam.viewer.review.session import ReviewSession
-    from napari_segcam.viewer.verdicts.open_review import OpenReview
 
 
 class _Text:
@@ -73,13 +73,13 @@ class VerdictsController(QObject):
     @property
     def reading(self) -> Reading | None:
         """The reading in view; None without one."""
-        return self._project.reading
+        return reading_in_view(self._project)
 
     def missing(self) -> str:
         """Return why no verdict can be given now, in words; empty if one can."""
         if self._project.project is None:
             return _Text.NO_PROJECT
-        if self._project.reading is None or self._session.review is None:
+        if reading_in_view(self._project) is None or self._session.review is None:
             return _Text.NO_READING
         if self._session.reviews.hiding.of(self._session.image).prediction:
             return _Text.HIDDEN
@@ -153,17 +153,16 @@ class VerdictsController(QObject):
 
     def done_and_next(self) -> None:
         """Mark the case as done, and go to the next."""
-        if self._project.reading is None:
+        if reading_in_view(self._project) is None:
             self._say(self.missing())
             return
         self.shown.keep()
-        self._project.append(CaseDone(**self._reading()))
-        self._project.step(1)
+        self._project.finish()
 
     # How
 
     def _reading(self) -> dict[str, Any]:
-        reading = self._project.reading
+        reading = reading_in_view(self._project)
         assert reading is not None
         return {"case": reading.case, "repeat": reading.repeat}
 
@@ -197,7 +196,7 @@ class VerdictsController(QObject):
         self._session.viewer.status = words
 
     def _notes(self, _review: Review, frame: int, _heated: tuple[str, ...]) -> list[str]:
-        words = self.given.frame_words(frame) if self._project.reading is not None else ""
+        words = self.given.frame_words(frame) if reading_in_view(self._project) is not None else ""
         return [f"verdict: {words}"] if words else []
 
     def _on_reading(self) -> None:

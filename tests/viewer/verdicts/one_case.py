@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_segcam.review.log.events import CaseDone
 from napari_segcam.review.log.rater_log import RaterLog
 from napari_segcam.review.log.state import ReadingState
 from napari_segcam.review.readings import Reading
@@ -37,7 +38,7 @@ class OneCase(QObject):
         self.project: Any = None
         self.log: RaterLog | None = None
         self.reading: Reading | None = None
-        self.steps: list[int] = []
+        self.finished = 0
 
     @property
     def state(self) -> ReadingState | None:
@@ -65,8 +66,13 @@ class OneCase(QObject):
         self.state_changed.emit()
         return numbered
 
-    def step(self, direction: int) -> None:
-        self.steps.append(direction)
+    def is_shown(self, reading: Reading) -> bool:
+        return reading == self.reading and self._session.image is not None
+
+    def finish(self) -> None:
+        if self.reading is not None:
+            self.append(CaseDone(case=self.reading.case, repeat=self.reading.repeat))
+            self.finished += 1
 
     def undo(self) -> Any:
         event = None if self.log is None else self.log.undo()
