@@ -22,6 +22,19 @@ class Reading:
     repeat: int = 1
 
 
+def shown_name(name: str, number: int, repeats: int) -> str:
+    """Return how a reading is called for the rater: by the case, or by its place where cases are read again.
+
+    Otherwise the name would say which reading is a repeat.
+
+    Args:
+        name: of the case.
+        number: the reading's place in the rater's order, from 1.
+        repeats: how many cases the project mixes in a second time.
+    """
+    return f"Case {number}" if repeats else name
+
+
 def reading_order(cases: Sequence[str], rater: str, shuffle_seed: int | None = None, repeats: int = 0) -> list[Reading]:
     """Return the readings of a rater in their order; the same for the same arguments, on every machine.
 

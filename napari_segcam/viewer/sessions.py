@@ -28,6 +28,8 @@ from napari_segcam.viewer.questions.questions_controller import QuestionsControl
 from napari_segcam.viewer.review.losses import LossGuard
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.second_checkpoint.second_controller import SecondController
+from napari_segcam.viewer.verdicts.blinding_controller import BlindingController
+from napari_segcam.viewer.verdicts.verdicts_controller import VerdictsController
 
 _sessions: weakref.WeakValueDictionary[int, ReviewSession] = weakref.WeakValueDictionary()
 
@@ -42,6 +44,8 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         guard = LossGuard(session, None if canvas is None else canvas.window())
         session.reviews.notes.append(compared_classes)
         project = ProjectController(session)  # before the guards of others, and before widgets that follow its settings
+        BlindingController(session, project)  # before anything is computed
+        VerdictsController(session, project)
         EvidenceController(session)  # children of the session, which ``controller_of`` finds
         ClickMouse(viewer, ClickController(session))
         calipers = CalipersController(session)

@@ -49,8 +49,8 @@ class CaseLayers(QObject):
         """Add the image of a case, which the session then chooses and which fills the canvas."""
         self._opened, self.image = opened, opened.image()
         viewer = self._session.viewer
-        if self.image.ndim < viewer.dims.ndim:  # napari cannot fit a still to the canvas while a cine is there
-            self.remove_retired()
+        if self.image.ndim < viewer.dims.ndim or any(_has_other_units(layer, self.image) for layer in self._leaving):
+            self.remove_retired()  # napari cannot fit a still to the canvas among cines, and warns of mixed units
         with without_gc_pause():
             viewer.add_layer(self.image)
         viewer.reset_view(layers=[self.image])
@@ -92,6 +92,10 @@ class CaseLayers(QObject):
         """Let the review read the frames that were computed ahead from the same source, so that they count for it."""
         if self._opened is not None and review.image is self.image and self._opened.source is not None:
             review.input.source = self._opened.source
+
+
+def _has_other_units(layer: Layer, image: Image) -> bool:
+    return tuple(layer.units)[-image.ndim :] != tuple(image.units)[-layer.ndim :]
 
 
 def _belongs_to(layer: Layer, image: Image) -> bool:

@@ -13,7 +13,7 @@ from napari_segcam.review.log.events import Correction
 from napari_segcam.review.log.rater_log import RaterLog
 from napari_segcam.review.log.state import ReadingState
 from napari_segcam.review.project import ReviewProject
-from napari_segcam.review.readings import Reading
+from napari_segcam.review.readings import Reading, shown_name
 from napari_segcam.viewer.frames.layer_source import LayerSource
 from napari_segcam.viewer.frames.sparse_mask import SparseMask
 from napari_segcam.viewer.layers.cine_layer_data import layer_data
@@ -91,7 +91,13 @@ def case_job(
         else:
             then(result)
 
-    return Job("case", f"Opening {project.case(reading.case).name}", work, on_result=deliver)
+    return Job("case", f"Opening {name_of(project, log, reading)}", work, on_result=deliver)
+
+
+def name_of(project: ReviewProject, log: RaterLog, reading: Reading) -> str:
+    """Return how a reading is called for its rater."""
+    name, repeats = project.case(reading.case).name, project.settings.repeats
+    return shown_name(name, project.readings(log.rater).index(reading) + 1, repeats) if repeats else name
 
 
 def read_case(project: ReviewProject, log: RaterLog, reading: Reading, state: ReadingState) -> OpenedCase:
@@ -111,7 +117,9 @@ def read_case(project: ReviewProject, log: RaterLog, reading: Reading, state: Re
     data, attributes, _kind = layer_data(cine, held)
     attributes["metadata"][SOURCE] |= {"value_range_from": cine.black_and_white.reason, "notes": cine.notes}
     corrections, unread = read_corrections(log, state.corrections.values())
-    notes = [f"{cine.name}: {' '.join(cine.notes)}"] if cine.notes else []
+    if project.settings.repeats:
+        attributes["name"] = name_of(project, log, reading)
+    notes = [f"{attributes['name']}: {' '.join(cine.notes)}"] if cine.notes else []
     kept = tuple(state.corrections.values())
     return OpenedCase(reading, data, attributes, frame, corrections, (*notes, *unread), kept)
 

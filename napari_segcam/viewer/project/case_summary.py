@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from napari_segcam.review.frame_verdicts import verdict_words
+from napari_segcam.review.hidden import hides_prediction
 from napari_segcam.review.log.state import ReadingState, Status
-from napari_segcam.review.project_file import Case
-from napari_segcam.review.readings import Reading
+from napari_segcam.review.project_file import Case, Settings
+from napari_segcam.review.readings import Reading, shown_name
 from napari_segcam.viewer.frames.cine_record import CineRecord, FrameState
 from napari_segcam.viewer.review.review import Review
 
@@ -26,7 +27,7 @@ class CaseSummary:
     Attributes:
         reading: of the case.
         number: its place in the rater's order, from 1.
-        name: of the case, with the number of the reading where it is read again.
+        name: of the case; its number where cases are read again.
         status: as in ``ReadingState``.
         problem: why it cannot be shown; empty if it can.
         finding: what the network found, in words; a dash while it is not computed, and "hidden" before the first answer
@@ -51,9 +52,7 @@ class CaseSummary:
     note: str
 
 
-def summary_row(
-    number: int, case: Case, reading: Reading, state: ReadingState, *, hides_prediction: bool = False
-) -> CaseSummary:
+def summary_row(number: int, case: Case, reading: Reading, state: ReadingState, settings: Settings) -> CaseSummary:
     """Return the row of a reading.
 
     Args:
@@ -61,18 +60,18 @@ def summary_row(
         case: that is read.
         reading: as above.
         state: of the reading.
-        hides_prediction: whether the project hides the prediction until the rater has answered or drawn.
+        settings: of the project.
     """
     content = {} if state.view is None else state.view.content
     summary = content.get("summary")
-    if hides_prediction and not (state.answer or state.corrections or state.is_done):
+    if hides_prediction(state, settings.hide_prediction):
         finding, share, doubt, is_doubtful = HIDDEN, -1.0, None, False
     else:
         finding, share, doubt, is_doubtful = _computed(summary if isinstance(summary, Mapping) else {})
     return CaseSummary(
         reading=reading,
         number=number,
-        name=case.name if reading.repeat == 1 else f"{case.name} (reading {reading.repeat})",
+        name=shown_name(case.name, number, settings.repeats),
         status=state.status if state.status != "new" or not case.problem else "problem",
         problem=state.problem or case.problem,
         finding=finding,
@@ -82,18 +81,6 @@ def summary_row(
         verdict=verdict_words(state),
         note="\n".join(note.text for note in state.notes),
     )
-
-
-def verdict_words(state: ReadingState) -> str:
-    """Return the verdicts about the mask in words: that of the whole case, else those of its frames by kind."""
-    verdicts = [verdict for verdict in state.verdicts if verdict.about == "mask" and verdict.value is not None]
-    whole = [verdict for verdict in verdicts if verdict.first is None and verdict.finding is None]
-    if whole:
-        return str(whole[-1].value)
-    kinds = Counter(str(verdict.value) for verdict in verdicts)
-    if len(kinds) == 1:
-        return next(iter(kinds))
-    return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
 
 
 def summary_of(review: Review) -> dict[str, Any] | None:

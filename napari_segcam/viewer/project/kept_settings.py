@@ -90,7 +90,8 @@ class KeptSettings(QObject):
         heat = review.layers.heat
         values |= {"opacity": round(float(heat.opacity), 4), "floor": round(float(heat.floor), 4)}
         values["colormap"] = heat.colormap
-        request: RunRequest | None = None if review.plan is None else review.plan.request
+        asked = session.reviews.hiding.request_of(review.image)  # of which a blinded reading may hide a part
+        request: RunRequest | None = asked or (None if review.plan is None else review.plan.request)
         if request is not None and (plain := plain_request(request)) is not None:
             values["request"] = plain
         if heat.are_chosen:

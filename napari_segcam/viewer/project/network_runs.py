@@ -97,7 +97,7 @@ class NetworkRuns(QObject):
         session, layers = self._session, self._open.layers
         if session.network is None or not layers.is_shown or session.image is not layers.image:
             return
-        if session.missing() is None:
+        if session.missing() in (None, session.reviews.hiding.reason(session.image)):  # hidden: it runs later
             request = self.request(session.network)
             session.run(request, self._scope(request))
 

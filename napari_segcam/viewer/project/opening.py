@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_segcam.network.source import ModelSource
 from napari_segcam.review.log.rater_log import RaterLog
 from napari_segcam.review.project import ReviewProject, open_project
+from napari_segcam.review.project_file import Settings
 from napari_segcam.viewer.worker.worker import Job
 
 
@@ -60,36 +61,46 @@ def open_job(folder: Path, rater: str, images: Path | None, then: Callable[[Open
     return job
 
 
-def create_job(
-    folder: Path,
-    images: Path | Sequence[Path],
-    models: Sequence[ModelSource],
-    on_progress: Callable[[str], None],
-    then: Callable[[], None],
-) -> Job:
-    """Return a job that makes a project; a cancelled one leaves nothing behind.
+@dataclass(frozen=True)
+class ProjectPlan:
+    """A project to be made.
 
-    Args:
+    Attributes:
         folder: of the project, which must not exist.
         images: a folder of images, or single files.
         models: the checkpoints.
+        settings: how the cases are read.
+    """
+
+    folder: Path
+    images: Path | Sequence[Path]
+    models: Sequence[ModelSource]
+    settings: Settings
+
+
+def create_job(new: ProjectPlan, on_progress: Callable[[str], None], then: Callable[[], None]) -> Job:
+    """Return a job that makes a project; a cancelled one leaves nothing behind.
+
+    Args:
+        new: what to make.
         on_progress: called in the job's thread with how far it is, in words.
         then: called when the project is there.
     """
+    name = new.folder.name
 
     def work() -> Iterator[None]:
         from napari_segcam.review.creating import CancelledError, create_project
 
         def progress(done: int, total: int) -> bool:
-            on_progress(f"Making {folder.name}: {done} of {total} cases")
+            on_progress(f"Making {name}: {done} of {total} cases")
             return not job.cancelled
 
-        on_progress(f"Making {folder.name}: loading the checkpoint")
+        on_progress(f"Making {name}: loading the checkpoint")
         try:
-            create_project(folder, images, models, progress=progress)
+            create_project(new.folder, new.images, new.models, new.settings, progress=progress)
         except CancelledError:
             return
         yield
 
-    job = Job("project", f"Making {folder.name}", work, on_result=lambda _result: then())
+    job = Job("project", f"Making {name}", work, on_result=lambda _result: then())
     return job

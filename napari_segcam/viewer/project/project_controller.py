@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import Signal
 
-from napari_segcam.network.source import ModelSource
 from napari_segcam.review.log.events import AnyEvent, CaseDone, CaseOpened, CaseProblem
 from napari_segcam.review.log.rater_log import RaterLog
 from napari_segcam.review.readings import Reading
@@ -25,7 +23,7 @@ from napari_segcam.viewer.project.kept_settings import KeptSettings
 from napari_segcam.viewer.project.kept_view import KeptView
 from napari_segcam.viewer.project.network_runs import NetworkRuns
 from napari_segcam.viewer.project.open_project import OpenProject
-from napari_segcam.viewer.project.opening import OpenedProject, create_job, open_job
+from napari_segcam.viewer.project.opening import OpenedProject, ProjectPlan, create_job, open_job
 from napari_segcam.viewer.project.prefetch import Prefetch
 from napari_segcam.viewer.project.undo_keys import UndoKeys
 
@@ -95,17 +93,10 @@ class ProjectController(OpenProject):
             open_job(Path(folder), rater, None if images is None else Path(images), self._use),
         )
 
-    def create(self, folder: Path, images: Path | Sequence[Path], models: Sequence[ModelSource], rater: str) -> None:
-        """Make a project in the background, and open it.
-
-        Args:
-            folder: of the project, which must not exist.
-            images: a folder of images, or single files.
-            models: the checkpoints.
-            rater: who reads.
-        """
-        job = create_job(folder, images, models, self.reader.said.emit, lambda: self.open(folder, rater))
-        self.reader.start(f"Making {folder.name}", job, self._session.worker)  # it loads the network once
+    def create(self, new: ProjectPlan, rater: str) -> None:
+        """Make a project in the background, and open it for this rater."""
+        job = create_job(new, self.reader.said.emit, lambda: self.open(new.folder, rater))
+        self.reader.start(job.title, job, self._session.worker)  # it loads the network once
 
     def close(self) -> bool:
         """Close the project; return whether all of the rater's work is on disk."""
@@ -171,9 +162,8 @@ class ProjectController(OpenProject):
         if prepared is not None:
             self._show(prepared)
         else:
-            case = self.project.case(reading.case)
             job = case_job(self.project, self.log, reading, self._show, self._fail)
-            self.reader.start(f"Opening {case.name}", job)
+            self.reader.start(job.title, job)
             self.reading_changed.emit()
 
     def step(self, direction: int, *, not_done: bool = False) -> Reading | None:

@@ -20,7 +20,7 @@ MASK_KEYS = {"accept": "F2", "correct": "F3", "reject": "F4"}
 HEATMAP_KEYS = {"plausible": "F5", "implausible": "F6", "cannot tell": "F7"}
 NOTE_KEY, TAKE_BACK_KEY = "F8", "F9"
 SCOPE_KEY, START_KEY, END_KEY = "Shift+S", ",", "."
-FOUND_KEY, NOT_FOUND_KEY, DRAW_KEY, DRAWN_KEY = "Shift+F", "Shift+O", "Shift+B", "Shift+E"
+FOUND_KEY, NOT_FOUND_KEY, DRAW_KEY, DRAWN_KEY = "Shift+F", "Shift+O", "Shift+T", "Shift+E"
 GRADES = range(1, 6)
 REASONS = range(1, 10)
 

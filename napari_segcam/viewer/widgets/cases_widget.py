@@ -6,11 +6,13 @@ from html import escape
 from pathlib import Path
 
 from napari.components import ViewerModel
-from qtpy.QtCore import QModelIndex, QSignalBlocker, Qt
+from qtpy.QtCore import QModelIndex, QSignalBlocker, Qt, QTimer
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHeaderView, QLabel, QLineEdit, QPushButton, QTableView, QWidget
 
 from napari_segcam.batch.images import is_review_project
 from napari_segcam.review.project_file import SUFFIX
+from napari_segcam.viewer.docks import dock
+from napari_segcam.viewer.napari_internals.canvas import canvas_of
 from napari_segcam.viewer.project.case_summary import summary_row
 from napari_segcam.viewer.project.project_controller import ProjectController
 from napari_segcam.viewer.responsiveness.throttle import Throttle
@@ -22,7 +24,7 @@ from napari_segcam.viewer.widgets.cases.rater import ask_rater
 from napari_segcam.viewer.widgets.choice import Choice
 from napari_segcam.viewer.widgets.layout import Line, panel, row
 
-_WIDTHS = {Column.STATUS: 24, Column.FINDING: 62, Column.DOUBT: 50, Column.VERDICT: 58, Column.NOTE: 24}
+_WIDTHS = {Column.STATUS: 24, Column.FINDING: 58, Column.DOUBT: 56, Column.VERDICT: 74, Column.NOTE: 24}
 _DELAY_MS = 80
 
 
@@ -196,6 +198,16 @@ class CasesWidget(QWidget):
         self._show_rows()
         self._on_listed()
         self._on_reading()
+        if project is not None:
+            QTimer.singleShot(0, self._dock_verdicts)  # after the layout of this dock
+
+    def _dock_verdicts(self) -> None:
+        """Open the dock in which the reader judges the cases, behind this one."""
+        if canvas_of(self.session.viewer) is not None:
+            own_dock, is_in_front = self.parentWidget(), self.isVisible()
+            dock(self.session.viewer, "Verdict", tabify=True)
+            if own_dock is not None and is_in_front:
+                own_dock.raise_()
 
     def _show_title(self) -> None:
         controller = self.controller
@@ -219,7 +231,6 @@ class CasesWidget(QWidget):
         if project is None:
             self.table.show([])
             return
-        hides = bool(project.settings.hide_prediction)
         self.table.show(
             [
                 summary_row(
@@ -227,7 +238,7 @@ class CasesWidget(QWidget):
                     project.case(reading.case),
                     reading,
                     controller.state_of(reading),
-                    hides_prediction=hides,
+                    project.settings,
                 )
                 for number, reading in enumerate(controller.readings, start=1)
             ]

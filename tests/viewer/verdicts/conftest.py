@@ -10,9 +10,7 @@ import pytest
 
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.review.session import ReviewSession
-from napari_segcam.viewer.verdicts.blinding_controller import BlindingController
-from napari_segcam.viewer.verdicts.verdicts_controller import VerdictsController
-from tests.viewer.verdicts.one_case import OneCase, Review
+from tests.viewer.verdicts.one_case import Review, review_of_one_case
 
 
 @pytest.fixture
@@ -23,13 +21,10 @@ def opened(
     tmp_path: Path,
 ) -> Iterator[Review]:
     """A session with a network and a project that is not open yet"""
-    project = OneCase(session, tmp_path)
-    review = Review(
-        session, project, VerdictsController(session, project), BlindingController(session, project), finish
-    )
+    review = review_of_one_case(session, tmp_path, finish)
     session.use(network)
     yield review
-    project.close()
+    review.project.close()
 
 
 @pytest.fixture

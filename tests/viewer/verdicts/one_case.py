@@ -16,6 +16,7 @@ from napari_segcam.review.log.rater_log import RaterLog
 from napari_segcam.review.log.state import ReadingState
 from napari_segcam.review.readings import Reading
 from napari_segcam.viewer.frames.run_request import RunRequest
+from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.verdicts.blinding_controller import BlindingController
 from napari_segcam.viewer.verdicts.verdicts_controller import VerdictsController
@@ -130,3 +131,12 @@ def _square(shape: tuple[int, ...], index: Any) -> np.ndarray:
     square = np.zeros(shape, bool)
     square[index] = True
     return square
+
+
+def review_of_one_case(session: ReviewSession, folder: Path, finish: Callable[[ReviewSession], None]) -> Review:
+    """Let the verdicts of a session be about one case, in place of the project that the window can open."""
+    for kind in (VerdictsController, BlindingController):
+        controller_of(session, kind).setParent(None)
+    project = OneCase(session, folder)
+    blinding = BlindingController(session, project)
+    return Review(session, project, VerdictsController(session, project), blinding, finish)

@@ -14,11 +14,9 @@ from qtpy.QtWidgets import QAbstractButton, QLabel
 
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.sessions import session_of
-from napari_segcam.viewer.verdicts.blinding_controller import BlindingController
 from napari_segcam.viewer.verdicts.verdict_keys import VERDICT_KEYS
-from napari_segcam.viewer.verdicts.verdicts_controller import VerdictsController
 from napari_segcam.viewer.widgets.verdicts.verdict_widget import VerdictWidget
-from tests.viewer.verdicts.one_case import REASONS, OneCase, Review
+from tests.viewer.verdicts.one_case import REASONS, Review, review_of_one_case
 
 
 @pytest.fixture
@@ -32,17 +30,14 @@ def window(
     """A window with the widget docked, and a cine that is not computed yet."""
     viewer = make_napari_viewer(show=True)
     session = session_of(viewer)
-    project = OneCase(session, tmp_path)
-    review = Review(
-        session, project, VerdictsController(session, project), BlindingController(session, project), finish
-    )
+    review = review_of_one_case(session, tmp_path, finish)
     widget = VerdictWidget(viewer)
     viewer.window.add_dock_widget(widget)
     session.use(network)
     viewer.add_image(frames, name="sweep")
     session.go_to(0)
     yield review, widget
-    project.close()
+    review.project.close()
 
 
 def click(qtbot: QtBot, button: QAbstractButton) -> None:

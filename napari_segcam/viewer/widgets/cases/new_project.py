@@ -19,10 +19,12 @@ from qtpy.QtWidgets import (
 
 from napari_segcam.review.project_file import SUFFIX
 from napari_segcam.viewer.layers.frame_names import SOURCE
+from napari_segcam.viewer.project.opening import ProjectPlan
 from napari_segcam.viewer.project.project_controller import ProjectController
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.widgets.cases.rater import offered_rater, rater_problem, remember_rater
 from napari_segcam.viewer.widgets.layout import column, form, row
+from napari_segcam.viewer.widgets.verdicts.blinding_form import BlindingForm
 
 
 class _Text:
@@ -71,6 +73,7 @@ class NewProjectDialog(QDialog):
         self.folder = QLineEdit()
         self.browse_folder = QPushButton(_Text.BROWSE)
         self.rater = QLineEdit(offered_rater())
+        self.reading = BlindingForm()
         self.hint = QLabel()
         self.hint.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
@@ -86,6 +89,7 @@ class NewProjectDialog(QDialog):
                 (_Text.RATER, self.rater),
             )
         )
+        layout.addWidget(self.reading)
         layout.addWidget(self.hint)
         layout.addWidget(self.buttons)
         self.buttons.accepted.connect(self.accept)
@@ -98,6 +102,7 @@ class NewProjectDialog(QDialog):
         self.from_folder.toggled.connect(self._check)
         self.images.textChanged.connect(self._suggest)
         self.images.textEdited.connect(lambda _text: self.from_folder.setChecked(True))
+        self.reading.changed.connect(self._check)
         self._suggest()
         self._check()
 
@@ -120,7 +125,7 @@ class NewProjectDialog(QDialog):
             return _Text.NO_FOLDER
         if self.chosen_folder().exists():
             return _Text.EXISTS.format(name=self.chosen_folder().name)
-        return rater_problem(self.rater.text())
+        return rater_problem(self.rater.text()) or self.reading.problem()
 
     def _check(self) -> None:
         problem = self.problem()
@@ -177,7 +182,8 @@ class NewProject(QObject):
         remember_rater(rater)
         source = self._session.source
         if source is not None:
-            self._controller.create(dialog.chosen_folder(), dialog.chosen_images(), [source], rater)
+            new = ProjectPlan(dialog.chosen_folder(), dialog.chosen_images(), [source], dialog.reading.settings())
+            self._controller.create(new, rater)
 
 
 def image_file(metadata: dict[str, object], opened_from: str | None) -> Path | None:
