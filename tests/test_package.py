@@ -96,7 +96,7 @@ FLOORS: dict[str, list[list[str]]] = {
     "review": [
         ["readings", "agreement"],
         ["log"],
-        ["project_file", "raters", "frame_verdicts", "hidden"],
+        ["project_file", "raters", "frame_verdicts", "hidden", "actions"],
         ["project"],
         ["creating", "predictions"],
         ["report"],

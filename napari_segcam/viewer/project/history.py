@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from napari_segcam.review.actions import redo_action, undo_action
 from napari_segcam.review.log.events import AnyEvent, Correction, Frames, ReadingEvent
 from napari_segcam.review.readings import Reading
 from napari_segcam.viewer.project.corrections import KeptCorrections
@@ -42,12 +43,12 @@ class History:
     def undo(self) -> AnyEvent | None:
         """Take back the newest action; return its event, or None if there is none."""
         log = self._project.log
-        return None if log is None else self._follow(log.undo(), "Undone", "Nothing to undo in this review.")
+        return None if log is None else self._follow(undo_action(log), "Undone", "Nothing to undo in this review.")
 
     def redo(self) -> AnyEvent | None:
         """Do again what was taken back last; return its event, or None if there is none."""
         log = self._project.log
-        return None if log is None else self._follow(log.redo(), "Done again", "Nothing to redo in this review.")
+        return None if log is None else self._follow(redo_action(log), "Done again", "Nothing to redo in this review.")
 
     def _follow(self, event: AnyEvent | None, done: str, nothing: str) -> AnyEvent | None:
         project, session = self._project, self._session

@@ -42,12 +42,6 @@ class OpenReview(Protocol):
     def finish(self) -> object:
         """Mark the reading in view as done, and go to the next that is not."""
 
-    def undo(self) -> object:
-        """Take back what was done last."""
-
-    def redo(self) -> object:
-        """Do again what was undone last."""
-
 
 def reading_in_view(review: OpenReview) -> Reading | None:
     """Return the reading whose image is in view; None also while its image is still opening."""

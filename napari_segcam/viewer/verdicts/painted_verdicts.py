@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
-from napari_segcam.review.log.events import UNDOABLE, Correction, Redo, Undo, Verdict
+from napari_segcam.review.log.events import Correction, Verdict
 from napari_segcam.viewer.verdicts.open_review import OpenReview, reading_in_view, state_in_view
 from napari_segcam.viewer.verdicts.shown_log import ShownLog, visible_now
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class PaintedVerdicts(QObject):
     """Gives the verdict "correct" with the first stroke in a frame, and takes it back with the correction.
 
-    The stroke and its verdict are two events, which are undone and redone together.
+    The stroke and its verdict are two events, which ``undo_action`` takes back together.
     """
 
     def __init__(self, session: ReviewSession, project: OpenReview, shown: ShownLog, parent: QObject) -> None:
@@ -42,8 +42,6 @@ class PaintedVerdicts(QObject):
         for event in new:
             if isinstance(event, Correction):
                 self._on_correction(event)
-            elif isinstance(event, Undo | Redo):
-                self._complete(event)
 
     def _on_correction(self, event: Correction) -> None:
         state = state_in_view(self._project)
@@ -78,29 +76,6 @@ class PaintedVerdicts(QObject):
             self._is_busy = False
             self._seen = 0 if self._project.log is None else len(self._project.log.events)
 
-    def _complete(self, event: Undo | Redo) -> None:
-        """Undo the stroke with its verdict, or do both again."""
-        log = self._project.log
-        if log is None:
-            return
-        undoable = [one for one in log.events if isinstance(one, UNDOABLE)]
-        number = event.undone if isinstance(event, Undo) else event.redone
-        place = next((place for place, one in enumerate(undoable) if one.n == number), None)
-        if place is None:
-            return
-        if isinstance(event, Undo) and place > 0 and _belong(undoable[place - 1], undoable[place]):
-            QTimer.singleShot(0, self._project.undo)
-        elif isinstance(event, Redo) and place + 1 < len(undoable) and _belong(undoable[place], undoable[place + 1]):
-            QTimer.singleShot(0, self._project.redo)
-
 
 def _is_on(verdict: Verdict, frame: int) -> bool:
     return verdict.about == "mask" and verdict.finding is None and verdict.first == verdict.last == frame
-
-
-def _belong(stroke: object, verdict: object) -> bool:
-    """Return whether a verdict was given by a stroke."""
-    if not isinstance(stroke, Correction) or not isinstance(verdict, Verdict):
-        return False
-    is_same = verdict.reading == stroke.reading and _is_on(verdict, stroke.frame)
-    return is_same and verdict.value == (None if stroke.mask is None else "correct")

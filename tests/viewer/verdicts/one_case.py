@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_segcam.review.actions import redo_action, undo_action
 from napari_segcam.review.log.events import CaseDone
 from napari_segcam.review.log.rater_log import RaterLog
 from napari_segcam.review.log.state import ReadingState
@@ -76,12 +77,12 @@ class OneCase(QObject):
             self.finished += 1
 
     def undo(self) -> Any:
-        event = None if self.log is None else self.log.undo()
+        event = None if self.log is None else undo_action(self.log)
         self.state_changed.emit()
         return event
 
     def redo(self) -> Any:
-        event = None if self.log is None else self.log.redo()
+        event = None if self.log is None else redo_action(self.log)
         self.state_changed.emit()
         return event
 
