@@ -101,3 +101,13 @@ def test_warnings_are_on_the_first_page(tmp_path: Path) -> None:
     write_review_report(review_report(project.folder), tmp_path / "out", pdf=False)
     first, _, _ = text_of(tmp_path / "out" / "report.html").partition("Readings of each rater")
     assert "is torn" in first
+
+
+def test_cines_of_which_only_frames_were_judged(tmp_path: Path) -> None:
+    project = new_project(tmp_path)
+    with Rater(project, "anna") as rater:
+        rater.judge("cine", "accept", first=0, last=2)
+    write_review_report(review_report(project.folder, resamples=50), tmp_path / "out", pdf=False)
+    first, _, _ = text_of(tmp_path / "out" / "report.html").partition("Readings of each rater")
+    assert "No case has a verdict on its whole mask yet. Of the frames that were rated, anna accepted 100.0%" in first
+    assert "of 3 frames" in first

@@ -73,7 +73,8 @@ def _acceptance(numbers: ReviewNumbers) -> list[tuple[str, str]]:
         ]
         where = f", checkpoint {checkpoint}" if len(numbers.review.checkpoints) > 1 else ""
         if not shares:
-            items.append((f"Acceptance{where}", "No case has a verdict on its whole mask yet."))
+            text = f"No case has a verdict on its whole mask yet{_of_frames(numbers, checkpoint)}."
+            items.append((f"Acceptance{where}", text))
             continue
         shares.sort(key=lambda number: number.estimate.value or 0)
         low, high = shares[0], shares[-1]
@@ -83,6 +84,16 @@ def _acceptance(numbers: ReviewNumbers) -> list[tuple[str, str]]:
             text += others if len(shares) > 2 else f"; {high.rater} in {_share_of(high)}"
         items.append((f"Acceptance{where}", f"{text}."))
     return items
+
+
+def _of_frames(numbers: ReviewNumbers, checkpoint: str) -> str:
+    """Return how many of the single frames that were rated each rater accepted; empty without any."""
+    texts = [
+        f"{number.rater} accepted {in_words(number.estimate, share_text)} of {counted(number.estimate.n, 'frame')}"
+        for number in _of(numbers.rate_numbers, "acceptance", scope="frame")
+        if number.checkpoint == checkpoint and number.estimate.value is not None
+    ]
+    return f". Of the frames that were rated, {'; '.join(texts)}" if texts else ""
 
 
 def _share_of(number: Number) -> str:
