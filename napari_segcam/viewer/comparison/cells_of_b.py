@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # it imports torch, which the worker imports first
     from napari_segcam.explanation.explanation import Heatmap
 
 _OUTLINE = 2  # pixels of the cell, as thick as that of A
+_NO_STAGE = "B has no such stage"
 _NO_MAPS = "no heatmaps of B by this method"
 
 
@@ -48,7 +49,8 @@ class CellsOfB:
         second = controller.second
         assert second is not None
         plan, mask = second.plan, _mask(controller, frame, window)
-        stages = stages_of_b(plan.stages if plan is not None else (), tuple(shown))
+        known = plan.stages if plan is not None else ()
+        stages = stages_of_b(known, tuple(shown))
         missing = state_of_b(second, frame) or ("computing …" if stages else _NO_MAPS)
         heatmaps = second.results.heatmaps(frame)
         figures = second.results.figures(frame)
@@ -56,7 +58,8 @@ class CellsOfB:
         for stage, layer in zip(stages or tuple(shown), shown.values(), strict=False):
             heatmap = heatmaps.get(stage)
             if heatmap is None:
-                cells.append(Cell(stage, f"B: {stage}", missing.removeprefix("B: "), None, False, mask))
+                words = missing.removeprefix("B: ") if stage in known or not known else _NO_STAGE
+                cells.append(Cell(stage, f"B: {stage}", words, None, False, mask))
                 continue
             ratio = figures[stage].ratio if stage in figures else None
             words = heatmap.reason.value if heatmap.reason is not None else ""
@@ -87,13 +90,13 @@ class CellsOfB:
 
 
 def stages_of_b(stages: tuple[str, ...], shown: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the stage of B in each cell: those of A that B has, or as many of B's own, spread evenly.
+    """Return the stage of B in each cell: that of A if B has any of them, else as many of B's own, spread evenly.
 
     Args:
         stages: that B computes.
         shown: of A.
     """
-    if not stages or set(shown) <= set(stages):
+    if not stages or set(shown) & set(stages):
         return shown if stages else ()
     indices = np.linspace(0, len(stages) - 1, min(len(stages), len(shown))).round().astype(int)
     return tuple(stages[index] for index in indices)
