@@ -60,18 +60,21 @@ class CaseLayers(QObject):
         image, self.image, self._opened = self.image, None, None
         if image is None:
             return
-        layers = self._session.viewer.layers
         self.remove_retired()
+        layers = self._session.viewer.layers
         self._leaving = [layer for layer in layers if layer is image or _belongs_to(layer, image)]
         self._session.reviews.end(image)
         for layer in self._leaving:
-            layer.visible = False
+            if layer.visible:
+                layer.visible = False
         self._timer.start()
 
     def remove_retired(self) -> None:
         """Remove now what is still there of cases that have left."""
         self._timer.stop()
         leaving, self._leaving = self._leaving, []
+        if not leaving:
+            return
         layers = self._session.viewer.layers
         with quick_collections(), layers.batched_update():
             for layer in leaving:
@@ -81,6 +84,8 @@ class CaseLayers(QObject):
     def _remove_next(self) -> None:
         """Remove one layer, the image last."""
         layers = self._session.viewer.layers
+        if not self._leaving:
+            return
         layer = self._leaving.pop()
         if layer in layers:
             with quick_collections():

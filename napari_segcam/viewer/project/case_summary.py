@@ -83,21 +83,30 @@ def summary_row(number: int, case: Case, reading: Reading, state: ReadingState, 
     )
 
 
-def summary_of(review: Review) -> dict[str, Any] | None:
-    """Return what the network found in an image, in plain values; None while it is not computed."""
+def summary_of(review: Review, earlier: object = None) -> dict[str, Any] | None:
+    """Return what the network found in an image, in plain values; the earlier summary while it is not computed.
+
+    Args:
+        review: of the image.
+        earlier: the summary when it was in view before, whose doubt counts until it is measured again.
+    """
+    before = dict(earlier) if isinstance(earlier, Mapping) else None
     record = review.record
     done = int(np.count_nonzero(record.states == FrameState.DONE))
     if review.is_running or not done:
-        return None
+        return before
     doubts = record.curves.get(CineRecord.DOUBT, np.empty(0))
     known = doubts[np.isfinite(doubts)]
-    return {
+    summary = {
         "frames": len(record),
         "computed": done,
         "with_finding": int(np.count_nonzero(record.findings())),
         "doubt": round(float(known.max()), 4) if len(known) else None,
         "doubtful": int(np.count_nonzero(record.doubtful())),
     }
+    if summary["doubt"] is None and before is not None and before.get("with_finding") == summary["with_finding"]:
+        summary |= {name: before.get(name) for name in ("doubt", "doubtful")}
+    return summary
 
 
 def _computed(summary: Mapping[str, Any]) -> tuple[str, float, float | None, bool]:

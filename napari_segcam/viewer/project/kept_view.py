@@ -90,7 +90,7 @@ class KeptView:
             return None
         content = view_of(self._session.viewer, review)
         content["layers"] = {**self._waiting, **content["layers"]}
-        summary = summary_of(review) or (self._kept or {}).get("summary")
+        summary = summary_of(review, (self._kept or {}).get("summary"))
         return content if summary is None else {**content, "summary": summary}
 
     def _review(self) -> Review | None:

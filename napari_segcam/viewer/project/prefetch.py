@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject
@@ -51,8 +51,9 @@ class Prefetch(QObject):
         """The frames of it that are computed."""
         return [] if self._results is None else self._results.frames()
 
-    def plan(self, reading: Reading | None) -> None:
-        """Prepare this reading, and drop what was prepared of others."""
+    def plan(self, readings: Sequence[Reading]) -> None:
+        """Prepare the first of these readings that can be opened, and drop what was prepared of others."""
+        reading, others = (readings[0], readings[1:]) if readings else (None, [])
         if reading is not None and reading == self._wanted:
             return
         self.drop()
@@ -60,11 +61,14 @@ class Prefetch(QObject):
         if reading is None or project is None or log is None:
             return
         self._wanted = reading
-        job = case_job(
-            project, log, reading, self._take_case, lambda _reading, _message: None
-        )  # said when it is opened
+        # Why a case cannot be opened is said once the rater goes there.
+        job = case_job(project, log, reading, self._take_case, lambda failed, _why: self._skip(failed, others))
         self._jobs.append(job)
         self._open.reader.submit(job)
+
+    def _skip(self, failed: Reading, others: Sequence[Reading]) -> None:
+        if failed == self._wanted:
+            self.plan(others)
 
     def take(self, reading: Reading) -> OpenedCase | None:
         """Return what is prepared of a reading, which is shown now; None if it is not this one."""

@@ -240,11 +240,14 @@ class ProjectController(OpenProject):
         self.reading_changed.emit()
         self.prefetch.plan(self._following(reading))
 
-    def _following(self, reading: Reading) -> Reading | None:
-        """Return the reading that the rater will probably go to next."""
+    def _following(self, reading: Reading) -> list[Reading]:
+        """Return the readings that the rater will probably go to next, the likeliest first."""
         readings = self._listed if reading in self._listed else self._readings
-        index = readings.index(reading) + self._direction if reading in readings else -1
-        return readings[index] if 0 <= index < len(readings) else None
+        if reading not in readings:
+            return []
+        places = [readings.index(reading) + step for step in (self._direction, -self._direction)]
+        near = [readings[place] for place in places if 0 <= place < len(readings)]
+        return [other for other in near if self.state_of(other).status != "problem"]
 
     def _leave(self) -> None:
         """Keep what is in view, and remove its layers."""

@@ -7,7 +7,17 @@ from pathlib import Path
 
 from napari.components import ViewerModel
 from qtpy.QtCore import QModelIndex, QSignalBlocker, Qt, QTimer
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QHeaderView, QLabel, QLineEdit, QPushButton, QTableView, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QTableView,
+    QWidget,
+)
 
 from napari_segcam.batch.images import is_review_project
 from napari_segcam.review.project_file import SUFFIX
@@ -111,6 +121,7 @@ class CasesWidget(QWidget):
             row(self.previous, self.next, self.next_open, self.done),
         )
         self._project_parts.layout().setContentsMargins(0, 0, 0, 0)
+        self._project_parts.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._busy_parts = row(self.progress, self.stop)
         panel(self, row(self.new, self.open, self.close_project), self.title, self._busy_parts, self._project_parts)
         self._filler = QWidget()
@@ -153,6 +164,7 @@ class CasesWidget(QWidget):
         view.setSelectionMode(QTableView.SelectionMode.SingleSelection)
         view.setShowGrid(False)
         view.setWordWrap(False)
+        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names often differ at their end
         view.setSortingEnabled(True)
         view.setMinimumHeight(120)
         view.verticalHeader().setVisible(False)
@@ -254,7 +266,7 @@ class CasesWidget(QWidget):
             words += _Text.LISTED.format(listed=listed)
         problems = sum(case.status == "problem" for case in rows)
         self.counts.set_text(words + (_Text.PROBLEMS.format(problems=problems) if problems else ""))
-        self.locate.setVisible(bool(problems))
+        self.locate.setVisible(any(case.status == "problem" and "missing" in case.problem for case in rows))
 
     def _show_done(self) -> None:
         state = self.controller.state
