@@ -14,8 +14,7 @@ from napari_segcam.review.project_file import Case
 from napari_segcam.review.report.collecting import RaterWork, Review
 from napari_segcam.review.report.masks import predicted
 
-_SAME = 0.001
-"""Largest share of pixels that differ by the rounding of another machine."""
+_SAME = 0.001  # the largest share of pixels that differ by the rounding of another machine
 
 
 def different_prediction(review: Review, case: Case, cine: Cine, predictor: Predictor) -> str:

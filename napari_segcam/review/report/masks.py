@@ -22,8 +22,6 @@ from napari_segcam.review.report.rows import Number
 
 Labels = NDArray[np.uint8]
 
-BOTH_ACCEPTED = "both took the prediction as it is"
-
 
 @dataclass(frozen=True, eq=False)
 class FrameMask:
