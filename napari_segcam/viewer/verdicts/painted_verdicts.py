@@ -47,9 +47,8 @@ class PaintedVerdicts(QObject):
         state = state_in_view(self._project)
         if state is None or event.reading != reading_in_view(self._project):
             return
-        own = next(
-            (one for one in reversed(state.verdicts) if _is_on(one, event.frame) and one.value == "correct"), None
-        )
+        frame = self._frame_of(event)
+        own = next((one for one in reversed(state.verdicts) if _is_on(one, frame) and one.value == "correct"), None)
         remains = any(frame == event.frame for frame, _of_class in state.corrections)
         if event.mask is None and not remains:
             if own is not None:
@@ -57,16 +56,22 @@ class PaintedVerdicts(QObject):
         elif event.mask is not None and own is None and visible_now(self._session).prediction:
             self._append(event, "correct")
 
+    def _frame_of(self, event: Correction) -> int | None:
+        """Return the frame that the verdict is about; None for a still, whose verdicts are about the whole case."""
+        record = self._session.record
+        return None if record is not None and len(record) == 1 else event.frame
+
     def _append(self, event: Correction, value: str | None) -> None:
         self._is_busy = True
+        frame = self._frame_of(event)
         try:
             self._shown.keep()
             self._project.append(
                 Verdict(
                     case=event.case,
                     repeat=event.repeat,
-                    first=event.frame,
-                    last=event.frame,
+                    first=frame,
+                    last=frame,
                     value=value,  # type: ignore[arg-type]
                     saw_prediction=self._shown.saw_prediction,
                     saw_heatmap=self._shown.saw_heatmap,
@@ -77,5 +82,5 @@ class PaintedVerdicts(QObject):
             self._seen = 0 if self._project.log is None else len(self._project.log.events)
 
 
-def _is_on(verdict: Verdict, frame: int) -> bool:
+def _is_on(verdict: Verdict, frame: int | None) -> bool:
     return verdict.about == "mask" and verdict.finding is None and verdict.first == verdict.last == frame
