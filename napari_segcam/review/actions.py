@@ -44,5 +44,7 @@ def _is_pair(stroke: AnyEvent | None, verdict: AnyEvent | None) -> bool:
     """Return whether a verdict was given by a stroke, or taken back with it."""
     if not isinstance(stroke, Correction) or not isinstance(verdict, Verdict) or verdict.reading != stroke.reading:
         return False
-    is_on_frame = verdict.about == "mask" and verdict.finding is None and verdict.first == verdict.last == stroke.frame
-    return is_on_frame and verdict.value == (None if stroke.mask is None else "correct")
+    frames = (verdict.first, verdict.last)
+    is_on_frame = frames == (stroke.frame, stroke.frame) or (frames == (None, None) and stroke.frame == 0)  # of a still
+    is_on_mask = verdict.about == "mask" and verdict.finding is None
+    return is_on_mask and is_on_frame and verdict.value == (None if stroke.mask is None else "correct")
