@@ -8,6 +8,7 @@ from napari.layers import Image, Layer
 from qtpy.QtCore import QObject, QTimer
 
 from napari_segcam.viewer.layers.placement import OURS, is_ours
+from napari_segcam.viewer.napari_internals.canvas import canvas_of
 from napari_segcam.viewer.project.case_opening import OpenedCase
 from napari_segcam.viewer.responsiveness.garbage_collection import quick_collections, without_gc_pause
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from napari_segcam.viewer.review.review import Review
     from napari_segcam.viewer.review.session import ReviewSession
 
+_FIRST_MS = 250  # until the first layer is removed: the next case is drawn before
 _BETWEEN_MS = 15  # from one removed layer to the next, so that the window answers meanwhile
 
 
@@ -36,7 +38,6 @@ class CaseLayers(QObject):
         self._leaving: list[Layer] = []
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(_BETWEEN_MS)
         self._timer.timeout.connect(self._remove_next)
         session.reviews.created.connect(self._on_review_created)
 
@@ -55,6 +56,12 @@ class CaseLayers(QObject):
             viewer.add_layer(self.image)
         viewer.reset_view(layers=[self.image])
 
+    def draw_now(self) -> None:
+        """Draw the canvas, before heatmaps are added one by one and earlier layers are removed."""
+        canvas = canvas_of(self._session.viewer)
+        if canvas is not None and canvas.isVisible():
+            canvas.repaint()
+
     def retire(self) -> None:
         """Hide the image and all layers that belong to it, and remove them soon; the log keeps what the reader did."""
         image, self.image, self._opened = self.image, None, None
@@ -67,7 +74,7 @@ class CaseLayers(QObject):
         for layer in self._leaving:
             if layer.visible:
                 layer.visible = False
-        self._timer.start()
+        self._timer.start(_FIRST_MS)
 
     def remove_retired(self) -> None:
         """Remove now what is still there of cases that have left."""
@@ -91,7 +98,7 @@ class CaseLayers(QObject):
             with quick_collections():
                 layers.remove(layer)
         if self._leaving:
-            self._timer.start()
+            self._timer.start(_BETWEEN_MS)
 
     def _on_review_created(self, review: Review) -> None:
         """Let the review read the frames that were computed ahead from the same source, so that they count for it."""

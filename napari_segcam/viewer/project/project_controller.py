@@ -225,6 +225,7 @@ class ProjectController(OpenProject):
             show_warning(warning)
         self.settings.apply()
         self._runs.run()
+        self.layers.draw_now()
         self._time.start()
         self.reading_changed.emit()
         self.prefetch.plan(self._following(reading))
