@@ -12,6 +12,7 @@ from napari_segcam.batch.images import images_of, is_review_project
 from napari_segcam.errors import SegcamError, error_text, one_line
 from napari_segcam.files import natural_key, sha256_of
 from napari_segcam.imaging.file_part import file_part
+from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.source import ModelSource
 from napari_segcam.review.project import ReviewProject, open_project, source_options
 from napari_segcam.review.project_file import (
@@ -39,6 +40,7 @@ def create_project(
     models: Sequence[ModelSource | str | Path],
     settings: Settings | None = None,
     *,
+    cards: Sequence[ModelCard | None] = (),
     title: str = "",
     folders_are_cines: bool = False,
     progress: Progress = lambda _done, _total: True,
@@ -50,6 +52,7 @@ def create_project(
         images: a folder of images and cines with its subfolders, a CSV list with a column ``image``, or paths.
         models: the checkpoint, and a second one to compare it with.
         settings: how the cases are read.
+        cards: of the checkpoints; by default those beside the files.
         title: for the raters; by default the name of the folder.
         folders_are_cines: whether each folder with stills in it is one case, and not each still.
         progress: see ``Progress``.
@@ -64,8 +67,8 @@ def create_project(
     root, paths = _listed(images, folder, folders_are_cines=folders_are_cines)
     settings = settings or Settings()
     checkpoints = tuple(
-        _checkpoint(name, ModelSource.of(model).anywhere(), folder, settings)
-        for name, model in zip("AB", models, strict=False)
+        _checkpoint(name, ModelSource.of(model).anywhere(), folder, settings, card)
+        for name, model, card in zip("AB", models, [*cards, None, None], strict=False)
     )
     cases = []
     for number, path in enumerate(paths, start=1):
@@ -146,7 +149,7 @@ def _case(case_id: str, path: Path, root: Path) -> Case:
     return Case(id=case_id, name=name, path=relative, sha256=sha256, frames=frames)
 
 
-def _checkpoint(name: str, source: ModelSource, folder: Path, settings: Settings) -> Checkpoint:
+def _checkpoint(name: str, source: ModelSource, folder: Path, settings: Settings, card: ModelCard | None) -> Checkpoint:
     from napari_segcam.explanation.explainer import Explainer
 
     if source.path is None or source.factory is not None:
@@ -154,7 +157,7 @@ def _checkpoint(name: str, source: ModelSource, folder: Path, settings: Settings
             "A review needs a checkpoint file that opens by itself: a network from a function of yours would have to "
             "run code each time the project is opened."
         )
-    network = source.load("cpu")
+    network = source.load("cpu", card)
     Explainer(network, method=settings.method, stages=settings.stages)  # refuses what the network does not have
     return Checkpoint(
         name=name,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine
+from napari_segcam.review.log.events import Input
 from napari_segcam.review.project import ReviewProject
 from napari_segcam.review.project_file import Checkpoint
 
@@ -76,12 +77,15 @@ class Predictor:
         names = list(self.network.class_names)
         return names[1:] if self.network.has_background else names
 
-    def predict(self, cine: Cine, frames: Sequence[tuple[int, float | None]]) -> list[Prediction]:
+    def predict(
+        self, cine: Cine, frames: Sequence[tuple[int, float | None]], seen: Input | None = None
+    ) -> list[Prediction]:
         """Return the predictions for some frames of a cine, in their order.
 
         Args:
             cine: of the case.
             frames: the number of each, and the threshold; None for that of the project, or else of the model card.
+            seen: what the network saw of the case; None for all of it, as the file says.
 
         Raises:
             SegcamError: if the checkpoint cannot be used, or a frame does not fit it.
@@ -90,6 +94,10 @@ class Predictor:
         from napari_segcam.explanation.targets.target import Target
 
         default = self._project.settings.threshold
+        value_range, crop = cine.value_range if seen is None else seen.value_range or cine.value_range, None
+        if seen is not None and seen.crop is not None:
+            top, bottom, left, right = seen.crop
+            crop = slice(top, bottom), slice(left, right)
         places: dict[float | None, list[int]] = {}
         for place, (_, threshold) in enumerate(frames):
             places.setdefault(default if threshold is None else threshold, []).append(place)
@@ -98,7 +106,7 @@ class Predictor:
             explainer = Explainer(self.network, stages=(), threshold=threshold)
             images = (cine[frames[place][0]] for place in same)
             target = Target(region="image")
-            explanations = explainer.each(images, target, cine.value_range, pixel_aspect=cine.pixel_aspect)
+            explanations = explainer.each(images, target, value_range, crop=crop, pixel_aspect=cine.pixel_aspect)
             for place, explanation in zip(same, explanations, strict=True):
                 found[place] = Prediction(_regions(explanation), explanation.threshold)
         return [found[place] for place in range(len(frames))]

@@ -28,6 +28,7 @@ from napari_segcam.viewer.questions.questions_controller import QuestionsControl
 from napari_segcam.viewer.review.losses import LossGuard
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.second_checkpoint.second_controller import SecondController
+from napari_segcam.viewer.second_checkpoint.second_of_project import SecondOfProject
 from napari_segcam.viewer.verdicts.blinding_controller import BlindingController
 from napari_segcam.viewer.verdicts.verdicts_controller import VerdictsController
 
@@ -56,7 +57,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         DoubtController(session)
         DoubtPixels(session)
         DisagreementPixels(session)
-        SecondController(session)
+        SecondOfProject(session, project, SecondController(session))
         QuestionsController(session)
         OffersController(session)
         bind_keys(session)

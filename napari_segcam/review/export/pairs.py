@@ -15,7 +15,7 @@ from napari_segcam.imaging.cine import Cine, without_suffix
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.review.export.prediction_check import different_prediction
 from napari_segcam.review.export.selection import ReviewedFrame
-from napari_segcam.review.predictions import Predictor, Regions
+from napari_segcam.review.predictions import Prediction, Predictor, Regions
 from napari_segcam.review.project_file import Case
 from napari_segcam.review.report.collecting import RaterWork, Review
 from napari_segcam.review.report.masks import FrameMask, corrected
@@ -85,8 +85,11 @@ def read_pairs(
         members = list(group)
         cine = _open(review, case)
         needed = [frame for frame in members if frame.needs_prediction(classes)]
-        found = predictor.predict(cine, [(frame.frame, frame.threshold) for frame in needed]) if needed else []
-        predictions = dict(zip(needed, found, strict=True))
+        predictions: dict[ReviewedFrame, Prediction] = {}
+        for seen, same in groupby(needed, key=lambda frame: frame.seen):
+            those = list(same)
+            found = predictor.predict(cine, [(frame.frame, frame.threshold) for frame in those], seen)
+            predictions |= dict(zip(those, found, strict=True))
         if needed and (warning := different_prediction(review, case, cine, predictor)):
             warnings.append(warning)
         for frame in members:

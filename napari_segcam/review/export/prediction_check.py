@@ -36,7 +36,8 @@ def different_prediction(review: Review, case: Case, cine: Cine, predictor: Pred
             continue
         if seen is None or event.frame >= len(cine):
             continue
-        (again,) = predictor.predict(cine, [(event.frame, event.threshold)])
+        seen_input = work.state.of(event.reading).input_at(event.n)
+        (again,) = predictor.predict(cine, [(event.frame, event.threshold)], seen_input)
         shape = seen.labels.shape
         for name, region in seen.regions({}).items():
             other = again.regions.get(name, np.zeros(shape, np.bool_))
@@ -44,8 +45,8 @@ def different_prediction(review: Review, case: Case, cine: Cine, predictor: Pred
             if share > _SAME:
                 return (
                     f"The prediction of frame {event.frame} of {case.name} is not the one that {work.rater} saw: "
-                    f"{share:.1%} of the pixels differ. Perhaps the image was cropped, or black and white were set, in "
-                    "the window. The accepted masks of this case may differ too."
+                    f"{share:.1%} of the pixels differ. Perhaps another network was loaded in the window, or another "
+                    "version of torch computes otherwise. The accepted masks of this case may differ too."
                 )
         return ""
     return ""

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from napari_segcam.review.export.options import ExportOptions
-from napari_segcam.review.log.events import Correction, Verdict
+from napari_segcam.review.log.events import Correction, Input, Verdict
 from napari_segcam.review.log.state import ReadingState
 from napari_segcam.review.project_file import Case
 from napari_segcam.review.readings import Reading
@@ -32,6 +32,7 @@ class ReviewedFrame:
         corrections: by class, empty for a mask of all classes; without any, the mask is the prediction.
         events: numbers of the verdict and the corrections in the rater's log.
         threshold: of the prediction that the rater saw; None if the log does not say.
+        seen: what the network saw of the case then; None for all of it.
     """
 
     case: Case
@@ -41,6 +42,7 @@ class ReviewedFrame:
     corrections: dict[str, Correction] = field(default_factory=dict)
     events: tuple[int, ...] = ()
     threshold: float | None = None
+    seen: Input | None = None
 
     def needs_prediction(self, classes: Collection[str]) -> bool:
         """Return whether the network is needed: for the mask, or for another class than the corrected ones.
@@ -105,6 +107,7 @@ def _settled(state: ReadingState, case: Case, reading: Reading, frame: int, chec
         used,
         tuple(sorted({*([verdict.n] if verdict else []), *(event.n for event in used.values())})),
         thresholds[0] if thresholds else threshold_shown(state, frame, checkpoint),
+        state.input_at(verdict.n if verdict is not None and not used else newest or None),
     )
 
 

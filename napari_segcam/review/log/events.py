@@ -97,6 +97,29 @@ class CaseDone(ReadingEvent):
     done: bool = True
 
 
+class Input(ReadingEvent):
+    """What the network sees of the case from now on, where that is not all of it as the file says.
+
+    Attributes:
+        crop: first row, row after the last, first column, column after the last; None for the whole frame.
+        is_drawn: whether the rater drew the crop; otherwise it is the detected scan.
+        value_range: the pixel values that are black and white, as the rater set them; None for those of the file.
+    """
+
+    kind: Literal["input"] = "input"
+    crop: tuple[FrameNumber, FrameNumber, FrameNumber, FrameNumber] | None = None
+    is_drawn: bool = False
+    value_range: tuple[float, float] | None = None
+
+    @model_validator(mode="after")
+    def _check_crop(self) -> Input:
+        if self.crop is not None and not (self.crop[0] < self.crop[1] and self.crop[2] < self.crop[3]):
+            raise ValueError("the crop is empty")
+        if self.value_range is not None and self.value_range[0] == self.value_range[1]:
+            raise ValueError("black and white are the same value")
+        return self
+
+
 class Shown(ReadingEvent):
     """What is visible has changed: the prediction and the heatmaps of these stages, by which checkpoint."""
 
@@ -259,6 +282,7 @@ AnyEvent = (
     | CaseLeft
     | CaseProblem
     | CaseDone
+    | Input
     | Shown
     | Verdict
     | Grade

@@ -17,6 +17,7 @@ from napari_segcam.review.log.events import (
     Correction,
     Frames,
     Grade,
+    Input,
     Measured,
     Note,
     ReadingEvent,
@@ -45,6 +46,7 @@ class ReadingState:
         verdicts, grades, notes: that count, in the order in which they were given.
         answer: the first answer of a blinded reading.
         measurements: by their identifiers.
+        inputs: what the network saw, in order.
         view: where the rater was.
         shown: what was visible, in order.
         given: the events of all verdicts that were not undone, those that a later one replaced included.
@@ -60,6 +62,7 @@ class ReadingState:
     notes: list[Note] = field(default_factory=list)
     answer: Answer | None = None
     measurements: dict[str, Measured] = field(default_factory=dict)
+    inputs: list[Input] = field(default_factory=list)
     view: View | None = None
     shown: list[Shown] = field(default_factory=list)
     given: list[Verdict] = field(default_factory=list)
@@ -77,6 +80,10 @@ class ReadingState:
     def has_work(self) -> bool:
         """Whether there is anything that the rater would miss."""
         return bool(self.corrections or self.verdicts or self.grades or self.notes or self.measurements or self.answer)
+
+    def input_at(self, number: int | None = None) -> Input | None:
+        """Return what the network saw when the event of this number was appended, or now; None for all of the case."""
+        return next((one for one in reversed(self.inputs) if number is None or one.n < number), None)
 
     def verdict_at(
         self,
@@ -152,6 +159,8 @@ class RaterState:
                 reading.problem = event.message
             case CaseDone():
                 reading.is_done = event.done
+            case Input():
+                reading.inputs.append(event)
             case Shown():
                 reading.shown.append(event)
             case Verdict():

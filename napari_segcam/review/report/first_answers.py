@@ -13,7 +13,7 @@ from napari_segcam.imaging.opening import open_cine
 from napari_segcam.review.agreement.bootstrap import Bootstrap
 from napari_segcam.review.agreement.estimate import Estimate
 from napari_segcam.review.agreement.proportion import clustered_mean, clustered_share
-from napari_segcam.review.log.events import Answer, Correction
+from napari_segcam.review.log.events import Answer, Correction, Input
 from napari_segcam.review.predictions import Predictor, Regions
 from napari_segcam.review.project_file import Case
 from napari_segcam.review.report.collecting import RaterWork, Review
@@ -32,24 +32,29 @@ class _Predicted:
     def __init__(self, review: Review, warnings: list[str]) -> None:
         self._review, self._warnings = review, warnings
         self._predictor = Predictor(review.project, _CHECKPOINT)
-        self._known: dict[str, list[Regions] | None] = {}
+        self._known: dict[tuple[str, Input | None], list[Regions] | None] = {}
 
-    def of(self, case: Case) -> list[Regions] | None:
+    def of(self, case: Case, seen: Input | None) -> list[Regions] | None:
         """Return the regions of all frames of a case; None if it cannot be computed, which is a warning.
+
+        Args:
+            case: that is computed.
+            seen: what the network saw of it.
 
         Raises:
             SegcamError: if the checkpoint cannot be used.
         """
-        if case.id not in self._known:
+        key = case.id, seen
+        if key not in self._known:
             _ = self._predictor.network  # outside the handler: without it there is no prediction at all
             try:
                 cine = open_cine(self._review.project.image_path(case))
-                found = self._predictor.predict(cine, [(number, None) for number in range(len(cine))])
-                self._known[case.id] = [prediction.regions for prediction in found]
+                found = self._predictor.predict(cine, [(number, None) for number in range(len(cine))], seen)
+                self._known[key] = [prediction.regions for prediction in found]
             except SegcamError as error:
                 self._warnings.append(f"{case.name} is left out of the first answers: {error}")
-                self._known[case.id] = None
-        return self._known[case.id]
+                self._known[key] = None
+        return self._known[key]
 
 
 def first_answers(review: Review, bootstrap: Bootstrap, *, predict: bool, warnings: list[str]) -> Iterator[Number]:
@@ -73,7 +78,7 @@ def first_answers(review: Review, bootstrap: Bootstrap, *, predict: bool, warnin
         drawn: list[tuple[str, float]] = []
         for case_id, answer in answers.items():
             case = review.cases[case_id]
-            regions = predicted.of(case)
+            regions = predicted.of(case, work.of(case).input_at())
             try:
                 masks = _first_drawings(work, answer)
             except SegcamError as error:

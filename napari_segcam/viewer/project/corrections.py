@@ -94,6 +94,7 @@ class KeptCorrections:
         reading = project.reading
         if project.log is None or reading is None or review.image is not project.layers.image:
             return
+        project.keep_input(reading)
         has_changed = False
         for pair in review.layers.pairs:
             for frame in frames:
@@ -118,6 +119,8 @@ class KeptCorrections:
         labels = layer.pixels(frame)
         assert labels is not None
         labels, started_from = labels.copy(), _whole(layer.started_from(frame), labels.shape)
+        if self._project.has_other_network:
+            started_from = None  # it is no prediction of the project's checkpoint
         event = log.correct(
             reading,
             frame,

@@ -69,12 +69,14 @@ class KeptView:
 
     def keep_now(self, reading: Reading) -> None:
         """Append the view if it has changed, since the case is about to leave."""
+        self._project.keep_input(reading)
         self._keep(reading, self._content())
         self._waiting = {}
 
     def _poll(self) -> None:
         reading, content = self._project.reading, self._content()
         if reading is not None and content is not None and content == self._latest:
+            self._project.keep_input(reading)
             self._keep(reading, content)
         self._latest = content
         self._settings.poll()

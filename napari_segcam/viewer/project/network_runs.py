@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_warning
@@ -21,6 +22,7 @@ from napari_segcam.viewer.project.open_project import OpenProject
 from napari_segcam.viewer.review.question import Answer, ask
 
 if TYPE_CHECKING:
+    from napari_segcam.network.model_card import ModelCard
     from napari_segcam.network.network import Network
     from napari_segcam.viewer.review.session import ReviewSession
 
@@ -34,6 +36,7 @@ class NetworkRuns(QObject):
         self._open = project
         self._settings = settings
         self._source: ModelSource | None = None
+        self._card: ModelCard | None = None  # as it was when the project was made
         session.network_changed.connect(self._on_network)
 
     def use(self, project: ReviewProject, changed: Sequence[str]) -> None:
@@ -43,7 +46,12 @@ class NetworkRuns(QObject):
             project: that was opened.
             changed: the checkpoints whose files are not those of the project, in words.
         """
-        self._source = project.model_source()
+        self._source, self._card = project.model_source(), None
+        try:
+            self._card = project.model_card()
+        except SegcamError as fault:
+            show_warning(f"The model card in the project is damaged, so the network is not loaded: {fault}")
+            return
         if not self._source.is_there:
             show_warning(f"{' '.join(changed)} Load another one in the Checkpoint widget to see predictions.")
             return
@@ -59,22 +67,29 @@ class NetworkRuns(QObject):
                 return
         self._load()
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the loaded network is that of the project, with its card."""
+        network, loaded, source = self._session.network, self._session.source, self._source
+        if network is None or loaded is None or source is None:
+            return False
+        is_same_file = replace(loaded.anywhere(), device=source.device) == source.anywhere()
+        return is_same_file and self._card is not None and _masks_by(network.card) == _masks_by(self._card)
+
     def _load(self) -> None:
         source = self._source
         assert source is not None
-        loaded = self._session.source
-        if self._session.network is not None and loaded is not None and loaded.anywhere() == source.anywhere():
+        if self.is_loaded:
             self._on_network()
         else:
-            self._session.load(source)
+            self._session.load(source, card=self._card)
 
     def _on_network(self) -> None:
         """Take over the threshold of the rater, and compute the case in view."""
         project, session = self._open.project, self._session
         if project is None or session.network is None:
             return
-        loaded, source = session.source, self._source
-        if loaded is not None and source is not None and loaded.anywhere() == source.anywhere():
+        if self.is_loaded:
             default = project.settings.threshold
             session.set_threshold(self._settings.number("threshold", session.threshold if default is None else default))
         self.run()
@@ -119,3 +134,8 @@ class NetworkRuns(QObject):
         assert network is not None
         plan = Plan(network, None, request, self._session.threshold, lambda _frame: None)  # type: ignore[arg-type]
         return "current" if plan.is_slow else "all"
+
+
+def _masks_by(card: ModelCard) -> dict[str, object]:
+    """Return the fields of a card on which masks depend; the threshold is the rater's."""
+    return card.model_dump(exclude={"threshold", "class_colors", "notes", "verified"})

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_segcam.review.log.events import Answer, Grade, Shown, Verdict
 from napari_segcam.review.log.rater_log import RaterLog, SomeEvent
 from napari_segcam.review.log.state import ReadingState
 from napari_segcam.review.project import ReviewProject
 from napari_segcam.review.readings import Reading
 from napari_segcam.viewer.project.case_layers import CaseLayers
+from napari_segcam.viewer.project.kept_input import input_of, is_same
 from napari_segcam.viewer.project.reader_jobs import ReaderJobs
 
 if TYPE_CHECKING:
@@ -56,6 +58,11 @@ class OpenProject(QObject):
         return self._reading if image is None or image is self.layers.image or self.layers.image is None else None
 
     @property
+    def has_other_network(self) -> bool:
+        """Whether a network is loaded that is not the one of the project, whose masks are not those to judge."""
+        return False
+
+    @property
     def state(self) -> ReadingState | None:
         """The state of the reading in view."""
         reading = self.reading
@@ -69,10 +76,25 @@ class OpenProject(QObject):
         """Whether the image of a reading is in view."""
         return reading == self._reading and self.layers.is_shown and self._session.image is self.layers.image
 
+    def keep_input(self, reading: Reading | None) -> None:
+        """Append what the network sees of the case in view, if that has changed: what follows is about its results.
+
+        Args:
+            reading: of the case in view; with None, nothing is appended.
+        """
+        review = self._session.review
+        if self.log is None or review is None or reading is None or review.image is not self.layers.image:
+            return
+        seen = input_of(review, reading)
+        if not is_same(seen, self.log.state.of(reading).input_at()):
+            self.log.append(seen)
+
     def append(self, event: SomeEvent) -> SomeEvent | None:
         """Append what the rater did to the log; return the event with its number, or None without a project."""
         if self.log is None:
             return None
+        if isinstance(event, Verdict | Grade | Answer | Shown):
+            self.keep_input(self.reading)
         numbered = self.log.append(event)
         self.state_changed.emit()
         return numbered

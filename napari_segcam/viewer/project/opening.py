@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.source import ModelSource
 from napari_segcam.review.log.rater_log import RaterLog
 from napari_segcam.review.project import ReviewProject, open_project
@@ -70,12 +71,14 @@ class ProjectPlan:
         images: a folder of images, or single files.
         models: the checkpoints.
         settings: how the cases are read.
+        cards: of the checkpoints, where they differ from those beside the files.
     """
 
     folder: Path
     images: Path | Sequence[Path]
     models: Sequence[ModelSource]
     settings: Settings
+    cards: Sequence[ModelCard | None] = ()
 
 
 def create_job(new: ProjectPlan, on_progress: Callable[[str], None], then: Callable[[], None]) -> Job:
@@ -97,7 +100,7 @@ def create_job(new: ProjectPlan, on_progress: Callable[[str], None], then: Calla
 
         on_progress(f"Making {name}: loading the checkpoint")
         try:
-            create_project(new.folder, new.images, new.models, new.settings, progress=progress)
+            create_project(new.folder, new.images, new.models, new.settings, cards=new.cards, progress=progress)
         except CancelledError:
             return
         yield

@@ -19,6 +19,7 @@ from napari_segcam.viewer.project.case_opening import OpenedCase, case_job
 from napari_segcam.viewer.project.closing import ClosingGuard
 from napari_segcam.viewer.project.corrections import KeptCorrections
 from napari_segcam.viewer.project.history import History
+from napari_segcam.viewer.project.kept_input import restore_input
 from napari_segcam.viewer.project.kept_settings import KeptSettings
 from napari_segcam.viewer.project.kept_view import KeptView
 from napari_segcam.viewer.project.network_runs import NetworkRuns
@@ -66,6 +67,16 @@ class ProjectController(OpenProject):
     def readings(self) -> list[Reading]:
         """The readings of the rater, in their order."""
         return self._readings
+
+    @property
+    def has_network(self) -> bool:
+        """Whether the network of the project is loaded."""
+        return self.project is not None and self._runs.is_loaded
+
+    @property
+    def has_other_network(self) -> bool:
+        """Whether a network is loaded that is not the one of the project, whose masks are not those to judge."""
+        return self.project is not None and self._session.network is not None and not self._runs.is_loaded
 
     @property
     def listed(self) -> list[Reading]:
@@ -217,6 +228,7 @@ class ProjectController(OpenProject):
             self.append(CaseProblem(case=reading.case, repeat=reading.repeat))
         review = self._session.review
         if review is not None:
+            restore_input(self._session, review, log.state.of(reading).input_at())
             self._corrections.restore(review, reading, opened.corrections)
         self._view.restore(log.state.of(reading).view)
         if self._frame is not None:

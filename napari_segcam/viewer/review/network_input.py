@@ -10,6 +10,9 @@ from napari.layers import Image, Shapes
 from napari_segcam.viewer.frames.layer_source import LayerSource
 from napari_segcam.viewer.layers.scan_outline import ScanOutline
 
+BY_CONTRAST_LIMITS = "the layer's contrast limits"
+"""Where black and white are from, if the user set them by the layer's contrast limits."""
+
 InputRegion: TypeAlias = Literal["all", "scan"] | Shapes
 
 
@@ -38,11 +41,16 @@ class NetworkInput:
 
     def use_contrast_limits(self) -> None:
         """Use the layer's contrast limits as black and white."""
+        black, white = map(float, self._image.contrast_limits)
+        self.set_value_range((black, white))
+
+    def set_value_range(self, value_range: tuple[float, float]) -> None:
+        """Use these values as black and white, as once set by the layer's contrast limits."""
         image = self._image
         metadata = {
             **image.metadata.get("segcam_source", {}),
-            "value_range": tuple(map(float, image.contrast_limits)),
-            "value_range_from": "the layer's contrast limits",
+            "value_range": value_range,
+            "value_range_from": BY_CONTRAST_LIMITS,
         }
         image.metadata = {**image.metadata, "segcam_source": metadata}
         self.set_crop(self.source.crop, is_drawn=self.source.is_crop_drawn)

@@ -28,6 +28,7 @@ from napari_segcam.viewer.second_checkpoint.second_words import legend, state_of
 from napari_segcam.viewer.worker.worker import Job
 
 if TYPE_CHECKING:  # torch comes with it: it is imported in the worker, where nobody waits for it
+    from napari_segcam.network.model_card import ModelCard
     from napari_segcam.network.network import Network
     from napari_segcam.viewer.frames.plan import Plan
 
@@ -87,12 +88,12 @@ class SecondController(QObject):
 
     # The network
 
-    def load(self, source: ModelSource, device: str = "auto") -> None:
-        """Load B; if that fails, an earlier one stays."""
+    def load(self, source: ModelSource, device: str = "auto", card: ModelCard | None = None) -> None:
+        """Load B, as ``load_network`` does; if that fails, an earlier one stays."""
         job = load_job(
             source,
             device,
-            None,
+            card,
             lambda network: self.use(network, source),
             lambda _offer: show_warning(
                 f"{source.title} needs a decision first: load it as the first checkpoint and save its card, then "

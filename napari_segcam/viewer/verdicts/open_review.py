@@ -30,6 +30,10 @@ class OpenReview(Protocol):
         """The reading in view, or None."""
 
     @property
+    def has_other_network(self) -> bool:
+        """Whether the loaded network is not the one of the project."""
+
+    @property
     def state(self) -> ReadingState | None:
         """The state of the reading in view, or None."""
 

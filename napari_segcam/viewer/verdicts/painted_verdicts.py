@@ -45,6 +45,8 @@ class PaintedVerdicts(QObject):
 
     def _on_correction(self, event: Correction) -> None:
         state = state_in_view(self._project)
+        if self._project.has_other_network:
+            return  # its mask is not the one to judge
         if state is None or event.reading != reading_in_view(self._project):
             return
         frame = self._frame_of(event)

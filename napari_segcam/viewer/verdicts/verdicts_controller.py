@@ -28,6 +28,10 @@ class _Text:
 
     NO_PROJECT = "Verdicts are kept in a review project: open one, or make one, in the Cases dock."
     NO_READING = "This image is no case of the open review."
+    OTHER_NETWORK = (
+        "The network that is loaded is not the one of this review, so its masks cannot be judged here. Open the review "
+        "again in the Cases dock to load the right one."
+    )
     HIDDEN = "Answer first: the prediction is hidden until then."
     NO_FINDING = "There is no finding in this {word}: the verdict can be on the {word} or on the whole case."
     NO_HEAT = "No heatmap is visible: show a stage first."
@@ -81,6 +85,8 @@ class VerdictsController(QObject):
             return _Text.NO_PROJECT
         if reading_in_view(self._project) is None or self._session.review is None:
             return _Text.NO_READING
+        if self._project.has_other_network:
+            return _Text.OTHER_NETWORK
         if self._session.reviews.hiding.of(self._session.image).prediction:
             return _Text.HIDDEN
         return ""

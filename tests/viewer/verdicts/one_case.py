@@ -41,6 +41,7 @@ class OneCase(QObject):
         self.log: RaterLog | None = None
         self.reading: Reading | None = None
         self.finished = 0
+        self.has_other_network = False
 
     @property
     def state(self) -> ReadingState | None:

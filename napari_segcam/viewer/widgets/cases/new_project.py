@@ -21,7 +21,9 @@ from napari_segcam.review.project_file import SUFFIX
 from napari_segcam.viewer.layers.frame_names import SOURCE
 from napari_segcam.viewer.project.opening import ProjectPlan
 from napari_segcam.viewer.project.project_controller import ProjectController
+from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.second_checkpoint.second_controller import SecondController
 from napari_segcam.viewer.widgets.cases.rater import offered_rater, rater_problem, remember_rater
 from napari_segcam.viewer.widgets.layout import column, form, row
 from napari_segcam.viewer.widgets.verdicts.blinding_form import BlindingForm
@@ -180,9 +182,12 @@ class NewProject(QObject):
     def _make(self, dialog: NewProjectDialog) -> None:
         rater = dialog.rater.text().strip()
         remember_rater(rater)
-        source = self._session.source
-        if source is not None:
-            new = ProjectPlan(dialog.chosen_folder(), dialog.chosen_images(), [source], dialog.reading.settings())
+        session, second = self._session, controller_of(self._session, SecondController)
+        models = [(session.source, session.network), (second.source, second.network)]
+        loaded = [(source, network.card) for source, network in models if source is not None and network is not None]
+        if session.source is not None and loaded:
+            sources, cards = zip(*loaded, strict=True)
+            new = ProjectPlan(dialog.chosen_folder(), dialog.chosen_images(), sources, dialog.reading.settings(), cards)
             self._controller.create(new, rater)
 
 
