@@ -56,7 +56,14 @@ class ExplanationLayers:
         self._colors: tuple[str, ...] = ()
         self._explained = ""
         self._shown: tuple[str, ...] = ("",)
+        self._has_ended = False
         self.arrange(("",), "")
+
+    def let_go(self) -> None:
+        """Add no more layers and draw nothing more, since the image is gone; layers that are there stay."""
+        self._has_ended = True
+        self.heat.stop()
+        self.explained_region.let_go()
 
     def arrange(self, names: Sequence[str], explained: str) -> None:
         """Have one mask for each of these names, and no others; all corrections stay.
@@ -180,6 +187,8 @@ class ExplanationLayers:
         heatmaps: Mapping[str, Heatmap],
     ) -> None:
         """Take in the results of a frame, one mask per arranged name; the next refresh draws them."""
+        if self._has_ended:
+            return
         self.heat.enter(frame, heatmaps)
         for pair, mask in zip(self.shown, masks, strict=True):
             pair.mask.show(frame, mask, frame_shape, 1 if self._explained else classes)

@@ -114,6 +114,10 @@ class HeatmapLayers:
             self._is_making = True
             self._later(self._make_next)
 
+    def stop(self) -> None:
+        """Add none of the layers that are still to be added."""
+        self._waiting.clear()
+
     def set_scale(self, scale: ScaleMode) -> None:
         """Scale colors to each frame, or to all frames of a stage; contrast limits set by hand are dropped."""
         self.scale = scale

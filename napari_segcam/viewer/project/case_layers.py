@@ -74,6 +74,7 @@ class CaseLayers(QObject):
         for layer in self._leaving:
             if layer.visible:
                 layer.visible = False
+            layer.name = f"{layer.name} (closed)"  # the layers of the next case have the same names
         self._timer.start(_FIRST_MS)
 
     def remove_retired(self) -> None:

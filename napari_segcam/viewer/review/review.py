@@ -147,7 +147,7 @@ class Review:
     def release(self) -> list[CorrectionLayer]:
         """Stop, since the image is gone; return the layers of corrections, which stay with the reader."""
         self.stop()
-        self.layers.explained_region.let_go()
+        self.layers.let_go()
         for corrections in self.corrections.layers():
             corrections.let_go()
         return self.corrections.layers()

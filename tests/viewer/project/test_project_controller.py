@@ -188,3 +188,22 @@ def test_the_reading_is_of_the_image_in_view(project: Path, open_window: Callabl
     assert window.controller.reading is None
     window.session.choose_image(window.controller.layers.image)
     assert window.controller.reading == Reading("c0001")
+
+
+def test_no_layer_of_a_case_that_was_left_is_added_later(
+    project: Path, open_window: Callable, settle: Callable, qtbot: QtBot
+) -> None:
+    window = open_window(project)
+    settle(window)
+    controller = window.controller
+    for reading in [*controller.readings, *controller.readings[::-1]]:  # faster than heatmaps are added
+        controller.go_to(reading)
+        qtbot.waitUntil(lambda reading=reading: controller.is_shown(reading), timeout=20_000)
+        qtbot.waitUntil(lambda: window.session.review.layers.mask is not None, timeout=20_000)
+    settle(window)
+    qtbot.wait(600)  # earlier layers are removed
+    image = controller.layers.image
+    assert [layer.metadata["segcam"]["image"] for layer in window.session.viewer.layers if layer is not image] == [
+        image.unique_id
+    ] * (len(window.names) - 1)
+    assert not [name for name in window.names if "[" in name or "closed" in name]
