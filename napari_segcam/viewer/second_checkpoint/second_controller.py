@@ -47,6 +47,7 @@ class SecondController(QObject):
         source: what it was loaded from.
         threshold: of B's masks.
         wanted: which of the layers the user wants to see.
+        active: the frames that B computes now; None for none.
         reason: why B computes nothing of the chosen image, in words; empty if it does.
     """
 
@@ -63,7 +64,7 @@ class SecondController(QObject):
         self._session = session
         self._seconds: dict[Review, SecondReview] = {}
         self._layers: dict[Review, SecondLayers] = {}
-        self._active: SecondReview | None = None
+        self.active: SecondReview | None = None
         self._of_plan: tuple[object, ...] = ()
         self._with_maps = False
         self._compared: dict[SecondReview, ComparedFrames] = {}
@@ -81,7 +82,7 @@ class SecondController(QObject):
 
         def find_job() -> Job | None:  # in the worker's thread
             controller = itself()
-            second = None if controller is None else controller._active
+            second = None if controller is None else controller.active
             return job_of_a() if second is None else second.next_job(job_of_a)
 
         session.worker.find_job = find_job
@@ -117,7 +118,7 @@ class SecondController(QObject):
 
     def remove(self) -> None:
         """Let B go, with its layers, curves and results."""
-        self._active = None
+        self.active = None
         for review in list(self._seconds):
             self._end(review)
         self.network = self.source = None
@@ -163,7 +164,7 @@ class SecondController(QObject):
         self._forget_removed()
         review = self._session.review
         if self.network is None or review is None:
-            self._active = None
+            self.active = None
             return
         second = self._seconds.get(review)
         if second is None:
@@ -172,7 +173,7 @@ class SecondController(QObject):
             self._compared[second] = ComparedFrames(second)
         second.threshold = self.threshold
         second.follow(self._plan(review, second))
-        self._active = second
+        self.active = second
         self._session.worker.wake()
         self._throttle.ask()
 

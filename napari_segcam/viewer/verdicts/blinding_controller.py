@@ -46,7 +46,7 @@ class BlindingController(QObject):
         self._project = project
         self._known: dict[Any, Hidden] = {}  # by image
         itself = weakref.ref(self)
-        session.reviews.hiding.rule = lambda image: NOTHING if (alive := itself()) is None else alive._rule(image)
+        session.reviews.hiding.rule = lambda image: NOTHING if (alive := itself()) is None else alive.hidden_of(image)
         session.reviews.notes.append(self._notes)
         for signal in (project.opened, project.closed, project.reading_changed, project.state_changed):
             signal.connect(self._follow)
@@ -100,7 +100,8 @@ class BlindingController(QObject):
 
     # What is hidden
 
-    def _rule(self, image: Image) -> Hidden:
+    def hidden_of(self, image: Image) -> Hidden:
+        """Return what must not be seen of an image."""
         project = self._project.project
         if project is None:
             return NOTHING

@@ -98,7 +98,7 @@ class NewProjectDialog(QDialog):
         self.buttons.rejected.connect(self.reject)
         self.browse_images.clicked.connect(self._browse_images)
         self.browse_folder.clicked.connect(self._browse_folder)
-        self.folder.textEdited.connect(lambda _text: setattr(self, "_has_named", True))
+        self.folder.textEdited.connect(self._on_named)
         for edit in (self.images, self.folder, self.rater):
             edit.textChanged.connect(self._check)
         self.from_folder.toggled.connect(self._check)
@@ -133,6 +133,9 @@ class NewProjectDialog(QDialog):
         problem = self.problem()
         self.hint.setText(problem)
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(not problem)
+
+    def _on_named(self) -> None:
+        self._has_named = True
 
     def _suggest(self) -> None:
         """Offer a project beside the images, as long as the user has named none."""
