@@ -94,7 +94,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["crosscheck", "answer_masks"],
     ],
     "review": [
-        ["readings", "agreement"],
+        ["readings", "versions", "agreement"],
         ["log"],
         ["project_file", "raters", "frame_verdicts", "hidden", "actions"],
         ["project"],

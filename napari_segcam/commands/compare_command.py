@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from napari_segcam.commands.image_summary import is_image
 from napari_segcam.commands.network_options import Device, NetworkOptions
-from napari_segcam.commands.options import INPUT, Threshold, with_option_groups
+from napari_segcam.commands.options import INPUT, Threshold, ValueRange, with_option_groups
 from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole, progress_on, stoppable
 from napari_segcam.commands.truth_options import TruthColors
 from napari_segcam.errors import SegcamError
@@ -83,15 +83,7 @@ def compare(
             rich_help_panel=INPUT,
         ),
     ] = "none",
-    value_range: Annotated[
-        tuple[float, float] | None,
-        typer.Option(
-            metavar="BLACK WHITE",
-            help="The pixel values that are black and white. Default: what the file says, or else what the values "
-            "suggest.",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
+    value_range: ValueRange = None,
     threshold: Threshold = None,
     pdf: Annotated[bool, typer.Option(help="Write the report as PDF too.")] = True,
     device: Device = "auto",

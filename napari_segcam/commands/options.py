@@ -29,6 +29,15 @@ Threshold = Annotated[
     ),
 ]
 
+ValueRange = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        metavar="BLACK WHITE",
+        help="The pixel values that are black and white. Default: what the file says, or else what the values suggest.",
+        rich_help_panel=INPUT,
+    ),
+]
+
 
 @dataclass(frozen=True)
 class HeatmapOptions:
@@ -110,15 +119,7 @@ class InputOptions:
             rich_help_panel=INPUT,
         ),
     ] = "none"
-    value_range: Annotated[
-        tuple[float, float] | None,
-        typer.Option(
-            metavar="BLACK WHITE",
-            help="The pixel values that are black and white. Default: what the file says, or else what the values "
-            "suggest.",
-            rich_help_panel=INPUT,
-        ),
-    ] = None
+    value_range: ValueRange = None
     preview: Annotated[
         bool,
         typer.Option(

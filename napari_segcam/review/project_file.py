@@ -16,6 +16,7 @@ from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import json_bytes, refuse_no_file, whole_file
 from napari_segcam.network.source import ModelSource
 from napari_segcam.review.log.events import Sha256, Text, Word
+from napari_segcam.review.versions import refuse_later_version
 
 PROJECT_FILE = "project.json"
 SUFFIX = ".segcam-review"
@@ -179,12 +180,7 @@ def read_project_file(folder: Path) -> ProjectContent:
         raise SegcamError(f"{path} cannot be read: {error_text(error)}.") from error
     if not isinstance(content, Mapping) or content.get("format") != FORMAT:
         raise SegcamError(f"{path} is not the file of a review project.")
-    version = content.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise SegcamError(
-            f"{path} was written by a later version of SegCAM (format {version}, this one reads up to {VERSION}). "
-            "Update SegCAM to open it; the file is not changed."
-        )
+    refuse_later_version(path, content.get("version"), VERSION)
     try:
         return ProjectContent.model_validate(content)
     except ValidationError as error:

@@ -12,6 +12,7 @@ from napari_segcam.budget import LOG_BYTES, MIB
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import refuse_no_file
 from napari_segcam.review.log.events import EVENT, VERSION, AnyEvent
+from napari_segcam.review.versions import refuse_later_version
 
 _MOST_WARNINGS = 5
 
@@ -82,11 +83,7 @@ def _refuse_later_version(path: Path, line: bytes) -> None:
         version = json.loads(line).get("v")
     except (ValueError, AttributeError, RecursionError):
         return
-    if isinstance(version, int) and version > VERSION:
-        raise SegcamError(
-            f"{path} was written by a later version of SegCAM (format {version}, this one reads up to {VERSION}). "
-            "Update SegCAM to open it; the file is not changed."
-        )
+    refuse_later_version(path, version, VERSION)
 
 
 def _reason(error: ValidationError) -> str:
