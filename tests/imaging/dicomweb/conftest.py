@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from orthanc import pacs
+
+__all__ = ["pacs"]
