@@ -66,6 +66,11 @@ class FolderCine(Cine):
         self.spacing_mm = _common_value([still.spacing_mm for still in self._stills])
         self.region = _common_value([still.region for still in self._stills])
 
+    @property
+    def frame_paths(self) -> tuple[Path, ...]:
+        """The file of each frame."""
+        return tuple(still.path or self.path / name for still, name in zip(self._stills, self.file_names, strict=True))
+
     def __len__(self) -> int:
         return len(self._stills)
 

@@ -21,6 +21,7 @@ ORDER = (
     "comparing",
     "review",
     "batch",
+    "dicom_objects",
     "reporting",
     "evidence",
     "explanation",

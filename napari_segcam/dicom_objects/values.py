@@ -1,0 +1,42 @@
+"""Values of DICOM elements: texts and times in the forms that their types allow."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydicom.config import RAISE
+from pydicom.valuerep import validate_value
+
+from napari_segcam.errors import printable
+
+LONG_STRING, SHORT_STRING, SHORT_TEXT = 64, 16, 1024
+"""Most characters of the types LO, SH and ST."""
+
+
+def fitted(text: str, length: int = LONG_STRING) -> str:
+    r"""Return a text as the value of an element: printable, not too long, without the separator of values ``\``.
+
+    Args:
+        text: of any length.
+        length: most characters; a longer text keeps its beginning and its end.
+    """
+    plain = " ".join(printable(text).replace("\\", "/").split())
+    if len(plain) <= length:
+        return plain
+    head = (length - 1) // 2
+    return f"{plain[:head]}…{plain[len(plain) - (length - 1 - head) :]}"
+
+
+def is_valid(vr: str, value: object) -> bool:
+    """Return whether a value, or each of several, has the form that its type asks for."""
+    try:
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            validate_value(vr, one, RAISE)
+    except (ValueError, TypeError, OverflowError):
+        return False
+    return True
+
+
+def date_and_time(moment: datetime) -> tuple[str, str]:
+    """Return a moment as a date (DA) and a time (TM)."""
+    return f"{moment:%Y%m%d}", f"{moment:%H%M%S}.{moment.microsecond:06d}"
