@@ -97,8 +97,9 @@ FLOORS: dict[str, list[list[str]]] = {
     ],
     "dicom_objects": [
         ["values", "coded_entry"],
-        ["algorithm", "source_images"],
+        ["algorithm", "source_images", "codes"],
         ["new_object"],
+        ["segmentation"],
     ],
     "review": [
         ["readings", "versions", "agreement"],

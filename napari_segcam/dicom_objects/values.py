@@ -23,8 +23,8 @@ def fitted(text: str, length: int = LONG_STRING) -> str:
     plain = " ".join(printable(text).replace("\\", "/").split())
     if len(plain) <= length:
         return plain
-    head = (length - 1) // 2
-    return f"{plain[:head]}…{plain[len(plain) - (length - 1 - head) :]}"
+    head = (length - 3) // 2
+    return f"{plain[:head]}...{plain[len(plain) - (length - 3 - head) :]}"  # in ASCII, where letters are bytes
 
 
 def is_valid(vr: str, value: object) -> bool:

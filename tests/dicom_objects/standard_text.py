@@ -154,7 +154,11 @@ class _PackageText:
             if condition.type != "U":
                 attribute["cond"] = condition
         node = _docbook(row["description"], [reference["sourceUrl"] for reference in row["externalReferences"]])
-        enums = [enum for enum in self._enums.parse(node, known["vr"]) if enum.pop("tag", tag) == tag]
+        try:
+            found = self._enums.parse(node, known["vr"])
+        except ValueError:  # the text lists the values of another attribute, of another type
+            found = []
+        enums = [enum for enum in found if enum.pop("tag", tag) == tag]
         if enums:
             attribute["enums"] = enums
         return attribute

@@ -1,0 +1,104 @@
+"""Packing: masks as the pixel data of a Segmentation, frame after frame, without keeping the masks."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.encaps import encapsulate
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, RLELossless
+
+from napari_segcam.dicom_objects.segmentation.run_lengths import run_length_encoded
+from napari_segcam.errors import SegcamError
+
+MAXIMUM_FRACTION = 255
+"""The stored value of probability 1; others are rounded to the nearest of the 256 steps."""
+
+UNCOMPRESSED_DATA = 2**24
+"""Most bytes of pixel data that are not compressed: every program reads them."""
+
+LONGEST_DATA = 2**30
+"""Most bytes of the pixel data of bits, which are in memory as a whole while a file is written."""
+
+
+class Packer(Protocol):
+    """Takes the planes of a Segmentation one by one, and gives its pixel data at the end."""
+
+    def add(self, plane: NDArray[np.generic]) -> None:
+        """Add one plane ``(Y, X)``."""
+
+    def packed(self) -> tuple[bytes, UID]:
+        """Return the pixel data, of an even number of bytes, and the transfer syntax that they need."""
+
+
+class BitPacker:
+    """Packs masks as one stream of bits without gaps between frames (PS3.5, section 8.1.1).
+
+    The first pixel is the lowest bit of the first byte. Long data are deflated together with their header when the file
+    is written: RLE is not defined for single bits.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._rest = np.zeros(0, bool)
+        self._size = 0
+
+    def add(self, plane: NDArray[np.generic]) -> None:
+        """Add one mask ``(Y, X)``."""
+        mask = plane.astype(bool, copy=False).ravel()
+        bits = np.concatenate([self._rest, mask]) if self._rest.size else mask
+        whole = bits.size // 8 * 8
+        self._parts.append(np.packbits(bits[:whole], bitorder="little").tobytes())
+        self._rest = bits[whole:].copy()
+        self._size += whole // 8
+        if self._size > LONGEST_DATA:
+            raise SegcamError(
+                f"The segmentation would take more than {LONGEST_DATA // 2**20} MB before it is compressed. Write it "
+                "in parts with fewer frames."
+            )
+
+    def packed(self) -> tuple[bytes, UID]:
+        """Return the pixel data and their transfer syntax."""
+        data = b"".join([*self._parts, np.packbits(self._rest, bitorder="little").tobytes()])
+        syntax = ExplicitVRLittleEndian if len(data) <= UNCOMPRESSED_DATA else DeflatedExplicitVRLittleEndian
+        return data + b"\0" * (len(data) % 2), syntax
+
+
+class BytePacker:
+    """Packs planes of whole bytes, which are held compressed until the end.
+
+    Args:
+        itemsize: bytes of a pixel, 1 or 2.
+    """
+
+    def __init__(self, itemsize: int = 1) -> None:
+        self._parts: list[bytes] = []
+        self._type = np.dtype(f"<u{itemsize}")
+        self._shape: tuple[int, ...] = ()
+
+    def add(self, plane: NDArray[np.generic]) -> None:
+        """Add one plane ``(Y, X)``."""
+        self._shape = plane.shape
+        self._parts.append(zlib.compress(np.ascontiguousarray(plane, self._type).tobytes(), 1))
+
+    def packed(self) -> tuple[bytes, UID]:
+        """Return the pixel data and their transfer syntax."""
+        size = int(np.prod(self._shape)) * self._type.itemsize * len(self._parts)
+        planes = (zlib.decompress(part) for part in self._parts)
+        if size <= UNCOMPRESSED_DATA:
+            return b"".join([*planes, b"\0" * (size % 2)]), ExplicitVRLittleEndian
+        arrays = (np.frombuffer(plane, self._type).reshape(self._shape) for plane in planes)
+        return encapsulate([run_length_encoded(array) for array in arrays]), RLELossless
+
+
+def as_fractions(probabilities: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return probabilities, 0 to 1, as the nearest of 256 steps.
+
+    Raises:
+        SegcamError: if one is no number or out of range.
+    """
+    if not (np.isfinite(probabilities).all() and probabilities.min() >= 0 and probabilities.max() <= 1):
+        raise SegcamError("A probability of this frame is not between 0 and 1, so that it cannot be written.")
+    return np.rint(probabilities.astype(np.float32) * MAXIMUM_FRACTION).astype(np.uint8)
