@@ -97,9 +97,10 @@ FLOORS: dict[str, list[list[str]]] = {
     ],
     "dicom_objects": [
         ["values", "coded_entry"],
-        ["algorithm", "source_images", "codes"],
+        ["algorithm", "source_images", "codes", "findings"],
         ["new_object"],
-        ["segmentation"],
+        ["segmentation", "report"],
+        ["structured_report"],
     ],
     "review": [
         ["readings", "versions", "agreement"],

@@ -12,19 +12,24 @@ from napari_segcam.errors import printable
 LONG_STRING, SHORT_STRING, SHORT_TEXT = 64, 16, 1024
 """Most characters of the types LO, SH and ST."""
 
+_CUT = "..."
+
 
 def fitted(text: str, length: int = LONG_STRING) -> str:
     r"""Return a text as the value of an element: printable, not too long, without the separator of values ``\``.
 
     Args:
         text: of any length.
-        length: most characters; a longer text keeps its beginning and its end.
+        length: most characters; a longer text keeps its beginning and its end. Its bytes in UTF-8 are counted, as some
+            readers do.
     """
-    plain = " ".join(printable(text).replace("\\", "/").split())
-    if len(plain) <= length:
+    plain = " ".join(printable(text, keep="\n\t").replace("\\", "/").split())
+    letters = plain.encode("utf-8", "replace")
+    if len(letters) <= length:
         return plain
-    head = (length - 3) // 2
-    return f"{plain[:head]}...{plain[len(plain) - (length - 3 - head) :]}"  # in ASCII, where letters are bytes
+    head = (length - len(_CUT)) // 2
+    ends = letters[:head], letters[len(letters) - (length - len(_CUT) - head) :]
+    return _CUT.join(end.decode("utf-8", "ignore") for end in ends)
 
 
 def is_valid(vr: str, value: object) -> bool:

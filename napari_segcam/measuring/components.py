@@ -26,6 +26,15 @@ def component(mask: Mask, at: tuple[int, int] | None = None) -> Mask:
     return np.asarray((labels == label) & (label > 0))
 
 
+def numbered_components(mask: Mask) -> tuple[NDArray[np.int32], int]:
+    """Return the number of the component in each pixel of a mask ``(Y, X)``, and how many there are.
+
+    Numbers begin with 1, in the order in which the components are met row by row; 0 is outside of all.
+    """
+    numbers, count = ndimage.label(mask, structure=_EIGHT)
+    return numbers, int(count)
+
+
 def component_count(mask: Mask) -> int:
     """Return the number of connected components of a mask ``(Y, X)``."""
     return int(ndimage.label(mask, structure=_EIGHT)[1])

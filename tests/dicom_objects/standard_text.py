@@ -25,6 +25,7 @@ FOLDER_VARIABLE = "NAPARI_SEGCAM_DICOM_STANDARD"
 _DOCBOOK = "{http://docbook.org/ns/docbook}"
 _FUNCTIONAL_GROUPS = ("(5200,9229)", "(5200,9230)")
 _CONTENT = "sr-document-content"
+_FREE_TEXT = ("UT", "LT", "ST")  # a section that such a description refers to may list values of something else
 _CONTENT_SEQUENCE, _VALUE_TYPE = "(0040,A730)", "(0040,A040)"
 
 
@@ -159,7 +160,7 @@ class _PackageText:
         except ValueError:  # the text lists the values of another attribute, of another type
             found = []
         enums = [enum for enum in found if enum.pop("tag", tag) == tag]
-        if enums:
+        if enums and known["vr"] not in _FREE_TEXT:
             attribute["enums"] = enums
         return attribute
 

@@ -1,0 +1,1 @@
+"""Findings: the connected parts of a mask, measured, and followed over the frames of a cine."""
