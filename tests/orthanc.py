@@ -60,6 +60,7 @@ class Orthanc:
             "AuthenticationEnabled": bool(self.user),
             "RegisteredUsers": {self.user: self.password} if self.user else {},
             "SaveJobs": False,
+            "DefaultEncoding": "Utf8",  # of its answers
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "EnableWado": False},
             **self._settings,
         }

@@ -80,7 +80,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["cine", "geometry"],
         ["preprocessing", "scan", "stacks", "stills", "video"],
         ["dicom", "burned_in"],
-        ["image_folder"],
+        ["image_folder", "dicomweb"],
         ["opening"],
     ],
     "explanation": [

@@ -105,10 +105,14 @@ class DicomCine(Cine):
                 header.BitsAllocated // 8,
                 header.get("NumberOfFrames") or 1,
             )
-            located, photometric = _locate_frames(file, header, pixels)
+            located, photometric = locate_frames(file, header, pixels)
             self._spans = located.spans
             header.NumberOfFrames = 1  # they are decoded one by one
-            notes = [note for note in (located.note, _set_planar_configuration(file, header, located)) if note]
+            notes = [
+                note
+                for note in (self._note_on_count(located), _set_planar_configuration(file, header, located))
+                if note
+            ]
             self._decoder = FrameDecoder(header, photometric, vr)
             if note := self._decoder.settle_bits(header, read_spans(file, self._spans[0])):
                 notes.append(note)
@@ -128,6 +132,10 @@ class DicomCine(Cine):
 
     def __len__(self) -> int:
         return len(self._spans)
+
+    def _note_on_count(self, located: FramePositions) -> str | None:
+        """Return a note on the number of frames, None if it is the stated one."""
+        return located.note
 
     def _apply_gray_scale(self) -> None:
         """Set black and white as the header defines them."""
@@ -196,7 +204,7 @@ def _refuse_unusual(header: Dataset) -> None:
         raise ValueError(f"its frames have the size {header.Rows}×{header.Columns}")
 
 
-def _locate_frames(file: BinaryIO, header: Dataset, pixels: Span) -> tuple[FramePositions, str]:
+def locate_frames(file: BinaryIO, header: Dataset, pixels: Span) -> tuple[FramePositions, str]:
     """Locate each frame, and return the real photometric interpretation of the frames.
 
     Raises:
