@@ -96,10 +96,10 @@ FLOORS: dict[str, list[list[str]]] = {
         ["crosscheck", "answer_masks"],
     ],
     "dicom_objects": [
-        ["values", "coded_entry"],
+        ["values", "coded_entry", "spool"],
         ["algorithm", "source_images", "codes", "findings"],
         ["new_object"],
-        ["segmentation", "report"],
+        ["segmentation", "report", "parametric_map", "overlay_cine"],
         ["structured_report"],
     ],
     "review": [

@@ -31,6 +31,15 @@ class CodedEntry:
         return item
 
 
+def own_coding_scheme() -> Dataset:
+    """Return the item that says whose coding scheme ``OWN_SCHEME`` is, for objects that use it."""
+    item = Dataset()
+    item.CodingSchemeDesignator = OWN_SCHEME
+    item.CodingSchemeName = "Concepts of napari-segcam"
+    item.CodingSchemeResponsibleOrganization = "The napari-segcam developers"
+    return item
+
+
 SOURCE_IMAGE = CodedEntry("121322", "DCM", "Source image for image processing operation")
 SEGMENTATION = CodedEntry("113076", "DCM", "Segmentation")
 PROCESSING_EQUIPMENT = CodedEntry("109102", "DCM", "Processing Equipment")

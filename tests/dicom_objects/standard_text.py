@@ -167,8 +167,8 @@ class _PackageText:
     def _section(self, name: str) -> ElementTree.Element | None:
         if name not in self._sections:
             return None
-        # Lists within a list are about a part of the value: dicom-validator does not look there either.
-        return _docbook(re.sub(r"<(ol|ul)\b.*</\1>", "", self._sections[name], flags=re.DOTALL), [])
+        # Those within a list or a table are about something else: dicom-validator does not look there either.
+        return _docbook(re.sub(r"<(ol|ul|table)\b.*</\1>", "", self._sections[name], flags=re.DOTALL), [])
 
 
 def _make_recursive(module: dict[str, Any], key: str) -> None:

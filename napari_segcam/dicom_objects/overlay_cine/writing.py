@@ -1,0 +1,309 @@
+"""Overlay objects: pictures of results over the scan, as an ultrasound cine or a secondary capture in true color.
+
+A cine with a frame time becomes Ultrasound Multi-frame, the kind of the source itself: what stores and plays the source
+plays it too. A single picture is a Secondary Capture, and pictures without times a Multi-frame True Color Secondary
+Capture.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom import Dataset
+from pydicom.dataset import FileDataset
+from pydicom.tag import Tag
+from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit
+
+from napari_segcam.dicom_objects.algorithm import Algorithm
+from napari_segcam.dicom_objects.coded_entry import OWN_SCHEME, SOURCE_IMAGE, CodedEntry, own_coding_scheme
+from napari_segcam.dicom_objects.new_object import RESEARCH_ONLY, new_object, source_references
+from napari_segcam.dicom_objects.overlay_cine.caption import Caption, ColorBar
+from napari_segcam.dicom_objects.overlay_cine.timing import write_timing
+from napari_segcam.dicom_objects.source_images import SourceImages
+from napari_segcam.dicom_objects.spool import Spool
+from napari_segcam.dicom_objects.values import SHORT_TEXT, fitted
+from napari_segcam.errors import SegcamError
+
+Compression = Literal["jpeg", "none"]
+
+US_MULTIFRAME = "1.2.840.10008.5.1.4.1.1.3.1"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+TRUE_COLOR_CAPTURE = "1.2.840.10008.5.1.4.1.1.7.4"
+
+OVERLAY = CodedEntry("OVERLAY", OWN_SCHEME, "Results of a network drawn over the image")
+
+_QUALITY = 92
+_ITEM = 0xE000FFFE
+_JPEG = "ISO_10918_1"
+
+
+def burned_in_warning(source: SourceImages) -> str | None:
+    """Return a warning if the pixels of the source may show the patient's name, as an overlay then shows it too."""
+    stated = {str(header.get("BurnedInAnnotation") or "") for header in source.headers}
+    if stated == {"NO"}:
+        return None
+    if "YES" in stated:
+        return "The source says that its pixels show who the patient is: so do those of the overlay."
+    return (
+        "The source does not say whether its pixels show the patient's name: look at the overlay before you share it."
+    )
+
+
+class OverlayObject:
+    """A cine, or a still, of pictures over the scan; it takes them one by one, and they wait on disk.
+
+    Args:
+        source: the images below.
+        algorithm: the network whose results are drawn; None if it is none.
+        title: what is drawn: stage, method, class. It is written below each picture, after "research use only".
+        compression: JPEG baseline, or none.
+        bar: the colors of the heatmap.
+        series_uid: of a series that it joins; by default it begins one.
+        series_number: of its series.
+        instance_number: of the object in its series.
+    """
+
+    def __init__(
+        self,
+        source: SourceImages,
+        *,
+        algorithm: Algorithm | None,
+        title: str,
+        compression: Compression = "jpeg",
+        bar: ColorBar | None = None,
+        series_uid: str | None = None,
+        series_number: int = 1,
+        instance_number: int = 1,
+    ) -> None:
+        self._source = source
+        self._algorithm = algorithm
+        self._title = title
+        self._compression = compression
+        self._series = series_uid, series_number, instance_number
+        self._caption = Caption((source.rows, source.columns), title, bar)
+        self._spool = Spool()
+        self._offsets: list[int] = []
+        self._numbers: list[int] = []
+        self._stream_bytes = 0
+
+    def add(self, number: int, picture: NDArray[np.uint8], note: str = "") -> None:
+        """Add the picture of a frame.
+
+        Args:
+            number: of the frame in the cine, from 0; later than those before.
+            picture: ``(Y, X, 3)``, of the frame's size.
+            note: about this picture, such as why its heatmap is empty.
+
+        Raises:
+            SegcamError: if the disk is full.
+        """
+        self._source.place(number)
+        if self._numbers and number <= self._numbers[-1]:
+            raise ValueError(f"frame {number} comes after frame {self._numbers[-1]}")
+        if picture.shape != (self._source.rows, self._source.columns, 3):
+            raise ValueError(f"a picture of shape {picture.shape} over frames of {self._source.rows} rows")
+        drawn = self._caption.draw(picture, note)
+        if self._compression == "jpeg":
+            stream = _jpeg(drawn)
+            self._offsets.append(self._spool.length)
+            self._stream_bytes += len(stream)
+            padded = stream + b"\0" * (len(stream) % 2)
+            self._spool.append(_item_header(len(padded)) + padded)
+        else:
+            self._spool.append(drawn.tobytes())
+        self._numbers.append(number)
+
+    def dataset(self) -> FileDataset:
+        """Return the object; save it before more pictures are added.
+
+        Raises:
+            SegcamError: if it has no pictures.
+        """
+        if not self._numbers:
+            raise SegcamError("There is no picture for the overlay to export.")
+        timing = Dataset()
+        has_times = len(self._numbers) > 1 and write_timing(timing, self._source, self._numbers)
+        kind = SECONDARY_CAPTURE if len(self._numbers) == 1 else US_MULTIFRAME if has_times else TRUE_COLOR_CAPTURE
+        series_uid, series_number, instance_number = self._series
+        dataset = new_object(
+            self._source,
+            kind,
+            modality=_modality(self._source),
+            series_description=f"Overlay, research only: {self._title}",
+            algorithm=self._algorithm,
+            series_uid=series_uid,
+            series_number=series_number,
+            instance_number=instance_number,
+            frames=self._numbers,
+        )
+        dataset.update(timing)
+        self._describe(dataset)
+        self._add_pixels(dataset)
+        if len(self._numbers) > 1:
+            dataset.NumberOfFrames = len(self._numbers)
+        if kind == US_MULTIFRAME:
+            _copy_regions(self._source, dataset)
+        else:
+            dataset.ConversionType = "WSD"
+        if kind == TRUE_COLOR_CAPTURE:
+            dataset.FrameIncrementPointer = Tag("FrameLabelVector")
+            dataset.FrameLabelVector = [f"{number + 1}" for number in self._numbers]
+        return dataset
+
+    def _describe(self, dataset: FileDataset) -> None:
+        dataset.ImageType = ["DERIVED", "SECONDARY", *_examination(self._source.first)]
+        dataset.PatientOrientation = None
+        _copy_side(self._source.first, dataset)
+        dataset.ImageComments = fitted(f"{RESEARCH_ONLY}. {self._title}", SHORT_TEXT)
+        dataset.DerivationDescription = fitted(f"Drawn over the image: {self._title}", SHORT_TEXT)
+        dataset.DerivationCodeSequence = [OVERLAY.item()]
+        dataset.CodingSchemeIdentificationSequence = [own_coding_scheme()]
+        dataset.SourceImageSequence = source_references(self._source, self._numbers, SOURCE_IMAGE)
+        dataset.BurnedInAnnotation = "YES"
+        dataset.ContentQualification = "RESEARCH"
+
+    def _add_pixels(self, dataset: FileDataset) -> None:
+        dataset.SamplesPerPixel = 3
+        dataset.PlanarConfiguration = 0
+        dataset.Rows, dataset.Columns = self._caption.shape
+        dataset.BitsAllocated = dataset.BitsStored = 8
+        dataset.HighBit = 7
+        dataset.PixelRepresentation = 0
+        _write_aspect(self._source, dataset)
+        is_jpeg = self._compression == "jpeg"
+        dataset.PhotometricInterpretation = "YBR_FULL_422" if is_jpeg else "RGB"
+        ratio = 3 * dataset.Rows * dataset.Columns * len(self._numbers) / self._stream_bytes if is_jpeg else None
+        _write_compression(self._source.first, dataset, ratio)
+        dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit if is_jpeg else ExplicitVRLittleEndian
+        if is_jpeg:
+            table = struct.pack(f"<{len(self._offsets)}L", *self._offsets)
+            dataset.PixelData = self._spool.buffer(_item_header(len(table)) + table)
+        else:
+            if self._spool.length % 2:
+                self._spool.append(b"\0")
+            dataset.PixelData = self._spool.buffer()
+        dataset["PixelData"].VR = "OB"
+        dataset["PixelData"].is_undefined_length = is_jpeg
+
+
+def overlay_cine(
+    source: SourceImages,
+    pictures: Iterable[tuple[int, NDArray[np.uint8]]],
+    *,
+    algorithm: Algorithm | None,
+    title: str,
+    compression: Compression = "jpeg",
+    bar: ColorBar | None = None,
+    series_uid: str | None = None,
+    series_number: int = 1,
+    instance_number: int = 1,
+) -> FileDataset:
+    """Return pictures over the scan as a cine, or a still; see ``OverlayObject``, which takes them one by one.
+
+    Args:
+        source: the images below.
+        pictures: number of a frame, from 0, and its picture ``(Y, X, 3)``, in order; consumed one by one.
+        algorithm: the network whose results are drawn; None if it is none.
+        title: what is drawn: stage, method, class.
+        compression: JPEG baseline, or none.
+        bar: the colors of the heatmap.
+        series_uid: of a series that it joins; by default it begins one.
+        series_number: of its series.
+        instance_number: of the object in its series.
+
+    Raises:
+        SegcamError: if there are no pictures, or the disk is full.
+    """
+    made = OverlayObject(
+        source,
+        algorithm=algorithm,
+        title=title,
+        compression=compression,
+        bar=bar,
+        series_uid=series_uid,
+        series_number=series_number,
+        instance_number=instance_number,
+    )
+    for number, picture in pictures:
+        made.add(number, picture)
+    return made.dataset()
+
+
+def _jpeg(picture: NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=_QUALITY, subsampling="4:2:2")
+    return buffer.getvalue()
+
+
+def _item_header(length: int) -> bytes:
+    return struct.pack("<LL", _ITEM, length)
+
+
+def _modality(source: SourceImages) -> str:
+    modality = str(source.first.get("Modality") or "")
+    return modality if modality.isalpha() and len(modality) <= 16 else "US"
+
+
+def _examination(header: Dataset) -> list[str]:
+    """Return what the image type says about the kind of examination, where it says anything."""
+    values = _values(header, "ImageType")
+    return [value for value in values[2:4] if value] if len(values) >= 4 else []
+
+
+def _copy_side(header: Dataset, dataset: Dataset) -> None:
+    """Copy the body part and its side; where the source names neither, the side is there without a value: unknown."""
+    part = str(header.get("BodyPartExamined") or "")
+    side = str(header.get("Laterality") or header.get("ImageLaterality") or "")
+    if part:
+        dataset.BodyPartExamined = part
+    if side in ("L", "R"):
+        dataset.Laterality = side
+    elif not part:
+        dataset.Laterality = None
+
+
+def _copy_regions(source: SourceImages, dataset: Dataset) -> None:
+    """Copy the calibrated regions, as the scan keeps its place in the pictures, unless they are not reliable."""
+    regions = source.first.get("SequenceOfUltrasoundRegions")
+    if not regions or source.spacing_mm is None:
+        return
+    copied = Dataset()
+    copied.SequenceOfUltrasoundRegions = regions
+    dataset.SequenceOfUltrasoundRegions = copied.SequenceOfUltrasoundRegions
+
+
+def _write_aspect(source: SourceImages, dataset: Dataset) -> None:
+    """Write the shape of a pixel where it is not square."""
+    if source.spacing_mm is None:
+        return
+    shape = Fraction(source.spacing_mm[0] / source.spacing_mm[1]).limit_denominator(1000)
+    if shape != 1 and shape > 0:
+        dataset.PixelAspectRatio = [shape.numerator, shape.denominator]
+
+
+def _write_compression(header: Dataset, dataset: Dataset, ratio: float | None) -> None:
+    """Say how the pixels were compressed with loss: in the source, and here, with a ratio."""
+    ratios, methods = _values(header, "LossyImageCompressionRatio"), _values(header, "LossyImageCompressionMethod")
+    was_lossy = str(header.get("LossyImageCompression") or "") == "01"
+    dataset.LossyImageCompression = "01" if was_lossy or ratio is not None else "00"
+    if not was_lossy or len(ratios) != len(methods):
+        ratios, methods = [], []
+    if ratio is not None:
+        ratios, methods = [*ratios, f"{ratio:.2f}"], [*methods, _JPEG]
+    if ratios:
+        dataset.LossyImageCompressionRatio = ratios
+        dataset.LossyImageCompressionMethod = methods
+
+
+def _values(header: Dataset, keyword: str) -> list[str]:
+    value = header.get(keyword)
+    if not value:
+        return []
+    return [str(value)] if isinstance(value, (str, float, int)) else [str(one) for one in value]
