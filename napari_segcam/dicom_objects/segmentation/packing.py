@@ -19,6 +19,9 @@ MAXIMUM_FRACTION = 255
 UNCOMPRESSED_DATA = 2**24
 """Most bytes of pixel data that are not compressed: every program reads them."""
 
+DEFLATED_DATA = 2**28
+"""Most bytes of the pixel data of a label map that are deflated, which takes a multiple of it in memory."""
+
 LONGEST_DATA = 2**30
 """Most bytes of the pixel data of bits, which are in memory as a whole while a file is written."""
 
@@ -69,11 +72,15 @@ class BitPacker:
 class BytePacker:
     """Packs planes of whole bytes, which are held compressed until the end.
 
+    Long data are run-length encoded, or deflated together with their header when the file is written.
+
     Args:
         itemsize: bytes of a pixel, 1 or 2.
+        deflates: whether to prefer deflation, which is several times smaller where most pixels are equal.
     """
 
-    def __init__(self, itemsize: int = 1) -> None:
+    def __init__(self, itemsize: int = 1, *, deflates: bool = False) -> None:
+        self._deflated_data = DEFLATED_DATA if deflates else 0
         self._parts: list[bytes] = []
         self._type = np.dtype(f"<u{itemsize}")
         self._shape: tuple[int, ...] = ()
@@ -87,8 +94,9 @@ class BytePacker:
         """Return the pixel data and their transfer syntax."""
         size = int(np.prod(self._shape)) * self._type.itemsize * len(self._parts)
         planes = (zlib.decompress(part) for part in self._parts)
-        if size <= UNCOMPRESSED_DATA:
-            return b"".join([*planes, b"\0" * (size % 2)]), ExplicitVRLittleEndian
+        if size <= max(UNCOMPRESSED_DATA, self._deflated_data):
+            syntax = ExplicitVRLittleEndian if size <= UNCOMPRESSED_DATA else DeflatedExplicitVRLittleEndian
+            return b"".join([*planes, b"\0" * (size % 2)]), syntax
         arrays = (np.frombuffer(plane, self._type).reshape(self._shape) for plane in planes)
         return encapsulate([run_length_encoded(array) for array in arrays]), RLELossless
 

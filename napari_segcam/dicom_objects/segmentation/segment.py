@@ -6,20 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from PIL import ImageColor
 from pydicom import Dataset
 from pydicom.uid import UID, generate_uid
 
 from napari_segcam.dicom_objects.algorithm import Algorithm
 from napari_segcam.dicom_objects.codes import ClassCodes, class_codes
+from napari_segcam.dicom_objects.segmentation.colors import cielab_of
 from napari_segcam.dicom_objects.values import SHORT_TEXT, fitted
 from napari_segcam.errors import SegcamError
 
 Origin = Literal["AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"]
 
 _LONGEST_LABEL = 64
-_WHITE = (0.95047, 1.0, 1.08883)  # CIE XYZ of D65, the white of sRGB
-_LIGHTEST, _WIDEST = 65535 / 100, 257  # one unit of L* and of a* and b* (PS3.3, section C.10.7.1.1)
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def _segment_item(segment: Segment, label: str, number: int) -> Dataset:
         item.TrackingID = fitted(segment.tracking_id or segment.full_label)
         item.TrackingUID = UID(segment.tracking_uid) if segment.tracking_uid else generate_uid(prefix=None)
     if segment.color is not None:
-        item.RecommendedDisplayCIELabValue = cielab(segment.color)
+        item.RecommendedDisplayCIELabValue = cielab_of(segment.color)
     return item
 
 
@@ -135,28 +133,3 @@ def _unique_labels(labels: Sequence[str]) -> list[str]:
         label if short.count(label) == 1 else f"{fitted(label, _LONGEST_LABEL - 4)} #{number}"
         for number, label in enumerate(short, start=1)
     ]
-
-
-def cielab(color: str) -> list[int]:
-    """Return a color as CIE L*a*b* under D65 in the 16-bit numbers of DICOM.
-
-    Args:
-        color: ``#rrggbb`` in sRGB.
-    """
-    red, green, blue = (_linear(value / 255) for value in ImageColor.getrgb(color)[:3])
-    x = (0.4124564 * red + 0.3575761 * green + 0.1804375 * blue) / _WHITE[0]
-    y = (0.2126729 * red + 0.7151522 * green + 0.0721750 * blue) / _WHITE[1]
-    z = (0.0193339 * red + 0.1191920 * green + 0.9503041 * blue) / _WHITE[2]
-    fx, fy, fz = map(_lab_curve, (x, y, z))
-    lightness, a, b = 116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)
-    values = (lightness * _LIGHTEST, (a + 128) * _WIDEST, (b + 128) * _WIDEST)
-    return [min(max(round(value), 0), 65535) for value in values]
-
-
-def _linear(value: float) -> float:
-    """Return the light of an sRGB value, 0 to 1."""
-    return float(value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4)
-
-
-def _lab_curve(value: float) -> float:
-    return float(value ** (1 / 3) if value > (6 / 29) ** 3 else value / (3 * (6 / 29) ** 2) + 4 / 29)

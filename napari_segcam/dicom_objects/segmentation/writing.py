@@ -67,7 +67,7 @@ def segmentation(
     if len(items) > _MOST_SEGMENTS:
         raise SegcamError(f"A segmentation has at most {_MOST_SEGMENTS} segments, but there are {len(items)}.")
     itemsize = 2 if kind == "labelmap" and len(items) > 255 else 1
-    packer: Packer = BitPacker() if kind == "binary" else BytePacker(itemsize)
+    packer: Packer = BitPacker() if kind == "binary" else BytePacker(itemsize, deflates=kind == "labelmap")
     numbers: list[int] = []
     for number, masks in frames:
         _check_number(number, source, numbers)

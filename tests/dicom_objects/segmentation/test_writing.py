@@ -14,8 +14,9 @@ from dicom_objects.made_sources import FRAMES, SOURCES
 from dicom_objects.segmentation.made_masks import NETWORK, SEGMENTS, masks_of, source_of, write_masks
 from dicom_objects.validators import dciodvfy_errors, dciodvfy_warnings, validator_errors
 from napari_segcam.dicom_objects.segmentation import packing
+from napari_segcam.dicom_objects.segmentation.colors import cielab_of, color_of
 from napari_segcam.dicom_objects.segmentation.run_lengths import run_length_encoded
-from napari_segcam.dicom_objects.segmentation.segment import Segment, cielab, in_ranges
+from napari_segcam.dicom_objects.segmentation.segment import Segment, in_ranges
 from napari_segcam.dicom_objects.segmentation.writing import Kind, labels_of, segmentation
 from napari_segcam.errors import SegcamError
 
@@ -212,11 +213,13 @@ def _decoded(coded: bytes, size: int) -> np.ndarray[Any, Any]:
     return np.array(values)
 
 
-def test_colors_are_those_of_cielab() -> None:
-    assert cielab("#ffffff") == pytest.approx([65535, 32896, 32896], abs=8)
-    assert cielab("#000000") == [0, 32896, 32896]
+def test_colors_are_those_of_cielab_of() -> None:
+    assert cielab_of("#ffffff") == pytest.approx([65535, 32896, 32896], abs=8)
+    assert cielab_of("#000000") == [0, 32896, 32896]
     # Pure red of sRGB: L* 53.24, a* 80.09, b* 67.20 (D65).
-    assert cielab("#ff0000") == pytest.approx([34891, 53479, 50166], abs=15)
+    assert cielab_of("#ff0000") == pytest.approx([34891, 53479, 50166], abs=15)
+    for color in ("#00e5ff", "#ffd500", "#123456", "#fefefe"):
+        assert color_of(cielab_of(color)) == color
 
 
 def test_numbers_are_said_in_ranges() -> None:
