@@ -154,7 +154,7 @@ class HeatmapObject:
         dataset.ContentLabel = "HEATMAP"
         dataset.ContentDescription = fitted(f"{self._method} of {self._stage_name}, {self._class}")
         dataset.ContentCreatorName = None
-        dataset.FrameOfReferenceUID = _frame_of_reference(first)
+        dataset.FrameOfReferenceUID = frame_of_reference(first)
         dataset.CodingSchemeIdentificationSequence = [own_coding_scheme()]
         dataset.PositionReferenceIndicator = None
         dataset.AcquisitionContextSequence = []
@@ -288,7 +288,7 @@ def _covers_frame(heatmap: Heatmap) -> bool:
     return geometry.crop is None and geometry.content_shape == geometry.input_shape
 
 
-def _frame_of_reference(header: Dataset) -> UID:
+def frame_of_reference(header: Dataset) -> UID:
     """Return the identifier of the space of a frame's pixels: always the same for the same image."""
     return UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, str(header.SOPInstanceUID)).int}")
 
