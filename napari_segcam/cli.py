@@ -14,6 +14,7 @@ from napari_segcam.commands.compare_command import compare
 from napari_segcam.commands.explain_command import explain
 from napari_segcam.commands.inspect_command import inspect
 from napari_segcam.commands.optional_values import OptionalValueCommand
+from napari_segcam.commands.pacs.pacs_command import pacs
 from napari_segcam.commands.report_command import report
 from napari_segcam.commands.review_command import OPEN, review
 from napari_segcam.commands.terminal import PlainConsole
@@ -32,6 +33,7 @@ app = typer.Typer(
 for command in (inspect, explain, batch, report, check, compare):
     app.command(cls=OptionalValueCommand)(command)
 app.add_typer(review, name="review")
+app.add_typer(pacs, name="pacs")
 
 
 def main() -> None:

@@ -55,8 +55,8 @@ def progress_on(console: Console, *columns: ProgressColumn, speed_window: float 
 
 
 @contextmanager
-def stoppable(console: Console) -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C sets. A second Ctrl-C interrupts at once, as usual."""
+def stoppable(console: Console, answer: str = "Stopping after this run of the network …") -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C sets, with an answer to the user. A second Ctrl-C interrupts at once, as usual."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():  # only the main thread can handle signals
         yield stop
@@ -65,7 +65,7 @@ def stoppable(console: Console) -> Iterator[threading.Event]:
     def on_interrupt(_number: int, _frame: Any) -> None:
         stop.set()
         signal.signal(signal.SIGINT, previous_handler)
-        console.print("Stopping after this run of the network …")
+        console.print(answer)
 
     previous_handler = signal.signal(signal.SIGINT, on_interrupt)
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from napari_segcam.errors import SegcamError, error_text
+from napari_segcam.files import sha256_of
 from napari_segcam.imaging.dicomweb.failures import refuse_status
 from napari_segcam.imaging.dicomweb.found import is_uid, number_of, text_of, values_of
 from napari_segcam.imaging.dicomweb.servers import Server
@@ -95,10 +96,16 @@ class _Sender:
         self._has = has
         self._again = again
         self._hopeless = ""  # why no further file is tried
-        self._seen: dict[str, Path] = {}
+        self._seen: dict[str, SentFile] = {}
 
     def send(self, path: Path) -> SentFile:
         """Send a file, and return what became of it."""
+        result = self._sent(path)
+        if result.uid:
+            self._seen.setdefault(result.uid, result)
+        return result
+
+    def _sent(self, path: Path) -> SentFile:
         identifiers = identifiers_of(path)
         uid = identifiers[2] if identifiers else ""
         if identifiers is None or not all(map(is_uid, identifiers)) or not _has_preamble(path):
@@ -106,8 +113,7 @@ class _Sender:
         if self._hopeless:
             return SentFile(path, uid, "unsent", self._hopeless)
         if uid in self._seen:
-            return SentFile(path, uid, "unsent", f"It has the same UID as {self._seen[uid].name}.")
-        self._seen[uid] = path
+            return self._twin(path, uid, self._seen[uid])
         try:
             if not self._again and self._has(*identifiers):
                 return SentFile(path, uid, "present", f"{self._server.title} has it already.")
@@ -125,6 +131,12 @@ class _Sender:
             return SentFile(path, uid, "unsent", str(error))
         except OSError as error:
             return SentFile(path, uid, "unsent", f"{path} cannot be read: {error_text(error)}.")
+
+    def _twin(self, path: Path, uid: str, first: SentFile) -> SentFile:
+        """Return what became of a file whose UID another one has that was tried before."""
+        if first.is_there and sha256_of(path) == sha256_of(first.path):
+            return SentFile(path, uid, "present", f"It is the same as {first.path}.")
+        return SentFile(path, uid, "unsent", f"It has the same UID as {first.path}.")
 
     def _post(self, path: Path, uid: str, identifiers: tuple[str, str, str]) -> SentFile:
         server, session = self._server, self._session

@@ -1,0 +1,1 @@
+"""The commands ``pacs``: search, fetch and send, and the servers."""
