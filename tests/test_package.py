@@ -100,7 +100,8 @@ FLOORS: dict[str, list[list[str]]] = {
         ["algorithm", "source_images", "codes", "findings"],
         ["new_object"],
         ["segmentation", "report", "parametric_map", "overlay_cine"],
-        ["structured_report"],
+        ["structured_report", "exporting"],
+        ["export"],
     ],
     "review": [
         ["readings", "versions", "agreement"],

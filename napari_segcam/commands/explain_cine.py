@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from napari_segcam.batch.ground_truth import GroundTruth
     from napari_segcam.batch.options import ExplainOptions
     from napari_segcam.batch.pipeline import ExplainPipeline
+    from napari_segcam.commands.dicom.explained_objects import DicomRequest, ExplainedObjects
+    from napari_segcam.evidence.measuring import Evidence
     from napari_segcam.explanation.explainer import Explainer
     from napari_segcam.explanation.explanation import Explanation
     from napari_segcam.imaging.cine import Cine
@@ -45,6 +47,7 @@ def explain_cine(
     command_options: Mapping[str, Any] | None = None,
     crosscheck: bool = False,
     members: bool = False,
+    dicom: DicomRequest | None = None,
 ) -> bool:
     """Write the explanations of some frames, and the attention figures of all; return whether it finished.
 
@@ -64,6 +67,7 @@ def explain_cine(
         command_options: options of the command line, in plain values, for the provenance.
         crosscheck: whether to compute each map with the package grad-cam too, and compare.
         members: whether to write what each member of an ensemble gives too.
+        dicom: the DICOM objects to write too; None for none.
 
     Raises:
         SegcamError: if an option does not suit the network or the cine, or the folder cannot be written to.
@@ -88,6 +92,7 @@ def explain_cine(
             truth.check(cine)
         pipeline.target(pipeline.classes[0], truth.mask(numbers[0], pipeline.classes[0]) if truth else None)
         stage_movies = Movies(pipeline, movies)
+        objects = _objects(dicom, pipeline, cine, out, style)
         _check_writable(out)
         source, scan = CineSource.of(cine), known_scan(cine)
         runs = _print_estimates(pipeline, cine, numbers, console)
@@ -107,7 +112,7 @@ def explain_cine(
                 source=source,
                 number=number,
                 options=command_options,
-                evidence_of=partial(evidence.of, number) if evidence else lambda _explanation: None,
+                evidence_of=_evidence_of(evidence, number, objects),
                 members=members,
             )
             if finished == 0 and explanations[0].no_mask is not None:
@@ -120,6 +125,8 @@ def explain_cine(
                 stage_movies.add(number, explanation)
                 if check:
                     check.add(number, explanation)
+            if objects:
+                objects.add(number, explanations)
             finished += len(explanations)
         write_attention(out / "attention.csv", rows)
         if evidence:
@@ -128,6 +135,8 @@ def explain_cine(
             check.write(out)
         total = len(numbers) * len(pipeline.classes) * len(options.methods)
         is_complete = finished == total and stage_movies.write(out / "movies", cine, style, progress, stop)
+        if objects and is_complete:
+            is_complete = objects.write(progress, stop)
     for comparison, count in Counter(comparisons).items():
         frames = f" in {count} of {len(numbers)} frames" if len(numbers) > 1 else ""
         console.print(f"{comparison}{frames}.", markup=False)
@@ -141,7 +150,30 @@ def explain_cine(
         check.show()
     stopped = "" if is_complete else f"Stopped: {finished} of {total} explanations are complete. "
     console.print(f"{stopped}Written to {out.resolve()}", soft_wrap=True, markup=False)
+    if objects:
+        objects.show(console)
     return is_complete
+
+
+def _objects(
+    dicom: DicomRequest | None, pipeline: ExplainPipeline, cine: Cine, out: Path, style: OverlayStyle
+) -> ExplainedObjects | None:
+    """Return what collects the DICOM objects; None if none are wanted."""
+    if dicom is None:
+        return None
+    from napari_segcam.commands.dicom.explained_objects import ExplainedObjects
+
+    return ExplainedObjects(dicom, pipeline, cine, out, style)
+
+
+def _evidence_of(
+    evidence: EvidenceTable | None, number: int, objects: ExplainedObjects | None
+) -> Callable[[Explanation], Evidence | None]:
+    """Return what measures the evidence of a frame's explanations."""
+    if evidence is None:
+        return lambda _explanation: None
+    measured = partial(evidence.of, number)
+    return measured if objects is None else objects.noting(measured)
 
 
 def _check_writable(folder: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_segcam.commands.dicom.dicom_options import DicomObjectOptions
 from napari_segcam.commands.network_options import Device, Model, NetworkOptions
 from napari_segcam.commands.options import (
     EVIDENCE,
@@ -21,6 +22,11 @@ from napari_segcam.commands.options import (
 from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole
 from napari_segcam.commands.truth_options import TruthColors
 from napari_segcam.errors import SegcamError
+
+if TYPE_CHECKING:
+    from napari_segcam.commands.dicom.explained_objects import DicomRequest
+    from napari_segcam.dicom_objects.exporting.options import DicomOptions
+    from napari_segcam.imaging.cine import Cine
 
 _PICTURES = "Pictures"
 
@@ -94,14 +100,17 @@ def explain(
             rich_help_panel=EVIDENCE,
         ),
     ] = False,
+    dicom: DicomObjectOptions,
     device: Device = "auto",
     network: NetworkOptions,
 ) -> None:
     """Write the masks, heatmaps and attention figures of an image or cine."""
+    dicom_options = dicom.parsed()
     from napari_segcam.imaging.opening import open_cine
 
     # Before torch is imported: a file that is refused needs neither its time nor its memory.
     cine = open_cine(image)
+    request = None if dicom_options is None else _dicom_request(cine, dicom_options)
 
     from napari_segcam.batch.color_tables.color_table import read_colors
     from napari_segcam.batch.color_tables.named_classes import with_names_of
@@ -124,6 +133,8 @@ def explain(
     if inputs.crop == "auto":
         print_scan_note(cine, console)
     numbers = frame_numbers(frames, len(cine))
+    if request is not None:
+        numbers = sorted(set(numbers))  # as DICOM objects hold frames
     if movie is not None:
         _check_movie(numbers, image)
     options = explain_options(heatmaps, inputs, evidence)
@@ -146,9 +157,17 @@ def explain(
         command_options=_without_folders(context.params),
         crosscheck=crosscheck,
         members=members,
+        dicom=request,
     )
     if not is_complete:
         raise typer.Exit(INTERRUPTED)
+
+
+def _dicom_request(cine: Cine, options: DicomOptions) -> DicomRequest:
+    from napari_segcam.commands.dicom.explained_objects import DicomRequest
+    from napari_segcam.dicom_objects.export import check_dicom_export
+
+    return DicomRequest(check_dicom_export(cine), options)
 
 
 def _check_movie(numbers: list[int], image: Path) -> None:

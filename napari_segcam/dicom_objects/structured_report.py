@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from napari_segcam.dicom_objects.algorithm import MANUFACTURER
-from napari_segcam.dicom_objects.coded_entry import OWN_SCHEME, CodedEntry
+from napari_segcam.dicom_objects.coded_entry import CodedEntry, own_coding_scheme
 from napari_segcam.dicom_objects.findings.reported_finding import ReportedFinding
 from napari_segcam.dicom_objects.new_object import RESEARCH_ONLY, new_object
 from napari_segcam.dicom_objects.report import report_codes as codes
@@ -136,9 +135,7 @@ def _add_document(dataset: FileDataset, root: Dataset, segmentation: Dataset | N
     evidence.StudyInstanceUID = dataset.StudyInstanceUID
     evidence.ReferencedSeriesSequence = series
     dataset.CurrentRequestedProcedureEvidenceSequence = [evidence]
-    scheme = Dataset()
-    scheme.CodingSchemeDesignator, scheme.CodingSchemeName = OWN_SCHEME, MANUFACTURER
-    dataset.CodingSchemeIdentificationSequence = [scheme]
+    dataset.CodingSchemeIdentificationSequence = [own_coding_scheme()]
     dataset.CompletionFlag = "COMPLETE"
     dataset.VerificationFlag = "UNVERIFIED"
     dataset.PreliminaryFlag = "PRELIMINARY"
