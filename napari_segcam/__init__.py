@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from napari_segcam.batch.run import run_batch as run_batch
     from napari_segcam.comparing.compare_checkpoints import compare_checkpoints as compare_checkpoints
     from napari_segcam.comparing.comparing import CompareOptions as CompareOptions
+    from napari_segcam.deidentifying.options import DeidentifyOptions as DeidentifyOptions
+    from napari_segcam.deidentifying.run import deidentify as deidentify
     from napari_segcam.errors import SegcamError as SegcamError
     from napari_segcam.evidence.attention import attention as attention
     from napari_segcam.evidence.doubt.measures import DOUBT_MEASURES as DOUBT_MEASURES
@@ -55,11 +57,13 @@ _ROOMS = {
     "Network": "network.network",
     "SegcamError": "errors",
     "Target": "explanation.targets.target",
+    "DeidentifyOptions": "deidentifying.options",
     "ExplainOptions": "batch.options",
     "attention": "evidence.attention",
     "CompareOptions": "comparing.comparing",
     "compare_checkpoints": "comparing.compare_checkpoints",
     "cross_check": "explanation.crosscheck",
+    "deidentify": "deidentifying.run",
     "doubt": "evidence.doubt.measuring",
     "doubt_map": "evidence.doubt.pixel_map",
     "ellipsoid_volume": "measuring.volume",

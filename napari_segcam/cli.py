@@ -11,6 +11,7 @@ import typer
 from napari_segcam.commands.batch_command import batch
 from napari_segcam.commands.check_command import check
 from napari_segcam.commands.compare_command import compare
+from napari_segcam.commands.deidentify_command import deidentify
 from napari_segcam.commands.explain_command import explain
 from napari_segcam.commands.inspect_command import inspect
 from napari_segcam.commands.optional_values import OptionalValueCommand
@@ -30,7 +31,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (inspect, explain, batch, report, check, compare):
+for command in (inspect, explain, batch, report, check, compare, deidentify):
     app.command(cls=OptionalValueCommand)(command)
 app.add_typer(review, name="review")
 app.add_typer(pacs, name="pacs")

@@ -30,6 +30,7 @@ CORE = [
     "review",
     "measuring",
     "demo",
+    "deidentifying",
 ]
 
 # The rooms that each room may import, besides itself and the ground rooms.
@@ -46,6 +47,7 @@ MAY_IMPORT = {
     "measuring": [],
     "network": ["demo"],
     "imaging": ["network.model_card"],
+    "deidentifying": ["imaging"],
     "explanation": ["network", "imaging"],
     "evidence": ["network", "imaging", "explanation"],
     "reporting": ["network", "imaging", "explanation", "evidence", "measuring"],
@@ -82,6 +84,14 @@ FLOORS: dict[str, list[list[str]]] = {
         ["dicom", "burned_in"],
         ["image_folder", "dicomweb"],
         ["opening"],
+    ],
+    "deidentifying": [
+        ["options", "refusals", "entries", "pseudonyms"],
+        ["header", "kinds", "records", "new_files"],
+        ["pixels", "new_names", "dicom_header", "stamps", "log"],
+        ["object_pixels", "picture_copy"],
+        ["dicom_copy"],
+        ["run"],
     ],
     "explanation": [
         ["registry", "targets", "passes", "slow_methods"],

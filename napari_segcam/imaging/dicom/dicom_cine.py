@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -84,6 +84,8 @@ class DicomCine(Cine):
     Attributes:
         series: UID of the file's series, None if not given.
         instance_number: the file's number in its series, None if not given.
+        photometric: the real photometric interpretation of the stored frames.
+        planar_configuration: 1 if a color frame is stored plane by plane, else 0.
 
     Raises:
         SegcamError: if the file is not DICOM, holds no image, is truncated, or cannot be decoded here.
@@ -107,12 +109,14 @@ class DicomCine(Cine):
             )
             located, photometric = locate_frames(file, header, pixels)
             self._spans = located.spans
+            self.photometric = photometric
             header.NumberOfFrames = 1  # they are decoded one by one
             notes = [
                 note
                 for note in (self._note_on_count(located), _set_planar_configuration(file, header, located))
                 if note
             ]
+            self.planar_configuration = int(header.get("PlanarConfiguration") or 0)
             self._decoder = FrameDecoder(header, photometric, vr)
             if note := self._decoder.settle_bits(header, read_spans(file, self._spans[0])):
                 notes.append(note)
@@ -149,14 +153,33 @@ class DicomCine(Cine):
             black, white = scale.stated.limits
             self.stated_range = replace(scale.stated, black=total - white, white=total - black)
 
-    def _read(self, index: int) -> Frame:
+    def stored(self, index: int) -> bytes:
+        """Return the bytes of a frame as they are stored, with its fragments joined.
+
+        Raises:
+            SegcamError: if the file cannot be read any more.
+        """
         try:
             with self.path.open("rb") as file:
-                stored = read_spans(file, self._spans[index])
+                return read_spans(file, self._spans[index])
         except OSError as error:
             raise SegcamError(f"{self.path} can no longer be read: {error_text(error)}.") from error
+
+    def stored_values(self, index: int) -> Frame:
+        """Return the pixels ``(Y, X)`` of a gray frame as they are stored, without a palette, a table or an inversion.
+
+        Raises:
+            SegcamError: if the frame cannot be read or decoded.
+        """
+        return self._decoded(index, self._decoder.stored_values)
+
+    def _read(self, index: int) -> Frame:
+        return self._decoded(index, self._decoder)
+
+    def _decoded(self, index: int, decode: Callable[[bytes], Frame]) -> Frame:
+        stored = self.stored(index)
         try:
-            return self._decoder(stored)
+            return decode(stored)
         except Exception as error:  # each decoder raises its own errors
             raise SegcamError(f"Frame {index} of {self.path.name} cannot be decoded: {error_text(error)}.") from error
 

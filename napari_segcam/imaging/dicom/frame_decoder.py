@@ -117,6 +117,17 @@ class FrameDecoder:
             pixels = int(self.inversion_sum) - pixels.astype(np.int32)
         return pixels.astype(self.dtype, copy=False)
 
+    def stored_values(self, stored: bytes) -> NDArray[np.generic]:
+        """Decode a gray frame ``(Y, X)`` to the values of its pixels, before a palette, a table or an inversion.
+
+        Errors of the codec pass through.
+
+        Raises:
+            SegcamError: if the stream's image is larger than the header says, or too large.
+        """
+        self._refuse_bomb(stored)
+        return self._decode(stored)
+
     def settle_bits(self, header: Dataset, stored: bytes) -> str | None:
         """Detect from a frame which bits of the values hold the pixel, and return a note on it.
 

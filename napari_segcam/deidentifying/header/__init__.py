@@ -1,0 +1,1 @@
+"""Headers without identifiers: which elements stay, and with which values."""

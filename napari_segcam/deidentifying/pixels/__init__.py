@@ -1,0 +1,1 @@
+"""Pixels without the screen around the scan, and how they are stored."""

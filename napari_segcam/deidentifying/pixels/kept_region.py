@@ -1,0 +1,72 @@
+"""Kept region: the rows and columns whose pixels a copy keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_segcam.deidentifying.refusals import NO_REGION, RefusedError
+from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.cine import Cine
+from napari_segcam.imaging.geometry import Crop
+from napari_segcam.imaging.scan.region import find_scan_region, parse_crop
+
+_SOURCES = {
+    "dicom": "the scan, as the file gives it",
+    "motion": "the scan, found by its motion",
+    "fan": "the scan, found by its brightness",
+}
+
+
+@dataclass(frozen=True)
+class KeptRegion:
+    """The part of the frames that keeps its pixels.
+
+    Attributes:
+        crop: rows and columns; None if all pixels stay.
+        source: where it is from, in words.
+    """
+
+    crop: Crop | None
+    source: str
+
+    @property
+    def words(self) -> str:
+        """The region in words, in the order of ``--region``."""
+        if self.crop is None:
+            return self.source
+        rows, columns = self.crop
+        return f"{columns.start},{rows.start},{columns.stop},{rows.stop} ({self.source})"
+
+    @classmethod
+    def of(cls, text: str, cine: Cine) -> KeptRegion:
+        """Return the region of a cine, from the words of a user, as in ``DeidentifyOptions``.
+
+        Raises:
+            RefusedError: if the scan is not recognized.
+            SegcamError: if the words are not understood, or the region is outside the frame.
+        """
+        crop = parse_crop(text)
+        if crop == "none":
+            return cls(None, "the whole frame, as you asked: no pixel is blanked")
+        if crop == "auto":
+            region = find_scan_region(cine)
+            if region.source not in _SOURCES:
+                raise RefusedError(
+                    f"The scan in {_name(cine)} is not recognized, so that writing beside it may stay. Give its "
+                    "place with --region LEFT,TOP,RIGHT,BOTTOM, or keep all pixels with --region none.",
+                    NO_REGION,
+                )
+            return cls(region.crop, _SOURCES[region.source])
+        rows, columns = (
+            slice(part.start, min(part.stop, length)) for part, length in zip(crop, cine.frame_shape[:2], strict=True)
+        )
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            height, width = cine.frame_shape[:2]
+            raise SegcamError(
+                f"The region {text} is outside the frames of {_name(cine)}, which have {width} × {height} pixels."
+            )
+        return cls((rows, columns), "as you gave it")
+
+
+def _name(cine: Cine) -> str:
+    return cine.path.name if cine.path else cine.name
