@@ -11,7 +11,7 @@ import typer
 from napari_segcam.commands.batch_command import batch
 from napari_segcam.commands.check_command import check
 from napari_segcam.commands.compare_command import compare
-from napari_segcam.commands.deidentify_command import deidentify
+from napari_segcam.commands.deidentify.deidentify_command import deidentify
 from napari_segcam.commands.explain_command import explain
 from napari_segcam.commands.inspect_command import inspect
 from napari_segcam.commands.optional_values import OptionalValueCommand

@@ -22,6 +22,7 @@ from napari_segcam.deidentifying.records import CopyRecord
 from napari_segcam.deidentifying.refusals import UNREADABLE, RefusedError, StoppedError
 from napari_segcam.deidentifying.stamps import stamp
 from napari_segcam.imaging.cine import Cine
+from napari_segcam.imaging.dicom.frame_decoder import PALETTE_KEYWORDS
 from napari_segcam.imaging.dicom.opening import open_dicom
 
 _BLANKED = "Pixels outside the scan blanked"
@@ -106,7 +107,9 @@ class DicomCopier:
             clean.BurnedInAnnotation = value
         record.burned_in_annotation = value
         record.burned_in = found.words if found else ""
-        record.notes += [note for note in cine.notes if "cut short" in note]
+        record.notes += [
+            note for note in (region.note, *cine.notes) if note == region.note != "" or "cut short" in note
+        ]
         if region.crop is not None:
             record.entries.add("(7FE0,0010)", "PixelData", "OW", "blanked", "outside the region")
         is_clean = region.crop is not None and value == "NO"
@@ -154,8 +157,12 @@ def _describe_pixels(clean: Dataset, frames: CleanFrames, cine: Cine) -> None:
 
 
 def _trim_palette(clean: Dataset) -> None:
-    """Cut what follows the entries of a palette, which could be anything."""
-    for color in ("Red", "Green", "Blue"):
+    """Remove a palette that the pixels do not use, and cut what follows the entries of one that they use."""
+    is_used = clean.PhotometricInterpretation == "PALETTE COLOR"
+    for keyword in PALETTE_KEYWORDS:
+        if keyword in clean and not is_used:
+            del clean[keyword]
+    for color in ("Red", "Green", "Blue") if is_used else ():
         described = clean.get(f"{color}PaletteColorLookupTableDescriptor")
         data = clean.get(f"{color}PaletteColorLookupTableData")
         if described is not None and data is not None and len(described) == 3:

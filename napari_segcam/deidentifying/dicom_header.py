@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
-from pydicom.filewriter import correct_ambiguous_vr
 
 from napari_segcam.deidentifying.refusals import UNREADABLE, RefusedError, StoppedError
 from napari_segcam.errors import SegcamError, error_text
@@ -28,8 +27,6 @@ def read_whole_header(path: Path) -> Dataset:
             meta = read_header(file, ["SOPClassUID"]).file_meta
         header = dcmread(path, stop_before_pixels=True, force=True, defer_size=_LARGE)
         header.file_meta = meta
-        is_little = meta.TransferSyntaxUID.is_little_endian
-        correct_ambiguous_vr(header, is_little)
     return header
 
 

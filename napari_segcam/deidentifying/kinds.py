@@ -31,6 +31,10 @@ _KINDS = {
     "7.2": ObjectKind.IMAGE,
     "7.3": ObjectKind.IMAGE,
     "7.4": ObjectKind.IMAGE,
+    "77.1.1": ObjectKind.IMAGE,  # endoscopes and photographs, and their videos
+    "77.1.1.1": ObjectKind.IMAGE,
+    "77.1.4": ObjectKind.IMAGE,
+    "77.1.4.1": ObjectKind.IMAGE,
     "66.4": ObjectKind.SEGMENTATION,
     "66.7": ObjectKind.SEGMENTATION,  # label map
     "30": ObjectKind.MAP,
@@ -60,8 +64,9 @@ def object_kind(header: Dataset, name: str) -> ObjectKind:
     if kind is None:
         what = f"is {uid.name}" if uid.is_valid and uid.name != uid else "does not say what kind of object it is"
         raise RefusedError(
-            f"{name} {what}. Only ultrasound, secondary captures, segmentations, parametric maps, reports and "
-            "presentation states are de-identified: other objects may hold text and pictures that are not cleaned.",
+            f"{name} {what}. Only ultrasound, secondary captures, endoscopy, photographs, segmentations, parametric "
+            "maps, reports and presentation states are de-identified: other objects may hold text and pictures that "
+            "are not cleaned.",
             WRONG_KIND,
         )
     return kind

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydicom import DataElement, Dataset
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
+from pydicom.filewriter import correct_ambiguous_vr_element
 from pydicom.tag import BaseTag
 
 from napari_segcam.deidentifying.entries import Entries
@@ -60,16 +61,19 @@ class HeaderCleaner:
         """Return the header of the copy, without file meta information and pixels.
 
         Args:
-            header: of the file; not changed.
+            header: of the file, with its transfer syntax in the file meta information.
             entries: get what was done.
 
         Raises:
             SegcamError: if sequences are nested too deeply, or the table of the profile is missing.
         """
-        copy = _Copy(self._pseudonyms, self._shift_dates, patient_key(header), known_identifiers(header), entries)
-        cleaned = copy.of(header, "", 0)
-        if patient := self._pseudonyms.patient(copy.key):
-            cleaned.PatientName = cleaned.PatientID = patient
+        known, is_little = known_identifiers(header), header.file_meta.TransferSyntaxUID.is_little_endian
+        copy = _Copy(self._pseudonyms, self._shift_dates, patient_key(header), known, entries, is_little)
+        cleaned = copy.of(header, "", [])
+        patient = self._pseudonyms.patient(copy.key)
+        cleaned.PatientName, cleaned.PatientID = f"Anonymous^{patient}", patient
+        if "BodyPartExamined" in header and "BodyPartExamined" not in cleaned and "Laterality" not in cleaned:
+            cleaned.Laterality = ""  # without a body part, it could be one of a pair
         return cleaned
 
 
@@ -77,21 +81,29 @@ class _Copy:
     """The cleaning of one file."""
 
     def __init__(
-        self, pseudonyms: Pseudonyms, shift_dates: bool, key: str, known: frozenset[str], entries: Entries
+        self,
+        pseudonyms: Pseudonyms,
+        shift_dates: bool,
+        key: str,
+        known: frozenset[str],
+        entries: Entries,
+        is_little: bool,
     ) -> None:
         self.key = key
         self._pseudonyms, self._shift_dates, self._known, self._entries = pseudonyms, shift_dates, known, entries
+        self._is_little = is_little
         self._profile = profile()
 
-    def of(self, header: Dataset, above: str, depth: int) -> Dataset:
-        if depth > _DEEPEST:
+    def of(self, header: Dataset, above: str, holders: list[Dataset]) -> Dataset:
+        """Return the copy of a header or of an item, whose holders come with the nearest first."""
+        if len(holders) > _DEEPEST:
             raise SegcamError("Its sequences are nested too deeply: it is damaged.")
         cleaned = Dataset()
         for tag in sorted(header.keys()):
-            self._add(cleaned, header, tag, above, depth)
+            self._add(cleaned, header, tag, above, holders)
         return cleaned
 
-    def _add(self, cleaned: Dataset, header: Dataset, tag: BaseTag, above: str, depth: int) -> None:
+    def _add(self, cleaned: Dataset, header: Dataset, tag: BaseTag, above: str, holders: list[Dataset]) -> None:
         """Add what the copy keeps of one element."""
         place = f"{above}({tag.group:04X},{tag.element:04X})"
         group = _group_words(tag)
@@ -102,6 +114,8 @@ class _Copy:
         keyword, stated = keyword_for_tag(tag), dictionary_VR(tag)
         try:
             element = header[tag]
+            if element.VR in _CHOICES:
+                element = correct_ambiguous_vr_element(element, header, self._is_little, [header, *holders])
             vr, value = element.VR, element.value
         except Exception:  # a malformed value raises errors of many types
             self._drop(cleaned, tag, stated, place, "unreadable value")
@@ -109,13 +123,15 @@ class _Copy:
         if vr != stated and vr not in _CHOICES.get(stated, ()):
             self._drop(cleaned, tag, stated, place, "value of an unexpected type")
         elif vr == "SQ":
-            self._add_sequence(cleaned, tag, keyword, value, place, depth)
+            self._add_sequence(cleaned, tag, keyword, value, place, [header, *holders])
         elif vr == "UI":
             self._add_uids(cleaned, tag, keyword, value, place)
         elif vr in _TIMES:
             self._add_time(cleaned, tag, vr, value, place)
         elif tag in self._profile and keyword not in ("TextValue", "TrackingID"):
             self._drop(cleaned, tag, vr, place, PROFILE)
+        elif keyword == "LUTData" and vr in _INTEGERS:
+            self._keep(cleaned, tag, vr, _entries_of(listed(value), header))
         elif vr in _NUMBERS:
             self._add_numbers(cleaned, tag, vr, value, place)
         elif vr == "AT":
@@ -123,13 +139,15 @@ class _Copy:
             self._keep(cleaned, tag, vr, kept or None)
         elif vr in _BULK:
             if tag in BULK_KEPT:
-                self._keep(cleaned, tag, vr, value)
+                self._keep(cleaned, tag, vr, value if keyword != "LUTData" else _entries_of(value, header))
             else:
                 self._drop(cleaned, tag, vr, place, LISTED)
         else:
             self._add_text(cleaned, tag, keyword, vr, value, place, header)
 
-    def _add_sequence(self, cleaned: Dataset, tag: BaseTag, keyword: str, items: Any, place: str, depth: int) -> None:
+    def _add_sequence(
+        self, cleaned: Dataset, tag: BaseTag, keyword: str, items: Any, place: str, holders: list[Dataset]
+    ) -> None:
         rule = self._profile.get(tag)
         if tag in REMOVED_SEQUENCES or (rule is not None and tag not in CLEANED_SEQUENCES):
             self._entries.add(place, keyword, "SQ", "removed", PROFILE if rule else LISTED)
@@ -144,7 +162,7 @@ class _Copy:
                 if not is_kept:
                     self._entries.add(f"{place}>(0008,0100)", "CodeValue", "SH", "replaced", "not in a terminology")
                 kept.append(code)
-            elif len(clean := self.of(item, f"{place}>", depth + 1)):
+            elif len(clean := self.of(item, f"{place}>", holders)):
                 kept.append(clean)
         if kept or not items or tag in NEEDED_EMPTY:
             self._keep(cleaned, tag, "SQ", kept)
@@ -257,3 +275,10 @@ def _group_words(tag: BaseTag) -> str:
 
 def _dummy(keyword: str, vr: str) -> str:
     return _TIMES.get(vr) or REPLACEMENTS.get(keyword) or ("REMOVED" if vr == "CS" else "Removed")
+
+
+def _entries_of(data: Any, item: Dataset) -> Any:
+    """Return the data of a table without what follows its entries: as numbers, or as bytes of 16-bit numbers."""
+    described = listed(item.get("LUTDescriptor"))
+    count = (int(described[0]) or 2**16) if described else 0
+    return data[: 2 * count if isinstance(data, bytes) else count]

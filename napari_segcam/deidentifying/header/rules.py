@@ -57,7 +57,7 @@ REMOVED_SEQUENCES = _tags(
     "PatientBreedCodeSequence EncryptedAttributesSequence MACParametersSequence InstitutionCodeSequence "
     "WaveformSequence RequestedProcedureCodeSequence ReferencedRequestSequence PerformedProcedureCodeSequence "
     "HL7StructuredDocumentReferenceSequence DeidentificationMethodCodeSequence "
-    "ProcedureCodeSequence PerformedProtocolCodeSequence EquivalentCodeSequence AlgorithmSourceSequence "
+    "ProcedureCodeSequence PerformedProtocolCodeSequence EquivalentCodeSequence "
     "VerifyingObserverSequence PredecessorDocumentsSequence"
 )
 

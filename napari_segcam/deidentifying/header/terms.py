@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 _YES_NO = frozenset({"YES", "NO"})
 
 # By keyword. A coded string that is not here is removed; so is one with any other value.
 _TERMS: dict[str, str | tuple[str, ...]] = {
-    "ImageType": "ORIGINAL DERIVED PRIMARY SECONDARY OTHER MIXED",
+    "ImageType": (
+        *("ORIGINAL", "DERIVED", "PRIMARY", "SECONDARY", "OTHER", "MIXED"),
+        # Of ultrasound (PS3.3, section C.8.5.6.1.1).
+        *("ABDOMINAL", "BREAST", "CHEST", "ENDOCAVITARY", "ENDORECTAL", "ENDOVAGINAL", "EPICARDIAL", "FETAL HEART"),
+        *("GYNECOLOGY", "INTRACARDIAC", "INTRAOPERATIVE", "INTRAVASCULAR", "MUSCULOSKELETAL", "NEONATAL HEAD"),
+        *("OBSTETRICAL", "OPHTHALMIC", "PEDIATRIC", "PELVIC", "RETROPERITONEAL", "SCROTAL", "SMALL PARTS", "TEE"),
+        *("THYROID", "TRANSCRANIAL", "TTE", "US BIOPSY", "VASCULAR"),
+    ),
+    "BodyPartExamined": (
+        *("ABDOMEN", "ANKLE", "AORTA", "ARM", "AXILLA", "BACK", "BLADDER", "BRAIN", "BREAST", "CAROTID", "CHEST"),
+        *("ELBOW", "EXTREMITY", "EYE", "FETUS", "FOOT", "GALLBLADDER", "HAND", "HEAD", "HEART", "HIP", "KIDNEY"),
+        *("KNEE", "LEG", "LIVER", "LUNG", "MUSCLE", "NECK", "NERVE", "OVARY", "PANCREAS", "PELVIS", "PLACENTA"),
+        *("PROSTATE", "SCROTUM", "SHOULDER", "SKIN", "SPLEEN", "TESTIS", "THIGH", "THYROID", "UTERUS", "VAGINA"),
+        *("VEIN", "WRIST", "WHOLEBODY"),
+    ),
     "FrameType": "ORIGINAL DERIVED PRIMARY SECONDARY OTHER MIXED VOLUME NONE",
     "Modality": "US SEG SR PR OT KO IVUS ES",
     "ConversionType": "DV DI DF WSD SD SI DRW SYN",
@@ -95,6 +110,8 @@ PATTERNS = {
     "TemplateIdentifier": re.compile(r"\d{1,5}"),
 }
 
+_MODE = re.compile("0[0-9A-F]{3}")  # the fourth value of an ultrasound's ImageType: which modes it shows
+
 _MAKER_WORDS = (
     "ge healthcare medical systems ultrasound vingmed philips siemens healthineers acuson canon toshiba "
     "samsung medison mindray hitachi aloka fujifilm sonosite visualsonics esaote supersonic imagine "
@@ -113,7 +130,7 @@ def is_maker(text: str) -> bool:
 def kept_terms(keyword: str, values: list[str]) -> list[str] | None:
     """Return the values that a coded string may keep; None if it is to be removed.
 
-    The values of ImageType and FrameType after unknown ones move up, as each of them is optional.
+    ImageType and FrameType end before their first unknown value after the second.
     """
     pattern, terms = PATTERNS.get(keyword), TERMS.get(keyword)
     if pattern is not None:
@@ -122,6 +139,6 @@ def kept_terms(keyword: str, values: list[str]) -> list[str] | None:
         return None
     if keyword in ("ImageType", "FrameType") and len(values) > 1:
         if all(value in terms for value in values[:2]):
-            return [*values[:2], *(value for value in values[2:] if value in terms)]
+            return [*values[:2], *takewhile(lambda value: value in terms or _MODE.fullmatch(value), values[2:])]
         return None
     return values if all(value in terms for value in values) else None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.pixels import get_encoder
 from pydicom.uid import (
+    JPEG2000,
     UID,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -29,6 +30,7 @@ from napari_segcam.imaging.geometry import Crop
 _LARGEST_NATIVE = 2**32 - 2
 _SAME_SYNTAX = (RLELossless, JPEGLSLossless)
 _LOSSLESS = (RLELossless, JPEGLSLossless, JPEG2000Lossless, JPEGLossless, JPEGLosslessSV1)
+_MAY_BE_LOSSLESS = (*_LOSSLESS, JPEG2000)  # the header says whether it is
 
 
 @dataclass(eq=False)
@@ -81,7 +83,7 @@ class CleanFrames:
         self._dtype = np.dtype(f"{'i' if self.module['PixelRepresentation'] else 'u'}{bits // 8}")
         self._stored_dtype = self._dtype.newbyteorder("<" if source.is_little_endian else ">")
         self._black = self._black_of()
-        self._choose_syntax(source, is_lossy=source.is_encapsulated and source not in _LOSSLESS)
+        self._choose_syntax(source, is_lossy=source.is_encapsulated and source not in _MAY_BE_LOSSLESS)
 
     def __len__(self) -> int:
         return len(self.cine)

@@ -15,6 +15,7 @@ _SOURCES = {
     "motion": "the scan, found by its motion",
     "fan": "the scan, found by its brightness",
 }
+_CUTS = "The region in the file seems to cut off tissue, which is black in the copy: give a larger one to keep it."
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,12 @@ class KeptRegion:
     Attributes:
         crop: rows and columns; None if all pixels stay.
         source: where it is from, in words.
+        note: what the user should know about it, in a sentence; may be empty.
     """
 
     crop: Crop | None
     source: str
+    note: str = ""
 
     @property
     def words(self) -> str:
@@ -56,6 +59,9 @@ class KeptRegion:
                     "place with --region LEFT,TOP,RIGHT,BOTTOM, or keep all pixels with --region none.",
                     NO_REGION,
                 )
+            if cine.region is not None and region.source != "dicom" and _area(cine.region) <= _area(region.crop):
+                # Pixels beyond the file's own region may be writing: the smaller one stays.
+                return cls(cine.region, _SOURCES["dicom"], _CUTS)
             return cls(region.crop, _SOURCES[region.source])
         rows, columns = (
             slice(part.start, min(part.stop, length)) for part, length in zip(crop, cine.frame_shape[:2], strict=True)
@@ -66,6 +72,11 @@ class KeptRegion:
                 f"The region {text} is outside the frames of {_name(cine)}, which have {width} × {height} pixels."
             )
         return cls((rows, columns), "as you gave it")
+
+
+def _area(crop: Crop) -> int:
+    rows, columns = crop
+    return (rows.stop - rows.start) * (columns.stop - columns.start)
 
 
 def _name(cine: Cine) -> str:
