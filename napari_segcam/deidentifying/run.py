@@ -55,7 +55,7 @@ def deidentify(
     progress: Progress = lambda _done, _total, _words: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> DeidentificationLog:
-    """Write de-identified copies of a file, or of all files in a folder and its subfolders, and a log of what was done.
+    """Write de-identified copies of a file, or of all files in a folder and its subfolders, and a log.
 
     Args:
         source: file or folder; never changed.

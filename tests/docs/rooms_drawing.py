@@ -25,6 +25,7 @@ ORDER = (
     "reporting",
     "evidence",
     "explanation",
+    "deidentifying",
     "imaging",
     "network",
     "measuring",
