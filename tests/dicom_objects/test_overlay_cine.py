@@ -157,6 +157,16 @@ def test_a_note_changes_only_the_band() -> None:
     assert plain.shape == noted.shape
     np.testing.assert_array_equal(noted[:60], picture)
     assert (plain[60:] != noted[60:]).any()
+    assert len(Caption((60, 300), TITLE, has_notes=False).draw(picture)) < len(plain)
+
+
+def test_each_picture_says_which_frame_it_is(tmp_path: Path) -> None:
+    source, pictures = pictures_of(SOURCES["gray_cine"](tmp_path))
+    frames = saved(tmp_path / "a.dcm", source, pictures, compression="none").pixel_array
+    bands = [frame[source.rows :].tobytes() for frame in frames]
+    assert len(set(bands)) == len(pictures)
+    expected = Caption((source.rows, source.columns), TITLE).draw(pictures[4][1], "Frame 5 of 6")
+    np.testing.assert_array_equal(frames[4], expected)
 
 
 def test_what_the_source_says_about_names_in_its_pixels(tmp_path: Path) -> None:

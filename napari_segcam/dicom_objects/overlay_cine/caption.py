@@ -44,9 +44,12 @@ class Caption:
         shape: rows and columns of the pictures.
         title: what they show.
         bar: their colors.
+        has_notes: whether there is a line for a note about each picture.
     """
 
-    def __init__(self, shape: tuple[int, int], title: str, bar: ColorBar | None = None) -> None:
+    def __init__(
+        self, shape: tuple[int, int], title: str, bar: ColorBar | None = None, *, has_notes: bool = True
+    ) -> None:
         rows, columns = shape
         self._shape = shape
         self._size = min(max(columns // 44, _SMALLEST), _LARGEST)
@@ -58,7 +61,7 @@ class Caption:
         self._lines = [(line, _WARNING) for line in wrap_text(RESEARCH_ONLY, self._size, room)]
         self._lines += [(truncate_text(line, self._size, room), _TEXT) for line in wrap_text(title, self._size, room)]
         self._bar = bar
-        count = len(self._lines) + (bar is not None) + 1  # one for the note
+        count = len(self._lines) + (bar is not None) + has_notes
         self.height = rows + count * self._line + 2 * _MARGIN
 
     @property

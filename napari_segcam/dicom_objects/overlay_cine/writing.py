@@ -87,7 +87,8 @@ class OverlayObject:
         self._title = title
         self._compression = compression
         self._series = series_uid, series_number, instance_number
-        self._caption = Caption((source.rows, source.columns), title, bar)
+        self._bar = bar
+        self._caption: Caption | None = None
         self._spool = Spool()
         self._offsets: list[int] = []
         self._numbers: list[int] = []
@@ -99,7 +100,7 @@ class OverlayObject:
         Args:
             number: of the frame in the cine, from 0; later than those before.
             picture: ``(Y, X, 3)``, of the frame's size.
-            note: about this picture, such as why its heatmap is empty.
+            note: about this picture, such as why its heatmap is empty; the number of the frame, from 1, comes first.
 
         Raises:
             SegcamError: if the disk is full.
@@ -109,7 +110,12 @@ class OverlayObject:
             raise ValueError(f"frame {number} comes after frame {self._numbers[-1]}")
         if picture.shape != (self._source.rows, self._source.columns, 3):
             raise ValueError(f"a picture of shape {picture.shape} over frames of {self._source.rows} rows")
-        drawn = self._caption.draw(picture, note)
+        words = [note] if note else []
+        if self._source.frame_count > 1:
+            words.insert(0, f"Frame {number + 1} of {self._source.frame_count}")
+        if self._caption is None:
+            self._caption = Caption(picture.shape[:2], self._title, self._bar, has_notes=bool(words))
+        drawn = self._caption.draw(picture, ". ".join(words))
         if self._compression == "jpeg":
             stream = _jpeg(drawn)
             self._offsets.append(self._spool.length)
@@ -126,7 +132,7 @@ class OverlayObject:
         Raises:
             SegcamError: if it has no pictures.
         """
-        if not self._numbers:
+        if self._caption is None:
             raise SegcamError("There is no picture for the overlay to export.")
         timing = Dataset()
         has_times = len(self._numbers) > 1 and write_timing(timing, self._source, self._numbers)
@@ -145,7 +151,7 @@ class OverlayObject:
         )
         dataset.update(timing)
         self._describe(dataset)
-        self._add_pixels(dataset)
+        self._add_pixels(dataset, self._caption.shape)
         if len(self._numbers) > 1:
             dataset.NumberOfFrames = len(self._numbers)
         if kind == US_MULTIFRAME:
@@ -169,10 +175,10 @@ class OverlayObject:
         dataset.BurnedInAnnotation = "YES"
         dataset.ContentQualification = "RESEARCH"
 
-    def _add_pixels(self, dataset: FileDataset) -> None:
+    def _add_pixels(self, dataset: FileDataset, shape: tuple[int, int]) -> None:
         dataset.SamplesPerPixel = 3
         dataset.PlanarConfiguration = 0
-        dataset.Rows, dataset.Columns = self._caption.shape
+        dataset.Rows, dataset.Columns = shape
         dataset.BitsAllocated = dataset.BitsStored = 8
         dataset.HighBit = 7
         dataset.PixelRepresentation = 0
