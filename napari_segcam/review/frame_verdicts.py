@@ -69,6 +69,8 @@ def verdict_in_words(verdict: Verdict, state: ReadingState) -> str:
     done = _DONE.get(str(verdict.value), "")
     if verdict.value == "correct" and not any(_is_on(verdict, frame) for frame, _of_class in state.corrections):
         done = "needs correction"
+    if done and not verdict.saw_prediction:  # earlier versions let the reader judge a mask that was not computed yet
+        done += " unseen"
     return f"{finding}{done}{reasons}"
 
 

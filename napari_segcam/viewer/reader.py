@@ -17,8 +17,8 @@ from napari_segcam.imaging.opening import open_cine
 from napari_segcam.imaging.stacks.array_choice import SeveralImagesError
 from napari_segcam.viewer.checkpoint_reader import LayerData, is_checkpoint, load_checkpoint
 from napari_segcam.viewer.image_choice import ask_for_image
-from napari_segcam.viewer.layers.cine_layer_data import layer_data
-from napari_segcam.viewer.layers.frame_names import SOURCE
+from napari_segcam.viewer.layers.cine_layer_data import layer_data_with_notes
+from napari_segcam.viewer.overlay_reader import is_file_of_image, open_over_image
 from napari_segcam.viewer.project_reader import open_project_folder
 
 _MAX_LAYERS = 60  # more layers would fill the layer list
@@ -36,6 +36,8 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
         return open_project_folder
     if is_checkpoint(Path(path)):
         return load_checkpoint
+    if is_file_of_image(Path(path)):
+        return open_over_image
     return read_layers if _can_read(Path(path)) else None
 
 
@@ -66,9 +68,7 @@ def _layer_with_notes(cine: Cine) -> LayerData:
     """Return a cine as layer data, with notes on how it was read; show the notes to the user, too."""
     if cine.notes:
         show_warning(f"{cine.name}: {' '.join(cine.notes)}")
-    data, attributes, kind = layer_data(cine)
-    attributes["metadata"][SOURCE] |= {"value_range_from": cine.black_and_white.reason, "notes": cine.notes}
-    return data, attributes, kind
+    return layer_data_with_notes(cine)
 
 
 def _can_read(path: Path) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_segcam.imaging.cine import Cine
+from napari_segcam.imaging.image_folder import FolderCine
 from napari_segcam.viewer.layers.frame_names import SOURCE
 
 
@@ -35,6 +36,8 @@ def layer_data(cine: Cine, held: Mapping[int, NDArray[np.generic]] | None = None
     }
     if cine.file_names:
         source["file_names"] = cine.file_names
+    if isinstance(cine, FolderCine):
+        source["frame_paths"] = tuple(str(path) for path in cine.frame_paths)
     attributes: dict[str, Any] = {
         "name": cine.name,
         "rgb": cine.is_rgb,
@@ -52,6 +55,13 @@ def layer_data(cine: Cine, held: Mapping[int, NDArray[np.generic]] | None = None
     if len(cine) > 1:
         return lazy_frames(cine, held), attributes, "image"
     return held[0] if held else cine[0], attributes, "image"
+
+
+def layer_data_with_notes(cine: Cine) -> tuple[Any, dict[str, Any], str]:
+    """Return a cine as layer data that says how it was read; a few frames may be decoded for that."""
+    data, attributes, kind = layer_data(cine)
+    attributes["metadata"][SOURCE] |= {"value_range_from": cine.black_and_white.reason, "notes": cine.notes}
+    return data, attributes, kind
 
 
 def lazy_frames(cine: Cine, held: Mapping[int, NDArray[np.generic]] | None = None) -> da.Array:

@@ -9,8 +9,9 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
 
-from napari_segcam.viewer.layers.placement import OURS, Placement
+from napari_segcam.viewer.layers.placement import OURS, Pair, Placement
 from napari_segcam.viewer.layers.selection import keep_selection
 from napari_segcam.viewer.napari_internals.blank_frames import skip_blank_frames
 from napari_segcam.viewer.napari_internals.deferred_slicing import defer_slicing
@@ -29,8 +30,10 @@ def add_labels(
     on_shown: Callable[[], None],
     *,
     by_reader: bool = False,
+    laid: tuple[Pair, Pair] = ((1, 1), (0, 0)),
+    pixels: NDArray[np.uint8] | None = None,
 ) -> Labels:
-    """Add a blank Labels layer over an image, and keep the selection.
+    """Add a Labels layer over an image, and keep the selection.
 
     Args:
         viewer: that shows the image.
@@ -40,16 +43,18 @@ def add_labels(
         colormap: a color for each label.
         on_shown: called when the layer is shown or hidden, or its opacity changes.
         by_reader: whether it shows what the reader paints, or what is in the image, and nothing that was predicted.
+        laid: scale and translation of its pixels in those of the frame.
+        pixels: of all frames; by default they are blank.
     """
     layer = Labels(
-        np.zeros((*placement.lead(), *frame_shape), np.uint8),
+        np.zeros((*placement.lead(), *frame_shape), np.uint8) if pixels is None else pixels,
         name=name,
         colormap=colormap,
         metadata={OURS: {"image": placement.image.unique_id, "by_reader": by_reader}},
-        **placement.transform((1, 1), (0, 0)),
+        **placement.transform(*laid),
         **placement.names(),
     )
-    placement.lay(layer, (1, 1), (0, 0))
+    placement.lay(layer, *laid)
     defer_slicing(layer)
     skip_blank_frames(layer, lambda pixels: not pixels.any())
     outline_quickly(layer)

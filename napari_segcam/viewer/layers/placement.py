@@ -14,6 +14,7 @@ from napari.utils.transforms import Affine
 Pair = tuple[float, float]
 
 OURS = "segcam"  # the metadata key of the plugin's layers; their names may change
+FILE = "file"  # within it, the path of the file that a layer belongs to, for layers that no network made here
 
 # Events of a layer when it moves.
 MOVING_EVENTS = ("scale", "translate", "rotate", "shear", "affine")
@@ -22,6 +23,11 @@ MOVING_EVENTS = ("scale", "translate", "rotate", "shear", "affine")
 def is_ours(layer: Layer) -> bool:
     """Return whether the layer belongs to this plugin."""
     return OURS in layer.metadata
+
+
+def is_of_file(layer: Layer) -> bool:
+    """Return whether the layer shows a segmentation or map from a file."""
+    return is_ours(layer) and FILE in layer.metadata[OURS]
 
 
 def frame_count(image: Image) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
 
-from napari_segcam.viewer.layers.placement import frame_count, is_ours
+from napari_segcam.viewer.layers.placement import frame_count, is_of_file, is_ours
 
 
 class LayerChoices:
@@ -19,8 +19,9 @@ class LayerChoices:
         return [layer for layer in self._viewer.layers if isinstance(layer, Image) and not is_ours(layer)]
 
     def regions(self) -> list[Labels]:
-        """Return the Labels layers whose painted pixels can be the region, wherever they are on the canvas."""
-        return [layer for layer in self._viewer.layers if isinstance(layer, Labels) and not is_ours(layer)]
+        """Return the Labels layers whose pixels can be the region: the user's, and those of segmentation files."""
+        labels = [layer for layer in self._viewer.layers if isinstance(layer, Labels)]
+        return [layer for layer in labels if not is_ours(layer) or is_of_file(layer)]
 
     def drawings(self) -> list[Shapes]:
         """Return the Shapes layers in which the user can have drawn around the scan."""

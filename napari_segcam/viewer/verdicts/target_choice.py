@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_segcam.viewer.click.shapes import pixel_at
@@ -57,11 +59,15 @@ class TargetChoice(QObject):
 
     def finding(self) -> Finding | None:
         """Return the finding under the cursor, or the largest in the frame in view; None where there is none."""
-        session, review = self._session, self._session.review
-        mask = None if review is None else mask_in_view(review, self.frame)
+        session, mask = self._session, self._mask()
         if session.image is None or mask is None:
             return None
         return finding_at(mask, pixel_at(session.image, session.viewer.cursor.position))
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether the mask of the frame in view is known, blank or not."""
+        return self._mask() is not None
 
     def choose(self, scope: Scope) -> None:
         """Let verdicts be about this from now on; a range without marks begins at the frame in view."""
@@ -94,6 +100,10 @@ class TargetChoice(QObject):
     def note_verdict(self) -> None:
         """Note that the range has its verdict: it stays until the next step, so that the verdict can be changed."""
         self._is_spent = self.scope == "range"
+
+    def _mask(self) -> NDArray[np.bool_] | None:
+        review = self._session.review
+        return None if review is None else mask_in_view(review, self.frame)
 
     def _mark(self, *, start: int | None, end: int | None) -> None:
         if self.frame_count <= 1:

@@ -17,6 +17,7 @@ from napari_segcam.viewer.verdicts.painted_verdicts import PaintedVerdicts
 from napari_segcam.viewer.verdicts.shown_log import ShownLog
 from napari_segcam.viewer.verdicts.target import Target
 from napari_segcam.viewer.verdicts.target_choice import TargetChoice
+from napari_segcam.viewer.verdicts.unseen import why_no_heat, why_unseen
 
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.review import Review
@@ -91,6 +92,10 @@ class VerdictsController(QObject):
             return _Text.HIDDEN
         return ""
 
+    def unseen(self) -> str:
+        """Return why the mask in question cannot be judged yet, in words; empty if it can, or nothing can be judged."""
+        return "" if self.missing() else why_unseen(self._session, self.given.state, self.choice.target())
+
     # What the reader gives
 
     def give(self, value: str, reasons: Sequence[str] = ()) -> None:
@@ -118,10 +123,14 @@ class VerdictsController(QObject):
     def give_on_heatmap(self, value: str | None) -> None:
         """Give a verdict on the heatmap that is shown: ``plausible``, ``implausible`` or ``cannot tell``."""
         stage = self.given.stage()
-        if (target := self._checked_target(needs_finding=False)) is None:
+        if (target := self._checked_target(is_on_mask=False)) is None:
             return
         if stage is None:
             self._say(self._session.reviews.hiding.reason_of_heat(self._session.image) or _Text.NO_HEAT)
+            return
+        review = self._session.review
+        if value is not None and review is not None and (words := why_no_heat(review, target, stage)):
+            self._say(words)
             return
         earlier = self.given.on_heatmap()
         if value is not None or earlier is not None:
@@ -129,7 +138,8 @@ class VerdictsController(QObject):
 
     def grade(self, value: int | None) -> None:
         """Grade the quality of the mask from 1 to 5; None takes the grade back."""
-        if (target := self._checked_target(needs_finding=False)) is not None:
+        target = self._checked_target(needs_finding=False, is_on_mask=value is not None)
+        if target is not None:
             self._append(Grade(first=target.first, last=target.last, value=value, **self._reading()))
 
     def write_note(self, text: str, reading: Reading, target: Target) -> None:
@@ -146,7 +156,7 @@ class VerdictsController(QObject):
 
     def take_back(self) -> None:
         """Take back the verdict on the mask that holds for what is in view."""
-        if (target := self._checked_target(needs_finding=False)) is None:
+        if (target := self._checked_target(is_on_mask=False)) is None:
             return
         verdict = self.given.exact(target) or self.given.on_mask()
         if verdict is None:
@@ -175,10 +185,12 @@ class VerdictsController(QObject):
     def _saw(self) -> dict[str, Any]:
         return {"saw_prediction": self.shown.saw_prediction, "saw_heatmap": self.shown.saw_heatmap}
 
-    def _checked_target(self, *, needs_finding: bool = True) -> Target | None:
+    def _checked_target(self, *, needs_finding: bool = True, is_on_mask: bool = True) -> Target | None:
         """Return what the verdict is about, or None after saying why there is nothing."""
         missing, target = self.missing(), self.choice.target()
-        if not missing and needs_finding and self.choice.scope == "finding" and target.finding is None:
+        if not missing and is_on_mask:
+            missing = self.unseen()
+        if not missing and is_on_mask and needs_finding and self.choice.scope == "finding" and target.finding is None:
             missing = _Text.NO_FINDING.format(word=frame_word(self._session.image))
         if missing:
             self._say(missing)

@@ -40,6 +40,7 @@ def test_a_crop_is_in_the_log_before_the_verdict_and_comes_back(
     window = open_window(project)
     settle(window)
     window.session.review.set_crop(CROP, is_drawn=is_drawn)
+    settle(window)
     given(window).give("accept")
     window.controller.close()
     events = open_project(project).read_log("anna").events

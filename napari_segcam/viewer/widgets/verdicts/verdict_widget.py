@@ -52,6 +52,7 @@ class _Text:
     RANGE_UNMARKED = "A range of {frame}s"
     FINDING = "Finding {number} of {count} ({pixels} px)"
     NO_FINDING = "A finding (none here)"
+    UNKNOWN_FINDING = "A finding (not computed)"
     MASK = "Mask"
     MASK_VALUES: ClassVar[dict[str, str]] = {"accept": "Accept", "correct": "Correct", "reject": "Reject"}
     MASK_TIPS: ClassVar[dict[str, str]] = {
@@ -157,6 +158,7 @@ class VerdictWidget(QWidget):
         for changed in (controller.changed, self._blinding.changed, self.session.record_changed):
             changed.connect(refresh)
         self.session.image_changed.connect(refresh)
+        self.session.reviews.changed.connect(refresh)  # a mask is computed, shown or hidden
 
     def refresh(self) -> None:
         """Show what can be given, and what was."""
@@ -179,8 +181,11 @@ class VerdictWidget(QWidget):
         self.heatmap.show_value(None if heat is None else heat.value)
         self.stage.setText(stage or (_Text.HIDDEN_HEATMAP if self._blinding.hidden.heatmaps else _Text.NO_HEATMAP))
         self._show_note()
-        words = given.frame_words(self.session.current_frame())
-        _say(self.given, f"{self._here()}: {words}" if words else _Text.NONE_YET)
+        words, unseen = given.frame_words(self.session.current_frame()), controller.unseen()
+        for judges in (self.mask, self.reasons, self.grades):
+            judges.setEnabled(not unseen)
+        given_words = f"{self._here()}: {words}" if words else ""
+        _say(self.given, ". ".join(filter(None, (given_words, unseen))) or _Text.NONE_YET)
         self.take_back.setEnabled(verdict is not None)
         self._show_progress()
 
@@ -203,7 +208,7 @@ class VerdictWidget(QWidget):
         if scope == "finding":
             finding = choice.finding()
             if finding is None:
-                return _Text.NO_FINDING
+                return _Text.NO_FINDING if choice.has_mask else _Text.UNKNOWN_FINDING
             return _Text.FINDING.format(number=finding.number, count=finding.count, pixels=finding.pixels)
         if choice.frame_count <= 1:
             return _Text.STILL

@@ -1,1 +1,0 @@
-"""The PACS in the window: searching, opening a cine frame by frame, and sending results."""
