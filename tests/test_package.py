@@ -133,7 +133,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["review"],
         ["pixel_layer", "project", "segmentations"],
         ["second_checkpoint"],
-        ["evidence", "click", "doubt", "overlays", "questions", "ensemble"],
+        ["evidence", "click", "doubt", "overlays", "questions", "ensemble", "pacs"],
         ["comparison", "verdicts", "calipers"],
         ["keys"],
         ["sessions"],

@@ -22,6 +22,7 @@ from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.napari_internals.canvas import canvas_of, without_proxy
 from napari_segcam.viewer.overlays.overlays_controller import OverlaysController
+from napari_segcam.viewer.pacs.pacs_controller import PacsController
 from napari_segcam.viewer.project.project_controller import ProjectController
 from napari_segcam.viewer.questions.offers_controller import OffersController
 from napari_segcam.viewer.questions.questions_controller import QuestionsController
@@ -60,6 +61,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         SecondOfProject(session, project, SecondController(session))
         QuestionsController(session)
         OffersController(session)
+        PacsController(session)
         bind_keys(session)
     QTimer.singleShot(0, lambda: share_names(viewer))  # a widget that asks for its session is docked next
     return session

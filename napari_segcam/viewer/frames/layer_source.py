@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
+from napari_segcam.viewer.frames.arriving_frames import ArrivingFrames
+
 if TYPE_CHECKING:  # torch comes with it: it is imported where the work is done
     from napari_segcam.imaging.cine import Cine
 
@@ -54,7 +56,7 @@ class LayerSource:
         path = metadata.get("path") or image.source.path
         return cls(
             image.name,
-            image.data,
+            image.data.received if isinstance(image.data, ArrivingFrames) else image.data,
             image.rgb,
             metadata.get("value_range"),
             metadata.get("spacing_mm"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from napari.utils.notifications import show_error, show_warning
 
@@ -22,6 +23,14 @@ if TYPE_CHECKING:  # torch comes with it: it is imported in the worker, where no
     from napari_segcam.network.model_card import ModelCard
 
 
+_last_exports: WeakKeyDictionary[ReviewSession, Path] = WeakKeyDictionary()
+
+
+def last_export(session: ReviewSession) -> Path | None:
+    """Return the folder of the last export of a session that has come to its end; None if there was none."""
+    return _last_exports.get(session)
+
+
 def export_frames(session: ReviewSession, export: Export) -> None:
     """Write frames of the chosen image to files, with the current mask threshold."""
     review = session.review
@@ -32,9 +41,14 @@ def export_frames(session: ReviewSession, export: Export) -> None:
     corrections = review.corrections.copies(export.frames)
     other_classes = review.corrections.copies_of_other_classes(export.frames)
     plan = review.corrections.plan_for(replace(plan, threshold=session.threshold), corrections)
+
+    def then() -> None:
+        review.corrections.mark_saved(corrections, other_classes)
+        _last_exports[session] = export.folder
+
     session.background.start(
         lambda cancelled: export_job(plan, export, corrections, other_classes, cancelled),
-        lambda: review.corrections.mark_saved(corrections, other_classes),
+        then,
     )
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image
 
+from napari_segcam.viewer.frames.arriving_frames import ArrivingFrames
+
 if TYPE_CHECKING:  # torch comes with it: it is imported in the worker, where nobody waits for it
     from napari_segcam.network.network import Network
 
@@ -20,4 +22,6 @@ def missing_requirement(network: Network | None, image: Image | None) -> str | N
         return "Open an ultrasound image or cine first: File ▸ Open File(s), or File ▸ Open Sample."
     if image.ndim > 3:
         return f"{image.name} has {image.ndim} dimensions. Stills (Y, X) and cines (T, Y, X) are supported."
+    if isinstance(image.data, ArrivingFrames):
+        return f"{image.name} is still coming from the PACS: wait until all of its frames are here."
     return None

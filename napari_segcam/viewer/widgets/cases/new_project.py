@@ -35,7 +35,7 @@ class _Text:
     TITLE = "New review project"
     FOLDER = "All images in a folder:"
     OPEN = "The images that are open ({count})"
-    NOT_FILES = "{count} of the open images are no files on disk and cannot be part of a review."
+    NOT_FILES = "{count} of the open images are not kept on disk and cannot be part of a review."
     BROWSE = "Browse …"
     NETWORK = "Checkpoint"
     NO_NETWORK = "none"
@@ -195,7 +195,9 @@ class NewProject(QObject):
 
 
 def image_file(metadata: dict[str, object], opened_from: str | None) -> Path | None:
-    """Return the file or folder of an image layer; None if it is not one on disk."""
+    """Return the file or folder of an image layer; None if it is not one on disk that stays there."""
     source = metadata.get(SOURCE)
+    if isinstance(source, dict) and source.get("is_temporary"):  # it came from a PACS, and goes with the window
+        return None
     path = (source.get("path") if isinstance(source, dict) else None) or opened_from
     return Path(str(path)) if path and Path(str(path)).exists() else None

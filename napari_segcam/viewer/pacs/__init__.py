@@ -1,0 +1,1 @@
+"""The PACS in the window: searching, opening a cine frame by frame, and sending results."""

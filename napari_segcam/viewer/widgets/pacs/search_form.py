@@ -1,0 +1,80 @@
+"""The fields of a search in the PACS."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton, QWidget
+
+from napari_segcam.viewer.pacs.searching import Criteria
+
+
+class _Text:
+    """Every text of the form."""
+
+    PATIENT_ID = "Patient ID"
+    NAME = "Name"
+    NAME_TIP = "Part of the name; * and ? stand for any letters"
+    DATE = "Date"
+    DATE_HINT = "today, 7d, 2026-01-31"
+    DATE_TIP = "A day (2026-01-31), a range (2026-01-01..2026-01-31), today, yesterday, or the last days (7d)"
+    DESCRIPTION = "Description"
+    DESCRIPTION_TIP = "Part of the description of the study or series"
+    MODALITY = "Modality"
+    MODALITY_TIP = "US for ultrasound, SEG for segmentations, SR for reports; empty for all"
+    SEARCH = "Search"
+    STOP = "Stop"
+
+
+class SearchForm(QWidget):
+    """What to search for; Enter in any field searches, too."""
+
+    searched = Signal(object)
+    stopped = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patient_id, self.name, self.date, self.description, self.modality = (QLineEdit() for _ in range(5))
+        self.modality.setText("US")
+        self.date.setPlaceholderText(_Text.DATE_HINT)
+        self.search, self.stop = QPushButton(_Text.SEARCH), QPushButton(_Text.STOP)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(4)
+        places = (
+            (_Text.PATIENT_ID, self.patient_id, "", 0, 0),
+            (_Text.NAME, self.name, _Text.NAME_TIP, 0, 2),
+            (_Text.DATE, self.date, _Text.DATE_TIP, 1, 0),
+            (_Text.MODALITY, self.modality, _Text.MODALITY_TIP, 1, 2),
+            (_Text.DESCRIPTION, self.description, _Text.DESCRIPTION_TIP, 2, 0),
+        )
+        for label, field, tip, line, column in places:
+            grid.addWidget(QLabel(label), line, column)
+            grid.addWidget(field, line, column + 1)
+            field.setToolTip(tip)
+            field.setMinimumWidth(60)
+            field.returnPressed.connect(self._search)
+        grid.addWidget(self.search, 2, 2, 1, 2)
+        grid.addWidget(self.stop, 2, 2, 1, 2)
+        grid.setColumnStretch(1, 3)
+        grid.setColumnStretch(3, 2)
+        self.show_busy(is_busy=False)
+        self.search.clicked.connect(self._search)
+        self.stop.clicked.connect(self.stopped)
+
+    def criteria(self) -> Criteria:
+        """Return what is entered."""
+        return Criteria(
+            patient_id=self.patient_id.text().strip(),
+            patient_name=self.name.text().strip(),
+            date=self.date.text().strip(),
+            description=self.description.text().strip(),
+            modality=self.modality.text().strip().upper(),
+        )
+
+    def show_busy(self, *, is_busy: bool) -> None:
+        """Offer to stop the search that runs, or to begin one."""
+        self.search.setVisible(not is_busy)
+        self.stop.setVisible(is_busy)
+
+    def _search(self) -> None:
+        self.searched.emit(self.criteria())
