@@ -98,6 +98,7 @@ class PacsClient:
         for filters in wanted.filters():
             answers = self._search(filters, limit + 1)
             more |= len(answers) > limit
+            self._refuse_none_valid([series_of(answer) for answer in answers])
             is_loose = not answers and loosened(filters) != filters
             for answer in self._search(loosened(filters), _LOOSE * limit) if is_loose else answers:
                 series = series_of(answer)
@@ -131,6 +132,7 @@ class PacsClient:
                 offset=len(found) or None,
             )
             before = len(found)
+            self._refuse_none_valid([instance_of(answer, series.study_uid, series.series_uid) for answer in answers])
             for answer in answers:
                 instance = instance_of(answer, series.study_uid, series.series_uid)
                 if instance is None or (instance.study_uid, instance.series_uid) != (
@@ -292,6 +294,11 @@ class PacsClient:
             finally:
                 arrivals.close()
         raise ServerError(f"{self.server.title} has no frames of {instance.uid}.")
+
+    def _refuse_none_valid(self, found: Sequence[object]) -> None:
+        """Refuse an answer of which nothing is what was asked for, such as an error in JSON."""
+        if found and all(one is None for one in found):
+            raise ServerError(f"{self.server.title} lists nothing with valid UIDs. Is its URL that of DICOMweb?")
 
     def _note(self, note: str) -> None:
         if note not in self.notes:

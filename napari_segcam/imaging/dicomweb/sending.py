@@ -143,6 +143,7 @@ class _Sender:
         base = f"{server.url}/{server.stow}" if server.stow else server.url
         with path.open("rb") as file, session.limits(_ANSWER_BYTES, FILE_SECONDS):
             body = _Body(file, path.stat().st_size)
+            session.drop_idle_connections()  # else a closed one would look like a lost file
             session.refuses_status = False
             try:
                 response = session.post(

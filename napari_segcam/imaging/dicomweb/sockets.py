@@ -121,9 +121,11 @@ def tls_context(watch: Watch, ca_file: Path | None) -> WatchedContext:
         return context
     try:
         context.load_verify_locations(ca_file)
-    except (OSError, ValueError) as error:  # an SSLError is an OSError
+    except (ssl.SSLError, ValueError):
+        raise SegcamError(f"The certificate file {ca_file} of {watch.name} holds no certificate in PEM.") from None
+    except OSError as error:
         raise SegcamError(
-            f"The certificate file {ca_file} of {watch.name} cannot be read: {error_text(error)}. It must be PEM."
+            f"The certificate file {ca_file} of {watch.name} cannot be read: {error_text(error)}."
         ) from error
     return context
 

@@ -143,6 +143,11 @@ class GuardedSession(requests.Session):
         finally:
             self.limit, self.seconds = before
 
+    def drop_idle_connections(self) -> None:
+        """Use a new connection for the next request: the server may just be closing one that is idle."""
+        for adapter in self.adapters.values():
+            adapter.close()
+
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send a request, and return the answer if it is a success.
 
@@ -151,6 +156,13 @@ class GuardedSession(requests.Session):
             CancelledError: if the user has cancelled.
         """
         self._watch.begin(self.seconds)
+        try:
+            return self._answer(request, **options)
+        except ServerError as error:
+            error.is_sent = self._watch.has_sent
+            raise
+
+    def _answer(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         for _ in range(_REDIRECTS + 1):
             response = self._sent(request)
             if not response.is_redirect:
@@ -201,15 +213,14 @@ class GuardedSession(requests.Session):
 
     def _redirected(self, request: requests.PreparedRequest, response: requests.Response) -> requests.PreparedRequest:
         """Return the request at the place that a redirect names, which must be on the same server."""
-        before, place = str(request.url), urljoin(str(request.url), response.headers["Location"])
         try:
-            is_same = _origin(before) == _origin(place)
-            host = urlsplit(place).hostname or "nowhere"
+            place = urljoin(str(request.url), response.headers["Location"])
+            origin = _origin(place)
         except ValueError:
-            is_same, host = False, "a place that is no URL"
-        if not is_same or request.method != "GET":
+            raise ServerError(f"{self._server.title} redirects to a place that is no URL.") from None
+        if origin != _origin(str(request.url)) or request.method != "GET":
             raise ServerError(
-                f"{self._server.title} redirects to {urlsplit(place).scheme}://{host}, which is not followed: data and "
+                f"{self._server.title} redirects to {origin[0]}://{origin[1] or ''}, which is not followed: data and "
                 "password go to the configured server only. If that is the server, configure its URL."
             )
         followed = request.copy()
