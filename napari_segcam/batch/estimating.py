@@ -36,6 +36,8 @@ def evidence_seconds(
             if pipeline.options.value_range is not None:
                 cine.set_value_range(*pipeline.options.value_range)
             truth = GroundTruth.of_image(image, pipeline.network, colors)
+            if truth is not None:
+                truth.check(cine)
             meter = EvidenceMeter(cine, pipeline.explainers, pipeline.options, cancelled=cancelled)
             for result in pipeline.explanations(cine, [len(cine) // 2], truth):
                 return meter.estimate(result.number, result.explanation).seconds * times

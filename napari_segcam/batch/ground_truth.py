@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_segcam.batch.color_tables.color_table import Color
 from napari_segcam.batch.images import BatchImage, images_of
 from napari_segcam.batch.pairing import class_and_stem
+from napari_segcam.batch.segmentation_truth import SegmentationTruth, is_segmentation, segmentations_in
 from napari_segcam.batch.true_masks import (
     HOW_TO_GIVE_OVERLAPPING,
     check_mask_frames,
@@ -33,6 +34,7 @@ class GroundTruth:
         masks: of all classes together.
         class_masks: instead, the masks of each class by its output channel; classes may be missing.
         colors: as for ``true_mask``.
+        segmentation: instead, DICOM Segmentations.
     """
 
     def __init__(
@@ -41,8 +43,10 @@ class GroundTruth:
         masks: Cine | None,
         class_masks: Mapping[int, Cine] | None = None,
         colors: Mapping[str, Color] | None = None,
+        segmentation: SegmentationTruth | None = None,
     ) -> None:
         self._network, self._masks, self._colors = network, masks, colors
+        self._segmentation = segmentation
         self._class_masks = dict(class_masks or {})
 
     @classmethod
@@ -55,6 +59,8 @@ class GroundTruth:
         if any(image.class_truths):
             paths = {index: path for index, path in enumerate(image.class_truths) if path is not None}
             return cls(network, None, {index: open_masks(path) for index, path in paths.items()}, colors)
+        if image.truth is not None and is_segmentation(image.truth):
+            return cls(network, None, segmentation=SegmentationTruth(image.truths, network))
         if image.more_truths:
             return cls(network, open_masks(*image.truths, in_colors=colors is not None), None, colors)
         return cls.of_file(image.truth, network, colors) if image.truth else None
@@ -63,9 +69,15 @@ class GroundTruth:
     def of_file(cls, path: Path, network: Network, colors: Mapping[str, Color] | None = None) -> GroundTruth:
         """Open a file, or a folder with one file for each frame, or for each class if classes overlap.
 
+        A DICOM Segmentation holds all frames and classes. Of a folder of these, the ones that refer to the image count.
+
         Raises:
             SegcamError: if it cannot be read; or if a file of such a folder is of no class, or of the same as another.
         """
+        if is_segmentation(path):
+            return cls(network, None, segmentation=SegmentationTruth([path], network))
+        if path.is_dir() and (segmentations := segmentations_in(path)):
+            return cls(network, None, segmentation=SegmentationTruth(segmentations, network, path))
         if path.is_dir() and network.classes_overlap and network.segments:
             paths: dict[int, Path] = {}
             for file in images_of(path):
@@ -80,12 +92,19 @@ class GroundTruth:
             return cls(network, None, {index: open_masks(file) for index, file in paths.items()}, colors)
         return cls(network, open_masks(path, in_colors=colors is not None), None, colors)
 
+    @property
+    def names_classes(self) -> bool:
+        """Whether the masks say the name of their class, so that they mean the same to every network."""
+        return self._segmentation is not None
+
     def check(self, cine: Cine) -> None:
         """Check that the masks suit the frames of a cine.
 
         Raises:
             SegcamError: as ``check_masks``.
         """
+        if self._segmentation is not None:
+            self._segmentation.check(cine)
         if self._masks is not None:
             check_masks(self._masks, cine, self._network)
         for masks in self._class_masks.values():
@@ -97,6 +116,8 @@ class GroundTruth:
         Raises:
             SegcamError: as ``true_mask``.
         """
+        if self._segmentation is not None:
+            return self._segmentation.mask(number, class_index)
         if self._masks is not None:
             return true_mask(self._masks, number, class_index, self._network, self._colors)
         if self._colors is not None:

@@ -15,11 +15,13 @@ from pathlib import Path, PurePosixPath
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import natural_key, refuse_no_file, safe_name, sha256_of
 from napari_segcam.imaging.cine import without_suffix
+from napari_segcam.imaging.dicom.object_kind import ObjectKind, object_kind
 from napari_segcam.imaging.file_kind import DICOM_DIRECTORY, STACKS, FileKind, kind_of, read_head
 from napari_segcam.imaging.file_part import file_part
 from napari_segcam.imaging.stacks.suffixes import ARRAY_SUFFIXES, MEDICAL_SUFFIXES
 
-_STILLS = (".png", ".apng", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
+_DICOM_SUFFIXES = (".dcm", ".dicom")
+_STILLS = (".png", ".apng", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", *_DICOM_SUFFIXES)
 _VIDEOS = (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".gif")
 IMAGE_SUFFIXES = frozenset(_STILLS + _VIDEOS + MEDICAL_SUFFIXES)
 
@@ -82,10 +84,10 @@ class BatchImage:
         return os.fsencode(self.name).decode("utf-8", "replace")
 
 
-def images_of(source: Path, *excluded: Path) -> list[BatchImage]:
+def images_of(source: Path, *excluded: Path, with_segmentations: bool = False) -> list[BatchImage]:
     """Return the images in a folder and its subfolders, or in a CSV list, in a stable order.
 
-    In a folder, these are files with the suffix of an image or video, even damaged ones, and DICOM files of any name;
+    In a folder, these are files with the suffix of an image or video, even damaged ones, and DICOM images of any name;
     also NumPy, MATLAB and HDF5 files, unless an image of the same name is beside them. Hidden files and review projects
     are left out. A list has a column ``image`` and may have a column ``truth``. Its paths are relative to its own
     folder, and may end in what ``open_cine`` accepts after a file, such as ``::NAME``.
@@ -93,12 +95,14 @@ def images_of(source: Path, *excluded: Path) -> list[BatchImage]:
     Args:
         source: the folder or the list.
         excluded: folders and files in it that are not images of the batch.
+        with_segmentations: whether DICOM Segmentations count, as they do for true masks.
 
     Raises:
         SegcamError: if it is neither, or holds no image.
     """
     if source.is_dir():
-        images = _images_in_folder(source, {os.path.realpath(path) for path in excluded})
+        kinds = {ObjectKind.IMAGE, ObjectKind.SEGMENTATION} if with_segmentations else {ObjectKind.IMAGE}
+        images = _images_in_folder(source, {os.path.realpath(path) for path in excluded}, kinds)
         if not images:
             raise SegcamError(f"There is no image, DICOM file or video in {source}.")
     elif source.suffix.lower() == ".csv":
@@ -131,7 +135,7 @@ def is_review_project(folder: Path) -> bool:
         return False
 
 
-def _images_in_folder(folder: Path, excluded: set[str]) -> list[BatchImage]:
+def _images_in_folder(folder: Path, excluded: set[str], kinds: Collection[ObjectKind]) -> list[BatchImage]:
     images = []
 
     def add(path: Path) -> None:
@@ -151,7 +155,7 @@ def _images_in_folder(folder: Path, excluded: set[str]) -> list[BatchImage]:
         folders[:] = [name for name in folders if is_included(name) and not is_review_project(parent / name)]
         stems = {without_suffix(file).casefold() for file in files if file.lower().endswith(tuple(IMAGE_SUFFIXES))}
         for file in filter(is_included, files):
-            if _is_image(parent / file, stems):
+            if _is_image(parent / file, stems) and _dicom_kind(parent / file) in kinds:
                 add(parent / file)
     return sorted(images, key=lambda image: natural_key(image.name))
 
@@ -171,6 +175,13 @@ def _is_image(path: Path, image_stems: Collection[str]) -> bool:
     except SegcamError:
         return False
     return kind is FileKind.DICOM or (holds_arrays and kind in STACKS)
+
+
+def _dicom_kind(path: Path) -> ObjectKind:
+    """Return what a file holds if it is DICOM: an image, or a segmentation, a report and the like."""
+    name = path.name.lower()
+    is_other = name.endswith(tuple(IMAGE_SUFFIXES)) and not name.endswith(_DICOM_SUFFIXES)
+    return ObjectKind.IMAGE if is_other or name.endswith(ARRAY_SUFFIXES) else object_kind(path)
 
 
 def _images_in_list(path: Path) -> list[BatchImage]:

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from napari_segcam.batch.images import BatchImage, images_of
+from napari_segcam.batch.segmentation_truth import instances_of, segmentations_in
+from napari_segcam.dicom_objects.segmentation.reading import read_segmentation
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import without_suffix
 
@@ -66,7 +68,7 @@ def with_truths(images: Sequence[BatchImage], folder: Path, class_names: Sequenc
     A mask has the path of its image within the folder, or at least its name. Its suffix may differ, and an ending such
     as _mask, _seg, _GT, _label or _Annotation may follow. Masks with numbered endings, such as NAME_mask.png and
     NAME_mask_1.png, belong together. A file that is one of the images is not a mask. Overlapping classes may have one
-    file each, see ``class_and_stem``.
+    file each, see ``class_and_stem``. A DICOM Segmentation belongs to the images that it refers to, whatever its name.
 
     Args:
         images: of the batch.
@@ -82,8 +84,10 @@ def with_truths(images: Sequence[BatchImage], folder: Path, class_names: Sequenc
     by_path: dict[str, list[BatchImage]] = defaultdict(list)
     by_name: dict[str, list[BatchImage]] = defaultdict(list)
     by_class: dict[tuple[int, str], list[BatchImage]] = defaultdict(list)
-    for mask in images_of(folder):
-        if _absolute(mask.path) in image_paths:
+    by_instance = _segmentations_by_instance(images, folder)
+    placed = {path for paths in by_instance.values() for path in paths}
+    for mask in images_of(folder, with_segmentations=True):
+        if _absolute(mask.path) in image_paths or mask.path in placed:
             continue
         match = class_and_stem(mask.name, folder.resolve().name, class_names)
         if match is not None:
@@ -99,7 +103,8 @@ def with_truths(images: Sequence[BatchImage], folder: Path, class_names: Sequenc
     for image in images:
         spellings[_stem(image.name)].add(_spelling(image.name))
     paired = [
-        _paired_by_class(image, by_class, len(class_names))
+        _paired_by_instance(image, by_instance, folder)
+        or _paired_by_class(image, by_class, len(class_names))
         or _paired(image, by_path, by_name, match_case=len(spellings[_stem(image.name)]) > 1)
         for image in images
     ]
@@ -110,6 +115,32 @@ def with_truths(images: Sequence[BatchImage], folder: Path, class_names: Sequenc
             + (" Overlapping classes may have one file each: NAME_CLASS." if class_names else "")
         )
     return paired
+
+
+def _segmentations_by_instance(images: Sequence[BatchImage], folder: Path) -> dict[str, list[Path]]:
+    """Return for each image, by its name, the DICOM Segmentations that refer to it."""
+    segmentations = segmentations_in(folder)
+    if not segmentations:
+        return {}
+    by_uid: dict[str, list[str]] = defaultdict(list)
+    for image in images:
+        for uid in instances_of(image.file):
+            by_uid[uid].append(image.name)
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in segmentations:
+        names = {name for uid in read_segmentation(path).referenced_uids for name in by_uid.get(uid, ())}
+        for name in names:
+            found[name].append(path)
+    return found
+
+
+def _paired_by_instance(image: BatchImage, by_instance: dict[str, list[Path]], folder: Path) -> BatchImage | None:
+    """Return the image with the DICOM Segmentations that refer to it; None if there are none."""
+    paths = by_instance.get(image.name)
+    if not paths:
+        return None
+    names = " + ".join(path.relative_to(folder).as_posix() for path in paths)
+    return replace(image, truth=paths[0], more_truths=tuple(paths[1:]), truth_name=names)
 
 
 def _paired_by_class(

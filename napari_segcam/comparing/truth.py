@@ -40,7 +40,8 @@ class SharedTruth:
         self._name = image.truth_name or image.display_name
         self._first = GroundTruth.of_image(image, reader, colors)
         # Files for each class, and colors with names, leave no doubt about the class.
-        is_clear = colors is not None or any(image.class_truths) or _classes(a) == _classes(b)
+        names_classes = any(image.class_truths) or (self._first is not None and self._first.names_classes)
+        is_clear = colors is not None or names_classes or _classes(a) == _classes(b)
         self._second = None if is_clear else GroundTruth.of_image(image, a if self._is_b else b, colors)
 
     def check(self, cine: Cine) -> None:

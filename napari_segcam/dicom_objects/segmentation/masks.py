@@ -32,6 +32,7 @@ class SegmentationFacts:
         study_uid: of its study.
         patient_id: of its patient.
         description: of its series.
+        manufacturer: the program that wrote it.
         fraction: what fractions are: probability or occupancy; empty for other kinds.
         maximum: the stored value of the fraction 1; 0 for other kinds.
         padding: the stored value of no segment in a label map.
@@ -45,6 +46,7 @@ class SegmentationFacts:
     study_uid: str
     patient_id: str
     description: str
+    manufacturer: str
     fraction: str
     maximum: int
     padding: int

@@ -33,6 +33,7 @@ from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
 _META_LENGTH, _SYNTAX = 0x00020000, 0x00020010
 _CHARACTER_SET, _CLASS, _INSTANCE = 0x00080005, 0x00080016, 0x00080018
 _PATIENT, _STUDY, _SERIES, _DESCRIPTION = 0x00100020, 0x0020000D, 0x0020000E, 0x0008103E
+_MANUFACTURER = 0x00080070
 _REFERENCED_SERIES, _REFERENCED_INSTANCES, _REFERENCED_UID = 0x00081115, 0x0008114A, 0x00081155
 _FRAMES, _ROWS, _COLUMNS, _BITS, _SAMPLES = 0x00280008, 0x00280010, 0x00280011, 0x00280100, 0x00280002
 _TYPE, _SEGMENTS, _FRACTION, _MAXIMUM = 0x00620001, 0x00620002, 0x00620010, 0x0062000E
@@ -41,7 +42,7 @@ _WANTED = frozenset(
     (
         *(_CHARACTER_SET, _CLASS, _INSTANCE, _PATIENT, _STUDY, _SERIES, _DESCRIPTION, _REFERENCED_SERIES),
         *(_FRAMES, _ROWS, _COLUMNS, _BITS, _SAMPLES, _TYPE, _SEGMENTS, _FRACTION, _MAXIMUM, _PADDING),
-        *(_SHARED, _PER_FRAME, PIXEL_DATA),
+        *(_MANUFACTURER, _SHARED, _PER_FRAME, PIXEL_DATA),
     )
 )
 _NAMES = {
@@ -169,6 +170,7 @@ def _facts(path: Path, header: Group, syntax: UID) -> tuple[SegmentationFacts, P
         study_uid=text(_STUDY),
         patient_id=header[_PATIENT].decoded(_encodings(header)) if _PATIENT in header else "",
         description=header[_DESCRIPTION].decoded(_encodings(header)) if _DESCRIPTION in header else "",
+        manufacturer=text(_MANUFACTURER),
         fraction=text(_FRACTION).lower(),
         maximum=maximum,
         padding=_one(header[_PADDING]) if kind == "labelmap" and _PADDING in header else 0,
