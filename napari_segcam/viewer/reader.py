@@ -18,7 +18,7 @@ from napari_segcam.imaging.stacks.array_choice import SeveralImagesError
 from napari_segcam.viewer.checkpoint_reader import LayerData, is_checkpoint, load_checkpoint
 from napari_segcam.viewer.image_choice import ask_for_image
 from napari_segcam.viewer.layers.cine_layer_data import layer_data_with_notes
-from napari_segcam.viewer.overlay_reader import is_file_of_image, open_over_image
+from napari_segcam.viewer.overlay_reader import is_file_of_image, open_over_image, open_segmentations_of
 from napari_segcam.viewer.project_reader import open_project_folder
 
 _MAX_LAYERS = 60  # more layers would fill the layer list
@@ -42,7 +42,7 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
 
 
 def read_layers(path: str) -> list[LayerData]:
-    """Open a file as one image layer, or a folder as one layer for each cine in it.
+    """Open a file as one image layer, or a folder as one layer for each cine in it, with its segmentations over them.
 
     If a file holds several images, the user is asked which one to open. A notification says what the user should know
     about how the frames were read.
@@ -56,6 +56,7 @@ def read_layers(path: str) -> list[LayerData]:
             open_cine(path)  # raises an error that lists them
         for reason in contents.unread:
             show_warning(reason)
+        open_segmentations_of(Path(path))
         return [_layer_with_notes(cine) for cine in contents.cines]
     try:
         return [_layer_with_notes(open_cine(path))]

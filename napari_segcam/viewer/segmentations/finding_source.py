@@ -61,11 +61,16 @@ def open_images(viewer: ViewerModel) -> list[OpenImage]:
     return images
 
 
-def files_near(uids: Collection[str], path: Path) -> Generator[str, None, dict[str, Path]]:
+def files_near(uids: Collection[str], path: Path, name: str) -> Generator[str, None, dict[str, Path]]:
     """Look for the files of some instances near a file, and return those that are there.
 
     Yields what it does, in words, now and then. Ends once all are found, after some thousands of files, or after some
     seconds.
+
+    Args:
+        uids: of the instances.
+        path: of the file near which they may be.
+        name: of the file that is about them.
     """
     found: dict[str, Path] = {}
     end = time.monotonic() + _LONGEST_SECONDS
@@ -75,7 +80,7 @@ def files_near(uids: Collection[str], path: Path) -> Generator[str, None, dict[s
         if len(found) == len(uids) or count > _MOST_FILES or time.monotonic() > end:
             break
         if count % 50 == 0:
-            yield f"Looking for the image of {path.name} …"
+            yield f"Looking for the image of {name} …"
     return found
 
 

@@ -17,10 +17,12 @@ from napari_segcam.imaging.dicom.dicom_cine import dicom_errors
 from napari_segcam.imaging.dicom.header import read_header
 from napari_segcam.viewer.drawing.colormaps import COLORMAPS, heat_colormap, signed_colormap
 from napari_segcam.viewer.layers.frame_names import frame_word
-from napari_segcam.viewer.layers.placement import Pair
+from napari_segcam.viewer.layers.placement import OURS, Pair, is_of_file
 from napari_segcam.viewer.layers.selection import keep_selection
 from napari_segcam.viewer.segmentations.file_layers import FileLayers
 from napari_segcam.viewer.segmentations.file_object import AddLayers
+
+_MAP = "map"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +98,7 @@ class MapFile:
             read.shape,
             (placement.scale, placement.translate),
             (-peak if low < 0 else 0.0, peak),
-            {"stage of the file": read.stage, "method": read.method, "class": read.class_name, "unit": read.unit},
+            {"stage": read.stage, "method": read.method, "class": read.class_name, "unit": read.unit},
         )
 
         def add(viewer: ViewerModel, image: Image) -> None:
@@ -111,6 +113,8 @@ def _least(values: NDArray[np.float32]) -> float:
 
 def _add_map(viewer: ViewerModel, image: Image, laid: _LaidMap) -> None:
     word = frame_word(image)
+    # Of two heatmaps over each other neither can be seen: the first one stays in view.
+    visible = not any(layer.visible for layer in viewer.layers if is_of_file(layer) and _MAP in layer.metadata[OURS])
     file_layers = FileLayers(viewer, image, laid.path, lambda frame: laid.words_about(frame, word))
     with keep_selection(viewer.layers):
         layer = file_layers.add_values(
@@ -121,6 +125,7 @@ def _add_map(viewer: ViewerModel, image: Image, laid: _LaidMap) -> None:
             colormap=signed_colormap(0.0) if laid.limits[0] < 0 else heat_colormap(COLORMAPS[0], 0.0),
             limits=laid.limits,
             interpolation2d="linear",
+            visible=visible,
         )
-    file_layers.keep(layer, **laid.facts)
+    file_layers.keep(layer, **{_MAP: dict(laid.facts)})
     file_layers.say()

@@ -46,6 +46,13 @@ class _OverCine:
 
 
 @dataclass(frozen=True)
+class _Left:
+    """A file that is not opened, and why."""
+
+    words: str
+
+
+@dataclass(frozen=True)
 class _NotFound:
     """The image is not there, or the one that the user chose is another one, and why."""
 
@@ -61,7 +68,7 @@ class Openings:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
-        self._waiting: deque[tuple[Path, ReadObject]] = deque()
+        self._waiting: deque[tuple[Path, ReadObject, bool]] = deque()
         self._worker: Worker | None = None
         self._activity: Any = None
 
@@ -70,9 +77,15 @@ class Openings:
         """Whether a file is being opened, or a question about it waits for its answer."""
         return self._worker is not None
 
-    def open(self, path: Path, read: ReadObject) -> None:
-        """Open a file after those that were asked for before."""
-        self._waiting.append((path, read))
+    def open(self, path: Path, read: ReadObject, *, over_open_images: bool = False) -> None:
+        """Open a file after those that were asked for before.
+
+        Args:
+            path: of the file.
+            read: reads it, in the worker.
+            over_open_images: whether to leave it, with a message, if its image is not open.
+        """
+        self._waiting.append((path, read, over_open_images))
         if self._worker is None:
             self._worker = Worker()
             _busy.add(self)
@@ -82,9 +95,9 @@ class Openings:
         if not self._waiting or not self._is_open:
             self._end()
             return
-        path, read = self._waiting.popleft()
+        path, read, over_open_images = self._waiting.popleft()
         images = open_images(self._viewer)
-        self._start(path, lambda: _look_for_image(path, read, images))
+        self._start(path, lambda: _look_for_image(path, read, images, only_there=over_open_images))
 
     def _start(self, path: Path, work: Callable[[], Iterator[Any]]) -> None:
         assert self._worker is not None
@@ -113,6 +126,8 @@ class Openings:
         elif outcome and isinstance(outcome[0], _NotFound):
             self._ask(outcome[0])
             return
+        elif outcome and isinstance(outcome[0], _Left):
+            show_info(outcome[0].words)
         elif outcome:
             self._add(path, outcome[0])
         self._open_next()
@@ -184,7 +199,7 @@ _openings: WeakValueDictionary[int, Openings] = WeakValueDictionary()
 _busy: set[Openings] = set()  # a file that is being opened keeps them alive
 
 
-def _look_for_image(path: Path, read: ReadObject, images: list[OpenImage]) -> Iterator[Any]:
+def _look_for_image(path: Path, read: ReadObject, images: list[OpenImage], *, only_there: bool) -> Iterator[Any]:
     """Read a file, and find its image: among the open ones, or near it; runs in the worker."""
     yield f"Reading {path.name} …"
     file_object = read(path)
@@ -201,12 +216,14 @@ def _look_for_image(path: Path, read: ReadObject, images: list[OpenImage]) -> It
         added.append((image.layer, add))
     if added:
         yield _OverLayers(added)
+    elif only_there:
+        yield _Left(f"{path.name} is about an image that is not in its folder: open it by itself.")
     else:
         yield from _look_near(file_object, path)
 
 
 def _look_near(file_object: FileObject, path: Path, reason: str = "") -> Iterator[Any]:
-    found = yield from files_near(file_object.uids, path)
+    found = yield from files_near(file_object.uids, path, file_object.path.name)
     if not found:
         yield _NotFound(file_object, reason)
         return

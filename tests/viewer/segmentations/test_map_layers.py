@@ -72,7 +72,7 @@ def test_a_map_is_a_heatmap_over_its_cine(viewer: ViewerModel, open_files: Open,
         np.testing.assert_allclose(heat.data_to_world((2, y, x)), place)
     peak = np.abs(values[[0, 2, 3]]).max()
     np.testing.assert_allclose(heat.contrast_limits, (-peak if signed else 0, peak))
-    assert heat.metadata[OURS]["class"] == "fibroid"
+    assert heat.metadata[OURS]["map"]["class"] == "fibroid"
 
     said = {}
     for step in (2, 4, 5):
@@ -105,3 +105,10 @@ def test_a_map_of_another_patient_is_refused(
     open_files(viewer, source, file)
     assert len(viewer.layers) == 1
     assert shown == ["heatmap.dcm is not opened: gray_cine is of another patient than heatmap.dcm."]
+
+
+def test_of_several_maps_the_first_is_in_view(viewer: ViewerModel, open_files: Open, tmp_path: Path) -> None:
+    source = source_file(tmp_path, "gray_cine")
+    values = np.random.default_rng(1).random((6, 4, 6)).astype(np.float32)
+    open_files(viewer, source, *(write_map(source, tmp_path / f"{name}.dcm", values) for name in "ab"))
+    assert [layer.visible for layer in viewer.layers] == [True, True, False]

@@ -110,6 +110,19 @@ def test_two_files_without_their_image_open_it_once(viewer: ViewerModel, open_fi
     assert [type(layer) for layer in viewer.layers] == [Image, Labels, Labels]
 
 
+def test_a_folder_opens_with_its_segmentations(
+    viewer: ViewerModel, open_files: Open, shown: list[str], tmp_path: Path
+) -> None:
+    exam, other = tmp_path / "exam", tmp_path / "other"
+    source, elsewhere = source_file(exam, "gray_cine"), source_file(other, "still")
+    source_file(exam, "rgb_cine")
+    write_segmentation(source, exam / "m.dcm", random_masks(source, 1))
+    write_segmentation(elsewhere, exam / "n.dcm", random_masks(elsewhere, 1))
+    open_files(viewer, exam)
+    assert [layer.name for layer in viewer.layers] == ["gray_cine", "rgb_cine", "fibroid (m.dcm)"]
+    assert shown == ["n.dcm is about an image that is not in its folder: open it by itself."]
+
+
 def test_an_image_that_is_not_there_is_asked_for(
     viewer: ViewerModel, open_files: Open, answer: Callable[..., list[str]], tmp_path: Path
 ) -> None:
