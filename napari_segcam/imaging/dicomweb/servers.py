@@ -67,7 +67,7 @@ class Server:
         if self.user is not None and (":" in self.user or not self.user.isprintable() or not self.user):
             raise SegcamError(f"The user of {self.name} cannot be empty or hold a colon.")
         for prefix in (self.qido, self.wado, self.stow):
-            if prefix and not re.fullmatch(r"[\w.~-]+(/[\w.~-]+)*", prefix):
+            if prefix and not re.fullmatch(r"(?!\.)[\w.~-]+(/(?!\.)[\w.~-]+)*", prefix):
                 raise SegcamError(
                     f"{prefix!r} cannot follow the URL of {self.name}: give it without slashes around it."
                 )
