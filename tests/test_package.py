@@ -116,7 +116,7 @@ FLOORS: dict[str, list[list[str]]] = {
     "review": [
         ["readings", "versions", "agreement"],
         ["log"],
-        ["project_file", "raters", "frame_verdicts", "hidden", "actions"],
+        ["project_file", "raters", "frame_verdicts", "reported_verdicts", "hidden", "actions"],
         ["project"],
         ["creating", "predictions"],
         ["report"],

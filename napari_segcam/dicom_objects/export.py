@@ -115,7 +115,7 @@ class DicomExport:
         self._style, self._by_method, self._by_class = style, by_method, by_class
         self._has_evidence = has_evidence and self._options.overlay_stage is None
         self._algorithm = algorithm
-        is_moving = not cine.file_names
+        is_moving = len(source.headers) == 1
         self._masks = CollectedMasks(source, self._options, aspect=cine.pixel_aspect, is_moving=is_moving)
         self._heat: dict[tuple[str, int], CollectedHeat] = {}
         self._class_folders: dict[int, str] = {}

@@ -13,6 +13,7 @@ import pytest
 import segmentation_models_pytorch as smp
 import torch
 from dicom_objects.made_sources import FRAMES, SOURCES
+from dicom_objects.validators import dciodvfy_errors
 from PIL import Image
 from pydicom import Dataset, dcmread
 
@@ -111,6 +112,8 @@ def test_a_cine_becomes_objects_of_its_study(
 
 def test_the_report_names_the_frames_and_their_masks(explain: Any, threshold: float, tmp_path: Path) -> None:
     assert explain(SOURCES["anisotropic_cine"](tmp_path), "--threshold", threshold, "--frames", "4,1-2,1") == 0
+    for path in (tmp_path / "out").glob("*.dcm"):
+        assert dciodvfy_errors(path) == []
     report, segmentation = (dcmread(tmp_path / "out" / name) for name in ("report.dcm", "segmentation.dcm"))
     pixels = segmentation.pixel_array
     (measurements,) = [item for item in report.ContentSequence if item.ConceptNameCodeSequence[0].CodeValue == "126010"]

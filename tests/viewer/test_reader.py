@@ -96,6 +96,7 @@ def test_a_cine_opens_as_a_calibrated_layer(clip: Path) -> None:
         "value_range": (0, 255),
         "pixel_aspect": pytest.approx(1.5),
         "region": None,
+        "is_dicom": True,
         "value_range_from": "the data type",
         "notes": layer.metadata["segcam_source"]["notes"],
     }

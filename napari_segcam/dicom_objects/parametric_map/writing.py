@@ -140,9 +140,7 @@ class HeatmapObject:
         )
         self._describe(dataset, self._model)
         dataset.SharedFunctionalGroupsSequence = [self._shared_group(self._model)]
-        dataset.PerFrameFunctionalGroupsSequence = [
-            self._frame_group(index, frame, self._model) for index, frame in enumerate(self._frames, 1)
-        ]
+        dataset.PerFrameFunctionalGroupsSequence = [self._frame_group(frame, self._model) for frame in self._frames]
         write_placement(dataset, self._model)
         dataset.FloatPixelPaddingValue = dataset.FloatPixelPaddingRangeLimit = NO_VALUE
         dataset.FloatPixelData = self._spool.buffer()
@@ -218,9 +216,9 @@ class HeatmapObject:
             position.ImagePositionPatient = [decimal(right * columns), decimal(down * rows), 0]
         return measures, position, orientation
 
-    def _frame_group(self, index: int, frame: _Frame, model: Heatmap) -> Dataset:
+    def _frame_group(self, frame: _Frame, model: Heatmap) -> Dataset:
         content = Dataset()
-        content.DimensionIndexValues = [index]
+        content.DimensionIndexValues = [frame.number + 1]
         content.TemporalPositionIndex = frame.number + 1
         if frame.reason is not None:
             content.FrameComments = fitted(f"Empty: {frame.reason}", _LONGEST_COMMENT)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_segcam.viewer.frames.frame_computer import FrameComputer
 from napari_segcam.viewer.frames.plan import Plan
+from napari_segcam.viewer.jobs.dicom_export import DicomRequest, begin_objects, write_objects
 from napari_segcam.viewer.worker.background import Progress
 from napari_segcam.viewer.worker.worker import Job
 
@@ -30,6 +31,7 @@ class Export:
         opacity: as for ``OverlayStyle``.
         movies: stages that also become a movie, where there are several frames.
         measurements: the reader's measurements of these frames, as rows of their table.
+        dicom: the DICOM objects to write too; None for none.
     """
 
     folder: Path
@@ -39,6 +41,7 @@ class Export:
     opacity: float = 0.6
     movies: Sequence[str] = ()
     measurements: Sequence[dict[str, Any]] = ()
+    dicom: DicomRequest | None = None
 
     @property
     def style(self) -> OverlayStyle:
@@ -71,7 +74,7 @@ def export_job(
         "export",
         f"Exporting {plan.source.name}",
         lambda: _export(plan, export, corrections, other_classes, movies, cancelled),
-        len(export.frames) * (1 + len(movies)),
+        len(export.frames) * (1 + len(movies)) + (export.dicom is not None),
     )
 
 
@@ -98,7 +101,8 @@ def _export(
     computer.cancelled = cancelled
     source = CineSource.of(cine)
     clips = [Clip(stage) for stage in movies]
-    total = len(export.frames) * (1 + len(movies))
+    total = len(export.frames) * (1 + len(movies)) + (export.dicom is not None)
+    objects = None if export.dicom is None else begin_objects(plan.source, export.dicom, export.folder, style)
     rows: list[dict[str, Any]] = []
     done = 0
     if export.measurements:
@@ -116,6 +120,14 @@ def _export(
             rows += attention_rows(number, explanation, known_scan(cine))
             for clip in clips:
                 clip.add_frame(number, explanation, correction)
+            if objects is not None and export.dicom is not None:
+                objects.add(
+                    number,
+                    explanation,
+                    correction=correction,
+                    other_classes=other_classes.get(number),
+                    verdicts=export.dicom.verdicts.get(number),
+                )
             done += 1
             yield Progress(done, total, f"Frame {number} is written")
     finally:
@@ -125,4 +137,8 @@ def _export(
             for _ in frames:
                 done += 1
                 yield Progress(done, total, f"Movie of {clip.stage}")
-    yield Progress(total, total, f"Written to {export.folder}")
+    words = f"Written to {export.folder}"
+    if objects is not None:
+        yield Progress(done, total, "Writing DICOM objects")
+        words = f"{words}. {write_objects(objects)}"
+    yield Progress(total, total, words)

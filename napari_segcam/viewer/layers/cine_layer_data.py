@@ -10,7 +10,9 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine
+from napari_segcam.imaging.file_kind import FileKind, kind_of, read_head
 from napari_segcam.imaging.image_folder import FolderCine
 from napari_segcam.viewer.layers.frame_names import SOURCE
 
@@ -33,6 +35,7 @@ def layer_data(cine: Cine, held: Mapping[int, NDArray[np.generic]] | None = None
         "value_range": cine.value_range,
         "pixel_aspect": cine.pixel_aspect,
         "region": cine.region,
+        "is_dicom": _is_dicom(cine),
     }
     if cine.file_names:
         source["file_names"] = cine.file_names
@@ -62,6 +65,15 @@ def layer_data_with_notes(cine: Cine) -> tuple[Any, dict[str, Any], str]:
     data, attributes, kind = layer_data(cine)
     attributes["metadata"][SOURCE] |= {"value_range_from": cine.black_and_white.reason, "notes": cine.notes}
     return data, attributes, kind
+
+
+def _is_dicom(cine: Cine) -> bool:
+    """Whether the frames are those of a DICOM file, or of a folder of stills of which the first is one."""
+    path = next(iter(getattr(cine, "frame_paths", ())), cine.path)
+    try:
+        return path is not None and kind_of(read_head(path)) is FileKind.DICOM
+    except SegcamError:
+        return False
 
 
 def lazy_frames(cine: Cine, held: Mapping[int, NDArray[np.generic]] | None = None) -> da.Array:

@@ -12,6 +12,11 @@ def file_names(image: Layer | None) -> tuple[str, ...]:
     return () if image is None else tuple(image.metadata.get(SOURCE, {}).get("file_names", ()))
 
 
+def is_dicom(image: Layer | None) -> bool:
+    """Return whether an image was opened from a DICOM file or a folder of DICOM stills."""
+    return image is not None and bool(image.metadata.get(SOURCE, {}).get("is_dicom"))
+
+
 def frame_word(image: Layer | None) -> str:
     """Return what one frame is called: "image" in a folder of stills, "frame" in a cine."""
     return "image" if file_names(image) else "frame"

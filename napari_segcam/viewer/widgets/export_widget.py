@@ -14,11 +14,13 @@ from napari_segcam.viewer.calipers.saving import rows_of
 from napari_segcam.viewer.drawing.colormaps import COLORMAPS
 from napari_segcam.viewer.jobs.export_job import Export
 from napari_segcam.viewer.jobs.folder_job import FolderRun
-from napari_segcam.viewer.layers.frame_names import frame_word
+from napari_segcam.viewer.layers.frame_names import frame_word, is_dicom
+from napari_segcam.viewer.project.project_controller import ProjectController
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.outputs import export_frames, folder_run_preview, run_folder
 from napari_segcam.viewer.sessions import session_of
+from napari_segcam.viewer.verdicts.dicom_request import dicom_request
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
 from napari_segcam.viewer.widgets.layout import form, panel, row
 
@@ -40,6 +42,21 @@ class _Text:
     MOVIE = "Movie of"
     MOVIE_TIP = "For a cine: also write an MP4 movie of this stage, with one color scale for all {frame}s"
     NO_MOVIE = "None"
+    DICOM = "DICOM"
+    DICOM_TIP = (
+        "Also write DICOM objects for a PACS, in the patient's study: a segmentation, a parametric map of each\n"
+        "stage, an overlay that every viewer plays, and a report with the size of each finding. Masks that you\n"
+        "edited are written and measured as you left them. For research only, not for diagnostic use."
+    )
+    DICOM_KINDS = (
+        ("None", ""),
+        ("Objects, masks", "binary"),
+        ("Objects, probabilities", "fractional"),
+        ("Objects, label map", "labelmap"),
+    )
+    NO_DICOM = (
+        "This image is not a DICOM file: it belongs to no patient and no study, so no DICOM object can be made for it."
+    )
     EXPORT_FRAME = "Export current {frame} …"
     EXPORT_ALL = "Export all {frame}s …"
     EXPORT_TIP = "Pictures, masks, raw heatmaps (TIFF, NPZ) and all settings, computed with the current mask threshold"
@@ -69,12 +86,15 @@ class ExportWidget(QWidget):
         super().__init__()
         self.session = session = session_of(napari_viewer)
         self._word = ""
+        self._project = controller_of(session, ProjectController)
         self.image = ImageChoice(session)
         self.overlay = Choice(_Text.OVERLAY_TIP)
         self.overlay.offer(_Text.OVERLAYS)
         self.colormap = Choice(_Text.COLORS_TIP)
         self.colormap.offer([(name, name) for name in COLORMAPS])
         self.movie = Choice()
+        self.dicom = Choice()
+        self.dicom.offer(_Text.DICOM_KINDS)
         self.export_frame = QPushButton()
         self.export_all = QPushButton()
         for button in (self.export_frame, self.export_all):
@@ -100,6 +120,7 @@ class ExportWidget(QWidget):
                 (_Text.OVERLAY, self.overlay),
                 (_Text.COLORS, self.colormap),
                 (_Text.MOVIE, self.movie),
+                (_Text.DICOM, self.dicom),
             ),
             row(self.export_frame, self.export_all),
             row(self.truth, self.report),
@@ -130,7 +151,15 @@ class ExportWidget(QWidget):
         measurements = rows_of(controller_of(self.session, CalipersController), image, frames)
         style = (self.overlay.value, self.colormap.value)
         export_frames(
-            self.session, Export(folder / subfolder, frames, *style, movies=movies, measurements=measurements)
+            self.session,
+            Export(
+                folder / subfolder,
+                frames,
+                *style,
+                movies=movies,
+                measurements=measurements,
+                dicom=dicom_request(self.session, self._project, frames, self.dicom.value, self.movie.value),
+            ),
         )
 
     def _run_over_folder(self) -> None:
@@ -157,6 +186,9 @@ class ExportWidget(QWidget):
         self._show_folder_run(is_idle)
         self.movie.setEnabled(session.image is not None and session.image.ndim > 2)
         self._offer_movies(() if plan is None else plan.stages)
+        can_be_dicom = is_dicom(session.image)
+        self.dicom.setEnabled(can_be_dicom)
+        self.dicom.setToolTip(_Text.DICOM_TIP if can_be_dicom or session.image is None else _Text.NO_DICOM)
         self._progress_row.setVisible(not is_idle)
         progress = background.progress
         if progress is not None:
