@@ -202,6 +202,11 @@ class DicomExport:
         return Written(tuple(objects), tuple(problems), tuple(left_out), () if warning is None else (warning,))
 
     @property
+    def study_uid(self) -> str:
+        """The study that the objects belong to."""
+        return self._source.study_uid
+
+    @property
     def identity_words(self) -> str:
         """Whom the objects belong to, without the patient's name."""
         series = ", ".join(self._source.series_uids)

@@ -19,10 +19,10 @@ def export(
     *,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder to make.")] = None,
     format: Annotated[
-        Literal["png", "nifti", "nnunet", "coco"],
+        Literal["png", "nifti", "nnunet", "coco", "dicom"],
         typer.Option(
             help="png: images and masks. nifti: the same with pixel spacing. nnunet: nnU-Net v2's raw layout. coco: "
-            "one annotation a region."
+            "one annotation a region. dicom: a segmentation and a report of each case, in the patient's study."
         ),
     ] = "png",
     verdict: Annotated[

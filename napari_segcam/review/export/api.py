@@ -27,7 +27,7 @@ def export_review(
     Args:
         folder: of the review project.
         out: the folder to make; each rater gets one in it if several raters are exported.
-        format: ``"png"``, ``"nifti"``, ``"nnunet"`` (v2, raw) or ``"coco"``.
+        format: ``"png"``, ``"nifti"``, ``"nnunet"`` (v2, raw), ``"coco"`` or ``"dicom"``.
         verdicts: which frames: some of ``"accept"``, ``"correct"`` and ``"reject"``.
         rater: whose; all raters by default.
         classes: names; all classes by default.

@@ -16,6 +16,7 @@ from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import safe_name
 from napari_segcam.review.export.class_labels import chosen_labels, classes_of
 from napari_segcam.review.export.formats.coco_format import CocoWriter
+from napari_segcam.review.export.formats.dicom_format import NO_DICOM, DicomWriter, is_dicom_case
 from napari_segcam.review.export.formats.nifti_format import NiftiWriter
 from napari_segcam.review.export.formats.nnunet_format import NnunetWriter
 from napari_segcam.review.export.formats.png_format import PngWriter
@@ -88,6 +89,8 @@ def write_export(
     review = collect(open_project(Path(folder), None if images is None else Path(images)))
     works = _chosen(review, options.rater)
     selected = {work.rater: select(review, work, options) for work in works}
+    if options.format == "dicom":
+        selected = _of_dicom_cases(review, selected)
     total = sum(len(frames) for frames, _ in selected.values())
     if not total:
         raise SegcamError(f"No frame is to be exported. {_reasons(selected)}")
@@ -144,7 +147,7 @@ def _write(
     order = {case.id: number for number, case in enumerate(review.project.cases)}
     frames = sorted(frames, key=lambda frame: (order[frame.case.id], frame.reading.repeat, frame.frame))
     folder.mkdir(parents=True, exist_ok=True)
-    writer = _writer(folder, labels, options)
+    writer = _writer(folder, labels, options, review, work)
     rows = []
     for pair in read_pairs(review, work, frames, options.classes, predictor, warnings, on_frame):
         written = writer.write(pair)
@@ -153,7 +156,19 @@ def _write(
     write_provenance(folder, review, work, options, labels, rows, left_out, warnings, datetime.now(UTC))
 
 
-def _writer(folder: Path, labels: Mapping[str, int], options: ExportOptions) -> Writer:
+def _of_dicom_cases(review: Review, selected: Mapping[str, Selected]) -> dict[str, Selected]:
+    """Return what is exported without the frames of images that are no DICOM files, which are counted as left out."""
+    ids = {frame.case.id for frames, _ in selected.values() for frame in frames}
+    fitting = {case for case in ids if is_dicom_case(review.project, review.cases[case])}
+    kept = {}
+    for rater, (frames, left_out) in selected.items():
+        own = [frame for frame in frames if frame.case.id in fitting]
+        others = Counter({NO_DICOM: len(frames) - len(own)}) if len(own) < len(frames) else Counter()
+        kept[rater] = own, left_out + others
+    return kept
+
+
+def _writer(folder: Path, labels: Mapping[str, int], options: ExportOptions, review: Review, work: RaterWork) -> Writer:
     match options.format:
         case "nifti":
             return NiftiWriter(folder, labels)
@@ -161,6 +176,8 @@ def _writer(folder: Path, labels: Mapping[str, int], options: ExportOptions) -> 
             return NnunetWriter(folder, labels, options.file_ending)
         case "coco":
             return CocoWriter(folder, labels)
+        case "dicom":
+            return DicomWriter(folder, labels, review.project, work, review.project.checkpoint(options.checkpoint))
     return PngWriter(folder, labels)
 
 

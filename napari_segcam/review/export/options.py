@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from napari_segcam.errors import SegcamError
 from napari_segcam.review.log.events import MASK_VALUES
 
-Format = Literal["png", "nifti", "nnunet", "coco"]
+Format = Literal["png", "nifti", "nnunet", "coco", "dicom"]
 FORMATS: tuple[str, ...] = get_args(Format)
 
 FileEnding = Literal[".png", ".nii.gz"]
@@ -20,7 +20,7 @@ class ExportOptions:
     """What is exported, and how.
 
     Attributes:
-        format: ``png``, ``nifti``, ``nnunet`` or ``coco``.
+        format: ``png``, ``nifti``, ``nnunet``, ``coco`` or ``dicom``.
         verdicts: which frames, by the verdict on their mask.
         rater: whose verdicts and corrections; empty for all raters.
         classes: names; empty for all classes.

@@ -16,8 +16,7 @@ if TYPE_CHECKING:  # these are imported where the work is done
     from napari_segcam.dicom_objects.findings.reported_finding import FrameVerdicts
     from napari_segcam.reporting.overlay_style import OverlayStyle
 
-_BREAK = "\u200b"  # where a long number may go on in the next line
-_PART = 12
+_SHOWN = 10  # digits at the end of a UID: all of them would push the rest out of the widget
 
 
 @dataclass(frozen=True)
@@ -61,20 +60,11 @@ def begin_objects(source: LayerSource, request: DicomRequest, folder: Path, styl
 
 
 def write_objects(objects: DicomExport) -> str:
-    """Write the collected objects; return in words whom they belong to, and what could not be written."""
+    """Write the collected objects; return a line on the result, and after a line break whom they belong to in full."""
     written = objects.write()
-    parts = [*written.left_out, *written.warnings]
-    if written.objects:
-        parts.insert(0, f"{_breakable(objects.identity_words)}, each in a new series.")
+    count = len(written.objects)
+    line = [f"{count} DICOM object{'s' * (count != 1)} of study …{objects.study_uid[-_SHOWN:]}."] if count else []
+    line += [*written.left_out, *written.warnings]
     if written.problems:
-        parts.append(f"Not written: {' '.join(written.problems)}")
-    return " ".join(parts)
-
-
-def _breakable(words: str) -> str:
-    """Return words in which long numbers can be broken into lines, so that they do not widen the window."""
-    parts = []
-    for word in words.split(" "):
-        pieces = [word[place : place + _PART] for place in range(0, len(word), _PART)]
-        parts.append(_BREAK.join(pieces))
-    return " ".join(parts)
+        line.append(f"Not written: {' '.join(written.problems)}")
+    return f"{' '.join(line)}\n{objects.identity_words}, each in a new series."

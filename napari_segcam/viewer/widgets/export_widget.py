@@ -194,9 +194,12 @@ class ExportWidget(QWidget):
         if progress is not None:
             self.progress.setRange(0, progress.total)
             self.progress.setValue(progress.done)
-            _show(self.message, progress.words)
+            line, _, details = progress.words.partition("\n")
+            _show(self.message, line)
+            self.message.setToolTip(details)
         elif session.network is None or plan is None:
             _show(self.message, session.missing() or _Text.NOTHING_TO_EXPORT)
+            self.message.setToolTip("")
         else:
             _show(self.message, "")
 
