@@ -100,10 +100,17 @@ def test_earlier_losses_are_kept(tmp_path: Path) -> None:
         ("gray_cine", [0, 1, 4], [0, FRAME_TIME_MS, 3 * FRAME_TIME_MS]),
         ("varying_cine", [0, 1, 2, 3, 4, 5], [0, 30, 40, 50, 40, 35.5]),
         ("varying_cine", [0, 2, 5], [0, 70, 125.5]),
+        ("two_pointers", [0, 2], 2 * FRAME_TIME_MS),
     ],
 )
 def test_the_source_sets_the_pace(kind: str, numbers: list[int], times: Any, tmp_path: Path) -> None:
-    source, pictures = pictures_of(SOURCES[kind](tmp_path))
+    path = SOURCES["gray_cine" if kind == "two_pointers" else kind](tmp_path)
+    if kind == "two_pointers":
+        header = pydicom.dcmread(path)
+        header.FrameIncrementPointer = [0x00181063, 0x00181064]
+        header.CineRate = 50  # not what is pointed to
+        header.save_as(path)
+    source, pictures = pictures_of(path)
     overlay = saved(tmp_path / "a.dcm", source, [pictures[number] for number in numbers])
     if isinstance(times, list):
         assert overlay.FrameIncrementPointer == pydicom.tag.Tag("FrameTimeVector")
@@ -210,3 +217,43 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.25 * count * picture.nbytes
+
+
+@pytest.mark.parametrize(
+    ("keyword", "vr", "content"),
+    [
+        ("FrameTime", "DS", b"abc "),
+        ("FrameTimeVector", "DS", b"x\\y\\z "),
+        ("FrameIncrementPointer", "AT", b"\x01\x00"),
+        ("CineRate", "IS", b"fast"),
+        ("ImageType", "CS", b"DERIVED\\SECONDARY\\?\\weird "),
+        ("LossyImageCompression", "CS", b"01"),
+        ("LossyImageCompressionRatio", "DS", b"ten "),
+        ("BodyPartExamined", "CS", b"ut\xe9rus, and much more text "),
+        ("Laterality", "CS", b"x "),
+        ("Modality", "CS", b"us"),
+        ("BurnedInAnnotation", "CS", b"PERHAPS "),
+    ],
+)
+def test_what_is_wrong_in_the_source_stays_there(keyword: str, vr: str, content: bytes, tmp_path: Path) -> None:
+    path = SOURCES["gray_cine"](tmp_path)
+    header = pydicom.dcmread(path)
+    tag = pydicom.tag.Tag(keyword)
+    header._dict[tag] = pydicom.dataelem.RawDataElement(tag, vr, len(content), content, 0, False, True)
+    header.save_as(path)
+    source, pictures = pictures_of(path)
+    overlay = saved(tmp_path / "overlay.dcm", source, pictures)
+    assert dciodvfy_errors(tmp_path / "overlay.dcm") == []
+    assert validator_errors(tmp_path / "overlay.dcm") == []
+    assert "PixelData" in overlay
+
+
+def test_a_region_without_flags_still_calibrates(tmp_path: Path) -> None:
+    path = SOURCES["gray_cine"](tmp_path)
+    header = pydicom.dcmread(path)
+    del header.SequenceOfUltrasoundRegions[0].RegionFlags
+    header.save_as(path)
+    source, pictures = pictures_of(path)
+    saved(tmp_path / "overlay.dcm", source, pictures)
+    assert dciodvfy_errors(tmp_path / "overlay.dcm") == []
+    assert open_cine(tmp_path / "overlay.dcm").spacing_mm == (0.5, 0.5)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from pydicom import Dataset
-from pydicom.tag import Tag
+from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import format_number_as_ds
 
+from napari_segcam.dicom_objects.overlay_cine.copied_elements import valid_values
 from napari_segcam.dicom_objects.source_images import SourceImages
 
 _FRAME_TIME, _FRAME_TIME_VECTOR = Tag("FrameTime"), Tag("FrameTimeVector")
@@ -46,22 +48,30 @@ def _starts_of(source: SourceImages) -> list[float] | None:
     header = source.first
     if len(source.headers) > 1:
         return None
-    pointers = header.get("FrameIncrementPointer")
-    pointed = [Tag(pointer) for pointer in (pointers if isinstance(pointers, list) else [pointers]) if pointer]
-    vector = header.get("FrameTimeVector")
-    if _FRAME_TIME_VECTOR in pointed and vector and len(vector) == source.frame_count:
+    pointed = _pointed(header)
+    vector = valid_values(header, "FrameTimeVector")
+    if _FRAME_TIME_VECTOR in pointed and len(vector) == source.frame_count:
         steps = [0.0, *(float(step) for step in vector[1:])]
         if all(math.isfinite(step) and step > 0 for step in steps[1:]):
-            return [math.fsum(steps[: index + 1]) for index in range(len(steps))]
+            return list(accumulate(steps))
     time = _number(header, "FrameTime") if _FRAME_TIME in pointed else None
     if time is None and source.frame_rate is not None:
         time = 1000 / source.frame_rate
     return None if time is None else [time * index for index in range(source.frame_count)]
 
 
+def _pointed(header: Dataset) -> list[BaseTag]:
+    """Return the elements that the frame increment pointer names."""
+    try:
+        pointers = header.get("FrameIncrementPointer")
+        return [Tag(pointer) for pointer in (pointers if isinstance(pointers, MultiValue) else [pointers]) if pointer]
+    except Exception:  # pydicom's errors for a damaged value are of many types
+        return []
+
+
 def _number(header: Dataset, keyword: str) -> float | None:
     try:
         value = float(header.get(keyword))
-    except (TypeError, ValueError):
+    except Exception:  # pydicom's errors for a damaged value are of many types
         return None
     return value if math.isfinite(value) and value > 0 else None

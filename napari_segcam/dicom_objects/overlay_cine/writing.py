@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterable
-from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -25,6 +24,14 @@ from napari_segcam.dicom_objects.algorithm import Algorithm
 from napari_segcam.dicom_objects.coded_entry import OWN_SCHEME, SOURCE_IMAGE, CodedEntry, own_coding_scheme
 from napari_segcam.dicom_objects.new_object import RESEARCH_ONLY, new_object, source_references
 from napari_segcam.dicom_objects.overlay_cine.caption import Caption, ColorBar
+from napari_segcam.dicom_objects.overlay_cine.copied_elements import (
+    copy_regions,
+    copy_side,
+    examination_of,
+    modality_of,
+    write_aspect,
+    write_compression,
+)
 from napari_segcam.dicom_objects.overlay_cine.timing import write_timing
 from napari_segcam.dicom_objects.source_images import SourceImages
 from napari_segcam.dicom_objects.spool import Spool
@@ -41,7 +48,6 @@ OVERLAY = CodedEntry("OVERLAY", OWN_SCHEME, "Results of a network drawn over the
 
 _QUALITY = 92
 _ITEM = 0xE000FFFE
-_JPEG = "ISO_10918_1"
 
 
 def burned_in_warning(source: SourceImages) -> str | None:
@@ -141,7 +147,7 @@ class OverlayObject:
         dataset = new_object(
             self._source,
             kind,
-            modality=_modality(self._source),
+            modality=modality_of(self._source.first),
             series_description=f"Overlay, research only: {self._title}",
             algorithm=self._algorithm,
             series_uid=series_uid,
@@ -155,7 +161,7 @@ class OverlayObject:
         if len(self._numbers) > 1:
             dataset.NumberOfFrames = len(self._numbers)
         if kind == US_MULTIFRAME:
-            _copy_regions(self._source, dataset)
+            copy_regions(self._source, dataset)
         else:
             dataset.ConversionType = "WSD"
         if kind == TRUE_COLOR_CAPTURE:
@@ -164,9 +170,9 @@ class OverlayObject:
         return dataset
 
     def _describe(self, dataset: FileDataset) -> None:
-        dataset.ImageType = ["DERIVED", "SECONDARY", *_examination(self._source.first)]
+        dataset.ImageType = ["DERIVED", "SECONDARY", *examination_of(self._source.first)]
         dataset.PatientOrientation = None
-        _copy_side(self._source.first, dataset)
+        copy_side(self._source.first, dataset)
         dataset.ImageComments = fitted(f"{RESEARCH_ONLY}. {self._title}", SHORT_TEXT)
         dataset.DerivationDescription = fitted(f"Drawn over the image: {self._title}", SHORT_TEXT)
         dataset.DerivationCodeSequence = [OVERLAY.item()]
@@ -182,11 +188,11 @@ class OverlayObject:
         dataset.BitsAllocated = dataset.BitsStored = 8
         dataset.HighBit = 7
         dataset.PixelRepresentation = 0
-        _write_aspect(self._source, dataset)
+        write_aspect(self._source, dataset)
         is_jpeg = self._compression == "jpeg"
         dataset.PhotometricInterpretation = "YBR_FULL_422" if is_jpeg else "RGB"
         ratio = 3 * dataset.Rows * dataset.Columns * len(self._numbers) / self._stream_bytes if is_jpeg else None
-        _write_compression(self._source.first, dataset, ratio)
+        write_compression(self._source.first, dataset, ratio)
         dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit if is_jpeg else ExplicitVRLittleEndian
         if is_jpeg:
             table = struct.pack(f"<{len(self._offsets)}L", *self._offsets)
@@ -250,66 +256,3 @@ def _jpeg(picture: NDArray[np.uint8]) -> bytes:
 
 def _item_header(length: int) -> bytes:
     return struct.pack("<LL", _ITEM, length)
-
-
-def _modality(source: SourceImages) -> str:
-    modality = str(source.first.get("Modality") or "")
-    return modality if modality.isalpha() and len(modality) <= 16 else "US"
-
-
-def _examination(header: Dataset) -> list[str]:
-    """Return what the image type says about the kind of examination, where it says anything."""
-    values = _values(header, "ImageType")
-    return [value for value in values[2:4] if value] if len(values) >= 4 else []
-
-
-def _copy_side(header: Dataset, dataset: Dataset) -> None:
-    """Copy the body part and its side; where the source names neither, the side is there without a value: unknown."""
-    part = str(header.get("BodyPartExamined") or "")
-    side = str(header.get("Laterality") or header.get("ImageLaterality") or "")
-    if part:
-        dataset.BodyPartExamined = part
-    if side in ("L", "R"):
-        dataset.Laterality = side
-    elif not part:
-        dataset.Laterality = None
-
-
-def _copy_regions(source: SourceImages, dataset: Dataset) -> None:
-    """Copy the calibrated regions, as the scan keeps its place in the pictures, unless they are not reliable."""
-    regions = source.first.get("SequenceOfUltrasoundRegions")
-    if not regions or source.spacing_mm is None:
-        return
-    copied = Dataset()
-    copied.SequenceOfUltrasoundRegions = regions
-    dataset.SequenceOfUltrasoundRegions = copied.SequenceOfUltrasoundRegions
-
-
-def _write_aspect(source: SourceImages, dataset: Dataset) -> None:
-    """Write the shape of a pixel where it is not square."""
-    if source.spacing_mm is None:
-        return
-    shape = Fraction(source.spacing_mm[0] / source.spacing_mm[1]).limit_denominator(1000)
-    if shape != 1 and shape > 0:
-        dataset.PixelAspectRatio = [shape.numerator, shape.denominator]
-
-
-def _write_compression(header: Dataset, dataset: Dataset, ratio: float | None) -> None:
-    """Say how the pixels were compressed with loss: in the source, and here, with a ratio."""
-    ratios, methods = _values(header, "LossyImageCompressionRatio"), _values(header, "LossyImageCompressionMethod")
-    was_lossy = str(header.get("LossyImageCompression") or "") == "01"
-    dataset.LossyImageCompression = "01" if was_lossy or ratio is not None else "00"
-    if not was_lossy or len(ratios) != len(methods):
-        ratios, methods = [], []
-    if ratio is not None:
-        ratios, methods = [*ratios, f"{ratio:.2f}"], [*methods, _JPEG]
-    if ratios:
-        dataset.LossyImageCompressionRatio = ratios
-        dataset.LossyImageCompressionMethod = methods
-
-
-def _values(header: Dataset, keyword: str) -> list[str]:
-    value = header.get(keyword)
-    if not value:
-        return []
-    return [str(value)] if isinstance(value, (str, float, int)) else [str(one) for one in value]
