@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _SERVICE = "napari-segcam PACS"
 
 
+class NoKeyringError(SegcamError):
+    """The system has no keyring, or it is locked."""
+
+
 class Secret:
     """A password or token, which cannot be printed by mistake."""
 
@@ -29,6 +33,9 @@ class Secret:
 
     def __repr__(self) -> str:
         return "Secret(…)"
+
+
+_for_now: dict[str, Secret] = {}  # of this process alone, by account
 
 
 def variable_of(server: Server) -> str:
@@ -43,24 +50,31 @@ def keep_password(server: Server, password: str) -> None:
     """Keep a server's password, or its token if it has no user, in the system's keyring.
 
     Raises:
-        SegcamError: if there is no keyring, or the password cannot be one.
+        NoKeyringError: if there is no keyring.
+        SegcamError: if the password cannot be one.
     """
     if not password or not password.isprintable():
         raise SegcamError("A password cannot be empty or hold characters that cannot be printed.")
     _keyring(server, lambda keyring: keyring.set_password(_SERVICE, _account(server), password))
 
 
+def keep_for_now(server: Server, password: str) -> None:
+    """Keep a server's password or token in the memory of this process, where there is no keyring."""
+    _for_now[_account(server)] = Secret(password)
+
+
 def forget_password(server: Server) -> None:
-    """Remove a server's password from the system's keyring; nothing happens if it is not there.
+    """Remove a server's password from the memory and the system's keyring; nothing happens if it is not there.
 
     Raises:
-        SegcamError: if there is no keyring.
+        NoKeyringError: if there is no keyring.
     """
 
     def forget(keyring: Any) -> None:
         if keyring.get_password(_SERVICE, _account(server)) is not None:
             keyring.delete_password(_SERVICE, _account(server))
 
+    _for_now.pop(_account(server), None)
     _keyring(server, forget)
 
 
@@ -99,6 +113,8 @@ def _secret_of(server: Server) -> Secret | None:
         if not given.isprintable() or not (server.user or given.isascii()):  # it would break the request, and be shown
             raise SegcamError(f"{variable_of(server)} holds characters that a password cannot have, such as a newline.")
         return Secret(given)
+    if (held := _for_now.get(_account(server))) is not None:
+        return held
     from importlib.util import find_spec
 
     if find_spec("keyring") is None:
@@ -127,6 +143,6 @@ def _keyring(server: Server, action: Callable[[Any], None]) -> None:
     try:
         action(keyring)
     except KeyringError as error:
-        raise SegcamError(
+        raise NoKeyringError(
             f"The system's keyring cannot be used: {error_text(error, 120)}. Set {variable_of(server)} instead."
         ) from None

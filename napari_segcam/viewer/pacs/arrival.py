@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from napari_segcam.imaging.dicom.object_kind import ObjectKind, kind_of_class
 from napari_segcam.viewer.frames.arriving_frames import ArrivingFrames
 from napari_segcam.viewer.layers.cine_layer_data import layer_data
 from napari_segcam.viewer.layers.frame_names import SOURCE
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from napari_segcam.imaging.dicomweb.arriving import Arrival, ArrivingCine
     from napari_segcam.imaging.dicomweb.found import FoundInstance
     from napari_segcam.viewer.pacs.connecting import Connect
+
+
+_OF_IMAGES = (ObjectKind.SEGMENTATION, ObjectKind.PARAMETRIC_MAP)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,20 @@ class Complete:
     notes: str
 
 
-Step = Begun | Received | Complete
+@dataclass(frozen=True)
+class OfImage:
+    """The whole file is here; it is a segmentation or a map, which belongs over its image.
+
+    Attributes:
+        path: of the file.
+        kind: of its object.
+    """
+
+    path: Path
+    kind: ObjectKind
+
+
+Step = Begun | Received | Complete | OfImage
 
 
 def arrival_job(
@@ -88,6 +105,11 @@ def arrival_job(
         from napari_segcam.imaging.dicomweb.arriving import ArrivingCine
         from napari_segcam.imaging.opening import open_cine
 
+        kind = kind_of_class(instance.sop_class_uid)
+        if kind in _OF_IMAGES:
+            with connect(lambda: job.cancelled) as client:
+                yield OfImage(client.fetch([instance], folder())[0], kind)
+            return
         path: Path | None = None
         has_begun = False
         with connect(lambda: job.cancelled) as client, ExitStack() as stack:

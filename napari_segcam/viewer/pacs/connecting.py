@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from qtpy.QtCore import QObject, Signal
@@ -13,6 +14,8 @@ from napari_segcam.viewer.worker.worker import Job
 if TYPE_CHECKING:
     from napari_segcam.imaging.dicomweb.client import PacsClient
     from napari_segcam.imaging.dicomweb.servers import Server
+
+FOR_NOW = "Your system has no keyring that can be used: the password is kept in memory until napari closes."
 
 Connect: TypeAlias = "Callable[[Callable[[], bool]], PacsClient]"
 """Returns a client, for a function that returns whether to stop."""
@@ -40,6 +43,7 @@ class Servers(QObject):
 
     changed = Signal()
     failed = Signal(str)
+    said = Signal(str)
     saved = Signal()
 
     def __init__(self, lane: Lane, parent: QObject) -> None:
@@ -51,7 +55,7 @@ class Servers(QObject):
 
     def read(self) -> None:
         """Read the list."""
-        self._do("Reading the list of servers", lambda: None)
+        self._do("Reading the list of servers", lambda: "")
 
     def choose(self, name: str) -> None:
         """Use the server of this name."""
@@ -63,50 +67,57 @@ class Servers(QObject):
 
         Args:
             server: as it was entered.
-            password: None to leave the kept one as it is; empty to forget it.
+            password: None to leave the kept one as it is.
             replaces: name of the entry that was edited.
         """
 
-        def act() -> None:
-            from napari_segcam.imaging.dicomweb.passwords import forget_password, keep_password
+        def act() -> str:
+            from napari_segcam.imaging.dicomweb import passwords
             from napari_segcam.imaging.dicomweb.servers import add_server, remove_server
 
+            words = ""
             if password:
-                keep_password(server, password)  # first: without a keyring, nothing is changed
-            elif password is not None:
-                forget_password(server)
+                try:
+                    passwords.keep_password(server, password)
+                except passwords.NoKeyringError:
+                    passwords.keep_for_now(server, password)
+                    words = FOR_NOW
             add_server(server)
             if replaces not in (None, server.name):
                 remove_server(str(replaces))
+            return words
 
         self._do(f"Saving {server.name}", act, server.name, self.saved.emit)
 
     def remove(self, server: Server) -> None:
         """Take a server and its password out."""
 
-        def act() -> None:
-            from napari_segcam.imaging.dicomweb.passwords import forget_password
+        def act() -> str:
+            from napari_segcam.imaging.dicomweb import passwords
             from napari_segcam.imaging.dicomweb.servers import remove_server
 
-            forget_password(server)
+            with suppress(passwords.NoKeyringError):  # then it is in none
+                passwords.forget_password(server)
             remove_server(server.name)
+            return ""
 
         self._do(f"Removing {server.name}", act)
 
-    def _do(
-        self, title: str, act: Callable[[], None], choose: str = "", then: Callable[[], Any] = lambda: None
-    ) -> None:
-        def work() -> Iterator[tuple[Server, ...]]:
+    def _do(self, title: str, act: Callable[[], str], choose: str = "", then: Callable[[], Any] = lambda: None) -> None:
+        def work() -> Iterator[tuple[tuple[Server, ...], str]]:
             from napari_segcam.imaging.dicomweb.servers import servers
 
-            act()
-            yield servers()
+            words = act()
+            yield servers(), words
 
-        def take(known: tuple[Server, ...]) -> None:
+        def take(result: tuple[tuple[Server, ...], str]) -> None:
+            known, words = result
             name = choose or (self.chosen.name if self.chosen is not None else "")
             self.known, self.is_read = known, True
             self.chosen = next((server for server in known if server.name == name), known[0] if known else None)
             self.changed.emit()
+            if words:
+                self.said.emit(words)
             then()
 
         def end(error: str | None) -> None:

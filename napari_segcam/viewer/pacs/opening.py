@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_segcam.viewer.pacs.arrival import Begun, Complete, Received, Step, arrival_job
+from napari_segcam.imaging.dicom.object_kind import ObjectKind
+from napari_segcam.viewer.pacs.arrival import Begun, Complete, OfImage, Received, Step, arrival_job
 from napari_segcam.viewer.pacs.arriving_image import ArrivingImage
 from napari_segcam.viewer.pacs.kept_files import TemporaryFolder
 from napari_segcam.viewer.pacs.threads import Lane
 from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.segmentations.map_file import MapFile
+from napari_segcam.viewer.segmentations.opening import openings_of
+from napari_segcam.viewer.segmentations.segmentation_file import SegmentationFile
 
 if TYPE_CHECKING:
     from napari_segcam.imaging.dicomweb.found import FoundInstance
@@ -109,6 +113,11 @@ class Opening(QObject):
             case Complete():
                 self._arriving = None
                 self.opened.emit(arriving.complete(step))
+            case OfImage():
+                self._arriving = None
+                arriving.end()
+                what = SegmentationFile if step.kind is ObjectKind.SEGMENTATION else MapFile
+                openings_of(self._session.viewer).open(step.path, what)
 
     def _on_done(self, arriving: ArrivingImage, error: str | None) -> None:
         if arriving is self._arriving:  # it did not come to its end

@@ -50,6 +50,7 @@ class Searching(QObject):
     changed = Signal()
     found = Signal()
     failed = Signal(str)
+    said = Signal(str)
     listed = Signal(object, object)
 
     def __init__(self, lane: Lane, parent: QObject) -> None:
@@ -72,8 +73,10 @@ class Searching(QObject):
             self.series, notes = result
             self.instances = {}
             words = f"{len(self.series)} series found." if self.series else NOTHING_FOUND
-            self.words = f"{words} {notes}".strip()
+            self.words = words
             self.found.emit()
+            if notes:
+                self.said.emit(notes)
 
         job = Job("pacs", "Searching", work, on_result=take)
         job.on_done = lambda error: self._end(job, error)

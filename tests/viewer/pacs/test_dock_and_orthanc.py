@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from dicom_objects.made_sources import SOURCES
 from napari.components import ViewerModel
+from napari.layers import Labels
 from orthanc import Orthanc, running_orthanc
 from pydicom import dcmread
-from pydicom.uid import generate_uid
 from pytestqt.qtbot import QtBot
 
+from napari_segcam.dicom_objects.new_object import save_object
+from napari_segcam.dicom_objects.segmentation.segment import Segment
+from napari_segcam.dicom_objects.segmentation.writing import segmentation
+from napari_segcam.dicom_objects.source_images import SourceImages
 from napari_segcam.imaging.dicomweb.servers import Server, add_server
 from napari_segcam.imaging.opening import open_cine
 from napari_segcam.viewer.frames.layer_source import LayerSource
@@ -60,23 +64,29 @@ def test_search_open_send_back_find_again_open_again_equal(
         assert source.spacing_mm == open_cine(path).spacing_mm
     assert len(viewer.layers) == len(sources)
 
-    result = dcmread(sources["gray_cine"])
-    result.SOPInstanceUID = result.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    result.SeriesInstanceUID, result.SeriesDescription = generate_uid(), "sent back"
-    result.save_as(tmp_path / "result.dcm")
-    widget.send_panel.choose([tmp_path / "result.dcm"])
+    images = SourceImages.of(open_cine(sources["gray_cine"]))
+    masks = np.zeros((len(open_cine(sources["gray_cine"])), 1, images.rows, images.columns), bool)
+    for number, mask in enumerate(masks):
+        mask[0, 20 : 40 + number, 30:50] = True
+    result = segmentation(images, [Segment("fibroid", "MANUAL")], list(enumerate(masks)), kind="binary")
+    save_object(result, tmp_path / "segmentation.dcm")
+    widget.send_panel.choose([tmp_path / "segmentation.dcm"])
     qtbot.waitUntil(lambda: not controller.sending.is_busy)
     connect = controller.connect_chosen()
     assert connect is not None
     with qtbot.waitSignal(controller.sending.sent, timeout=20_000) as sent:
-        controller.sending.send(connect, [tmp_path / "result.dcm"], "Clinic")
+        controller.sending.send(connect, [tmp_path / "segmentation.dcm"], "Clinic")
     assert sent.args == ["1 of 1 are on Clinic."]
-    assert found(widget, qtbot, "sent back") == 1
-    qtbot.waitUntil(lambda: bool(controller.pictures.pictures), timeout=20_000)
-    with qtbot.waitSignal(controller.opening.opened, timeout=20_000) as opened:
-        controller.open_series(controller.searching.series[0])
-    again = LayerSource.from_layer(opened.args[0])
-    np.testing.assert_array_equal(again.cine[3], open_cine(sources["gray_cine"])[3])
+    assert pacs.file_of(result.SOPInstanceUID) == (tmp_path / "segmentation.dcm").read_bytes()
+
+    for layer in list(viewer.layers)[1:]:
+        viewer.layers.remove(layer)
+    assert found(widget, qtbot, "", "SEG") == 1
+    controller.open_series(controller.searching.series[0])
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20_000)
+    labels = viewer.layers[1]
+    assert isinstance(labels, Labels)
+    np.testing.assert_array_equal(np.asarray(labels.data) > 0, masks[:, 0])
     controller.close()
 
 

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QDialogButtonBox, QLineEdit
 
 from napari_segcam.imaging.dicomweb import passwords
 from napari_segcam.imaging.dicomweb.servers import Server, add_server, servers
+from napari_segcam.viewer.pacs.connecting import FOR_NOW
 from napari_segcam.viewer.widgets.pacs.pacs_widget import PacsWidget
 from napari_segcam.viewer.widgets.pacs.server_dialog import ServerDialog
 
@@ -56,6 +57,27 @@ def test_a_server_is_added_with_its_password_in_the_keyring(
     assert not any("a secret" in file.read_text() for file in own_settings.rglob("*") if file.is_file())
     assert widget.form.isVisible()
     assert widget.server.currentText() == "Clinic"
+
+
+def test_without_a_keyring_the_password_is_kept_until_the_end_and_that_is_said(
+    widget: PacsWidget, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, own_settings: Path
+) -> None:
+    def refuse(*_: object) -> None:
+        raise passwords.NoKeyringError("there is none")
+
+    monkeypatch.setattr(passwords, "_keyring", refuse)
+    dialog = ask(widget, qtbot, "add_first")
+    fill(dialog, name="Clinic", address=URL, user="anna", password="a secret")
+    save(dialog, qtbot)
+    qtbot.waitUntil(lambda: widget.message.text() == FOR_NOW)
+    (server,) = servers()
+    assert passwords.has_password(server)
+    assert not any("a secret" in file.read_text() for file in own_settings.rglob("*") if file.is_file())
+    dialog = ask(widget, qtbot, "edit")
+    (remove,) = [button for button in dialog.buttons.buttons() if button.text() == "Remove"]
+    qtbot.mouseClick(remove, LEFT)
+    qtbot.waitUntil(lambda: servers() == ())
+    assert not passwords.has_password(server)
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,8 @@ class PacsWidget(QWidget):
         controller.searching.listed.connect(self._on_listed)
         controller.opening.changed.connect(self._show_opening)
         controller.opening.opened.connect(lambda image: self._say(_Text.OPENED.format(name=image.name)))
-        controller.sending.sent.connect(self._say)
+        for said in (controller.sending.sent, controller.servers.said, controller.searching.said):
+            said.connect(self._say)
         controller.opening.stopped.connect(lambda: self._say(_Text.STOPPED))
         for part in (controller.servers, controller.searching, controller.opening, controller.sending):
             part.failed.connect(self._fail)
