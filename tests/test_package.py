@@ -125,7 +125,7 @@ FLOORS: dict[str, list[list[str]]] = {
     "viewer": [
         ["drawing", "responsiveness", "image_choice", "key_help"],
         ["napari_internals"],
-        ["docks", "worker"],
+        ["dock_tabs", "docks", "worker"],
         ["workspace"],
         ["frames"],
         ["layers"],

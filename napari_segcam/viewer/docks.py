@@ -36,9 +36,17 @@ def dock(viewer: ViewerModel, name: str, *, tabify: bool = False) -> tuple[QDock
 
 
 def share_names(viewer: ViewerModel) -> None:
-    """Let napari find each dock by the name in its menu and by the name that ``add_plugin_dock_widget`` uses."""
-    for entry in PluginManager.instance().get_manifest(PLUGIN).contributions.widgets or []:
-        share_dock(viewer, dock_names(entry.display_name))
+    """Let napari find each dock by the name in its menu and by the name that ``add_plugin_dock_widget`` uses.
+
+    Its tab has the widget's name alone.
+    """
+    for title in titles():
+        share_dock(viewer, dock_names(title), title)
+
+
+def titles() -> list[str]:
+    """Return the names of the plugin's widgets."""
+    return [entry.display_name for entry in PluginManager.instance().get_manifest(PLUGIN).contributions.widgets or []]
 
 
 def dock_names(name: str) -> tuple[str, str]:

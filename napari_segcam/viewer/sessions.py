@@ -14,7 +14,8 @@ from napari_segcam.viewer.calipers.saving import unsaved_measurements
 from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.click.mouse import ClickMouse
 from napari_segcam.viewer.comparison.compared_classes import compared_classes
-from napari_segcam.viewer.docks import share_names
+from napari_segcam.viewer.dock_tabs import fit_tabs
+from napari_segcam.viewer.docks import share_names, titles
 from napari_segcam.viewer.doubt.doubt_controller import DoubtController
 from napari_segcam.viewer.doubt.doubt_pixels import DoubtPixels
 from napari_segcam.viewer.ensemble.disagreement_pixels import DisagreementPixels
@@ -44,6 +45,8 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         session = _sessions[id(viewer)] = ReviewSession(viewer)
         canvas = canvas_of(viewer)
         guard = LossGuard(session, None if canvas is None else canvas.window())
+        if canvas is not None:
+            fit_tabs(canvas.window(), titles())
         session.reviews.notes.append(compared_classes)
         project = ProjectController(session)  # before the guards of others, and before widgets that follow its settings
         BlindingController(session, project)  # before anything is computed

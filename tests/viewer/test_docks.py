@@ -12,9 +12,10 @@ from napari import Viewer
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QMenu
+from qtpy.QtWidgets import QDockWidget, QMenu, QTabBar, QToolButton
 
 import napari_segcam
+from napari_segcam.viewer.docks import dock
 from napari_segcam.viewer.layers.placement import OURS
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.widgets.checkpoint_widget import CheckpointWidget
@@ -52,7 +53,7 @@ def test_every_menu_that_is_named_exists(make_napari_viewer: Callable[..., Viewe
 
 def docks(viewer: Viewer) -> list[QDockWidget]:
     all_docks = viewer.window._qt_window.findChildren(QDockWidget)
-    return [dock for dock in all_docks if "SegCAM" in dock.windowTitle() or "segcam" in dock.windowTitle()]
+    return [dock for dock in all_docks if "SegCAM" in dock.name or "segcam" in dock.name]
 
 
 def open_from_menu(name: str) -> None:
@@ -87,7 +88,7 @@ def test_the_strip_is_docked_below_the_canvas_by_the_menu_too(
     viewer = make_napari_viewer(show=True)
     open_from_menu(way)
     qtbot.wait(20)
-    (strip,) = (dock for dock in docks(viewer) if "Cine strip" in dock.windowTitle())
+    (strip,) = (dock for dock in docks(viewer) if "Cine strip" in dock.name)
     assert viewer.window._qt_window.dockWidgetArea(strip) == Qt.DockWidgetArea.BottomDockWidgetArea
     assert not [warning for warning in recwarn if "Private attribute" in str(warning.message)]
 
@@ -95,11 +96,11 @@ def test_the_strip_is_docked_below_the_canvas_by_the_menu_too(
 def test_the_workspace_brings_hidden_docks_back(make_napari_viewer: Callable[..., Viewer], qtbot: QtBot) -> None:
     viewer = make_napari_viewer(show=True)
     open_workspace(viewer)
-    for dock in docks(viewer):
-        dock.hide()
+    for one in docks(viewer):
+        one.hide()
     open_workspace(viewer)
     qtbot.wait(20)
-    assert all(not dock.isHidden() for dock in docks(viewer))
+    assert all(not one.isHidden() for one in docks(viewer))
 
 
 def test_the_whole_workspace_fits_a_small_screen(make_napari_viewer: Callable[..., Viewer], qtbot: QtBot) -> None:
@@ -111,6 +112,47 @@ def test_the_whole_workspace_fits_a_small_screen(make_napari_viewer: Callable[..
     smallest = viewer.window._qt_window.minimumSizeHint()
     assert smallest.width() <= 1366
     assert smallest.height() <= 768 - 40  # for the title and the taskbar
+
+
+def tabs(viewer: Viewer) -> QTabBar:
+    """Return the row of tabs of the docks at the right."""
+    bars = viewer.window._qt_window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    (bar,) = (bar for bar in bars if bar.count() and bar.isVisible())
+    return bar
+
+
+def test_the_tabs_of_a_review_are_read_in_full_on_a_small_screen(
+    make_napari_viewer: Callable[..., Viewer], qtbot: QtBot
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1366, 768)
+    open_workspace(viewer)
+    for name in ("Cases", "Verdict"):
+        dock(viewer, name, tabify=True)
+    qtbot.wait(300)
+    bar = tabs(viewer)
+    names = [bar.tabText(index) for index in range(bar.count())]
+    assert names == ["Checkpoint", "Segmentation", "Grad-CAM", "Export", "Cases", "Verdict"]
+    for index, name in enumerate(names):
+        assert bar.tabRect(index).width() >= bar.fontMetrics().horizontalAdvance(name)
+        assert bar.rect().contains(bar.tabRect(index))
+    assert all(one.name == f"{one.windowTitle()} (SegCAM)" for one in docks(viewer))
+
+
+def test_tabs_that_do_not_fit_are_reached_by_arrows(make_napari_viewer: Callable[..., Viewer], qtbot: QtBot) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1366, 768)
+    open_workspace(viewer)
+    for name in ("Cases", "Verdict", "Measure", "Overlays"):
+        place, _ = dock(viewer, name, tabify=True)
+    qtbot.wait(200)
+    place.raise_()
+    qtbot.wait(200)
+    bar = tabs(viewer)
+    assert bar.elideMode() == Qt.TextElideMode.ElideNone
+    assert bar.tabText(bar.currentIndex()) == "Overlays"
+    assert bar.rect().contains(bar.tabRect(bar.currentIndex()))
+    assert [button for button in bar.findChildren(QToolButton) if button.isVisible()]
 
 
 def test_an_image_that_is_opened_is_chosen_and_alone_on_the_canvas(session: ReviewSession) -> None:

@@ -11,10 +11,15 @@ from napari_segcam.viewer.napari_internals.canvas import without_proxy
 from napari_segcam.viewer.napari_internals.replacement import private_attribute
 
 
-def share_dock(viewer: ViewerModel, names: Sequence[str]) -> None:
+def share_dock(viewer: ViewerModel, names: Sequence[str], tab: str) -> None:
     """Register a dock that napari knows by one of the names under all of them.
 
     napari's menu and ``add_plugin_dock_widget`` name a dock differently; each would open the same widget a second time.
+
+    Args:
+        viewer: with the dock.
+        names: of the dock.
+        tab: what the tab of the dock says; napari shows the dock's name in its title bar and menu.
     """
     window: Any = getattr(without_proxy(viewer), "window", None)
     docks = None if window is None else private_attribute(window, "_wrapped_dock_widgets")
@@ -23,6 +28,7 @@ def share_dock(viewer: ViewerModel, names: Sequence[str]) -> None:
     dock = next((docks[name] for name in names if name in docks), None)
     if dock is None:
         return
+    dock.setWindowTitle(tab)
     for name in names:
         if name not in docks:
             docks[name] = dock
