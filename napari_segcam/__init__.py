@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_segcam.comparing.comparing import CompareOptions as CompareOptions
     from napari_segcam.deidentifying.options import DeidentifyOptions as DeidentifyOptions
     from napari_segcam.deidentifying.run import deidentify as deidentify
+    from napari_segcam.dicom_objects.segmentation.reading import read_segmentation as read_segmentation
     from napari_segcam.errors import SegcamError as SegcamError
     from napari_segcam.evidence.attention import attention as attention
     from napari_segcam.evidence.doubt.measures import DOUBT_MEASURES as DOUBT_MEASURES
@@ -80,6 +81,7 @@ _ROOMS = {
     "paste_calipers": "imaging.burned_in.calipers",
     "create_project": "review.creating",
     "open_project": "review.project",
+    "read_segmentation": "dicom_objects.segmentation.reading",
     "review_report": "review.report.review_numbers",
     "run_batch": "batch.run",
 }

@@ -70,7 +70,7 @@ class BitPacker:
 
 
 class BytePacker:
-    """Packs planes of whole bytes, which are held compressed until the end.
+    """Packs planes of whole bytes; those of long data are held compressed until the end.
 
     Long data are run-length encoded, or deflated together with their header when the file is written.
 
@@ -80,25 +80,30 @@ class BytePacker:
     """
 
     def __init__(self, itemsize: int = 1, *, deflates: bool = False) -> None:
-        self._deflated_data = DEFLATED_DATA if deflates else 0
-        self._parts: list[bytes] = []
+        self._longest = max(UNCOMPRESSED_DATA, DEFLATED_DATA if deflates else 0)
         self._type = np.dtype(f"<u{itemsize}")
         self._shape: tuple[int, ...] = ()
+        self._native: list[bytes] = []
+        self._held: list[bytes] = []
+        self._size = 0
 
     def add(self, plane: NDArray[np.generic]) -> None:
         """Add one plane ``(Y, X)``."""
         self._shape = plane.shape
-        self._parts.append(zlib.compress(np.ascontiguousarray(plane, self._type).tobytes(), 1))
+        data = np.ascontiguousarray(plane, self._type).tobytes()
+        self._size += len(data)
+        self._native.append(data)
+        if self._size > self._longest:
+            self._held += [zlib.compress(part, 1) for part in self._native]
+            self._native.clear()
 
     def packed(self) -> tuple[bytes, UID]:
         """Return the pixel data and their transfer syntax."""
-        size = int(np.prod(self._shape)) * self._type.itemsize * len(self._parts)
-        planes = (zlib.decompress(part) for part in self._parts)
-        if size <= max(UNCOMPRESSED_DATA, self._deflated_data):
-            syntax = ExplicitVRLittleEndian if size <= UNCOMPRESSED_DATA else DeflatedExplicitVRLittleEndian
-            return b"".join([*planes, b"\0" * (size % 2)]), syntax
-        arrays = (np.frombuffer(plane, self._type).reshape(self._shape) for plane in planes)
-        return encapsulate([run_length_encoded(array) for array in arrays]), RLELossless
+        if self._size <= self._longest:
+            syntax = ExplicitVRLittleEndian if self._size <= UNCOMPRESSED_DATA else DeflatedExplicitVRLittleEndian
+            return b"".join([*self._native, b"\0" * (self._size % 2)]), syntax
+        planes = (np.frombuffer(zlib.decompress(part), self._type).reshape(self._shape) for part in self._held)
+        return encapsulate([run_length_encoded(plane) for plane in planes]), RLELossless
 
 
 def as_fractions(probabilities: NDArray[np.floating]) -> NDArray[np.uint8]:
