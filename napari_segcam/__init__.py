@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from napari_segcam.imaging.burned_in.calipers import paste_calipers as paste_calipers
     from napari_segcam.imaging.burned_in.finding import find_graphics as find_graphics
     from napari_segcam.imaging.burned_in.inpainting import inpaint as inpaint
+    from napari_segcam.imaging.dicomweb.client import PacsClient as PacsClient
+    from napari_segcam.imaging.dicomweb.servers import find_server as find_server
     from napari_segcam.imaging.opening import open_cine as open_cine
     from napari_segcam.measuring.finding_size import measure_finding as measure_finding
     from napari_segcam.measuring.volume import ellipsoid_volume as ellipsoid_volume
@@ -56,6 +58,7 @@ _ROOMS = {
     "Explainer": "explanation.explainer",
     "ModelCard": "network.model_card",
     "Network": "network.network",
+    "PacsClient": "imaging.dicomweb.client",
     "SegcamError": "errors",
     "Target": "explanation.targets.target",
     "DeidentifyOptions": "deidentifying.options",
@@ -70,6 +73,7 @@ _ROOMS = {
     "ellipsoid_volume": "measuring.volume",
     "estimate_evidence": "evidence.estimating",
     "export_review": "review.export.api",
+    "find_server": "imaging.dicomweb.servers",
     "find_graphics": "imaging.burned_in.finding",
     "inpaint": "imaging.burned_in.inpainting",
     "load_network": "network.loading",

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +98,34 @@ def test_what_cannot_be_sent_is_said_for_each(
     assert "unsent" in said
     assert "notes.txt is no DICOM file with UIDs." in said
     assert "has 1 of 2 files" in said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+def test_ctrl_c_stops_at_once(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # it takes the request, and says nothing
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/dicom-web"
+        program = "from napari_segcam.cli import main; main()"
+        arguments = [
+            sys.executable,
+            "-c",
+            program,
+            "pacs",
+            "fetch",
+            "1.2.3",
+            "--server",
+            url,
+            "--out",
+            tmp_path / "out",
+        ]
+        process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        listener.settimeout(60)
+        connection, _ = listener.accept()
+        with connection:
+            process.send_signal(signal.SIGINT)
+            _, error = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert error.splitlines() == ["Stopping …", "Stopped; the same command goes on."]
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_settings_hold_no_password(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

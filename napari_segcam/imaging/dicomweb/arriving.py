@@ -15,7 +15,7 @@ from napari_segcam.imaging.dicom.dicom_cine import (
     locate_frames,
     pixel_element,
 )
-from napari_segcam.imaging.dicom.frame_positions import FramePositions, FrameSpans
+from napari_segcam.imaging.dicom.frame_positions import FramePositions
 from napari_segcam.imaging.dicom.header import read_header
 
 
@@ -79,7 +79,7 @@ class ArrivingCine(DicomCine):
 
     def grow(self) -> int:
         """Look for more frames in the file, and return how many can be read."""
-        spans = self._located()
+        spans = self._located().spans
         if len(spans) > len(self._spans):
             self._spans = spans
         return len(self._spans)
@@ -92,7 +92,10 @@ class ArrivingCine(DicomCine):
         """
         with self._lock:
             self._promised = None
-            self._spans = self._located()
+            located = self._located()
+            self._spans = located.spans
+            if located.note and located.note not in self._notes:  # the server's own file is cut short
+                self.notes = (located.note, *self._notes)
             self.path.rename(path)
             self.path = path
         self._is_complete = True
@@ -107,11 +110,11 @@ class ArrivingCine(DicomCine):
     def __len__(self) -> int:
         return self._promised or len(self._spans)
 
-    def _located(self) -> list[FrameSpans]:
+    def _located(self) -> FramePositions:
         with dicom_errors(self.path), self.path.open("rb") as file:
             header = read_header(file, HEADER_KEYWORDS)
             _, pixels = pixel_element(file, header)
-            return locate_frames(file, header, pixels)[0].spans
+            return locate_frames(file, header, pixels)[0]
 
     def _note_on_count(self, located: FramePositions) -> str | None:
         self._promised = located.promised

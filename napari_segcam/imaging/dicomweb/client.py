@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,13 +15,13 @@ from PIL import Image
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Frame
-from napari_segcam.imaging.compressed_size import refuse_large_picture
 from napari_segcam.imaging.dicomweb.arriving import Arrival
 from napari_segcam.imaging.dicomweb.fetching import FetchProgress, fetch_files, stream_cine
-from napari_segcam.imaging.dicomweb.found import FoundInstance, FoundSeries, instance_of, series_of
+from napari_segcam.imaging.dicomweb.found import FoundInstance, FoundSeries, instance_of, is_uid, series_of, text_of
 from napari_segcam.imaging.dicomweb.query import Search, loosened, uid_key
 from napari_segcam.imaging.dicomweb.sending import SentFile, send_files
 from napari_segcam.imaging.dicomweb.servers import Server
+from napari_segcam.imaging.dicomweb.thumbnails import as_rgb, picture_of
 from napari_segcam.imaging.dicomweb.watch import CancelledError, ServerError, Watch, never
 from napari_segcam.optional import needed
 
@@ -34,9 +34,12 @@ _INSTANCE_FIELDS = (
     "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "InstanceNumber", "NumberOfFrames",
     "Rows", "Columns",
 )  # fmt: skip
+_SERIES_KEYS = ("SeriesDescription", "SeriesInstanceUID", "Modality")
+_STUDY_FIELDS = tuple(name for name in _SERIES_FIELDS if name.startswith(("Patient", "Study", "Accession")))
+_STUDY_UID = "0020000D"
+_NO_SEARCH_OF_ALL = (400, 404, 405, 501)
 _PAGES = 1000
 _LOOSE = 10  # times as many answers are read if they must be sifted here
-_PICTURES = ("JPEG", "PNG")
 
 
 class PacsClient:
@@ -66,6 +69,7 @@ class PacsClient:
         prefixes = {f"{name}_url_prefix": getattr(server, name) or None for name in ("qido", "wado", "stow")}
         self._web = DICOMwebClient(server.url, session=self._session, **prefixes)
         self._web.set_http_retry_params(retry=False)  # by default it sends a request up to five times
+        logging.getLogger("retrying").setLevel(logging.CRITICAL)  # it logs each failure with its traceback
         self.notes: list[str] = []
         if server.is_unsafe:
             self.notes.append(
@@ -188,7 +192,7 @@ class PacsClient:
         except ServerError as error:
             if error.status is None or error.status in (401, 403):
                 raise
-            picture = Image.fromarray(_as_rgb(self._first_frame(instance)))
+            picture = Image.fromarray(as_rgb(self._first_frame(instance)))
         picture.thumbnail((side, side))
         return np.asarray(picture.convert("RGB"))
 
@@ -233,7 +237,30 @@ class PacsClient:
         return send_files(self._session, self.server, self._has, paths, progress, again=again)
 
     def _search(self, filters: dict[str, str], limit: int) -> list[dict[str, Any]]:
-        return self._asked(self._web.search_for_series, search_filters=filters, fields=_SERIES_FIELDS, limit=limit)
+        """Return at most so many series, as the server describes them."""
+        try:
+            return self._asked(self._web.search_for_series, search_filters=filters, fields=_SERIES_FIELDS, limit=limit)
+        except ServerError as error:
+            if error.status not in _NO_SEARCH_OF_ALL:
+                raise
+        return self._search_by_study(filters, limit)
+
+    def _search_by_study(self, filters: dict[str, str], limit: int) -> list[dict[str, Any]]:
+        """Search for studies, and list the series of each: not every server searches the series of all studies."""
+        of_series = {key: value for key, value in filters.items() if key in _SERIES_KEYS}
+        of_studies = {key: value for key, value in filters.items() if key not in _SERIES_KEYS}
+        studies = self._asked(
+            self._web.search_for_studies, search_filters=of_studies, fields=_STUDY_FIELDS, limit=limit
+        )
+        found: list[dict[str, Any]] = []
+        for study in studies:
+            uid = text_of(study, _STUDY_UID)
+            if len(found) < limit and is_uid(uid):
+                described = self._asked(
+                    self._web.search_for_series, uid, search_filters=of_series, fields=_SERIES_FIELDS, limit=limit
+                )
+                found += [{**study, **{tag: value for tag, value in one.items() if value}} for one in described]
+        return found[:limit]
 
     def _has(self, study_uid: str, series_uid: str, uid: str) -> bool:
         """Whether the server has an instance."""
@@ -277,12 +304,7 @@ class PacsClient:
                 data = self._web.retrieve_instance_frames_rendered(*uids, [instance.frames // 2 + 1], media_types=media)
             else:
                 data = self._web.retrieve_instance_rendered(*uids, media_types=media)
-        try:
-            refuse_large_picture("The picture", data)
-            with Image.open(io.BytesIO(data), formats=_PICTURES) as picture:
-                return picture.convert("RGB")
-        except Exception as error:  # Pillow raises errors of many types
-            raise ServerError(f"{self.server.title} sends a picture that cannot be read.", status=200) from error
+        return picture_of(data, self.server.title)
 
     def _first_frame(self, instance: FoundInstance) -> Frame:
         with tempfile.TemporaryDirectory(prefix="segcam-pacs-") as folder:
@@ -303,12 +325,3 @@ class PacsClient:
     def _note(self, note: str) -> None:
         if note not in self.notes:
             self.notes.append(note)
-
-
-def _as_rgb(frame: Frame) -> NDArray[np.uint8]:
-    """Return a frame as 8-bit colors, from its darkest to its brightest value unless it is 8-bit."""
-    values: NDArray[Any] = np.asarray(frame)
-    if values.dtype != np.uint8:
-        low, high = float(values.min()), float(values.max())
-        values = np.round((values.astype(np.float64) - low) / ((high - low) or 1.0) * 255).astype(np.uint8)
-    return np.asarray(values if values.ndim == 3 else np.repeat(values[..., None], 3, axis=2), np.uint8)

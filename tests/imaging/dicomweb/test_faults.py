@@ -308,6 +308,42 @@ def test_other_patients_are_left_out() -> None:
         assert "were not searched for" in client.notes[0]
 
 
+def test_a_server_that_searches_studies_only() -> None:
+    def item(**values: str) -> dict[str, object]:
+        tags = {
+            "study": "0020000D",
+            "series": "0020000E",
+            "patient": "00100020",
+            "text": "0008103E",
+            "modality": "00080060",
+        }
+        return {tags[name]: {"Value": [value]} for name, value in values.items()}
+
+    series = {
+        "1.1": [item(series="1.1.1", modality="US", text="Sweep"), item(series="1.1.2", modality="SEG", text="Masks")],
+        "1.2": [item(series="1.2.1", modality="US", text="Sweep")],
+    }
+
+    def behave(connection: socket.socket, request: object) -> None:
+        path, _, query = request.path.removeprefix("/dicom-web/").partition("?")  # type: ignore[attr-defined]
+        if path == "series":
+            connection.sendall(answer(status="404 Not Found"))
+        elif path == "studies":
+            assert "Modality=" not in query
+            studies = [item(study=uid, patient="A1") for uid in series]
+            connection.sendall(answer(json.dumps(studies).encode()))
+        else:
+            assert "PatientID=" not in query
+            of_study = [one for one in series[path.split("/")[1]] if "Modality=US" not in query or "US" in str(one)]
+            connection.sendall(answer(json.dumps(of_study).encode()))
+
+    with HostileServer(behave) as server, client_of(server.url) as client:
+        found = client.search(patient_id="A1", modality="US")
+        assert {(one.study_uid, one.series_uid) for one in found} == {("1.1", "1.1.1"), ("1.2", "1.2.1")}
+        assert {(one.patient_id, one.series_description) for one in found} == {("A1", "Sweep")}
+        assert len(client.search(patient_id="A1")) == 3
+
+
 @pytest.mark.parametrize("operation", FILE)
 def test_a_full_disk(operation: Operation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)

@@ -15,6 +15,7 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from napari_segcam.demo import sample_cine
+from napari_segcam.imaging.dicomweb import sending
 from napari_segcam.imaging.dicomweb.client import PacsClient
 from napari_segcam.imaging.dicomweb.sending import SentFile
 from napari_segcam.imaging.dicomweb.servers import Server
@@ -199,6 +200,32 @@ def test_a_pacs_that_is_killed_while_it_sends(pacs: Orthanc, large_cine: Path, t
         (path,) = client.fetch([instance], tmp_path / "out")
         assert path.read_bytes() == large_cine.read_bytes()
     assert type(failed.value).__name__ == "ServerError"
+
+
+def test_a_pacs_that_is_killed_while_it_receives(
+    pacs: Orthanc, large_cine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = sending._Body.read
+    left = [10**7]
+
+    def read_and_kill(body: sending._Body, count: int = 1 << 16) -> bytes:
+        piece = read(body, count)
+        left[0] -= len(piece)
+        if left[0] < 0:
+            pacs.kill()
+        return piece
+
+    with PacsClient(Server("clinic", pacs.url, timeout_s=5)) as client:
+        monkeypatch.setattr(sending._Body, "read", read_and_kill)
+        (result,) = client.send([large_cine])
+        assert result.state == "unknown"
+        assert "search for it later" in result.reason
+        monkeypatch.setattr(sending._Body, "read", read)
+        pacs.start()
+        (result,) = client.send([large_cine])
+        assert result.state == "stored"
+        (path,) = client.fetch(client.find(result.uid), tmp_path / "out")
+        assert path.read_bytes() == large_cine.read_bytes()
 
 
 def test_a_pacs_that_is_killed_between_two_files(pacs: Orthanc, cine: Path, tmp_path: Path) -> None:
