@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from pydicom import DataElement, Dataset
@@ -39,6 +40,7 @@ _CHOICES = {
 }
 _PATIENT_GROUP = 0x0010
 _DEEPEST = 40
+_CLASS = re.compile(r"1\.2\.840\.10008\.5\.1\.4(\.\d{1,3}){2,6}")
 _LONGEST_NUMBER = 5  # digits, from which on an integer is compared with the patient's identifiers
 
 PROFILE, PRIVATE = "basic profile", "private"
@@ -174,7 +176,10 @@ class _Copy:
         if self._profile.get(tag) is Rule.REMOVE:
             self._entries.add(place, keyword, "UI", "removed", PROFILE)
             return
-        new = [self._pseudonyms.uid(original) for original in originals]
+        if keyword.endswith("SOPClassUID") and all(_CLASS.fullmatch(original) for original in originals):
+            new = originals  # pydicom does not know the newest ones
+        else:
+            new = [str(self._pseudonyms.uid(original)) for original in originals]
         if new != originals:
             self._entries.add(place, keyword, "UI", "new UID", PROFILE if tag in self._profile else LISTED)
         self._keep(cleaned, tag, "UI", new)

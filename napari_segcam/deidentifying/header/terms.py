@@ -8,6 +8,12 @@ from itertools import takewhile
 _YES_NO = frozenset({"YES", "NO"})
 
 # By keyword. A coded string that is not here is removed; so is one with any other value.
+# The third and fourth values of the FrameType of enhanced images (PS3.3, section C.8.16.1).
+_CONTRASTS = (
+    "DYNAMIC VOLUME STATIC NONE ADDITION DIVISION MASKED MAXIMUM MEAN MINIMUM MULTIPLICATION QUANTITY RESAMPLED "
+    "STD_DEVIATION SUBTRACTION"
+)
+
 _TERMS: dict[str, str | tuple[str, ...]] = {
     "ImageType": (
         *("ORIGINAL", "DERIVED", "PRIMARY", "SECONDARY", "OTHER", "MIXED"),
@@ -16,6 +22,7 @@ _TERMS: dict[str, str | tuple[str, ...]] = {
         *("GYNECOLOGY", "INTRACARDIAC", "INTRAOPERATIVE", "INTRAVASCULAR", "MUSCULOSKELETAL", "NEONATAL HEAD"),
         *("OBSTETRICAL", "OPHTHALMIC", "PEDIATRIC", "PELVIC", "RETROPERITONEAL", "SCROTAL", "SMALL PARTS", "TEE"),
         *("THYROID", "TRANSCRANIAL", "TTE", "US BIOPSY", "VASCULAR"),
+        *_CONTRASTS.split(),
     ),
     "BodyPartExamined": (
         *("ABDOMEN", "ANKLE", "AORTA", "ARM", "AXILLA", "BACK", "BLADDER", "BRAIN", "BREAST", "CAROTID", "CHEST"),
@@ -24,7 +31,7 @@ _TERMS: dict[str, str | tuple[str, ...]] = {
         *("PROSTATE", "SCROTUM", "SHOULDER", "SKIN", "SPLEEN", "TESTIS", "THIGH", "THYROID", "UTERUS", "VAGINA"),
         *("VEIN", "WRIST", "WHOLEBODY"),
     ),
-    "FrameType": "ORIGINAL DERIVED PRIMARY SECONDARY OTHER MIXED VOLUME NONE",
+    "FrameType": f"ORIGINAL DERIVED PRIMARY SECONDARY OTHER MIXED {_CONTRASTS}",
     "Modality": "US SEG SR PR OT KO IVUS ES",
     "ConversionType": "DV DI DF WSD SD SI DRW SYN",
     "PhotometricInterpretation": (
