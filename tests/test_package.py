@@ -91,7 +91,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["pixels", "new_names", "dicom_header", "stamps", "log"],
         ["object_pixels", "picture_copy"],
         ["dicom_copy"],
-        ["run"],
+        ["run", "preview"],
     ],
     "explanation": [
         ["registry", "targets", "passes", "slow_methods"],

@@ -13,6 +13,7 @@ from napari_segcam.deidentifying.log import CSV, JSON, write_log
 from napari_segcam.deidentifying.new_names import NewNames
 from napari_segcam.deidentifying.options import DeidentifyOptions
 from napari_segcam.deidentifying.picture_copy import copy_picture
+from napari_segcam.deidentifying.pixels.kept_region import check_region
 from napari_segcam.deidentifying.pseudonyms import Pseudonyms
 from napari_segcam.deidentifying.records import CopyRecord, Refusal
 from napari_segcam.deidentifying.refusals import (
@@ -26,7 +27,6 @@ from napari_segcam.deidentifying.refusals import (
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import natural_key, refuse_no_file
 from napari_segcam.imaging.file_kind import DICOM_DIRECTORY, FileKind, kind_of, read_head
-from napari_segcam.imaging.scan.region import parse_crop
 
 Progress = Callable[[int, int, str], None]
 
@@ -71,7 +71,7 @@ def deidentify(
     options = options or DeidentifyOptions()
     source, out = Path(source), Path(out)
     refuse_no_file(source)
-    parse_crop(options.region)
+    check_region(options.region)
     profile()
     _refuse_nested(source, out, options.mapping)
     pseudonyms = Pseudonyms() if options.mapping is None else Pseudonyms.of_mapping(options.mapping)

@@ -8,7 +8,7 @@ from napari_segcam.deidentifying.refusals import NO_REGION, RefusedError
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine
 from napari_segcam.imaging.geometry import Crop
-from napari_segcam.imaging.scan.region import find_scan_region, parse_crop
+from napari_segcam.imaging.scan.region import CropWord, find_scan_region, parse_crop
 
 _SOURCES = {
     "dicom": "the scan, as the file gives it",
@@ -48,7 +48,7 @@ class KeptRegion:
             RefusedError: if the scan is not recognized.
             SegcamError: if the words are not understood, or the region is outside the frame.
         """
-        crop = parse_crop(text)
+        crop = check_region(text)
         if crop == "none":
             return cls(None, "the whole frame, as you asked: no pixel is blanked")
         if crop == "auto":
@@ -72,6 +72,21 @@ class KeptRegion:
                 f"The region {text} is outside the frames of {_name(cine)}, which have {width} × {height} pixels."
             )
         return cls((rows, columns), "as you gave it")
+
+
+def check_region(text: str) -> CropWord | Crop:
+    """Return what the words of a user about a region mean.
+
+    Raises:
+        SegcamError: if they are not understood.
+    """
+    try:
+        return parse_crop(text)
+    except SegcamError:
+        raise SegcamError(
+            f"The region {text or '(empty)'} is not understood: give auto (the scan), none (all pixels stay), or four "
+            "numbers of pixels, LEFT,TOP,RIGHT,BOTTOM."
+        ) from None
 
 
 def _area(crop: Crop) -> int:

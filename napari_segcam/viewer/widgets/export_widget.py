@@ -22,6 +22,7 @@ from napari_segcam.viewer.review.outputs import export_frames, folder_run_previe
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.verdicts.dicom_request import dicom_request
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
+from napari_segcam.viewer.widgets.deidentify.copy_button import CopyButton
 from napari_segcam.viewer.widgets.layout import form, panel, row
 
 
@@ -108,6 +109,7 @@ class ExportWidget(QWidget):
         self.run.setToolTip(_Text.RUN_TIP)
         self.will_run = QLabel()
         self.will_run.setWordWrap(True)
+        self.copy = CopyButton(session)
         self.progress = QProgressBar()
         self.stop = QPushButton(_Text.STOP)
         self.message = QLabel()
@@ -126,6 +128,7 @@ class ExportWidget(QWidget):
             row(self.truth, self.report),
             self.run,
             self.will_run,
+            self.copy,
             self._progress_row,
             self.message,
         )
@@ -184,6 +187,7 @@ class ExportWidget(QWidget):
         self.export_all.setEnabled(is_idle and plan is not None)
         self.export_all.setVisible(session.image is None or session.image.ndim > 2)
         self._show_folder_run(is_idle)
+        self.copy.setEnabled(is_idle)
         self.movie.setEnabled(session.image is not None and session.image.ndim > 2)
         self._offer_movies(() if plan is None else plan.stages)
         can_be_dicom = is_dicom(session.image)
