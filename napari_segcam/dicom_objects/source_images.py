@@ -32,7 +32,7 @@ class FramePlace:
     Attributes:
         header: of the instance, without its pixels; it must not be changed.
         frame: its number in the instance, from 1 as in DICOM.
-        is_multiframe: whether the instance counts its frames at all.
+        is_multiframe: whether the instance is of a kind that counts its frames.
     """
 
     header: Dataset
@@ -124,7 +124,7 @@ class SourceImages:
     @cached_property
     def _places(self) -> tuple[FramePlace, ...]:
         return tuple(
-            FramePlace(header, frame, "NumberOfFrames" in header)
+            FramePlace(header, frame, _counts_frames(header))
             for header, count in zip(self.headers, self._counts, strict=True)
             for frame in range(1, count + 1)
         )
@@ -150,6 +150,11 @@ class SourceImages:
                 return range(start, start + count)
             start += count
         return None
+
+
+def _counts_frames(header: Dataset) -> bool:
+    """Return whether a frame number belongs to a reference: scanners write a number of 1 into single images too."""
+    return int(header.get("NumberOfFrames") or 1) > 1 or "Multi-frame" in UID(str(header.SOPClassUID)).name
 
 
 def _read_header(path: Path) -> Dataset:

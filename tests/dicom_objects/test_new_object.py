@@ -85,6 +85,18 @@ class TestSource:
         assert not source.place(0).is_multiframe
         assert source.numbers_of(uids[1]) == range(1, 2)
 
+    @pytest.mark.parametrize(
+        ("sop_class", "count", "is_multiframe"),
+        [(UltrasoundImageStorage, 1, False), (UltrasoundMultiFrameImageStorage, 1, True)],
+    )
+    def test_a_single_image_that_counts_its_frame(
+        self, sop_class: str, count: int, is_multiframe: bool, tmp_path: Path
+    ) -> None:
+        source = source_of(write_image(tmp_path / "a.dcm", count, SOPClassUID=sop_class))
+        assert source.place(0).is_multiframe is is_multiframe
+        [reference] = source_references(source, [0])
+        assert ("ReferencedFrameNumber" in reference) is is_multiframe
+
     def test_what_is_no_file_is_refused(self) -> None:
         with pytest.raises(SegcamError, match="DICOM"):
             SourceImages.of(ArrayCine(np.zeros((3, 8, 10), np.uint8)))
