@@ -46,16 +46,27 @@ class HostileServer:
         requests: what came, in order.
     """
 
-    def __init__(self, behavior: Behavior, context: ssl.SSLContext | None = None, *, reads_body: bool = True) -> None:
+    def __init__(
+        self,
+        behavior: Behavior,
+        context: ssl.SSLContext | None = None,
+        *,
+        reads_body: bool = True,
+        address: str = "127.0.0.1",
+    ) -> None:
         self._behavior = behavior
         self._context = context
         self._reads_body = reads_body
         self.requests: list[Request] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(
+            (address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET
+        )
         self._stopped = threading.Event()
         self._open: list[socket.socket] = []
         self.port = self._listener.getsockname()[1]
-        self.url = f"{'https' if context else 'http'}://127.0.0.1:{self.port}/dicom-web"
+        self.url = (
+            f"{'https' if context else 'http'}://{f'[{address}]' if ':' in address else address}:{self.port}/dicom-web"
+        )
         self._thread = threading.Thread(target=self._listen, name="hostile server", daemon=True)
         self._thread.start()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import gzip
 import json
+import logging
 import re
 import shutil
 import socket
@@ -266,6 +269,40 @@ def test_the_environment_has_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert proxy.requests == []
         assert server.requests[0].headers["authorization"].startswith("Basic YW5uYTpzM2NyM3Q")
         assert server.requests[0].headers["host"] == f"127.0.0.1:{server.port}"
+
+
+def test_a_proxy_is_used_where_the_settings_name_one() -> None:
+    with HostileServer(says_json([])) as proxy:
+        server = Server("ward", "http://127.0.0.1:9/dicom-web", proxy=f"http://127.0.0.1:{proxy.port}")
+        with PacsClient(server) as client:
+            assert client.search() == []
+        assert proxy.requests[0].path.startswith("http://127.0.0.1:9/dicom-web/series")
+
+
+def test_a_server_at_an_address_of_version_6(tmp_path: Path) -> None:
+    try:
+        listening = HostileServer(says(as_files(CINE)), address="::1")
+    except OSError:
+        pytest.skip("this computer has no IPv6")
+    with listening as server, client_of(server.url) as client:
+        (path,) = client.fetch([INSTANCE], tmp_path)
+        assert path.read_bytes() == CINE
+        assert server.requests[0].headers["host"] == f"[::1]:{server.port}"
+
+
+def test_no_log_holds_the_password(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    caplog.set_level(logging.DEBUG)
+    for behavior in (says_json([]), says(answer(status="401 Unauthorized")), resets, says(as_files(CINE)[:50000])):
+        with HostileServer(behavior) as server, client_of(server.url) as client:
+            for operation in (search, fetch):
+                with contextlib.suppress(SegcamError):
+                    operation(client, tmp_path / "out")
+            assert len(server.requests) >= 2
+            assert SECRET not in repr((client, vars(client), client.server))
+    encoded = base64.b64encode(f"anna:{SECRET}".encode()).decode()
+    assert caplog.text
+    assert SECRET not in caplog.text
+    assert encoded not in caplog.text
 
 
 def test_the_password_does_not_leave_the_server(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from keyring.backend import KeyringBackend
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.dicomweb.client import PacsClient
 from napari_segcam.imaging.dicomweb.passwords import (
     authorization_of,
     forget_password,
@@ -216,3 +217,10 @@ def test_without_a_keyring_the_environment_is_named() -> None:
         assert not has_password(Server("clinic", URL, "anna"))
     finally:
         keyring.set_keyring(before)
+
+
+def test_plain_http_is_said_each_time() -> None:
+    with PacsClient(Server("lab", "http://10.0.0.1:8042/x", allow_http=True)) as client:
+        assert client.notes == ["The connection to PACS lab is not encrypted: others in the network can read along."]
+    with PacsClient(Server("lab", "http://127.0.0.1:8042/x")) as client:
+        assert client.notes == []
