@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from napari_segcam.comparing.comparing import CompareOptions as CompareOptions
     from napari_segcam.deidentifying.options import DeidentifyOptions as DeidentifyOptions
     from napari_segcam.deidentifying.run import deidentify as deidentify
+    from napari_segcam.dicom_objects.export import DicomExport as DicomExport
+    from napari_segcam.dicom_objects.exporting.options import DicomOptions as DicomOptions
     from napari_segcam.dicom_objects.segmentation.reading import read_segmentation as read_segmentation
+    from napari_segcam.dicom_objects.source_images import SourceImages as SourceImages
     from napari_segcam.errors import SegcamError as SegcamError
     from napari_segcam.evidence.attention import attention as attention
     from napari_segcam.evidence.doubt.measures import DOUBT_MEASURES as DOUBT_MEASURES
@@ -62,6 +65,9 @@ _ROOMS = {
     "SegcamError": "errors",
     "Target": "explanation.targets.target",
     "DeidentifyOptions": "deidentifying.options",
+    "DicomExport": "dicom_objects.export",
+    "DicomOptions": "dicom_objects.exporting.options",
+    "SourceImages": "dicom_objects.source_images",
     "ExplainOptions": "batch.options",
     "attention": "evidence.attention",
     "CompareOptions": "comparing.comparing",

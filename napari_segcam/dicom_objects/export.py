@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,7 @@ class DicomExport:
         self,
         source: SourceImages,
         cine: Cine,
-        folder: Path,
+        folder: str | os.PathLike[str],
         options: DicomOptions | None = None,
         *,
         style: OverlayStyle | None = None,
@@ -110,7 +111,7 @@ class DicomExport:
         has_evidence: bool = False,
         algorithm: Algorithm | None = None,
     ) -> None:
-        self._source, self._cine, self.folder = source, cine, folder
+        self._source, self._cine, self.folder = source, cine, Path(folder)
         self._options = options or DicomOptions()
         self._style, self._by_method, self._by_class = style, by_method, by_class
         self._has_evidence = has_evidence and self._options.overlay_stage is None
@@ -198,7 +199,9 @@ class DicomExport:
         has_overlay = any(made.path.name == OVERLAY for made in objects)
         warning = burned_in_warning(self._source) if has_overlay else None
         if not self._masks:
-            left_out.append(f"There is no {SEGMENTATION} and no {REPORT}: {self._no_mask or 'no frame was examined'}.")
+            left_out.append(
+                f"There is no {SEGMENTATION} and no {REPORT}, as {self._no_mask or 'no frame was examined'}."
+            )
         return Written(tuple(objects), tuple(problems), tuple(left_out), () if warning is None else (warning,))
 
     @property
