@@ -12,7 +12,12 @@ from pydicom import dcmread
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
+from napari_segcam.network.network import Network
+from napari_segcam.viewer.frames.run_request import RunRequest
+from napari_segcam.viewer.jobs.export_job import Export
 from napari_segcam.viewer.pacs.sendable import Sendable, read_sendable
+from napari_segcam.viewer.review.outputs import export_frames
+from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.widgets.pacs import send_panel
 from napari_segcam.viewer.widgets.pacs.pacs_widget import PacsWidget
 from napari_segcam.viewer.widgets.pacs.send_panel import SendPanel
@@ -157,6 +162,28 @@ def test_a_folder_without_objects_is_said(
     (tmp_path / "empty").mkdir()
     choose(widget, qtbot, tmp_path / "empty")
     assert "There is no DICOM file (*.dcm) in empty." in widget.message.text()
+
+
+def test_the_last_export_is_offered_once_it_is_written(
+    fake: FakePacs,  # noqa: ARG001
+    widget: PacsWidget,
+    qtbot: QtBot,
+    network: Network,
+    finish: Callable[[ReviewSession], None],
+    tmp_path: Path,
+) -> None:
+    session, panel = widget.session, widget.send_panel
+    open_image(widget, SOURCES["gray_cine"](tmp_path))
+    assert not panel.last.isEnabled()
+    session.use(network)
+    session.run(RunRequest(stages=("encoder_5",)), "current")
+    finish(session)
+    export_frames(session, Export(tmp_path / "out", [0]))
+    qtbot.waitUntil(lambda: session.background.job is None, timeout=30_000)
+    qtbot.waitUntil(panel.last.isEnabled)
+    derived(tmp_path / "gray_cine.dcm", tmp_path / "out", "report")
+    qtbot.mouseClick(panel.last, LEFT)
+    qtbot.waitUntil(lambda: rows(panel) == {"report.dcm": (True, "the open image's patient")})
 
 
 def test_patients_are_distinguished_by_id_issuer_and_date_of_birth() -> None:

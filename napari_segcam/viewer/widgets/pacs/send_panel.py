@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_segcam.viewer.pacs.pacs_controller import PacsController
 from napari_segcam.viewer.pacs.sendable import Sendable
+from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.question import Answer, Question, ask
 from napari_segcam.viewer.widgets.layout import panel, row
 
@@ -33,7 +34,7 @@ class _Text:
     HINT = "Send the DICOM objects of an export, such as segmentation.dcm and report.dcm, to the server."
     LAST = "Last export"
     LAST_TIP = "The DICOM objects that were exported last in this window: {folder}"
-    NO_LAST = "Nothing was exported as DICOM objects in this window yet"
+    NO_LAST = "Nothing was exported in this window yet"
     FILES = "Files …"
     FILES_TIP = "Choose DICOM files"
     FOLDER = "Folder …"
@@ -82,6 +83,7 @@ class SendPanel(QWidget):
         self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setWordWrap(True)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # heatmap_STAGE.dcm differ at their end
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.allow_other = QCheckBox(_Text.ALLOW_OTHER)
         self.allow_other.setToolTip(_Text.ALLOW_OTHER_TIP)
@@ -106,6 +108,7 @@ class SendPanel(QWidget):
         self.stop.clicked.connect(controller.sending.cancel)
         controller.sending.changed.connect(self.refresh)
         controller.servers.changed.connect(self._refresh_send)
+        controller.session.background.changed.connect(Throttle(self._refresh_last, self).ask)
         self.refresh()
 
     def choose(self, paths: Sequence[Path]) -> None:
@@ -161,9 +164,8 @@ class SendPanel(QWidget):
 
     def refresh(self) -> None:
         """Show the objects, whose they are, and what became of them."""
-        sending, folder = self.controller.sending, self.controller.last_export
-        self.last.setEnabled(folder is not None and not sending.is_busy)
-        self.last.setToolTip(_Text.NO_LAST if folder is None else _Text.LAST_TIP.format(folder=folder))
+        sending = self.controller.sending
+        self._refresh_last()
         self.files.setEnabled(not sending.is_busy)
         self.folder.setEnabled(not sending.is_busy)
         if (sending.objects, sending.of_image) != self._listed:
@@ -184,6 +186,11 @@ class SendPanel(QWidget):
         self.words.setText(sending.words)
         self.words.setVisible(bool(sending.words))
         self._refresh_send()
+
+    def _refresh_last(self) -> None:
+        folder = self.controller.last_export
+        self.last.setEnabled(folder is not None and not self.controller.sending.is_busy)
+        self.last.setToolTip(_Text.NO_LAST if folder is None else _Text.LAST_TIP.format(folder=folder))
 
     def _list(self) -> None:
         sending = self.controller.sending
