@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from batches import errors_in, rows_in
-from dicom_objects.made_sources import COLUMNS, FRAMES, ROWS, gray_cine, gray_frames, rgb_cine, still
+from dicom_objects.made_sources import COLUMNS, FRAMES, ROWS, folder_of_stills, gray_cine, gray_frames, rgb_cine, still
 from dicom_objects.segmentation.made_masks import NETWORK, write_masks
 from PIL import Image
 from torch import nn
@@ -95,6 +95,18 @@ def test_a_batch_finds_the_segmentation_by_the_image_that_it_refers_to(image: Pa
         expected = 2 * np.count_nonzero(mask & truth) / (np.count_nonzero(mask) + np.count_nonzero(truth))
         assert float(row["dice"]) == pytest.approx(expected, abs=1e-6)
     assert any(row["image"] == "still.dcm" and row["dice"] for row in rows_in(tmp_path / "run"))
+
+
+def test_one_segmentation_is_the_truth_of_all_stills_that_it_refers_to(tmp_path: Path) -> None:
+    stills = folder_of_stills(tmp_path)
+    write_truth(tmp_path / "truth" / "t.dcm", stills, ("organ",), numbers=[0, 2])
+    images = with_truths(images_of(stills), tmp_path / "truth")
+    assert [bool(image.truths) for image in images] == [True, False, True]
+    for image in images[::2]:
+        truth, cine = GroundTruth.of_image(image, network_of("organ"), None), open_cine(image.path)
+        assert truth is not None
+        truth.check(cine)
+        assert np.array_equal(truth.mask(0, 0), truth_of(np.asarray(cine[0]), 1)[0])
 
 
 def test_a_segmentation_among_the_images_is_no_image(image: Path, tmp_path: Path) -> None:

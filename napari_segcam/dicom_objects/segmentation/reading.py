@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pydicom.charset import convert_encodings
+from pydicom.config import IGNORE
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -108,7 +109,7 @@ def _open(path: Path) -> tuple[Reader, UID]:
         if element.tag == _META_LENGTH:
             stop = start + _one(element)
         elif element.tag == _SYNTAX:
-            syntax = UID(element.text())
+            syntax = _uid(element)
     if not syntax:
         raise ValueError("its file meta information does not name a transfer syntax")
     if syntax != DEFLATED_FRAMES and not syntax.is_transfer_syntax:
@@ -129,7 +130,7 @@ def _header(reader: Reader) -> Group:
 
 
 def _refuse_other_classes(path: Path, header: Group) -> None:
-    sop_class = UID(header[_CLASS].text()) if _CLASS in header else UID("")
+    sop_class = _uid(header[_CLASS]) if _CLASS in header else UID("")
     if sop_class not in (SegmentationStorage, LABEL_MAP_SEGMENTATION_STORAGE):
         name = one_line(sop_class.name or "unknown", _LONGEST_NAME).removesuffix(" Storage")
         raise SegcamError(f"{path.name} is no segmentation of pixels (DICOM SEG): it is of the kind {name}.")
@@ -236,6 +237,10 @@ def _encodings(header: Group) -> list[str]:
     """Return Python's names of the file's character sets."""
     names = header[_CHARACTER_SET].texts() if _CHARACTER_SET in header else []
     return convert_encodings(names or None)
+
+
+def _uid(element: Element) -> UID:
+    return UID(element.text(), validation_mode=IGNORE)  # a damaged one is not what is looked for
 
 
 def _one(element: Element) -> int:
