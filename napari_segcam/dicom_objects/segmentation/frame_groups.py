@@ -12,6 +12,9 @@ from napari_segcam.dicom_objects.source_images import SourceImages
 from napari_segcam.imaging.dicom.calibration import are_slices
 
 _STACK = "1"
+# Thickness of a plane: that of the beam is not known, programs such as highdicom read no spacing without one, and zero
+# is not valid. It is so small that no volume that looks right can follow from it.
+_PLANE_MM = "0.001"
 
 
 def add_dimensions(dataset: Dataset, source: SourceImages, *, by_segment: bool) -> None:
@@ -44,6 +47,7 @@ def shared_group(source: SourceImages) -> Dataset:
     if source.spacing_mm is not None:
         measures = Dataset()
         measures.PixelSpacing = [_decimal(distance) for distance in source.spacing_mm]
+        measures.SliceThickness = _PLANE_MM
         group.PixelMeasuresSequence = [measures]
     return group
 

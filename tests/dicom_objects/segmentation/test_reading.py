@@ -310,6 +310,24 @@ def test_segmentations_of_highdicom_are_read(kind: str, link: str, sop_class: st
                 assert np.array_equal(read.mask(number, index + 1), expected > 0.5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["gray_cine", "anisotropic_cine", "uncalibrated_cine", "still", "folder_of_stills"])
+def test_highdicom_reads_the_same_masks(name: str, kind: Kind, tmp_path: Path) -> None:
+    source = source_of(name, tmp_path)
+    read = hd.seg.segread(write_masks(tmp_path / "segmentation.dcm", source, kind))
+    uids = [header.SOPInstanceUID for header in source.headers]
+    options = {"combine_segments": False, "rescale_fractional": False}
+    if name.endswith("cine"):
+        pixels = read.get_pixels_by_source_frame(uids[0], range(1, source.frame_count + 1), **options)
+    else:
+        pixels = read.get_pixels_by_source_instance(uids, **options)
+    for number in range(source.frame_count):
+        expected = masks_of(source, number, kind)
+        for index in range(len(SEGMENTS)):
+            plane = expected == index + 1 if kind == "labelmap" else expected[index]
+            assert np.array_equal(pixels[number, ..., index], np.rint(plane * 255) if kind == "fractional" else plane)
+
+
 def test_references_to_a_cine_as_a_whole_are_laid_out_by_moment(tmp_path: Path) -> None:
     source = source_of("gray_cine", tmp_path)
     dataset = dcmread(write_masks(tmp_path / "segmentation.dcm", source))
