@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -56,7 +55,9 @@ def link(before: NDArray[np.unsignedinteger], after: NDArray[np.unsignedinteger]
         after: ``(Y, X)``, of the next frame.
     """
     both = (before > 0) & (after > 0)
-    pairs = Counter(zip(after[both].tolist(), before[both].tolist(), strict=True))
+    step = int(before.max()) + 1
+    codes, counts = np.unique(after[both].astype(np.int64) * step + before[both], return_counts=True)
+    pairs = {divmod(code, step): count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)}
     pixels_before, pixels_after = np.bincount(before.ravel()), np.bincount(after.ravel())
     same = {
         later: earlier
