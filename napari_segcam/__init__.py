@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_segcam.deidentifying.run import deidentify as deidentify
     from napari_segcam.dicom_objects.export import DicomExport as DicomExport
     from napari_segcam.dicom_objects.exporting.options import DicomOptions as DicomOptions
+    from napari_segcam.dicom_objects.parametric_map.reading import read_parametric_map as read_parametric_map
     from napari_segcam.dicom_objects.segmentation.reading import read_segmentation as read_segmentation
     from napari_segcam.dicom_objects.source_images import SourceImages as SourceImages
     from napari_segcam.errors import SegcamError as SegcamError
@@ -91,6 +92,7 @@ _ROOMS = {
     "paste_calipers": "imaging.burned_in.calipers",
     "create_project": "review.creating",
     "open_project": "review.project",
+    "read_parametric_map": "dicom_objects.parametric_map.reading",
     "read_segmentation": "dicom_objects.segmentation.reading",
     "review_report": "review.report.review_numbers",
     "run_batch": "batch.run",

@@ -21,6 +21,7 @@ from napari_segcam.dicom_objects.overlay_cine import OverlayObject, burned_in_wa
 from napari_segcam.dicom_objects.overlay_cine.caption import Caption, ColorBar
 from napari_segcam.dicom_objects.source_images import SourceImages
 from napari_segcam.errors import SegcamError
+from napari_segcam.explanation.emptiness import Reason
 from napari_segcam.reporting.figures import display
 
 ALGORITHM = Algorithm("unet.pth", "0f" * 32, ("architecture Unet",))
@@ -165,6 +166,19 @@ def test_a_note_changes_only_the_band() -> None:
     np.testing.assert_array_equal(noted[:60], picture)
     assert (plain[60:] != noted[60:]).any()
     assert len(Caption((60, 300), TITLE, has_notes=False).draw(picture)) < len(plain)
+
+
+@pytest.mark.parametrize("columns", [90, 128, 320, 640, 1024])
+@pytest.mark.parametrize("reason", Reason)
+def test_notes_on_empty_maps_end_between_words(reason: Reason, columns: int) -> None:
+    caption = Caption((100, columns), TITLE)
+    note = f"Frame 35 of 60. Empty: {reason.value}."
+    lines = caption._fitting(note)
+    assert len(lines) <= caption._note_lines
+    words = " ".join(lines)
+    assert note.startswith(words.removesuffix("…").rstrip(" ."))
+    if columns >= 320:
+        assert words == note or note[len(words) - 1] == ","
 
 
 def test_each_picture_says_which_frame_it_is(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ Picture = NDArray[np.uint8]
 _GROUND, _TEXT, _WARNING = (16, 18, 20), (228, 232, 236), (255, 204, 92)
 _SMALLEST, _LARGEST = 11, 26
 _MARGIN = 4
+_USUAL_NOTE = "Frame 100 of 100. Empty: the network gave values that are not numbers (NaN or infinity) at this stage."
+_MOST_NOTE_LINES = 5
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Caption:
         shape: rows and columns of the pictures.
         title: what they show.
         bar: their colors.
-        has_notes: whether there is a line for a note about each picture.
+        has_notes: whether there is room for a note about each picture.
     """
 
     def __init__(
@@ -61,7 +63,9 @@ class Caption:
         self._lines = [(line, _WARNING) for line in wrap_text(RESEARCH_ONLY, self._size, room)]
         self._lines += [(truncate_text(line, self._size, room), _TEXT) for line in wrap_text(title, self._size, room)]
         self._bar = bar
-        count = len(self._lines) + (bar is not None) + has_notes
+        usual = len(wrap_text(_USUAL_NOTE, self._size, room))
+        self._note_lines = min(usual, _MOST_NOTE_LINES) if has_notes else 0
+        count = len(self._lines) + (bar is not None) + self._note_lines
         self.height = rows + count * self._line + 2 * _MARGIN
 
     @property
@@ -74,7 +78,7 @@ class Caption:
 
         Args:
             picture: of the shape that was announced.
-            note: about this picture, one line; cut off where it is too long.
+            note: about this picture; where there is no room for all of it, it ends at a comma or with an ellipsis.
         """
         rows, columns = self._shape
         canvas = Image.new("RGB", (self.width, self.height), _GROUND)
@@ -87,8 +91,26 @@ class Caption:
         if self._bar is not None:
             self._draw_bar(canvas, draw, self._bar, y)
             y += self._line
-        self._write(draw, (_MARGIN, y), truncate_text(note, self._size, self.width - 2 * _MARGIN), _TEXT)
+        for line in self._fitting(note):
+            self._write(draw, (_MARGIN, y), line, _TEXT)
+            y += self._line
         return np.asarray(canvas)
+
+    def _fitting(self, note: str) -> list[str]:
+        """Return the lines of a note, or of its beginning up to a comma, if they have room."""
+        room = self.width - 2 * _MARGIN
+        shorter = note
+        while True:
+            lines = [truncate_text(line, self._size, room) for line in wrap_text(shorter, self._size, room)]
+            if len(lines) <= self._note_lines:
+                return lines
+            head, comma, _ = shorter.rpartition(",")
+            if not comma:
+                return [
+                    *lines[: self._note_lines - 1],
+                    truncate_text(f"{lines[self._note_lines - 1]} …", self._size, room),
+                ]
+            shorter = f"{head}."
 
     def _draw_bar(self, canvas: Image.Image, draw: ImageDraw.ImageDraw, bar: ColorBar, y: int) -> None:
         room = self.width - 2 * _MARGIN - text_width(bar.low, self._size) - text_width(bar.high, self._size)
