@@ -36,7 +36,7 @@ class PacsController(QObject):
         self.threads = threads = PacsThreads(self)
         self.temporary = TemporaryFolder(session.viewer)
         self.servers = Servers(threads.settings, self)
-        self.searching = Searching(threads.search, self)
+        self.searching = Searching(threads.search, threads.listing, self)
         self.pictures = Pictures(threads.pictures, self)
         self.opening = Opening(session, threads.transfer, self.temporary)
         self.sending = Sending(session, threads.sending)

@@ -53,13 +53,14 @@ class Searching(QObject):
     said = Signal(str)
     listed = Signal(object, object)
 
-    def __init__(self, lane: Lane, parent: QObject) -> None:
+    def __init__(self, lane: Lane, listing: Lane, parent: QObject) -> None:
         super().__init__(parent)
         self.series: list[FoundSeries] = []
         self.instances: dict[str, list[FoundInstance]] = {}
         self.words = ""
         self.is_searching = False
         self._lane = lane
+        self._listing = listing
 
     def search(self, connect: Connect, criteria: Criteria) -> None:
         """Search; what an earlier search has found goes once this one has its answer."""
@@ -96,8 +97,8 @@ class Searching(QObject):
             self.listed.emit(series, instances)
 
         job = Job("pacs", "Listing the images of a series", work, on_result=take)
-        job.on_done = lambda error: self._end(job, error)
-        self._lane.start(job)
+        job.on_done = lambda error: None if error is None else self.failed.emit(error)
+        self._listing.start(job)
 
     def cancel(self) -> None:
         """Wait for the answer no longer."""
@@ -109,6 +110,7 @@ class Searching(QObject):
     def forget(self) -> None:
         """Forget what was found."""
         self._lane.cancel()
+        self._listing.cancel()
         self.series, self.instances = [], {}
         self.is_searching, self.words = False, ""
         self.found.emit()

@@ -87,12 +87,12 @@ def _end_all() -> None:
 
 
 class PacsThreads(QObject):
-    """A lane for each kind of work: searches, small pictures, cines that come, objects that go, settings."""
+    """A lane for each kind of work: searches, lists of images, small pictures, cines, objects to send, settings."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self.search, self.pictures, self.transfer, self.sending, self.settings = self._lanes = [
-            Lane(self) for _ in range(5)
+        self.search, self.listing, self.pictures, self.transfer, self.sending, self.settings = self._lanes = [
+            Lane(self) for _ in range(6)
         ]
 
     def end(self) -> list[Worker]:

@@ -217,6 +217,22 @@ def test_a_search_that_is_stopped_or_fails_leaves_the_dock_alive(
     assert not widget.message.isVisible()
 
 
+def test_a_search_goes_on_while_the_images_of_a_series_are_listed(
+    fake: FakePacs, widget: PacsWidget, qtbot: QtBot, tmp_path: Path
+) -> None:
+    stills = sorted(SOURCES["folder_of_stills"](tmp_path).iterdir())
+    fake.add_to(FoundSeries("1.5", "1.5.1", series_description="Kidney", instances=3), stills)
+    search(widget, qtbot)
+    fake.is_slow = True
+    qtbot.mouseClick(widget.form.search, LEFT)
+    select(widget, 0)
+    qtbot.waitUntil(lambda: widget.images.count() == 3)
+    assert widget.form.stop.isVisible()
+    with qtbot.waitSignal(widget.controller.searching.found):
+        fake.is_slow = False
+    assert widget.form.search.isVisible()
+
+
 def test_closing_midway_leaves_no_thread_and_no_file(
     fake: FakePacs, widget: PacsWidget, qtbot: QtBot, tmp_path: Path
 ) -> None:
