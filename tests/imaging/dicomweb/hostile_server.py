@@ -101,24 +101,23 @@ class HostileServer:
                 self._behavior(connection, request)
 
     def _read(self, connection: socket.socket) -> Request:
-        data = b""
+        data = bytearray()
         while b"\r\n\r\n" not in data:
-            piece = connection.recv(65536)
-            if not piece:
-                raise OSError
-            data += piece
-        head, _, body = data.partition(b"\r\n\r\n")
-        line, *lines = head.decode("latin-1").split("\r\n")
+            data += _received(connection)
+        end = data.index(b"\r\n\r\n")
+        line, *lines = data[:end].decode("latin-1").split("\r\n")
+        del data[: end + 4]
         headers = {key.lower(): value.strip() for key, _, value in (entry.partition(":") for entry in lines)}
-        while self._reads_body and len(body) < int(headers.get("content-length", 0)):
-            piece = connection.recv(65536)
-            if not piece:
-                break
-            body += piece
-        return Request(line, headers, body)
+        while self._reads_body and len(data) < int(headers.get("content-length", 0)):
+            data += _received(connection)
+        return Request(line, headers, bytes(data))
 
-    def wait(self, seconds: float) -> None:
-        self._stopped.wait(seconds)
+
+def _received(connection: socket.socket) -> bytes:
+    piece = connection.recv(65536)
+    if not piece:
+        raise OSError("the client has closed the connection")
+    return piece
 
 
 def answer(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hostile_server import HostileServer, Request, answer, resets, silent_after
+from hostile_server import HostileServer, Request, answer, as_files, certificate, resets, silent_after, tls
 from orthanc import Orthanc, free_port
 from pydicom import dcmread
 from pydicom.uid import generate_uid
@@ -17,6 +17,7 @@ from pydicom.uid import generate_uid
 from napari_segcam.demo import sample_cine
 from napari_segcam.imaging.dicomweb import sending
 from napari_segcam.imaging.dicomweb.client import PacsClient
+from napari_segcam.imaging.dicomweb.found import FoundInstance
 from napari_segcam.imaging.dicomweb.sending import SentFile
 from napari_segcam.imaging.dicomweb.servers import Server
 from napari_segcam.imaging.dicomweb.watch import CancelledError
@@ -200,6 +201,33 @@ def test_a_pacs_that_is_killed_while_it_sends(pacs: Orthanc, large_cine: Path, t
         (path,) = client.fetch([instance], tmp_path / "out")
         assert path.read_bytes() == large_cine.read_bytes()
     assert type(failed.value).__name__ == "ServerError"
+
+
+def test_a_large_file_goes_and_comes_through_tls(large_cine: Path, tmp_path: Path) -> None:
+    path, content = certificate(tmp_path, "server"), large_cine.read_bytes()
+    uid = str(dcmread(large_cine, stop_before_pixels=True).SOPInstanceUID)
+
+    def behave(connection: socket.socket, request: Request) -> None:
+        if request.line.startswith("POST"):
+            assert content in request.body
+            connection.sendall(answer(_result("00081199", uid=uid)))
+        elif "/instances/" in request.path:
+            connection.sendall(as_files(content))
+        else:
+            connection.sendall(answer(NOTHING))
+
+    header = dcmread(large_cine, stop_before_pixels=True)
+    instance = FoundInstance(header.StudyInstanceUID, header.SeriesInstanceUID, uid)
+    with HostileServer(behave, tls(path)) as server:
+        with PacsClient(Server("clinic", server.url)) as client:
+            (result,) = client.send([large_cine])
+            assert result.state == "unsent"
+            assert "not trusted: self" in result.reason
+        with PacsClient(Server("clinic", server.url, ca_file=path)) as client:
+            (result,) = client.send([large_cine])
+            assert result.state == "stored"
+            (fetched,) = client.fetch([instance], tmp_path / "out")
+            assert fetched.read_bytes() == content
 
 
 def test_a_pacs_that_is_killed_while_it_receives(
