@@ -234,6 +234,8 @@ class DicomExport:
         notes = []
         if segmentation is None:
             notes.append("There is no segmentation of these findings, as it could not be written.")
+        elif self._options.segments == "finding" and self._masks.leaves_out:
+            notes.append("The segmentation holds the findings that are measured, and no others.")
         if edited := self._masks.edited_frames:
             frames = f"{len(edited)} frame{'s' * (len(edited) != 1)}"
             notes.append(f"A reader edited the masks of {frames}; these findings are measured on the edited masks.")

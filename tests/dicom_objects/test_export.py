@@ -15,7 +15,10 @@ from pydicom import dcmread
 import napari_segcam as sc
 from dicom_objects.made_sources import SOURCES
 from napari_segcam import optional
+from napari_segcam.dicom_objects.algorithm import Algorithm
 from napari_segcam.dicom_objects.export import check_dicom_export
+from napari_segcam.dicom_objects.exporting.frame_masks import FrameMasks
+from napari_segcam.dicom_objects.findings.measured_mask import MOST_FINDINGS
 
 pytest.importorskip("highdicom")
 
@@ -80,6 +83,21 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     cine = sc.open_cine(SOURCES["still"](tmp_path))
     with pytest.raises(sc.SegcamError, match=r'pip install "napari-segcam\[dicom\]"'):
         check_dicom_export(cine)
+
+
+def test_a_segment_for_each_finding_leaves_out_what_is_not_measured(tmp_path: Path) -> None:
+    cine = sc.open_cine(SOURCES["still"](tmp_path))
+    specks = np.zeros(cine.frame_shape, np.bool_)
+    specks[::6, ::6] = True
+    specks[0:5, 0:5] = True
+    options = sc.DicomOptions(segments="finding")
+    export = sc.DicomExport(sc.SourceImages.of(cine), cine, tmp_path, options, algorithm=Algorithm("a.pth", "ab" * 32))
+    export.add_masks(0, FrameMasks({"speck": specks}, {"speck": "network"}))
+    assert export.write().problems == ()
+    assert len(dcmread(tmp_path / "segmentation.dcm").SegmentSequence) == MOST_FINDINGS
+    words = dcmread(tmp_path / "report.dcm").to_json()
+    assert "The segmentation holds the findings that are measured, and no others." in words
+    assert f"the {16 * 22 - MOST_FINDINGS} smallest" in words
 
 
 def test_nothing_examined_writes_nothing(tmp_path: Path) -> None:

@@ -141,6 +141,11 @@ class CollectedMasks:
             number for number in self.frames if any(origin != "network" for origin in self._origins[number].values())
         ]
 
+    @property
+    def leaves_out(self) -> bool:
+        """Whether some findings, the smallest of a frame with many, are not measured and have no segment."""
+        return any(measured.words_left_out for masks in self._measured.values() for measured in masks.values())
+
     # How
 
     def _findings_in(

@@ -27,15 +27,17 @@ def dicom_request(
         session: whose image it is.
         project: the review, which may be closed.
         frames: that are exported.
-        kind: of the segmentation; empty for no DICOM objects.
+        kind: of the segmentation; ``finding`` for masks with a segment for each finding; empty for no DICOM objects.
         stage: of the overlay, if the user chose one; else it is the heatmap in view.
     """
     if not kind or not is_dicom(session.image):
         return None
     state = None if project.has_other_network else state_in_view(project)
     heated = session.view.heated
+    is_by_finding = kind == "finding"
     options = DicomOptions(
-        kind,
+        "binary" if is_by_finding else kind,
+        "finding" if is_by_finding else "class",
         overlay_stage=stage or (heated[-1] if heated else None),
         reader=project.log.rater if state is not None and project.log is not None else "",
     )

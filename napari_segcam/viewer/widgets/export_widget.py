@@ -52,6 +52,7 @@ class _Text:
     DICOM_KINDS = (
         ("None", ""),
         ("Objects, masks", "binary"),
+        ("Objects, one mask a finding", "finding"),
         ("Objects, probabilities", "fractional"),
         ("Objects, label map", "labelmap"),
     )

@@ -132,6 +132,9 @@ def test_verdicts_of_the_reader_are_in_the_report(
     assert other is not None
     assert (other.verdicts, other.options.reader) == ({}, "")
     assert dicom_request(explained, review, frames, "") is None
+    by_finding = dicom_request(explained, review, frames, "finding")
+    assert by_finding is not None
+    assert (by_finding.options.kind, by_finding.options.segments) == ("binary", "finding")
     explained.set_threshold(threshold)
     review.close()
 
