@@ -57,9 +57,9 @@ class DicomCopier:
             RefusedError: if there can be no copy.
         """
         header = read_whole_header(path)
-        kind = object_kind(header, path.name)
-        record.kind = kind.value
         with refused_errors(path):
+            kind = object_kind(header, path.name)
+            record.kind = kind.value
             clean = self._cleaner.clean(header, record.entries)
         if not clean.get("SOPInstanceUID") or not clean.get("SOPClassUID"):
             raise RefusedError(f"{path.name} has no SOP Instance UID: it is damaged.", UNREADABLE)
@@ -96,10 +96,10 @@ class DicomCopier:
             region = KeptRegion.of(self._options.region, cine)
             found = find_burned_in(cine, region.crop, self._cancelled) if search else None
             frames = CleanFrames(cine, header, region.crop)
-        _describe_pixels(clean, frames, cine)
-        _trim_palette(clean)
+            _describe_pixels(clean, frames, cine)
+            _trim_palette(clean)
+            stated = str(header.get("BurnedInAnnotation") or "")
         record.frames, record.region, record.pixels = len(cine), region.words, frames.words
-        stated = str(header.get("BurnedInAnnotation") or "")
         value = _burned_in_annotation(found, region, stated, is_needed="BurnedInAnnotation" in clean)
         if "BurnedInAnnotation" in clean:
             del clean.BurnedInAnnotation

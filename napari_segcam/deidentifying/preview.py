@@ -89,8 +89,8 @@ def preview(path: Path, options: DeidentifyOptions) -> Preview:
         raise RefusedError(f"{path.name} is not a DICOM file, a still or a video: it gets no copy.", OTHER_FILE)
     pseudonyms, record = Pseudonyms(), CopyRecord(1, "", "")
     header = read_whole_header(path)
-    object_type = object_kind(header, path.name)
     with refused_errors(path):
+        object_type = object_kind(header, path.name)
         clean = HeaderCleaner(pseudonyms, shift_dates=options.dates == "shift").clean(header, record.entries)
     if object_type is not ObjectKind.IMAGE:
         return Preview(path.name, _rows(header, clean), None, None, "all: it holds no picture", "")

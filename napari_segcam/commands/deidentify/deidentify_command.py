@@ -56,12 +56,12 @@ def deidentify(
     console = PlainConsole()
     options = DeidentifyOptions(region, dates, mapping)  # type: ignore[arg-type]  # it checks the word
     with stoppable(console, "Stopping …") as stop, progress_on(console) as progress:
-        task = progress.add_task("De-identifying", total=None)
+        task = progress.add_task("De-identifying", total=None, visible=False)
         log = deidentify(
             source,
             out,
             options,
-            lambda done, total, _words: progress.update(task, completed=done, total=total),
+            lambda done, total, _words: progress.update(task, completed=done, total=total, visible=True),
             stop.is_set,
         )
     _print(log, console)

@@ -41,6 +41,7 @@ _CHOICES = {
 _PATIENT_GROUP = 0x0010
 _DEEPEST = 40
 _CLASS = re.compile(r"1\.2\.840\.10008\.5\.1\.4(\.\d{1,3}){2,6}")
+_LARGEST = {"IS": 1e6, "DS": 1e7}  # from which on a number is more likely to be an ID or a date
 _LONGEST_NUMBER = 5  # digits, from which on an integer is compared with the patient's identifiers
 
 PROFILE, PRIVATE = "basic profile", "private"
@@ -212,6 +213,9 @@ class _Copy:
             numbers = [float(entry) for entry in values]
         except (TypeError, ValueError, OverflowError):
             self._drop(cleaned, tag, vr, place, "unreadable value")
+            return
+        if any(abs(number) >= _LARGEST.get(vr, math.inf) for number in numbers):
+            self._drop(cleaned, tag, vr, place, "as long as an identifier")
             return
         if vr not in ("FD", "FL") and any(self._identifies(number) for number in numbers):
             self._drop(cleaned, tag, vr, place, "the same as an identifier of the patient")
