@@ -199,7 +199,7 @@ def _locate(path: Path, header: Dataset, mapping: Dataset, shape: tuple[int, int
     if tag is None:
         raise SegcamError(f"{path.name} holds no values.")
     syntax = header.file_meta.TransferSyntaxUID
-    raw = header.get_item(tag)
+    raw = header.get_item(tag, keep_deferred=True)  # without the values, however many there are
     if syntax.is_encapsulated or syntax == DeflatedExplicitVRLittleEndian or not isinstance(raw, RawDataElement):
         raise SegcamError(f"The values of {path.name} are compressed ({syntax.name}), which is not read here.")
     kind = _PIXELS[tag]

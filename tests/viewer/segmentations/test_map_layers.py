@@ -94,6 +94,17 @@ def test_a_map_of_a_still_opens_with_its_image(viewer: ViewerModel, open_files: 
     np.testing.assert_array_equal(heat.data, values[0])
 
 
+def test_a_map_of_many_values(viewer: ViewerModel, open_files: Open, tmp_path: Path) -> None:
+    """The values of a real cine take more than the 64 KB that are read with a header."""
+    source = source_file(tmp_path, "gray_cine")
+    values = np.random.default_rng(1).random((6, 64, 96)).astype(np.float32)
+    assert values.nbytes > 2**17
+    open_files(viewer, source, write_map(source, tmp_path / "heatmap.dcm", values))
+    _, heat = viewer.layers
+    for frame in (0, 4):
+        np.testing.assert_array_equal(np.asarray(heat.data[frame]), values[frame])
+
+
 def test_a_map_of_another_patient_is_refused(
     viewer: ViewerModel, open_files: Open, shown: list[str], tmp_path: Path
 ) -> None:
