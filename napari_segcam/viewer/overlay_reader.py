@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import napari
+from napari.utils.notifications import show_warning
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.imaging.dicom.object_kind import ObjectKind, object_kind
+from napari_segcam.imaging.dicom.object_kind import ObjectKind, object_kind, refuse_other_kinds, sop_class_of
 
 LayerData = tuple[Any, ...]
 
@@ -20,6 +21,28 @@ _WORDS = {ObjectKind.SEGMENTATION: "segmentation", ObjectKind.PARAMETRIC_MAP: "p
 def is_file_of_image(path: Path) -> bool:
     """Return whether a path is a DICOM file without an image of its own that can be shown over another one."""
     return path.is_file() and object_kind(path) in _WORDS
+
+
+def is_without_image(path: Path) -> bool:
+    """Return whether a path is a DICOM report, document or the like."""
+    return path.is_file() and object_kind(path) is ObjectKind.WITHOUT_IMAGE
+
+
+def say_what_it_is(path: str) -> list[LayerData]:
+    """Say that a DICOM file holds no image, and what it is; add no layer.
+
+    After an error, napari would ask for another reader, which there is not.
+
+    Raises:
+        SegcamError: that says it, if there is no window.
+    """
+    try:
+        refuse_other_kinds(Path(path), sop_class_of(Path(path)))
+    except SegcamError as reason:
+        if napari.current_viewer() is None:
+            raise
+        show_warning(str(reason))
+    return [(None,)]
 
 
 def open_segmentations_of(folder: Path) -> None:

@@ -18,7 +18,13 @@ from napari_segcam.imaging.stacks.array_choice import SeveralImagesError
 from napari_segcam.viewer.checkpoint_reader import LayerData, is_checkpoint, load_checkpoint
 from napari_segcam.viewer.image_choice import ask_for_image
 from napari_segcam.viewer.layers.cine_layer_data import layer_data_with_notes
-from napari_segcam.viewer.overlay_reader import is_file_of_image, open_over_image, open_segmentations_of
+from napari_segcam.viewer.overlay_reader import (
+    is_file_of_image,
+    is_without_image,
+    open_over_image,
+    open_segmentations_of,
+    say_what_it_is,
+)
 from napari_segcam.viewer.project_reader import open_project_folder
 
 _MAX_LAYERS = 60  # more layers would fill the layer list
@@ -38,6 +44,8 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
         return load_checkpoint
     if is_file_of_image(Path(path)):
         return open_over_image
+    if is_without_image(Path(path)):
+        return say_what_it_is
     return read_layers if _can_read(Path(path)) else None
 
 

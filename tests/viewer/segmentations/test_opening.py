@@ -16,6 +16,7 @@ from opened import Open, random_masks, source_file, write_segmentation
 from pydicom.uid import generate_uid
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.viewer import overlay_reader
 from napari_segcam.viewer.reader import get_reader
 from napari_segcam.viewer.review.question import Answer
 from napari_segcam.viewer.segmentations import opening
@@ -230,12 +231,23 @@ def test_a_script_without_a_window_is_refused(tmp_path: Path, monkeypatch: pytes
         get_reader(path)(path)
 
 
-def test_reports_and_documents_are_refused_in_words(viewer: ViewerModel, tmp_path: Path) -> None:
+def test_reports_and_documents_say_what_they_are(
+    viewer: ViewerModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = source_file(tmp_path, "gray_cine")
     report = changed(source, tmp_path / "report.dcm", SOPClassUID="1.2.840.10008.5.1.4.1.1.88.33")
     header = pydicom.dcmread(report)
     header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID
     header.save_as(report)
-    with pytest.raises(SegcamError, match=r"report\.dcm holds no image: it is of the kind Comprehensive SR"):
-        get_reader(str(report))(str(report))
+    words: list[str] = []
+    monkeypatch.setattr(overlay_reader, "show_warning", words.append)
+    reader = get_reader(str(report))
+    assert reader is not None
+    assert reader(str(report)) == [(None,)]  # an error would make napari ask for another reader
+    assert words == [
+        "report.dcm holds no image: it is of the kind Comprehensive SR. Open the image that it belongs to."
+    ]
     assert not viewer.layers
+    monkeypatch.setattr(napari, "current_viewer", lambda: None)
+    with pytest.raises(SegcamError, match=r"report\.dcm holds no image"):
+        reader(str(report))
