@@ -68,7 +68,6 @@ class LaidSegmentation:
         fractions: the same for fractions; empty where the file has none.
         largest: the value that stands for a fraction of 1.
         fraction_name: what a fraction is: "probability" or "occupancy".
-        left_out: how many of its frames the cine does not show.
     """
 
     path: Path
@@ -84,7 +83,6 @@ class LaidSegmentation:
     fractions: dict[int, dict[int, SparseFractions]] = field(default_factory=dict)
     largest: int = 1
     fraction_name: str = ""
-    left_out: int = 0
 
     def add_mask(self, frame: int, segment: LaidSegment, mask: NDArray[np.bool_]) -> None:
         """Take in the mask ``(Y, X)`` of a segment in a frame of the cine."""

@@ -31,9 +31,10 @@ ReadObject = Callable[[Path], FileObject]
 
 @dataclass(frozen=True)
 class _OverLayers:
-    """The layers to add over images that are open."""
+    """The layers to add over images that are open, and how many others of the file's images are not."""
 
     added: list[tuple[Image, AddLayers]]
+    missing: int
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,8 @@ class Openings:
                 add(viewer, image)
             else:
                 show_warning(f"{image.name} was removed meanwhile: open {path.name} again.")
+        if outcome.missing:
+            show_info(f"{path.name} is also about {outcome.missing} images that are not open.")
 
     def _ask(self, not_found: _NotFound) -> None:
         """Ask for the image of a file."""
@@ -215,7 +218,7 @@ def _look_for_image(path: Path, read: ReadObject, images: list[OpenImage], *, on
         add = yield from _laid(file_object, source)
         added.append((image.layer, add))
     if added:
-        yield _OverLayers(added)
+        yield _OverLayers(added, len(set(file_object.uids) - covered))
     elif only_there:
         yield _Left(f"{path.name} is about an image that is not in its folder: open it by itself.")
     else:

@@ -63,7 +63,9 @@ def test_layers_follow_the_frames_and_the_image(viewer: ViewerModel, open_files:
     np.testing.assert_allclose(labels.data_to_world((1, 2, 3)), image.data_to_world((1, 2, 3)))
 
 
-def test_stills_of_a_folder_are_matched_one_by_one(viewer: ViewerModel, open_files: Open, tmp_path: Path) -> None:
+def test_stills_of_a_folder_are_matched_one_by_one(
+    viewer: ViewerModel, open_files: Open, shown: list[str], tmp_path: Path
+) -> None:
     folder = source_file(tmp_path, "folder_of_stills")
     masks = random_masks(folder, 2)
     file = write_segmentation(folder, tmp_path / "masks.dcm", masks, frames=[0, 2])
@@ -74,12 +76,15 @@ def test_stills_of_a_folder_are_matched_one_by_one(viewer: ViewerModel, open_fil
     assert not labels.data[1].any()
 
     # One of the stills by itself shows its part of the file.
+    assert shown == []
     viewer.layers.clear()
     still = sorted(path for path in folder.iterdir())[0]
     number = [path.name for path in open_cine(folder).frame_paths].index(still.name)
     open_files(viewer, still, file)
     (labels,) = labels_in(viewer)
     np.testing.assert_array_equal(labels.data == 1, masks[number, 0] if number != 1 else 0)
+    assert len(shown) == 1
+    assert shown[0].startswith("masks.dcm is also about ")
 
 
 def test_overlapping_segments_have_a_layer_each(viewer: ViewerModel, open_files: Open, tmp_path: Path) -> None:
