@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.batch.ground_truth import GroundTruth
 from napari_segcam.batch.options import ExplainOptions
+from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.registry import SlowMethod
@@ -86,6 +87,21 @@ class ExplainPipeline:
         score = cast("Score", self.options.score)  # Target refuses others
         return Target(class_index, region, score, self._against, self.options.gamma)
 
+    def true_mask(self, truth: GroundTruth | None, number: int, class_index: int | None) -> NDArray[np.bool_] | None:
+        """Return the true mask ``(Y, X)`` of a class in a frame; None if it is unknown.
+
+        Raises:
+            SegcamError: if it cannot be read, or the region needs it and only this frame or class has none.
+        """
+        mask = truth.mask(number, class_index) if truth is not None else None
+        if mask is None and truth is not None and self.options.needs_truth:
+            name = self.network.class_names[class_index or 0]
+            raise SegcamError(
+                f"Frame {number} has no true mask of {name}, and the region {self.options.region} needs one. Leave the "
+                "frame out, or choose another region."
+            )
+        return mask
+
     def explanations(
         self, cine: Cine, numbers: Sequence[int], truth: GroundTruth | None = None
     ) -> Iterator[FrameExplanation]:
@@ -102,7 +118,7 @@ class ExplainPipeline:
         crop = crop_for(self.options.crop, cine)
         for number in numbers:
             frame = cine[number]
-            masks = {index: truth.mask(number, index) if truth else None for index in self.classes}
+            masks = {index: self.true_mask(truth, number, index) for index in self.classes}
             targets = [self.target(index, masks[index]) for index in self.classes]
             for explainer in self.explainers:
                 # Classes share a forward pass. A slow method makes many more, and can be stopped between two classes.

@@ -90,7 +90,7 @@ def explain_cine(
         # A wrong target, stage or folder is refused before anything takes long.
         if truth is not None:
             truth.check(cine)
-        pipeline.target(pipeline.classes[0], truth.mask(numbers[0], pipeline.classes[0]) if truth else None)
+        pipeline.target(pipeline.classes[0], pipeline.true_mask(truth, numbers[0], pipeline.classes[0]))
         stage_movies = Movies(pipeline, movies)
         objects = _objects(dicom, pipeline, cine, out, style)
         _check_writable(out)

@@ -20,6 +20,7 @@ from napari_segcam.batch.ground_truth import GroundTruth
 from napari_segcam.batch.images import images_of
 from napari_segcam.batch.options import ExplainOptions
 from napari_segcam.batch.pairing import with_truths
+from napari_segcam.batch.pipeline import ExplainPipeline
 from napari_segcam.comparing.comparing import CompareOptions, Comparing
 from napari_segcam.dicom_objects.segmentation.segment import Segment
 from napari_segcam.dicom_objects.source_images import SourceImages
@@ -167,6 +168,16 @@ def test_a_class_without_a_segment_and_a_frame_that_nobody_looked_at_are_unknown
     assert truth.mask(1, 0) is not None
     assert truth.mask(0, 0) is None
     assert truth.mask(1, 1) is None
+
+
+def test_a_region_that_needs_a_mask_names_the_frame_without_one(image: Path, tmp_path: Path) -> None:
+    cine = open_cine(image)
+    network = network_of("organ")
+    truth = GroundTruth.of_file(write_truth(tmp_path / "truth.dcm", image, ("organ",), numbers=[1, 2]), network)
+    truth.check(cine)
+    pipeline = ExplainPipeline(network, ExplainOptions(stages=["body"], region="false-positive"))
+    with pytest.raises(SegcamError, match="Frame 3 has no true mask of organ, and the region false-positive needs"):
+        list(pipeline.explanations(cine, [3], truth))
 
 
 def test_a_segmentation_of_another_image_is_refused(image: Path, tmp_path: Path) -> None:
