@@ -88,7 +88,21 @@ def test_an_empty_map_has_a_reason_and_no_values(tmp_path: Path) -> None:
     assert comments == ["", f"Empty: {Reason.EMPTY_REGION.value}", ""]
     [mapping] = made.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence
     assert mapping.DoubleFloatRealWorldValueLastValueMapped == 1
-    assert mapping.DoubleFloatRealWorldValueFirstValueMapped > -1
+    assert mapping.DoubleFloatRealWorldValueFirstValueMapped == padding
+    [window] = made.SharedFunctionalGroupsSequence[0].FrameVOILUTSequence
+    assert abs(float(window.WindowCenter) - 0.5) < 1e-3
+    assert abs(float(window.WindowWidth) - 1) < 1e-3
+
+
+def test_highdicom_reads_the_values(tmp_path: Path) -> None:
+    highdicom = pytest.importorskip("highdicom")
+    source, heatmaps = source_of("gray_cine", tmp_path), maps(6, signed=True)
+    heatmaps[2] = (2, heatmap(np.zeros((6, 8)), reason=Reason.EMPTY_REGION))
+    saved(tmp_path / "a.dcm", source, heatmaps)
+    values = highdicom.imread(tmp_path / "a.dcm").get_frames()
+    for number, one in heatmaps:
+        if one.reason is None:
+            np.testing.assert_array_equal(values[number].astype(np.float32), one.values)
 
 
 def test_maps_that_are_all_empty(tmp_path: Path) -> None:

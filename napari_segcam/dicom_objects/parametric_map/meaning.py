@@ -21,8 +21,8 @@ def real_world_values(low: float, high: float, method: str, stage: str, class_na
     """Return an item of the Real World Value Mapping Sequence: the stored values are the values.
 
     Args:
-        low: smallest value of all frames.
-        high: largest value of all frames.
+        low: smallest stored value of all frames.
+        high: largest stored value of all frames.
         method: of explanation.
         stage: of the network.
         class_name: of the explained class.

@@ -77,6 +77,7 @@ class HeatmapObject:
         self._frames: list[_Frame] = []
         self._model: Heatmap | None = None
         self._lowest, self._highest = math.inf, -math.inf
+        self._has_padding = False
 
     def add(self, number: int, heatmap: Heatmap) -> None:
         """Add the heatmap of a frame.
@@ -107,6 +108,7 @@ class HeatmapObject:
         if has_value.any():
             self._lowest = min(self._lowest, float(values[has_value].min()))
             self._highest = max(self._highest, float(values[has_value].max()))
+        self._has_padding |= not has_value.all()
         self._spool.append(values.tobytes() if has_value.all() else _without(values, has_value))
         self._frames.append(_Frame(number, heatmap.reason.value if heatmap.reason is not None else None))
 
@@ -188,8 +190,9 @@ class HeatmapObject:
         transformation.RescaleIntercept, transformation.RescaleSlope, transformation.RescaleType = "0", "1", "US"
         group.PixelValueTransformationSequence = [transformation]
         group.FrameVOILUTSequence = [window_of(low, high)]
+        first = NO_VALUE if self._has_padding else low  # highdicom refuses stored values outside the mapped range
         group.RealWorldValueMappingSequence = [
-            real_world_values(low, high, self._method, self._stage_name, self._class)
+            real_world_values(first, high, self._method, self._stage_name, self._class)
         ]
         frame_type = Dataset()
         frame_type.FrameType = self._image_type
