@@ -25,7 +25,8 @@ class ChosenLayers:
             if image_id is not None and image_id == chosen_id:
                 if layer in self._hidden or layer is image:
                     self._hidden.discard(layer)
-                    layer.visible = True
+                    if not layer.visible:  # napari draws the canvas again even if nothing changes
+                        layer.visible = True
             elif image_id is not None and layer.visible:
                 self._hidden.add(layer)
                 layer.visible = False

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from napari.components import LayerList, ViewerModel
 from napari.layers import Labels
 
+from napari_segcam.viewer.napari_internals.selecting import without_selecting
+
 _TOOL = ("n_edit_dimensions", "contiguous", "preserve_labels", "brush_size", "selected_label", "mode")
 _FIRST_BRUSH = 10  # of napari, in pixels
 _BRUSHES = ("paint", "erase", "fill", "polygon", "pick")
@@ -15,10 +17,12 @@ _BRUSHES = ("paint", "erase", "fill", "polygon", "pick")
 
 @contextmanager
 def keep_selection(layers: LayerList) -> Iterator[None]:
-    """Restore the selection at the end, since napari selects each layer that is added."""
+    """Keep the selection while layers are added, which napari would select: each time, it shows other controls."""
     selected = set(layers.selection)
-    yield
-    layers.selection = selected & set(layers)
+    with without_selecting(layers):
+        yield
+    if layers.selection != (kept := selected & set(layers)):
+        layers.selection = kept
 
 
 def paint_in(viewer: ViewerModel, layer: Labels) -> None:

@@ -71,9 +71,11 @@ class CaseLayers(QObject):
         layers = self._session.viewer.layers
         self._leaving = [layer for layer in layers if layer is image or _belongs_to(layer, image)]
         self._session.reviews.end(image)
+        with quick_collections(), layers.batched_update():  # the canvas is arranged once
+            for layer in self._leaving:
+                if layer.visible:
+                    layer.visible = False
         for layer in self._leaving:
-            if layer.visible:
-                layer.visible = False
             layer.name = f"{layer.name} (closed)"  # the layers of the next case have the same names
         self._timer.start(_FIRST_MS)
 

@@ -174,6 +174,10 @@ def test_the_widget_says_so_and_takes_no_verdict(
     assert widget.given.text() == "Frame 0 is not computed, so it has no mask to judge. Run Segmentation first."
     assert not widget.mask.isEnabled()
     assert not widget.grades.isEnabled()
+    box = widget.reasons.boxes["missed"]
+    box.click()
+    assert not box.isChecked()
+    assert not uncomputed.events("verdict")
     widget.controller.choice.choose("finding")
     widget.refresh()
     assert widget.scope.currentText() == "A finding (not computed)"

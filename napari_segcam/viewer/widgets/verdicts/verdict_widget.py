@@ -145,7 +145,7 @@ class VerdictWidget(QWidget):
         controller = self.controller
         self.scope.chosen.connect(controller.choice.choose)
         self.mask.chosen.connect(self._give)
-        self.reasons.toggled.connect(controller.toggle_reason)
+        self.reasons.toggled.connect(self._toggle_reason)
         self.grades.chosen.connect(controller.grade)
         self.heatmap.chosen.connect(controller.give_on_heatmap)
         self.note.written.connect(self._keep_note)
@@ -182,7 +182,7 @@ class VerdictWidget(QWidget):
         self.stage.setText(stage or (_Text.HIDDEN_HEATMAP if self._blinding.hidden.heatmaps else _Text.NO_HEATMAP))
         self._show_note()
         words, unseen = given.frame_words(self.session.current_frame()), controller.unseen()
-        for judges in (self.mask, self.reasons, self.grades):
+        for judges in (self.mask, self.grades):  # disabled boxes are lower: all below them would jump
             judges.setEnabled(not unseen)
         given_words = f"{self._here()}: {words}" if words else ""
         _say(self.given, ". ".join(filter(None, (given_words, unseen))) or _Text.NONE_YET)
@@ -238,6 +238,10 @@ class VerdictWidget(QWidget):
         else:
             self.controller.give(value)
         self.refresh()  # the button that was clicked shows what holds
+
+    def _toggle_reason(self, reason: str) -> None:
+        self.controller.toggle_reason(reason)
+        self.refresh()  # the box shows what holds
 
     def _show_note(self) -> None:
         """Show the note on what is in view, and keep what was written about something else."""
