@@ -92,7 +92,7 @@ def explain_cine(
             truth.check(cine)
         pipeline.target(pipeline.classes[0], pipeline.true_mask(truth, numbers[0], pipeline.classes[0]))
         stage_movies = Movies(pipeline, movies)
-        objects = _objects(dicom, pipeline, cine, out, style)
+        objects = _objects(dicom, pipeline, cine, out, style, stop.is_set)
         _check_writable(out)
         source, scan = CineSource.of(cine), known_scan(cine)
         runs = _print_estimates(pipeline, cine, numbers, console)
@@ -156,14 +156,19 @@ def explain_cine(
 
 
 def _objects(
-    dicom: DicomRequest | None, pipeline: ExplainPipeline, cine: Cine, out: Path, style: OverlayStyle
+    dicom: DicomRequest | None,
+    pipeline: ExplainPipeline,
+    cine: Cine,
+    out: Path,
+    style: OverlayStyle,
+    cancelled: Callable[[], bool],
 ) -> ExplainedObjects | None:
     """Return what collects the DICOM objects; None if none are wanted."""
     if dicom is None:
         return None
     from napari_segcam.commands.dicom.explained_objects import ExplainedObjects
 
-    return ExplainedObjects(dicom, pipeline, cine, out, style)
+    return ExplainedObjects(dicom, pipeline, cine, out, style, cancelled)
 
 
 def _evidence_of(

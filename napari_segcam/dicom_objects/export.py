@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from napari_segcam.dicom_objects.algorithm import Algorithm
 from napari_segcam.dicom_objects.exporting.collected_masks import CollectedMasks
 from napari_segcam.dicom_objects.exporting.frame_masks import FrameMasks
-from napari_segcam.dicom_objects.exporting.options import DicomOptions
+from napari_segcam.dicom_objects.exporting.options import DicomOptions, FirstStages
 from napari_segcam.dicom_objects.new_object import save_object
 from napari_segcam.dicom_objects.overlay_cine.writing import burned_in_warning
 from napari_segcam.dicom_objects.source_images import SourceImages
@@ -91,7 +91,8 @@ class DicomExport:
         style: colormap and opacity of the overlay; None for the usual ones.
         by_method: use a folder for each method; needed for several methods.
         by_class: use a folder for each class; needed for several classes.
-        has_evidence: whether evidence says which stage to look at first.
+        first_stages: when ``add`` says which stage to look at first, which is the one of the overlay: never, once for
+            all frames, or for each frame, of which the most frequent counts.
         algorithm: the network; by default that of the explanations.
 
     Attributes:
@@ -108,13 +109,13 @@ class DicomExport:
         style: OverlayStyle | None = None,
         by_method: bool = False,
         by_class: bool = False,
-        has_evidence: bool = False,
+        first_stages: FirstStages = "never",
         algorithm: Algorithm | None = None,
     ) -> None:
         self._source, self._cine, self.folder = source, cine, Path(folder)
         self._options = options or DicomOptions()
         self._style, self._by_method, self._by_class = style, by_method, by_class
-        self._has_evidence = has_evidence and self._options.overlay_stage is None
+        self._first_stages: FirstStages = "never" if self._options.overlay_stage is not None else first_stages
         self._algorithm = algorithm
         is_moving = len(source.headers) == 1
         self._masks = CollectedMasks(source, self._options, aspect=cine.pixel_aspect, is_moving=is_moving)
@@ -158,7 +159,7 @@ class DicomExport:
             self._class_folders[key[1]] = class_folder(explanation)
             if key not in self._heat:
                 self._heat[key] = CollectedHeat(
-                    self._source, explanation, self._algorithm, self._options, keeps_all=self._has_evidence
+                    self._source, explanation, self._algorithm, self._options, first_stages=self._first_stages
                 )
             self._heat[key].add(number, explanation, correction, shown_first)
 

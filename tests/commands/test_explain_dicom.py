@@ -252,3 +252,19 @@ def test_one_object_that_fails_does_not_keep_the_others_from_it(
         "report.dcm",
     }
     assert "There is no segmentation of these findings" in dcmread(tmp_path / "out" / "report.dcm").to_json()
+
+
+def test_the_overlay_shows_a_stage_that_takes_part(
+    explain: Any, checkpoint: Path, threshold: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = torch.load(checkpoint)
+    weights["decoder.blocks.0.conv1.0.weight"][:, :512] = 0  # what comes from the deepest stage
+    torch.save(weights, tmp_path / "blind.pth")
+    image = SOURCES["gray_cine"](tmp_path)
+    assert explain(image, "--threshold", threshold, model=tmp_path / "blind.pth") == 0
+    assert "shows encoder_4: the deepest encoder stage that takes part" in " ".join(capsys.readouterr().out.split())
+    assert "encoder_4" in dcmread(tmp_path / "out" / "overlay.dcm").DerivationDescription
+
+    assert explain(image, "--threshold", threshold, "--dicom-stage", "encoder_5", model=tmp_path / "blind.pth") == 0
+    assert "takes part" not in capsys.readouterr().out
+    assert "encoder_5" in dcmread(tmp_path / "out" / "overlay.dcm").DerivationDescription

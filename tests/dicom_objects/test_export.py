@@ -57,12 +57,20 @@ def test_objects_are_written_from_python(explainer: sc.Explainer, tmp_path: Path
     np.testing.assert_array_equal(stored[2], np.rint(np.clip(probabilities, 0, 1) * 255))
 
 
-@pytest.mark.parametrize(("has_evidence", "stage"), [(True, "encoder_4"), (False, "encoder_5")])
+@pytest.mark.parametrize(
+    ("first_stages", "frames", "stage"),
+    [
+        ("each frame", [0, 1, 2], "encoder_4"),  # in two frames of three
+        ("never", [1, 2], "encoder_5"),
+        ("once", [1, 2], "encoder_4"),
+        ("once", [0, 1, 2], "encoder_5"),
+    ],
+)
 def test_the_overlay_shows_the_stage_to_look_at_first(
-    explainer: sc.Explainer, tmp_path: Path, has_evidence: bool, stage: str
+    explainer: sc.Explainer, tmp_path: Path, first_stages: str, frames: list[int], stage: str
 ) -> None:
     cine = sc.open_cine(SOURCES["gray_cine"](tmp_path))
-    exported(cine, explainer, tmp_path, [0, 1, 2], has_evidence=has_evidence)  # encoder_4 in two frames of three
+    exported(cine, explainer, tmp_path, frames, first_stages=first_stages)
     assert stage in dcmread(tmp_path / "overlay.dcm").DerivationDescription
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress
 
+from napari_segcam.commands.dicom.overlay_stage import OverlayStage
 from napari_segcam.dicom_objects.export import DicomExport, Written
 from napari_segcam.dicom_objects.exporting.options import DicomOptions
 from napari_segcam.dicom_objects.source_images import SourceImages
@@ -46,15 +47,25 @@ class ExplainedObjects:
         cine: that is explained.
         folder: to write to.
         style: how overlays are drawn.
+        cancelled: returns whether to stop.
 
     Raises:
         SegcamError: if the network or the stages do not allow what is asked for.
     """
 
     def __init__(
-        self, request: DicomRequest, pipeline: ExplainPipeline, cine: Cine, folder: Path, style: OverlayStyle
+        self,
+        request: DicomRequest,
+        pipeline: ExplainPipeline,
+        cine: Cine,
+        folder: Path,
+        style: OverlayStyle,
+        cancelled: Callable[[], bool],
     ) -> None:
         options = _checked(request.options, pipeline)
+        has_evidence = "influence" in pipeline.options.evidence
+        is_open = options.overlay_stage is None and not has_evidence
+        self._overlay_stage = OverlayStage(pipeline, cine, cancelled) if is_open else None
         self._written: Written | None = None
         self._firsts: dict[int, str | None] = {}
         self._export = DicomExport(
@@ -65,7 +76,7 @@ class ExplainedObjects:
             style=style,
             by_method=len(pipeline.options.methods) > 1,
             by_class=len(pipeline.classes) > 1,
-            has_evidence="influence" in pipeline.options.evidence,
+            first_stages="each frame" if has_evidence else "once",
         )
 
     def noting(self, evidence_of: Callable[[Explanation], Evidence | None]) -> Callable[[Explanation], Evidence | None]:
@@ -81,7 +92,10 @@ class ExplainedObjects:
     def add(self, number: int, explanations: Iterable[Explanation]) -> None:
         """Add the explanations of a frame."""
         for explanation in explanations:
-            self._export.add(number, explanation, shown_first=self._firsts.pop(id(explanation), None))
+            first = self._firsts.pop(id(explanation), None)
+            if self._overlay_stage is not None:
+                first = self._overlay_stage.of(number, explanation)
+            self._export.add(number, explanation, shown_first=first)
 
     def write(self, progress: Progress, stop: threading.Event) -> bool:
         """Write the objects; return whether the user let it finish."""
@@ -106,7 +120,8 @@ class ExplainedObjects:
         for made in written.objects:
             name = made.path.relative_to(self._export.folder)
             console.print(f"  {name}: series {made.series_uid}", soft_wrap=True, markup=False, highlight=False)
-        for warning in written.warnings:
+        stage_words = self._overlay_stage.words if self._overlay_stage is not None and written.objects else []
+        for warning in [*stage_words, *written.warnings]:
             console.print(warning, soft_wrap=True, markup=False)
         if written.problems:
             raise SegcamError(" ".join(written.problems))

@@ -10,7 +10,7 @@ import numpy as np
 from pydicom.dataset import FileDataset
 
 from napari_segcam.dicom_objects.algorithm import Algorithm
-from napari_segcam.dicom_objects.exporting.options import DicomOptions
+from napari_segcam.dicom_objects.exporting.options import FRAMES_WAITED, DicomOptions, FirstStages
 from napari_segcam.dicom_objects.findings.packed_array import PackedArray
 from napari_segcam.dicom_objects.overlay_cine.caption import ColorBar
 from napari_segcam.dicom_objects.overlay_cine.writing import OverlayObject
@@ -43,7 +43,7 @@ class CollectedHeat:
         first: of the explanations; all others have the same method, class and cine.
         algorithm: the network.
         options: of the export.
-        keeps_all: whether each stage may become the overlay, since evidence decides at the end.
+        first_stages: when ``add`` says which stage to look at first. Until then each may become the overlay.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class CollectedHeat:
         algorithm: Algorithm,
         options: DicomOptions,
         *,
-        keeps_all: bool = False,
+        first_stages: FirstStages = "never",
     ) -> None:
         self._source, self._algorithm, self._options = source, algorithm, options
         self._title = find_method(first.method).title
@@ -63,9 +63,11 @@ class CollectedHeat:
             for name in first.heatmaps
         }
         self._problems: dict[str, SegcamError] = {}
+        self._usual = self._usual_stage(first)
         self._drawn: dict[str, dict[int, Heatmap]] = {
-            name: {} for name in (first.heatmaps if keeps_all else [self._usual_stage(first)])
+            name: {} for name in ([self._usual] if first_stages == "never" else first.heatmaps)
         }
+        self._is_said_once = first_stages == "once"
         self._outlines: dict[int, tuple[PackedArray, tuple[str, ...]]] = {}
         self._corrected: dict[int, bool] = {}
         self._shown_first: Counter[str] = Counter()
@@ -99,6 +101,9 @@ class CollectedHeat:
             self._corrected[number] = correction.is_explained
         if shown_first is not None and shown_first in self._drawn:
             self._shown_first[shown_first] += 1
+        if self._is_said_once and (self._shown_first or len(self._outlines) == FRAMES_WAITED):
+            stage = self._overlay_stage
+            self._drawn = {stage: self._drawn[stage]}
 
     def objects(self, cine: Cine, style: OverlayStyle) -> Iterator[tuple[str, Callable[[], FileDataset]]]:
         """Yield the name of each file and how its object is made: a map of each stage, and the overlay.
@@ -118,7 +123,7 @@ class CollectedHeat:
         return self._maps[name].dataset()
 
     def _overlay(self, cine: Cine, style: OverlayStyle) -> FileDataset:
-        stage = self._shown_first.most_common(1)[0][0] if self._shown_first else next(iter(self._drawn))
+        stage = self._overlay_stage
         heatmaps = self._drawn[stage]
         scale = shared_scale(heatmaps.values())
         is_signed = next(iter(heatmaps.values())).signed
@@ -141,6 +146,10 @@ class CollectedHeat:
             drawn = overlay(kind, picture, heatmap, packed.unpack(), style, scale=scale, colors=outline)
             made.add(number, drawn, self._note(number, heatmap))
         return made.dataset()
+
+    @property
+    def _overlay_stage(self) -> str:
+        return self._shown_first.most_common(1)[0][0] if self._shown_first else self._usual
 
     def _note(self, number: int, heatmap: Heatmap) -> str:
         words = [] if heatmap.reason is None else [empty_message(heatmap.reason)]

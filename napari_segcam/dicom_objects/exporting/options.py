@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from napari_segcam.errors import SegcamError
 
 KINDS = ("binary", "fractional", "labelmap")
 SEGMENTS = ("class", "finding")
 COMPRESSIONS = ("jpeg", "none")
+
+FirstStages = Literal["never", "once", "each frame"]
+"""When it is said which stage to look at first."""
+
+FRAMES_WAITED = 32
+"""In how many frames it can be said once which stage to look at first: all heatmaps wait in memory until then."""
 
 
 @dataclass(frozen=True)
