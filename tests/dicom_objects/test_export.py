@@ -15,6 +15,7 @@ from pydicom import dcmread
 import napari_segcam as sc
 from dicom_objects.made_sources import SOURCES
 from napari_segcam import optional
+from napari_segcam.batch.images import images_of
 from napari_segcam.dicom_objects.algorithm import Algorithm
 from napari_segcam.dicom_objects.export import check_dicom_export
 from napari_segcam.dicom_objects.exporting.frame_masks import FrameMasks
@@ -114,3 +115,14 @@ def test_nothing_examined_writes_nothing(tmp_path: Path) -> None:
     assert written.objects == ()
     assert "no frame was examined" in written.left_out[0]
     assert not (tmp_path / "out").exists()
+
+
+def test_an_overlay_is_known_as_one(explainer: sc.Explainer, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    image = SOURCES["gray_cine"](tmp_path / "images")
+    exported(sc.open_cine(image), explainer, tmp_path / "images", [0, 1])
+    assert any(
+        "results of a network are drawn into" in note for note in sc.open_cine(image.parent / "overlay.dcm").notes
+    )
+    assert not any("results of a network" in note for note in sc.open_cine(image).notes)
+    assert [entry.path for entry in images_of(image.parent)] == [image]

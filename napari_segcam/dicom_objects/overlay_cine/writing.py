@@ -21,7 +21,7 @@ from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit
 
 from napari_segcam.dicom_objects.algorithm import Algorithm
-from napari_segcam.dicom_objects.coded_entry import OWN_SCHEME, SOURCE_IMAGE, CodedEntry, own_coding_scheme
+from napari_segcam.dicom_objects.coded_entry import SOURCE_IMAGE, CodedEntry, own_coding_scheme
 from napari_segcam.dicom_objects.new_object import RESEARCH_ONLY, new_object, source_references
 from napari_segcam.dicom_objects.overlay_cine.caption import Caption, ColorBar
 from napari_segcam.dicom_objects.overlay_cine.copied_elements import (
@@ -37,6 +37,7 @@ from napari_segcam.dicom_objects.source_images import SourceImages
 from napari_segcam.dicom_objects.spool import Spool
 from napari_segcam.dicom_objects.values import SHORT_TEXT, fitted
 from napari_segcam.errors import SegcamError
+from napari_segcam.imaging.dicom.object_kind import OVERLAY_CODE
 
 Compression = Literal["jpeg", "none"]
 
@@ -44,7 +45,7 @@ US_MULTIFRAME = "1.2.840.10008.5.1.4.1.1.3.1"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 TRUE_COLOR_CAPTURE = "1.2.840.10008.5.1.4.1.1.7.4"
 
-OVERLAY = CodedEntry("OVERLAY", OWN_SCHEME, "Results of a network drawn over the image")
+OVERLAY = CodedEntry(*OVERLAY_CODE, "Results of a network drawn over the image")
 
 _QUALITY = 92
 _ITEM = 0xE000FFFE

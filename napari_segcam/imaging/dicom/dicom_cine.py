@@ -35,6 +35,7 @@ from napari_segcam.imaging.dicom.frame_positions import (
 )
 from napari_segcam.imaging.dicom.gray_values import VALUE_KEYWORDS
 from napari_segcam.imaging.dicom.header import read_header
+from napari_segcam.imaging.dicom.object_kind import is_overlay
 
 _PHOTOMETRIC_INTERPRETATIONS = {
     "MONOCHROME1": 1,
@@ -60,6 +61,7 @@ HEADER_KEYWORDS = (
     *PALETTE_KEYWORDS,
     *CALIBRATION_KEYWORDS,
     *VALUE_KEYWORDS,
+    "DerivationCodeSequence",
     "HighBit",
     "InstanceNumber",
     "NumberOfFrames",
@@ -126,6 +128,11 @@ class DicomCine(Cine):
             self.are_slices = len(located.spans) > 1 and are_slices(header)
             if self.are_slices:
                 notes.append("The frames are slices of a volume, not moments in time.")
+            if is_overlay(header):
+                notes.append(
+                    "The results of a network are drawn into this image: what a network finds in it says nothing about "
+                    "the scan. Open the image that it was made from."
+                )
             self.notes = notes
             self.region = tissue_region_of(header)
             self.series: str | None = header.get("SeriesInstanceUID")

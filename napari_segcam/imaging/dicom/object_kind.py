@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from pathlib import Path
 
+from pydicom import Dataset
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, ParametricMapStorage, SegmentationStorage
 
@@ -19,6 +20,8 @@ _WITHOUT_PIXELS = (
     *(f"481.{number}" for number in (3, 4, 5, 6, 7, 8, 9)),
 )
 LABEL_MAP_SEGMENTATION_STORAGE = UID(f"{_STORAGE}66.7")
+OVERLAY_CODE = ("OVERLAY", "99SEGCAM")
+"""Code value and coding scheme of the derivation of the overlays that this program writes."""
 _SEGMENTATIONS = (SegmentationStorage, LABEL_MAP_SEGMENTATION_STORAGE)
 
 
@@ -27,6 +30,8 @@ class ObjectKind(Enum):
 
     IMAGE = auto()
     """Also anything unknown, which the reader of images then looks at."""
+    OVERLAY = auto()
+    """An image with a network's results drawn into it by this program."""
     SEGMENTATION = auto()
     """Segments of another image, as bits, fractions or labels."""
     PARAMETRIC_MAP = auto()
@@ -50,6 +55,12 @@ def kind_of_class(sop_class: str) -> ObjectKind:
     return ObjectKind.IMAGE
 
 
+def is_overlay(header: Dataset) -> bool:
+    """Return whether a header says that this program drew results into the image."""
+    derivations = header.get("DerivationCodeSequence") or ()
+    return any((code.get("CodeValue"), code.get("CodingSchemeDesignator")) == OVERLAY_CODE for code in derivations)
+
+
 def sop_class_of(path: Path) -> str:
     """Return the UID of a file's SOP class; empty if the file does not give it.
 
@@ -67,7 +78,11 @@ def sop_class_of(path: Path) -> str:
 def object_kind(path: Path) -> ObjectKind:
     """Return what a file holds; an image if that cannot be found out, so that opening it says why."""
     try:
-        return kind_of_class(sop_class_of(path))
+        kind = kind_of_class(sop_class_of(path))
+        if kind is not ObjectKind.IMAGE:
+            return kind
+        with path.open("rb") as file:
+            return ObjectKind.OVERLAY if is_overlay(read_header(file, ["DerivationCodeSequence"])) else kind
     except Exception:  # a damaged header makes pydicom raise errors of many types
         return ObjectKind.IMAGE
 
