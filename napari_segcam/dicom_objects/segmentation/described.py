@@ -16,6 +16,7 @@ _CATEGORY, _TYPE, _REGION = 0x00620003, 0x0062000F, 0x00082218
 _TRACKING_ID, _TRACKING_UID, _CIELAB = 0x00620020, 0x00620021, 0x0062000D
 _CODE, _SCHEME, _MEANING = 0x00080100, 0x00080102, 0x00080104
 _VERSION, _PARAMETERS = 0x00660031, 0x00660032
+_COMMENT = 0x00209158
 _FRAME_CONTENT, _IDENTIFICATION, _DERIVATION = 0x00209111, 0x0062000A, 0x00089124
 _PLANE_POSITION, _IMAGE_POSITION = 0x00209113, 0x00200032
 _REFERENCED_SEGMENT, _SOURCE_IMAGE = 0x0062000B, 0x00082112
@@ -69,6 +70,7 @@ class StoredFrame:
         in_stack: its In-Stack Position Number, from 1.
         index_values: its Dimension Index Values.
         position: of its first pixel in the patient, mm.
+        comment: on it, in the words of the file.
     """
 
     segment: int | None = None
@@ -77,6 +79,7 @@ class StoredFrame:
     in_stack: int | None = None
     index_values: tuple[int, ...] = ()
     position: tuple[float, ...] | None = None
+    comment: str = ""
 
 
 def read_segments(sequence: Element, encodings: Sequence[str]) -> Iterator[ReadSegment]:
@@ -146,6 +149,7 @@ def read_frame(group: Group, shared: Group) -> StoredFrame:
         _number(content, _IN_STACK),
         tuple(content[_INDEX_VALUES].numbers()) if _INDEX_VALUES in content else (),
         position if len(position) == 3 else None,
+        content[_COMMENT].text() if _COMMENT in content else "",
     )
 
 

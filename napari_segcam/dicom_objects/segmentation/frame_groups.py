@@ -8,6 +8,7 @@ from pydicom.uid import generate_uid
 
 from napari_segcam.dicom_objects.coded_entry import SEGMENTATION
 from napari_segcam.dicom_objects.new_object import derivation_item
+from napari_segcam.dicom_objects.segmentation.segment import EDITED
 from napari_segcam.dicom_objects.source_images import SourceImages
 from napari_segcam.imaging.dicom.calibration import are_slices
 
@@ -52,17 +53,20 @@ def shared_group(source: SourceImages) -> Dataset:
     return group
 
 
-def frame_group(source: SourceImages, number: int, segment: int | None) -> Dataset:
+def frame_group(source: SourceImages, number: int, segment: int | None, *, is_edited: bool = False) -> Dataset:
     """Return the functional groups of one frame.
 
     Args:
         source: the images.
         number: of the frame of the cine, from 0.
         segment: number of the segment, from 1; None in a label map.
+        is_edited: whether a reader changed the mask.
     """
     group, content = Dataset(), Dataset()
     content.DimensionIndexValues = [number + 1] if segment is None else [segment, number + 1]
     content.StackID = _STACK
+    if is_edited:
+        content.FrameComments = EDITED
     if _has_slices(source):
         content.InStackPositionNumber = number + 1
     else:

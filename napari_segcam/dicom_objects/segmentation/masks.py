@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.dicom_objects.segmentation.described import ReadSegment, StoredFrame
 from napari_segcam.dicom_objects.segmentation.layout import Layout, layout_alone, layout_over
+from napari_segcam.dicom_objects.segmentation.segment import EDITED
 from napari_segcam.dicom_objects.source_images import SourceImages
 from napari_segcam.errors import SegcamError
 
@@ -128,6 +129,12 @@ class ReadSegmentation:
     def looked_at(self) -> tuple[int, ...]:
         """Numbers of the frames that are stored for any segment, even if their masks are empty."""
         return tuple(sorted({number for _, number in self._stored}))
+
+    @property
+    def edited_frames(self) -> tuple[int, ...]:
+        """Numbers of the frames in which a reader changed a mask, as files of this program say."""
+        pairs = zip(self._frames, self._layout.numbers, strict=True)
+        return tuple(sorted({number for frame, numbers in pairs if frame.comment == EDITED for number in numbers}))
 
     def frames_of(self, segment: int) -> tuple[int, ...]:
         """Return the numbers of the frames that are stored for a segment, even if its mask is empty there.

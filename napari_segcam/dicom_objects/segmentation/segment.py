@@ -20,6 +20,10 @@ Origin = Literal["AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"]
 _LONGEST_LABEL = 64
 
 
+EDITED = "Edited by a reader"
+"""Frame Comments of a mask that a reader changed."""
+
+
 @dataclass(frozen=True)
 class Segment:
     """A class, or one finding of a class.

@@ -94,7 +94,9 @@ def segmentation(
     numbered = [None] if kind == "labelmap" else list(range(1, len(items) + 1))
     dataset.SharedFunctionalGroupsSequence = [shared_group(source)]
     dataset.PerFrameFunctionalGroupsSequence = [
-        frame_group(source, number, segment) for number in numbers for segment in numbered
+        frame_group(source, number, segment, is_edited=_is_edited(segments, number, segment))
+        for number in numbers
+        for segment in numbered
     ]
     dataset.NumberOfFrames = len(dataset.PerFrameFunctionalGroupsSequence)
     dataset.PixelData, syntax = packer.packed()
@@ -102,6 +104,12 @@ def segmentation(
     dataset["PixelData"].is_undefined_length = syntax.is_encapsulated
     dataset.file_meta.TransferSyntaxUID = syntax
     return dataset
+
+
+def _is_edited(segments: Sequence[Segment], number: int, segment: int | None) -> bool:
+    """Return whether a reader changed the mask of a segment in a frame; in a label map, of any."""
+    shown = segments if segment is None else [segments[segment - 1]]
+    return any(number in one.edited_frames for one in shown)
 
 
 def _check_number(number: int, source: SourceImages, numbers: Sequence[int]) -> None:

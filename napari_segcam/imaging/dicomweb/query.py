@@ -21,7 +21,7 @@ class Search:
 
     Attributes:
         patient_id: the whole ID; ``*`` and ``?`` stand for any characters and any one.
-        patient_name: a part of the name, such as ``Meyer`` or ``Meyer, Anna``.
+        patient_name: a part of the name, such as ``Doe`` or ``Doe, Jane``.
         date: of the study, or a range.
         description: a part of the description of the study or series.
         modality: such as ``US``.
@@ -92,7 +92,7 @@ def loosened(keys: dict[str, str]) -> dict[str, str]:
 
 
 def name_key(name: str) -> str:
-    """Return the key of a patient's name: ``Meyer, Anna`` is ``Meyer^Anna*``, ``Meyer`` is ``*Meyer*``."""
+    """Return the key of a patient's name: ``Doe, Jane`` is ``Doe^Jane*``, ``Doe`` is ``*Doe*``."""
     name = unicodedata.normalize("NFC", _text("name", name))
     family, comma, given = (part.strip() for part in name.partition(","))
     if comma:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,7 +57,7 @@ class SegmentationFile:
                 else:
                     laid.add_mask(frame, segment, read.mask(frame, segment.number))
             yield None
-        laid.edited = {frame for segment in read.segments for frame in _edited_frames(segment, source.frame_count)}
+        laid.edited = set(read.edited_frames)
         laid.settle(source.frame_count if source.frame_count > 1 else None)
 
         def add(viewer: ViewerModel, image: Image) -> None:
@@ -81,16 +80,3 @@ def _laid_segment(segment: ReadSegment, label: int) -> LaidSegment:
         "; ".join(detail.strip() for detail in details if detail),
         segment.origin in ("SEMIAUTOMATIC", "MANUAL"),
     )
-
-
-_EDITED = re.compile(r"edited by a reader on frames? ([0-9, -]+)")
-
-
-def _edited_frames(segment: ReadSegment, frame_count: int) -> Iterator[int]:
-    """Yield the frames, from 0, that the description of one of our segments says a reader changed."""
-    match = _EDITED.search(segment.description)
-    for part in match[1].split(",") if match else ():
-        first, _, last = part.strip().partition("-")
-        if first.isdigit() and (not last or last.isdigit()):
-            for number in range(int(first), min(int(last or first), frame_count) + 1):
-                yield number - 1

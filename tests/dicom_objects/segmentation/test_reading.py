@@ -369,3 +369,26 @@ def test_a_segmentation_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     source.rows = 95
     with pytest.raises(SegcamError, match="96 pixels, but the image has 128×95"):
         read.laid_over(source)
+
+
+@pytest.mark.parametrize("kind", ["binary", "fractional", "labelmap"])
+def test_edited_frames_are_marked_one_by_one(kind: Kind, tmp_path: Path) -> None:
+    source = source_of("gray_cine", tmp_path)
+    edited = [
+        Segment("fibroid", "SEMIAUTOMATIC", NETWORK, edited_frames=(1, 4)),
+        Segment("cyst", "SEMIAUTOMATIC", NETWORK, edited_frames=(2,)),
+        Segment("nerve", algorithm=NETWORK),
+    ]
+    read = read_segmentation(write_masks(tmp_path / "edited.dcm", source, kind, segments=edited, numbers=[1, 2, 3, 4]))
+    assert read.edited_frames == (1, 2, 4)
+    plain = [Segment("fibroid", algorithm=NETWORK)]
+    assert read_segmentation(write_masks(tmp_path / "plain.dcm", source, kind, segments=plain)).edited_frames == ()
+
+
+def test_more_edited_frames_than_a_description_can_name_are_all_marked(tmp_path: Path) -> None:
+    source = source_of("gray_cine", tmp_path)
+    many = SourceImages(source.headers, [1000])
+    edited = [Segment("fibroid", "SEMIAUTOMATIC", NETWORK, edited_frames=tuple(range(0, 1000, 2)))]
+    blank = np.zeros((1, source.rows, source.columns), bool)
+    path = write_masks(tmp_path / "edited.dcm", many, segments=edited, masks=lambda _number: blank)
+    assert read_segmentation(path).edited_frames == edited[0].edited_frames
