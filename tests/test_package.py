@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -264,6 +265,14 @@ def test_folders_and_files_stay_small(top: str) -> None:
             assert lines <= STILL_LONG.get(module_name(path), 350), (
                 f"{path} has {lines} lines: it is more than one idea"
             )
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    """Pytest imports a file outside packages by its name alone, and refuses a second one of that name."""
+    files = [path for path in Path(__file__).parent.rglob("test_*.py") if not (path.parent / "__init__.py").exists()]
+    counts = Counter(path.name for path in files)
+    twice = sorted(str(path) for path in files if counts[path.name] > 1)
+    assert not twice, f"Rename one of {', '.join(twice)}"
 
 
 def test_version_is_the_installed_one() -> None:
