@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from batches import write_checkpoint, write_images
 from dicom_objects.made_sources import COLUMNS, ROWS, SOURCES
 from dicom_objects.validators import dciodvfy_errors
+from dicom_objects.written_reports import groups_of, values
 from made_review import CLASS, Rater
 from numpy.typing import NDArray
-from pydicom import Dataset, dcmread
+from pydicom import dcmread
 
 import napari_segcam as sc
 from napari_segcam.errors import SegcamError
@@ -50,21 +50,6 @@ def project(tmp_path: Path) -> ReviewProject:
         rater.paint("gray_cine", PREDICTED, PREDICTED, frame=2)
         rater.judge("still", "accept")
     return project
-
-
-def groups_of(report: Dataset) -> list[Dataset]:
-    (measurements,) = [item for item in report.ContentSequence if item.ConceptNameCodeSequence[0].CodeValue == "126010"]
-    return list(measurements.ContentSequence)
-
-
-def values(group: Dataset, code: str) -> list[Any]:
-    found = [item for item in group.ContentSequence if item.ConceptNameCodeSequence[0].CodeValue == code]
-    return [
-        item.MeasuredValueSequence[0].FloatingPointValue
-        if item.ValueType == "NUM"
-        else item.ConceptCodeSequence[0].CodeValue
-        for item in found
-    ]
 
 
 def test_each_case_has_a_segmentation_and_a_report(project: ReviewProject, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from dicom_objects.made_sources import SOURCES
-from pydicom import Dataset, dcmread
+from dicom_objects.written_reports import groups_of, values
+from pydicom import dcmread
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QFileDialog
 
@@ -49,22 +50,6 @@ def wait_for_job(qtbot: QtBot, session: ReviewSession) -> str:
     qtbot.waitUntil(lambda: session.background.job is None, timeout=60_000)
     assert session.background.progress is not None
     return session.background.progress.words
-
-
-def groups_of(report: Dataset) -> list[Dataset]:
-    (measurements,) = [item for item in report.ContentSequence if item.ConceptNameCodeSequence[0].CodeValue == "126010"]
-    return list(measurements.ContentSequence)
-
-
-def values(group: Dataset, code: str) -> list[Any]:
-    """Return the numbers and codes in a group with a code as their name."""
-    found = [item for item in group.ContentSequence if item.ConceptNameCodeSequence[0].CodeValue == code]
-    return [
-        item.MeasuredValueSequence[0].FloatingPointValue
-        if item.ValueType == "NUM"
-        else item.ConceptCodeSequence[0].CodeValue
-        for item in found
-    ]
 
 
 def test_an_edited_mask_is_written_and_measured_as_the_reader_left_it(
