@@ -22,8 +22,8 @@ _IN_PROGRESS = {errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN, getattr(errn
 Address = tuple[int, int, int, str, Any]
 
 
-class WatchedSocket(socket.socket):
-    """A plain socket under a watch."""
+class _Watched(socket.socket):
+    """Sending and receiving under a watch, for a plain socket and one with TLS."""
 
     watch: Watch
 
@@ -50,23 +50,24 @@ class WatchedSocket(socket.socket):
             self.watch.moved(count)
             return count
 
+
+class WatchedSocket(_Watched):
+    """A plain socket under a watch."""
+
     def sendall(self, data: Any, flags: int = 0) -> None:
         view = memoryview(data).cast("B")
         while len(view):
             view = view[self.send(view, flags) :]
 
 
-class WatchedTLSSocket(ssl.SSLSocket):
+class WatchedTLSSocket(_Watched, ssl.SSLSocket):
     """A TLS socket under the watch of its context."""
 
-    @property
-    def watch(self) -> Watch:
+    @property  # the context makes these sockets, so none can be given a watch of its own
+    def watch(self) -> Watch:  # type: ignore[override]
         context = self.context
         assert isinstance(context, WatchedContext)
         return context.watch
-
-    def settimeout(self, _value: float | None) -> None:
-        super().settimeout(POLL_SECONDS)
 
     def do_handshake(self, block: bool = False) -> None:
         while True:
@@ -75,26 +76,6 @@ class WatchedTLSSocket(ssl.SSLSocket):
                 return super().do_handshake(block)
             except TimeoutError:
                 continue
-
-    def recv_into(self, *args: Any, **options: Any) -> int:
-        while True:
-            self.watch.check(receiving=True)
-            try:
-                count = super().recv_into(*args, **options)
-            except TimeoutError:
-                continue
-            self.watch.moved(count)
-            return count
-
-    def send(self, data: Any, flags: int = 0) -> int:
-        while True:
-            self.watch.check()
-            try:
-                count = super().send(memoryview(data)[:_PIECE], flags)
-            except TimeoutError:
-                continue
-            self.watch.moved(count)
-            return count
 
 
 class WatchedContext(ssl.SSLContext):
