@@ -109,7 +109,7 @@ FLOORS: dict[str, list[list[str]]] = {
     "dicom_objects": [
         ["values", "coded_entry", "spool"],
         ["algorithm", "source_images", "codes", "findings"],
-        ["new_object"],
+        ["new_object", "lossy_compression"],
         ["segmentation", "report", "parametric_map", "overlay_cine"],
         ["structured_report", "exporting"],
         ["export"],

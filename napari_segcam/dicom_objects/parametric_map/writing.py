@@ -15,6 +15,7 @@ from pydicom.uid import UID, generate_uid
 
 from napari_segcam.dicom_objects.algorithm import Algorithm
 from napari_segcam.dicom_objects.coded_entry import OWN_SCHEME, CodedEntry, own_coding_scheme
+from napari_segcam.dicom_objects.lossy_compression import add_lossy_compression
 from napari_segcam.dicom_objects.new_object import derivation_item, new_object
 from napari_segcam.dicom_objects.parametric_map.meaning import anatomy, decimal, real_world_values, window_of
 from napari_segcam.dicom_objects.parametric_map.placement import write_placement
@@ -162,7 +163,7 @@ class HeatmapObject:
         dataset.BurnedInAnnotation = "NO"  # of the map itself: no pixel of the scan is in it
         dataset.RecognizableVisualFeatures = "NO"
         dataset.PresentationLUTShape = "IDENTITY"
-        _copy_compression(first, dataset)
+        add_lossy_compression(dataset, self._source)
         dataset.NumberOfFrames = len(self._frames)
         dataset.Rows, dataset.Columns = model.values.shape
         dataset.SamplesPerPixel = 1
@@ -292,13 +293,3 @@ def _covers_frame(heatmap: Heatmap) -> bool:
 def frame_of_reference(header: Dataset) -> UID:
     """Return the identifier of the space of a frame's pixels: always the same for the same image."""
     return UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, str(header.SOPInstanceUID)).int}")
-
-
-def _copy_compression(header: Dataset, dataset: Dataset) -> None:
-    """Say whether the pixels that the maps come from were compressed with loss."""
-    lossy = str(header.get("LossyImageCompression") or "") == "01"
-    dataset.LossyImageCompression = "01" if lossy else "00"
-    if lossy:
-        for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
-            if header.get(keyword):
-                setattr(dataset, keyword, header.get(keyword))

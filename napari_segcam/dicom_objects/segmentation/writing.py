@@ -11,9 +11,9 @@ from pydicom import Dataset
 from pydicom.dataset import FileDataset
 from pydicom.uid import SegmentationStorage
 
+from napari_segcam.dicom_objects.lossy_compression import add_lossy_compression
 from napari_segcam.dicom_objects.new_object import new_object
 from napari_segcam.dicom_objects.segmentation.frame_groups import add_dimensions, frame_group, shared_group
-from napari_segcam.dicom_objects.segmentation.lossy import add_lossy_compression
 from napari_segcam.dicom_objects.segmentation.packing import (
     MAXIMUM_FRACTION,
     BitPacker,
