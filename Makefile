@@ -2,6 +2,7 @@
 # make demo   napari with the sample cine, its mask and its heatmaps; without a screen, the same as files in demo/
 # make test   all tests, in two processes (WORKERS=0: in one; WORKERS=auto: as many as there are cores)
 # make lint   style, format and types
+# make docs   site/: the documentation, which can be read without a connection
 # make wheel  dist/: the source archive, and the wheel made from it
 
 VENV ?= .venv
@@ -10,7 +11,7 @@ WORKERS ?= 2
 BIN = $(VENV)/bin
 SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s))
 
-.PHONY: env demo test lint wheel
+.PHONY: env demo test lint docs wheel
 
 env:
 	@PYTHON="$(PYTHON)" tools/make-env "$(VENV)"
@@ -25,6 +26,9 @@ lint: env
 	"$(BIN)/ruff" check
 	"$(BIN)/ruff" format --check
 	"$(BIN)/mypy"
+
+docs: env
+	"$(BIN)/python" tools/documentation/build.py
 
 wheel: env
 	rm -rf dist
