@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,16 @@ class Plan:
     request: RunRequest
     threshold: float
     painted_region: PaintedRegion
+
+    def __post_init__(self) -> None:
+        """Name each stage by its own name, by which results are kept: a request may have an alias or a group.
+
+        Raises:
+            SegcamError: if the network has no such stage.
+        """
+        if self.request.stages:
+            stages = tuple(stage.name for stage in self.network.select(self.request.stages))
+            object.__setattr__(self, "request", replace(self.request, stages=stages))
 
     @cached_property
     def class_index(self) -> int:

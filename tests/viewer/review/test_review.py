@@ -131,6 +131,31 @@ def test_a_second_pass_computes_nothing(reviewed: ReviewSession, finish: Finish,
     assert computed == []
 
 
+def test_an_alias_is_computed_under_the_name_of_its_stage(
+    reviewed: ReviewSession, finish: Finish, computed: list[int]
+) -> None:
+    reviewed.run(RunRequest(stages=("encoder_last", "encoder_5", "decoder_last")), "all")
+    finish(reviewed)
+    assert not reviewed.is_busy
+    assert sorted(computed) == list(range(10))
+    assert reviewed.review is not None
+    plan = reviewed.review.plan
+    assert plan is not None
+    assert plan.stages[0] == "encoder_5"
+    assert len(plan.stages) == 2
+    assert reviewed.review.results.heatmap(plan, plan.stages[1], 3) is not None
+
+
+def test_a_stage_that_the_network_does_not_have_is_refused(
+    reviewed: ReviewSession, messages: list[str], finish: Finish
+) -> None:
+    reviewed.run(RunRequest(stages=("encoder_9",)), "all")
+    assert "no stage or layer named 'encoder_9'" in messages[-1]
+    assert not reviewed.is_busy
+    reviewed.run(EXPLAIN, "current")
+    finish(reviewed)
+
+
 def test_another_choice_of_stages_computes_only_what_is_missing(
     reviewed: ReviewSession, finish: Finish, network: Network, cine: np.ndarray, computed: list[int]
 ) -> None:
