@@ -8,6 +8,7 @@ from pydicom import Dataset
 from pydicom.uid import JPEG2000, UID, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, MPEGTransferSyntaxes
 
 from napari_segcam.dicom_objects.source_images import SourceImages
+from napari_segcam.dicom_objects.values import valid_values
 
 _METHODS = {
     JPEGBaseline8Bit: "ISO_10918_1",
@@ -18,17 +19,38 @@ _METHODS = {
 _H264 = "1.2.840.10008.1.2.4.102"
 
 
-def add_lossy_compression(dataset: Dataset, source: SourceImages) -> None:
-    """Say whether the source's pixels were ever compressed with loss, how, and how much if that is known."""
-    for header in source.headers:
-        syntax = UID(str(header.file_meta.get("TransferSyntaxUID", ""))) if hasattr(header, "file_meta") else UID("")
-        method = header.get("LossyImageCompressionMethod") or _method_of(syntax)
-        ratio = header.get("LossyImageCompressionRatio") or _ratio(header)
-        if (header.get("LossyImageCompression") == "01" or _method_of(syntax)) and method and ratio:
-            dataset.LossyImageCompression = "01"
-            dataset.LossyImageCompressionRatio, dataset.LossyImageCompressionMethod = ratio, method
-            return
-    dataset.LossyImageCompression = "00"
+def add_lossy_compression(dataset: Dataset, source: SourceImages, jpeg_ratio: float | None = None) -> None:
+    """Say how the pixels were ever compressed with loss, how often, and how much as far as that is known.
+
+    Args:
+        dataset: to write to.
+        source: the images it is made from.
+        jpeg_ratio: by how much JPEG makes the pixels of this object itself smaller; None if they are not compressed.
+    """
+    earlier = next((losses for losses in map(_losses, source.headers) if losses is not None), None)
+    losses = list(earlier or [])
+    if jpeg_ratio is not None:
+        losses.append((f"{jpeg_ratio:.2f}", _METHODS[JPEGBaseline8Bit]))
+    dataset.LossyImageCompression = "00" if earlier is None and jpeg_ratio is None else "01"
+    if losses:
+        ratios, methods = zip(*losses, strict=True)
+        dataset.LossyImageCompressionRatio, dataset.LossyImageCompressionMethod = list(ratios), list(methods)
+
+
+def _losses(header: Dataset) -> list[tuple[str, str]] | None:
+    """Return ratio and method of each lossy compression of an image, as far as known; None if there was none."""
+    syntax = UID(str(header.file_meta.get("TransferSyntaxUID", ""))) if hasattr(header, "file_meta") else UID("")
+    method = _method_of(syntax)
+    is_named = valid_values(header, "LossyImageCompression") == ["01"]
+    if not is_named and method is None:
+        return None
+    methods = valid_values(header, "LossyImageCompressionMethod") if is_named else []
+    ratios = valid_values(header, "LossyImageCompressionRatio") if is_named else []
+    if not methods and method is not None:
+        methods = [method]
+    if not ratios and (ratio := _ratio(header)) is not None:
+        ratios = [ratio]
+    return list(zip(ratios, methods, strict=True)) if len(ratios) == len(methods) else []
 
 
 def _method_of(syntax: UID) -> str | None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
+from pydicom import Dataset
 from pydicom.config import RAISE
+from pydicom.datadict import dictionary_VR
+from pydicom.tag import Tag
 from pydicom.valuerep import validate_value
 
 from napari_segcam.errors import printable
@@ -40,6 +44,28 @@ def is_valid(vr: str, value: object) -> bool:
     except (ValueError, TypeError, OverflowError):
         return False
     return True
+
+
+def valid_value(header: Dataset, keyword: str) -> Any:
+    """Return the value of an element; None if it is missing, empty, or not valid."""
+    try:
+        element = header.get(Tag(keyword))
+    except Exception:  # pydicom's errors for a damaged value are of many types
+        return None
+    if element is None or element.is_empty:
+        return None
+    vr = dictionary_VR(Tag(keyword))
+    values = list(element.value) if element.VM > 1 else [element.value]
+    texts = [str(value) if vr in ("CS", "DS", "IS") else value for value in values]
+    return element.value if is_valid(vr, texts) else None
+
+
+def valid_values(header: Dataset, keyword: str) -> list[str]:
+    """Return the values of an element as texts; none if it is missing or one of them is not valid."""
+    value = valid_value(header, keyword)
+    if value is None:
+        return []
+    return [str(value)] if isinstance(value, (str, float, int)) else [str(one) for one in value]
 
 
 def date_and_time(moment: datetime) -> tuple[str, str]:

@@ -93,6 +93,21 @@ def test_earlier_losses_are_kept(tmp_path: Path) -> None:
     assert saved(tmp_path / "c.dcm", gray, frames, compression="none").LossyImageCompression == "00"
 
 
+def test_the_loss_of_a_jpeg_image_that_does_not_name_it_is_named(tmp_path: Path) -> None:
+    path = SOURCES["ybr_jpeg_cine"](tmp_path)
+    header = pydicom.dcmread(path)
+    for what in ("", "Ratio", "Method"):
+        del header[f"LossyImageCompression{what}"]
+    header.save_as(path)
+    source, pictures = pictures_of(path)
+    exact = saved(tmp_path / "exact.dcm", source, pictures, compression="none")
+    assert (exact.LossyImageCompression, exact.LossyImageCompressionMethod) == ("01", "ISO_10918_1")
+    pixels = len(pictures) * source.rows * source.columns * 3
+    assert float(exact.LossyImageCompressionRatio) == pytest.approx(pixels / path.stat().st_size, abs=0.01)
+    assert list(saved(tmp_path / "twice.dcm", source, pictures).LossyImageCompressionMethod) == ["ISO_10918_1"] * 2
+    assert dciodvfy_errors(tmp_path / "exact.dcm") == []
+
+
 @pytest.mark.parametrize(
     ("kind", "numbers", "times"),
     [

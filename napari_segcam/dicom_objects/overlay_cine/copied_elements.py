@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from pydicom import Dataset
-from pydicom.datadict import dictionary_VR
-from pydicom.tag import Tag
 
 from napari_segcam.dicom_objects.source_images import SourceImages
-from napari_segcam.dicom_objects.values import is_valid
+from napari_segcam.dicom_objects.values import valid_value, valid_values
 
-_JPEG = "ISO_10918_1"
 _REGION = (
     "RegionSpatialFormat",
     "RegionDataType",
@@ -57,13 +53,13 @@ def copy_regions(source: SourceImages, dataset: Dataset) -> None:
         return
     regions = []
     for region in source.first.get("SequenceOfUltrasoundRegions") or ():
-        if any(_valid(region, keyword) is None for keyword in _REGION):
+        if any(valid_value(region, keyword) is None for keyword in _REGION):
             continue
         copied = Dataset()
         for keyword in (*_REGION, *_REFERENCE_PIXEL):
-            if (value := _valid(region, keyword)) is not None:
+            if (value := valid_value(region, keyword)) is not None:
                 setattr(copied, keyword, value)
-        flags = _valid(region, "RegionFlags")
+        flags = valid_value(region, "RegionFlags")
         copied.RegionFlags = 0 if flags is None else flags
         regions.append(copied)
     if regions:
@@ -77,47 +73,3 @@ def write_aspect(source: SourceImages, dataset: Dataset) -> None:
     shape = Fraction(source.spacing_mm[0] / source.spacing_mm[1]).limit_denominator(1000)
     if shape != 1 and shape > 0:
         dataset.PixelAspectRatio = [shape.numerator, shape.denominator]
-
-
-def write_compression(header: Dataset, dataset: Dataset, ratio: float | None) -> None:
-    """Say how the pixels were compressed with loss: in the source, and here.
-
-    Args:
-        header: of the source.
-        dataset: to write to.
-        ratio: of the compression here, None if it loses nothing.
-    """
-    was_lossy = valid_values(header, "LossyImageCompression") == ["01"]
-    ratios, methods = (
-        valid_values(header, f"LossyImageCompression{what}") if was_lossy else [] for what in ("Ratio", "Method")
-    )
-    if len(ratios) != len(methods):
-        ratios, methods = [], []
-    dataset.LossyImageCompression = "01" if was_lossy or ratio is not None else "00"
-    if ratio is not None:
-        ratios, methods = [*ratios, f"{ratio:.2f}"], [*methods, _JPEG]
-    if ratios:
-        dataset.LossyImageCompressionRatio = ratios
-        dataset.LossyImageCompressionMethod = methods
-
-
-def valid_values(header: Dataset, keyword: str) -> list[str]:
-    """Return the values of an element as texts; none if it is missing or one of them is not valid."""
-    value = _valid(header, keyword)
-    if value is None:
-        return []
-    return [str(value)] if isinstance(value, (str, float, int)) else [str(one) for one in value]
-
-
-def _valid(header: Dataset, keyword: str) -> Any:
-    """Return the value of an element, None if it is missing, empty, or not valid."""
-    try:
-        element = header.get(Tag(keyword))
-    except Exception:  # pydicom's errors for a damaged value are of many types
-        return None
-    if element is None or element.is_empty:
-        return None
-    vr = dictionary_VR(Tag(keyword))
-    values = list(element.value) if element.VM > 1 else [element.value]
-    texts = [str(value) if vr in ("CS", "DS", "IS") else value for value in values]
-    return element.value if is_valid(vr, texts) else None

@@ -11,8 +11,8 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import format_number_as_ds
 
-from napari_segcam.dicom_objects.overlay_cine.copied_elements import valid_values
 from napari_segcam.dicom_objects.source_images import SourceImages
+from napari_segcam.dicom_objects.values import valid_values
 
 _FRAME_TIME, _FRAME_TIME_VECTOR = Tag("FrameTime"), Tag("FrameTimeVector")
 _RATES = ("CineRate", "RecommendedDisplayFrameRate")

@@ -22,6 +22,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit
 
 from napari_segcam.dicom_objects.algorithm import Algorithm
 from napari_segcam.dicom_objects.coded_entry import SOURCE_IMAGE, CodedEntry, own_coding_scheme
+from napari_segcam.dicom_objects.lossy_compression import add_lossy_compression
 from napari_segcam.dicom_objects.new_object import RESEARCH_ONLY, new_object, source_references
 from napari_segcam.dicom_objects.overlay_cine.caption import Caption, ColorBar
 from napari_segcam.dicom_objects.overlay_cine.copied_elements import (
@@ -30,7 +31,6 @@ from napari_segcam.dicom_objects.overlay_cine.copied_elements import (
     examination_of,
     modality_of,
     write_aspect,
-    write_compression,
 )
 from napari_segcam.dicom_objects.overlay_cine.timing import write_timing
 from napari_segcam.dicom_objects.source_images import SourceImages
@@ -193,7 +193,7 @@ class OverlayObject:
         is_jpeg = self._compression == "jpeg"
         dataset.PhotometricInterpretation = "YBR_FULL_422" if is_jpeg else "RGB"
         ratio = 3 * dataset.Rows * dataset.Columns * len(self._numbers) / self._stream_bytes if is_jpeg else None
-        write_compression(self._source.first, dataset, ratio)
+        add_lossy_compression(dataset, self._source, ratio)
         dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit if is_jpeg else ExplicitVRLittleEndian
         if is_jpeg:
             table = struct.pack(f"<{len(self._offsets)}L", *self._offsets)
