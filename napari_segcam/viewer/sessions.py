@@ -64,7 +64,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         SecondOfProject(session, project, SecondController(session))
         QuestionsController(session)
         OffersController(session)
-        PacsController(session)
+        guard.other_running.append(PacsController(session).sending.in_progress)
         bind_keys(session)
     QTimer.singleShot(0, lambda: share_names(viewer))  # a widget that asks for its session is docked next
     return session

@@ -52,6 +52,7 @@ class Sending(QObject):
         self.of_image: Sendable | None = None
         self.outcomes: dict[Path, str] = {}
         self.words = ""
+        self._is_sending = False
         self._session = session
         self._lane = lane
         self._chosen: list[Path] = []
@@ -63,6 +64,10 @@ class Sending(QObject):
         """Whether objects are being read or sent."""
         return bool(self.words)
 
+    def in_progress(self) -> list[str]:
+        """Return in words what a closed window would interrupt; objects that are only read are not sent yet."""
+        return [self.words] if self.is_busy and self._is_sending else []
+
     def choose(self, paths: Sequence[Path]) -> None:
         """Read what these files, or the DICOM files of these folders, are; they replace those that were chosen."""
         self._chosen = list(paths)
@@ -73,6 +78,7 @@ class Sending(QObject):
         job.on_result = lambda result: self._take(where, *result)
         job.on_done = self._end
         self.outcomes = {}
+        self._is_sending = False
         self._start(job, "Reading the objects …")
 
     def is_of_open_image(self, sendable: Sendable) -> bool | None:
@@ -95,6 +101,7 @@ class Sending(QObject):
 
         job = Job("pacs", f"Sending {count} objects", work, on_done=end)
         self.outcomes = {}
+        self._is_sending = True
         self._start(job, _SENDING.format(done=0, count=count, server=server))
 
     def cancel(self) -> None:

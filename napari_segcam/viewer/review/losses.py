@@ -117,6 +117,7 @@ class LossGuard(QObject):
         question: the last one.
         close: closes the window.
         other_work: of the reader, besides corrections.
+        other_running: functions that return what else is in progress, in words.
     """
 
     def __init__(self, session: ReviewSession, window: QWidget | None) -> None:
@@ -127,6 +128,7 @@ class LossGuard(QObject):
         self.question: Question | None = None
         self.close: Callable[[], object] = self._close
         self.other_work: list[OtherWork] = []
+        self.other_running: list[Callable[[], list[str]]] = []
         if window is not None:
             window.installEventFilter(self)
         session.corrections_removed.connect(self._offer_back)
@@ -139,6 +141,7 @@ class LossGuard(QObject):
         if canvas is None or not canvas.isVisible():  # a script closes the viewer
             return False
         corrections, work = unsaved_corrections(session), [*running_work(session), *background_work(session)]
+        work += [words for running in self.other_running for words in running()]
         others = [other for other in self.other_work if other.unsaved()]
         unsaved_work = [*corrections, *(words for other in others for words in other.unsaved())]
         if not unsaved_work and not work:

@@ -126,6 +126,8 @@ class FakeClient:
 
     def send(self, paths: Sequence[Path], progress: Callable[[SentFile, int, int], None]) -> list[SentFile]:
         results = []
+        while self._pacs.is_slow:
+            self._wait()
         for number, path in enumerate(paths, start=1):
             self._pacs.sent.append(path)
             results.append(SentFile(path, "1.2", *self._pacs.states.get(path.name, ("stored", ""))))

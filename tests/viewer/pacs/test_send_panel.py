@@ -16,6 +16,7 @@ from napari_segcam.network.network import Network
 from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.jobs.export_job import Export
 from napari_segcam.viewer.pacs.sendable import Sendable, read_sendable
+from napari_segcam.viewer.review.losses import LossGuard
 from napari_segcam.viewer.review.outputs import export_frames
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.widgets.pacs import send_panel
@@ -228,3 +229,20 @@ def test_the_question_opens_in_a_real_window(
     qtbot.waitUntil(lambda: len(fake.sent) == 3)
     qtbot.waitUntil(lambda: not widget.controller.sending.is_busy)
     widget.controller.close()
+
+
+def test_closing_the_window_asks_while_objects_are_sent(
+    fake: FakePacs, widget: PacsWidget, qtbot: QtBot, objects: Path, asked: Asked
+) -> None:
+    sending = widget.controller.sending
+    choose(widget, qtbot, objects)
+    assert sending.in_progress() == []
+    fake.is_slow = True
+    qtbot.mouseClick(widget.send_panel.send, LEFT)
+    assert asked.texts
+    assert sending.in_progress() == ["Sending to Clinic: 0 of 3"]
+    (guard,) = widget.session.findChildren(LossGuard)
+    assert sending.in_progress in guard.other_running
+    fake.is_slow = False
+    qtbot.waitUntil(lambda: not sending.is_busy)
+    assert sending.in_progress() == []
