@@ -6,6 +6,11 @@ UNDEFINED = "–"
 """Text of a value that is undefined."""
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun: ``"1 image"``, ``"2 images"``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def significant(value: float | None) -> str:
     """Return three significant digits, trailing zeros included, and all digits before the point: for tables."""
     if value is None:

@@ -15,7 +15,7 @@ from napari_segcam.comparing.plots import plot_cases
 from napari_segcam.comparing.ranking import DifferentFrame
 from napari_segcam.comparing.summary import ClassSummary
 from napari_segcam.comparing.words import area_text, interval_text, method_text, sentences, signed
-from napari_segcam.number_format import UNDEFINED, percent, score, significant
+from napari_segcam.number_format import UNDEFINED, counted, percent, score, significant
 from napari_segcam.reporting.report.document import (
     RESEARCH_ONLY,
     Block,
@@ -29,7 +29,7 @@ from napari_segcam.reporting.report.document import (
     Subheading,
     Table,
 )
-from napari_segcam.reporting.report.text import counted, plain, words
+from napari_segcam.reporting.report.text import plain, words
 
 _MOST_ROWS = 40
 _READING = (

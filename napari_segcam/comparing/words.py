@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from napari_segcam.comparing.interval import BCA, EQUAL, FEW_CASES, Interval
 from napari_segcam.comparing.summary import ClassSummary
-from napari_segcam.number_format import UNDEFINED, score, significant
-from napari_segcam.reporting.report.text import counted
+from napari_segcam.number_format import UNDEFINED, counted, score, significant
 
 
 def sentences(summary: ClassSummary) -> list[str]:

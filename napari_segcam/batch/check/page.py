@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from napari_segcam.batch.check.verdict import Verdict
+from napari_segcam.number_format import counted
 from napari_segcam.reporting.report.document import (
     RESEARCH_ONLY,
     Block,
@@ -28,7 +29,7 @@ from napari_segcam.reporting.report.evidence.tables import (
     stage_table,
     untested_table,
 )
-from napari_segcam.reporting.report.text import counted, plain, words
+from napari_segcam.reporting.report.text import plain, words
 from napari_segcam.reporting.run_format import Row
 
 

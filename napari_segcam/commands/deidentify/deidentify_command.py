@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole, progress_on, stoppable
+from napari_segcam.number_format import counted
 
 if TYPE_CHECKING:
     from napari_segcam.deidentifying.records import CopyRecord
@@ -92,9 +93,9 @@ def _print(log: DeidentificationLog, console: PlainConsole) -> None:
 def _summary(record: CopyRecord) -> str:
     entries = record.entries
     parts = [
-        f"{entries.total('removed', 'emptied')} elements removed",
+        f"{counted(entries.total('removed', 'emptied'), 'element')} removed",
         f"{entries.total('replaced', 'moved', 'shortened')} replaced",
-        f"{entries.total('new UID')} new UIDs",
+        counted(entries.total("new UID"), "new UID"),
     ]
     if record.region:
         parts.append(f"pixels kept: {record.region}")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from napari_segcam.number_format import UNDEFINED, significant
+from napari_segcam.number_format import UNDEFINED, counted, significant
 from napari_segcam.reporting.evidence_summary.summary import of_frames
 from napari_segcam.reporting.report.document import Block, Paragraph, Plot, Section, Subheading, Table
 from napari_segcam.reporting.report.findings import SUMMARY_COLUMNS, summary_cells
 from napari_segcam.reporting.report.measures import Case, Distribution, HeatmapKey, Measure, values_of
 from napari_segcam.reporting.report.plots import BLUE, PANELS, VERMILION, plot_profile, plot_ratios
-from napari_segcam.reporting.report.text import counted
 
 _PASSES = 0.05
 _REGIONS = {"prediction": "ratio", "truth": "truth_ratio"}

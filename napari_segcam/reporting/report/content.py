@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from napari_segcam.number_format import counted
 from napari_segcam.reporting.report.attention import attention_section
 from napari_segcam.reporting.report.document import Document, Section
 from napari_segcam.reporting.report.evidence.section import evidence_section
@@ -16,7 +17,6 @@ from napari_segcam.reporting.report.pages import failures_section, overview_sect
 from napari_segcam.reporting.report.reading import limits_section, literature_section, reading_section
 from napari_segcam.reporting.report.sheets import Sheets
 from napari_segcam.reporting.report.standouts import extremes_section, outliers_section
-from napari_segcam.reporting.report.text import counted
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from napari_segcam.number_format import score
+from napari_segcam.number_format import counted, score
 from napari_segcam.reporting.report.document import RESEARCH_ONLY, Block, Code, Facts, Paragraph, Section
 from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.reporting.report.measures import Case, Distribution, HeatmapKey
-from napari_segcam.reporting.report.text import counted, plain, words
+from napari_segcam.reporting.report.text import plain, words
 
 _HIDDEN = "left out of an anonymous report"
 _FLAGS = ("preview", "autocast")

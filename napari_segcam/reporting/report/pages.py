@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from napari_segcam.number_format import UNDEFINED, score, significant
+from napari_segcam.number_format import UNDEFINED, counted, score, significant
 from napari_segcam.reporting.report.attention import measured_stage, reference_key
 from napari_segcam.reporting.report.document import Block, Cell, ImagePage, Paragraph, Section, Table
 from napari_segcam.reporting.report.finished_run import Failure
 from napari_segcam.reporting.report.measures import Case, Finding, HeatmapKey
 from napari_segcam.reporting.report.sheets import Sheets
 from napari_segcam.reporting.report.standouts import name_cell
-from napari_segcam.reporting.report.text import counted
 
 _TEXT_COLUMNS = frozenset({"image", "class", "method", "stage", "why", "undefined because"})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from napari_segcam.number_format import UNDEFINED, score, significant
+from napari_segcam.number_format import UNDEFINED, counted, score, significant
 from napari_segcam.reporting.report.attention import reference_key
 from napari_segcam.reporting.report.document import (
     Block,
@@ -20,7 +20,6 @@ from napari_segcam.reporting.report.document import (
 from napari_segcam.reporting.report.measures import Case, HeatmapKey
 from napari_segcam.reporting.report.outliers import FEWEST_VALUES, LIMIT, Outlier, find_outliers
 from napari_segcam.reporting.report.sheets import Sheets
-from napari_segcam.reporting.report.text import counted
 
 _CARDS = 4
 _MOST_OUTLIERS = 40

@@ -9,11 +9,6 @@ from pathlib import Path
 from napari_segcam.number_format import UNDEFINED
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun: ``"1 image"``, ``"2 images"``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def plain(value: object) -> str:
     """Return a value of ``run.json`` as plain text."""
     if value is None or value == "" or value == [] or value == {}:

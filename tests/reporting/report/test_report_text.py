@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from napari_segcam.reporting.report.text import counted, drawable, font_file, plain, printable, shorten_middle, words
+from napari_segcam.number_format import counted
+from napari_segcam.reporting.report.text import drawable, font_file, plain, printable, shorten_middle, words
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from napari_segcam.evidence.doubt.measures import DOUBT_MEASURES
-from napari_segcam.number_format import UNDEFINED, score
+from napari_segcam.number_format import UNDEFINED, counted, score
 from napari_segcam.reporting.evidence_summary.risk import RiskCoverage, risk_coverage
 from napari_segcam.reporting.evidence_summary.shares import number
 from napari_segcam.reporting.evidence_summary.summary import has_evidence, of_frames, summaries
@@ -20,7 +20,6 @@ from napari_segcam.reporting.report.evidence.tables import (
     verdict_on,
 )
 from napari_segcam.reporting.report.measures import Case
-from napari_segcam.reporting.report.text import counted
 from napari_segcam.reporting.run_format import Row
 
 _WORST = 12

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from napari_segcam.number_format import UNDEFINED
+from napari_segcam.number_format import UNDEFINED, counted
 from napari_segcam.reporting.evidence_summary.shares import Share
 from napari_segcam.reporting.evidence_summary.summary import EvidenceSummary, MapSummary, OverlaySummary
 from napari_segcam.reporting.report.document import Block, Paragraph, Table
-from napari_segcam.reporting.report.text import counted
 
 _TEXT_COLUMNS = frozenset({"method", "stage", "why", "what"})
 _ROUNDED = 0.0005  # smaller figures are shown as zero

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from napari_segcam.number_format import UNDEFINED
+from napari_segcam.number_format import UNDEFINED, counted
 from napari_segcam.reporting.report.document import Paragraph, Section, Table
-from napari_segcam.reporting.report.text import counted
 from napari_segcam.review.report.ratings import Question, case_rating
 from napari_segcam.review.report.review_numbers import ReviewNumbers
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from napari_segcam.number_format import counted
 from napari_segcam.reporting.report.document import Document
-from napari_segcam.reporting.report.text import counted
 from napari_segcam.review.report.pages.cases import cases_section
 from napari_segcam.review.report.pages.definitions import definitions_section, literature_section, provenance_section
 from napari_segcam.review.report.pages.front import front_blocks

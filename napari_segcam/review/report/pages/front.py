@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from napari_segcam.number_format import UNDEFINED
+from napari_segcam.number_format import UNDEFINED, counted
 from napari_segcam.reporting.report.document import RESEARCH_ONLY, Block, Bullets, Facts, Paragraph, Table
-from napari_segcam.reporting.report.text import counted
 from napari_segcam.review.agreement.median import median, quartiles
 from napari_segcam.review.report.collecting import RaterWork
 from napari_segcam.review.report.pages.estimate_text import in_words, interval_text, kappa_text, share_text
