@@ -251,7 +251,7 @@ def run_batch(
 ) -> Generator[ImageResult, None, None]:
     """Explain many images and give the results of each as they are finished; all are written to a folder too.
 
-    Example:
+    Examples:
         >>> for result in run_batch("images", "run", "best_model.pth", ExplainOptions(stages="encoder"), truth="masks"):
         ...     print(result.image, result.error or result.rows[0]["dice"])
 

@@ -27,7 +27,7 @@ def compare_checkpoints(
 ) -> Comparison:
     """Compare two checkpoints on the same frames of the same images.
 
-    Example:
+    Examples:
         >>> comparison = sc.compare_checkpoints("old.pth", "new.pth", "images", truth="masks", out="comparison")
         >>> comparison.classes[0].dice_difference
 

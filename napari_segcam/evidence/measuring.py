@@ -96,7 +96,7 @@ def measure_evidence(
 ) -> Evidence:
     """Measure how trustworthy the heatmaps of an explanation are.
 
-    Example:
+    Examples:
         >>> result = explainer(frame)
         >>> sc.measure_evidence(result, explainer, frame).stages["encoder_4"].statement
 

@@ -55,7 +55,7 @@ class OverlayEffect:
     def statement(self) -> str:
         """One line of words.
 
-        Example:
+        Examples:
             ``"taking the burned-in graphics away costs the mask 83 % (patches elsewhere: 2 %)"``
         """
         value, expected, p = self.effect.value, self.effect.expected, self.effect.p
@@ -105,7 +105,7 @@ def overlay_effect(
     inpainted elsewhere: each graphic is moved to a random place in the tissue, where there are no graphics. It takes
     one forward pass for each draw and one more, and no hooks.
 
-    Example:
+    Examples:
         >>> sc.overlay_effect(result, explainer, frame).statement
 
     Args:

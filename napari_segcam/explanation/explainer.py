@@ -45,7 +45,7 @@ Frame = NDArray[np.generic]
 class Explainer:
     """Explains frames with one network, one method and one choice of stages.
 
-    Example:
+    Examples:
         >>> explainer = Explainer(load_network("best_model.pth"), method="gradcam", stages=["encoder_last"])
         >>> result = explainer(frame)
         >>> result.mask, result.heatmaps["encoder_last"].values

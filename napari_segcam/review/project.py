@@ -34,7 +34,7 @@ class ReviewProject:
         content: as above.
         images: folder of the images.
 
-    Example:
+    Examples:
         >>> project = open_project("fibroids.segcam-review")  # doctest: +SKIP
         >>> [case.name for case in project.cases]  # doctest: +SKIP
     """

@@ -63,7 +63,7 @@ def doubt(
 ) -> Doubt:
     """Measure how doubtful the mask of the explained class is, without knowing the true one.
 
-    Example:
+    Examples:
         >>> result = explainer(frame)
         >>> sc.doubt(result, explainer, frame).value
 

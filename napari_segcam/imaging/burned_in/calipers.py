@@ -34,7 +34,7 @@ def paste_calipers(
 
     With it one can ask whether a network needs calipers, or follows them onto empty tissue.
 
-    Example:
+    Examples:
         >>> sc.paste_calipers(frame, [(120, 80), (120, 160)], line=True, label="1")
 
     Args:

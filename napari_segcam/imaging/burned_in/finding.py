@@ -47,7 +47,7 @@ def find_graphics(
     while the tissue around it moves, and whatever is on the screen beside the scan. The colors of Doppler imaging are
     no graphics. Graphics that are hardly brighter than the tissue beside them are not found: paint them.
 
-    Example:
+    Examples:
         >>> graphics = sc.find_graphics(frame)
         >>> clean = sc.inpaint(frame, graphics.mask)
 
