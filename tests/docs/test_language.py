@@ -56,16 +56,17 @@ def room_of(path: str) -> str:
 def texts() -> dict[str, str]:
     """Return what is checked, by path from the root."""
     found = {
-        name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")
+        name: (ROOT / name).read_text(encoding="utf-8")
+        for name in ("README.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md", "CITATION.cff")
     }
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     found["CHANGELOG.md"] = changelog.partition("## [Unreleased]")[2].partition("\n## ")[0]
     for notebook in (ROOT / "docs").glob("*.ipynb"):
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
         found[f"docs/{notebook.name}"] = "\n".join("".join(cell["source"]) for cell in cells)
-    for folder in ("benchmarks", "docs", "napari_segcam", "tests", "tools"):
+    for folder in (".github", "benchmarks", "docs", "napari_segcam", "tests", "tools"):
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix in (".md", ".py", ".yaml"):
+            if path.suffix in (".md", ".py", ".yaml", ".yml"):
                 found[path.relative_to(ROOT).as_posix()] = path.read_text(encoding="utf-8")
     return found
 
