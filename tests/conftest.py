@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 # On small networks torch's threads cost more than they give, and beside other work they cost tenfold.
 os.environ["OMP_NUM_THREADS"] = "1"  # also in the processes that tests start
@@ -18,6 +19,11 @@ LONG = {"test_window_soak.py", "test_soak.py", "test_taking_apart.py"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for name in [name for name in os.environ if name.startswith("NAPARI_SEGCAM_")]:
+        del os.environ[name]
+    settings = tempfile.TemporaryDirectory()  # no test reads or writes the user's settings
+    os.environ["NAPARI_SEGCAM_CONFIG"] = settings.name
+    config.add_cleanup(settings.cleanup)
     if wants_own_screen():
         config.add_cleanup(start_screen().terminate)
 

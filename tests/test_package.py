@@ -18,7 +18,7 @@ import napari_segcam
 PACKAGE = Path(napari_segcam.__file__).parent
 
 WINDOW_SYSTEMS = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
-GROUND = ["budget", "deprecated", "errors", "files", "number_format", "tuning", "optional", "version"]
+GROUND = ["budget", "deprecated", "errors", "files", "number_format", "preferences", "tuning", "optional", "version"]
 CORE = [
     "network",
     "imaging",
@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "files": [],
     "number_format": [],
     "optional": ["errors"],
+    "preferences": [],
     "tuning": [],
     "version": [],
     "demo": [],

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.preferences.present import origin, preferences
+
+_own_threads: int | None = None  # torch's own number, once it was changed
 
 
 def image_like(module: nn.Module) -> torch.Tensor:
@@ -25,18 +30,42 @@ def channels_last(module: nn.Module) -> nn.Module:
 
 
 def choose_device(device: str) -> torch.device:
-    """Return the torch device of this name; ``"auto"`` chooses the fastest.
+    """Return the torch device of this name; ``"auto"`` is that of the user's preferences, or else the fastest.
 
     Raises:
         SegcamError: if this machine does not have the device.
     """
     availability = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if device == "auto":
-        return torch.device(next(kind for kind, is_available in availability.items() if is_available))
-    kind, _, index = device.partition(":")
     available = [kind for kind, is_available in availability.items() if is_available]
+    if device == "auto":
+        device = preferences().device
+        if device == "auto":
+            return torch.device(available[0])
+        if device not in available:
+            raise SegcamError(
+                f"There is no device {device!r} on this machine, for which your preferences ask. Choose another one: "
+                f"{', '.join(available)}."
+            )
+    kind, _, index = device.partition(":")
     if kind not in available or (index and (kind != "cuda" or not index.isdigit())):
         raise SegcamError(f"There is no device {device!r} on this machine. Choose from: auto, {', '.join(available)}.")
     if index and int(index) >= torch.cuda.device_count():
         raise SegcamError(f"There is no device {device!r}: this machine has {torch.cuda.device_count()} CUDA devices.")
     return torch.device(device)
+
+
+def use_preferred_threads() -> None:
+    """Let torch use as many threads as the user's preferences say, in this thread and those that it starts.
+
+    Without such a preference, or with ``OMP_NUM_THREADS`` in the environment, torch's own number stays, unless
+    ``NAPARI_SEGCAM_THREADS`` asks for another.
+    """
+    global _own_threads
+    wanted = preferences().threads
+    if "OMP_NUM_THREADS" in os.environ and origin("threads") != "environment":
+        return
+    if wanted and _own_threads is None:
+        _own_threads = torch.get_num_threads()
+    number = wanted or _own_threads
+    if number is not None and number != torch.get_num_threads():
+        torch.set_num_threads(number)

@@ -17,7 +17,7 @@ from napari_segcam.network.checkpoints.state_dict import unused_warning
 from napari_segcam.network.checkpoints.structure_request import StructureRequest
 from napari_segcam.network.checkpoints.training_settings import settings_card
 from napari_segcam.network.class_overlap import overlap_from_activation
-from napari_segcam.network.device import choose_device
+from napari_segcam.network.device import choose_device, use_preferred_threads
 from napari_segcam.network.ensemble.members import member_list
 from napari_segcam.network.families.factory import call_factory
 from napari_segcam.network.families.recognition import build, recognize
@@ -71,7 +71,8 @@ def load_network(
             bioimage.io, MONAI, Hugging Face or nnU-Net. It may be None if there is a factory; the network then keeps
             the weights that the factory gave it. Several paths, or a file ``NAME.segcam-ensemble.yaml`` that names
             them, give an ``Ensemble``; the other arguments hold for all of its members.
-        device: ``"auto"`` (CUDA, else MPS, else CPU), ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"cpu"``.
+        device: ``"auto"`` (that of the preferences, else CUDA, else MPS, else CPU), ``"cuda"``, ``"cuda:1"``, ``"mps"``
+            or ``"cpu"``.
         architecture: an SMP architecture such as ``"UnetPlusPlus"``, if it cannot be recognized.
         encoder: an SMP encoder such as ``"efficientnet-b5"``, if it cannot be recognized.
         options: arguments of the architecture that do not follow from the weights; see ``Network.assumed``.
@@ -96,6 +97,7 @@ def load_network(
             have the device.
     """
     torch_device = choose_device(device)
+    use_preferred_threads()
     if (members := member_list(path, weights)) is not None:
         from napari_segcam.network.ensemble.member_loading import load_members
 

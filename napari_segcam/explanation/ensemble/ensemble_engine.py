@@ -18,6 +18,7 @@ from napari_segcam.explanation.slow_methods.cost import Cost
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.geometry import Crop, lay_out
 from napari_segcam.network.network import Network
+from napari_segcam.preferences.memory import within_budget
 
 Frame = NDArray[np.generic]
 
@@ -87,7 +88,7 @@ class EnsembleEngine:
             pass_bytes(member, lay_out(frame_shape, member.card.size, member.stride, crop, pixel_aspect).input_shape)
             for member in members
         )
-        return sum(sizes) <= HELD_BYTES
+        return sum(sizes) <= within_budget(HELD_BYTES)
 
 
 def pass_bytes(network: Network, input_shape: tuple[int, int]) -> int:

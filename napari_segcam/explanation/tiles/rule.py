@@ -1,7 +1,7 @@
 """The rule that says whether an image runs in tiles.
 
-It looks at the network and at the size of the image only, not at the memory that happens to be free, the method or the
-stages: the same image gives the same mask every time.
+It looks at the network, the size of the image and the user's memory budget only, not at the memory that happens to be
+free, the method or the stages: the same image gives the same mask every time.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from napari_segcam.budget import PASS_BYTES
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.tiles.layout import TileLayout
 from napari_segcam.network.network import Network
+from napari_segcam.preferences.memory import within_budget
 
 _BY_MEMORY_SIDE, _BY_MEMORY_OVERLAP = 1024, 0.25
 _ASSUMED_BYTES = 1000  # for each pixel, of a network whose layers cannot be seen
@@ -30,7 +31,7 @@ def tiles_for(network: Network, input_shape: tuple[int, int]) -> TileLayout | No
     """Return the tiles in which an input of this shape runs; None if it runs whole.
 
     They are those of the model card. Without tiles there, an image runs in tiles if the network's feature maps of the
-    whole image would take more than ``budget.PASS_BYTES``.
+    whole image would take more than ``budget.PASS_BYTES``, or than the user's memory budget.
 
     Raises:
         SegcamError: if there would be too many tiles, or the network has one score for the whole image.
@@ -46,13 +47,13 @@ def tiles_for(network: Network, input_shape: tuple[int, int]) -> TileLayout | No
             return None
         reason = "the model card asks for it"
         return TileLayout(input_shape, size.fixed, size.tile_overlap, reason, is_exact=not looks_at_all(network))
-    pixels = math.prod(input_shape)
-    if not network.segments or size.fixed is not None or pixels * most_bytes_per_pixel(network) <= PASS_BYTES:
+    pixels, limit = math.prod(input_shape), within_budget(PASS_BYTES)
+    if not network.segments or size.fixed is not None or pixels * most_bytes_per_pixel(network) <= limit:
         return None
-    if pixels * bytes_per_pixel(network) <= PASS_BYTES:
+    if pixels * bytes_per_pixel(network) <= limit:
         return None
     side = math.ceil(_BY_MEMORY_SIDE / network.stride) * network.stride
-    while side > 2 * network.stride and side**2 * bytes_per_pixel(network) > PASS_BYTES / 3:
+    while side > 2 * network.stride and side**2 * bytes_per_pixel(network) > limit / 3:
         side = math.ceil(side / 2 / network.stride) * network.stride
     tile = (min(side, input_shape[0]), min(side, input_shape[1]))
     if tile == input_shape:
@@ -62,7 +63,7 @@ def tiles_for(network: Network, input_shape: tuple[int, int]) -> TileLayout | No
         input_shape,
         tile,
         _BY_MEMORY_OVERLAP,
-        f"the whole image would take about {needed:.0f} GB, and more than {PASS_BYTES / 2**30:.0f} GB are not used",
+        f"the whole image would take about {needed:.0f} GB, and more than {limit / 2**30:.3g} GB are not used",
         is_exact=not looks_at_all(network),
         smallest_weight=0.0,
         even_grid=network.stride,

@@ -21,6 +21,7 @@ from napari_segcam.explanation.passes.forward_pass import ForwardPass
 from napari_segcam.explanation.tiles.grid import StageGrid
 from napari_segcam.explanation.tiles.layout import Tile, TileLayout
 from napari_segcam.network.stages.stage import Stage
+from napari_segcam.preferences.memory import within_budget
 
 Forward = Callable[[torch.Tensor, Sequence[Stage], bool], ForwardPass]
 Step = Callable[[str, int, int], None]
@@ -64,7 +65,7 @@ class TiledPass:
         self.layout = layout
         self.grids: dict[str, StageGrid] = {}
         self._forward, self._x, self._step = forward, x, step
-        self._limit = STITCHED_BYTES if limit is None else limit
+        self._limit = within_budget(STITCHED_BYTES) if limit is None else limit
         self._bytes: dict[str, int] = {}
         self._channels: dict[str, int] = {}
         self._pixels = StageGrid(layout, layout.tile_shape, layout.smallest_weight)

@@ -13,9 +13,7 @@ from urllib.parse import urlsplit
 
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import whole_file
-
-CONFIG_FOLDER = "NAPARI_SEGCAM_CONFIG"
-"""The environment variable that names another folder for the file of settings."""
+from napari_segcam.preferences.folder import config_folder
 
 _ENVIRONMENT = "NAPARI_SEGCAM_PACS"
 _FILE = "pacs.yaml"
@@ -126,11 +124,7 @@ def _is_loopback(host: str) -> bool:
 
 def settings_path() -> Path:
     """Return the path of the file of settings, which need not exist."""
-    if folder := os.environ.get(CONFIG_FOLDER):
-        return Path(folder) / _FILE
-    from platformdirs import user_config_path
-
-    return user_config_path("napari-segcam", appauthor=False) / _FILE
+    return config_folder() / _FILE
 
 
 def servers() -> tuple[Server, ...]:

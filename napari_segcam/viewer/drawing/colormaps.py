@@ -11,9 +11,10 @@ import numpy as np
 from napari.utils import Colormap
 from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 
+from napari_segcam.preferences.catalog import HEAT_COLORMAPS
 from napari_segcam.reporting.figures import CLASS_COLORS, correction_colors
 
-COLORMAPS = ("turbo", "inferno", "magma", "viridis", "hot", "gray")
+COLORMAPS = HEAT_COLORMAPS
 _OPAQUE = 0.5  # fraction of the scale above which heat is as opaque as its layer
 
 

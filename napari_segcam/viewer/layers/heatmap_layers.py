@@ -11,7 +11,8 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from numpy.typing import NDArray
 
-from napari_segcam.viewer.drawing.colormaps import COLORMAPS, heat_colormap, signed_colormap
+from napari_segcam.preferences.present import preferences
+from napari_segcam.viewer.drawing.colormaps import heat_colormap, signed_colormap
 from napari_segcam.viewer.layers.frame_stack import FrameStack
 from napari_segcam.viewer.layers.placement import OURS, Placement
 from napari_segcam.viewer.layers.selection import keep_selection
@@ -59,9 +60,10 @@ class HeatmapLayers:
         self._stages: tuple[str, ...] = ()
         self._frame = 0
         self._is_behind = False
-        self.colormap = COLORMAPS[0]
-        self.opacity = 0.6
-        self.floor = 0.0
+        preferred = preferences()
+        self.colormap = preferred.colormap
+        self.opacity = preferred.opacity
+        self.floor = preferred.heat_threshold
         self.scale: ScaleMode = "clip"
         self.by_hand: set[str] = set()
         self.shown_first: Collection[str] | None = None

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-PLAIN_NAPARI = "NAPARI_SEGCAM_PLAIN_NAPARI"  # the environment variable that switches all replacements off
+from napari_segcam.preferences.catalog import BY_NAME
+from napari_segcam.preferences.present import preferences
+
+PLAIN_NAPARI = BY_NAME["plain_napari"].variable  # the environment variable that switches all replacements off
 TESTED_WITH = ("0.9.2", "0.10.0rc1")  # versions of napari
 
 _log = logging.getLogger("napari_segcam")
@@ -19,8 +21,8 @@ _MISSING = object()
 
 
 def is_plain_napari() -> bool:
-    """Whether the user wants napari left as it is, by the environment variable ``NAPARI_SEGCAM_PLAIN_NAPARI``."""
-    return os.environ.get(PLAIN_NAPARI, "").lower() not in ("", "0", "false", "no", "off")
+    """Whether the user wants napari left as it is, by the preferences or ``NAPARI_SEGCAM_PLAIN_NAPARI``."""
+    return preferences().plain_napari
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Replacement:
         if name in vars(owner):
             return False
         if is_plain_napari():
-            _log_once(f"{PLAIN_NAPARI} is set: replaces no method of napari, as {self.method}", logging.INFO)
+            _log_once(f"The preferences leave napari as it is: replaces no method, as {self.method}", logging.INFO)
             return False
         original = getattr(owner, name, None)
         if original is None or _parameters(original) != self.parameters:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_segcam.preferences.present import preferences
 from napari_segcam.review.log.events import Setting
 from napari_segcam.viewer.drawing.colormaps import COLORMAPS
 from napari_segcam.viewer.frames.run_request import RunRequest
@@ -51,7 +52,7 @@ class KeptSettings(QObject):
     def colormap(self) -> str:
         """The colors of the heatmaps."""
         name = self.values.get("colormap")
-        return name if name in COLORMAPS else COLORMAPS[0]
+        return name if isinstance(name, str) and name in COLORMAPS else preferences().colormap
 
     def restore(self, values: Mapping[str, Any]) -> None:
         """Take over the settings of a project that was opened."""

@@ -10,7 +10,8 @@ from napari.components import ViewerModel
 from orthanc import pacs
 from pytestqt.qtbot import QtBot
 
-from napari_segcam.imaging.dicomweb.servers import CONFIG_FOLDER, Server, add_server
+from napari_segcam.imaging.dicomweb.servers import Server, add_server
+from napari_segcam.preferences.folder import CONFIG_FOLDER
 from napari_segcam.viewer.pacs import pacs_controller
 from napari_segcam.viewer.widgets.pacs.pacs_widget import PacsWidget
 from tests.viewer.pacs.fake_pacs import FakePacs
