@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +64,8 @@ OtherCorrections = Mapping[str, NDArray[np.uint8]]
 def write_other_corrections(folder: Path, masks: OtherCorrections) -> None:
     """Write ``correction_CLASS.png`` for each other class that a reader corrected; classes may overlap.
 
+    Those of an earlier export that are not corrected now become ``earlier_correction_CLASS.png``.
+
     Args:
         folder: of the frame.
         masks: of that frame.
@@ -69,9 +73,33 @@ def write_other_corrections(folder: Path, masks: OtherCorrections) -> None:
     Raises:
         SegcamError: if the folder cannot be written to.
     """
-    for name, mask in masks.items():
-        with whole_file(folder / safe_name(f"{Path(CORRECTION_FILE).stem}_{name}.png")) as path:
+    files = {safe_name(f"{Path(CORRECTION_FILE).stem}_{name}.png"): mask for name, mask in masks.items()}
+    set_earlier_aside(folder, f"{Path(CORRECTION_FILE).stem}_*.png", files)
+    for name, mask in files.items():
+        with whole_file(folder / name) as path:
             Image.fromarray(mask).save(path, format="PNG")
+
+
+def set_earlier_aside(folder: Path, pattern: str, written: Collection[str]) -> None:
+    """Rename corrections of an earlier export that this one does not replace: they are not of this export.
+
+    They are a reader's work, so that none is deleted: an ``earlier_correction.png`` gets a number where there is one.
+
+    Args:
+        folder: of the frame.
+        pattern: of the names of the files.
+        written: names of those that are written now.
+
+    Raises:
+        SegcamError: if the folder cannot be written to.
+    """
+    for path in sorted(folder.glob(pattern)):
+        if path.name not in written:
+            names = (f"earlier{number or ''}_{path.name}" for number in count())
+            aside = next(folder / name for name in names if not (folder / name).exists())
+            with whole_file(aside) as temporary:
+                shutil.copyfile(path, temporary)
+            path.unlink()
 
 
 def write_corrections(folder: Path, name: str, corrections: Mapping[int, Correction]) -> list[Path]:

@@ -19,7 +19,7 @@ from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.files import safe_name, whole_file, write_table
 from napari_segcam.imaging.geometry import Crop
 from napari_segcam.reporting.cine_source import CineSource
-from napari_segcam.reporting.correction import CORRECTION_FILE, Correction, explained_mask
+from napari_segcam.reporting.correction import CORRECTION_FILE, Correction, explained_mask, set_earlier_aside
 from napari_segcam.reporting.explanation_record import explanation_record
 from napari_segcam.reporting.figures import Picture, display
 from napari_segcam.reporting.heatmap_files import write_deviation, write_npz, write_tiff
@@ -126,7 +126,8 @@ def write_explanation(
     - ``frame.png``
     - ``mask.png``: labels, if the network gives a mask; for classes that overlap ``mask_CLASS.png`` for each, 1 where
       the class is
-    - ``correction.png``: labels, if a reader painted a correction
+    - ``correction.png``: labels, if a reader painted a correction; else that of an earlier export in the same folder
+      becomes ``earlier_correction.png``
     - ``sheet.png``: everything at a glance
     - ``STAGE.png``: heat over the frame, with the contour of the mask or correction that it explains; other kinds of
       overlay are ``STAGE_KIND.png``
@@ -154,7 +155,9 @@ def write_explanation(
     write_png(folder / "frame.png", picture)
     for name, labels in _masks(explanation):
         write_png(folder / name, labels)
-    if correction is not None:
+    if correction is None:
+        set_earlier_aside(folder, CORRECTION_FILE, ())
+    else:
         write_png(folder / CORRECTION_FILE, correction.labels)
     mask, colors = explained_mask(explanation, correction), outline_colors(explanation, correction)
     for name, heatmap in explanation.heatmaps.items():

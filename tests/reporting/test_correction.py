@@ -91,6 +91,23 @@ def test_without_a_correction_there_is_no_file_of_one(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "explanation.json").read_text())["correction"] is None
 
 
+def test_a_correction_of_an_earlier_export_is_set_aside_and_kept(tmp_path: Path) -> None:
+    shown = explanation({"encoder_5": heatmap(ramp())})
+    blank = Correction(np.zeros(SHAPE, np.uint8), {})
+    for correction in (painted(), None, blank, None):
+        write_explanation(tmp_path, FRAME, shown, correction=correction)
+        assert (tmp_path / "correction.png").exists() == (correction is not None)
+    kept = [tmp_path / "earlier_correction.png", tmp_path / "earlier1_correction.png"]
+    for path, correction in zip(kept, (painted(), blank), strict=True):
+        np.testing.assert_array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), correction.labels)
+
+
+def test_corrections_of_other_classes_of_an_earlier_export_are_set_aside(tmp_path: Path) -> None:
+    write_other_corrections(tmp_path, {"organ": painted().labels, "cyst": painted().labels})
+    write_other_corrections(tmp_path, {"organ": painted().labels})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["correction_organ.png", "earlier_correction_cyst.png"]
+
+
 def test_other_classes_have_a_file_each(tmp_path: Path) -> None:
     masks = {"organ": (painted().labels > 0).view(np.uint8), "a/b": np.ones(SHAPE, np.uint8)}
     write_other_corrections(tmp_path, masks)

@@ -239,8 +239,9 @@ class Reviewer:
         if layers.mask is not None and (mask := self._frame_of(layers.mask)).any():
             np.testing.assert_array_equal(np.asarray(PILImage.open(folder / "mask.png")), mask)
             self.compared["exported mask"] += 1
-        is_corrected = self._is_corrected(self._text_of("segcam_status"))
-        assert (folder / "correction.png").exists() == is_corrected
+        text = self._text_of("segcam_status")
+        is_corrected = self._is_corrected(text)
+        assert (folder / "correction.png").exists() == is_corrected, text
         if is_corrected and layers.corrections.layer is not None:
             correction = self._frame_of(layers.corrections.layer)
             np.testing.assert_array_equal(np.asarray(PILImage.open(folder / "correction.png")), correction)
