@@ -8,7 +8,9 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -195,7 +197,9 @@ def test_who_has_not_the_keys_of_a_run_gets_no_answer(checkpoint: Path, images: 
     with closing(run):
         next(run)
         ports = listening() - before
-        answers = [answer(port, context) for port in ports for context in (None, no_keys, other_keys)]
+        with ThreadPoolExecutor(3 * len(ports)) as pool:  # at once: a port that says nothing takes 5 s
+            contexts = (None, no_keys, other_keys)
+            answers = list(pool.map(answer, *zip(*product(ports, contexts), strict=True)))
     assert len(ports) >= 3  # of the scheduler, the worker and its nanny
     assert {text[9:12] for text in answers} <= {b"", b"404"}
 
