@@ -27,6 +27,9 @@ class SegcamError(Exception):
     line and exits with code 2; the viewer shows it as a notification. Any other exception is a bug.
 
     The message is always one line of printable text of limited length, even if it quotes a file.
+
+    Args:
+        message: what is wrong.
     """
 
     def __init__(self, message: object = "") -> None:

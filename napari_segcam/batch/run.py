@@ -158,6 +158,7 @@ class Batch:
 
     @property
     def earlier(self) -> int:
+        """How many images were finished in an earlier start of the same run."""
         return len(self._done)
 
     def __len__(self) -> int:
@@ -252,8 +253,10 @@ def run_batch(
     """Explain many images and give the results of each as they are finished; all are written to a folder too.
 
     Examples:
-        >>> for result in run_batch("images", "run", "best_model.pth", ExplainOptions(stages="encoder"), truth="masks"):
+        >>> options = sc.ExplainOptions(stages=["encoder_4"])
+        >>> for result in sc.run_batch("images", "run", "best_model.safetensors", options, truth="masks"):
         ...     print(result.image, result.error or result.rows[0]["dice"])
+        sweep_38.png 1.0
 
     The arguments are those of ``Batch``. The same call resumes a run that was stopped. Close the iterator, or leave the
     loop, to stop.

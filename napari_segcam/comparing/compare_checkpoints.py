@@ -28,8 +28,10 @@ def compare_checkpoints(
     """Compare two checkpoints on the same frames of the same images.
 
     Examples:
-        >>> comparison = sc.compare_checkpoints("old.pth", "new.pth", "images", truth="masks", out="comparison")
-        >>> comparison.classes[0].dice_difference
+        >>> model = "best_model.safetensors"
+        >>> comparison = sc.compare_checkpoints(model, model, "images", truth="masks")
+        >>> comparison.classes[0].dice_difference.mean
+        0.0
 
     Args:
         a: the first network: loaded, or a path, several paths of an ensemble, or a source.

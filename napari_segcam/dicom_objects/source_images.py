@@ -114,6 +114,7 @@ class SourceImages:
 
     @property
     def study_uid(self) -> str:
+        """The study of the instances."""
         return str(self.first.StudyInstanceUID)
 
     @property
@@ -143,7 +144,11 @@ class SourceImages:
         return self._places[number]
 
     def numbers_of(self, sop_instance_uid: str) -> range | None:
-        """Return the numbers, from 0, of the cine's frames that an instance holds; None if it is none of the cine's."""
+        """Return the numbers, from 0, of the cine's frames that an instance holds; None if it is none of the cine's.
+
+        Args:
+            sop_instance_uid: of the instance.
+        """
         start = 0
         for header, count in zip(self.headers, self._counts, strict=True):
             if header.SOPInstanceUID == sop_instance_uid:

@@ -72,6 +72,10 @@ def attention(explanation: Explanation, region: NDArray[np.bool_] | None = None)
         explanation: of one frame.
         region: ``(Y, X)`` bool that inside and outside refer to, such as a true mask; by default the explained region.
 
+    Examples:
+        >>> round(sc.attention(result)["encoder_4"].ratio)  # mean heat inside the mask, as a multiple of that outside
+        7
+
     Raises:
         SegcamError: if the region is not of the frame's shape.
     """

@@ -32,6 +32,7 @@ from napari_segcam.imaging.geometry import Crop
 
 Measure = Literal["influence", "faithfulness", "in_out", "sanity", "echo", "off_scan", "stability", "overlay_effect"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
+"""The measures of evidence by name, all of which ``measure_evidence`` takes unless it is given some of them."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -98,7 +99,9 @@ def measure_evidence(
 
     Examples:
         >>> result = explainer(frame)
-        >>> sc.measure_evidence(result, explainer, frame).stages["encoder_4"].statement
+        >>> evidence = sc.measure_evidence(result, explainer, frame, measures=["influence"])
+        >>> evidence.stages["encoder_4"].statement
+        'hiding it costs the mask 100 %'
 
     Args:
         explanation: of the frame.

@@ -55,8 +55,7 @@ class OverlayEffect:
     def statement(self) -> str:
         """One line of words.
 
-        Examples:
-            ``"taking the burned-in graphics away costs the mask 83 % (patches elsewhere: 2 %)"``
+        Such as "taking the burned-in graphics away costs the mask 83 % (patches elsewhere: 2 %)".
         """
         value, expected, p = self.effect.value, self.effect.expected, self.effect.p
         explained = "mask" if self.of_mask else "score"
@@ -107,6 +106,7 @@ def overlay_effect(
 
     Examples:
         >>> sc.overlay_effect(result, explainer, frame).statement
+        'no burned-in graphics were found'
 
     Args:
         explanation: of the frame.

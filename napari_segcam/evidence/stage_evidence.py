@@ -74,8 +74,7 @@ class StageEvidence:
     def statement(self) -> str:
         """One line of words about the map; empty where nothing is known.
 
-        Examples:
-            ``"hiding it costs the mask 83 %; its hot places matter more than others (0.83 against 0.08)"``
+        Such as "hiding it costs the mask 83 %; its hot places matter more than others (0.83 against 0.08)".
         """
         return "; ".join(part for part in (self._influence_words(), self._hot_places_words(), *self._flags()) if part)
 

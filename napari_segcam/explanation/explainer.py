@@ -46,9 +46,10 @@ class Explainer:
     """Explains frames with one network, one method and one choice of stages.
 
     Examples:
-        >>> explainer = Explainer(load_network("best_model.pth"), method="gradcam", stages=["encoder_last"])
+        >>> explainer = sc.Explainer(network, method="gradcam", stages=["encoder_4"])
         >>> result = explainer(frame)
-        >>> result.mask, result.heatmaps["encoder_last"].values
+        >>> result.mask.shape, result.heatmaps["encoder_4"].values.shape
+        ((256, 320), (16, 20))
 
     Args:
         network: from ``load_network`` or ``Network.from_module``.
@@ -158,6 +159,8 @@ class Explainer:
     ) -> list[Explanation]:
         """Explain several targets of one frame: they share the forward pass, and each costs one backward pass.
 
+        Each of the ``targets`` gives one explanation, in their order; the other arguments are those for a single frame.
+
         Raises:
             SegcamError: as for a single target.
         """
@@ -234,7 +237,7 @@ class Explainer:
 
         This is worth knowing before a slow method starts, which may run the network hundreds of times. For the other
         methods it computes one explanation and times it; where the frame runs in tiles, it runs one of them and
-        returns a ``TiledCost``.
+        returns a ``TiledCost``. The arguments are those for a single frame.
 
         Raises:
             SegcamError: if the frame does not fit the network.

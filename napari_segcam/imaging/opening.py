@@ -22,6 +22,11 @@ def open_cine(path: str | os.PathLike[str]) -> Cine:
         path: of the file or folder. After a research file, ``::NAME`` selects one array of it, ``::AXES`` such as
             ``::YXT`` gives its axes, and ``::displayed`` turns the frames by the orientation in its header.
 
+    Examples:
+        >>> cine = sc.open_cine(sample_cine())
+        >>> len(cine), cine[38].shape, cine.frame_rate
+        (60, (256, 320), 20.0)
+
     Raises:
         SegcamError: if the file is missing, damaged, or of another kind; or if it holds several images, or a folder
             several cines, and none is selected.

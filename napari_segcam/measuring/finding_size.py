@@ -93,6 +93,11 @@ def measure_finding(
         at: row and column of a pixel of the part; None for the largest part.
         aspect: height of a pixel divided by its width, used where the spacing is unknown.
 
+    Examples:
+        >>> size = sc.measure_finding([[0, 1, 1, 1], [0, 1, 1, 1]], spacing_mm=(0.5, 0.5))
+        >>> size.area, size.unit
+        (1.5, 'mm')
+
     Raises:
         SegcamError: if there is nothing to measure, or an argument is not possible.
     """

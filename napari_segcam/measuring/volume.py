@@ -21,6 +21,10 @@ def ellipsoid_volume(length: float, width: float, height: float) -> float:
         width: diameter in a second plane, perpendicular to the first.
         height: second diameter in the first plane.
 
+    Examples:
+        >>> round(sc.ellipsoid_volume(42.0, 31.0, 28.0) / 1000, 1)  # diameters in mm; in mL
+        19.1
+
     Raises:
         SegcamError: if a diameter is negative or not a number.
     """

@@ -150,8 +150,10 @@ class ModelCard(_CardPart):
     accepted it for the weights with the checksum ``sha256``; ``verified`` names the saved input and output that the
     network reproduced.
 
+    ``input_channels`` is what the network takes, and ``size`` says how an image is fitted to it.
+
     The normalization works on pixels from 0 (black) to 1 (white): ``unit`` leaves them as they are, ``imagenet`` and
-    ``custom`` subtract a mean and divide by a standard deviation, and ``zscore`` computes these from the image itself.
+    ``custom`` subtract a ``mean`` and divide by a standard deviation, ``std``; ``zscore`` computes both from the image.
     ``none`` passes the stored values on. ``custom`` takes one number for all channels, or one for each. ``percentile``
     makes these two ``percentiles`` of the image's own pixels 0 and 1, or the darkest and brightest pixel if they are
     absent; a mean and standard deviation may follow. ``clip`` limits the pixels to this range before a mean is
@@ -167,7 +169,7 @@ class ModelCard(_CardPart):
 
     ``class_colors``, such as ``"#00e5ff"``, belong to ``class_names``, and so do ``class_values``: for each class, the
     numbers of its pixels in true masks, as in ``[[1, 2], 2]`` for an organ and the lesion in it. ``sha256`` is the
-    checksum of the weights file.
+    checksum of the weights file. ``notes`` is free text.
     """
 
     architecture: Name | None = None

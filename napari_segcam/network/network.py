@@ -52,6 +52,7 @@ class Network:
         sha256: checksum of the weights file; empty for a module without a file.
         warnings: about these weights, for the user.
         assumed: assumptions about how the network is built and used: what is unknown → what is assumed, in plain text.
+        trace: what a pass of the module shows: the sizes of its maps, and whether it returns a mask.
         output: which of the module's outputs is read, and its final activation.
         one_frame_at_a_time: whether frames must run one by one, because frames in a batch change each other's results.
         lock: held while the module runs, because hooks on a module are not thread-safe.
@@ -169,10 +170,12 @@ class Network:
 
     @property
     def device(self) -> torch.device:
+        """Where the network runs."""
         return image_like(self.module).device
 
     @property
     def dtype(self) -> torch.dtype:
+        """The type of its weights."""
         return image_like(self.module).dtype
 
     @property
@@ -215,6 +218,9 @@ class Network:
 
     def class_index(self, name_or_number: int | str | None) -> int:
         """Return the output channel of a class, given by number or name; by default the first except the background.
+
+        Args:
+            name_or_number: of the class; None for the default.
 
         Raises:
             SegcamError: if there is no such class.

@@ -35,8 +35,9 @@ class ReviewProject:
         images: folder of the images.
 
     Examples:
-        >>> project = open_project("fibroids.segcam-review")  # doctest: +SKIP
-        >>> [case.name for case in project.cases]  # doctest: +SKIP
+        >>> project = sc.create_project("fibroids", images="images", models=["best_model.safetensors"])
+        >>> [case.name for case in sc.open_project("fibroids").cases]
+        ['sweep_38.png']
     """
 
     def __init__(self, folder: Path, content: ProjectContent, images: Path | None = None) -> None:

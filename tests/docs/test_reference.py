@@ -13,6 +13,7 @@ import pytest
 import python_page
 
 import napari_segcam
+from napari_segcam.preferences.catalog import PREFERENCES
 from napari_segcam.viewer.keys import KEYS, key_rows
 
 PACKAGE = Path(napari_segcam.__file__).parent
@@ -92,10 +93,10 @@ def test_all_environment_variables_are_listed_and_no_others() -> None:
     internal = {"NAPARI_SEGCAM_TRIAL"}  # set for a process of our own
     named = {name for text in SOURCES.values() for name in re.findall(r"NAPARI_SEGCAM(?:_[A-Z]+)+\b_?", text)}
     prefixes = {name for name in named if name.endswith("_")} | {"NAPARI_SEGCAM_PACS"}
-    listed = set(command_line_page.ENVIRONMENT)
+    listed = set(command_line_page.environment())
     assert named - prefixes - internal <= listed
     sources = "\n".join(SOURCES.values())
-    for name in listed - named:
+    for name in listed - named - {preference.variable for preference in PREFERENCES}:
         head, _, tail = name.rpartition("_")
         assert head == "NAPARI_SEGCAM_PACS", name
         assert re.search(rf"_{tail}\b|\"{tail}\"", sources), f"{name} is read nowhere"

@@ -12,6 +12,7 @@ from markup import as_markdown, code, table
 
 from napari_segcam.cli import app
 from napari_segcam.commands.optional_values import OPTIONAL_VALUES
+from napari_segcam.preferences.catalog import PREFERENCES
 
 PROGRAM = "napari-segcam"
 
@@ -25,8 +26,7 @@ EXIT_CODES = {
 ENVIRONMENT = {
     "NAPARI_SEGCAM_TUNING": "`off` leaves the process as it is: no settings of OpenMP and of the memory "
     "allocator, and libraries are imported as usual.",
-    "NAPARI_SEGCAM_PLAIN_NAPARI": "`1` switches off all that the plugin replaces in napari.",
-    "NAPARI_SEGCAM_CONFIG": "Another folder for the settings of the servers.",
+    "NAPARI_SEGCAM_CONFIG": "Another folder for the files of settings: preferences and servers.",
     "NAPARI_SEGCAM_PACS_URL": "A PACS, in addition to those in the settings.",
     "NAPARI_SEGCAM_PACS_NAME": "Its name; without it, that of its host.",
     "NAPARI_SEGCAM_PACS_USER": "The user there; without one, a token is used.",
@@ -36,7 +36,7 @@ ENVIRONMENT = {
     "NAPARI_SEGCAM_PACS_TOKEN": "The token, where there is no user. `NAPARI_SEGCAM_PACS_TOKEN_NAME` for a server of "
     "the settings.",
 }
-"""Every environment variable of the program, and what it does."""
+"""Every environment variable of the program but those of the preferences, and what it does."""
 
 _INTRODUCTION = f"""\
 # Command line
@@ -157,6 +157,19 @@ def _default(parameter: Any) -> str:
     return "; ".join(words)
 
 
+def environment() -> dict[str, str]:
+    """Return every environment variable, and what it does as Markdown."""
+    preferences = {
+        each.variable: f"{as_markdown(each.help)} Else the preference *{each.title}*, at first {_shown(each.default)}."
+        for each in PREFERENCES
+    }
+    return preferences | ENVIRONMENT
+
+
+def _shown(value: object) -> str:
+    return code(str(value).lower() if isinstance(value, bool) else str(value))
+
+
 def _environment_rows() -> Iterator[tuple[str, str]]:
-    for name, text in ENVIRONMENT.items():
+    for name, text in environment().items():
         yield code(name), text

@@ -133,6 +133,7 @@ _MEASURES = (
     ),
 )
 DOUBT_MEASURES: dict[str, DoubtMeasure] = {measure.name: measure for measure in _MEASURES}
+"""The measures of doubt by name: what each needs, and how well it ranked bad masks."""
 
 DEFAULT_MEASURE = "views_and_norms"
 CHEAP_MEASURE = "expected_overlap"  # the one without further runs of the network that ranked best

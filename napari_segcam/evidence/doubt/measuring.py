@@ -65,7 +65,8 @@ def doubt(
 
     Examples:
         >>> result = explainer(frame)
-        >>> sc.doubt(result, explainer, frame).value
+        >>> 0 < sc.doubt(result, explainer, frame).value < 0.19  # in training-like frames; 0.19 is called doubtful
+        True
 
     Args:
         explanation: of the frame.

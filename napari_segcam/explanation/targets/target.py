@@ -79,7 +79,11 @@ class Target:
         return mask if self.region == "mask" else np.ones_like(mask)
 
     def as_dict(self, class_names: Sequence[str] = ()) -> dict[str, Any]:
-        """Return the target in plain values, for provenance, with the names of the classes it is explained against."""
+        """Return the target in plain values, for provenance, with the names of the classes it is explained against.
+
+        Args:
+            class_names: of the network, by output channel.
+        """
         region: str
         if isinstance(self.region, str):
             region = self.region

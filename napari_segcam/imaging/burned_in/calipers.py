@@ -35,7 +35,9 @@ def paste_calipers(
     With it one can ask whether a network needs calipers, or follows them onto empty tissue.
 
     Examples:
-        >>> sc.paste_calipers(frame, [(120, 80), (120, 160)], line=True, label="1")
+        >>> with_calipers = sc.paste_calipers(frame, [(120, 80), (120, 160)], line=True, label="1")
+        >>> with_calipers.shape, with_calipers.dtype
+        ((256, 320), dtype('uint8'))
 
     Args:
         frame: ``(Y, X)`` or ``(Y, X, 3)``, any real dtype, which the result keeps.

@@ -48,8 +48,11 @@ def find_graphics(
     no graphics. Graphics that are hardly brighter than the tissue beside them are not found: paint them.
 
     Examples:
-        >>> graphics = sc.find_graphics(frame)
-        >>> clean = sc.inpaint(frame, graphics.mask)
+        >>> with_calipers = sc.paste_calipers(frame, [(120, 80), (120, 160)], line=True)
+        >>> graphics = sc.find_graphics(with_calipers)
+        >>> bool(graphics.mask[120, 80]), bool(graphics.mask[60, 160])
+        (True, False)
+        >>> clean = sc.inpaint(with_calipers, graphics.mask)
 
     Args:
         frame: ``(Y, X)`` or ``(Y, X, 3)``, any real dtype.

@@ -153,6 +153,9 @@ class PacsClient:
     def find(self, uid: str) -> list[FoundInstance]:
         """Return the instances that a UID means: those of a study or series, or one instance.
 
+        Args:
+            uid: of a study, a series or an instance.
+
         Raises:
             SegcamError: if there are none, or the server fails.
         """
@@ -204,6 +207,11 @@ class PacsClient:
     ) -> list[Path]:
         """Fetch files into a folder, as they are stored, and return their paths; those already there are not fetched.
 
+        Args:
+            instances: from ``instances`` or ``find``.
+            folder: created if it is missing.
+            progress: called as bytes come.
+
         Raises:
             SegcamError: if one cannot be fetched; those before it are there, and the next call goes on.
         """
@@ -211,6 +219,10 @@ class PacsClient:
 
     def stream(self, instance: FoundInstance, folder: Path) -> Iterator[Arrival]:
         """Fetch a cine into a folder, and yield how far it has come; its frames can be read as they come.
+
+        Args:
+            instance: from ``instances`` or ``find``.
+            folder: created if it is missing.
 
         Raises:
             SegcamError: if it does not come completely; then no file is kept.

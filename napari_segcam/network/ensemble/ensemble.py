@@ -126,7 +126,7 @@ class Ensemble(Network):
         return f"{len(self.members)} member{'s' if len(self.members) > 1 else ''}"
 
     def module_for(self, stages: Sequence[Stage]) -> tuple[nn.Module, tuple[Stage, ...]]:  # noqa: ARG002
-        """Refuse: each member has a module of its own.
+        """Refuse, whatever the stages: each member has a module of its own.
 
         Raises:
             SegcamError: always.
@@ -144,6 +144,10 @@ class Ensemble(Network):
 
     def with_tiles(self, side: int, overlap: float | None = None) -> Ensemble:
         """Return the same ensemble, whose members run on tiles, as ``Network.with_tiles``.
+
+        Args:
+            side: of a tile, in pixels.
+            overlap: part of the side that neighbors share; by default half.
 
         Raises:
             SegcamError: if a member cannot.
