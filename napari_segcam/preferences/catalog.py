@@ -145,15 +145,25 @@ class Preferences:
         maximum=1024,
     )
     colormap: str = _preference(
-        HEAT, "Colors", "Colors of the heatmaps of images that you open.", HEAT_COLORMAPS[0], choices=HEAT_COLORMAPS
+        HEAT,
+        "Colors",
+        "Colors of the heatmaps. A review project keeps its own.",
+        HEAT_COLORMAPS[0],
+        choices=HEAT_COLORMAPS,
     )
     opacity: float = _preference(
-        HEAT, "Opacity", "Opacity of the heatmaps of images that you open.", 0.6, minimum=0, maximum=1, step=0.05
+        HEAT,
+        "Opacity",
+        "Opacity of the heatmaps. A review project keeps its own.",
+        0.6,
+        minimum=0,
+        maximum=1,
+        step=0.05,
     )
     heat_threshold: float = _preference(
         HEAT,
         "Heat threshold",
-        "Heat below this share of the color scale is hidden in images that you open.",
+        "Heat below this share of the color scale is hidden. A review project keeps its own.",
         0.0,
         minimum=0,
         maximum=0.95,

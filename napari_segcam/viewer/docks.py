@@ -11,6 +11,8 @@ from qtpy.QtWidgets import QDockWidget, QWidget
 from napari_segcam.viewer.napari_internals.dock_names import share_dock
 
 PLUGIN = "napari-segcam"
+COMMANDS = {f"{PLUGIN}.preferences": "Preferences …"}
+"""Of the manifest, which are no widgets: titles by ids, as the plugin's menu lists them."""
 
 
 def dock(viewer: ViewerModel, name: str, *, tabify: bool = False) -> tuple[QDockWidget, QWidget]:

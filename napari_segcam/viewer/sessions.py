@@ -15,15 +15,18 @@ from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.click.mouse import ClickMouse
 from napari_segcam.viewer.comparison.compared_classes import compared_classes
 from napari_segcam.viewer.dock_tabs import fit_tabs
-from napari_segcam.viewer.docks import share_names, titles
+from napari_segcam.viewer.docks import COMMANDS, PLUGIN, share_names, titles
 from napari_segcam.viewer.doubt.doubt_controller import DoubtController
 from napari_segcam.viewer.doubt.doubt_pixels import DoubtPixels
 from napari_segcam.viewer.ensemble.disagreement_pixels import DisagreementPixels
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.napari_internals.canvas import canvas_of, without_proxy
+from napari_segcam.viewer.napari_internals.plugin_menu import add_to_plugin_menu
 from napari_segcam.viewer.overlays.overlays_controller import OverlaysController
 from napari_segcam.viewer.pacs.pacs_controller import PacsController
+from napari_segcam.viewer.preferences.napari_page import NapariPage
+from napari_segcam.viewer.preferences.preferences_controller import PreferencesController
 from napari_segcam.viewer.project.project_controller import ProjectController
 from napari_segcam.viewer.questions.offers_controller import OffersController
 from napari_segcam.viewer.questions.questions_controller import QuestionsController
@@ -47,6 +50,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         guard = LossGuard(session, None if canvas is None else canvas.window())
         if canvas is not None:
             fit_tabs(canvas.window(), titles())
+            add_to_plugin_menu(PLUGIN, COMMANDS)
         session.reviews.notes.append(compared_classes)
         project = ProjectController(session)  # before the guards of others, and before widgets that follow its settings
         BlindingController(session, project)  # before anything is computed
@@ -64,6 +68,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         SecondOfProject(session, project, SecondController(session))
         QuestionsController(session)
         OffersController(session)
+        NapariPage(session, PreferencesController(session))
         guard.other_running.append(PacsController(session).sending.in_progress)
         bind_keys(session)
     QTimer.singleShot(0, lambda: share_names(viewer))  # a widget that asks for its session is docked next

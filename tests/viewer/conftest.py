@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import napari.settings
 import numpy as np
 import pytest
 import segmentation_models_pytorch as smp
@@ -16,6 +17,8 @@ from qtpy.QtCore import QSettings
 from screens import shares_screen
 
 from napari_segcam.network.network import Network
+from napari_segcam.preferences.folder import CONFIG_FOLDER
+from napari_segcam.preferences.present import read_again
 from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.review import image_reviews, input_region, outputs
 from napari_segcam.viewer.review import session as session_module
@@ -61,9 +64,13 @@ def frames() -> np.ndarray:
 
 @pytest.fixture(autouse=True)
 def temporary_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the user's settings."""
+    """No test reads or writes the user's settings, or those of another test."""
     path = tmp_path_factory.mktemp("settings") / "settings.ini"
     monkeypatch.setattr(recent_models, "settings", lambda: QSettings(str(path), QSettings.Format.IniFormat))
+    monkeypatch.setenv(CONFIG_FOLDER, str(path.parent))
+    read_again()
+    monkeypatch.setattr(napari.settings, "_PLUGIN_SETTINGS", {})
+    napari.settings.get_plugin_settings(path_dir=None)  # without files
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import napari_segcam
 from napari_segcam.viewer.docks import dock
 from napari_segcam.viewer.layers.placement import OURS
 from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.checkpoint_widget import CheckpointWidget
 from napari_segcam.viewer.workspace import PLUGIN, open_workspace
 from tests.viewer.own_process import run_script
@@ -40,12 +41,18 @@ def named_menus() -> set[str]:
     """Return all paths through menus that the package and its documentation name."""
     files = [*ROOT.glob("napari_segcam/**/*.py"), ROOT / "README.md", *ROOT.glob("docs/*.md")]
     texts = [file.read_text("utf-8") for file in files if file.is_file()]
-    return {path for text in texts for path in re.findall(r"(?:File|Plugins|Layers|Window) ▸ [^.,*\"\n]+", text)}
+    return {
+        path.rstrip("… ")
+        for text in texts
+        for path in re.findall(r"(?:File|Plugins|Layers|Window) ▸ [^.,*\"\n]+", text)
+    }
 
 
 def test_every_menu_that_is_named_exists(make_napari_viewer: Callable[..., Viewer]) -> None:
     viewer = make_napari_viewer()
+    session = session_of(viewer)  # with which commands come into the plugin's menu
     existing = set(menu_paths(viewer.window._qt_window.menuBar()))
+    assert session.viewer is viewer
     named = named_menus()
     assert "Plugins ▸ SegCAM ▸ Checkpoint (SegCAM)" in named
     assert named <= existing, named - existing

@@ -55,7 +55,7 @@ class Replacement:
         if name in vars(owner):
             return False
         if is_plain_napari():
-            _log_once(f"The preferences leave napari as it is: replaces no method, as {self.method}", logging.INFO)
+            log_once(f"The preferences leave napari as it is: replaces no method, as {self.method}", logging.INFO)
             return False
         original = getattr(owner, name, None)
         if original is None or _parameters(original) != self.parameters:
@@ -69,7 +69,7 @@ class Replacement:
         return True
 
     def _log_misfit(self, reason: str) -> None:
-        _log_once(
+        log_once(
             f"{self.method} {reason} in napari {version('napari')}; the plugin was tested with "
             f"{', '.join(self.tested_with)} and does without replacing it"
         )
@@ -80,7 +80,7 @@ def private_attribute(owner: object, name: str) -> Any:
     value = _attribute(owner, name)
     if value is not _MISSING:
         return value
-    _log_once(
+    log_once(
         f"{type(owner).__name__}.{name} does not exist in napari {version('napari')}; the plugin was tested with "
         f"{', '.join(TESTED_WITH)} and does without it"
     )
@@ -101,5 +101,6 @@ def _parameters(method: Callable[..., Any]) -> tuple[str, ...] | None:
 
 
 @cache
-def _log_once(message: str, level: int = logging.WARNING) -> None:
+def log_once(message: str, level: int = logging.WARNING) -> None:
+    """Log a message unless this process has logged it already."""
     _log.log(level, message)

@@ -28,6 +28,7 @@ from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.losses import ask_before_loading
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice
+from napari_segcam.viewer.widgets.device_choice import DeviceChoice
 from napari_segcam.viewer.widgets.layout import panel, row
 from napari_segcam.viewer.widgets.model_card.architecture_form import ArchitectureForm
 from napari_segcam.viewer.widgets.model_card.card_form import CardForm
@@ -40,7 +41,6 @@ from napari_segcam.viewer.widgets.questions.questions_panel import QuestionsPane
 from napari_segcam.viewer.widgets.second_checkpoint.second_panel import SecondPanel
 
 _LAYOUT_MS = 60  # until a form that was opened is laid out
-_DEVICES = (("Auto", "auto"), ("CUDA", "cuda"), ("MPS", "mps"), ("CPU", "cpu"))
 _FILE_TYPES = (
     "Checkpoints (*.pth *.pt *.pt2 *.ckpt *.bin *.safetensors *.onnx *.keras *.h5 *.zip *.segcam-ensemble.yaml)"
     ";;All files (*)"
@@ -62,7 +62,6 @@ class _Text:
     FOLDER = "Folder …"
     FOLDER_TIP = "A folder of save_pretrained, bioimage.io, MONAI, Hugging Face or nnU-Net"
     DEVICE = "on"
-    DEVICE_TIP = "Where the network runs"
     TO_CONFIRM = "To confirm: {count}"
     CONFIRMED = "Nothing to confirm"
     EXPECTS = "What the network expects"
@@ -95,8 +94,7 @@ class CheckpointWidget(QWidget):
         self.browse_file.setToolTip(_Text.FILE_TIP)
         self.browse_folder = QPushButton(_Text.FOLDER)
         self.browse_folder.setToolTip(_Text.FOLDER_TIP)
-        self.device = Choice(_Text.DEVICE_TIP)
-        self.device.offer(_DEVICES)
+        self.device = DeviceChoice(self.session, lambda: self._load(self._requested, self._edited))
         self.card = QLabel()
         self.card.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.card.setWordWrap(True)
@@ -189,8 +187,8 @@ class CheckpointWidget(QWidget):
 
     # Loading
 
-    def _load(self, source: ModelSource, card: ModelCard | None = None) -> None:
-        if source.factory is not None and not self.architecture_form.confirms(source.factory):
+    def _load(self, source: ModelSource | None, card: ModelCard | None = None) -> None:
+        if source is None or (source.factory is not None and not self.architecture_form.confirms(source.factory)):
             return
         self.session.question = ask_before_loading(self.session, lambda: self._load_now(source, card))
 

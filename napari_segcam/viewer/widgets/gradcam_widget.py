@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QWidget
 from superqt import QLabeledDoubleSlider
 
+from napari_segcam.preferences.present import preferences
 from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.drawing.colormaps import COLORMAPS
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
@@ -14,6 +15,7 @@ from napari_segcam.viewer.frames.asked_words import place_words
 from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
 from napari_segcam.viewer.keys import key_rows, show_help
 from napari_segcam.viewer.layers.frame_names import frame_word
+from napari_segcam.viewer.preferences.preferences_controller import PreferencesController
 from napari_segcam.viewer.project.project_controller import ProjectController
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.controllers import controller_of
@@ -99,7 +101,6 @@ class GradCamWidget(QWidget):
         self.opacity = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 1)
         self.opacity.setDecimals(2)
-        self.opacity.setValue(0.6)
         self.opacity.setToolTip(_Text.OPACITY_TIP)
         self.heat_threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.heat_threshold.setRange(0, 0.95)
@@ -107,6 +108,7 @@ class GradCamWidget(QWidget):
         self.heat_threshold.setToolTip(_Text.THRESHOLD_TIP)
         self.colormap = Choice(_Text.COLORS_TIP)
         self.colormap.offer([(name, name) for name in COLORMAPS])
+        self._show_preferences()
         self.scale = Choice()
         self.rescale = QPushButton()
         self.trust = TrustPanel(self.session)
@@ -164,6 +166,7 @@ class GradCamWidget(QWidget):
         controller.chosen_request = self._request
         controller.changed.connect(self._offer_regions)
         show_row(self._what, self.members, self.members.has_members)
+        controller_of(self.session, PreferencesController).changed.connect(self._take_preferences)
         self._on_network()
         self._offer_other_classes()
         self._offer_regions()
@@ -213,6 +216,17 @@ class GradCamWidget(QWidget):
     def _restyle(self) -> None:
         if (layers := self.session.layers()) is not None:
             layers.style(self.colormap.value, self.opacity.value(), self.heat_threshold.value())
+
+    def _take_preferences(self, names: frozenset[str]) -> None:
+        if names & {"colormap", "opacity", "heat_threshold"}:
+            self._show_preferences()
+
+    def _show_preferences(self) -> None:
+        """Show the colors, opacity and threshold of the user's preferences, and use them."""
+        preferred = preferences()
+        self.colormap.choose(preferred.colormap)
+        self.opacity.setValue(preferred.opacity)
+        self.heat_threshold.setValue(preferred.heat_threshold)
 
     def _show_scale(self) -> None:
         """Show the color scale in use; if it leaves a frame with hardly any heat, offer to scale to the frame."""

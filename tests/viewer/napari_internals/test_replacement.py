@@ -40,9 +40,9 @@ def twice(original: Callable[..., Any]) -> Callable[..., Any]:
 def fresh_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test sees every log line, and starts with the replacements switched on."""
     monkeypatch.delenv(PLAIN_NAPARI, raising=False)
-    replacement._log_once.cache_clear()
+    replacement.log_once.cache_clear()
     yield
-    replacement._log_once.cache_clear()
+    replacement.log_once.cache_clear()
 
 
 def add_cine_labels(viewer: Any) -> Labels:
