@@ -28,7 +28,7 @@ lint: env
 	"$(BIN)/mypy"
 
 docs: env
-	"$(BIN)/python" tools/documentation/build.py
+	tools/with-display "$(BIN)/python" tools/documentation/build.py
 
 wheel: env
 	rm -rf dist

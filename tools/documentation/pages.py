@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -111,7 +112,11 @@ class Page:
 
 def anchor_of(heading: str) -> str:
     """Return the anchor of a heading, as the site makes it."""
-    words = re.sub(r"[^\w\s-]", "", heading.encode("ascii", "ignore").decode()).strip().lower()
+    words = (
+        re.sub(r"[^\w\s-]", "", unicodedata.normalize("NFKD", heading).encode("ascii", "ignore").decode())
+        .strip()
+        .lower()
+    )
     return re.sub(r"[-\s]+", "-", words)
 
 
