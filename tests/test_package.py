@@ -127,8 +127,8 @@ FLOORS: dict[str, list[list[str]]] = {
     "viewer": [
         ["drawing", "responsiveness", "image_choice", "key_help"],
         ["napari_internals"],
-        ["dock_tabs", "docks", "worker"],
-        ["workspace"],
+        ["dock_tabs", "docks", "worker", "closed_panels"],
+        ["workspace", "dropped_files"],
         ["frames"],
         ["layers"],
         ["jobs"],
@@ -140,6 +140,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["keys"],
         ["sessions"],
         ["widgets"],
+        ["first_steps"],
         ["strip", "checkpoint_reader", "project_reader", "overlay_reader", "preferences_window", "demo_window"],
         ["reader", "review_window"],
         ["sample"],

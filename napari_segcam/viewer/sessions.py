@@ -18,6 +18,7 @@ from napari_segcam.viewer.dock_tabs import fit_tabs
 from napari_segcam.viewer.docks import COMMANDS, PLUGIN, share_names, titles
 from napari_segcam.viewer.doubt.doubt_controller import DoubtController
 from napari_segcam.viewer.doubt.doubt_pixels import DoubtPixels
+from napari_segcam.viewer.dropped_files.file_drops import FileDrops
 from napari_segcam.viewer.ensemble.disagreement_pixels import DisagreementPixels
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.keys import bind_keys
@@ -70,6 +71,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         OffersController(session)
         NapariPage(session, PreferencesController(session))
         guard.other_running.append(PacsController(session).sending.in_progress)
+        FileDrops(viewer, session)
         bind_keys(session)
     QTimer.singleShot(0, lambda: share_names(viewer))  # a widget that asks for its session is docked next
     return session

@@ -19,6 +19,7 @@ from screens import shares_screen
 from napari_segcam.network.network import Network
 from napari_segcam.preferences.folder import CONFIG_FOLDER
 from napari_segcam.preferences.present import read_again
+from napari_segcam.viewer import closed_panels
 from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.review import image_reviews, input_region, outputs
 from napari_segcam.viewer.review import session as session_module
@@ -66,7 +67,8 @@ def frames() -> np.ndarray:
 def temporary_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's settings, or those of another test."""
     path = tmp_path_factory.mktemp("settings") / "settings.ini"
-    monkeypatch.setattr(recent_models, "settings", lambda: QSettings(str(path), QSettings.Format.IniFormat))
+    for module in (recent_models, closed_panels):
+        monkeypatch.setattr(module, "settings", lambda: QSettings(str(path), QSettings.Format.IniFormat))
     monkeypatch.setenv(CONFIG_FOLDER, str(path.parent))
     read_again()
     monkeypatch.setattr(napari.settings, "_PLUGIN_SETTINGS", {})

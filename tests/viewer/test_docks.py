@@ -84,7 +84,7 @@ def test_a_widget_is_docked_once_however_it_is_opened(
     for way in ways.values():
         way()
         qtbot.wait(20)
-    assert len(docks(viewer)) == 5
+    assert len(docks(viewer)) == 6
     assert len(viewer.window._qt_window.findChildren(CheckpointWidget)) == 1
 
 

@@ -147,7 +147,7 @@ class CheckpointWidget(QWidget):
         """Load a checkpoint together with others that are asked for at once, such as files that are dropped."""
         if not self._soon:
             QTimer.singleShot(0, self._load_dropped)
-        self._soon.append(path)
+        self._soon = list(dict.fromkeys([*self._soon, path]))  # one that is dropped twice is no ensemble
 
     def _load_dropped(self) -> None:
         paths, self._soon = self._soon, []

@@ -100,6 +100,7 @@ class Worker(QObject):
 
     Attributes:
         find_job: called in the worker's thread when no submitted job is left; returns a job, or None.
+        is_ready: whether ``prepare`` is done.
     """
 
     _delivered = Signal(object)
@@ -107,6 +108,7 @@ class Worker(QObject):
     def __init__(self, prepare: Callable[[], None] = _ignore) -> None:
         super().__init__()
         self.find_job: Callable[[], Job | None] = lambda: None
+        self.is_ready = False
         self._prepare = prepare
         self._jobs: deque[Job | None] = deque()
         self._background: deque[Generator[None, None, None]] = deque()
@@ -150,6 +152,7 @@ class Worker(QObject):
     def _run(self) -> None:
         _lower_priority()
         self._prepare()
+        self.is_ready = True
         while (step := self._next()) is not None:
             step()
         for steps in self._background:

@@ -188,7 +188,7 @@ def test_the_workspace_docks_all_widgets_once(make_napari_viewer: Callable[..., 
         open_workspace(viewer)
         qtbot.wait(50)
     names = [name for name in viewer.window.dock_widgets if PLUGIN in name]
-    assert len(names) == 5
+    assert len(names) == 6
 
 
 def test_heat_is_drawn_at_its_position_in_the_map(
