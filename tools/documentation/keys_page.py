@@ -23,6 +23,11 @@ WIDGET_KEYS = {
         ("Backspace", "Backspace", "In the list of measurements: delete the chosen one"),
         ("F2", "F2", "In the list of measurements: rename the chosen one"),
     ),
+    "viewer/first_steps/first_steps_widget.py": (
+        ("Return", "Enter", "In the first steps: press the button that has the keyboard"),
+        ("Enter", "Enter", "In the first steps: press the button that has the keyboard"),
+        ("Escape", "Esc", "In the first steps: go back to the image"),
+    ),
 }
 """The keys that single widgets take themselves, by file: Qt's name, ours, and what it does."""
 
