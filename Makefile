@@ -4,6 +4,7 @@
 # make lint   style, format and types
 # make docs   site/: the documentation, which can be read without a connection
 # make wheel  dist/: the source archive, and the wheel made from it
+# make release-check   a rehearsed release: the wheel in a new environment of each Python here (ARGS=--help says more)
 
 VENV ?= .venv
 PYTHON ?=
@@ -11,7 +12,7 @@ WORKERS ?= 2
 BIN = $(VENV)/bin
 SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s))
 
-.PHONY: env demo test lint docs wheel
+.PHONY: env demo test lint docs wheel release-check
 
 env:
 	@PYTHON="$(PYTHON)" tools/make-env "$(VENV)"
@@ -33,3 +34,6 @@ docs: env
 wheel: env
 	rm -rf dist
 	"$(BIN)/python" -m build
+
+release-check: env
+	"$(BIN)/python" tools/release/check.py $(ARGS)
