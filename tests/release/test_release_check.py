@@ -30,6 +30,8 @@ def source(tmp_path: Path) -> Path:
     (tmp_path / "napari_segcam/version.py").write_text('__version__ = "1.2.0"\n')
     (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## [1.2.0] – 2026-11-27\n", encoding="utf-8")
     (tmp_path / "CITATION.cff").write_text("version: 1.2.0\n")
+    (tmp_path / "conda").mkdir()
+    (tmp_path / "conda/recipe.yaml").write_text('context:\n  version: "1.2.0"\n')
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", "-A")
     git(tmp_path, "commit", "-qm", "Begin")
@@ -41,7 +43,13 @@ def states(root: Path, *, is_release: bool = False) -> dict[str, str]:
 
 
 def test_a_tagged_version_is_ready(source: Path) -> None:
-    assert states(source) == {"changelog": "ok", "citation": "ok", "tag": "not yet", "tree": "ok"}
+    assert states(source) == {
+        "changelog": "ok",
+        "citation": "ok",
+        "conda recipe": "ok",
+        "tag": "not yet",
+        "tree": "ok",
+    }
     assert states(source, is_release=True)["tag"] == "FAILED"
     git(source, "tag", "v1.2.0")
     assert set(states(source, is_release=True).values()) == {"ok"}
@@ -125,5 +133,5 @@ def test_supported_versions_are_those_of_the_classifiers() -> None:
 def test_table_has_a_row_for_each_finding(source: Path) -> None:
     findings = check_source(source, is_release=False)
     rows = table(findings).splitlines()
-    assert [row.split()[0] for row in rows] == ["changelog", "citation", "tag", "tree"]
+    assert [row.split()[0] for row in rows] == ["changelog", "citation", "conda", "tag", "tree"]
     assert len({row.index(finding.note) for row, finding in zip(rows, findings, strict=True)}) == 1

@@ -47,7 +47,8 @@ def check_source(root: Path, *, is_release: bool) -> list[Finding]:
     version = version_of(root)
     return [
         _changelog((root / "CHANGELOG.md").read_text("utf-8"), version, is_release=is_release),
-        _citation((root / "CITATION.cff").read_text("utf-8"), version),
+        _stated("citation", root / "CITATION.cff", r"^version: (\S+)$", version),
+        _stated("conda recipe", root / "conda/recipe.yaml", r'^  version: "(\S+)"$', version),
         _tag(root, version, is_release=is_release),
         _tree(root),
     ]
@@ -66,10 +67,10 @@ def _changelog(text: str, version: str, *, is_release: bool) -> Finding:
     return Finding("changelog", "FAILED", f"has no section for {version}")
 
 
-def _citation(text: str, version: str) -> Finding:
-    match = re.search(r"^version: (\S+)$", text, re.MULTILINE)
+def _stated(what: str, path: Path, pattern: str, version: str) -> Finding:
+    match = re.search(pattern, path.read_text("utf-8"), re.MULTILINE)
     found = match[1] if match else "none"
-    return Finding("citation", "ok" if found == version else "FAILED", f"CITATION.cff is of version {found}")
+    return Finding(what, "ok" if found == version else "FAILED", f"{path.name} is of version {found}")
 
 
 def _tag(root: Path, version: str, *, is_release: bool) -> Finding:
