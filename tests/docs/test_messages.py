@@ -1,0 +1,57 @@
+"""The messages that the page on troubleshooting quotes are those of the program."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "troubleshooting.md"
+LEAST_SYMPTOMS = 28
+
+
+@cache
+def texts() -> str:
+    """Return all texts in the package, one a line, with … for what varies."""
+    found = []
+    for path in (ROOT / "napari_segcam").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                pieces = [str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values]
+                found.append("".join(pieces))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(re.sub(r"\{\w+\}", "…", node.value))
+    return "\n".join(" ".join(text.split()) for text in found)
+
+
+def is_written(message: str) -> bool:
+    """Return whether a text of the package holds a message; … in the message stands for anything."""
+    pieces = [re.escape(piece) for piece in re.split("…", message.strip("… ."))]
+    return re.search(r"[^\n]*?".join(pieces), texts()) is not None
+
+
+def quoted() -> list[str]:
+    page = PAGE.read_text(encoding="utf-8")
+    reasons = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+    return re.findall(r"^\*\*Message:\*\* `([^`]+)`", page, re.MULTILINE) + reasons
+
+
+@pytest.mark.parametrize("message", quoted())
+def test_the_program_writes_the_messages_of_the_page(message: str) -> None:
+    assert is_written(message)
+
+
+def test_other_messages_are_not_found() -> None:
+    assert not is_written("The network … is tired.")
+    assert not is_written("The true mask … has … pixels, but the moon …")
+
+
+def test_each_symptom_says_what_to_do() -> None:
+    symptoms = re.split(r"^### ", PAGE.read_text(encoding="utf-8").partition("\n## Still wrong?")[0], flags=re.M)[1:]
+    assert len(symptoms) >= LEAST_SYMPTOMS
+    silent = [symptom.splitlines()[0] for symptom in symptoms if not re.search(r"\*\*Do\.\*\*|what to do", symptom)]
+    assert silent == []
