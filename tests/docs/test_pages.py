@@ -26,6 +26,8 @@ WRITTEN = pages.written_pages()
 FOR_READERS = [path for path in WRITTEN if path == "README.md" or path.startswith("docs/")]
 OF_OTHER_PROGRAMS = frozenset({"--prefix", "--user", "--upgrade", "--pre", "--no-deps", "--info", "--gpus", "--rm"})
 
+BEGINNINGS_OF_OTHERS = ("pip ", "python ", "apt", "docker ", "conda ", "tools/", "ARGS=", "make ", "pytest ", "uv ")
+
 
 def report(problems: list[str]) -> None:
     """Fail with one problem on each line."""
@@ -124,7 +126,7 @@ def test_commands_on_a_page_exist(path: str) -> None:
             problems += [f"{path}:{line}: {why}" for why in commands_in_text.wrong_commands(code)]
         known = commands_in_text.all_options() | OF_OTHER_PROGRAMS
         for option in re.findall(r"(?<![\w-])--[a-z][\w-]*", code):
-            if option not in known and not code.startswith(("pip ", "python ", "apt", "docker ", "conda ")):
+            if option not in known and not code.startswith(BEGINNINGS_OF_OTHERS):
                 problems.append(f"{path}:{line}: {option}: no command has this option")
     report(problems)
 

@@ -19,7 +19,7 @@ _INTRODUCTION = """\
 
 Every table is CSV in UTF-8 with one line of headings. An undefined figure is an empty cell, never 0, and another
 column says why. A text that a spreadsheet would compute (`=…`, `+…`, `-…`, `@…`) has an apostrophe in front, which
-`napari_segcam.files.from_cell` removes.
+`napari_segcam.files.from_cell` removes. [What each number means](../numbers.md) defines the numbers.
 """
 
 
@@ -34,6 +34,7 @@ class WrittenTable:
         columns: in their order, each with the type of its values if the code fixes it.
         texts: what each column holds.
         also: another file with the same columns.
+        note: what else to know, as Markdown.
     """
 
     file: str
@@ -42,6 +43,7 @@ class WrittenTable:
     columns: Mapping[str, type | None]
     texts: Mapping[str, str]
     also: str = ""
+    note: str = ""
 
 
 @cache
@@ -60,13 +62,14 @@ def columns_page() -> str:
     sections = [_INTRODUCTION]
     for written in written_tables():
         also = f" Also: {written.also}." if written.also else ""
+        note = f"\n\n{written.note}" if written.note else ""
         rows = [
             (code(name), _TYPES[kind] if kind else "", written.texts[name]) for name, kind in written.columns.items()
         ]
         has_types = any(kind for _, kind, _ in rows)
         headings = ("column", "type", "what it holds") if has_types else ("column", "what it holds")
         sections.append(
-            f"## {written.file}\n\nWritten by {written.written_by}.{also} One row for each {written.row}.\n\n"
+            f"## {written.file}\n\nWritten by {written.written_by}.{also} One row for each {written.row}.{note}\n\n"
             + table(headings, rows if has_types else [(name, text) for name, _, text in rows])
         )
     return "\n".join(sections)
@@ -77,7 +80,13 @@ def _written_table(entry: Mapping[str, Any]) -> WrittenTable:
     for schema in entry["schema"]:
         columns |= dict.fromkeys(schema) if isinstance(schema, list) else _columns_of(schema)
     return WrittenTable(
-        entry["file"], entry["written_by"], entry["row"], columns, entry["columns"], entry.get("also", "")
+        entry["file"],
+        entry["written_by"],
+        entry["row"],
+        columns,
+        entry["columns"],
+        entry.get("also", ""),
+        entry.get("note", ""),
     )
 
 

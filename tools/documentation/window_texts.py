@@ -50,6 +50,8 @@ def is_in_window(phrase: str) -> bool:
 def _is_text(phrase: str) -> bool:
     fixed, patterns = _texts()
     plain = _plain(phrase).removesuffix(" (SegCAM)")
+    if len(plain) < 2:
+        return False
     if plain in fixed or phrase in fixed or plain in OF_NAPARI_AND_THE_SYSTEM:
         return True
     if re.search(r"\b[A-Z]{2,}\b", plain):
