@@ -24,7 +24,10 @@ RAW = "https://raw.githubusercontent.com/napari-segcam/napari-segcam"
 SITE = "https://napari-segcam.github.io/napari-segcam"
 WRITTEN = pages.written_pages()
 FOR_READERS = [path for path in WRITTEN if path == "README.md" or path.startswith("docs/")]
-OF_OTHER_PROGRAMS = frozenset({"--prefix", "--user", "--upgrade", "--pre", "--no-deps", "--info", "--gpus", "--rm"})
+OF_OTHER_PROGRAMS = frozenset(
+    {"--prefix", "--user", "--upgrade", "--pre", "--no-deps", "--info", "--gpus", "--rm"}
+    | {"--python", "--compile-bytecode", "--recipe", "--channel", "--only"}
+)
 
 BEGINNINGS_OF_OTHERS = ("pip ", "python ", "apt", "docker ", "conda ", "tools/", "ARGS=", "make ", "pytest ", "uv ")
 

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "napari_segcam"
 
 OF_NAPARI_AND_THE_SYSTEM = frozenset(
     {"File", "Open File(s)", "Open Folder", "Open Sample", "Layers", "Visualize", "Plugins", "Preferences", "Undo"}
+    | {"Install/Uninstall Plugins"}
 )
 """Words of napari's window and of the system's that pages name."""
 

@@ -62,6 +62,7 @@ def _try(wheel: Path, root: Path, python: Path, what: str, extra: Sequence[str],
             [str(inside), "-m", "pip", "install", *requirements],
         ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    environment.setdefault("UV_COMPILE_BYTECODE", "1")  # as pip does; else the first import of torch does it
     for command in commands:
         failure = _run(command, scratch, environment, _INSTALL_S)
         if failure is not None:
