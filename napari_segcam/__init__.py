@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from napari_segcam.review.export.api import export_review as export_review
     from napari_segcam.review.project import open_project as open_project
     from napari_segcam.review.report.review_numbers import review_report as review_report
+    from napari_segcam.viewer.functions.explaining import explain as explain
+    from napari_segcam.viewer.functions.segmenting import segment as segment
 
 _ROOMS = {
     "DOUBT_MEASURES": "evidence.doubt.measures",
@@ -78,6 +80,7 @@ _ROOMS = {
     "doubt": "evidence.doubt.measuring",
     "doubt_map": "evidence.doubt.pixel_map",
     "ellipsoid_volume": "measuring.volume",
+    "explain": "viewer.functions.explaining",
     "estimate_evidence": "evidence.estimating",
     "export_review": "review.export.api",
     "find_server": "imaging.dicomweb.servers",
@@ -96,6 +99,7 @@ _ROOMS = {
     "read_segmentation": "dicom_objects.segmentation.reading",
     "review_report": "review.report.review_numbers",
     "run_batch": "batch.run",
+    "segment": "viewer.functions.segmenting",
 }
 __all__ = [*_ROOMS, "__version__"]
 

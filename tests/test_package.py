@@ -131,7 +131,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["workspace", "dropped_files"],
         ["frames"],
         ["layers"],
-        ["jobs"],
+        ["jobs", "functions"],
         ["review"],
         ["pixel_layer", "project", "segmentations"],
         ["second_checkpoint"],

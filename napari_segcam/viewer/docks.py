@@ -58,7 +58,7 @@ def dock_names(name: str) -> tuple[str, str]:
 
 
 def _dock_of(widget: QWidget) -> QDockWidget:
-    parent: Any = widget
+    parent: Any = getattr(widget, "native", widget)  # of magicgui's widgets, the one in the window
     while not isinstance(parent, QDockWidget):
         parent = parent.parentWidget()
     return parent

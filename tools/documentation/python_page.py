@@ -12,6 +12,7 @@ GROUPS = {
         *("measure_evidence", "estimate_evidence", "MEASURES", "doubt", "doubt_map", "Doubt", "DOUBT_MEASURES"),
         *("overlay_effect", "find_graphics", "inpaint", "paste_calipers"),
     ),
+    "Functions for napari": ("segment", "explain"),
     "Many images": ("run_batch", "Batch", "ExplainOptions", "compare_checkpoints", "CompareOptions"),
     "Sizes": ("measure_finding", "ellipsoid_volume"),
     "Reviews": ("create_project", "open_project", "review_report", "export_review"),

@@ -27,7 +27,6 @@ def layer_data(cine: Cine, held: Mapping[int, NDArray[np.generic]] | None = None
         cine: the frames.
         held: frames that are decoded already, by number.
     """
-    axes = ("y", "x") if len(cine) == 1 else ("z" if cine.are_slices else "t", "y", "x")
     source: dict[str, Any] = {
         "path": None if cine.path is None else str(cine.path),
         "frame_rate": cine.frame_rate,
@@ -44,20 +43,32 @@ def layer_data(cine: Cine, held: Mapping[int, NDArray[np.generic]] | None = None
     attributes: dict[str, Any] = {
         "name": cine.name,
         "rgb": cine.is_rgb,
-        "axis_labels": axes,
         "metadata": {SOURCE: source},
+        **layer_transform(cine, has_frames=len(cine) > 1),
     }
+    if not cine.is_rgb:
+        attributes["contrast_limits"] = cine.value_range
+    if len(cine) > 1:
+        return lazy_frames(cine, held), attributes, "image"
+    return held[0] if held else cine[0], attributes, "image"
+
+
+def layer_transform(cine: Cine, *, has_frames: bool) -> dict[str, Any]:
+    """Return the axis labels of a cine's layer and, where its pixels are known, their scale and units.
+
+    Args:
+        cine: the frames.
+        has_frames: whether the layer has an axis of frames; else it shows one.
+    """
+    axes = ("z" if cine.are_slices else "t", "y", "x") if has_frames else ("y", "x")
+    attributes: dict[str, Any] = {"axis_labels": axes}
     leading_axes = len(axes) - 2
     if cine.spacing_mm is not None:
         attributes["scale"] = (1.0,) * leading_axes + cine.spacing_mm
         attributes["units"] = ("pixel",) * leading_axes + ("mm", "mm")  # napari has no unit for frames
     elif cine.pixel_aspect != 1:
         attributes["scale"] = (1.0,) * leading_axes + (cine.pixel_aspect, 1.0)
-    if not cine.is_rgb:
-        attributes["contrast_limits"] = cine.value_range
-    if len(cine) > 1:
-        return lazy_frames(cine, held), attributes, "image"
-    return held[0] if held else cine[0], attributes, "image"
+    return attributes
 
 
 def layer_data_with_notes(cine: Cine) -> tuple[Any, dict[str, Any], str]:

@@ -47,6 +47,19 @@ def connect_moves(layer: Layer, callback: Callable[[], None]) -> None:
         getattr(layer.events, event).connect(callback)
 
 
+def transform_on(image: Image, scale: Pair, translate: Pair) -> dict[str, Any]:
+    """Return the transform of a layer over an image, from its scale and translation in the frame's pixels."""
+    lead = image.ndim - 2
+    to_world = Affine(scale=image.scale, rotate=image.rotate, shear=image.shear, translate=image.translate)
+    return {
+        "scale": np.asarray(image.scale) * ((1.0,) * lead + tuple(scale)),
+        "translate": to_world(np.array((0.0,) * lead + tuple(translate))),
+        "rotate": image.rotate,
+        "shear": image.shear,
+        "affine": image.affine,
+    }
+
+
 class Placement:
     """Aligns layers with an image, and keeps them aligned when the image moves.
 
@@ -66,16 +79,7 @@ class Placement:
 
     def transform(self, scale: Pair, translate: Pair) -> dict[str, Any]:
         """Return the transform of a layer from its scale and translation in the frame's pixels."""
-        image = self.image
-        lead = image.ndim - 2
-        to_world = Affine(scale=image.scale, rotate=image.rotate, shear=image.shear, translate=image.translate)
-        return {
-            "scale": np.asarray(image.scale) * ((1.0,) * lead + tuple(scale)),
-            "translate": to_world(np.array((0.0,) * lead + tuple(translate))),
-            "rotate": image.rotate,
-            "shear": image.shear,
-            "affine": image.affine,
-        }
+        return transform_on(self.image, scale, translate)
 
     def names(self) -> dict[str, Any]:
         """Return units and axis labels, those of the image."""

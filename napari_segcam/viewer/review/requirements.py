@@ -18,6 +18,11 @@ def missing_requirement(network: Network | None, image: Image | None) -> str | N
     """Return what must be done before a run, in words; None if nothing."""
     if network is None:
         return LOAD_FIRST
+    return missing_image(image)
+
+
+def missing_image(image: Image | None) -> str | None:
+    """Return what must be done before anything is computed of an image, in words; None if nothing."""
     if image is None:
         return "Open an ultrasound image or cine first: File ▸ Open File(s), or File ▸ Open Sample."
     if image.ndim > 3:

@@ -20,6 +20,7 @@ from napari_segcam.files import natural_key
 from napari_segcam.network.ensemble.ensemble_file import is_ensemble_file
 from napari_segcam.network.model_card import ModelCard, make_card
 from napari_segcam.network.source import ModelSource
+from napari_segcam.viewer.functions.parameters import CHECKPOINT_FILES
 from napari_segcam.viewer.jobs.color_table_job import color_table_job
 from napari_segcam.viewer.jobs.load_offer import Candidate
 from napari_segcam.viewer.questions.offers_controller import OffersController
@@ -41,10 +42,6 @@ from napari_segcam.viewer.widgets.questions.questions_panel import QuestionsPane
 from napari_segcam.viewer.widgets.second_checkpoint.second_panel import SecondPanel
 
 _LAYOUT_MS = 60  # until a form that was opened is laid out
-_FILE_TYPES = (
-    "Checkpoints (*.pth *.pt *.pt2 *.ckpt *.bin *.safetensors *.onnx *.keras *.h5 *.zip *.segcam-ensemble.yaml)"
-    ";;All files (*)"
-)
 _TABLES = "Color tables (*.csv *.txt *.label *.lbl *.json);;All files (*)"
 
 
@@ -108,7 +105,7 @@ class CheckpointWidget(QWidget):
         questions = controller_of(self.session, QuestionsController)
         self.questions = QuestionsPanel(questions)
         self.offer = OfferPanel(controller_of(self.session, OffersController))
-        self.second = SecondPanel(self.session, _FILE_TYPES, lambda: str(self.device.value))
+        self.second = SecondPanel(self.session, CHECKPOINT_FILES, lambda: str(self.device.value))
         self._lay_out()
 
         self.recent.chosen.connect(self._load_recent)
@@ -222,7 +219,7 @@ class CheckpointWidget(QWidget):
             self._load(source)
 
     def _browse_file(self) -> None:
-        paths, _ = QFileDialog.getOpenFileNames(self, _Text.OPEN_FILE, self._folder(), _FILE_TYPES)
+        paths, _ = QFileDialog.getOpenFileNames(self, _Text.OPEN_FILE, self._folder(), CHECKPOINT_FILES)
         self.load_all(paths)
 
     def _browse_folder(self) -> None:
