@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Literal
 
 LONGEST = 800
 """Most characters of a message."""
@@ -20,6 +21,37 @@ _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _TURNS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
+Mend = Literal[
+    "",
+    "copy_command",
+    "describe_network",
+    "edit_card",
+    "load_checkpoint",
+    "open_image",
+    "show_stages",
+    "use_any_device",
+    "use_cpu",
+]
+"""What mends a problem: the window offers it as a button beside the message."""
+
+
+class MendableText(str):
+    """A message that names the action that mends the problem; it keeps the name wherever it is handed on unchanged.
+
+    Args:
+        text: the message.
+        action: what mends the problem.
+    """
+
+    __slots__ = ("action",)
+    action: Mend
+
+    def __new__(cls, text: str, action: Mend) -> MendableText:
+        made = super().__new__(cls, text)
+        made.action = action
+        return made
+
+
 class SegcamError(Exception):
     """A problem that the user can fix.
 
@@ -30,10 +62,16 @@ class SegcamError(Exception):
 
     Args:
         message: what is wrong.
+        action: what mends it; empty if no single action does. With one, ``str`` of the error is a ``MendableText``.
     """
 
-    def __init__(self, message: object = "") -> None:
+    def __init__(self, message: object = "", *, action: Mend = "") -> None:
         super().__init__(one_line(message))
+        self.action = action
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return MendableText(text, self.action) if self.action else text
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -21,4 +21,7 @@ def needed(package: str, why: str, *, extra: str | None = None, pip_name: str | 
     """
     if find_spec(package.replace("-", "_")) is None:
         install = f'"napari-segcam[{extra}]"' if extra else pip_name or package
-        raise SegcamError(f"{why}, which needs the package {pip_name or package}. Install it: pip install {install}")
+        raise SegcamError(
+            f"{why}, which needs the package {pip_name or package}. Install it: pip install {install}",
+            action="copy_command",
+        )

@@ -125,11 +125,11 @@ FLOORS: dict[str, list[list[str]]] = {
         ["export"],
     ],
     "viewer": [
-        ["drawing", "responsiveness", "image_choice", "key_help"],
+        ["drawing", "responsiveness", "image_choice", "key_help", "mendable_errors"],
         ["napari_internals"],
         ["dock_tabs", "docks", "worker", "closed_panels"],
         ["workspace", "dropped_files"],
-        ["frames"],
+        ["frames", "mending"],
         ["layers"],
         ["jobs", "functions"],
         ["review"],

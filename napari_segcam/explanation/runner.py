@@ -162,7 +162,8 @@ class Runner:
         except torch.OutOfMemoryError as error:
             raise TooLittleMemory(
                 f"{self.memory_fallback.device} has too little memory for {len(x)} frames of {size} with "
-                f"{len(self.stages)} stages. Choose fewer stages, a smaller image size, or the CPU."
+                f"{len(self.stages)} stages. Choose fewer stages, a smaller image size, or the CPU.",
+                action="use_cpu",
             ) from error
         except (SegcamError, Cancelled):
             raise
@@ -170,7 +171,8 @@ class Runner:
             working_size = "×".join(map(str, self._network.trace.size))
             raise SegcamError(
                 f"The network does not run on an input of {size} ({error_text(error)}). "
-                f"It does at {working_size}: set that image size."
+                f"It does at {working_size}: set that image size.",
+                action="edit_card",
             ) from error
 
     def _forward_tile(self, x: torch.Tensor, stages: Sequence[Stage], graph: bool) -> ForwardPass:

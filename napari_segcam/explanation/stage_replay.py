@@ -106,7 +106,9 @@ class StageReplay:
                 output = self(maps(numbers))
             except torch.OutOfMemoryError as error:
                 if len(numbers) == 1:
-                    raise SegcamError("There is too little memory to run the network again. Use the CPU.") from error
+                    raise SegcamError(
+                        "There is too little memory to run the network again. Use the CPU.", action="use_cpu"
+                    ) from error
                 self.batch = len(numbers) // 2
                 continue
             for i, number in enumerate(numbers):

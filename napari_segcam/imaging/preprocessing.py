@@ -76,7 +76,7 @@ def _with_channels(pixels: torch.Tensor, channels: int, *, reverse: bool) -> tor
         return colors.flip(0) if reverse else colors
     if channels == 1:
         return (pixels @ pixels.new_tensor(_LUMINANCE))[None]
-    raise SegcamError(f"The frame is in color, but the network takes {channels} channels.")
+    raise SegcamError(f"The frame is in color, but the network takes {channels} channels.", action="edit_card")
 
 
 def _normalized(pixels: torch.Tensor, padded: torch.Tensor, card: ModelCard) -> torch.Tensor:

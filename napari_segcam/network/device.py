@@ -48,7 +48,10 @@ def choose_device(device: str) -> torch.device:
             )
     kind, _, index = device.partition(":")
     if kind not in available or (index and (kind != "cuda" or not index.isdigit())):
-        raise SegcamError(f"There is no device {device!r} on this machine. Choose from: auto, {', '.join(available)}.")
+        raise SegcamError(
+            f"There is no device {device!r} on this machine. Choose from: auto, {', '.join(available)}.",
+            action="use_any_device",
+        )
     if index and int(index) >= torch.cuda.device_count():
         raise SegcamError(f"There is no device {device!r}: this machine has {torch.cuda.device_count()} CUDA devices.")
     return torch.device(device)

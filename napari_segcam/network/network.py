@@ -232,7 +232,9 @@ class Network:
         if isinstance(name_or_number, Integral) and 0 <= int(name_or_number) < self.classes:  # NumPy integers too
             return int(name_or_number)
         choices = ", ".join(f"{index} ({name})" for index, name in enumerate(self.class_names))
-        raise SegcamError(f"This network has no class {name_or_number}. Its classes are: {choices}.")
+        raise SegcamError(
+            f"This network has no class {name_or_number}. Its classes are: {choices}.", action="edit_card"
+        )
 
     def module_for(self, stages: Sequence[Stage]) -> tuple[nn.Module, tuple[Stage, ...]]:
         """Return the module that runs to explain these stages, and the stages in it.

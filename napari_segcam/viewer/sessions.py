@@ -22,6 +22,7 @@ from napari_segcam.viewer.dropped_files.file_drops import FileDrops
 from napari_segcam.viewer.ensemble.disagreement_pixels import DisagreementPixels
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.keys import bind_keys
+from napari_segcam.viewer.mending.mends import offer_mends
 from napari_segcam.viewer.napari_internals.canvas import canvas_of, without_proxy
 from napari_segcam.viewer.napari_internals.plugin_menu import add_to_plugin_menu
 from napari_segcam.viewer.overlays.overlays_controller import OverlaysController
@@ -72,6 +73,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         NapariPage(session, PreferencesController(session))
         guard.other_running.append(PacsController(session).sending.in_progress)
         FileDrops(viewer, session)
+        offer_mends()
         bind_keys(session)
     QTimer.singleShot(0, lambda: share_names(viewer))  # a widget that asks for its session is docked next
     return session

@@ -20,9 +20,13 @@ def feature_map(stage: Stage, output: object, x: torch.Tensor) -> torch.Tensor:
         if maps.ndim == 4:
             return maps[0]
         kind = str(tuple(maps.shape))
-    raise SegcamError(f"The layer {stage.layer} gives no feature map, but {kind}. Choose another stage.")
+    raise SegcamError(
+        f"The layer {stage.layer} gives no feature map, but {kind}. Choose another stage.", action="show_stages"
+    )
 
 
 def never_runs(stage: Stage) -> SegcamError:
     """Return the error for a stage whose layer exists but does not run."""
-    return SegcamError(f"The layer {stage.layer} does not run in this network. Choose another stage.")
+    return SegcamError(
+        f"The layer {stage.layer} does not run in this network. Choose another stage.", action="show_stages"
+    )

@@ -145,7 +145,7 @@ def _checksum(*files: Path) -> str:
 
 def _weights_file(path: Path) -> Path:
     if not path.exists():
-        raise SegcamError(f"There is no file or folder {path}.")
+        raise SegcamError(f"There is no file or folder {path}.", action="load_checkpoint")
     if path.is_file():
         return path
     if not path.is_dir():

@@ -115,7 +115,8 @@ def _recognize(checkpoint: Checkpoint, architecture: str | None, encoder: str | 
         nearly = "" if asks_for_structure else plain_networks.nearly_known(checkpoint, least_fit=0.9)
         if not nearly and (spec := structure_networks.structure_spec(checkpoint)) is not None:
             return spec
-        raise SegcamError(unknown_network_refusal(checkpoint, nearly or plain_networks.nearly_known(checkpoint)))
+        refusal = unknown_network_refusal(checkpoint, nearly or plain_networks.nearly_known(checkpoint))
+        raise SegcamError(refusal, action="describe_network")
     return smp_spec(checkpoint, smp_architecture, encoder)
 
 

@@ -154,7 +154,8 @@ def _find_encoder(
     hint = f" The closest is {match}." if match and match.similarity > 0.5 else ""
     raise SegcamError(
         f"{checkpoint.path}: the encoder of this {architecture} is not recognized.{hint} "
-        'Name it (--encoder). Names of timm begin with "tu-", as in tu-convnext_tiny.'
+        'Name it (--encoder). Names of timm begin with "tu-", as in tu-convnext_tiny.',
+        action="describe_network",
     )
 
 

@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QBoxLayout, QDockWidget, QLabel, QProgressBar, QPushB
 
 from napari_segcam.viewer.closed_panels import FIRST_STEPS, is_closed, set_closed
 from napari_segcam.viewer.docks import dock, dock_names
+from napari_segcam.viewer.dropped_files.asked_files import ask_for_images
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
-from napari_segcam.viewer.first_steps.asked_files import ask_for_images
 from napari_segcam.viewer.first_steps.sample_run import STAGES, SampleRun
 from napari_segcam.viewer.first_steps.situation import situation_of
 from napari_segcam.viewer.first_steps.steps import Action, Step, Words, step_of
@@ -199,7 +199,7 @@ class FirstStepsWidget(QWidget):
         if action is Action.SAMPLE:
             self.sample.start()
         elif action is Action.OPEN:
-            ask_for_images(self, self.session.viewer)
+            ask_for_images(self.session.viewer)
         elif action is Action.LOAD:
             self._raise("Checkpoint").browse_file.click()
         elif action is Action.CHECKPOINT:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
@@ -15,6 +14,7 @@ from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.docks import PLUGIN
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.frames.cine_record import FrameState
+from napari_segcam.viewer.mendable_errors import show_error
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.worker.worker import Job

@@ -7,12 +7,12 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Image
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
 from napari_segcam.viewer.frames.hiding import Hiding
 from napari_segcam.viewer.frames.result_store import ResultStore
 from napari_segcam.viewer.layers.correction_layer import CorrectionLayer
+from napari_segcam.viewer.mendable_errors import show_error
 from napari_segcam.viewer.review.review import Review
 
 _BUDGET = 1 << 30  # bytes

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari.components import ViewerModel
 from napari.layers import Image
-from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_segcam.errors import SegcamError
@@ -22,6 +21,7 @@ from napari_segcam.viewer.layers.explanation_layers import ExplanationLayers
 from napari_segcam.viewer.layers.frame_names import frame_in_words, frame_word
 from napari_segcam.viewer.layers.heatmap_layers import ScaleMode
 from napari_segcam.viewer.layers.placement import is_ours
+from napari_segcam.viewer.mendable_errors import show_error, show_info, show_warning
 from napari_segcam.viewer.napari_internals.deferred_deletion import delete_while_drawing
 from napari_segcam.viewer.napari_internals.playback import play_at
 from napari_segcam.viewer.responsiveness.garbage_collection import IdleCollector

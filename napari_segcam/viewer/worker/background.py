@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari.utils import progress as napari_progress
-from napari.utils.notifications import show_error, show_warning
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 
+from napari_segcam.viewer.mendable_errors import show_error
 from napari_segcam.viewer.worker.worker import Job, Worker
 
 

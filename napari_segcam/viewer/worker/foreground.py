@@ -5,8 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 
-from napari.utils.notifications import show_error
-
+from napari_segcam.viewer.mendable_errors import show_error
 from napari_segcam.viewer.worker.worker import Job, Worker
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog
 
 from napari_segcam.viewer.dropped_files.file_drops import open_in_window
+from napari_segcam.viewer.napari_internals.canvas import canvas_of
 
 _TITLE = "Open a cine or an image"
 _FILE_TYPES = (
@@ -15,8 +16,8 @@ _FILE_TYPES = (
 )
 
 
-def ask_for_images(parent: QWidget, viewer: Any) -> None:
+def ask_for_images(viewer: Any) -> None:
     """Ask for files and open them; nothing happens if the user cancels."""
-    paths, _ = QFileDialog.getOpenFileNames(parent, _TITLE, "", _FILE_TYPES)
+    paths, _ = QFileDialog.getOpenFileNames(canvas_of(viewer), _TITLE, "", _FILE_TYPES)
     if paths:
         open_in_window(viewer, paths)

@@ -1,0 +1,1 @@
+"""What mends problems in the window: the buttons beside messages."""

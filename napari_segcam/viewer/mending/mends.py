@@ -1,0 +1,83 @@
+"""The buttons beside messages, and what each does in the window."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import napari
+from qtpy.QtGui import QGuiApplication
+
+from napari_segcam.errors import Mend
+from napari_segcam.viewer.docks import dock
+from napari_segcam.viewer.dropped_files.asked_files import ask_for_images
+from napari_segcam.viewer.mendable_errors import MENDS, Offer
+
+_COMMAND = re.compile(r"pip install .+$")
+
+
+def offer_mends() -> None:
+    """Let messages offer what mends them from now on."""
+    for action, offer in OFFERS.items():
+        MENDS[action] = offer
+
+
+def _in_window(act: Callable[[Any], object]) -> Callable[[str], object]:
+    """Return what acts on the current window; nothing where there is none any more."""
+
+    def mend(_message: str) -> None:
+        viewer = napari.current_viewer()
+        if viewer is not None:
+            act(viewer)
+
+    return mend
+
+
+def _copy_command(message: str) -> None:
+    """Copy the command that the message ends with."""
+    found = _COMMAND.search(message)
+    clipboard = QGuiApplication.clipboard()
+    if found is not None and clipboard is not None:
+        clipboard.setText(found[0].rstrip("."))
+
+
+def _show(viewer: Any, name: str) -> Any:
+    """Bring a widget to the front, and return it."""
+    place, widget = dock(viewer, name, tabify=True)
+    place.raise_()
+    return widget
+
+
+def _load_checkpoint(viewer: Any) -> None:
+    _show(viewer, "Checkpoint").browse_file.click()
+
+
+def _describe_network(viewer: Any) -> None:
+    checkpoint = _show(viewer, "Checkpoint")
+    checkpoint.advanced.expand(animate=False)
+    checkpoint.architecture_form.setFocus()
+
+
+def _edit_card(viewer: Any) -> None:
+    _show(viewer, "Checkpoint").editing.expand(animate=False)
+
+
+def _use_device(viewer: Any, device: str) -> None:
+    """Choose a device in the Checkpoint widget, as the user would; the network is loaded again there."""
+    choice = _show(viewer, "Checkpoint").device
+    index = choice.findData(device)
+    choice.setCurrentIndex(index)
+    choice.activated.emit(index)
+
+
+OFFERS: dict[Mend, Offer] = {
+    "copy_command": Offer("Copy the command", _copy_command),
+    "describe_network": Offer("Describe the network", _in_window(_describe_network)),
+    "edit_card": Offer("Show what the network expects", _in_window(_edit_card)),
+    "load_checkpoint": Offer("Load a checkpoint …", _in_window(_load_checkpoint)),
+    "open_image": Offer("Open a cine …", _in_window(ask_for_images)),
+    "show_stages": Offer("Show the stages", _in_window(lambda viewer: _show(viewer, "Grad-CAM"))),
+    "use_any_device": Offer("Use any device", _in_window(lambda viewer: _use_device(viewer, "auto"))),
+    "use_cpu": Offer("Use the CPU", _in_window(lambda viewer: _use_device(viewer, "cpu"))),
+}
