@@ -126,6 +126,8 @@ def test_every_public_name_is_in_one_group() -> None:
     assert {*listed, *python_page.NOT_LISTED} == set(napari_segcam.__all__)
     directives = re.findall(r"^::: (\S+)$", python_page.python_page(), re.M)
     assert directives == [python_page.path_of(name) for name in listed]
+    anchors = re.findall(r"\{ #(\w+) \}", python_page.python_page())
+    assert anchors == listed, "links to a name use its short form"
 
 
 def test_type_checkers_see_the_names_that_are_loaded_lazily() -> None:

@@ -46,7 +46,7 @@ def python_page() -> str:
     parts = [_INTRODUCTION]
     for group, names in GROUPS.items():
         parts.append(f"## {group}\n")
-        parts += [f"::: {path_of(name)}\n" for name in names]
+        parts += [f"[](){{ #{name} }}\n\n::: {path_of(name)}\n" for name in names]  # links use the short name
     return "\n".join(parts)
 
 
