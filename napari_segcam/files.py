@@ -8,6 +8,8 @@ import json
 import os
 import re
 import stat
+import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +19,13 @@ from napari_segcam.errors import SegcamError, error_text, is_unprintable
 
 # Spreadsheets read such cells as formulas, full-width characters included.
 _FORMULA_BEGINS = ("=", "+", "-", "@", "'", "＝", "＋", "－", "＠")
+
+# Names of devices on Windows, whatever their suffix.
+_DEVICE_NAMES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in range(10))}
+
+_REPLACE_WAITS = (
+    (0.01, 0.05, 0.1, 0.3, 0.5) if sys.platform == "win32" else ()
+)  # elsewhere an open file may be replaced
 
 _LONGEST_NAME = 160  # bytes; most systems accept 255, and a suffix and a frame number are added
 
@@ -32,12 +41,30 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        temporary.replace(path)
+        replace_file(temporary, path)
     except OSError as error:
         raise SegcamError(f"{path} cannot be written: {error_text(error)}.") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """Move a file over another at once; while another program holds the target open, try again for a second.
+
+    On Windows, a virus scanner or an indexer that looks at a new file makes the move fail for a moment.
+
+    Raises:
+        OSError: if it cannot be moved.
+    """
+    for wait in _REPLACE_WAITS:
+        try:
+            source.replace(target)
+        except PermissionError:
+            time.sleep(wait)
+        else:
+            return
+    source.replace(target)
 
 
 def write_table(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -97,6 +124,8 @@ def safe_name(text: str) -> str:
     A long name is cut, and a checksum of the text is added.
     """
     name = re.sub(r"[^\w.+-]", "_", text).strip(".") or "_"
+    if name.partition(".")[0].upper() in _DEVICE_NAMES:
+        name = f"_{name}"
     if len(name.encode("utf-8", "replace")) <= _LONGEST_NAME:
         return name
     digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -197,13 +198,13 @@ def _are_parts(masks: Sequence[BatchImage]) -> bool:
 
 
 def _stem(name: str) -> str:
-    path = PurePosixPath(name)
+    path = PurePosixPath(_composed(name))
     return str(path.with_name(without_suffix(path.name))).casefold()
 
 
 def _spelling(name: str) -> str:
     """Return the name of the file without its suffix, with its upper and lower case."""
-    return without_suffix(PurePosixPath(name).name)
+    return without_suffix(PurePosixPath(_composed(name)).name)
 
 
 def _image_stem(name: str) -> str:
@@ -213,7 +214,12 @@ def _image_stem(name: str) -> str:
 
 def _key(name: str) -> str:
     """Return a name for comparison: file names have _ where class names have spaces."""
-    return re.sub(r"[ _-]", "_", name.casefold())
+    return re.sub(r"[ _-]", "_", _composed(name).casefold())
+
+
+def _composed(name: str) -> str:
+    """Return a name with its letters and accents as single characters: macOS and its archives store them apart."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _absolute(path: Path) -> str:

@@ -40,7 +40,7 @@ def serve() -> None:
     torch.set_num_threads(1)
     os.environ.setdefault("KERAS_BACKEND", "torch")
     answers = os.fdopen(os.dup(1), "w")
-    with open(os.devnull, "w") as null_device:  # imports and networks may print
+    with open(os.devnull, "w", encoding="utf-8") as null_device:  # imports and networks may print
         os.dup2(null_device.fileno(), 1)
     while line := _next_line():
         request = json.loads(line)
@@ -72,7 +72,7 @@ def check_in_fork(request: dict[str, Any]) -> None:
             null_device = os.open(os.devnull, os.O_RDWR)
             for stream in range(3):  # networks may print
                 os.dup2(null_device, stream)
-            sys.stdout = sys.stderr = open(null_device, "w", closefd=False)  # noqa: SIM115 - closed when the process ends
+            sys.stdout = sys.stderr = open(null_device, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - closed when the process ends
             torch.set_num_threads(1)
             _check(request)
         finally:
@@ -87,7 +87,7 @@ def check_in_fork(request: dict[str, Any]) -> None:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
     if not ended_process or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == _cpu_signal()):
-        Path(request["report"]).write_text("time")
+        Path(request["report"]).write_text("time", encoding="utf-8")
 
 
 def _import_libraries(request: dict[str, Any]) -> None:
@@ -111,7 +111,7 @@ def _check(request: dict[str, Any]) -> None:
         outcome = "memory"
     except Exception as error:
         outcome = "memory" if any(words in str(error) for words in _OUT_OF_MEMORY) else "passed"
-    report.write_text(outcome)
+    report.write_text(outcome, encoding="utf-8")
 
 
 def _read_and_run(path: Path, weights: str | None) -> str:
@@ -156,7 +156,7 @@ def _limit_resources(report: Path, seconds: float, memory_limit: int) -> None:
             late = time.process_time() - start_processor_time > seconds
             late = late or time.monotonic() - start_time > _WALL_TIME_FACTOR * seconds + _GRACE_SECONDS
             if late or _used_memory() - start_memory > memory_limit:
-                report.write_text("time" if late else "memory")
+                report.write_text("time" if late else "memory", encoding="utf-8")
                 os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -165,7 +165,7 @@ def _limit_resources(report: Path, seconds: float, memory_limit: int) -> None:
 def _used_memory() -> int:
     """Return the bytes of memory that this process uses, or the most it has used if only that is known, or else 0."""
     with suppress(OSError):
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     with suppress(ImportError):
         import resource
 
@@ -179,7 +179,7 @@ def _used_memory() -> int:
 def _address_space() -> int | None:
     """Return the bytes of addresses that this process has reserved; None if unknown."""
     with suppress(OSError):
-        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) * os.sysconf("SC_PAGE_SIZE")
     return None
 
 
