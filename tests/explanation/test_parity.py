@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import copy
+import importlib.metadata
 from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import pytorch_grad_cam
 import segmentation_models_pytorch as smp
 import torch
 import torchcam.methods
 from captum.attr import LayerGradCam, LayerGradientXActivation
 from networks import with_fitted_norms
 from one_pass import Pass, run
+from packaging.version import Version
 from pytorch_grad_cam import (
     AblationCAM,
     EigenCAM,
@@ -24,7 +27,6 @@ from pytorch_grad_cam import (
     HiResCAM,
     LayerCAM,
     ScoreCAM,
-    SegEigenCAM,
     XGradCAM,
     ablation_cam,
 )
@@ -51,7 +53,9 @@ REFERENCE: dict[str, type[BaseCAM]] = {
     "xgradcam": XGradCAM,
     "gradcam_elementwise": GradCAMElementWise,
 }
-EIGEN: dict[str, type[BaseCAM]] = {"eigencam": EigenCAM, "eigengradcam": EigenGradCAM, "seg-eigen-cam": SegEigenCAM}
+EIGEN: dict[str, type[BaseCAM]] = {"eigencam": EigenCAM, "eigengradcam": EigenGradCAM}
+if Version(importlib.metadata.version("grad-cam")) > Version("1.5.5"):  # the lowest version that is supported lacks it
+    EIGEN["seg-eigen-cam"] = pytorch_grad_cam.SegEigenCAM
 ARCHITECTURES = {
     "unetplusplus-efficientnet-b5": lambda: smp.UnetPlusPlus("efficientnet-b5", encoder_weights=None),
     "unet-resnet34": lambda: smp.Unet("resnet34", encoder_weights=None),
