@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -16,35 +17,49 @@ from napari_segcam.commands.explain_command import explain
 from napari_segcam.commands.inspect_command import inspect
 from napari_segcam.commands.optional_values import OptionalValueCommand
 from napari_segcam.commands.pacs.pacs_command import pacs
+from napari_segcam.commands.problem.command_line import CommandLine
+from napari_segcam.commands.problem.report_problem_command import report_problem
 from napari_segcam.commands.report_command import report
 from napari_segcam.commands.review_command import OPEN, review
 from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.deprecated import with_present_options
 from napari_segcam.errors import SegcamError
+from napari_segcam.preferences.present import check_environment, problems
 from napari_segcam.tuning.exit import skip_last_collection
 from napari_segcam.tuning.openmp import keep_threads_awake
 from napari_segcam.version import __version__
 
-app = typer.Typer(
+app = CommandLine(
     name="napari-segcam",
     help="See where a segmentation network looked: masks and one Grad-CAM heatmap per stage.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (inspect, explain, batch, report, check, compare, deidentify):
+for command in (inspect, explain, batch, report, check, compare, deidentify, report_problem):
     app.command(cls=OptionalValueCommand)(command)
 app.add_typer(review, name="review")
 app.add_typer(pacs, name="pacs")
+
+
+_UNEXPECTED = "napari-segcam: this is a bug. napari-segcam report-problem collects what a report of it needs."
 
 
 def main() -> None:
     """Run the command line; an error of the user is one line on stderr and exit code 2."""
     keep_threads_awake()
     try:
+        check_environment()
+        for problem in problems():
+            print(f"napari-segcam: {problem}", file=sys.stderr)
         app(with_present_options(sys.argv[1:]))
     except SegcamError as error:
+        logging.getLogger(__name__).info("A command ended with an error of the user", exc_info=True)
         print(f"napari-segcam: {error}", file=sys.stderr)
         sys.exit(2)
+    except Exception:
+        logging.getLogger(__name__).exception("A command failed unexpectedly")
+        print(_UNEXPECTED, file=sys.stderr)
+        raise
     finally:
         skip_last_collection()
 

@@ -23,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
     settings = tempfile.TemporaryDirectory()  # no test reads or writes the user's settings
     os.environ["NAPARI_SEGCAM_CONFIG"] = settings.name
+    os.environ["NAPARI_SEGCAM_LOG_FOLDER"] = os.path.join(settings.name, "log")
     config.add_cleanup(settings.cleanup)
     if wants_own_screen():
         config.add_cleanup(start_screen().terminate)

@@ -18,7 +18,18 @@ import napari_segcam
 PACKAGE = Path(napari_segcam.__file__).parent
 
 WINDOW_SYSTEMS = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
-GROUND = ["budget", "deprecated", "errors", "files", "number_format", "preferences", "tuning", "optional", "version"]
+GROUND = [
+    "budget",
+    "deprecated",
+    "errors",
+    "files",
+    "logs",
+    "number_format",
+    "preferences",
+    "tuning",
+    "optional",
+    "version",
+]
 CORE = [
     "network",
     "imaging",
@@ -32,6 +43,7 @@ CORE = [
     "measuring",
     "demo",
     "deidentifying",
+    "problem",
 ]
 
 # The rooms that each room may import, besides itself and the ground rooms.
@@ -40,6 +52,7 @@ MAY_IMPORT = {
     "deprecated": [],
     "errors": [],
     "files": [],
+    "logs": [],
     "number_format": [],
     "optional": ["errors"],
     "preferences": [],
@@ -57,6 +70,7 @@ MAY_IMPORT = {
     "batch": ["network", "imaging", "explanation", "evidence", "reporting", "dicom_objects", "measuring"],
     "review": ["network", "imaging", "explanation", "evidence", "reporting", "dicom_objects", "batch", "measuring"],
     "comparing": ["network", "imaging", "explanation", "evidence", "reporting", "dicom_objects", "batch", "measuring"],
+    "problem": ["demo", "network", "imaging", "explanation"],
     "viewer": CORE,
     "commands": CORE,
     "cli": [*CORE, "commands", "viewer"],

@@ -18,6 +18,7 @@ from napari_segcam.batch.options import ExplainOptions
 from napari_segcam.batch.pipeline import ExplainPipeline
 from napari_segcam.batch.provenance import network_record, versions
 from napari_segcam.errors import SegcamError
+from napari_segcam.logs import ensure_log
 from napari_segcam.network.source import ModelSource
 
 _pipelines: dict[str, ExplainPipeline] = {}
@@ -62,10 +63,11 @@ def process_in_worker(setup: WorkerSetup, image: BatchImage, worker_number: int 
     Raises:
         SegcamError: if the network or the version of a package is not that of the run.
     """
-    torch.set_num_threads(setup.threads)
     if setup.token not in _pipelines:
+        ensure_log()
         _pipelines.clear()  # at most one network is in memory
         _pipelines[setup.token] = _prepared_pipeline(setup, worker_number)
+    torch.set_num_threads(setup.threads)  # loading a network sets those of the preferences
     processed = process_image(image, _pipelines[setup.token], setup.outputs, setup.colors)
     assert processed is not None  # nothing cancels it
     return processed

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from napari_segcam.commands.network_options import Device, NetworkOptions
 from napari_segcam.commands.options import Threshold, stage_names, with_option_groups
+from napari_segcam.commands.problem.command_line import CommandLine
 from napari_segcam.commands.review_results.export import export
 from napari_segcam.commands.review_results.report import report
 from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole, progress_on, stoppable
@@ -32,7 +33,7 @@ class ReviewGroup(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-review = typer.Typer(
+review = CommandLine(
     cls=ReviewGroup,
     no_args_is_help=True,
     help="Review masks and heatmaps case by case: verdicts, corrections and measurements are kept in a folder.",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import weakref
 
 from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
 
+from napari_segcam.logs import ensure_log, version_of
 from napari_segcam.viewer.calipers.caliper_mouse import CaliperMouse
 from napari_segcam.viewer.calipers.calipers_controller import CalipersController
 from napari_segcam.viewer.calipers.kept_measurements import KeptMeasurements
@@ -39,6 +42,7 @@ from napari_segcam.viewer.second_checkpoint.second_of_project import SecondOfPro
 from napari_segcam.viewer.verdicts.blinding_controller import BlindingController
 from napari_segcam.viewer.verdicts.verdicts_controller import VerdictsController
 
+_log = logging.getLogger(__name__)
 _sessions: weakref.WeakValueDictionary[int, ReviewSession] = weakref.WeakValueDictionary()
 
 
@@ -47,6 +51,8 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
     viewer = without_proxy(viewer)
     session = _sessions.get(id(viewer))
     if session is None:
+        ensure_log()
+        _log.info("A session begins: napari %s, Python %d.%d", version_of("napari"), *sys.version_info[:2])
         session = _sessions[id(viewer)] = ReviewSession(viewer)
         canvas = canvas_of(viewer)
         guard = LossGuard(session, None if canvas is None else canvas.window())

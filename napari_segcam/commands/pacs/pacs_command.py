@@ -16,6 +16,7 @@ from rich.progress import TextColumn
 
 from napari_segcam.commands.pacs.dicom_files import dicom_files
 from napari_segcam.commands.pacs.servers_command import add, login, logout, remove, servers
+from napari_segcam.commands.problem.command_line import CommandLine
 from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole, progress_on, stoppable
 from napari_segcam.errors import SegcamError
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from napari_segcam.imaging.dicomweb.fetching import FetchProgress
     from napari_segcam.imaging.dicomweb.found import FoundSeries
 
-pacs = typer.Typer(
+pacs = CommandLine(
     no_args_is_help=True,
     help="Search a PACS, fetch from it and send to it, by DICOMweb. Without a configured server, nothing is connected.",
 )

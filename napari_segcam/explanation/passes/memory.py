@@ -78,5 +78,5 @@ class MemoryFallback:
         return True
 
     def _note(self, measure: str) -> None:
-        _log.warning("%s", measure)
+        _log.warning("Memory is short. %s", measure)
         self.measures.append(measure)

@@ -22,6 +22,7 @@ from napari_segcam.errors import SegcamError
 
 _log = logging.getLogger(__name__)
 _LAST_STEP_SECONDS = 10.0
+_WORTH_LOGGING = 0.5  # seconds
 _NICENESS = 10  # of 19: the window's thread comes first where both want a core
 
 
@@ -70,7 +71,7 @@ class Job:
 
     def steps(self, deliver: Callable[[Callable[[], None]], None]) -> Generator[None, None, None]:
         """Do the work, and yield after each result."""
-        error = None
+        error, start = None, time.perf_counter()
         try:
             results = self.work() if not self.cancelled else iter(())
             try:
@@ -83,10 +84,14 @@ class Job:
                 if isinstance(results, Generator):
                     results.close()  # now, since its cleanup belongs to this thread
         except SegcamError as fault:
+            _log.info("A job of kind %s was refused", self.kind, exc_info=True)
             error = str(fault)
         except Exception as fault:  # the thread must survive any defect, and the user must know of it
-            _log.exception("%s failed", self.title)
+            _log.exception("A job of kind %s failed: %s", self.kind, self.title)
             error = f"{self.title} failed unexpectedly ({type(fault).__name__}: {fault}). Details are in the log."
+        seconds = time.perf_counter() - start
+        level = logging.INFO if seconds >= _WORTH_LOGGING else logging.DEBUG
+        _log.log(level, "A job of kind %s took %.2f s", self.kind, seconds)
         deliver(lambda: self.on_done(error))
 
 

@@ -36,7 +36,6 @@ class PreferencesDialog(QDialog):
         super().__init__(parent)
         self._controller = controller
         self.setWindowTitle(_Text.TITLE)
-        self.setSizeGripEnabled(True)
         kept = in_file()
         self.fields = {one.name: PreferenceField(one, kept[one.name]) for one in PREFERENCES}
         self.hint = QLabel()

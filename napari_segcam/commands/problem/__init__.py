@@ -1,0 +1,1 @@
+"""Commands with a log, and the report of a problem."""
