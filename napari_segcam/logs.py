@@ -45,7 +45,7 @@ _WORDS = frozenset(
     {"cpu", "cuda", "mps", "auto", "Linux", "Windows", "Darwin", "x86_64", "AMD64", "arm64", "aarch64"}
     | {"asked", "batch", "card", "case", "deidentify", "doubt", "doubt pixels", "evidence", "export", "frame", "load"}
     | {"masks", "measurements", "open", "overlays", "pacs", "prefetch", "preferences", "preview", "project"}
-    | {"questions", "save", "scan", "second", "second masks", "table"}
+    | {"import", "problem", "questions", "save", "scan", "second", "second masks", "table"}
 )
 
 _versions = {__version__, "-"}

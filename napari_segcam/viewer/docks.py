@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QDockWidget, QWidget
 from napari_segcam.viewer.napari_internals.dock_names import share_dock
 
 PLUGIN = "napari-segcam"
-COMMANDS = {f"{PLUGIN}.preferences": "Preferences …"}
+COMMANDS = {f"{PLUGIN}.preferences": "Preferences …", f"{PLUGIN}.report_problem": "Report a problem …"}
 """Of the manifest, which are no widgets: titles by ids, as the plugin's menu lists them."""
 
 

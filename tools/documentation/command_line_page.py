@@ -26,6 +26,7 @@ EXIT_CODES = {
 ENVIRONMENT = {
     "NAPARI_SEGCAM_TUNING": "`off` leaves the process as it is: no settings of OpenMP and of the memory "
     "allocator, and libraries are imported as usual.",
+    "NAPARI_SEGCAM_LOG_FOLDER": "Another folder for the log.",
     "NAPARI_SEGCAM_CONFIG": "Another folder for the files of settings: preferences and servers.",
     "NAPARI_SEGCAM_PACS_URL": "A PACS, in addition to those in the settings.",
     "NAPARI_SEGCAM_PACS_NAME": "Its name; without it, that of its host.",
