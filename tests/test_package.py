@@ -149,7 +149,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["review"],
         ["pixel_layer", "project", "segmentations"],
         ["second_checkpoint"],
-        ["evidence", "click", "doubt", "overlays", "questions", "ensemble", "pacs", "preferences"],
+        ["evidence", "click", "doubt", "overlays", "questions", "ensemble", "pacs", "preferences", "activity"],
         ["comparison", "verdicts", "calipers"],
         ["keys"],
         ["sessions"],

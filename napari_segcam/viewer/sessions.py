@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
 
 from napari_segcam.logs import ensure_log, version_of
+from napari_segcam.viewer.activity.session_activity import SessionActivity
 from napari_segcam.viewer.calipers.caliper_mouse import CaliperMouse
 from napari_segcam.viewer.calipers.calipers_controller import CalipersController
 from napari_segcam.viewer.calipers.kept_measurements import KeptMeasurements
@@ -77,6 +78,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         QuestionsController(session)
         OffersController(session)
         NapariPage(session, PreferencesController(session))
+        SessionActivity(session)
         guard.other_running.append(PacsController(session).sending.in_progress)
         FileDrops(viewer, session)
         offer_mends()

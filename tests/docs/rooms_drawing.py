@@ -18,6 +18,7 @@ ORDER = (
     "cli",
     "viewer",
     "commands",
+    "problem",
     "comparing",
     "review",
     "batch",

@@ -106,14 +106,17 @@ class Worker(QObject):
     Attributes:
         find_job: called in the worker's thread when no submitted job is left; returns a job, or None.
         is_ready: whether ``prepare`` is done.
+        present_job: that is running, except those in the background; None if there is none.
     """
 
+    submitted = Signal()
     _delivered = Signal(object)
 
     def __init__(self, prepare: Callable[[], None] = _ignore) -> None:
         super().__init__()
         self.find_job: Callable[[], Job | None] = lambda: None
         self.is_ready = False
+        self.present_job: Job | None = None
         self._prepare = prepare
         self._jobs: deque[Job | None] = deque()
         self._background: deque[Generator[None, None, None]] = deque()
@@ -126,6 +129,8 @@ class Worker(QObject):
     def submit(self, job: Job) -> None:
         """Queue a job; after ``stop`` it is dropped."""
         self._put(job)
+        with suppress(RuntimeError):  # the window was closed and Qt has deleted this object
+            self.submitted.emit()
 
     def stop(self) -> None:
         """End the thread after its current job, or its current step of a job in the background."""
@@ -170,14 +175,21 @@ class Worker(QObject):
                 if self._jobs:
                     job = self._jobs.popleft()
                     if job is None or not job.in_background:
-                        return None if job is None else partial(job.run, self._deliver)
+                        return None if job is None else partial(self._run_job, job)
                     self._background.append(job.steps(self._deliver))
                 elif (job := self._find_job()) is not None:
-                    return partial(job.run, self._deliver)
+                    return partial(self._run_job, job)
                 elif self._background:
                     return self._continue_background
                 else:
                     self._wake_up.wait()
+
+    def _run_job(self, job: Job) -> None:
+        self.present_job = job
+        try:
+            job.run(self._deliver)
+        finally:
+            self.present_job = None
 
     def _continue_background(self) -> None:
         """Do one step of the job in the background."""

@@ -1,0 +1,1 @@
+"""What the worker does, in napari's activity dock."""
