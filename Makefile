@@ -3,6 +3,8 @@
 # make test   all tests, in two processes (WORKERS=0: in one; WORKERS=auto: as many as there are cores)
 # make lint   style, format and types
 # make docs   site/: the documentation, which can be read without a connection
+# make screenshots  follows the tutorials word for word, in a real window, and takes the pictures of docs/images/ again
+#             (ARGS=--check: compares with those that are there; on Linux, always on a virtual screen)
 # make wheel  dist/: the source archive, and the wheel made from it
 # make release-check   a rehearsed release: the wheel in a new environment of each Python here (ARGS=--help says more)
 
@@ -12,7 +14,7 @@ WORKERS ?= 2
 BIN = $(VENV)/bin
 SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s))
 
-.PHONY: env demo test lint docs wheel release-check
+.PHONY: env demo test lint docs screenshots wheel release-check
 
 env:
 	@PYTHON="$(PYTHON)" tools/make-env "$(VENV)"
@@ -30,6 +32,9 @@ lint: env
 
 docs: env
 	tools/with-display "$(BIN)/python" tools/documentation/build.py
+
+screenshots: env
+	env -u DISPLAY -u WAYLAND_DISPLAY tools/with-display "$(BIN)/python" -m tools.screenshots $(ARGS)
 
 wheel: env
 	rm -rf dist

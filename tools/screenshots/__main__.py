@@ -1,0 +1,68 @@
+"""Follow the tutorials word for word, and take their pictures: `make screenshots`.
+
+    python -m tools.screenshots                       all tutorials, the recording, and docs/images/ again
+    python -m tools.screenshots --check               the same, compared with the pictures in docs/images/, which stay
+    python -m tools.screenshots review-a-cine         some of them
+    python -m tools.screenshots --public FOLDER       the pictures on public ultrasound, which is not in the project
+
+Each tutorial is followed in a process of its own, with the settings of a new user.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tools.screenshots.comparing import SAME, distance
+
+ROOT = Path(__file__).parents[2]
+TUTORIALS = ROOT / "docs" / "tutorials"
+IMAGES = ROOT / "docs" / "images"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tutorials", nargs="*", help="names of tutorials; all without any")
+    parser.add_argument("--check", action="store_true", help="compare with the pictures that are there")
+    options = parser.parse_args()
+    pages = [TUTORIALS / f"{name}.md" for name in options.tutorials] or sorted(TUTORIALS.glob("*.md"))
+    with tempfile.TemporaryDirectory(prefix="segcam-screenshots-") as scratch:
+        target = Path(scratch, "pictures") if options.check else IMAGES
+        failed = [page.name for page in pages if not followed(page, target, Path(scratch))]
+        if options.check:
+            failed += different(target)
+    sys.exit(f"Not as the pages say: {', '.join(failed)}" if failed else 0)
+
+
+def followed(page: Path, target: Path, scratch: Path) -> bool:
+    """Follow a tutorial and say how long it took; return whether everything was as it says."""
+    start = time.monotonic()
+    home = Path(tempfile.mkdtemp(dir=scratch))
+    settings = {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("CONFIG", "CACHE", "DATA", "STATE")}
+    command = [sys.executable, "-m", "tools.screenshots.follow", str(page), str(target)]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, check=False)
+    print(
+        f"{page.name}: {'followed' if done.returncode == 0 else 'FAILED'}, {time.monotonic() - start:.0f} s", flush=True
+    )
+    return done.returncode == 0
+
+
+def different(made: Path) -> list[str]:
+    """Return the pictures that no longer look as those in the documentation, each with the distance."""
+    found = []
+    for picture in sorted(made.glob("*.png")):
+        shown = IMAGES / picture.name
+        apart = distance(picture, shown) if shown.is_file() else 1.0
+        print(f"{picture.name}: {apart:.3f} from the picture in docs/images, at most {SAME}", flush=True)
+        if apart > SAME:
+            found.append(f"{picture.name} (run `make screenshots` and look at it)")
+    return found
+
+
+if __name__ == "__main__":
+    main()
