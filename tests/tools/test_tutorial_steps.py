@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools.screenshots.blocks import BlockFailedError, Blocks, missing_lines
+from tools.screenshots.controls import is_called, stands_in
 from tools.screenshots.grammar import (
     AnswerDialog,
     Check,
@@ -172,3 +173,19 @@ def test_python_blocks_share_names_and_shell_blocks_the_folder(tmp_path: Path) -
             blocks.run(Block(6, "sh", "ls", ("other",)))
     finally:
         blocks.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "named", "inside"),
+    [
+        ("Explain", "Explain", True, True),
+        ("Explain", "Explain all", False, True),
+        ("NAME mask", "sweep mask", True, True),
+        ("NAME mask", "sweep mask B", False, True),
+        ("NAME mask", "mask", False, False),
+        ("sweep mask", "NAME mask", False, False),
+    ],
+)
+def test_words_in_capitals_stand_for_something_else(text: str, shown: str, named: bool, inside: bool) -> None:
+    assert is_called(text, shown) == named
+    assert stands_in(text, shown) == inside

@@ -107,10 +107,18 @@ def reachable(place: Place, text: str) -> Place:
 
 def stands_in(text: str, shown: str) -> bool:
     """Return whether a text is a part of a text on the screen. Words in capitals stand for something that varies."""
-    if text in shown:
-        return True
-    general = re.sub(r"\b[A-Z]{2,}\b", ".+", re.escape(text))
-    return general != re.escape(text) and re.search(general, shown) is not None
+    return text in shown or ((general := _general(text)) is not None and general.search(shown) is not None)
+
+
+def is_called(text: str, shown: str) -> bool:
+    """Return whether a text is all that is shown. Words in capitals stand for something that varies."""
+    return text == shown or ((general := _general(text)) is not None and general.fullmatch(shown) is not None)
+
+
+def _general(text: str) -> re.Pattern[str] | None:
+    """Return a pattern of a text that has words in capitals."""
+    pattern = re.sub(r"\b[A-Z]{2,}\b", ".+", re.escape(text))
+    return None if pattern == re.escape(text) else re.compile(pattern)
 
 
 def texts_on_screen() -> Iterator[str]:
@@ -224,7 +232,7 @@ def _rows(text: str, dock: str) -> Iterator[Place]:
     for root in _roots(dock):
         for view in _visible(root, QAbstractItemView):
             for shown, index in [] if isinstance(view, QHeaderView) else _items(view):
-                if shown == text:
+                if is_called(text, shown):
                     view.scrollTo(index, QAbstractItemView.ScrollHint.EnsureVisible)
                     yield Place(view.viewport(), view.visualRect(index).center())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from functools import singledispatchmethod
@@ -96,6 +97,8 @@ class Hand:
             import napari
 
             QApplication.setCursorFlashTime(0)  # a blinking cursor is not the same in two pictures
+            random.seed(0)  # of napari's tip of the day
+            np.random.seed(0)  # noqa: NPY002
             self.viewer = napari.Viewer(title="napari")
             self.viewer.window.resize(*WINDOW)
 

@@ -16,7 +16,7 @@ from tools.screenshots.ui_thread import UiThread
 LARGEST = 250_000  # bytes of a picture
 _COLORS = (256, 128, 64)
 _REST_SECONDS = 0.6  # how long nothing has moved before a picture is taken
-_PATIENCE = 30.0
+_PATIENCE = 120.0
 
 
 def at_rest(ui: UiThread, window: QWidget) -> Image.Image:
