@@ -64,6 +64,7 @@ def main() -> None:
     if arguments.json:
         versions = {"python": platform.python_version(), "napari": napari.__version__, "torch": torch_version()}
         arguments.json.write_text(json.dumps({**versions, "first_heat_s": round(seconds, 1)}), encoding="utf-8")
+    wait(lambda: not session_of(viewer).is_busy, "The sample's evidence was not measured", session_of(viewer))
     viewer.close()
 
 

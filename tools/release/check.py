@@ -79,8 +79,8 @@ def _environments(arguments: argparse.Namespace, wheel: Path) -> Iterator[Findin
         else:
             yield Finding(f"Python {version}", "missing", "no interpreter here; PYTHONS=PATH names one")
     if here and not arguments.no_pre_release:
-        # A pre-release in the requirement admits pre-releases of napari, and of nothing else.
-        yield try_wheel(wheel, ROOT, here[list(here)[-1]], "napari's pre-release", ["napari[pyqt6]>=0.9.0a0"])
+        # This admits pre-releases of napari alone; with >=0.9.0a0, uv takes the last stable version.
+        yield try_wheel(wheel, ROOT, here[list(here)[-1]], "napari's pre-release", ["napari[pyqt6]>=0.10.0a0"])
 
 
 if __name__ == "__main__":
