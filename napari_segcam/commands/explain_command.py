@@ -22,6 +22,7 @@ from napari_segcam.commands.options import (
 from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole
 from napari_segcam.commands.truth_options import TruthColors
 from napari_segcam.errors import SegcamError
+from napari_segcam.heat_colormaps import DEFAULT_COLORMAP
 
 if TYPE_CHECKING:
     from napari_segcam.commands.dicom.explained_objects import DicomRequest
@@ -70,10 +71,10 @@ def explain(
         str,
         typer.Option(
             metavar="NAME",
-            help="turbo, inferno, viridis, or any other colormap of cmap.",
+            help="inferno, magma, viridis, cividis, turbo (not uniform), or any other colormap of cmap.",
             rich_help_panel=_PICTURES,
         ),
-    ] = "turbo",
+    ] = DEFAULT_COLORMAP,
     opacity: Annotated[
         float,
         typer.Option(metavar="NUMBER", help="Opacity of the strongest heat, 0 to 1.", rich_help_panel=_PICTURES),

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.heat_colormaps import OTHER_COLORMAPS, UNIFORM_COLORMAPS
 
-HEAT_COLORMAPS = ("turbo", "inferno", "magma", "viridis", "hot", "gray")
+HEAT_COLORMAPS = (*UNIFORM_COLORMAPS, *OTHER_COLORMAPS)
 """The colors that the heatmaps of the window can have, the default one first."""
 
 VARIABLE = "NAPARI_SEGCAM_{name}"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageColor
 from scipy.ndimage import find_objects
 
+from napari_segcam.heat_colormaps import DEFAULT_COLORMAP
 from napari_segcam.imaging.plausibility import is_square
 from napari_segcam.imaging.value_range import to_unit, value_range_of
 
@@ -60,7 +61,7 @@ def display(frame: NDArray[np.generic], value_range: tuple[float, float] | None 
 def with_heat(
     picture: Picture,
     heat: NDArray[np.float32],
-    colormap: str = "turbo",
+    colormap: str = DEFAULT_COLORMAP,
     opacity: float = 0.6,
     *,
     signed: bool = False,
@@ -78,7 +79,7 @@ def with_heat(
     return np.round(picture * (1 - alpha) + color_heat(heat, colormap, signed=signed) * alpha).astype(np.uint8)
 
 
-def color_heat(heat: NDArray[np.float32], colormap: str = "turbo", *, signed: bool = False) -> Picture:
+def color_heat(heat: NDArray[np.float32], colormap: str = DEFAULT_COLORMAP, *, signed: bool = False) -> Picture:
     """Return a heatmap ``(Y, X)`` alone, in the colors that ``with_heat`` uses."""
     if signed or heat.min() < 0:
         return _lookup(_SIGNED_COLORMAP)[np.round(np.clip(heat + 1, 0, 2) * 127.5).astype(np.uint8)]

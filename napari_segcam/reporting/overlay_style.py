@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from cmap import Catalog, Colormap
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.heat_colormaps import DEFAULT_COLORMAP, UNIFORM_COLORMAPS
 
 OVERLAYS = ("heat", "contour", "side-by-side")
 
@@ -27,7 +28,7 @@ class OverlayStyle:
     """
 
     overlays: tuple[str, ...] = ("contour",)
-    colormap: str = "turbo"
+    colormap: str = DEFAULT_COLORMAP
     opacity: float = 0.6
 
     def __post_init__(self) -> None:
@@ -47,5 +48,5 @@ def _refuse_unknown(colormap: str) -> None:
     except (ValueError, TypeError):  # an unknown name, or a malformed one
         names = {name.lower(): name for name in sorted(Catalog().short_keys())}
         similar = [names[match] for match in get_close_matches(colormap.lower(), names)]  # best match first
-        advice = f"Did you mean {' or '.join(similar)}?" if similar else "Try turbo, inferno, magma, viridis or gray."
+        advice = f"Did you mean {' or '.join(similar)}?" if similar else f"Try {', '.join(UNIFORM_COLORMAPS)} or turbo."
         raise SegcamError(f"There is no colormap {colormap!r}. {advice}") from None

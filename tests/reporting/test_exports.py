@@ -79,7 +79,7 @@ def test_the_provenance_says_what_was_explained_and_how_it_was_drawn(tmp_path: P
     assert described["source"]["spacing_mm"] == [0.5, 0.25]
     assert described["source"]["frame_rate"] is None, "JSON knows no NaN"
     assert described["frame"] == 12
-    assert described["look"] == {"overlays": ["heat"], "colormap": "turbo", "opacity": 0.6}
+    assert described["look"] == {"overlays": ["heat"], "colormap": "inferno", "opacity": 0.6}
     assert described["options"] == {"methods": "gradcam"}
     assert described["versions"]["torch"] == "2"
     assert described["versions"]["numpy"] == np.__version__

@@ -42,7 +42,7 @@ def test_no_heat_leaves_the_picture_and_full_heat_colors_it() -> None:
     heat = np.array([[0, 0], [0, 1]], np.float32)
     heated = with_heat(picture, heat, opacity=1)
     np.testing.assert_array_equal(heated[0, 0], [100, 100, 100])
-    assert heated[1, 1, 0] > heated[1, 1, 2], "turbo's hot end is red"
+    assert heated[1, 1, 0] > heated[1, 1, 2], "the hot end of inferno is yellow"
 
 
 def test_the_outline_is_the_masks_rim_and_nothing_else() -> None:

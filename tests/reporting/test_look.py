@@ -14,7 +14,7 @@ from napari_segcam.reporting.overlay_style import OverlayStyle
         ({"opacity": 1.2}, "between 0 and 1, but it is 1.2"),
         ({"opacity": float("nan")}, "between 0 and 1"),
         ({"colormap": "infernno"}, "no colormap 'infernno'. Did you mean inferno?"),
-        ({"colormap": "qqqq"}, "no colormap 'qqqq'. Try turbo"),
+        ({"colormap": "qqqq"}, "no colormap 'qqqq'. Try inferno"),
         ({"colormap": ""}, "no colormap ''"),
     ],
 )

@@ -59,7 +59,7 @@ def cut_off(widget: QWidget) -> list[str]:
 
 def _parts(widget: QWidget) -> Iterator[QWidget]:
     """Yield a widget and all that is shown in it, except what belongs to another window."""
-    if not widget.isVisible():
+    if not widget.isVisible() or widget.maximumHeight() == 0:  # superqt closes a part by its height
         return
     yield widget
     for child in widget.children():

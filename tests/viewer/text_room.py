@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from qtpy.QtCore import QModelIndex, QRect, QSize, Qt
 from qtpy.QtGui import QTextDocument, QTextOption
 from qtpy.QtWidgets import (
+    QAbstractButton,
     QAbstractItemView,
     QAbstractSpinBox,
     QCheckBox,
@@ -98,7 +99,7 @@ def _in_tip(text: str, tip: Any) -> bool:
 
 
 def _label(label: QLabel) -> Iterator[Room]:
-    text = label.text()
+    text = QLabel.text(label)  # what is drawn, where a subclass shortens its text
     if not text:
         return
     if not label.wordWrap():
@@ -110,7 +111,7 @@ def _label(label: QLabel) -> Iterator[Room]:
 
 
 def _is_rich(label: QLabel) -> bool:
-    may_be = label.textFormat() == Qt.TextFormat.AutoText and Qt.mightBeRichText(label.text())
+    may_be = label.textFormat() == Qt.TextFormat.AutoText and Qt.mightBeRichText(QLabel.text(label))
     return label.textFormat() == Qt.TextFormat.RichText or may_be
 
 
@@ -119,14 +120,14 @@ def _widest_word(label: QLabel) -> int:
     metrics = label.fontMetrics()
     if not _is_rich(label):
         rectangle = QRect(0, 0, 1, _LARGE)
-        return metrics.boundingRect(rectangle, int(Qt.TextFlag.TextWordWrap), label.text()).width()
+        return metrics.boundingRect(rectangle, int(Qt.TextFlag.TextWordWrap), QLabel.text(label)).width()
     document = QTextDocument()
     document.setDefaultFont(label.font())
     document.setDocumentMargin(0)
     option = document.defaultTextOption()
     option.setWrapMode(QTextOption.WrapMode.WordWrap)
     document.setDefaultTextOption(option)
-    document.setHtml(label.text())
+    document.setHtml(QLabel.text(label))
     document.setTextWidth(1)
     return int(document.idealWidth())
 
@@ -135,7 +136,7 @@ def _widest_word(label: QLabel) -> int:
 
 
 def _button(button: QCheckBox | QRadioButton | QPushButton) -> Iterator[Room]:
-    text = button.text()
+    text = QAbstractButton.text(button)  # what is drawn, where a subclass breaks it into lines
     if not text:
         return
     option = QStyleOptionButton()

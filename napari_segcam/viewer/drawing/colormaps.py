@@ -11,10 +11,13 @@ import numpy as np
 from napari.utils import Colormap
 from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 
-from napari_segcam.preferences.catalog import HEAT_COLORMAPS
+from napari_segcam.heat_colormaps import OTHER_COLORMAPS, UNIFORM_COLORMAPS
 from napari_segcam.reporting.figures import CLASS_COLORS, correction_colors
 
-COLORMAPS = HEAT_COLORMAPS
+COLORMAPS = (*UNIFORM_COLORMAPS, *OTHER_COLORMAPS)
+COLORMAP_LABELS = tuple(
+    (f"{name} (not uniform)" if name in OTHER_COLORMAPS else name, name) for name in COLORMAPS
+)  # for a choice
 _OPAQUE = 0.5  # fraction of the scale above which heat is as opaque as its layer
 
 

@@ -41,8 +41,9 @@ def explain(
     """Explain where a network looked: one heatmap a stage; magicgui makes a widget of this function as it is.
 
     Example:
-        >>> for data, attributes, kind in explain(viewer.layers["sweep"], "best_model.pth"):
-        ...     viewer.add_image(data, **attributes)
+        >>> for data, attributes, kind in explain(frame, network, stages=["encoder_4"]):
+        ...     print(kind, attributes["name"], data.shape, attributes["scale"])
+        image encoder_4 gradcam (image) (16, 20) [16. 16.]
 
     Args:
         image: The image or cine: a layer, an array, a list of frames, a cine from open_cine, or a file.

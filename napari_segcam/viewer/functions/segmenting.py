@@ -36,8 +36,9 @@ def segment(
     """Segment an image or a cine with a checkpoint; magicgui makes a widget of this function as it is.
 
     Example:
-        >>> labels = segment(viewer.layers["sweep"], "best_model.pth")
-        >>> viewer.add_labels(labels, scale=viewer.layers["sweep"].scale)
+        >>> labels = segment(frame, network)
+        >>> labels.shape == frame.shape, labels.max()
+        (True, 1)
 
     Args:
         image: The image or cine: a layer, an array, a list of frames, a cine from open_cine, or a file.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_segcam.heat_colormaps import DEFAULT_COLORMAP
 from napari_segcam.viewer.frames.frame_computer import FrameComputer
 from napari_segcam.viewer.frames.plan import Plan
 from napari_segcam.viewer.jobs.dicom_export import DicomRequest, begin_objects, write_objects
@@ -37,7 +38,7 @@ class Export:
     folder: Path
     frames: Sequence[int]
     overlays: tuple[str, ...] = ("contour",)
-    colormap: str = "turbo"
+    colormap: str = DEFAULT_COLORMAP
     opacity: float = 0.6
     movies: Sequence[str] = ()
     measurements: Sequence[dict[str, Any]] = ()

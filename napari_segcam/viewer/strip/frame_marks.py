@@ -23,21 +23,29 @@ class FrameMark(IntEnum):
 
 
 class MarkStyle(NamedTuple):
-    """How a mark is drawn: its name, the color of its column, and the share of the row's height that it fills."""
+    """How a mark is drawn, also without its color.
+
+    Attributes:
+        label: its name.
+        color: of its column.
+        height: the share of the row's height that it fills.
+        gaps: where it is interrupted, as shares of the row's height from below.
+    """
 
     label: str
     color: tuple[int, int, int]
     height: float
+    gaps: tuple[float, ...] = ()
 
 
-# Close to the palette of Okabe and Ito (2008), with larger distances. The heights differ for gray prints.
+# Close to the palette of Okabe and Ito (2008), with larger distances. No two have the same height and gaps.
 STYLES = {
     FrameMark.MISSING: MarkStyle("not computed", (70, 76, 84), 0.25),
     FrameMark.NO_FINDING: MarkStyle("no finding", (225, 228, 232), 0.5),
     FrameMark.FINDING: MarkStyle("finding", (86, 180, 233), 1.0),
-    FrameMark.CORRECTED: MarkStyle("corrected by you", (160, 60, 190), 1.0),
-    FrameMark.COMPUTING: MarkStyle("computing", (240, 228, 66), 0.5),
-    FrameMark.FAILED: MarkStyle("failed", (220, 80, 0), 1.0),
+    FrameMark.CORRECTED: MarkStyle("corrected by you", (160, 60, 190), 1.0, (0.5,)),
+    FrameMark.COMPUTING: MarkStyle("computing", (240, 228, 66), 0.75),
+    FrameMark.FAILED: MarkStyle("failed", (220, 80, 0), 1.0, (0.25, 0.5, 0.75)),
 }
 
 
@@ -78,6 +86,9 @@ def draw_marks(marks: NDArray[np.uint8], width: int, height: int) -> NDArray[np.
     colors[is_gap] = 0
     heights = np.array([max(1, round(STYLES[mark].height * height)) for mark in FrameMark])[pixel_marks]
     is_filled = np.arange(height, 0, -1)[:, None] <= heights
+    for mark, style in STYLES.items():
+        for gap in style.gaps:
+            is_filled[height - 1 - int(gap * height), pixel_marks == mark] = False
     return np.ascontiguousarray(np.where(is_filled[:, :, None], colors, 0).astype(np.uint8))
 
 

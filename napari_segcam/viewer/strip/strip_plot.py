@@ -13,6 +13,7 @@ from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen,
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_segcam.number_format import UNDEFINED, grouped
+from napari_segcam.viewer.drawing.theme_colors import PLATE, QUIET_ON_PLATE
 from napari_segcam.viewer.frames.cine_record import CineRecord
 from napari_segcam.viewer.review.finding_stepper import runs
 from napari_segcam.viewer.strip.doubtful_row import DOUBTFUL_LEGEND, draw_doubtful
@@ -20,8 +21,6 @@ from napari_segcam.viewer.strip.frame_marks import STYLES, FrameMark, draw_marks
 from napari_segcam.viewer.strip.verdict_row import ROW_HEIGHT, draw_verdicts
 from napari_segcam.viewer.strip.verdict_row import legend as verdict_legend
 
-_BACKGROUND = QColor(22, 24, 28)
-_QUIET = QColor(150, 156, 164)
 _CURRENT = QColor(255, 255, 255)
 _MARKS_HEIGHT = 12
 _MARGIN = 4
@@ -187,7 +186,7 @@ class StripPlot(QWidget):
         ratio = self.devicePixelRatioF()
         pixmap = QPixmap(self.size() * ratio)
         pixmap.setDevicePixelRatio(ratio)
-        pixmap.fill(_BACKGROUND)
+        pixmap.fill(PLATE)
         painter = QPainter(pixmap)
         record = self.content.record
         if record is not None:
@@ -204,7 +203,7 @@ class StripPlot(QWidget):
             for curve in self.content.curves:
                 self._draw_curve(painter, curve)
         if self.content.message:
-            painter.setPen(_QUIET)
+            painter.setPen(QUIET_ON_PLATE)
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.content.message)
         painter.end()
         return pixmap

@@ -12,10 +12,11 @@ from napari.layers import Image
 from napari.settings import get_settings
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QMenu, QToolButton, QVBoxLayout, QWidget
 
 from napari_segcam.viewer.docks import dock_names
 from napari_segcam.viewer.doubt.doubt_controller import DoubtController
+from napari_segcam.viewer.drawing.theme_colors import ON_PLATE, PLATE
 from napari_segcam.viewer.frames.cine_record import CineRecord, FrameState
 from napari_segcam.viewer.keys import key_rows, show_help
 from napari_segcam.viewer.layers.frame_names import file_names, frame_name, frame_word
@@ -26,6 +27,7 @@ from napari_segcam.viewer.second_checkpoint.second_controller import SecondContr
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.strip.strip_plot import Curve, StripContent, StripPlot, VerdictRow
 from napari_segcam.viewer.verdicts.verdicts_controller import VerdictsController
+from napari_segcam.viewer.widgets.fitting.wrapping_row import WrappingRow
 from napari_segcam.viewer.widgets.layout import Line
 
 _LEAST_DOUBT_AT_TOP = 0.5  # so that a cine without doubt has a low curve
@@ -67,7 +69,8 @@ class StripWidget(QWidget):
         self.session = session_of(napari_viewer)
         self.chosen_curves: list[str] | None = None
         self.plot = StripPlot()
-        self.readouts = Line("■ <b>0</b>")
+        self.readouts = Line("■ <b>100 of 100 done</b>&nbsp;&nbsp; …", keeps_room=True)
+        self.readouts.setStyleSheet(f"QLabel {{ background: {PLATE.name()}; color: {ON_PLATE.name()}; }}")
         self.menu = QMenu(self)
         curves = QToolButton()
         curves.setText(_Text.CURVES)
@@ -78,11 +81,11 @@ class StripWidget(QWidget):
         key_tip = "\n".join(f"{key}: {action}" for key, action in key_rows())
         keys = _button(_Text.KEYS, key_tip, lambda: show_help(self))
 
-        row = QHBoxLayout()
+        row = WrappingRow()
         for button in (curves, previous_finding, next_finding, keys):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard stays with the canvas
             row.addWidget(button)
-        row.addWidget(self.readouts, 1)
+        row.addWidget(self.readouts)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
@@ -131,7 +134,7 @@ class StripWidget(QWidget):
             self.readouts.set_text("")
             return
         lines = [progress_text(content.record), *(self.plot.readout(curve, frame) for curve in content.curves)]
-        self.readouts.set_text("&nbsp;&nbsp; ".join(lines))
+        self.readouts.set_parts(lines, "&nbsp;&nbsp; ")
 
     def curves(self) -> list[str]:
         """Return the names of the curves shown."""

@@ -35,6 +35,12 @@ STYLES = {
 }
 
 
+def letter_color(style: VerdictStyle) -> QColor:
+    """Return black or white, whichever can be read on the color of a verdict."""
+    red, green, blue = style.color
+    return QColor(0, 0, 0) if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 96 else QColor(255, 255, 255)
+
+
 def runs_of(row: NDArray[np.uint8]) -> Iterator[tuple[int, int, FrameVerdict]]:
     """Yield each run of frames with the same verdict: its first frame, the one after its last, and the verdict."""
     edges = [0, *(np.flatnonzero(np.diff(row)) + 1).tolist(), len(row)]
@@ -65,7 +71,7 @@ def draw_verdicts(
         height = ROW_HEIGHT * style.height
         painter.fillRect(QRectF(box.left(), box.bottom() - height, box.width(), height), QColor(*style.color))
         if box.width() >= _LETTER_WIDTH:
-            painter.setPen(_MARKED)
+            painter.setPen(letter_color(style))
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, style.letter)
     if marked is not None:
         first, last = marked

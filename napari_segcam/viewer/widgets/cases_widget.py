@@ -11,8 +11,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QHeaderView,
-    QLabel,
-    QLineEdit,
     QPushButton,
     QSizePolicy,
     QTableView,
@@ -32,7 +30,9 @@ from napari_segcam.viewer.widgets.cases.case_table import NO_VERDICT, STATUS_WOR
 from napari_segcam.viewer.widgets.cases.new_project import NewProject
 from napari_segcam.viewer.widgets.cases.rater import ask_rater
 from napari_segcam.viewer.widgets.choice import Choice
-from napari_segcam.viewer.widgets.layout import Line, panel, row
+from napari_segcam.viewer.widgets.fitting.hinted_field import HintedField
+from napari_segcam.viewer.widgets.fitting.words import Words
+from napari_segcam.viewer.widgets.layout import Line, panel, row, scrolled_panel
 
 _WIDTHS = {Column.STATUS: 24, Column.FINDING: 58, Column.DOUBT: 56, Column.VERDICT: 74, Column.NOTE: 24}
 _DELAY_MS = 80
@@ -87,9 +87,7 @@ class CasesWidget(QWidget):
         self.new = _button(_Text.NEW, _Text.NEW_TIP)
         self.open = _button(_Text.OPEN, _Text.OPEN_TIP)
         self.close_project = _button(_Text.CLOSE, _Text.CLOSE_TIP)
-        self.title = QLabel(_Text.NO_PROJECT)
-        self.title.setWordWrap(True)
-        self.title.setMinimumWidth(1)
+        self.title = Words(_Text.NO_PROJECT)
         self.progress = Line()
         self.stop = _button(_Text.STOP, "")
         self.status = Choice(_Text.STATUS_TIP)
@@ -97,7 +95,7 @@ class CasesWidget(QWidget):
         self.verdict = Choice(_Text.VERDICT_TIP)
         verdicts = [(name, name) for name in ("accept", "correct", "reject")]
         self.verdict.offer([(_Text.ALL_VERDICTS, ""), *verdicts, (_Text.WITHOUT, NO_VERDICT)])
-        self.search = QLineEdit()
+        self.search = HintedField()
         self.search.setPlaceholderText(_Text.SEARCH)
         self.search.setClearButtonEnabled(True)
         self.table = CaseTable(self)
@@ -123,9 +121,11 @@ class CasesWidget(QWidget):
         self._project_parts.layout().setContentsMargins(0, 0, 0, 0)
         self._project_parts.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._busy_parts = row(self.progress, self.stop)
-        panel(self, row(self.new, self.open, self.close_project), self.title, self._busy_parts, self._project_parts)
+        contents = scrolled_panel(
+            self, row(self.new, self.open, self.close_project), self.title, self._busy_parts, self._project_parts
+        )
         self._filler = QWidget()
-        self.layout().addWidget(self._filler, 1)
+        contents.addWidget(self._filler, 1)
         self.new_project = NewProject(self.session, self.controller, self)
 
         self.new.clicked.connect(self.new_project.ask)

@@ -10,16 +10,16 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QFileDialog, QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
-from superqt import QCollapsible
+from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QWidget
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.files import natural_key
 from napari_segcam.network.ensemble.ensemble_file import is_ensemble_file
 from napari_segcam.network.model_card import ModelCard, make_card
 from napari_segcam.network.source import ModelSource
+from napari_segcam.viewer.drawing.theme_colors import highlight
 from napari_segcam.viewer.functions.parameters import CHECKPOINT_FILES
 from napari_segcam.viewer.jobs.color_table_job import color_table_job
 from napari_segcam.viewer.jobs.load_offer import Candidate
@@ -30,7 +30,10 @@ from napari_segcam.viewer.review.losses import ask_before_loading
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice
 from napari_segcam.viewer.widgets.device_choice import DeviceChoice
-from napari_segcam.viewer.widgets.layout import panel, row
+from napari_segcam.viewer.widgets.fitting.foldout import Foldout
+from napari_segcam.viewer.widgets.fitting.vertical_scroll import VerticalScroll
+from napari_segcam.viewer.widgets.fitting.words import Words
+from napari_segcam.viewer.widgets.layout import fill, panel, row
 from napari_segcam.viewer.widgets.model_card.architecture_form import ArchitectureForm
 from napari_segcam.viewer.widgets.model_card.card_form import CardForm
 from napari_segcam.viewer.widgets.model_card.card_saving import save_card_beside
@@ -92,10 +95,7 @@ class CheckpointWidget(QWidget):
         self.browse_folder = QPushButton(_Text.FOLDER)
         self.browse_folder.setToolTip(_Text.FOLDER_TIP)
         self.device = DeviceChoice(self.session, lambda: self._load(self._requested, self._edited))
-        self.card = QLabel()
-        self.card.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.card.setWordWrap(True)
-        self.card.setMinimumWidth(1)  # a long file name must not widen the dock
+        self.card = Words(selectable=True)
         self.form = CardForm()
         self.apply = QPushButton(_Text.APPLY)
         self.apply.setToolTip(_Text.APPLY_TIP)
@@ -120,7 +120,7 @@ class CheckpointWidget(QWidget):
         self.architecture_form.changed.connect(self._load_again)
         self.architecture_form.built.connect(self._load)
         self.offer.accepted.connect(self._take_candidate)
-        self.offer.dismissed.connect(lambda: self.advanced.expand(animate=False))
+        self.offer.dismissed.connect(lambda: self.advanced.expand())
         questions.answered.connect(self._on_answer)
         self.questions.counted.connect(self._count_questions)
         self.questions.typed.connect(self._show_field)
@@ -162,25 +162,19 @@ class CheckpointWidget(QWidget):
 
     def _lay_out(self) -> None:
         browse = row(self.browse_file, self.browse_folder, QLabel(_Text.DEVICE), self.device)
-        self.asking = QCollapsible(_Text.CONFIRMED)
+        self.asking = Foldout(_Text.CONFIRMED)
         self.asking.addWidget(self.questions)
-        self.editing = QCollapsible(_Text.EXPECTS)
+        self.editing = Foldout(_Text.EXPECTS)
         self.editing.addWidget(self.form)
         self.editing.addWidget(self.apply)
-        self.advanced = QCollapsible(_Text.NOT_RECOGNIZED)
+        self.advanced = Foldout(_Text.NOT_RECOGNIZED)
         self.advanced.addWidget(self.architecture_form)
         content = QWidget()
         asked = (self.offer, self.card, self.second, self.asking)
         panel(content, self.recent, browse, *asked, self.editing, self.save, self.advanced)
         content.layout().addStretch()
-        area = self._area = QScrollArea()
-        area.setWidget(content)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(area)
+        self._area = VerticalScroll(content)
+        fill(self, self._area)
 
     # Loading
 
@@ -290,13 +284,13 @@ class CheckpointWidget(QWidget):
         """Open the questions while there are any without an answer."""
         self.asking.setText(_Text.TO_CONFIRM.format(count=count) if count else _Text.CONFIRMED)
         if count:
-            self.asking.expand(animate=False)
+            self.asking.expand()
         else:
-            self.asking.collapse(animate=False)
+            self.asking.collapse()
 
     def _show_field(self, name: str) -> None:
         """Show the field of the form in which a question is answered."""
-        self.editing.expand(animate=False)
+        self.editing.expand()
         self.form.field(name).setFocus(Qt.FocusReason.OtherFocusReason)
         QTimer.singleShot(_LAYOUT_MS, self._scroll_to_focus)  # a method: Qt forgets it if the widget is closed
 
@@ -329,8 +323,14 @@ class CheckpointWidget(QWidget):
 
     def _show_card(self) -> None:
         network = self.session.network
-        self._card_text = "" if network is None else card_text(network, self.session.class_colors)
+        colors = self.session.class_colors
+        self._card_text = "" if network is None else card_text(network, colors, highlight(self).name())
         self._refresh()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and self.session.network is not None:
+            self._show_card()  # in the colors of another theme
 
     def _refresh(self) -> None:
         job, source = self.session.job, self.session.source

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QSizePolicy
+from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QStyle, QStyleOptionComboBox
 
 from napari_segcam.viewer.review.session import ReviewSession
 
+_FEWEST_LETTERS = 6
 _IMAGE_TIP = "The image layer to segment and explain"
 
 
@@ -17,14 +19,17 @@ class Choice(QComboBox):
     """A combo box of labeled values that keeps the chosen value when the list changes."""
 
     chosen = Signal(object)
+    most_letters = 14  # for which room is always kept
 
     def __init__(self, tooltip: str = "") -> None:
         super().__init__()
+        self._tip = ""
         self.setToolTip(tooltip)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
+        self.setMinimumContentsLength(_FEWEST_LETTERS)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.activated.connect(lambda _index: self.chosen.emit(self.value))
+        self.currentTextChanged.connect(lambda _text: self._tell())
 
     @property
     def value(self) -> Any:
@@ -38,7 +43,10 @@ class Choice(QComboBox):
             self.clear()
             for label, offered in choices:
                 self.addItem(label, offered)
+        longest = max((len(label) for label, _ in choices), default=0)
+        self.setMinimumContentsLength(min(max(longest, _FEWEST_LETTERS), self.most_letters))
         self.choose(value)
+        self._tell()
 
     def choose(self, value: Any) -> None:
         """Choose this value, or the first one if it is not offered."""
@@ -48,6 +56,41 @@ class Choice(QComboBox):
         if not matches:
             matches = [index for index, other in enumerate(offered) if type(other) is type(value) and other == value]
         self.setCurrentIndex(matches[0] if matches else 0 if offered else -1)
+
+    def setToolTip(self, tip: str) -> None:  # noqa: N802
+        """Set the tooltip; it also has the chosen label where that does not fit."""
+        self._tip = tip
+        self._tell()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._tell()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._tell()
+
+    def showPopup(self) -> None:  # noqa: N802
+        """Open a list that is as wide as its labels, on the screen."""
+        view, screen = self.view(), self.screen()
+        widest = view.sizeHintForColumn(0) + 2 * view.verticalScrollBar().sizeHint().width()
+        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        view.setMinimumWidth(min(widest, screen.availableGeometry().width()))
+        super().showPopup()
+
+    def _tell(self) -> None:
+        """Let the tooltip have the chosen label where it does not fit."""
+        option = QStyleOptionComboBox()
+        option.initFrom(self)
+        field = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        label = self.currentText()
+        fits = self.fontMetrics().horizontalAdvance(label) <= field.width()
+        tip = self._tip if fits else "\n".join(filter(None, (label, self._tip)))
+        if tip != self.toolTip():
+            super().setToolTip(tip)
 
 
 class ImageChoice(Choice):

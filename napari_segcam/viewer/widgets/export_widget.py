@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QProgressBar, QPushBu
 from napari_segcam.files import safe_name
 from napari_segcam.viewer.calipers.calipers_controller import CalipersController
 from napari_segcam.viewer.calipers.saving import rows_of
-from napari_segcam.viewer.drawing.colormaps import COLORMAPS
+from napari_segcam.viewer.drawing.colormaps import COLORMAP_LABELS
 from napari_segcam.viewer.jobs.export_job import Export
 from napari_segcam.viewer.jobs.folder_job import FolderRun
 from napari_segcam.viewer.layers.frame_names import frame_word, is_dicom
@@ -23,7 +23,8 @@ from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.verdicts.dicom_request import dicom_request
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
 from napari_segcam.viewer.widgets.deidentify.copy_button import CopyButton
-from napari_segcam.viewer.widgets.layout import form, panel, row
+from napari_segcam.viewer.widgets.fitting.words import Words
+from napari_segcam.viewer.widgets.layout import form, row, scrolled_panel
 
 
 class _Text:
@@ -93,7 +94,7 @@ class ExportWidget(QWidget):
         self.overlay = Choice(_Text.OVERLAY_TIP)
         self.overlay.offer(_Text.OVERLAYS)
         self.colormap = Choice(_Text.COLORS_TIP)
-        self.colormap.offer([(name, name) for name in COLORMAPS])
+        self.colormap.offer(COLORMAP_LABELS)
         self.movie = Choice()
         self.dicom = Choice()
         self.dicom.offer(_Text.DICOM_KINDS)
@@ -108,15 +109,13 @@ class ExportWidget(QWidget):
         self.report.setChecked(True)
         self.run = QPushButton(_Text.RUN)
         self.run.setToolTip(_Text.RUN_TIP)
-        self.will_run = QLabel()
-        self.will_run.setWordWrap(True)
+        self.will_run = Words()
         self.copy = CopyButton(session)
         self.progress = QProgressBar()
         self.stop = QPushButton(_Text.STOP)
-        self.message = QLabel()
-        self.message.setWordWrap(True)
+        self.message = Words()
         self._progress_row = row(self.progress, self.stop)
-        panel(
+        contents = scrolled_panel(
             self,
             form(
                 (_Text.IMAGE, self.image),
@@ -133,7 +132,7 @@ class ExportWidget(QWidget):
             self._progress_row,
             self.message,
         )
-        self.layout().addStretch(1)
+        contents.addStretch(1)
 
         self.export_frame.clicked.connect(lambda: self._export([session.current_frame()]))
         self.export_all.clicked.connect(lambda: self._export(range(len(session.record or ()))))

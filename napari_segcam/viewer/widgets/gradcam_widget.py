@@ -9,7 +9,7 @@ from superqt import QLabeledDoubleSlider
 
 from napari_segcam.preferences.present import preferences
 from napari_segcam.viewer.click.click_controller import ClickController
-from napari_segcam.viewer.drawing.colormaps import COLORMAPS
+from napari_segcam.viewer.drawing.colormaps import COLORMAP_LABELS
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.frames.asked_words import place_words
 from napari_segcam.viewer.frames.run_request import CORRECTED, RunRequest
@@ -22,7 +22,8 @@ from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
 from napari_segcam.viewer.widgets.click_bar import ClickBar
-from napari_segcam.viewer.widgets.layout import form, panel, row, show_row
+from napari_segcam.viewer.widgets.fitting.wrapping_buttons import WrappingButton
+from napari_segcam.viewer.widgets.layout import form, row, scrolled_panel, show_row
 from napari_segcam.viewer.widgets.member_choice import MemberChoice
 from napari_segcam.viewer.widgets.method_choice import MethodChoice
 from napari_segcam.viewer.widgets.other_class_choice import OtherClassChoice
@@ -107,10 +108,10 @@ class GradCamWidget(QWidget):
         self.heat_threshold.setDecimals(2)
         self.heat_threshold.setToolTip(_Text.THRESHOLD_TIP)
         self.colormap = Choice(_Text.COLORS_TIP)
-        self.colormap.offer([(name, name) for name in COLORMAPS])
+        self.colormap.offer(COLORMAP_LABELS)
         self._show_preferences()
         self.scale = Choice()
-        self.rescale = QPushButton()
+        self.rescale = WrappingButton()
         self.trust = TrustPanel(self.session)
         self.click_bar = ClickBar(self.session)
         self.run_bar = RunBar(self.session, "explain", _Text.RUN)
@@ -122,7 +123,7 @@ class GradCamWidget(QWidget):
             (_Text.REGION, self.region),
             (MemberChoice.LABEL, self.members),
         )
-        panel(
+        scrolled_panel(
             self,
             self._what,
             row(self.choose_main, self.choose_all, self.choose_none, self.keys),

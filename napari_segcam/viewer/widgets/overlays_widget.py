@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from napari.components import ViewerModel
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QLabel, QProgressBar, QPushButton, QWidget
 
 from napari_segcam.viewer.layers.frame_names import frame_word
 from napari_segcam.viewer.overlays.overlays_controller import OverlaysController
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
-from napari_segcam.viewer.widgets.layout import form, panel, row
+from napari_segcam.viewer.widgets.fitting.words import Words
+from napari_segcam.viewer.widgets.fitting.wrapping_buttons import WrappingCheckBox
+from napari_segcam.viewer.widgets.layout import form, row, scrolled_panel
 
 
 class _Text:
@@ -52,8 +54,8 @@ class OverlaysWidget(QWidget):
         self.find = QPushButton(_Text.FIND)
         self.measure = QPushButton(_Text.MEASURE)
         self.measure.setToolTip(_Text.MEASURE_TIP)
-        self.found, self.effect, self.pasted, self.placed = (_wrapped() for _ in range(4))
-        self.show_without, self.show_with = QCheckBox(), QCheckBox()
+        self.found, self.effect, self.pasted, self.placed = (Words() for _ in range(4))
+        self.show_without, self.show_with = WrappingCheckBox(), WrappingCheckBox()
         self.place = QPushButton(_Text.PLACE)
         self.clear = QPushButton(_Text.CLEAR)
         self.style_choice = Choice()
@@ -66,7 +68,7 @@ class OverlaysWidget(QWidget):
         self.stop = QPushButton(_Text.STOP)
         self._progress_row = row(self.progress, self.stop)
         heading = QLabel(_Text.OPPOSITE)
-        panel(
+        contents = scrolled_panel(
             self,
             form((_Text.IMAGE, self.image)),
             row(self.find, self.measure),
@@ -82,7 +84,7 @@ class OverlaysWidget(QWidget):
             self.show_with,
             self._progress_row,
         )
-        self.layout().addStretch(1)
+        contents.addStretch(1)
 
         self.find.clicked.connect(controller.find)
         self.measure.clicked.connect(controller.measure)
@@ -133,13 +135,6 @@ class OverlaysWidget(QWidget):
         if progress is not None and controller.is_own_job:
             self.progress.setRange(0, progress.total if progress.total > 1 else 0)
             self.progress.setValue(progress.done)
-
-
-def _wrapped() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    return label
 
 
 def _say(label: QLabel, text: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QProgressBar, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_segcam.viewer.layers.frame_names import frame_word
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.widgets.choice import Choice
+from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import row
 
 
@@ -43,8 +44,7 @@ class RunBar(QWidget):
         self.progress.setTextVisible(True)
         self.progress.setFormat(_Text.PROGRESS)
         self.cancel = QPushButton(_Text.STOP)
-        self.message = QLabel()
-        self.message.setWordWrap(True)
+        self.message = Words()
         self.message.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.message.setMinimumHeight(2 * self.message.fontMetrics().lineSpacing())
         self.run.clicked.connect(lambda: self.requested.emit(self.scope.value))
@@ -52,7 +52,7 @@ class RunBar(QWidget):
 
         # Two pages of one size: nothing around them moves when a run begins.
         self._pages = QStackedWidget()
-        self._pages.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._pages.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self._pages.addWidget(row(self.run, self.scope))
         self._pages.addWidget(row(self.progress, self.cancel))
         layout = QVBoxLayout(self)

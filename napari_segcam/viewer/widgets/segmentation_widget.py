@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_segcam.viewer.frames.run_request import RunRequest
@@ -14,7 +14,8 @@ from napari_segcam.viewer.review.outputs import bring_back_corrections
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
 from napari_segcam.viewer.widgets.doubt_choice import DoubtChoice
-from napari_segcam.viewer.widgets.layout import Line, column, form, panel, row
+from napari_segcam.viewer.widgets.fitting.roomy_spin_box import RoomySpinBox
+from napari_segcam.viewer.widgets.layout import Line, column, form, row, scrolled_panel
 from napari_segcam.viewer.widgets.run_bar import RunBar
 
 _MB = 1 << 20
@@ -76,7 +77,7 @@ class SegmentationWidget(QWidget):
         self.gray_values = Line()
         self.use_limits = QPushButton(_Text.USE_LIMITS)
         self.use_limits.setToolTip(_Text.USE_LIMITS_TIP)
-        self.memory_limit = QSpinBox()
+        self.memory_limit = RoomySpinBox()
         self.memory_limit.setRange(64, 1 << 20)
         self.memory_limit.setSingleStep(256)
         self.memory_limit.setSuffix(" MB")
@@ -92,7 +93,7 @@ class SegmentationWidget(QWidget):
         self.save.setToolTip(_Text.SAVE_TIP)
         self.doubt = DoubtChoice(self.session)
         self.run_bar = RunBar(self.session, "segment", _Text.RUN)
-        panel(
+        scrolled_panel(
             self,
             form(
                 (_Text.IMAGE, self.image),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QBrush, QColor, QShowEvent
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QBrush, QShowEvent
 from qtpy.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem
 
+from napari_segcam.viewer.drawing.theme_colors import quiet
 from napari_segcam.viewer.evidence.stage_rows import CHANCE_TIP, INFLUENCE_TIP, RATIO_TIP, StageRow
 
 if TYPE_CHECKING:  # torch comes with it: it is imported in the worker, where nobody waits for it
@@ -16,7 +17,6 @@ if TYPE_CHECKING:  # torch comes with it: it is imported in the worker, where no
 
 NAME, INFLUENCE, RATIO, CHANCE = range(4)
 _STAGE = Qt.ItemDataRole.UserRole
-_TAKES_NO_PART = QColor(128, 132, 140)
 _SAMPLES = {INFLUENCE: "Influence", RATIO: "26,055", CHANCE: "0.77, p 0.01"}  # as wide as their columns
 _PADDING = 11  # pixels
 
@@ -38,6 +38,7 @@ class StageTable(QTreeWidget):
     def __init__(self) -> None:
         super().__init__()
         self._kinds: dict[str, str] = {}
+        self._rows: Mapping[str, StageRow] = {}
         self.setRootIsDecorated(False)
         self.setHeaderLabels(list(_Text.COLUMNS))
         header = self.header()
@@ -50,8 +51,18 @@ class StageTable(QTreeWidget):
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         super().showEvent(event)
-        for column, sample in _SAMPLES.items():  # a style sets the font when the table is first shown
+        self._fit_columns()  # a style sets the font when the table is first shown
+
+    def _fit_columns(self) -> None:
+        for column, sample in _SAMPLES.items():
             self.header().resizeSection(column, self.fontMetrics().horizontalAdvance(sample) + _PADDING)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:  # another theme has another gray
+            self.show_rows(self._rows)
+        elif event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit_columns()
 
     def offer(self, network: Network) -> None:
         """Show the stages of a network, unchecked."""
@@ -78,6 +89,7 @@ class StageTable(QTreeWidget):
 
     def show_rows(self, rows: Mapping[str, StageRow]) -> None:
         """Show what is known of each stage."""
+        self._rows = rows
         for name, item in self._items():
             row = rows.get(name, StageRow())
             for column, text, tip in (
@@ -94,7 +106,7 @@ class StageTable(QTreeWidget):
                 font = item.font(NAME)
                 font.setItalic(row.is_echo)
                 item.setFont(NAME, font)
-            brush = QBrush(_TAKES_NO_PART) if row.takes_part is False else QBrush()
+            brush = QBrush(quiet(self)) if row.takes_part is False else QBrush()
             if item.foreground(NAME) != brush:
                 for column in range(self.columnCount()):
                     item.setForeground(column, brush)

@@ -11,6 +11,7 @@ from napari_segcam.viewer.layers.frame_names import frame_in_words
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import row
 
 
@@ -35,11 +36,9 @@ class TrustPanel(QWidget):
         super().__init__()
         self._session = session
         self._evidence = controller_of(session, EvidenceController)
-        self.words = QLabel()
-        self.words.setWordWrap(True)
+        self.words = Words(selectable=True)
         self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.words.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.check = QPushButton(_Text.CHECK)
         self.check.setToolTip(_Text.CHECK_TIP)
         self.estimate = QLabel()
@@ -51,10 +50,10 @@ class TrustPanel(QWidget):
 
         # Two pages of one size: nothing around them moves when a check begins.
         self._pages = QStackedWidget()
-        self._pages.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._pages.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self._pages.addWidget(row(self.check, self.estimate))
         self._pages.addWidget(row(self.progress, self.stop))
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.words)

@@ -100,7 +100,7 @@ def test_the_row_has_one_column_per_frame() -> None:
     for frame, mark in enumerate((FrameMark.FINDING, FrameMark.MISSING, FrameMark.FAILED)):
         column = row[:, frame * 10 + 4]
         assert tuple(column[-1, :3]) == STYLES[mark].color
-        assert np.count_nonzero(column[:, 3]) == max(1, round(8 * STYLES[mark].height))
+        assert np.count_nonzero(column[:, 3]) == max(1, round(8 * STYLES[mark].height)) - len(STYLES[mark].gaps)
     assert not row[:, 9].any()  # a gap between neighbors
 
 

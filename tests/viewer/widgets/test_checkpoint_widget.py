@@ -443,8 +443,8 @@ def test_it_fits_a_narrow_dock(widget: CheckpointWidget, qtbot: QtBot, finish: F
     choose(widget.form.rule, "letterbox")
     with qtbot.waitExposed(widget):
         widget.show()
-    widget.editing.expand(animate=False)
-    widget.advanced.expand(animate=False)
+    widget.editing.expand()
+    widget.advanced.expand()
     content = widget.editing.parentWidget()
     assert content.minimumSizeHint().width() <= 350
     assert widget.minimumSizeHint().height() <= 560

@@ -25,6 +25,7 @@ from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.second_checkpoint.second_controller import SecondController
 from napari_segcam.viewer.widgets.cases.rater import offered_rater, rater_problem, remember_rater
+from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import column, form, row
 from napari_segcam.viewer.widgets.verdicts.blinding_form import BlindingForm
 
@@ -76,8 +77,7 @@ class NewProjectDialog(QDialog):
         self.browse_folder = QPushButton(_Text.BROWSE)
         self.rater = QLineEdit(offered_rater())
         self.reading = BlindingForm()
-        self.hint = QLabel()
-        self.hint.setWordWrap(True)
+        self.hint = Words()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         contents = [self.from_folder, row(self.images, self.browse_images), self.from_open]
         if unusable:

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QDialogButtonBox,
     QFileDialog,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QPushButton,
     QTableWidget,
@@ -24,6 +23,8 @@ from qtpy.QtWidgets import (
 from napari_segcam.viewer.jobs.deidentify_job import CopyRequest, preview_job
 from napari_segcam.viewer.widgets.choice import Choice
 from napari_segcam.viewer.widgets.deidentify.picture_pair import PicturePair
+from napari_segcam.viewer.widgets.fitting.hinted_field import HintedField
+from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import form, row
 from napari_segcam.viewer.worker.worker import Job
 
@@ -94,7 +95,7 @@ class CopyDialog(QDialog):
         self.file, self.folder = QPushButton(_Text.FILE), QPushButton(_Text.FOLDER)
         self.region = Choice(_Text.REGION_TIP)
         self.region.offer([(_Text.SCAN, "auto"), (_Text.BOX, "box"), (_Text.ALL, "none")])
-        self.box = QLineEdit(drawn)
+        self.box = HintedField(drawn)
         self.box.setPlaceholderText("80,40,640,460")
         self.box.setToolTip(_Text.BOX_TIP)
         self.dates = Choice(_Text.DATES_TIP)
@@ -103,8 +104,7 @@ class CopyDialog(QDialog):
             self.region.setCurrentIndex(1)
         self.pictures = PicturePair()
         self.table = _table()
-        self.message = QLabel(_Text.WORKING)
-        self.message.setWordWrap(True)
+        self.message = Words(_Text.WORKING)
         self.message.setTextFormat(Qt.TextFormat.PlainText)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         self.save = self.buttons.addButton(_Text.SAVE, QDialogButtonBox.ButtonRole.ActionRole)

@@ -17,7 +17,8 @@ from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
-from napari_segcam.viewer.widgets.layout import form, panel, row
+from napari_segcam.viewer.widgets.fitting.words import Words
+from napari_segcam.viewer.widgets.layout import form, row, scrolled_panel
 from napari_segcam.viewer.widgets.measure.measurement_list import MeasurementList
 
 
@@ -99,7 +100,7 @@ class MeasureWidget(QWidget):
         self._widths: list[tuple[str, tuple[str, str]]] = []
         self.take_width = QPushButton(_Text.TAKE)
         self.take_width.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        panel(
+        contents = scrolled_panel(
             self,
             form((_Text.IMAGE, self.image)),
             self.calibration,
@@ -116,7 +117,7 @@ class MeasureWidget(QWidget):
             row(self.width_choice, self.take_width),
             self.save,
         )
-        self.layout().setStretchFactor(self.list, 1)
+        contents.setStretchFactor(self.list, 1)
 
         self.finding.clicked.connect(lambda: controller.measure_finding())
         self.across.toggled.connect(lambda on: setattr(controller, "suggests_across", on))
@@ -192,13 +193,10 @@ class MeasureWidget(QWidget):
         self.take_width.setEnabled(bool(widths))
 
 
-def _wrapped() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-    return label
+def _wrapped() -> Words:
+    words = Words(selectable=True)
+    words.setTextFormat(Qt.TextFormat.PlainText)
+    return words
 
 
 def _say(label: QLabel, text: str) -> None:

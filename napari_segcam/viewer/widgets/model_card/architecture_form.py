@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QLineEdit, QMessageBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.widgets.choice import Choice
+from napari_segcam.viewer.widgets.fitting.hinted_field import HintedField
 from napari_segcam.viewer.widgets.layout import form
 
 _ARCHITECTURES = (
@@ -60,16 +61,16 @@ class ArchitectureForm(QWidget):
         self._checkpoint: str | None = None
         self.architecture = Choice(_Text.ARCHITECTURE_TIP)
         self.architecture.offer([(_Text.RECOGNIZED, None), *((name, name) for name in _ARCHITECTURES)])
-        self.encoder = QLineEdit()
+        self.encoder = HintedField()
         self.encoder.setPlaceholderText(_Text.RECOGNIZED)
         self.encoder.setToolTip(_Text.ENCODER_TIP)
-        self.output = QLineEdit()
+        self.output = HintedField()
         self.output.setPlaceholderText(_Text.OUTPUT_HINT)
         self.output.setToolTip(_Text.OUTPUT_TIP)
-        self.weights = QLineEdit()
+        self.weights = HintedField()
         self.weights.setPlaceholderText(_Text.WEIGHTS_HINT)
         self.weights.setToolTip(_Text.WEIGHTS_TIP)
-        self.factory = QLineEdit()
+        self.factory = HintedField()
         self.factory.setPlaceholderText(_Text.FACTORY_HINT)
         self.factory.setToolTip(_Text.FACTORY_TIP)
         self.with_weights = QCheckBox()

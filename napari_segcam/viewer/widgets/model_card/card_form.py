@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.model_card import STATISTICS, ModelCard, make_card
 from napari_segcam.network.settings_text import parse_yaml
 from napari_segcam.viewer.drawing.colormaps import class_colors
 from napari_segcam.viewer.widgets.choice import Choice
+from napari_segcam.viewer.widgets.fitting.hinted_field import HintedField
+from napari_segcam.viewer.widgets.fitting.roomy_spin_box import RoomySpinBox
 from napari_segcam.viewer.widgets.layout import form, row
 from napari_segcam.viewer.widgets.model_card.class_table import ClassTable
 from napari_segcam.viewer.widgets.model_card.output_form import OutputForm
@@ -95,12 +97,12 @@ class CardForm(QWidget):
         self._card = ModelCard()
         self._touched: set[str] = set()
         self.normalization = Choice(_Text.NORMALIZATION_TIP)
-        self.mean, self.std = QLineEdit(), QLineEdit()
+        self.mean, self.std = HintedField(), HintedField()
         for line, hint in ((self.mean, _Text.MEAN), (self.std, _Text.STD)):
             line.setPlaceholderText(hint)
             line.setToolTip(_Text.STATISTICS_TIP)
         self.rule = Choice(_Text.SIZE_TIP)
-        self.size_y, self.size_x = QSpinBox(), QSpinBox()
+        self.size_y, self.size_x = RoomySpinBox(), RoomySpinBox()
         for box, side in ((self.size_y, _Text.HEIGHT), (self.size_x, _Text.WIDTH)):
             box.setRange(0, _LARGEST_SIDE)
             box.setSpecialValueText(_Text.AUTO_SIDE.format(side=side))
@@ -111,7 +113,7 @@ class CardForm(QWidget):
         self.threshold.setRange(0.01, 0.99)
         self.threshold.setSingleStep(0.05)
         self.threshold.setToolTip(_Text.THRESHOLD_TIP)
-        self.notes = QLineEdit()
+        self.notes = HintedField()
         self.notes.setPlaceholderText(_Text.NOTES_HINT)
         self.options: dict[str, QLineEdit] = {}
         self._rows = form(
@@ -251,7 +253,7 @@ class CardForm(QWidget):
             self._rows.removeRow(line)
         self.options = {}
         for name, value in assumed.items():
-            line = self.options[name] = QLineEdit()
+            line = self.options[name] = HintedField()
             line.setPlaceholderText(_Text.ASSUMED.format(value=value))
             line.setToolTip(_Text.OPTION_TIP.format(name=name))
             line.textEdited.connect(self._touches("options"))

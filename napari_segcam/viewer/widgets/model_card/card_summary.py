@@ -12,16 +12,17 @@ from napari_segcam.viewer.drawing.colormaps import class_colors
 if TYPE_CHECKING:  # it imports torch
     from napari_segcam.network.network import Network
 
-_HIGHLIGHT = "#e08a00"  # readable in dark and light themes
+_HIGHLIGHT = "segcam-highlight"  # in place of a color, which depends on the theme
 _MAX_CLASSES = 6
 
 
-def card_text(network: Network, colors: Sequence[str] = ()) -> str:
+def card_text(network: Network, colors: Sequence[str] = (), highlight: str = "#f0a020") -> str:
     """Return a network's card as rich text.
 
     Args:
         network: the loaded network.
         colors: of its classes, one per output channel; empty for the default colors.
+        highlight: color of assumptions and warnings.
     """
     title = f"<b>{escape(network.architecture)}</b> / <b>{escape(network.encoder or 'custom encoder')}</b>"
     rows = "".join(
@@ -29,7 +30,8 @@ def card_text(network: Network, colors: Sequence[str] = ()) -> str:
         for label, value in _facts(network, colors)
     )
     warnings = "<br>".join(_highlighted(escape(warning)) for warning in network.warnings)
-    return f"{title} on {network.device}<br>{escape(network.name)}<table>{rows}</table>{warnings}"
+    text = f"{title} on {network.device}<br>{escape(network.name)}<table>{rows}</table>{warnings}"
+    return text.replace(f"'color: {_HIGHLIGHT}'", f"'color: {highlight}'")
 
 
 def _facts(network: Network, colors: Sequence[str]) -> Iterator[tuple[str, str]]:

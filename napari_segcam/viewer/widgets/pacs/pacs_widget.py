@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.components import ViewerModel
-from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -24,7 +23,8 @@ from napari_segcam.viewer.pacs.searching import Criteria
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice
-from napari_segcam.viewer.widgets.layout import Line, form, panel, row
+from napari_segcam.viewer.widgets.fitting.words import Words
+from napari_segcam.viewer.widgets.layout import Line, form, panel, row, scrolled_panel
 from napari_segcam.viewer.widgets.pacs.image_list import ImageList
 from napari_segcam.viewer.widgets.pacs.search_form import SearchForm
 from napari_segcam.viewer.widgets.pacs.send_panel import SendPanel
@@ -82,7 +82,7 @@ class PacsWidget(QWidget):
         self.server = Choice(_Text.SERVER_TIP)
         self.add, self.edit = QPushButton(_Text.ADD), QPushButton(_Text.EDIT)
         self.add_first = QPushButton(_Text.ADD_FIRST)
-        self.first_words = QLabel(_Text.READING)
+        self.first_words = Words(_Text.READING)
         self.form = SearchForm()
         self.found = Line()
         self.table = SeriesTable(controller.pictures)
@@ -100,16 +100,13 @@ class PacsWidget(QWidget):
         self.tabs = QTabWidget()
         self.tabs.addTab(self._find_page(), _Text.FIND)
         self.tabs.addTab(self.send_panel, _Text.SEND)
-        self.message = QLabel()
-        self.message.setWordWrap(True)
-        self.message.setMinimumWidth(1)
-        self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.message = Words(selectable=True)
         self._pages = QStackedWidget()
         self._pages.addWidget(self._first_page())
         self._pages.addWidget(self._main_page())
-        panel(self, self._pages, self.message)
+        contents = scrolled_panel(self, self._pages, self.message)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        self.layout().setStretch(0, 1)
+        contents.setStretch(0, 1)
         self._connect()
         self._show_servers()
         self._show_series()
@@ -123,8 +120,6 @@ class PacsWidget(QWidget):
     # Layout
 
     def _first_page(self) -> QWidget:
-        self.first_words.setWordWrap(True)
-        self.first_words.setMinimumWidth(1)
         page = QWidget()
         panel(page, self.first_words, self.add_first)
         page.layout().addStretch(1)

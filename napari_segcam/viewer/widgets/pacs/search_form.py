@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_segcam.viewer.pacs.searching import Criteria
+from napari_segcam.viewer.widgets.fitting.hinted_field import HintedField
 
 
 class _Text:
@@ -33,7 +34,7 @@ class SearchForm(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.patient_id, self.name, self.date, self.description, self.modality = (QLineEdit() for _ in range(5))
+        self.patient_id, self.name, self.date, self.description, self.modality = (HintedField() for _ in range(5))
         self.modality.setText("US")
         self.date.setPlaceholderText(_Text.DATE_HINT)
         self.search, self.stop = QPushButton(_Text.SEARCH), QPushButton(_Text.STOP)
@@ -51,7 +52,6 @@ class SearchForm(QWidget):
             grid.addWidget(QLabel(label), line, column)
             grid.addWidget(field, line, column + 1)
             field.setToolTip(tip)
-            field.setMinimumWidth(60)
             field.returnPressed.connect(self._search)
         grid.addWidget(self.search, 2, 2, 1, 2)
         grid.addWidget(self.stop, 2, 2, 1, 2)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
-    QCheckBox,
     QFileDialog,
     QHeaderView,
     QLabel,
@@ -22,6 +21,8 @@ from napari_segcam.viewer.pacs.pacs_controller import PacsController
 from napari_segcam.viewer.pacs.sendable import Sendable
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.question import Answer, Question, ask
+from napari_segcam.viewer.widgets.fitting.words import Words
+from napari_segcam.viewer.widgets.fitting.wrapping_buttons import WrappingCheckBox
 from napari_segcam.viewer.widgets.layout import panel, row
 
 _STORED = "stored"
@@ -85,10 +86,9 @@ class SendPanel(QWidget):
         self.table.setWordWrap(True)
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # heatmap_STAGE.dcm differ at their end
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.allow_other = QCheckBox(_Text.ALLOW_OTHER)
+        self.allow_other = WrappingCheckBox(_Text.ALLOW_OTHER)
         self.allow_other.setToolTip(_Text.ALLOW_OTHER_TIP)
-        self.words = QLabel()
-        self.words.setWordWrap(True)
+        self.words = Words()
         self.send, self.stop = QPushButton(), QPushButton(_Text.STOP)
         panel(
             self,

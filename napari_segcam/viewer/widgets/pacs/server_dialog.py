@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QCheckBox,
     QDialog,
     QDialogButtonBox,
     QFileDialog,
-    QLabel,
     QLineEdit,
     QPushButton,
     QVBoxLayout,
@@ -20,6 +18,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.viewer.widgets.fitting.hinted_field import HintedField
+from napari_segcam.viewer.widgets.fitting.words import Words
+from napari_segcam.viewer.widgets.fitting.wrapping_buttons import WrappingCheckBox
 from napari_segcam.viewer.widgets.layout import form, row
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class ServerDialog(QDialog):
         self._server = server
         self.setWindowTitle(_Text.ADD if server is None else _Text.EDIT.format(name=server.name))
         self.setMinimumWidth(460)
-        self.name, self.address, self.user, self.password, self.ca_file = (QLineEdit() for _ in range(5))
+        self.name, self.address, self.user, self.password, self.ca_file = (HintedField() for _ in range(5))
         self.name.setPlaceholderText(_Text.NAME_HINT)
         self.address.setPlaceholderText(_Text.ADDRESS_HINT)
         self.address.setToolTip(_Text.ADDRESS_TIP)
@@ -75,9 +76,8 @@ class ServerDialog(QDialog):
         self.ca_file.setPlaceholderText(_Text.CA_FILE_HINT)
         self.ca_file.setToolTip(_Text.CA_FILE_TIP)
         self.browse = QPushButton(_Text.BROWSE)
-        self.allow_http = QCheckBox(_Text.HTTP)
-        self.hint = QLabel()
-        self.hint.setWordWrap(True)
+        self.allow_http = WrappingCheckBox(_Text.HTTP)
+        self.hint = Words()
         buttons = QDialogButtonBox.StandardButton
         self.buttons = QDialogButtonBox(buttons.Save | buttons.Cancel)
         layout = QVBoxLayout(self)

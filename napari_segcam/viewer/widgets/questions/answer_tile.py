@@ -8,6 +8,8 @@ from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent, QPalette, QPen
 from qtpy.QtWidgets import QAbstractButton, QSizePolicy
 
+from napari_segcam.viewer.drawing.theme_colors import quiet
+
 _PICTURE_HEIGHT = 72
 _MARGIN = 3
 _PLATE = QColor(22, 24, 28)
@@ -92,7 +94,7 @@ class AnswerTile(QAbstractButton):
         painter.drawText(text, flags, self.label)
         font.setBold(False)
         painter.setFont(font)
-        painter.setPen(_QUIET)
+        painter.setPen(quiet(self))
         below = QRect(text.left(), min(used.bottom(), text.bottom()) + 1, text.width(), line)
         words = self.fontMetrics().elidedText(
             self._words if self._is_new else "…", Qt.TextElideMode.ElideRight, text.width()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_segcam.viewer.jobs.load_offer import Candidate, LoadOffer
 from napari_segcam.viewer.questions.offers_controller import OffersController
+from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import panel, row
 from napari_segcam.viewer.widgets.questions.answer_grid import AnswerGrid
 from napari_segcam.viewer.widgets.questions.answer_tile import AnswerTile
@@ -34,12 +35,9 @@ class OfferPanel(QWidget):
         self._controller = controller
         self._offer: LoadOffer | None = None
         self._answers = AnswerGrid(controller.maker, controller.choose)
-        self.title, self.words, self.details = QLabel(), QLabel(), QLabel()
+        self.title, self.words, self.details = (Words(selectable=True) for _ in range(3))
         for label in (self.title, self.words, self.details):
-            label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            label.setMinimumWidth(1)  # a long file name must not widen the dock
         font = self.title.font()
         font.setBold(True)
         self.title.setFont(font)

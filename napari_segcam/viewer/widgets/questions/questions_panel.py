@@ -7,10 +7,11 @@ from itertools import pairwise
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QHideEvent, QResizeEvent, QShowEvent
-from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_segcam.network.questions.questions import Question
 from napari_segcam.viewer.questions.questions_controller import QuestionsController
+from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.questions.answer_grid import AnswerGrid
 from napari_segcam.viewer.widgets.questions.answer_tile import AnswerTile
 
@@ -75,10 +76,9 @@ class QuestionsPanel(QWidget):
         self._questions: tuple[Question, ...] = ()
         self._opened: Question | None = None
         self.rows: dict[str, QuestionRow] = {}
-        self.words = QLabel()
-        self.note = QLabel()
+        self.words = Words()
+        self.note = Words()
         for label in (self.words, self.note):
-            label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
         self.type_button = QPushButton(_Text.TYPE)
         self.type_button.clicked.connect(self._type)

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -23,6 +22,7 @@ from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.second_checkpoint.second_controller import SecondController
 from napari_segcam.viewer.second_checkpoint.second_layers import DIFFERENCE, OUTLINE
+from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import row
 
 
@@ -67,7 +67,7 @@ class SecondPanel(QWidget):
         self._controller = controller = controller_of(session, SecondController)
         self.browse_file, self.browse_folder = QPushButton(_Text.FILE), QPushButton(_Text.FOLDER)
         self.remove = QPushButton(_Text.REMOVE)
-        self.name, self.summary = _wrapped(), _wrapped()
+        self.name, self.summary = Words(), Words()
         self.threshold = QDoubleSpinBox()
         self.threshold.setRange(0.01, 0.99)
         self.threshold.setSingleStep(0.05)
@@ -147,14 +147,6 @@ class SecondPanel(QWidget):
             self.threshold.setValue(controller.threshold)
         self.outline.setChecked(OUTLINE in controller.wanted)
         self.difference.setChecked(DIFFERENCE in controller.wanted)
-
-
-def _wrapped() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setMinimumWidth(1)  # a long file name must not widen the dock
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    return label
 
 
 def _say(label: QLabel, text: str) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QGroupBox, QLineEdit, QSpinBox
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QGroupBox, QLineEdit
 
 from napari_segcam.review.project_file import REASONS, Settings
 from napari_segcam.viewer.widgets.choice import Choice
+from napari_segcam.viewer.widgets.fitting.roomy_spin_box import RoomySpinBox
 from napari_segcam.viewer.widgets.layout import row
 
 _MOST_SEEDS = 1_000_000
@@ -50,10 +51,10 @@ class BlindingForm(QGroupBox):
         self.heatmaps.offer(_Text.HEATMAP_CHOICES)
         self.shuffle = QCheckBox(_Text.SHUFFLE)
         self.shuffle.setToolTip(_Text.SHUFFLE_TIP)
-        self.seed = QSpinBox()
+        self.seed = RoomySpinBox()
         self.seed.setRange(0, _MOST_SEEDS)
         self.seed.setEnabled(False)
-        self.repeats = QSpinBox()
+        self.repeats = RoomySpinBox()
         self.repeats.setRange(0, 10_000)
         self.repeats.setSuffix(_Text.REPEATS_SUFFIX)
         self.repeats.setToolTip(_Text.REPEATS_TIP)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.verdicts.blinding_controller import BlindingController
 from napari_segcam.viewer.verdicts.verdict_keys import DRAW_KEY, DRAWN_KEY, FOUND_KEY, NOT_FOUND_KEY
+from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import row
 
 
@@ -32,9 +33,7 @@ class BlindingPanel(QWidget):
         super().__init__()
         self._session = session
         self._controller = controller
-        self.words = QLabel()
-        self.words.setWordWrap(True)
-        self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.words = Words()
         self.found, self.not_found, self.draw, self.drawn = (
             _button(text, tip)
             for text, tip in (

@@ -8,6 +8,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from napari_segcam.viewer.verdicts.verdict_keys import reason_key
+from napari_segcam.viewer.widgets.fitting.wrapping_buttons import WrappingCheckBox
 
 _LONG = 16  # characters, from which a reason takes a line of its own
 _COLUMNS = 2
@@ -45,7 +46,7 @@ class ReasonBoxes(QWidget):
 
     def _box(self, reason: str, number: int) -> QCheckBox:
         key = reason_key(number)
-        box = QCheckBox(reason)
+        box = WrappingCheckBox(reason)
         box.setToolTip(f"Reject because: {reason}" + (f" ({key})" if key else ""))
         box.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         box.toggled.connect(lambda _checked: self.toggled.emit(reason))

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from napari_segcam.review.log.events import HEATMAP_VALUES, MASK_VALUES
 from napari_segcam.review.readings import Reading
@@ -30,7 +30,9 @@ from napari_segcam.viewer.verdicts.verdict_keys import (
 )
 from napari_segcam.viewer.verdicts.verdicts_controller import VerdictsController
 from napari_segcam.viewer.widgets.choice import Choice
-from napari_segcam.viewer.widgets.layout import form, panel, row
+from napari_segcam.viewer.widgets.fitting.words import Words
+from napari_segcam.viewer.widgets.fitting.wrapping_buttons import WrappingCheckBox
+from napari_segcam.viewer.widgets.layout import form, panel, row, scrolled_panel
 from napari_segcam.viewer.widgets.verdicts.blinding_panel import BlindingPanel
 from napari_segcam.viewer.widgets.verdicts.note_field import NoteField
 from napari_segcam.viewer.widgets.verdicts.reason_boxes import ReasonBoxes
@@ -96,7 +98,7 @@ class VerdictWidget(QWidget):
         self.controller = controller_of(session, VerdictsController)
         self._blinding = controller_of(session, BlindingController)
         self.blinding = BlindingPanel(session, self._blinding)
-        self.message = _wrapped()
+        self.message = Words()
         self.scope = Choice()
         self.mask = ValueButtons(
             dict(_Text.MASK_VALUES), [f"{_Text.MASK_TIPS[value]} ({MASK_KEYS[value]})" for value in MASK_VALUES]
@@ -110,16 +112,16 @@ class VerdictWidget(QWidget):
             dict(_Text.HEATMAP_VALUES),
             [f"{_Text.HEATMAP_TIPS[value]} ({HEATMAP_KEYS[value]})" for value in HEATMAP_VALUES],
         )
-        self.stage = QLabel()
+        self.stage = Words()
         self.note = NoteField()
         self.note.setToolTip(_Text.NOTE_TIP.format(key=NOTE_KEY))
-        self.given = _wrapped()
+        self.given = Words()
         self.take_back = QPushButton(_Text.TAKE_BACK)
         self.take_back.setToolTip(_Text.TAKE_BACK_TIP.format(key=TAKE_BACK_KEY))
         self.done = QPushButton(_Text.DONE)
         self.done.setToolTip(_Text.DONE_TIP)
-        self.goes_on = QCheckBox(_Text.GOES_ON)
-        self.progress = _wrapped()
+        self.goes_on = WrappingCheckBox(_Text.GOES_ON)
+        self.progress = Words()
         for button in (self.take_back, self.done, self.goes_on):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._form = form(
@@ -134,8 +136,7 @@ class VerdictWidget(QWidget):
         self._judging = QWidget()
         panel(self._judging, self._form, self.given, row(self.take_back, self.done), self.goes_on, self.progress)
         self._judging.layout().setContentsMargins(0, 0, 0, 0)
-        panel(self, self.message, self.blinding, self._judging)
-        self.layout().addStretch(1)
+        scrolled_panel(self, self.message, self.blinding, self._judging).addStretch(1)
         self._connect()
         self._word = ""
         self._noted: tuple[Reading, Target] | None = None  # what the note is about
@@ -264,13 +265,6 @@ class VerdictWidget(QWidget):
         canvas = canvas_of(self.session.viewer)
         if canvas is not None:
             canvas.setFocus()
-
-
-def _wrapped() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    return label
 
 
 def _say(label: QLabel, text: str) -> None:
