@@ -8,10 +8,7 @@ from qtpy.QtWidgets import QWidget
 # On a dark background, and on a light one: contrast of 4.5 or more with each of napari's backgrounds (WCAG 2.1).
 HIGHLIGHTS = (QColor("#f0a020"), QColor("#8a4b00"))
 QUIETS = (QColor(164, 169, 177), QColor(88, 92, 100))
-PLATE, ON_PLATE = (
-    QColor(22, 24, 28),
-    QColor(235, 238, 242),
-)  # colors of a plate that is dark in both themes, and of the words on it
+PLATE, ON_PLATE = QColor(22, 24, 28), QColor(235, 238, 242)  # dark in both themes, and the words on it
 QUIET_ON_PLATE = QColor(150, 156, 164)
 
 

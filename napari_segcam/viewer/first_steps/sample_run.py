@@ -98,6 +98,7 @@ class SampleRun(QObject):
             return
         self._session.choose_image(layers[0])
         self._session.go_to(FRAME)
+        self._session.set_scale("frame")  # other frames are hotter, and at first no heat would be seen in this one
         self._session.load(ModelSource(str(checkpoint)))
         self._show(1)
         self._timer.start()

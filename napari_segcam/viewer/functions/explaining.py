@@ -41,7 +41,7 @@ def explain(
     """Explain where a network looked: one heatmap a stage; magicgui makes a widget of this function as it is.
 
     Example:
-        >>> for data, attributes, kind in explain(frame, network, stages=["encoder_4"]):
+        >>> for data, attributes, kind in sc.explain(frame, network, stages=["encoder_4"]):
         ...     print(kind, attributes["name"], data.shape, attributes["scale"])
         image encoder_4 gradcam (image) (16, 20) [16. 16.]
 

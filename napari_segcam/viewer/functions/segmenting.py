@@ -36,7 +36,7 @@ def segment(
     """Segment an image or a cine with a checkpoint; magicgui makes a widget of this function as it is.
 
     Example:
-        >>> labels = segment(frame, network)
+        >>> labels = sc.segment(frame, network)
         >>> labels.shape == frame.shape, labels.max()
         (True, 1)
 

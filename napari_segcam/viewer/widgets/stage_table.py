@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QBrush, QShowEvent
-from qtpy.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem
+from qtpy.QtWidgets import QHeaderView, QStyle, QTreeWidget, QTreeWidgetItem
 
 from napari_segcam.viewer.drawing.theme_colors import quiet
 from napari_segcam.viewer.evidence.stage_rows import CHANCE_TIP, INFLUENCE_TIP, RATIO_TIP, StageRow
@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # torch comes with it: it is imported in the worker, where no
 NAME, INFLUENCE, RATIO, CHANCE = range(4)
 _STAGE = Qt.ItemDataRole.UserRole
 _SAMPLES = {INFLUENCE: "Influence", RATIO: "26,055", CHANCE: "0.77, p 0.01"}  # as wide as their columns
+_LONG_NAME = "decoder_x_0_4"  # longer ones, such as names of layers, lose their beginning
 _PADDING = 11  # pixels
 
 
@@ -54,8 +55,16 @@ class StageTable(QTreeWidget):
         self._fit_columns()  # a style sets the font when the table is first shown
 
     def _fit_columns(self) -> None:
+        """Give figures and names of stages their room: a table that is narrower cannot be read."""
+        width = self.fontMetrics().horizontalAdvance
         for column, sample in _SAMPLES.items():
-            self.header().resizeSection(column, self.fontMetrics().horizontalAdvance(sample) + _PADDING)
+            self.header().resizeSection(column, width(sample) + _PADDING)
+        style = self.style()
+        box = style.pixelMetric(QStyle.PixelMetric.PM_IndicatorWidth) + 2 * _PADDING
+        names = max((min(width(name), width(_LONG_NAME)) for name in self.names()), default=0)
+        figures = sum(self.header().sectionSize(column) for column in _SAMPLES)
+        bar = style.pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        self.setMinimumWidth(box + names + figures + bar + 2 * self.frameWidth())
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         super().changeEvent(event)
@@ -73,6 +82,7 @@ class StageTable(QTreeWidget):
             self._kinds[stage.name] = _Text.STAGE_TIP.format(channels=stage.channels, stride=stage.stride)
             item.setToolTip(NAME, self._kinds[stage.name])
             self.addTopLevelItem(item)
+        self._fit_columns()
 
     def names(self) -> list[str]:
         """Names of all stages."""
