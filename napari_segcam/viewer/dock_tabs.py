@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QTabBar, QWidget
 
 _SMALLEST_FONT = 7  # points
-_STYLE = "QTabBar {{ padding: 0px; }} QTabBar::tab {{ padding: 3px; font-size: {size}pt; }}"
+_STYLE = "QTabBar {{ padding: 0px; }} QTabBar::tab {{ padding: 3px 2px; font-size: {size}pt; }}"
 
 
 def fit_tabs(window: QWidget, titles: Collection[str]) -> None:

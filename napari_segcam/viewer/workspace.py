@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import napari.viewer
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow
 
 from napari_segcam.viewer.closed_panels import FIRST_STEPS, is_closed
 from napari_segcam.viewer.docks import PLUGIN, dock
 
 __all__ = ["PLUGIN", "open_workspace"]
+
+_WIDTH = 360  # pixels
 
 
 def open_workspace(viewer: napari.viewer.Viewer) -> None:
@@ -27,4 +31,13 @@ def open_workspace(viewer: napari.viewer.Viewer) -> None:
     if not is_closed(FIRST_STEPS):
         first_steps: Any = dock(viewer, FIRST_STEPS)[1]
         first_steps.step_aside()
-    QTimer.singleShot(0, checkpoint.raise_)  # a dock can come to the front only after the layout
+    QTimer.singleShot(0, lambda: _arrange(checkpoint))  # once the window is laid out
+
+
+def _arrange(checkpoint: QDockWidget) -> None:
+    """Bring the first tab to the front, in docks wide enough for the names of six tabs."""
+    with suppress(RuntimeError):  # the window is gone
+        checkpoint.raise_()
+        window = checkpoint.window()
+        if isinstance(window, QMainWindow) and checkpoint.width() < _WIDTH < window.width() / 3:
+            window.resizeDocks([checkpoint], [_WIDTH], Qt.Orientation.Horizontal)

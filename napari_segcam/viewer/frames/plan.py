@@ -38,14 +38,16 @@ class Plan:
     painted_region: PaintedRegion
 
     def __post_init__(self) -> None:
-        """Name each stage by its own name, by which results are kept: a request may have an alias or a group.
+        """Name each stage by its own name, by which results are kept: a request may have an alias.
 
         Raises:
             SegcamError: if the network has no such stage.
         """
         if self.request.stages:
-            stages = tuple(stage.name for stage in self.network.select(self.request.stages))
-            object.__setattr__(self, "request", replace(self.request, stages=stages))
+            from napari_segcam.network.stages.stage import INPUT
+
+            own = (name if name == INPUT.name else self.network.stage(name).name for name in self.request.stages)
+            object.__setattr__(self, "request", replace(self.request, stages=tuple(dict.fromkeys(own))))
 
     @cached_property
     def class_index(self) -> int:

@@ -37,7 +37,7 @@ def segment(
 
     Example:
         >>> labels = sc.segment(frame, network)
-        >>> labels.shape == frame.shape, labels.max()
+        >>> labels.shape == frame.shape, int(labels.max())
         (True, 1)
 
     Args:

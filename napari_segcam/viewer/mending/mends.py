@@ -55,12 +55,12 @@ def _load_checkpoint(viewer: Any) -> None:
 
 def _describe_network(viewer: Any) -> None:
     checkpoint = _show(viewer, "Checkpoint")
-    checkpoint.advanced.expand(animate=False)
+    checkpoint.advanced.expand()
     checkpoint.architecture_form.setFocus()
 
 
 def _edit_card(viewer: Any) -> None:
-    _show(viewer, "Checkpoint").editing.expand(animate=False)
+    _show(viewer, "Checkpoint").editing.expand()
 
 
 def _use_device(viewer: Any, device: str) -> None:

@@ -49,3 +49,17 @@ def test_an_overlay_that_the_user_removed_stays_removed() -> None:
     status.say("failed", "heat scaled to this frame")
     assert "segcam_status" not in viewer.canvas.overlays
     assert viewer.canvas.overlays["segcam_scale"].visible
+
+
+def test_the_words_can_be_read_in_the_light_theme_too() -> None:
+    viewer = ViewerModel()
+    status = StatusOverlay(viewer)
+    status.say("no finding", "")
+    overlay = viewer.canvas.overlays["segcam_status"]
+    on_dark = tuple(overlay.color)
+    viewer.theme = "light"
+    on_light = tuple(overlay.color)
+    assert sum(on_light[:3]) < 1.2 < sum(on_dark[:3])
+    viewer.theme = "dark"
+    assert tuple(overlay.color) == on_dark
+    assert overlay.text == "no finding"
