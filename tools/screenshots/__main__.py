@@ -3,7 +3,6 @@
     python -m tools.screenshots                       all tutorials, the recording, and docs/images/ again
     python -m tools.screenshots --check               the same, compared with the pictures in docs/images/, which stay
     python -m tools.screenshots review-a-cine         some of them
-    python -m tools.screenshots --public FOLDER       the pictures on public ultrasound, which is not in the project
 
 Each tutorial is followed in a process of its own, with the settings of a new user.
 """
