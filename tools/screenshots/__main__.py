@@ -2,6 +2,7 @@
 
     python -m tools.screenshots                       all tutorials, the recording, and docs/images/ again
     python -m tools.screenshots --check               the same, compared with the pictures in docs/images/, which stay
+    python -m tools.screenshots --follow              the same, where fonts or drivers differ: distances are only said
     python -m tools.screenshots review-a-cine         some of them
 
 Each tutorial is followed in a process of its own, with the settings of a new user.
@@ -28,13 +29,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tutorials", nargs="*", help="names of tutorials; all without any")
     parser.add_argument("--check", action="store_true", help="compare with the pictures that are there")
+    parser.add_argument("--follow", action="store_true", help="say how far the pictures are from those, and no more")
     options = parser.parse_args()
     pages = [TUTORIALS / f"{name}.md" for name in options.tutorials] or sorted(TUTORIALS.glob("*.md"))
     with tempfile.TemporaryDirectory(prefix="segcam-screenshots-") as scratch:
-        target = Path(scratch, "pictures") if options.check else IMAGES
+        target = Path(scratch, "pictures") if options.check or options.follow else IMAGES
         failed = [page.name for page in pages if not followed(page, target, Path(scratch))]
-        if options.check:
-            failed += different(target)
+        if target != IMAGES:
+            apart = different(target)
+            failed += apart if options.check else []
     sys.exit(f"Not as the pages say: {', '.join(failed)}" if failed else 0)
 
 

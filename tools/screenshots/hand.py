@@ -58,7 +58,7 @@ from tools.screenshots.grammar import (
 from tools.screenshots.ui_thread import UiThread
 
 WINDOW = (1366, 768)  # the screen of a small laptop
-PATIENCE = 300.0  # seconds until what a step waits for must be there
+PATIENCE = 900.0  # seconds until what a step waits for must be there
 _SOON = 8.0  # seconds until what a step names must be there
 _PAUSE = 0.25  # seconds after each action
 
