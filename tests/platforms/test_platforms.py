@@ -19,7 +19,7 @@ from napari_segcam.files import safe_name, whole_file
 PACKAGE = Path(napari_segcam.__file__).parent
 TEXT_CALLS = {"read_text", "write_text", "open", "fdopen", "TextIOWrapper"}
 POSIX_ONLY = {"fork", "setpriority", "sched_getaffinity", "statvfs", "getuid", "geteuid", "killpg", "setsid", "sysconf"}
-GUARDED = {"network/resource_check_process.py", "viewer/worker/worker.py"}
+GUARDED = {"network/resource_check_process.py", "problem/machine.py", "viewer/worker/worker.py"}
 """Files that ask for the system before they call what only POSIX has."""
 
 
