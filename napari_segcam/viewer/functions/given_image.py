@@ -14,6 +14,7 @@ from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.viewer.frames.layer_source import LayerSource
 from napari_segcam.viewer.layers.cine_layer_data import layer_transform
 from napari_segcam.viewer.layers.placement import Pair, is_ours, transform_on
+from napari_segcam.viewer.napari_internals.canvas import without_proxy
 
 if TYPE_CHECKING:
     from napari_segcam.imaging.cine import Cine
@@ -62,7 +63,7 @@ def given_image(image: object) -> GivenImage:
     """
     from napari_segcam.imaging.cine import Cine
 
-    image = getattr(image, "__wrapped__", image) if isinstance(image, Layer) else image  # a layer from a viewer's proxy
+    image = without_proxy(image) if isinstance(image, Layer) else image
     if isinstance(image, Layer):
         return _of_layer(image)
     if isinstance(image, Cine):

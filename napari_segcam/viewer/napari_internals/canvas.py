@@ -18,6 +18,6 @@ def canvas_of(viewer: ViewerModel) -> QWidget | None:
     return private_attribute(window, "_qt_viewer.canvas.native")
 
 
-def without_proxy(viewer: Any) -> ViewerModel:
-    """Return the viewer itself; napari gives widgets a proxy, which warns about private attributes."""
-    return getattr(viewer, "__wrapped__", viewer)
+def without_proxy(proxied: Any) -> Any:
+    """Return a viewer or layer itself; napari gives widgets a proxy, which warns about private attributes."""
+    return getattr(proxied, "__wrapped__", proxied)
