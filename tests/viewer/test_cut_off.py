@@ -161,17 +161,6 @@ def test_what_a_user_typed_may_be_longer_than_its_field(shown: Callable[..., QWi
     assert cut_off(shown(field)) == []
 
 
-def test_a_tooltip_with_the_whole_text_makes_up_for_it(shown: Callable[..., QWidget]) -> None:
-    part = label(LONG)
-    part.setMinimumWidth(1)
-    part.setToolTip(f"{LONG}\nand what it is")
-    box = shown(part, width=120)
-    assert cut_off(box) == []
-    part.setToolTip("something else")
-    assert len(cut_off(box)) > 0
-    assert cut_off(shown(table(LONG, tip=LONG))) == []
-
-
 def test_a_control_outside_of_its_parent_is_found(shown: Callable[..., QWidget]) -> None:
     button = QPushButton("Stop")
     box = shown(button, lay_out=False)
