@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,34 @@ from napari_segcam.viewer.napari_internals.replacement import private_attribute
 _NAPARI_CHOICES = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier  # a stack; which reader
 
 
-def open_in_window(viewer: ViewerModel, paths: Sequence[str]) -> None:
+def open_in_window(viewer: ViewerModel, paths: Sequence[str], unknown: Callable[[str], object] | None = None) -> None:
     """Open files in a viewer's window, each as what it is; see ``open_files``."""
     window: Any = getattr(viewer, "window", None)
     open_by_napari = None if window is None else private_attribute(window, "_qt_viewer._qt_open")
     if open_by_napari is None:
-        open_files(viewer, paths, lambda others: _open_each(viewer, others))
+        open_files(viewer, paths, lambda path: viewer.open([path]), unknown)
     else:
-        open_files(viewer, paths, lambda others: open_by_napari(others, stack=False))
+        open_files(viewer, paths, lambda path: open_by_napari([path], stack=False), unknown)
 
 
-def _open_each(viewer: Any, paths: Sequence[str]) -> None:
-    for path in paths:
-        viewer.open([path])
+def accept_drag(widget: QWidget, event: QDropEvent) -> None:
+    """Accept what is dragged over a widget if it is files, and let no text field of its window take them as text."""
+    if _paths(event):
+        _spare_fields(widget.window())
+        event.acceptProposedAction()
+
+
+def open_dropped(viewer: ViewerModel, event: QDropEvent, unknown: Callable[[str], object]) -> None:
+    """Open the files that are dropped on a widget, after the drop has ended: a question would hold it.
+
+    Args:
+        viewer: with a window.
+        event: the drop.
+        unknown: takes a file that nobody knows by its name.
+    """
+    paths = _paths(event)
+    event.acceptProposedAction()
+    QTimer.singleShot(0, lambda: open_in_window(viewer, paths, unknown))
 
 
 class FileDrops(QObject):

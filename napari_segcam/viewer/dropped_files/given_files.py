@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.components import ViewerModel
+from napari.layers import Layer
 from napari.utils.notifications import show_warning
 from npe2 import PluginManager
 
@@ -14,7 +15,9 @@ from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.viewer.docks import PLUGIN
 from napari_segcam.viewer.mendable_errors import show_error
 
+_NAPARI = "napari"  # the plugin of its own readers
 _MOST_NAMED = 3  # files that a message names
+_LOOKED_AT = 1024  # bytes, to tell text from data
 
 
 class _Text:
@@ -30,13 +33,19 @@ class _Text:
     EMPTY = "{names}: an empty file."
 
 
-def open_files(viewer: ViewerModel, paths: Sequence[str], others: Callable[[list[str]], object]) -> None:
+def open_files(
+    viewer: ViewerModel,
+    paths: Sequence[str],
+    others: Callable[[str], object],
+    unknown: Callable[[str], object] | None = None,
+) -> None:
     """Open each file as what it is: images first, then checkpoints, which are tried on the image in view.
 
     Args:
         viewer: with a window.
         paths: of files and folders; one that is given twice is opened once.
-        others: opens files that other readers of napari can read, all at once.
+        others: opens a file that another reader of napari can read.
+        unknown: takes a file of data that nobody knows by its name; without it, the file is refused in words.
     """
     ours: list[str] = []
     rest: list[str] = []
@@ -48,18 +57,23 @@ def open_files(viewer: ViewerModel, paths: Sequence[str], others: Callable[[list
             ours.append(path)
         elif _has_reader(path):
             rest.append(path)
+        elif unknown is not None and _is_data(path):
+            unknown(path)
         else:
             reason = _Text.NO_IMAGES if Path(path).is_dir() else _Text.NO_READER
             refused.setdefault(reason, []).append(path)
-    if rest:
-        others(rest)
+    for path in rest:
+        try:
+            others(path)
+        except Exception as error:  # of any plugin: the files after it are opened all the same
+            show_error(f"{Path(path).name}: {error_text(error)}.")
     for path in sorted(ours, key=_is_network):
         try:
             open_ours(viewer, path)
         except (SegcamError, OSError) as error:
             show_error(str(error) if isinstance(error, SegcamError) else f"{Path(path).name}: {error_text(error)}.")
-    for reason, refused_paths in refused.items():
-        show_warning(reason.format(names=_names(refused_paths)))
+    if refused:  # one message: napari would lay the next one over it
+        show_warning("\n".join(reason.format(names=_names(paths)) for reason, paths in refused.items()))
 
 
 def open_ours(viewer: Any, path: str) -> None:
@@ -68,7 +82,13 @@ def open_ours(viewer: Any, path: str) -> None:
     Raises:
         SegcamError: if it cannot be read.
     """
-    viewer.open([path], plugin=PLUGIN)
+    reader = _reader(path)
+    if reader is None or PLUGIN in _listed(path):
+        viewer.open([path], plugin=PLUGIN)
+        return
+    for data in reader(path):  # napari looks at the name, which says nothing here; the reader has looked into the file
+        if data[0] is not None:
+            viewer.add_layer(Layer.create(*data))
 
 
 def is_ours(path: str) -> bool:
@@ -77,12 +97,31 @@ def is_ours(path: str) -> bool:
 
 
 def is_readable(path: str) -> bool:
-    """Return whether a reader of napari, this plugin's or another, takes a file or folder."""
-    return _reason_against(path) is None and (is_ours(path) or _has_reader(path))
+    """Return whether napari finds a reader, this plugin's or another, that takes a file or folder."""
+    if _reason_against(path) is not None:
+        return False
+    return PLUGIN in _listed(path) if is_ours(path) else _has_reader(path)
+
+
+def _listed(path: str) -> set[str]:
+    """Return the plugins whose readers take a path by its name."""
+    return {reader.plugin_name for reader in PluginManager.instance().iter_compatible_readers([path])}
 
 
 def _has_reader(path: str) -> bool:
-    return any(True for _ in PluginManager.instance().iter_compatible_readers([path]))
+    """Return whether another plugin takes a path: this one has looked at it, and napari's own claims every folder."""
+    plugins = _listed(path) - {PLUGIN}
+    if Path(path).is_dir() and not any(part.endswith(".zarr") for part in Path(path).parts):
+        plugins.discard(_NAPARI)
+    return bool(plugins)
+
+
+def _is_data(path: str) -> bool:
+    """Return whether a path is a file that holds something else than text."""
+    if not Path(path).is_file():
+        return False
+    with Path(path).open("rb") as file:
+        return b"\0" in file.read(_LOOKED_AT)
 
 
 def _is_network(path: str) -> bool:

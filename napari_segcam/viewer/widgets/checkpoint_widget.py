@@ -20,6 +20,7 @@ from napari_segcam.network.ensemble.ensemble_file import is_ensemble_file
 from napari_segcam.network.model_card import ModelCard, make_card
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.drawing.theme_colors import highlight
+from napari_segcam.viewer.dropped_files.file_drops import accept_drag, open_dropped
 from napari_segcam.viewer.functions.parameters import CHECKPOINT_FILES
 from napari_segcam.viewer.jobs.color_table_job import color_table_job
 from napari_segcam.viewer.jobs.load_offer import Candidate
@@ -151,14 +152,10 @@ class CheckpointWidget(QWidget):
         self.load_all(paths)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
-            event.acceptProposedAction()
+        accept_drag(self, event)
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        for url in event.mimeData().urls():
-            if url.isLocalFile():
-                self.load_soon(url.toLocalFile())  # after the drop has ended: a question would hold it
-        event.acceptProposedAction()
+        open_dropped(self.session.viewer, event, self.load_soon)
 
     def _lay_out(self) -> None:
         browse = row(self.browse_file, self.browse_folder, QLabel(_Text.DEVICE), self.device)
