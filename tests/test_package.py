@@ -24,6 +24,7 @@ GROUND = [
     "errors",
     "files",
     "heat_colormaps",
+    "interrupts",
     "logs",
     "number_format",
     "preferences",
@@ -53,6 +54,7 @@ MAY_IMPORT = {
     "deprecated": [],
     "errors": [],
     "files": [],
+    "interrupts": [],
     "logs": [],
     "heat_colormaps": [],
     "number_format": [],
@@ -76,6 +78,7 @@ MAY_IMPORT = {
     "viewer": CORE,
     "commands": CORE,
     "cli": [*CORE, "commands", "viewer"],
+    "__main__": ["cli"],
 }
 
 # The rooms within a room, from the ground up: each imports only from the lines above its own.

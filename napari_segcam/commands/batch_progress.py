@@ -12,7 +12,9 @@ from rich.markup import escape
 from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
-from napari_segcam.commands.terminal import INTERRUPTED, duration, progress_on, stoppable
+from napari_segcam.commands.terminal import duration
+from napari_segcam.commands.waits.bars import progress_on, waiting
+from napari_segcam.commands.waits.stopped import INTERRUPTED, stoppable
 
 if TYPE_CHECKING:
     from napari_segcam.batch.run import Batch
@@ -44,13 +46,13 @@ def run_with_progress(console: Console, make_batch: Callable[[Callable[[], bool]
     from napari_segcam.reporting.evidence_summary.words import few_draws
 
     with stoppable(console) as stop:
-        with console.status("Listing the images and loading the network …"):
+        with waiting(console, "Listing the images and loading the network …"):
             batch = make_batch(stop.is_set)
         _print_plan(batch, console)
         if "faithfulness" in batch.options.evidence and (warning := few_draws(batch.options.evidence_draws)):
             console.print(f"[yellow]{warning}", soft_wrap=True)
         if batch.options.evidence and batch.earlier < len(batch):
-            with console.status("Estimating how long the evidence takes …"):
+            with waiting(console, "Estimating how long the evidence takes …"):
                 seconds = batch.evidence_seconds()
             if seconds is not None:
                 console.print(evidence_estimate(seconds, len(batch) - batch.earlier, workers), soft_wrap=True)

@@ -21,8 +21,10 @@ from napari_segcam.commands.options import (
     explain_options,
     with_option_groups,
 )
-from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole, progress_on, stoppable
+from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.commands.truth_options import TruthColors
+from napari_segcam.commands.waits.bars import progress_on, waiting
+from napari_segcam.commands.waits.stopped import INTERRUPTED, stoppable
 from napari_segcam.errors import SegcamError
 
 if TYPE_CHECKING:
@@ -127,7 +129,7 @@ def check(
     options = explain_options(heatmaps, inputs, evidence if evidence.evidence is not None else _usual(evidence))
     colors = None if truth_colors is None else read_colors(truth_colors)
     source = network.source(models, device)
-    with console.status(f"Loading {source.title} …"):
+    with waiting(console, f"Loading {source.title} …"):
         loaded = with_names_of(source.load(), colors)
     with stoppable(console) as stop, progress_on(console) as progress:
         task = progress.add_task("Images", total=None)

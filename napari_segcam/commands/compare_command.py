@@ -12,8 +12,10 @@ from rich.markup import escape
 from napari_segcam.commands.image_summary import is_image
 from napari_segcam.commands.network_options import Device, NetworkOptions
 from napari_segcam.commands.options import INPUT, Threshold, ValueRange, with_option_groups
-from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole, progress_on, stoppable
+from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.commands.truth_options import TruthColors
+from napari_segcam.commands.waits.bars import progress_on, waiting
+from napari_segcam.commands.waits.stopped import INTERRUPTED, stoppable
 from napari_segcam.errors import SegcamError
 
 _IMAGES = "Images and true masks"
@@ -113,7 +115,7 @@ def compare(
     networks = []
     for path in (a, b):
         source = network.source([path], device)
-        with console.status(f"Loading {source.title} …"):
+        with waiting(console, f"Loading {source.title} …"):
             networks.append(with_names_of(source.load(), colors))
     names = tuple(name for name in (classes or "").split(",") if name.strip())
     options = CompareOptions(names, crop, value_range, threshold, frames_of_cine, limit, seed)
@@ -143,7 +145,7 @@ def compare(
     if comparison is None:
         console.print("Stopped: nothing is written.")
         raise typer.Exit(INTERRUPTED)
-    with console.status("Writing the report …"):
+    with waiting(console, "Writing the report …"):
         write_comparison(out, comparison, pdf=pdf)
     for summary in comparison.classes:
         console.print(f"\n[bold]{escape(summary.name)}")

@@ -17,7 +17,9 @@ from rich.table import Table
 from napari_segcam.commands.crosscheck_table import CrosscheckTable
 from napari_segcam.commands.evidence_table import EvidenceTable
 from napari_segcam.commands.movies import Movies
-from napari_segcam.commands.terminal import duration, progress_on, stoppable
+from napari_segcam.commands.terminal import duration
+from napari_segcam.commands.waits.bars import progress_on
+from napari_segcam.commands.waits.stopped import stoppable
 from napari_segcam.errors import SegcamError, error_text
 
 if TYPE_CHECKING:
@@ -148,7 +150,11 @@ def explain_cine(
             _print_not_measured(pipeline, console)
     if check:
         check.show()
-    stopped = "" if is_complete else f"Stopped: {finished} of {total} explanations are complete. "
+    stopped = (
+        ""
+        if is_complete
+        else f"Stopped: {finished} of {total} explanations are complete. The same command begins again. "
+    )
     console.print(f"{stopped}Written to {out.resolve()}", soft_wrap=True, markup=False)
     if objects:
         objects.show(console)

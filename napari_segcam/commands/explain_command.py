@@ -19,8 +19,10 @@ from napari_segcam.commands.options import (
     frame_numbers,
     with_option_groups,
 )
-from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole
+from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.commands.truth_options import TruthColors
+from napari_segcam.commands.waits.bars import waiting
+from napari_segcam.commands.waits.stopped import INTERRUPTED
 from napari_segcam.errors import SegcamError
 from napari_segcam.heat_colormaps import DEFAULT_COLORMAP
 
@@ -141,7 +143,7 @@ def explain(
     options = explain_options(heatmaps, inputs, evidence)
     colors = None if truth_colors is None else read_colors(truth_colors)
     source = network.source(model, device)
-    with console.status(f"Loading {source.title} …"):
+    with waiting(console, f"Loading {source.title} …"):
         loaded = with_names_of(source.load(), colors)
     if members and not isinstance(loaded, Ensemble):
         raise SegcamError("--members writes what each member of an ensemble gives, but this is one network.")

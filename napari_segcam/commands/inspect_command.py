@@ -14,6 +14,7 @@ from rich.table import Table
 from napari_segcam.commands.network_options import NETWORK, Device, NetworkOptions
 from napari_segcam.commands.options import Threshold, with_option_groups
 from napari_segcam.commands.terminal import PlainConsole
+from napari_segcam.commands.waits.bars import waiting
 from napari_segcam.errors import SegcamError
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def inspect(
         )
     trial_frame = None if image is None else TrialFrame(image, frame)
     source = network.source(paths, device)
-    with console.status(f"Reading {source.title} …"):
+    with waiting(console, f"Reading {source.title} …"):
         card = make_card(card_fields, find_card(checkpoint) if checkpoint else None) if card_fields else None
         loaded = load_network(
             checkpoint or paths or None,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_segcam.commands.terminal import PlainConsole
+from napari_segcam.commands.waits.bars import waiting
 
 
 def report(
@@ -29,7 +30,7 @@ def report(
     from napari_segcam.reporting.report.writing import write_report
 
     console = PlainConsole()
-    with console.status(f"Reading {run_dir} …"):
+    with waiting(console, f"Reading {run_dir} …"):
         paths = write_report(run_dir, out, pdf=pdf, partial=partial, options=ReportOptions(title, per_image, anonymous))
     for path in paths:
         console.print(f"Written: {path} ({path.stat().st_size / 1e6:.1f} MB)", soft_wrap=True, markup=False)

@@ -15,7 +15,9 @@ from napari_segcam.commands.options import Threshold, stage_names, with_option_g
 from napari_segcam.commands.problem.command_line import CommandLine
 from napari_segcam.commands.review_results.export import export
 from napari_segcam.commands.review_results.report import report
-from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole, progress_on, stoppable
+from napari_segcam.commands.terminal import PlainConsole
+from napari_segcam.commands.waits.bars import progress_on
+from napari_segcam.commands.waits.stopped import INTERRUPTED, stoppable
 from napari_segcam.errors import SegcamError
 
 OPEN = "open"
@@ -150,7 +152,7 @@ def new(
             )
         except CancelledError as error:
             bar.stop()
-            console.print(str(error), markup=False)
+            console.print(f"{error} The same command begins again.", markup=False)
             raise typer.Exit(INTERRUPTED) from None
     _summarize(made, PlainConsole())
 

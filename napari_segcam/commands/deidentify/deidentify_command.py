@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole, progress_on, stoppable
+from napari_segcam.commands.terminal import PlainConsole
+from napari_segcam.commands.waits.bars import progress_on
+from napari_segcam.commands.waits.stopped import INTERRUPTED, stoppable
 from napari_segcam.number_format import counted
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ def _print(log: DeidentificationLog, console: PlainConsole) -> None:
                 say(f"  {line}")
     for refusal in log.refusals:
         say(f"Not copied: {refusal.name}: {refusal.message}")
-    stopped = "" if log.is_complete else "Stopped. "
+    stopped = "" if log.is_complete else "Stopped; for all of them, give the command again with another place. "
     refused = f", {len(log.refusals)} not copied" if log.refusals else ""
     say(f"{stopped}{len(log.copies)} copied{refused}. What was removed: {log.files[0]}")
 

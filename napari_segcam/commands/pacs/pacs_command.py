@@ -17,7 +17,9 @@ from rich.progress import TextColumn
 from napari_segcam.commands.pacs.dicom_files import dicom_files
 from napari_segcam.commands.pacs.servers_command import add, login, logout, remove, servers
 from napari_segcam.commands.problem.command_line import CommandLine
-from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole, progress_on, stoppable
+from napari_segcam.commands.terminal import PlainConsole
+from napari_segcam.commands.waits.bars import progress_on
+from napari_segcam.commands.waits.stopped import INTERRUPTED, stoppable
 from napari_segcam.errors import SegcamError
 
 if TYPE_CHECKING:

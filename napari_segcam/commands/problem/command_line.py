@@ -1,14 +1,16 @@
-"""Commands with ``--verbose``, which all of them have: the log on the terminal."""
+"""What all commands have: ``--verbose``, which shows the log on the terminal, and words when Ctrl-C ends them."""
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any
 
 import typer
 
+from napari_segcam.commands.waits.stopped import INTERRUPTED, words_of
 from napari_segcam.logs import start_log
 
 Verbose = Annotated[
@@ -27,7 +29,7 @@ _PARAMETER = "verbose"
 
 
 class CommandLine(typer.Typer):
-    """A Typer whose commands all have ``--verbose``."""
+    """A Typer whose commands all have ``--verbose``, and end with exit code 130 and a sentence after Ctrl-C."""
 
     def command(  # type: ignore[override]
         self, *names: Any, **settings: Any
@@ -36,10 +38,25 @@ class CommandLine(typer.Typer):
         register = super().command(*names, **settings)
 
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
-            register(_with_log(function))
+            name = str(names[0] if names else function.__name__.replace("_", "-"))
+            register(_with_log(_stopped_in_words(function, name)))
             return function
 
         return add
+
+
+def _stopped_in_words(function: Callable[..., Any], command: str) -> Callable[..., Any]:
+    """Return a function that says after Ctrl-C what is kept, where the command itself does not."""
+
+    @wraps(function)
+    def call(**options: Any) -> Any:
+        try:
+            return function(**options)
+        except KeyboardInterrupt:
+            print(words_of(command), file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
+
+    return call
 
 
 def _with_log(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_segcam.commands.terminal import PlainConsole
+from napari_segcam.commands.waits.bars import waiting
 from napari_segcam.errors import SegcamError
 
 
@@ -37,7 +38,7 @@ def report_problem(
     if out is not None and out.exists():
         raise SegcamError(f"{out} exists already: give another file with --out.")
     console = PlainConsole(stderr=True)
-    with console.status("Collecting …"):
+    with waiting(console, "Collecting …"):
         text = problem_report(() if model is None else facts_of_file(model))
     if out is None:
         sys.stdout.write(text)

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from napari_segcam.commands.review_results.report import Images, Project
-from napari_segcam.commands.terminal import INTERRUPTED, PlainConsole, progress_on, stoppable
+from napari_segcam.commands.terminal import PlainConsole
+from napari_segcam.commands.waits.bars import progress_on
+from napari_segcam.commands.waits.stopped import INTERRUPTED, stoppable
 from napari_segcam.errors import SegcamError
 
 _NAMES_TELL = "The files have the names of the images: if these identify patients, so does this folder."
@@ -65,7 +67,7 @@ def export(
             exported = write_export(project, out, options, images=images, progress=progress)
         except ExportCancelledError as error:
             bar.stop()
-            console.print(str(error), markup=False)
+            console.print(f"{error} The same command begins again.", markup=False)
             raise typer.Exit(INTERRUPTED) from None
     plain = PlainConsole()
     for warning in dict.fromkeys(warning for one in exported for warning in one.warnings):

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from napari_segcam.commands.terminal import PlainConsole
+from napari_segcam.commands.waits.bars import waiting
 
 if TYPE_CHECKING:
     from napari_segcam.review.report.review_numbers import ReviewNumbers
@@ -49,7 +50,7 @@ def report(
 
     need_report(pdf=pdf)
     console = PlainConsole()
-    with console.status(f"Reading {project} …"):
+    with waiting(console, f"Reading {project} …"):
         numbers = review_report(project, images=images, resamples=resamples, seed=seed, predict=predict)
         paths = write_review_report(numbers, out or project / "report", pdf=pdf)
     errors = PlainConsole(stderr=True)
