@@ -4,7 +4,8 @@
 # make lint   style, format and types
 # make docs   site/: the documentation, which can be read without a connection
 # make screenshots  follows the tutorials word for word, in a real window, and takes the pictures of docs/images/ again
-#             (ARGS=--check: compares with those that are there; on Linux, always on a virtual screen)
+#             (ARGS=--check: compares with those that are there; ARGS="--public FOLDER": those on public ultrasound, too;
+#             on Linux, always on a virtual screen)
 # make wheel  dist/: the source archive, and the wheel made from it
 # make release-check   a rehearsed release: the wheel in a new environment of each Python here (ARGS=--help says more)
 

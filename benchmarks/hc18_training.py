@@ -1,8 +1,9 @@
 """Small segmentation networks of the fetal head, trained within minutes on a CPU, for benchmarks that need real ones.
 
-    .venv/bin/python benchmarks/hc18_training.py FOLDER [--frames 600] [--epochs 3] [--encoder efficientnet-b0]
+    .venv/bin/python benchmarks/hc18_training.py FOLDER [--frames 600] [--epochs 3] [--data FILE]
 
-The frames are those of the HC18 grand challenge (van den Heuvel et al. 2018, CC BY 4.0) in ../shared/data. No patient
+The frames are those of the HC18 grand challenge (van den Heuvel et al. 2018, CC BY 4.0), in ../shared/data or the file
+that is given: an archive of NumPy with `images` and `masks`, (N, 256, 384), and the challenge's `names`. No patient
 is both in training and held back, and the held-back frames are the same for every network. A network that FOLDER holds
 already is not trained again.
 """
@@ -93,18 +94,21 @@ def load_split(path: Path | None = None, held_back: int = HELD_BACK, seed: int =
     return data.take(order[:cut]), data.take(order[cut:])
 
 
-def trained_network(folder: Path, recipe: Recipe = Recipe(), change: Change | None = None) -> Path:
+def trained_network(
+    folder: Path, recipe: Recipe = Recipe(), change: Change | None = None, data: Path | None = None
+) -> Path:
     """Return the checkpoint of a network trained by a recipe, with its model card beside it; it is trained if needed.
 
     Args:
         folder: where checkpoints are kept.
         recipe: how to train.
         change: changes each training frame and its mask, once, before the training.
+        data: the file of the frames, if they are not in ../shared/data.
     """
     checkpoint = folder / f"hc18_{_key(recipe, change)}.pth"
     if not checkpoint.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        training, _ = load_split()
+        training, _ = load_split(data)
         module = _train(training, recipe, change)
         write_card(CARD, card_path(checkpoint), force=True)
         with whole_file(checkpoint) as file:
@@ -184,10 +188,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     for name, default in asdict(Recipe()).items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
+    parser.add_argument("--data", type=Path, help="the file of the frames, if they are not in ../shared/data")
     options = vars(parser.parse_args())
-    folder = options.pop("folder")
+    folder, data = options.pop("folder"), options.pop("data")
     torch.set_num_threads(1)
-    print(trained_network(folder, Recipe(**options)))
+    print(trained_network(folder, Recipe(**options), data=data))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tools.screenshots.comparing import SAME, distance
+from tools.screenshots.public_ultrasound import prepare
 
 SIZE = (1366, 768)
 
@@ -45,3 +46,8 @@ def test_a_missing_dock_is_another_picture(shown: Path, tmp_path: Path) -> None:
 
 def test_another_size_is_another_picture(shown: Path, tmp_path: Path) -> None:
     assert distance(shown, window(tmp_path / "other.png", size=(1366, 800))) == 1
+
+
+def test_without_the_public_images_it_is_said_which_file_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"hc18_train_384x256.npz: no such file"):
+        prepare(tmp_path, tmp_path)

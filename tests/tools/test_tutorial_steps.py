@@ -14,6 +14,7 @@ from tools.screenshots.grammar import (
     Choose,
     Click,
     Drag,
+    Drop,
     Menu,
     NotUnderstoodError,
     Press,
@@ -25,7 +26,8 @@ from tools.screenshots.grammar import (
 )
 from tools.screenshots.tutorial import Block, Picture, Step, parts_of
 
-TUTORIALS = sorted((Path(__file__).parents[2] / "docs" / "tutorials").glob("*.md"))
+DOCS = Path(__file__).parents[2] / "docs"
+TUTORIALS = [*sorted((DOCS / "tutorials").glob("*.md")), DOCS / "public-ultrasound.md"]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,8 @@ TUTORIALS = sorted((Path(__file__).parents[2] / "docs" / "tutorials").glob("*.md
         ("Press `Right` twice.", Press("Right", 2)),
         ("Press `Right` 12 times.", Press("Right", 12)),
         ("Give `out` in the dialog *Open a checkpoint*.", AnswerDialog("out", "Open a checkpoint")),
+        ("Drop `images` on the window.", Drop(("images",))),
+        ("Drop `my images` and `a. b.pth` on the window.", Drop(("my images", "a. b.pth"))),
         ("Click in the image at row 3, column 40.", Drag(((3, 40),))),
         ("Drag in the image from row 1, column 2 to row 3, column 4.", Drag(((1, 2), (3, 4)))),
         (

@@ -1,8 +1,9 @@
 """Follow one tutorial word for word, in a process of its own: each step in a real window, each block as written.
 
-    python -m tools.screenshots.follow TUTORIAL PICTURES
+    python -m tools.screenshots.follow TUTORIAL PICTURES [FOLDER]
 
-It ends with status 1 at the first thing that cannot be done or is not as the page says.
+FOLDER holds what the tutorial needs; without it, it is followed in an empty one. It ends with status 1 at the first
+thing that cannot be done or is not as the page says.
 """
 
 from __future__ import annotations
@@ -167,12 +168,14 @@ def _application() -> Any:
 
 def main() -> None:
     tutorial, shots = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
-    folder = Path(tempfile.mkdtemp(prefix="segcam-tutorial-"))
+    given = Path(sys.argv[3]).resolve() if len(sys.argv) > 3 else None
+    folder = given or Path(tempfile.mkdtemp(prefix="segcam-tutorial-"))
     os.chdir(folder)
     faulthandler.dump_traceback_later(_LIMIT_SECONDS, exit=True)
     status = run_in_window(lambda ui: Follower(ui, folder, shots).follow(tutorial))
     os.chdir("/")
-    shutil.rmtree(folder, ignore_errors=True)
+    if given is None:
+        shutil.rmtree(folder, ignore_errors=True)
     sys.stdout.flush()
     os._exit(status)  # the window's own farewell, with its questions, is not part of a tutorial
 

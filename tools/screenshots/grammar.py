@@ -12,6 +12,7 @@ In these sentences, italics are the exact text of something in the window, and b
     Type `a note` into *Note*.
     Press `Shift+D`.  Press `Right` 3 times.
     Give `results` in the dialog *Export to a folder*.         a file or folder
+    Drop `images` and `model.pth` on the window.               files or folders
     Click in the image at row 140, column 160.
     Drag in the image from row 140, column 160 to row 150, column 190.
     Wait until *done in* appears.  Wait until *Cancel* is gone.
@@ -85,6 +86,13 @@ class AnswerDialog:
 
 
 @dataclass(frozen=True)
+class Drop:
+    """Drop files or folders anywhere in the window."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Drag:
     """Press at the first place ``(row, column)`` of the image, move to the last, release. One place is a click."""
 
@@ -102,7 +110,7 @@ class See:
     text: str
 
 
-Action = Start | Menu | Click | Check | Choose | Type | Press | AnswerDialog | Drag | Wait | See
+Action = Start | Menu | Click | Check | Choose | Type | Press | AnswerDialog | Drop | Drag | Wait | See
 
 _TEXT = r"\*([^*]+)\*"
 _VALUE = r"`([^`]+)`"
@@ -111,7 +119,22 @@ _DOCK = re.compile(rf"^In {_TEXT}, (.)")
 _WITH_DOCK = (Click, Check, Choose, Type)
 _WORDS = {"once": 1, "twice": 2}
 
-VERBS = ("Start", "Open", "Click", "Check", "Uncheck", "Choose", "Set", "Type", "Press", "Give", "Drag", "Wait", "In")
+VERBS = (
+    "Start",
+    "Open",
+    "Click",
+    "Check",
+    "Uncheck",
+    "Choose",
+    "Set",
+    "Type",
+    "Press",
+    "Give",
+    "Drop",
+    "Drag",
+    "Wait",
+    "In",
+)
 """What a sentence that asks for something begins with."""
 
 
@@ -176,6 +199,7 @@ _PATTERNS: tuple[tuple[str, Callable[[re.Match[str]], Action]], ...] = (
     (rf"Type {_VALUE} into {_TEXT}", lambda m: Type(m.group(1), m.group(2))),
     (rf"Press {_VALUE}(?: (once|twice|\d+ times))?", _press),
     (rf"Give {_VALUE} in the dialog {_TEXT}", lambda m: AnswerDialog(m.group(1), m.group(2))),
+    (rf"Drop {_VALUE}(?: and {_VALUE})? on the window", lambda m: Drop(tuple(path for path in m.groups() if path))),
     (rf"Click in the image at {_PLACE}", _drag),
     (rf"Drag in the image from {_PLACE} to {_PLACE}(?:, then to {_PLACE})?", _drag),
     (rf"Wait until {_TEXT} appears", lambda m: Wait(m.group(1))),

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QKeySequence
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -48,6 +48,7 @@ from tools.screenshots.grammar import (
     Choose,
     Click,
     Drag,
+    Drop,
     Menu,
     Press,
     See,
@@ -62,6 +63,7 @@ PATIENCE = 900.0  # seconds until what a step waits for must be there
 _SOON = 8.0  # seconds until what a step names must be there
 _PAUSE = 0.25  # seconds after each action
 
+_COPY = Qt.DropAction.CopyAction
 _LEFT, _NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
@@ -169,6 +171,22 @@ class Hand:
         field = self._soon(name)
         self.ui.ask(lambda: field.setText(action.path))
         self.ui.post(lambda: QTest.keyClick(field, Qt.Key.Key_Return))
+
+    @_do.register
+    def _(self, action: Drop) -> None:
+        files = QMimeData()
+        files.setUrls([QUrl.fromLocalFile(str(Path(path).resolve(strict=True))) for path in action.paths])
+
+        def drop() -> None:
+            window = self.window()
+            place = window.rect().center()
+            over = QDragEnterEvent(place, _COPY, files, _LEFT, _NONE)
+            QApplication.sendEvent(window, over)
+            if not over.isAccepted():
+                raise NotFoundError(f"The window does not take {', '.join(action.paths)}.")
+            QApplication.sendEvent(window, QDropEvent(QPointF(place), _COPY, files, _LEFT, _NONE))
+
+        self.ui.ask(drop)
 
     @_do.register
     def _(self, action: Drag) -> None:
