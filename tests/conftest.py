@@ -29,6 +29,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(start_screen().terminate)
 
 
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Give the networks that a file makes when it is read the same weights in every run."""
+    if isinstance(collector, pytest.Module):
+        torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _same_weights_in_every_run() -> None:
+    torch.manual_seed(0)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest tests: at the end of a parallel run, one process would wait for them."""
     items.sort(key=lambda item: item.path.name not in LONG)

@@ -6,7 +6,8 @@ import napari.viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
-from napari_segcam.viewer.napari_internals.canvas import canvas_of, without_proxy
+from napari_segcam.viewer.napari_internals.canvas import canvas_of
+from napari_segcam.viewer.napari_internals.proxies import without_proxy
 from napari_segcam.viewer.preferences.preferences_controller import PreferencesController
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.sessions import session_of

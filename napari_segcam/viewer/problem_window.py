@@ -13,7 +13,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
 from napari_segcam.files import whole_file
-from napari_segcam.viewer.napari_internals.canvas import canvas_of, without_proxy
+from napari_segcam.viewer.napari_internals.canvas import canvas_of
+from napari_segcam.viewer.napari_internals.proxies import without_proxy
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.problem.problem_dialog import ProblemDialog

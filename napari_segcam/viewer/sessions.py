@@ -27,8 +27,9 @@ from napari_segcam.viewer.ensemble.disagreement_pixels import DisagreementPixels
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.keys import bind_keys
 from napari_segcam.viewer.mending.mends import offer_mends
-from napari_segcam.viewer.napari_internals.canvas import canvas_of, without_proxy
+from napari_segcam.viewer.napari_internals.canvas import canvas_of
 from napari_segcam.viewer.napari_internals.plugin_menu import add_to_plugin_menu
+from napari_segcam.viewer.napari_internals.proxies import without_proxy
 from napari_segcam.viewer.overlays.overlays_controller import OverlaysController
 from napari_segcam.viewer.pacs.pacs_controller import PacsController
 from napari_segcam.viewer.preferences.napari_page import NapariPage

@@ -189,6 +189,7 @@ def test_influence_in_a_network_of_keras(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras", reason="the extra [keras] is not installed")
     if keras.backend.backend() != "torch":
         pytest.skip("Keras runs on another backend here")
+    keras.utils.set_random_seed(0)
     layers = keras.layers
     image = layers.Input((None, None, 3))
     first = layers.Conv2D(4, 3, padding="same", activation="relu", name="first")(image)

@@ -70,6 +70,13 @@ def test_replays_of_all_stages_equal_hooks_on_the_network(module: nn.Module, lay
     check_all(frozen(module), image(), [layer(name) for name in layers])
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_a_replay_is_never_taken_from_a_check_that_shows_nothing(seed: int) -> None:
+    # On a small copy of the image no value passes the threshold, neither as it is nor when it is replaced.
+    torch.manual_seed(seed)
+    check_all(frozen(Hiding()), image(), [layer("stem")])
+
+
 @cache
 def rewritten(architecture: str) -> sc.Network:
     torch.manual_seed(1)

@@ -14,7 +14,7 @@ from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.viewer.frames.layer_source import LayerSource
 from napari_segcam.viewer.layers.cine_layer_data import layer_transform
 from napari_segcam.viewer.layers.placement import Pair, is_ours, transform_on
-from napari_segcam.viewer.napari_internals.canvas import without_proxy
+from napari_segcam.viewer.napari_internals.proxies import without_proxy
 
 if TYPE_CHECKING:
     from napari_segcam.imaging.cine import Cine

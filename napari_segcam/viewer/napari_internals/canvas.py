@@ -16,8 +16,3 @@ def canvas_of(viewer: ViewerModel) -> QWidget | None:
     if window is None or not hasattr(window, "_qt_window"):  # napari deletes this attribute on closing
         return None
     return private_attribute(window, "_qt_viewer.canvas.native")
-
-
-def without_proxy(proxied: Any) -> Any:
-    """Return a viewer or layer itself; napari gives widgets a proxy, which warns about private attributes."""
-    return getattr(proxied, "__wrapped__", proxied)

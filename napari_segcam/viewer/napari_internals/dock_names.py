@@ -7,7 +7,7 @@ from typing import Any
 
 from napari.components import ViewerModel
 
-from napari_segcam.viewer.napari_internals.canvas import without_proxy
+from napari_segcam.viewer.napari_internals.proxies import without_proxy
 from napari_segcam.viewer.napari_internals.replacement import private_attribute
 
 

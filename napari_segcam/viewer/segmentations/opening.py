@@ -21,7 +21,8 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine
 from napari_segcam.viewer.layers.cine_layer_data import layer_data_with_notes
 from napari_segcam.viewer.mendable_errors import show_error
-from napari_segcam.viewer.napari_internals.canvas import canvas_of, without_proxy
+from napari_segcam.viewer.napari_internals.canvas import canvas_of
+from napari_segcam.viewer.napari_internals.proxies import without_proxy
 from napari_segcam.viewer.review.question import Answer, ask
 from napari_segcam.viewer.segmentations.file_object import AddLayers, FileObject, unrelated
 from napari_segcam.viewer.segmentations.finding_source import OpenImage, files_near, open_images, open_source

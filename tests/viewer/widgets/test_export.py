@@ -227,14 +227,15 @@ def test_the_widget_exports_to_the_chosen_folder(
     assert widget.export_frame.isEnabled()
     assert [widget.movie.itemData(i) for i in range(widget.movie.count())] == ["", *STAGES]
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
-    widget.colormap.setCurrentIndex(1)
+    assert widget.colormap.currentData() != "viridis"
+    widget.colormap.setCurrentIndex(widget.colormap.findData("viridis"))
     widget.export_frame.click()
     assert widget.stop.isVisibleTo(widget)
     assert not widget.export_all.isEnabled()
     wait_for_job(qtbot, session)
     frame = session.current_frame()
     written = json.loads((tmp_path / f"sweep__1__frame_{frame:04d}" / "explanation.json").read_text())
-    assert written["look"]["colormap"] == "inferno"
+    assert written["look"]["colormap"] == "viridis"
     assert widget.message.text().startswith("Written to")
     assert not widget.stop.isVisibleTo(widget)
     assert messages == []
