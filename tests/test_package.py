@@ -146,7 +146,7 @@ FLOORS: dict[str, list[list[str]]] = {
     "viewer": [
         ["drawing", "responsiveness", "image_choice", "key_help", "mendable_errors"],
         ["napari_internals"],
-        ["dock_tabs", "docks", "worker", "closed_panels"],
+        ["docking", "docks", "worker", "closed_panels"],
         ["workspace", "dropped_files"],
         ["frames", "mending"],
         ["layers"],

@@ -6,8 +6,8 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.settings import get_settings
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeyEvent, QResizeEvent, QShowEvent
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtGui import QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QBoxLayout, QDockWidget, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
 from napari_segcam.viewer.closed_panels import FIRST_STEPS, is_closed, set_closed
@@ -24,6 +24,7 @@ from napari_segcam.viewer.questions.questions_controller import QuestionsControl
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.sessions import session_of
+from napari_segcam.viewer.widgets.fitting.fitted import Fitted
 from napari_segcam.viewer.widgets.gradcam_widget import GradCamWidget
 from napari_segcam.viewer.widgets.layout import row
 
@@ -57,7 +58,7 @@ _SHORTCUTS = {
 }
 
 
-class FirstStepsWidget(QWidget):
+class FirstStepsWidget(Fitted, QWidget):
     """What comes next, in one line; it steps aside when nothing does, and can be closed for good.
 
     Attributes:
@@ -90,7 +91,7 @@ class FirstStepsWidget(QWidget):
         self.close_button = QPushButton(_Text.CLOSE)
         self.close_button.setToolTip(_Text.CLOSE_TIP)
         self.close_button.setAccessibleName(_Text.CLOSE_NAME)
-        self.close_button.setFixedWidth(28)
+        self.close_button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.close_button.clicked.connect(self._close_for_good)
         space = QWidget()
         space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -135,7 +136,7 @@ class FirstStepsWidget(QWidget):
             done, total = step.progress
             self.progress.setRange(0, total)
             self.progress.setValue(done)
-        self._arrange()
+        self.fit()
         if had_focus:
             self._focus()
         if step.is_last and not was_last:
@@ -160,13 +161,21 @@ class FirstStepsWidget(QWidget):
             place.setTitleBarWidget(QWidget(place))
         if is_closed(FIRST_STEPS):  # the user has opened it from the menu
             set_closed(FIRST_STEPS, False)
-        self._arrange()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        super().resizeEvent(event)
-        self._arrange()
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return a width in which the words are above the buttons, and the height that they need now."""
+        margins = self._lines.contentsMargins()
+        return QSize(
+            self._row.minimumSizeHint().width() + margins.left() + margins.right(), super().minimumSizeHint().height()
+        )
 
-    def _arrange(self) -> None:
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:  # a button has another size, such as in a larger font
+            self.fit()
+        return done
+
+    def fit(self) -> None:
         """Put the words beside the buttons, or above them in a narrow window, and be as high as that needs."""
         margins = self._lines.contentsMargins()
         room = self.width() - margins.left() - margins.right()
@@ -178,7 +187,10 @@ class FirstStepsWidget(QWidget):
         self._lines.setDirection(across if is_beside else down)
         self.words.setFixedWidth(max(1, beside if is_beside else room))
         words = self.words.heightForWidth(max(1, beside if is_beside else room))
-        inner = max(words, buttons.height()) if is_beside else words + self._lines.spacing() + buttons.height()
+        if is_beside:
+            inner = max(words, buttons.height())
+        else:
+            inner = words + self._lines.spacing() + self._row.heightForWidth(room)
         height = inner + margins.top() + margins.bottom()
         if height != self.height() or self.minimumHeight() != height:
             self.setFixedHeight(height)

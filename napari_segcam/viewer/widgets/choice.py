@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal
-from qtpy.QtGui import QResizeEvent
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QStyle, QStyleOptionComboBox
 
 from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.widgets.fitting.fitted import Fitted
 
 _FEWEST_LETTERS = 6
 _IMAGE_TIP = "The image layer to segment and explain"
 
 
-class Choice(QComboBox):
+class Choice(Fitted, QComboBox):
     """A combo box of labeled values that keeps the chosen value when the list changes."""
 
     chosen = Signal(object)
@@ -29,7 +29,7 @@ class Choice(QComboBox):
         self.setMinimumContentsLength(_FEWEST_LETTERS)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.activated.connect(lambda _index: self.chosen.emit(self.value))
-        self.currentTextChanged.connect(lambda _text: self._tell())
+        self.currentTextChanged.connect(lambda _text: self.fit())
 
     @property
     def value(self) -> Any:
@@ -46,7 +46,7 @@ class Choice(QComboBox):
         longest = max((len(label) for label, _ in choices), default=0)
         self.setMinimumContentsLength(min(max(longest, _FEWEST_LETTERS), self.most_letters))
         self.choose(value)
-        self._tell()
+        self.fit()
 
     def choose(self, value: Any) -> None:
         """Choose this value, or the first one if it is not offered."""
@@ -60,16 +60,7 @@ class Choice(QComboBox):
     def setToolTip(self, tip: str) -> None:  # noqa: N802
         """Set the tooltip; it also has the chosen label where that does not fit."""
         self._tip = tip
-        self._tell()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        super().resizeEvent(event)
-        self._tell()
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self._tell()
+        self.fit()
 
     def showPopup(self) -> None:  # noqa: N802
         """Open a list that is as wide as its labels, on the screen."""
@@ -79,7 +70,7 @@ class Choice(QComboBox):
         view.setMinimumWidth(min(widest, screen.availableGeometry().width()))
         super().showPopup()
 
-    def _tell(self) -> None:
+    def fit(self) -> None:
         """Let the tooltip have the chosen label where it does not fit."""
         option = QStyleOptionComboBox()
         option.initFrom(self)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QResizeEvent, QShowEvent
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QLabel, QLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_segcam.viewer.widgets.fitting.fitted import Fitted
 from napari_segcam.viewer.widgets.fitting.vertical_scroll import VerticalScroll
 from napari_segcam.viewer.widgets.fitting.wrapping_row import WrappingRow
 
 
-class Line(QWidget):
+class Line(Fitted, QWidget):
     """One line of text with a fixed height: when its text changes, the window is not laid out again.
 
     Text that does not fit ends with an ellipsis, and the tooltip has all of it.
@@ -33,18 +33,9 @@ class Line(QWidget):
         self._is_rich = Qt.mightBeRichText(sample)
         self._label.setTextFormat(Qt.TextFormat.RichText if self._is_rich else Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._fit()
+        self.fit_font()
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        super().showEvent(event)
-        self._fit()  # a style sets the font when the widget is first shown
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self._fit()
-
-    def _fit(self) -> None:
+    def fit_font(self) -> None:
         """Set the height to that of the sample in the current font."""
         self._label.ensurePolished()
         self._label.setText(self._sample)
@@ -55,7 +46,8 @@ class Line(QWidget):
             self.setMinimumWidth(size.width())
         self._show()
 
-    def resizeEvent(self, _event: QResizeEvent) -> None:  # noqa: N802
+    def fit(self) -> None:
+        """Show as much of the text as the line has room for."""
         self._label.resize(self.size())
         self._show()
 

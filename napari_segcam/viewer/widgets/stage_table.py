@@ -6,11 +6,12 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QBrush, QShowEvent
+from qtpy.QtGui import QBrush
 from qtpy.QtWidgets import QHeaderView, QStyle, QTreeWidget, QTreeWidgetItem
 
 from napari_segcam.viewer.drawing.theme_colors import quiet
 from napari_segcam.viewer.evidence.stage_rows import CHANCE_TIP, INFLUENCE_TIP, RATIO_TIP, StageRow
+from napari_segcam.viewer.widgets.fitting.fitted import Fitted
 
 if TYPE_CHECKING:  # torch comes with it: it is imported in the worker, where nobody waits for it
     from napari_segcam.network.network import Network
@@ -33,7 +34,7 @@ class _Text:
     STAGE_TIP = "{channels} channels at stride {stride}"
 
 
-class StageTable(QTreeWidget):
+class StageTable(Fitted, QTreeWidget):
     """A row for each stage of the network, with a check box; those that take no part are gray."""
 
     def __init__(self) -> None:
@@ -50,11 +51,10 @@ class StageTable(QTreeWidget):
         self.setTextElideMode(Qt.TextElideMode.ElideLeft)  # stages differ in the end of their names
         self.name_frames("frame")
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        super().showEvent(event)
-        self._fit_columns()  # a style sets the font when the table is first shown
+    def fit(self) -> None:
+        """Nothing depends on the width: the names are stretched."""
 
-    def _fit_columns(self) -> None:
+    def fit_font(self) -> None:
         """Give figures and names of stages their room: a table that is narrower cannot be read."""
         width = self.fontMetrics().horizontalAdvance
         for column, sample in _SAMPLES.items():
@@ -70,8 +70,6 @@ class StageTable(QTreeWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:  # another theme has another gray
             self.show_rows(self._rows)
-        elif event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self._fit_columns()
 
     def offer(self, network: Network) -> None:
         """Show the stages of a network, unchecked."""
@@ -82,7 +80,7 @@ class StageTable(QTreeWidget):
             self._kinds[stage.name] = _Text.STAGE_TIP.format(channels=stage.channels, stride=stage.stride)
             item.setToolTip(NAME, self._kinds[stage.name])
             self.addTopLevelItem(item)
-        self._fit_columns()
+        self.fit_font()
 
     def names(self) -> list[str]:
         """Names of all stages."""

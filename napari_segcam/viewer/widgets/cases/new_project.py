@@ -6,10 +6,8 @@ from pathlib import Path
 
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import (
-    QDialog,
     QDialogButtonBox,
     QFileDialog,
-    QLabel,
     QLineEdit,
     QPushButton,
     QRadioButton,
@@ -25,6 +23,7 @@ from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.second_checkpoint.second_controller import SecondController
 from napari_segcam.viewer.widgets.cases.rater import offered_rater, rater_problem, remember_rater
+from napari_segcam.viewer.widgets.fitting.fitted_dialog import FittedDialog
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import column, form, row
 from napari_segcam.viewer.widgets.verdicts.blinding_form import BlindingForm
@@ -50,7 +49,7 @@ class _Text:
     EXISTS = "{name} is there already. Choose another name, or open it."
 
 
-class NewProjectDialog(QDialog):
+class NewProjectDialog(FittedDialog):
     """Asks for the images, the folder of the project and the rater's name.
 
     Args:
@@ -81,12 +80,12 @@ class NewProjectDialog(QDialog):
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         contents = [self.from_folder, row(self.images, self.browse_images), self.from_open]
         if unusable:
-            contents.append(QLabel(_Text.NOT_FILES.format(count=unusable)))
+            contents.append(Words(_Text.NOT_FILES.format(count=unusable)))
         layout = QVBoxLayout(self)
         layout.addWidget(column(*contents))
         layout.addLayout(
             form(
-                (_Text.NETWORK, QLabel(network or _Text.NO_NETWORK)),
+                (_Text.NETWORK, Words(network or _Text.NO_NETWORK)),
                 (_Text.SAVE_IN, row(self.folder, self.browse_folder)),
                 (_Text.RATER, self.rater),
             )

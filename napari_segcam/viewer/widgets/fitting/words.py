@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QFontMetrics, QResizeEvent
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QFontMetrics
 from qtpy.QtWidgets import QLabel, QSizePolicy
+
+from napari_segcam.viewer.widgets.fitting.fitted import Fitted
 
 _PARTS = re.compile(r"(<[^>]*>|\s+|&\w+;)")
 _SHARE_OF_CELL = 0.55  # of the width, for the values of a table beside their labels
 _LEAST_WIDTH = 40  # pixels
 
 
-class Words(QLabel):
+class Words(Fitted, QLabel):
     """A label that wraps, and never makes a dock wider.
 
     A word that is wider than the label gets an ellipsis in its middle; the tooltip then has the whole text.
@@ -40,23 +42,15 @@ class Words(QLabel):
     def setText(self, text: str) -> None:  # noqa: N802
         """Show a text in place of an earlier one."""
         self._whole = text
-        self._fit()
+        self.fit()
 
     def setToolTip(self, tip: str) -> None:  # noqa: N802
         """Set the tooltip; it also has the whole text where words are shortened."""
         self._tip = tip
-        self._fit()
+        self.fit()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        super().resizeEvent(event)
-        self._fit()
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self._fit()
-
-    def _fit(self) -> None:
+    def fit(self) -> None:
+        """Shorten the words that are wider than the label."""
         whole, width = self._whole, self.contentsRect().width()
         limit = width * _SHARE_OF_CELL if "<td" in whole else width
         shown = whole if width < _LEAST_WIDTH else shortened(whole, self.fontMetrics(), int(limit))

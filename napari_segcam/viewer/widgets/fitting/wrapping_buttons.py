@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QSize
-from qtpy.QtGui import QResizeEvent
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QCheckBox, QPushButton, QSizePolicy
+
+from napari_segcam.viewer.widgets.fitting.fitted import Fitted
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QAbstractButton as _Base
@@ -14,7 +15,7 @@ else:
     _Base = object  # PyQt allows one Qt class in each class
 
 
-class _Wrapping(_Base):
+class _Wrapping(Fitted, _Base):
     """Breaks the text of a button into lines; ``text`` has it in one."""
 
     _whole = ""
@@ -33,7 +34,7 @@ class _Wrapping(_Base):
         """Show a text in place of an earlier one."""
         if text != self._whole:
             self._whole = text
-            self._fit()
+            self.fit()
             self.setAccessibleName(text)
             self.updateGeometry()
 
@@ -51,15 +52,10 @@ class _Wrapping(_Base):
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         return self._size(max(map(self.fontMetrics().horizontalAdvance, self._whole.split() or [""])))
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        super().resizeEvent(event)
-        self._fit()
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self._fit()
-            self.updateGeometry()
+    def fit_font(self) -> None:
+        """Break the text again, and ask for the room that it needs in this font."""
+        self.fit()
+        self.updateGeometry()
 
     def _size(self, width: int) -> QSize:
         frame = self._frame()
@@ -73,7 +69,8 @@ class _Wrapping(_Base):
         width = max(map(metrics.horizontalAdvance, lines))
         return QSize(max(0, hint.width() - width), max(0, hint.height() - len(lines) * metrics.lineSpacing()))
 
-    def _fit(self) -> None:
+    def fit(self) -> None:
+        """Break the text into lines as wide as the button."""
         shown = self._broken(self.width() - self._frame().width())
         if shown != super().text():
             super().setText(shown)

@@ -15,7 +15,7 @@ from napari.layers import Image, Layer
 from napari.types import LayerDataTuple
 from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton
+from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.viewer.drawing.colormaps import class_colormap
@@ -27,6 +27,8 @@ from napari_segcam.viewer.functions.segmenting import segment, segment_frames
 from napari_segcam.viewer.layers.selection import keep_selection
 from napari_segcam.viewer.review.requirements import missing_image
 from napari_segcam.viewer.sessions import session_of
+from napari_segcam.viewer.widgets.fitting.words import Words
+from napari_segcam.viewer.widgets.functions.form_page import FormPage
 from napari_segcam.viewer.widgets.layout import row
 from napari_segcam.viewer.worker.background import Progress
 from napari_segcam.viewer.worker.worker import Job
@@ -66,6 +68,7 @@ class FunctionWidget(FunctionGui[..., None]):
     def __init__(self, viewer: ViewerModel, function: Callable[..., Any], title: str, verb: str, work: Work) -> None:
         self.session = session = session_of(viewer)
         self._title, self._work = title, work
+        self._page: FormPage | None = None
         self._job: Job | None = None
         self._run_now: _Run | None = None
         self._added: WeakKeyDictionary[Layer, int] = WeakKeyDictionary()
@@ -74,19 +77,26 @@ class FunctionWidget(FunctionGui[..., None]):
         image.choices = lambda _widget: session.choices.images()  # napari's own choice includes our heatmaps
         self.progress = QProgressBar()
         self.stop = QPushButton(_Text.STOP)
-        self.message = QLabel(_Text.ALONE)
-        self.message.setWordWrap(True)
+        self.message = Words(_Text.ALONE)
         self._running = row(self.progress, self.stop)
-        layout = self.native.layout()
+        form = self.native
+        layout = form.layout()
         layout.addWidget(self._running)
         layout.addWidget(self.message)
+        layout.addStretch(1)
         self._running.setVisible(False)
+        self._page = FormPage(form)
         self._timer = QTimer(self._running)  # within a frame that takes minutes, the worker reports no results
         self._timer.setInterval(_DETAIL_MS)
         self._timer.timeout.connect(self._show_detail)
         self.stop.clicked.connect(session.background.cancel)
         session.background.changed.connect(self._on_background)
         session.layers_changed.connect(self.reset_choices)
+
+    @property
+    def native(self) -> QWidget:
+        """The widget for a window."""
+        return self._page if self._page is not None else super().native
 
     def _run(self, **values: Any) -> None:
         """Start a run with the values of the form, and show why if that is not possible."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_segcam.viewer.pacs.searching import Criteria
 from napari_segcam.viewer.widgets.fitting.hinted_field import HintedField
+from napari_segcam.viewer.widgets.layout import fill, form, row
 
 
 class _Text:
@@ -38,25 +39,24 @@ class SearchForm(QWidget):
         self.modality.setText("US")
         self.date.setPlaceholderText(_Text.DATE_HINT)
         self.search, self.stop = QPushButton(_Text.SEARCH), QPushButton(_Text.STOP)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setVerticalSpacing(4)
-        places = (
-            (_Text.PATIENT_ID, self.patient_id, "", 0, 0),
-            (_Text.NAME, self.name, _Text.NAME_TIP, 0, 2),
-            (_Text.DATE, self.date, _Text.DATE_TIP, 1, 0),
-            (_Text.MODALITY, self.modality, _Text.MODALITY_TIP, 1, 2),
-            (_Text.DESCRIPTION, self.description, _Text.DESCRIPTION_TIP, 2, 0),
-        )
-        for label, field, tip, line, column in places:
-            grid.addWidget(QLabel(label), line, column)
-            grid.addWidget(field, line, column + 1)
+        for field, tip in (
+            (self.patient_id, ""),
+            (self.name, _Text.NAME_TIP),
+            (self.date, _Text.DATE_TIP),
+            (self.modality, _Text.MODALITY_TIP),
+            (self.description, _Text.DESCRIPTION_TIP),
+        ):
             field.setToolTip(tip)
             field.returnPressed.connect(self._search)
-        grid.addWidget(self.search, 2, 2, 1, 2)
-        grid.addWidget(self.stop, 2, 2, 1, 2)
-        grid.setColumnStretch(1, 3)
-        grid.setColumnStretch(3, 2)
+        first, second = QWidget(), QWidget()
+        first.setLayout(
+            form((_Text.PATIENT_ID, self.patient_id), (_Text.DATE, self.date), (_Text.DESCRIPTION, self.description))
+        )
+        fields = form((_Text.NAME, self.name), (_Text.MODALITY, self.modality))
+        fields.addRow(self.search)
+        fields.addRow(self.stop)
+        second.setLayout(fields)
+        fill(self, row(first, second))  # below each other where it is narrow
         self.show_busy(is_busy=False)
         self.search.clicked.connect(self._search)
         self.stop.clicked.connect(self.stopped)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QDialog,
     QDialogButtonBox,
     QFileDialog,
     QLineEdit,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.viewer.widgets.fitting.fitted_dialog import FittedDialog
 from napari_segcam.viewer.widgets.fitting.hinted_field import HintedField
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.fitting.wrapping_buttons import WrappingCheckBox
@@ -51,7 +51,7 @@ class _Text:
     CERTIFICATES = "Certificates (*.pem *.crt *.cer);;All files (*)"
 
 
-class ServerDialog(QDialog):
+class ServerDialog(FittedDialog):
     """Asks for a server; ``entered`` gives it, its password or None, and the name of the entry that was edited.
 
     Args:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from itertools import groupby
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.preferences.catalog import PREFERENCES
 from napari_segcam.preferences.file import preferences_path
 from napari_segcam.preferences.present import in_file
 from napari_segcam.viewer.preferences.preferences_controller import PreferencesController
+from napari_segcam.viewer.widgets.fitting.fitted_dialog import FittedDialog
+from napari_segcam.viewer.widgets.fitting.vertical_scroll import VerticalScroll
 from napari_segcam.viewer.widgets.preferences.preference_field import PreferenceField
 
 
@@ -24,7 +26,7 @@ class _Text:
     FILE = "Kept in {path}"
 
 
-class PreferencesDialog(QDialog):
+class PreferencesDialog(FittedDialog):
     """Shows all preferences; the user can keep working while it is open.
 
     Args:
@@ -55,7 +57,7 @@ class PreferencesDialog(QDialog):
         layout.addWidget(self.buttons)
         self.resize(520, 560)
 
-    def _form(self) -> QScrollArea:
+    def _form(self) -> VerticalScroll:
         content = QWidget()
         rows = QFormLayout(content)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -74,12 +76,7 @@ class PreferencesDialog(QDialog):
         file.setMinimumWidth(1)
         file.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         rows.addRow(file)
-        area = QScrollArea()
-        area.setWidget(content)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        return area
+        return VerticalScroll(content)
 
     def _show_defaults(self) -> None:
         for field in self.fields.values():

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QFocusEvent, QKeyEvent
 from qtpy.QtWidgets import QPlainTextEdit
+
+from napari_segcam.viewer.widgets.fitting.fitted import Fitted
 
 _PAUSE_MS = 400
 _LINES = 2
 _STYLE = "QPlainTextEdit { border: 1px solid rgba(128, 128, 128, 0.7); border-radius: 2px; }"  # napari has none
 
 
-class NoteField(QPlainTextEdit):
+class NoteField(Fitted, QPlainTextEdit):
     """Emits ``written`` after a pause, and ``left`` when the reader is done (Esc or Ctrl+Enter)."""
 
     written = Signal(str)
@@ -25,7 +27,7 @@ class NoteField(QPlainTextEdit):
         self._pause = QTimer(self, singleShot=True, interval=_PAUSE_MS)
         self._pause.timeout.connect(self.keep)
         self.textChanged.connect(self._pause.start)
-        self._fit()
+        self.fit()
 
     def show_note(self, text: str) -> None:
         """Show a note; one that is being written stays until it is kept."""
@@ -57,10 +59,6 @@ class NoteField(QPlainTextEdit):
         else:
             super().keyPressEvent(event)
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self._fit()
-
-    def _fit(self) -> None:
+    def fit(self) -> None:
+        """Be as high as a note of a few lines."""
         self.setFixedHeight(_LINES * self.fontMetrics().lineSpacing() + 12)

@@ -1,0 +1,1 @@
+"""Docks of the window that fit: their tabs, their titles and their fonts."""
