@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import markdown
 import pytest
 
 from tools.screenshots.blocks import BlockFailedError, Blocks, missing_lines
@@ -146,6 +148,19 @@ def test_each_tutorial_is_understood(tutorial: Path) -> None:
     parts = parts_of(tutorial)
     assert any(isinstance(part, Step | Block) for part in parts)
     assert any(isinstance(part, Picture) for part in parts)
+
+
+@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
+def test_steps_are_numbered_on_across_headings(tutorial: Path) -> None:
+    numbers = [int(number) for number in re.findall(r"^(\d+)\. ", tutorial.read_text(encoding="utf-8"), re.MULTILINE)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    shown = markdown.markdown("1. One\n\n## Heading\n\n2. Two", extensions=_extensions_without_options())
+    assert '<ol start="2">' in shown, "the site begins each list with 1"
+
+
+def _extensions_without_options() -> list[str]:
+    settings = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8").split("markdown_extensions:")[1]
+    return re.findall(r"^  - (\w+)(?: .*)?$", settings.split("validation:")[0], re.MULTILINE)
 
 
 @pytest.mark.parametrize(
