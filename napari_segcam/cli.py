@@ -21,7 +21,7 @@ from napari_segcam.commands.problem.command_line import CommandLine
 from napari_segcam.commands.problem.report_problem_command import report_problem
 from napari_segcam.commands.report_command import report
 from napari_segcam.commands.review_command import OPEN, review
-from napari_segcam.commands.terminal import PlainConsole
+from napari_segcam.commands.terminal import PlainConsole, accept_any_text
 from napari_segcam.commands.waits.stopped import STOPPED_EARLY
 from napari_segcam.deprecated import with_present_options
 from napari_segcam.errors import SegcamError
@@ -49,6 +49,7 @@ _UNEXPECTED = "napari-segcam: this is a bug. napari-segcam report-problem collec
 def main() -> None:
     """Run the command line; an error of the user is one line on stderr and exit code 2."""
     keep_threads_awake()
+    accept_any_text()
     try:
         check_environment()
         for problem in problems():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import unicodedata
 from typing import Literal
 
@@ -12,6 +14,9 @@ LONGEST = 800
 _LONGEST_WORD = 240  # a path or a name may be of any length; its beginning and end identify it
 _SHOWN_END = 200
 _LOOKED_AT = 100_000
+
+_LONGEST_WINDOWS_PATH = 247
+"""Most characters of a folder's path on Windows, where long paths are not switched on; a file's may have 259."""
 
 _REPLACEMENT = "�"
 
@@ -109,7 +114,23 @@ def error_text(error: BaseException, longest: int = LONGEST) -> str:
 
     For an error of the operating system, this is the system's own message, without number and path.
     """
-    return one_line(getattr(error, "strerror", None) or error, longest).rstrip(".") or type(error).__name__
+    if isinstance(error, UnicodeDecodeError) and error.encoding.startswith("utf"):
+        return f"it is not UTF-8 text, from byte {error.start + 1} on; save it as UTF-8 (in Excel, as CSV UTF-8)"
+    text = one_line(getattr(error, "strerror", None) or error, longest).rstrip(".") or type(error).__name__
+    return text + _too_long_path(error)
+
+
+def _too_long_path(error: BaseException) -> str:
+    """Return what Windows does not say when a path is too long: it only cannot find it."""
+    if sys.platform == "win32" and isinstance(error, OSError):
+        paths = [os.path.abspath(path) for path in (error.filename, error.filename2) if isinstance(path, str)]
+        longest = max(map(len, paths), default=0)
+        if longest > _LONGEST_WINDOWS_PATH:
+            return (
+                f". The path has {longest} characters, and Windows takes about 250 unless long paths are switched on: "
+                "use a folder with a shorter path"
+            )
+    return ""
 
 
 def _ends(word: str) -> str:

@@ -67,6 +67,21 @@ def replace_file(source: Path, target: Path) -> None:
     source.replace(target)
 
 
+def is_within(path: Path, folder: Path) -> bool:
+    """Return whether a path is a folder or is inside it; neither has to exist.
+
+    On macOS, names in upper and lower case are the same place but not the same path, so places are compared too.
+    """
+    resolved = path.resolve()
+    if resolved.is_relative_to(folder.resolve()):
+        return True
+    for place in (resolved, *resolved.parents):
+        with suppress(OSError):  # one of them does not exist
+            if place.samefile(folder):
+                return True
+    return False
+
+
 def write_table(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows as CSV; None becomes an empty cell, and texts are written as by ``as_cell``.
 

@@ -29,6 +29,7 @@ from napari_segcam.batch.tables import check_parquet
 from napari_segcam.batch.worker import WorkerSetup
 from napari_segcam.deprecated import renamed_arguments
 from napari_segcam.errors import SegcamError
+from napari_segcam.files import is_within
 from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.imaging.scan.region import parse_crop
 from napari_segcam.network.network import Network
@@ -273,10 +274,10 @@ def list_images(source: Path, out: Path, truth: Path | None) -> list[BatchImage]
     Raises:
         SegcamError: as ``images_of``, or if the results would be written among the images.
     """
-    if source.is_dir() and out.resolve() == source.resolve():
+    if source.is_dir() and is_within(out, source) and is_within(source, out):
         raise SegcamError(f"The results cannot be written to the folder of the images, {source}: give another --out.")
     excluded = [out]
-    if truth is not None and not source.resolve().is_relative_to(truth.resolve()):
+    if truth is not None and not is_within(source, truth):
         excluded.append(truth)
     return without_masks(images_of(source, *excluded))
 

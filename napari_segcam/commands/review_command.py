@@ -18,7 +18,7 @@ from napari_segcam.commands.review_results.report import report
 from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.commands.waits.bars import progress_on
 from napari_segcam.commands.waits.stopped import INTERRUPTED, stoppable
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 
 OPEN = "open"
 """The command that ``review PROJECT`` stands for."""
@@ -178,7 +178,7 @@ def _reasons(text: str) -> tuple[str, ...]:
         try:
             names = path.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise SegcamError(f"The reasons in {path} cannot be read: {error}.") from error
+            raise SegcamError(f"The reasons in {path} cannot be read: {error_text(error)}.") from error
     else:
         names = text.split(",")
     return tuple(name.strip() for name in names if name.strip())

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+import io
+import sys
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
 
 from napari_segcam.errors import printable
+
+
+def accept_any_text() -> None:
+    """Let stdout show ``?`` for a character that its encoding lacks, instead of failing.
+
+    On Windows, what goes to a file or to another program is in the system's code page, which lacks most characters.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
+
+
+def takes_any_text(stream: TextIO) -> bool:
+    """Return whether a stream can hold every character."""
+    return (stream.encoding or "").lower().startswith("utf")
 
 
 class PlainConsole(Console):

@@ -13,7 +13,7 @@ from napari_segcam.comparing.comparison import Comparison
 from napari_segcam.comparing.mask_comparison import FRAME_COLUMNS
 from napari_segcam.comparing.page import page_of
 from napari_segcam.errors import SegcamError, error_text
-from napari_segcam.files import json_bytes, whole_file, write_table
+from napari_segcam.files import json_bytes, replace_file, whole_file, write_table
 from napari_segcam.reporting.explanation_record import replace_nonfinite
 from napari_segcam.reporting.report.html import write_html
 from napari_segcam.reporting.report.pdf import write_pdf
@@ -78,10 +78,10 @@ def _moved(unfinished: Path, folder: Path) -> list[Path]:
     names = [name for name in FILES if (unfinished / name).exists()]
     if not folder.exists():
         unfinished.chmod(0o777 & ~_umask())  # a temporary folder is for its user alone
-        unfinished.rename(folder)
+        replace_file(unfinished, folder)
     else:
         for name in names:
-            (unfinished / name).replace(folder / name)
+            replace_file(unfinished / name, folder / name)
         for name in set(FILES) - set(names):
             with suppress(FileNotFoundError):
                 (folder / name).unlink()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from napari_segcam.deidentifying.refusals import (
     StoppedError,
 )
 from napari_segcam.errors import SegcamError, error_text
-from napari_segcam.files import natural_key, refuse_no_file
+from napari_segcam.files import is_within, natural_key, refuse_no_file
 from napari_segcam.imaging.file_kind import DICOM_DIRECTORY, FileKind, kind_of, read_head
 
 Progress = Callable[[int, int, str], None]
@@ -191,19 +190,17 @@ def _refuse_nested(source: Path, out: Path, mapping: Path | None) -> None:
     Raises:
         SegcamError: if so.
     """
-    inside, outside = source.resolve(), out.resolve()
-    with suppress(OSError):
-        if out.exists() and source.samefile(out):
-            raise SegcamError("IN and OUT are the same. The copies need a place of their own.")
-    if source.is_dir() and (outside.is_relative_to(inside) or inside.is_relative_to(outside)):
+    in_source, in_out = is_within(out, source), is_within(source, out)
+    if in_source and in_out:
+        raise SegcamError("IN and OUT are the same. The copies need a place of their own.")
+    if source.is_dir() and (in_source or in_out):
         raise SegcamError(f"{out} and {source} lie within each other. The copies need a place of their own.")
-    if not source.is_dir() and outside.is_relative_to(inside):
+    if in_source:
         raise SegcamError(f"{out} would be inside the file {source}. Give another place for the copy.")
     if mapping is not None:
-        place = mapping.resolve()
-        if place.is_dir():
+        if mapping.is_dir():
             raise SegcamError(f"{mapping} is a folder. The mapping is a file.")
-        if place in (inside, outside) or (source.is_dir() and place.is_relative_to(outside)):
+        if is_within(mapping, out) or is_within(source, mapping):
             raise SegcamError("The mapping identifies patients: keep it outside the folder of the copies.")
 
 

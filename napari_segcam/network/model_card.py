@@ -21,7 +21,7 @@ from pydantic import (
 
 from napari_segcam.budget import CARD_BYTES, INPUT_CHANNELS, INPUT_PIXELS, INPUT_SIDE, NORMALIZATION
 from napari_segcam.deprecated import CARD_FIELDS, present_fields
-from napari_segcam.errors import SegcamError, is_unprintable, printable
+from napari_segcam.errors import SegcamError, error_text, is_unprintable, printable
 from napari_segcam.files import whole_file
 from napari_segcam.network.settings_text import parse_yaml, read_text, refuse_unusual
 
@@ -256,7 +256,7 @@ def read_card(path: Path) -> ModelCard:
     try:
         text = read_text(path, CARD_BYTES)
     except (OSError, UnicodeDecodeError) as error:
-        raise SegcamError(f"The model card {path} cannot be read: {error}.") from error
+        raise SegcamError(f"The model card {path} cannot be read: {error_text(error)}.") from error
     try:
         content = parse_yaml(text)
     except ValueError as error:

@@ -87,7 +87,7 @@ def _can_fork() -> bool:
 
 
 def _check_in_fork(request: dict[str, object]) -> Outcome:
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about threads of libraries, which the fork does not use
         report = Path(folder) / "outcome"
         try:
@@ -117,7 +117,7 @@ class _Process:
         self._running: subprocess.Popen[str] | None = None
 
     def check(self, request: dict[str, object]) -> Outcome:
-        with self._lock, tempfile.TemporaryDirectory() as folder:
+        with self._lock, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             report = Path(folder) / "outcome"
             line = json.dumps(request | {"report": str(report)})
             seconds = float(str(request["seconds"])) * _WALL_TIME_FACTOR + _START_SECONDS

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from napari_segcam.errors import SegcamError, error_text
-from napari_segcam.files import whole_file
+from napari_segcam.files import replace_file, whole_file
 from napari_segcam.preferences.catalog import BY_NAME, Value
 from napari_segcam.preferences.folder import config_folder
 
@@ -123,7 +122,7 @@ def _set_aside(path: Path, reason: str) -> str:
         if aside.exists():
             continue
         try:
-            os.rename(path, aside)
+            replace_file(path, aside)
         except OSError as error:
             return f"{path} {reason}, and cannot be set aside: {error_text(error)}. The default preferences are used."
         return f"{path} {reason}. It is kept as {aside.name}, and the default preferences are used."

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from napari_segcam.batch.images import images_of, is_review_project
 from napari_segcam.errors import SegcamError, error_text, one_line
-from napari_segcam.files import natural_key, sha256_of
+from napari_segcam.files import natural_key, replace_file, sha256_of
 from napari_segcam.imaging.file_part import file_part
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.source import ModelSource
@@ -91,7 +91,7 @@ def create_project(
         write_project_file(temporary, content)
         if folder.exists():
             folder.rmdir()  # empty, see above
-        temporary.replace(folder)
+        replace_file(temporary, folder)
     except OSError as error:
         raise SegcamError(f"{folder} cannot be made: {error_text(error)}.") from error
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_segcam.errors import SegcamError
@@ -89,7 +89,7 @@ class ReviewProject:
 
     def image_path(self, case: Case) -> Path:
         """Return where a case is read, as ``open_cine`` takes it."""
-        return self.images / PurePosixPath(case.path)
+        return self.images / case.path
 
     def image_problem(self, case: Case) -> str:
         """Return why a case cannot be read as it was when the project was made, in words; empty if it can.
@@ -110,7 +110,7 @@ class ReviewProject:
     def model_source(self, name: str = "A") -> ModelSource:
         """Return what a checkpoint is loaded from, with absolute paths."""
         checkpoint = self.checkpoint(name)
-        paths = [os.path.normpath(self.folder / PurePosixPath(path)) for path in checkpoint.paths]
+        paths = [os.path.normpath(self.folder / path) for path in checkpoint.paths]
         options: dict[str, Any] = dict(checkpoint.options)
         return ModelSource(path=paths[0], others=tuple(paths[1:]), **options).anywhere()
 

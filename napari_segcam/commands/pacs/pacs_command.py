@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,7 +18,7 @@ from rich.progress import TextColumn
 from napari_segcam.commands.pacs.dicom_files import dicom_files
 from napari_segcam.commands.pacs.servers_command import add, login, logout, remove, servers
 from napari_segcam.commands.problem.command_line import CommandLine
-from napari_segcam.commands.terminal import PlainConsole
+from napari_segcam.commands.terminal import PlainConsole, takes_any_text
 from napari_segcam.commands.waits.bars import progress_on
 from napari_segcam.commands.waits.stopped import INTERRUPTED, stoppable
 from napari_segcam.errors import SegcamError
@@ -95,7 +96,7 @@ def search(
         )
         _print_notes(client)
     if as_json:
-        print(json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False))
+        print(json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=not takes_any_text(sys.stdout)))
         return
     _print_series(console, found)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.files import replace_file
 from napari_segcam.imaging.cine import Cine, Frame, name_of
 from napari_segcam.imaging.dicom.dicom_cine import (
     HEADER_KEYWORDS,
@@ -96,7 +97,7 @@ class ArrivingCine(DicomCine):
             self._spans = located.spans
             if located.note and located.note not in self._notes:  # the server's own file is cut short
                 self.notes = (located.note, *self._notes)
-            self.path.rename(path)
+            replace_file(self.path, path)
             self.path = path
         self._is_complete = True
         for estimated in ("_spread", "black_and_white"):  # from the first frames; now from all

@@ -319,7 +319,7 @@ class PacsClient:
         return picture_of(data, self.server.title)
 
     def _first_frame(self, instance: FoundInstance) -> Frame:
-        with tempfile.TemporaryDirectory(prefix="segcam-pacs-") as folder:
+        with tempfile.TemporaryDirectory(prefix="segcam-pacs-", ignore_cleanup_errors=True) as folder:
             arrivals = stream_cine(self._session, self.server, instance, Path(folder))
             try:
                 for arrival in arrivals:

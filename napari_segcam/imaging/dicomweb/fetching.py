@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pydicom.uid import MPEGTransferSyntaxes
 
 from napari_segcam.errors import SegcamError, error_text
+from napari_segcam.files import replace_file
 from napari_segcam.imaging.dicom.header import transfer_syntax_of
 from napari_segcam.imaging.dicom.opening import open_dicom
 from napari_segcam.imaging.dicomweb.arriving import Arrival, ArrivingCine
@@ -74,7 +75,7 @@ def fetch_files(
                     progress(FetchProgress(len(paths), len(instances), received))
                 check_identity(part, instance, server.title)
                 _refuse_present(path)
-                part.rename(path)
+                replace_file(part, path)
         paths.append(path)
         progress(FetchProgress(len(paths), len(instances), received, path))
     return paths
@@ -144,7 +145,7 @@ class _Growing:
         if self._cine is not None:
             self._cine.complete(self._path)
             return Arrival(self._cine, len(self._cine), len(self._cine), received, self._path)
-        self._part.rename(self._path)
+        replace_file(self._part, self._path)
         cine = open_dicom(self._path)
         return Arrival(cine, len(cine), len(cine), received, self._path)
 

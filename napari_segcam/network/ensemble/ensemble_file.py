@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from napari_segcam.budget import CARD_BYTES, ENSEMBLE_MEMBERS
-from napari_segcam.errors import SegcamError, printable
+from napari_segcam.errors import SegcamError, error_text, printable
 from napari_segcam.files import whole_file
 from napari_segcam.network.model_card import ModelCard, make_card
 from napari_segcam.network.settings_text import parse_yaml, read_text
@@ -59,7 +59,7 @@ def read_ensemble_file(path: Path) -> tuple[list[Path], tuple[float, ...] | None
     try:
         content = parse_yaml(read_text(path, CARD_BYTES))
     except (OSError, UnicodeDecodeError) as error:
-        raise SegcamError(f"The ensemble {path} cannot be read: {error}.") from error
+        raise SegcamError(f"The ensemble {path} cannot be read: {error_text(error)}.") from error
     except ValueError as error:
         raise SegcamError(f"The ensemble {path} is not valid YAML: {error}.") from error
     try:

@@ -65,7 +65,7 @@ def _read(path: Path, clean: Callable[[], bytes], name: str) -> KerasNetwork:
         content = clean()
         keras = _keras()
         check_resources(path, "keras")
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             file = Path(folder) / name
             file.write_bytes(content)
             # First without memory: the layers must fit the weights.

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from napari_segcam.budget import MIB
-from napari_segcam.errors import SegcamError
+from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.network.files.archive import Archive
 from napari_segcam.network.settings_text import parse_yaml, read_json, read_text
 
@@ -85,7 +85,7 @@ def read_description(file: Path) -> dict[str, Any]:
             else parse_yaml(read_text(file, _DESCRIPTION_BYTES), anchors=True)
         )
     except (OSError, ValueError) as error:
-        raise SegcamError(f"{file} cannot be read: {error}.") from error
+        raise SegcamError(f"{file} cannot be read: {error_text(error)}.") from error
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise SegcamError(f"{file} does not describe a network: named fields were expected.")
     return content

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from napari_segcam.errors import SegcamError, error_text
-from napari_segcam.files import safe_name
+from napari_segcam.files import replace_file, safe_name
 from napari_segcam.review.export.class_labels import chosen_labels, classes_of
 from napari_segcam.review.export.formats.coco_format import CocoWriter
 from napari_segcam.review.export.formats.dicom_format import NO_DICOM, DicomWriter, is_dicom_case
@@ -225,7 +225,7 @@ def _whole_folder(out: Path) -> Iterator[Path]:
         try:
             if out.exists():
                 out.rmdir()  # it is empty, or this fails
-            temporary.rename(out)
+            replace_file(temporary, out)
         except OSError as error:
             raise SegcamError(f"{out} cannot be made: {error_text(error)}.") from error
     finally:

@@ -21,7 +21,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_segcam.errors import SegcamError
 
 _log = logging.getLogger(__name__)
-_LAST_STEP_SECONDS = 10.0
+_LAST_STEP_SECONDS = 60.0  # a step of a large network on a busy machine
 _WORTH_LOGGING = 0.5  # seconds
 _NICENESS = 10  # of 19: the window's thread comes first where both want a core
 

@@ -268,7 +268,7 @@ def test_export_explain_and_batch_give_the_same_numbers(
 
     def rows_of(path: Path) -> list[tuple[str, ...]]:
         names = ("class", "method", "stage", "mean", "std", "inside", "outside", "ratio", "undefined")
-        with path.open(newline="") as file:
+        with path.open(encoding="utf-8", newline="") as file:
             return [tuple(row[name] for name in names) for row in csv.DictReader(file)]
 
     exported = rows_of(tmp_path / "export" / "attention.csv")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_segcam.files import whole_file
+from napari_segcam.files import replace_file, whole_file
 from napari_segcam.optional import needed
 from napari_segcam.review.export.class_labels import label_map
 from napari_segcam.review.export.formats.writer import Written, write_json
@@ -80,7 +80,7 @@ def write_volume(path: Path, values: NDArray[np.generic], pair: Pair) -> str:
         named = temporary.with_name(f"{temporary.name}{SUFFIX}")
         try:
             nibabel.save(image, named)
-            named.replace(temporary)
+            replace_file(named, temporary)
         finally:
             named.unlink(missing_ok=True)
     return pixels
