@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from napari_segcam.imaging.cine import Cine
     from napari_segcam.network.network import Network
     from napari_segcam.reporting.overlay_style import OverlayStyle
+
+_log = logging.getLogger(__name__)
 
 
 def explain_cine(
@@ -83,7 +87,7 @@ def explain_cine(
     style = style or OverlayStyle()
     rows: list[dict[str, Any]] = []
     comparisons: list[str] = []
-    finished = 0
+    finished, start = 0, time.perf_counter()
     with stoppable(console) as stop, progress_on(console) as progress:
         task = progress.add_task("Estimating", total=None, visible=False)
         pipeline = ExplainPipeline(
@@ -117,6 +121,8 @@ def explain_cine(
                 evidence_of=_evidence_of(evidence, number, objects),
                 members=members,
             )
+            if finished == 0:
+                _log.info("The first frame was explained and written after %.2f s", time.perf_counter() - start)
             if finished == 0 and explanations[0].no_mask is not None:
                 _print_classes(number, explanations[0], console)
             for explanation in explanations:

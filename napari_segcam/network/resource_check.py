@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from napari_segcam.errors import SegcamError
 
 Form = Literal["pickled", "torchscript", "exported", "keras", "onnx"]
 Outcome = Literal["passed", "time", "memory", "crash"]
+
+_log = logging.getLogger(__name__)
 
 # Set in the other process, so that it does not start a check of its own.
 IN_CHECK = "NAPARI_SEGCAM_TRIAL"
@@ -141,11 +144,15 @@ class _Process:
             process.kill()
             process.wait()
             self._running = None
+            _log.info("The process for test runs of networks was ended: it did not answer within %.0f s", seconds)
         return bool(answers)
 
     def _start(self) -> subprocess.Popen[str]:
         if self._running is not None and self._running.poll() is None:
             return self._running
+        if self._running is not None:
+            code = self._running.returncode
+            _log.info("The process for test runs of networks has ended with code %d: it is started again", code)
         program = f"import sys; sys.path[:] = {sys.path!r}; from {_CHECK_MODULE} import serve; serve()"
         environment = {**os.environ, IN_CHECK: "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
         try:

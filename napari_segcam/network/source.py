@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +15,8 @@ from napari_segcam.network.ensemble.member_names import ensemble_title, unique_n
 if TYPE_CHECKING:  # these import torch, which only load() needs
     from napari_segcam.network.model_card import ModelCard
     from napari_segcam.network.network import Network
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class ModelSource:
         """
         from napari_segcam.network.loading import load_network
 
+        start = time.perf_counter()
         network = load_network(
             list(self.paths) if self.others else self.path,
             device or self.device,
@@ -99,6 +104,7 @@ class ModelSource:
             weights=self.weights,
             accept_structure=self.accept_structure,
         )
+        _log.info("A network was loaded in %.2f s, for %s", time.perf_counter() - start, network.device.type)
         if self.image_size is not None:
             network = network.with_image_size(self.image_size)
         return network if self.tiles is None else network.with_tiles(self.tiles, self.tile_overlap)

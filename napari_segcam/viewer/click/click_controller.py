@@ -187,7 +187,7 @@ class ClickController(QObject):
         self._cancel()
         job = review.frame_jobs.asked_job(plan, frame, lambda update: self._take(job, review, plan, update))
         job.on_done = lambda error: self._end(job, plan, frame, error)
-        self._job, self._job_of = job, (plan, frame)
+        self._job, self._job_of, job.stop = job, (plan, frame), job.cancel
         if review.plan is not None and review.plan.is_slow:
             review.frame_jobs.cancel()  # a frame takes minutes; it goes on after the answer
         self._wait.start(_WAIT_MS)

@@ -142,17 +142,21 @@ class TaskQueue:
         worker = self._worker
 
         def is_stopped() -> bool:
-            return task.is_cancelled or schedule.is_current_frame_next() or worker.has_submitted
+            return task.is_cancelled or job.cancelled or schedule.is_current_frame_next() or worker.has_submitted
 
-        worker.submit(
-            Job(
-                "evidence",
-                f"Evidence of frame {task.measured.frame}",
-                lambda: _measure(task, is_stopped),
-                on_result=lambda found: self._take(task, found),
-                on_done=lambda error: self._done(task, error),
-            )
+        def end(error: str | None) -> None:
+            task.is_cancelled = task.is_cancelled or job.cancelled
+            self._done(task, error)
+
+        job = Job(
+            "evidence",
+            f"Evidence of frame {task.measured.frame}",
+            lambda: _measure(task, is_stopped),
+            on_result=lambda found: self._take(task, found),
+            on_done=end,
         )
+        job.stop = job.cancel
+        worker.submit(job)
 
     def _take(self, task: Task, found: Found | None) -> None:
         if found is not None and not task.is_cancelled:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 from napari_segcam.errors import SegcamError
 from napari_segcam.viewer.frames.explainers import Explainers
 from napari_segcam.viewer.frames.frame_computer import FrameComputer
-from napari_segcam.viewer.frames.frame_results import FrameMasks, FrameStarted, FrameUpdate
+from napari_segcam.viewer.frames.frame_results import FrameMasks, FrameResult, FrameStarted, FrameUpdate
 from napari_segcam.viewer.frames.plan import Plan
 from napari_segcam.viewer.frames.schedule import Schedule
 from napari_segcam.viewer.worker.worker import Job
@@ -18,6 +20,7 @@ from napari_segcam.viewer.worker.worker import Job
 if TYPE_CHECKING:  # torch comes with it: it is imported in the worker, where nobody waits for it
     from napari_segcam.explanation.explanation import Segmentation
 
+_log = logging.getLogger(__name__)
 _MASKS_PER_JOB = 8  # masks that one job makes at another threshold
 _STAY_SECONDS = 0.1  # after which the user counts as having stopped at a frame
 
@@ -61,6 +64,7 @@ class FrameJobs:
         self.explainers = Explainers()
         self._outdated_masks: deque[tuple[int, Segmentation]] = deque()
         self._was_postponed = False
+        self._run_began: float | None = None  # until its first heat is there
 
     def update_masks(self, segmentations: Sequence[tuple[int, Segmentation]]) -> None:
         """Make the masks of these frames again, in this order; earlier requests that are not done are dropped."""
@@ -79,6 +83,7 @@ class FrameJobs:
         computer = self._computer
         if computer is None or computer.plan is not plan:
             computer = self._computer = FrameComputer(plan, self.explainers)
+            self._run_began = time.perf_counter() if plan.stages else None
         if outdated_masks and not self._schedule.is_current_frame_next():
             batch = [outdated_masks.popleft() for _ in range(min(_MASKS_PER_JOB, len(outdated_masks)))]
             return Job("masks", "Masks", lambda: _masks(computer, batch, mask_threshold), on_result=self._on_update)
@@ -126,7 +131,11 @@ class FrameJobs:
             if self.tiles_text or (computer.plan.is_slow and stages):
                 self.progress_text = self._expected = computer.estimate(frame, stages)
         computer.hold = frame == self._schedule.current_frame and not computer.plan.is_slow
-        yield from computer.compute(frame, stages, mask_threshold)
+        for update in computer.compute(frame, stages, mask_threshold):
+            yield update
+            if isinstance(update, FrameResult) and self._run_began is not None:
+                _log.info("The first heat of a run came after %.2f s", time.perf_counter() - self._run_began)
+                self._run_began = None
         self.progress_text = ""
 
     def _is_postponed(self) -> bool:

@@ -15,6 +15,7 @@ from napari_segcam.viewer.pacs.connecting import Connect, Servers, connect_to
 from napari_segcam.viewer.pacs.image_names import layer_name
 from napari_segcam.viewer.pacs.kept_files import TemporaryFolder
 from napari_segcam.viewer.pacs.opening import Opening
+from napari_segcam.viewer.pacs.pacs_activity import PacsActivity
 from napari_segcam.viewer.pacs.pictures import Pictures
 from napari_segcam.viewer.pacs.searching import Criteria, Searching
 from napari_segcam.viewer.pacs.sending import Sending
@@ -43,6 +44,7 @@ class PacsController(QObject):
         self.session = session
         self._to_open: FoundSeries | None = None
         self.searching.listed.connect(self._on_listed)
+        PacsActivity(threads, self.searching, self.opening, self.sending, self)
         canvas = canvas_of(session.viewer)
         if canvas is not None:
             end_with(canvas.window(), self)

@@ -39,6 +39,7 @@ class Sending(QObject):
         of_image: the open image; None if it is no DICOM file, or there is none.
         outcomes: what became of each that was sent, in words, by path.
         words: what is being done; empty if nothing is.
+        counts: how many are sent, and how many there are; 0 and 0 while they are read.
     """
 
     changed = Signal()
@@ -52,6 +53,7 @@ class Sending(QObject):
         self.of_image: Sendable | None = None
         self.outcomes: dict[Path, str] = {}
         self.words = ""
+        self.counts = (0, 0)
         self._is_sending = False
         self._session = session
         self._lane = lane
@@ -79,7 +81,7 @@ class Sending(QObject):
         job.on_done = self._end
         self.outcomes = {}
         self._is_sending = False
-        self._start(job, "Reading the objects …")
+        self._start(job, "Reading the objects …", (0, 0))
 
     def is_of_open_image(self, sendable: Sendable) -> bool | None:
         """Return whether an object belongs to the patient of the open image; None if that is not known."""
@@ -102,7 +104,7 @@ class Sending(QObject):
         job = Job("pacs", f"Sending {count} objects", work, on_done=end)
         self.outcomes = {}
         self._is_sending = True
-        self._start(job, _SENDING.format(done=0, count=count, server=server))
+        self._start(job, _SENDING.format(done=0, count=count, server=server), (0, count))
 
     def cancel(self) -> None:
         """Send no more of them."""
@@ -114,8 +116,8 @@ class Sending(QObject):
         if self._chosen and not self.outcomes:
             self.choose(self._chosen)
 
-    def _start(self, job: Job, words: str) -> None:
-        self.words = words
+    def _start(self, job: Job, words: str, counts: tuple[int, int]) -> None:
+        self.words, self.counts = words, counts
         self._lane.start(job)
         self.changed.emit()
 
@@ -129,7 +131,7 @@ class Sending(QObject):
         job, sent, done, total, server = came
         self.outcomes[sent.path] = outcome_words(sent)
         if job is self._lane.job:
-            self.words = _SENDING.format(done=done, count=total, server=server)
+            self.words, self.counts = _SENDING.format(done=done, count=total, server=server), (done, total)
         self.changed.emit()
 
     def _end(self, error: str | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import weakref
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from napari_segcam.viewer.worker.worker import Job, Worker
 
@@ -13,11 +13,13 @@ from napari_segcam.viewer.worker.worker import Job, Worker
 class Lane(QObject):
     """One job at a time that is of interest; a new one cancels the one before.
 
-    The thread starts with the first job.
+    The thread starts with the first job. ``changed`` comes when a job has begun or ended.
 
     Args:
         parent: with which the thread ends.
     """
+
+    changed = Signal()
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -45,6 +47,7 @@ class Lane(QObject):
             self._jobs.discard(job)
             if job is self.job:
                 self.job = None
+                self.changed.emit()
             on_done(None if job.cancelled else error)
 
         job.on_result, job.on_done = take, end
@@ -53,12 +56,14 @@ class Lane(QObject):
         if not self._workers:
             self._workers.append(Worker())
         self._workers[0].submit(job)
+        self.changed.emit()
 
     def cancel(self) -> None:
         """Cancel the job that is running; its ``on_done`` is still called."""
         if self.job is not None:
             self.job.cancel()
             self.job = None
+            self.changed.emit()
 
     def end(self) -> list[Worker]:
         """Cancel everything, and end the thread; return its worker, which may take a moment to notice."""

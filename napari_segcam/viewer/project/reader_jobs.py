@@ -7,6 +7,7 @@ import weakref
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 
+from napari_segcam.viewer.worker.activity_bar import Activity, ActivityBar
 from napari_segcam.viewer.worker.worker import Job, Worker
 
 
@@ -28,6 +29,7 @@ class ReaderJobs(QObject):
         self._job: Job | None = None
         self._worker = Worker()
         weakref.finalize(self, self._worker.stop)
+        self.changed.connect(ActivityBar(self, self._activity).follow)
 
     @property
     def is_busy(self) -> bool:
@@ -57,13 +59,16 @@ class ReaderJobs(QObject):
                     show_warning(error)
                     self.failed.emit(error)
 
-        job.on_result, job.on_done = take, end
+        job.on_result, job.on_done, job.is_elsewhere = take, end, True
         self._show(job, words)
         (worker or self._worker).submit(job)
 
     def submit(self, job: Job) -> None:
         """Run a job that nobody waits for, after those that were submitted before."""
         self._worker.submit(job)
+
+    def _activity(self) -> Activity | None:
+        return None if self._job is None else Activity(self.words, self.cancel)
 
     def _say(self, words: str) -> None:
         if self._job is not None:

@@ -11,7 +11,6 @@ from weakref import WeakValueDictionary
 
 from napari.components import ViewerModel
 from napari.layers import Image
-from napari.utils import progress as napari_progress
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
@@ -26,6 +25,7 @@ from napari_segcam.viewer.napari_internals.proxies import without_proxy
 from napari_segcam.viewer.review.question import Answer, ask
 from napari_segcam.viewer.segmentations.file_object import AddLayers, FileObject, unrelated
 from napari_segcam.viewer.segmentations.finding_source import OpenImage, files_near, open_images, open_source
+from napari_segcam.viewer.worker.activity_bar import Activity, ActivityBar
 from napari_segcam.viewer.worker.worker import Job, Worker
 
 ReadObject = Callable[[Path], FileObject]
@@ -73,7 +73,8 @@ class Openings:
         self._viewer = viewer
         self._waiting: deque[tuple[Path, ReadObject, bool]] = deque()
         self._worker: Worker | None = None
-        self._activity: Any = None
+        self._job: Job | None = None
+        self._bar: ActivityBar | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -91,6 +92,7 @@ class Openings:
         self._waiting.append((path, read, over_open_images))
         if self._worker is None:
             self._worker = Worker()
+            self._bar = ActivityBar(self._worker, self._activity)
             _busy.add(self)
             QTimer.singleShot(0, self._open_next)  # after images that are dropped together with it
 
@@ -105,7 +107,6 @@ class Openings:
     def _start(self, path: Path, work: Callable[[], Iterator[Any]]) -> None:
         assert self._worker is not None
         title = f"Opening {path.name}"
-        self._activity = napari_progress(desc=title, total=0)
         outcome: list[Any] = []
 
         def take(result: Any) -> None:
@@ -114,12 +115,20 @@ class Openings:
             else:
                 outcome.append(result)
 
-        self._worker.submit(
-            Job("open", title, work, on_result=take, on_done=lambda error: self._on_done(path, outcome, error))
-        )
+        self._job = Job("open", title, work, on_result=take, on_done=lambda error: self._on_done(path, outcome, error))
+        self._worker.submit(self._job)
+        self._follow()
+
+    def _activity(self) -> Activity | None:
+        return None if self._job is None else Activity(self._job.title, self._job.cancel)
+
+    def _follow(self) -> None:
+        if self._bar is not None:
+            self._bar.follow()
 
     def _on_done(self, path: Path, outcome: list[Any], error: str | None) -> None:
-        self._activity.close()
+        self._job = None
+        self._follow()
         self._viewer.status = "Ready"
         if not self._is_open:
             self._end()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from napari.utils import progress as napari_progress
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 
 from napari_segcam.viewer.mendable_errors import show_error
+from napari_segcam.viewer.worker.activity_bar import Activity, ActivityBar
 from napari_segcam.viewer.worker.worker import Job, Worker
 
 
@@ -44,8 +43,8 @@ class Background(QObject):
         self.job: Job | None = None
         self.progress: Progress | None = None
         self._worker = worker
-        self._activity: Any = None
         self._then: Callable[[], None] = lambda: None
+        self.changed.connect(ActivityBar(self, self._activity).follow)
 
     def start(self, create_job: Callable[[Callable[[], bool]], Job], then: Callable[[], None] = lambda: None) -> None:
         """Start a job; while another is running, show a warning instead.
@@ -61,7 +60,6 @@ class Background(QObject):
         job.in_background = True
         job.on_result, job.on_done = self._on_progress, self._on_done
         self.job, self.progress, self._then = job, Progress(0, job.total, job.title), then
-        self._activity = napari_progress(desc=job.title, total=job.total)  # a total of 0 is shown as busy
         self._worker.submit(job)
         self.changed.emit()
 
@@ -70,11 +68,14 @@ class Background(QObject):
         if self.job is not None:
             self.job.cancel()
 
+    def _activity(self) -> Activity | None:
+        job, progress = self.job, self.progress
+        if job is None or progress is None:
+            return None
+        return Activity(job.title, self.cancel, progress.done, progress.total)
+
     def _on_progress(self, progress: Progress) -> None:
         self.progress = progress
-        self._activity.total = progress.total  # napari's bar accepts no None
-        self._activity.n = progress.done
-        self._activity.refresh()
         self.changed.emit()
 
     def _on_done(self, error: str | None) -> None:
@@ -89,6 +90,4 @@ class Background(QObject):
         else:
             self._then()
         self.job = None
-        self._activity.close()
-        self._activity = None
         self.changed.emit()

@@ -42,6 +42,8 @@ class Job:
         work: returns the iterator, in the worker thread; it touches no widget and no layer.
         total: how many results to expect.
         in_background: whether it waits, between two results too, while there is anything else to do.
+        is_elsewhere: whether something else shows how far it is.
+        stop: stops it for the user; None where it must not be stopped, as when it keeps what the user has drawn.
         on_result: called in the UI thread with each result.
         on_done: called in the UI thread at the end in any case, with an error in the user's words, or None.
     """
@@ -53,6 +55,8 @@ class Job:
     on_result: Callable[[Any], None] = _ignore
     on_done: Callable[[str | None], None] = _ignore
     in_background: bool = False
+    is_elsewhere: bool = False
+    stop: Callable[[], None] | None = None
     _cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
 
     def cancel(self) -> None:
@@ -161,8 +165,10 @@ class Worker(QObject):
 
     def _run(self) -> None:
         _lower_priority()
+        start = time.perf_counter()
         self._prepare()
         self.is_ready = True
+        _log.info("A worker is ready after %.2f s", time.perf_counter() - start)
         while (step := self._next()) is not None:
             step()
         for steps in self._background:

@@ -1,0 +1,35 @@
+"""The log says what took how long: loading a network, the first heat, the process for test runs."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+import pytest
+
+from napari_segcam.logs import SafeFormatter
+from napari_segcam.network import resource_check
+from napari_segcam.network.source import ModelSource
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> str:
+    return "\n".join(SafeFormatter().format(record) for record in caplog.records)
+
+
+def test_the_time_to_load_a_network(caplog: pytest.LogCaptureFixture) -> None:
+    from napari_segcam.demo import demo_checkpoint
+
+    with caplog.at_level(logging.INFO, "napari_segcam"):
+        ModelSource.of(demo_checkpoint()).load("cpu")
+    said = lines(caplog)
+    assert re.search(r"network/source:\d+: A network was loaded in \d+\.\d\d s, for cpu", said)
+    assert Path(demo_checkpoint()).stem not in said
+
+
+def test_a_process_that_does_not_answer(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = resource_check._Process()
+    monkeypatch.setattr(resource_check, "_CHECK_MODULE", "time import sleep as serve; serve(60) #")
+    with caplog.at_level(logging.INFO, "napari_segcam"):
+        assert not process._send("{}", 0.2)
+    assert "was ended: it did not answer within 0 s" in lines(caplog)
