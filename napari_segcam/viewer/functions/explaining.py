@@ -54,7 +54,7 @@ def explain(
         region: The pixels whose score is explained: the mask, the whole image, or a bool array.
         threshold: Of the mask, on the probability.
         input_region: What the network sees: all of the frame, or the scan alone.
-        device: Where the network runs. Auto: CUDA, else MPS, else CPU.
+        device: Where the network runs. Auto: as in the preferences, or else CUDA, MPS or CPU, the first that is there.
 
     Returns:
         One layer ``(data, attributes, "image")`` a stage, in the network's order. The data are raw values, float32

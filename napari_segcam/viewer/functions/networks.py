@@ -46,8 +46,10 @@ class KeptNetworks:
         Raises:
             SegcamError: as ``load_network``.
         """
+        from napari_segcam.network.device import choose_device
         from napari_segcam.network.loading import load_network
 
+        device = str(choose_device(device))  # "auto" is another one after a change of the preferences
         with self._lock:
             key = (files_state(paths), device)
             network = self._networks.pop(key, None)

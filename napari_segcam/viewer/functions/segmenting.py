@@ -46,7 +46,7 @@ def segment(
         class_name: Only this class, by name or number. Empty: all classes.
         threshold: On the probability, for one class and for classes that overlap.
         input_region: What the network sees: all of the frame, or the scan alone.
-        device: Where the network runs. Auto: CUDA, else MPS, else CPU.
+        device: Where the network runs. Auto: as in the preferences, or else CUDA, MPS or CPU, the first that is there.
 
     Returns:
         Labels uint8, ``(Y, X)`` for a still and ``(T, Y, X)`` for a cine: 0 is background; a single class is 1, and of

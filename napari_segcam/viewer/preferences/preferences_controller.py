@@ -12,6 +12,8 @@ from qtpy.QtCore import QObject, Signal
 from napari_segcam.preferences.catalog import Value
 from napari_segcam.preferences.present import on_change, preferences, prepare_change, problems
 from napari_segcam.viewer.preferences.applying import device_job, threads_job, tiles_job
+from napari_segcam.viewer.project.project_controller import ProjectController
+from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.losses import ask_before_loading
 from napari_segcam.viewer.worker.worker import Job
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _HEAT = {"colormap", "opacity", "heat_threshold"}
 _NEXT_WINDOW = "This preference acts when napari is started again."
+_OWN_LOOK = "The open review keeps its own heat colors: change them in Grad-CAM. The preference is for other images."
 _said: set[str] = set()  # problems are said once in a process, not in each window
 
 
@@ -62,7 +65,9 @@ class PreferencesController(QObject):
 
     def _on_change(self, names: frozenset[str]) -> None:
         session = self._session
-        if names & _HEAT and (layers := session.layers()) is not None:
+        if names & _HEAT and controller_of(session, ProjectController).settings.keeps_look:
+            show_info(_OWN_LOOK)
+        elif names & _HEAT and (layers := session.layers()) is not None:
             wanted = preferences()
             layers.style(wanted.colormap, wanted.opacity, wanted.heat_threshold)
         if "threads" in names:

@@ -17,6 +17,8 @@ from napari_segcam.viewer.project.open_project import OpenProject
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession
 
+_LOOK = {"opacity", "colormap", "floor"}
+
 
 class KeptSettings(QObject):
     """The settings of the window while a project is open.
@@ -49,6 +51,11 @@ class KeptSettings(QObject):
         return float(value) if low <= value <= high else default
 
     @property
+    def keeps_look(self) -> bool:
+        """Whether the open project has its own colors, opacity and heat threshold: no preference changes them."""
+        return self._project.log is not None and bool(_LOOK & self.values.keys())
+
+    @property
     def colormap(self) -> str:
         """The colors of the heatmaps."""
         name = self.values.get("colormap")
@@ -65,7 +72,7 @@ class KeptSettings(QObject):
     def apply(self) -> None:
         """Apply the settings to the case that has come into view."""
         layers = self._session.layers()
-        if layers is not None and {"opacity", "colormap", "floor"} & self.values.keys():
+        if layers is not None and _LOOK & self.values.keys():
             heat = layers.heat
             layers.style(self.colormap, self.number("opacity", heat.opacity), self.number("floor", heat.floor))
 

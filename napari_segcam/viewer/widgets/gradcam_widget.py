@@ -219,7 +219,8 @@ class GradCamWidget(QWidget):
             layers.style(self.colormap.value, self.opacity.value(), self.heat_threshold.value())
 
     def _take_preferences(self, names: frozenset[str]) -> None:
-        if names & {"colormap", "opacity", "heat_threshold"}:
+        own = controller_of(self.session, ProjectController).settings.keeps_look
+        if names & {"colormap", "opacity", "heat_threshold"} and not own:
             self._show_preferences()
 
     def _show_preferences(self) -> None:

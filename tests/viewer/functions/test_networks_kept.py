@@ -7,9 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.network import loading
+from napari_segcam.network import device, loading
 from napari_segcam.network.network import Network
 from napari_segcam.viewer.functions import networks
 from napari_segcam.viewer.functions.networks import files_state, kept_networks, network_of
@@ -42,8 +43,19 @@ def test_the_same_file_is_loaded_once(checkpoint: Path, loads: list[object]) -> 
     first = network_of(checkpoint, "cpu", ignore)
     assert network_of(str(checkpoint), "cpu", ignore) is first
     assert len(loads) == 1
+
+
+def test_auto_is_the_device_of_the_preferences_at_that_time(
+    checkpoint: Path, loads: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preferred = "cpu"
+    monkeypatch.setattr(device, "choose_device", lambda name: torch.device(preferred if name == "auto" else name))
     network_of(checkpoint, "auto", ignore)
-    assert len(loads) == 2
+    network_of(checkpoint, "cpu", ignore)
+    assert loads == [(checkpoint, "cpu")]
+    preferred = "cuda:0"
+    network_of(checkpoint, "auto", ignore)
+    assert loads[1:] == [(checkpoint, "cuda:0")]
 
 
 def test_it_is_loaded_again_when_file_or_card_change(tmp_path: Path, checkpoint: Path, loads: list[object]) -> None:

@@ -14,7 +14,10 @@ from pytestqt.qtbot import QtBot
 from napari_segcam.review.log.events import Note
 from napari_segcam.review.project import open_project
 from napari_segcam.review.readings import Reading
+from napari_segcam.viewer.preferences import preferences_controller
+from napari_segcam.viewer.preferences.preferences_controller import PreferencesController
 from napari_segcam.viewer.project.view_content import view_of
+from napari_segcam.viewer.review.controllers import controller_of
 
 
 def test_a_case_comes_back_as_it_was_left(project: Path, open_window: Callable, settle: Callable, qtbot: QtBot) -> None:
@@ -52,6 +55,26 @@ def test_a_case_comes_back_as_it_was_left(project: Path, open_window: Callable, 
     heat = again.session.review.layers.heat
     assert (heat.colormap, heat.opacity, heat.floor) == ("viridis", 0.35, 0.2)
     assert again.session.review.layers.pair("").corrections.unsaved == set()
+
+
+def test_a_preference_changes_no_look_that_the_open_review_keeps(
+    project: Path, open_window: Callable, settle: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(preferences_controller, "show_info", said.append)
+    window = open_window(project)
+    settle(window)
+    heat, settings = window.session.review.layers.heat, window.controller.settings
+    before, kept = (heat.colormap, heat.opacity, heat.floor), dict(settings.values)
+    assert {"colormap", "opacity", "floor"} <= kept.keys()
+    preferences = controller_of(window.session, PreferencesController)
+    preferences.change({"opacity": 0.25, "colormap": "viridis"})
+    settle(window)
+    assert (heat.colormap, heat.opacity, heat.floor) == before
+    assert settings.values == kept  # nothing is logged that the rater has not done
+    assert said == [preferences_controller._OWN_LOOK]
+    assert window.controller.close()
+    assert not settings.keeps_look
 
 
 def test_each_stroke_is_one_event_and_undo_holds_across_restarts(
