@@ -26,7 +26,7 @@ from tools.screenshots.grammar import (
     Wait,
     actions_of,
 )
-from tools.screenshots.tutorial import Block, Picture, Step, parts_of
+from tools.screenshots.tutorial import Block, Picture, Recording, Step, parts_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 TUTORIALS = [*sorted((DOCS / "tutorials").glob("*.md")), DOCS / "public-ultrasound.md"]
@@ -126,6 +126,13 @@ two
         Picture(13, "../images/b.png", "Grad-CAM"),
         Block(15, "sh", "echo one\n  echo two", ("one", "two")),
     ]
+
+
+def test_a_recording_is_begun_and_ended_by_comments_and_not_taken_where_it_is_shown(tmp_path: Path) -> None:
+    shown, begins, ends = "![Shown](a.webp)", "    <!-- recording: a.webp -->", "    <!-- end of the recording -->"
+    text = "\n\n".join(["# A", shown, begins, "1. Press `K`.", ends])
+    parts = parts_of(page(tmp_path, text))
+    assert parts == [Recording(5, "a.webp"), Step(7, "Press `K`.", (Press("K"),)), Recording(9)]
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,8 @@ class Recording:
 
 Part = Step | Block | Picture | Recording
 
+RECORDING_ENDING = ".webp"
+
 _STEP = re.compile(r"^(\d+)\. +")
 _PICTURE = re.compile(r"^!\[[^\]]*\]\(([^) ]+)")
 _PICTURE_OF = re.compile(r"^<!-- picture of: (.+?) -->")
@@ -99,7 +101,8 @@ def parts_of(path: Path) -> list[Part]:
             _add_block(parts, first, fence.group(1), [row[indent:] for row in lines[number + 1 : end]], path)
             number = end + 1
         elif shown := _PICTURE.match(text):
-            parts.append(Picture(first, shown.group(1), of))
+            if not shown.group(1).endswith(RECORDING_ENDING):  # a recording is made by its two comments
+                parts.append(Picture(first, shown.group(1), of))
             of, number = "", number + 1
         elif cut := _PICTURE_OF.match(text):
             of, number = cut.group(1), number + 1
