@@ -9,12 +9,12 @@ from typing import Any
 from napari_segcam.batch.provenance import network_record, versions
 from napari_segcam.comparing.cases import RULE, case_rows
 from napari_segcam.comparing.comparing import Comparing
-from napari_segcam.comparing.interval import CONFIDENCE, RESAMPLES
 from napari_segcam.comparing.mask_comparison import Row
 from napari_segcam.comparing.ranking import DifferentFrame, most_different
 from napari_segcam.comparing.summary import ClassSummary, summaries
 from napari_segcam.comparing.words import sentences
 from napari_segcam.errors import SegcamError
+from napari_segcam.statistics.interval import CONFIDENCE, RESAMPLES
 from napari_segcam.version import __version__
 
 _LISTED = 50

@@ -8,7 +8,6 @@ from typing import Any
 
 from napari_segcam.comparing.cases import RULE
 from napari_segcam.comparing.comparison import Comparison
-from napari_segcam.comparing.interval import RESAMPLES, Interval
 from napari_segcam.comparing.mask_comparison import Row
 from napari_segcam.comparing.pictures import LEGEND, LEGEND_TRUTH, difference_jpeg
 from napari_segcam.comparing.plots import plot_cases
@@ -30,6 +29,7 @@ from napari_segcam.reporting.report.document import (
     Table,
 )
 from napari_segcam.reporting.report.text import plain, words
+from napari_segcam.statistics.interval import RESAMPLES, Interval
 
 _MOST_ROWS = 40
 _READING = (
@@ -80,10 +80,10 @@ def _interval_table(summary: ClassSummary) -> Table:
 
     def add(name: str, interval: Interval, *, is_difference: bool = True) -> None:
         if is_difference:
-            ends = (signed(interval.mean), interval_text(interval))
+            ends = (signed(interval.value), interval_text(interval))
         else:
             low, high = score(interval.low), score(interval.high)
-            ends = (score(interval.mean), UNDEFINED if interval.low is None else f"{low} to {high}")
+            ends = (score(interval.value), UNDEFINED if interval.low is None else f"{low} to {high}")
         rows.append((name, *ends, str(interval.cases), method_text(interval)))
 
     if summary.truth_frames:
@@ -92,7 +92,7 @@ def _interval_table(summary: ClassSummary) -> Table:
     add("Dice of A and B", summary.dice, is_difference=False)
     for unit, area in summary.areas.items():
         ends = UNDEFINED if area.low is None else f"{area_text(area.low)} to {area_text(area.high)}"
-        rows.append((f"area in {unit}, B − A", area_text(area.mean), ends, str(area.cases), method_text(area)))
+        rows.append((f"area in {unit}, B − A", area_text(area.value), ends, str(area.cases), method_text(area)))
     columns = ("figure", "mean", "95 % interval", "cases", "how")
     return Table(columns, tuple(rows), frozenset({"figure", "how"}), "Means over cases.")
 

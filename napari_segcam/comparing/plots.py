@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_segcam.comparing.interval import Interval
 from napari_segcam.reporting.report.document import Plot
 from napari_segcam.reporting.report.plots import BLUE, GRAY, VERMILION, new_figure, save_plot
 from napari_segcam.reporting.report.text import drawable, shorten_middle
+from napari_segcam.statistics.interval import Interval
 
 _MOST_NAMED = 40
 _LONGEST_NAME = 30
@@ -33,8 +33,8 @@ def plot_cases(names: Sequence[str], values: Sequence[float], interval: Interval
         axis = figure.subplots()
         if interval.low is not None and interval.high is not None:
             axis.axvspan(interval.low, interval.high, color=VERMILION, alpha=0.18, linewidth=0)
-        if interval.mean is not None:
-            axis.axvline(interval.mean, color=VERMILION, linewidth=1.2)
+        if interval.value is not None:
+            axis.axvline(interval.value, color=VERMILION, linewidth=1.2)
         if min(values) <= 0 <= max(values) or label.endswith("(B − A)"):
             axis.axvline(0, color=GRAY, linewidth=0.9, linestyle=(0, (4, 3)))
         axis.scatter(np.asarray(values)[order], places, s=14, color=BLUE, linewidths=0, zorder=3)
@@ -46,5 +46,5 @@ def plot_cases(names: Sequence[str], values: Sequence[float], interval: Interval
         axis.set_ylim(len(values) - 0.4, -0.6)
         axis.set_xlabel(label)
         axis.grid(axis="x")
-        mean = "no value" if interval.mean is None else f"{interval.mean:.3g}"
+        mean = "no value" if interval.value is None else f"{interval.value:.3g}"
         return save_plot(figure, height, f"{label} of {len(values)} cases; the mean is {mean}.", caption)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from napari_segcam.comparing.interval import RESAMPLES, Interval, bootstrap_interval
 from napari_segcam.comparing.mask_comparison import Row
+from napari_segcam.statistics.interval import RESAMPLES, Interval, bootstrap_interval
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class ClassSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
-        return asdict(self)
+        return asdict(self, dict_factory=_with_means)
 
 
 def summaries(
@@ -91,7 +91,7 @@ def summaries(
 
 def _summary(name: str, rows: Sequence[Row], cases: Sequence[Row], seed: int, resamples: int) -> ClassSummary:
     def interval(column: str, chosen: Sequence[Row] = cases) -> Interval:
-        return bootstrap_interval([row[column] for row in chosen if row[column] is not None], seed, resamples)
+        return bootstrap_interval([row[column] for row in chosen if row[column] is not None], "mean", seed, resamples)
 
     units = [unit for unit in dict.fromkeys(row["area_unit"] for row in cases) if unit]
     with_truth = [row for row in rows if row["truth_pixels"] is not None]
@@ -124,3 +124,8 @@ def _summary(name: str, rows: Sequence[Row], cases: Sequence[Row], seed: int, re
 
 def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
+
+
+def _with_means(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the fields of a summary or an interval; the value of each interval here is a mean."""
+    return {"mean" if name == "value" else name: value for name, value in fields}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from napari_segcam.comparing.interval import BCA, EQUAL, FEW_CASES, Interval
 from napari_segcam.comparing.summary import ClassSummary
 from napari_segcam.number_format import UNDEFINED, counted, score, significant
+from napari_segcam.statistics.interval import BCA, EQUAL, FEW_CASES, Interval
 
 
 def sentences(summary: ClassSummary) -> list[str]:
@@ -53,7 +53,7 @@ def method_text(interval: Interval) -> str:
 
 def _against_truth(summary: ClassSummary) -> list[str]:
     difference = summary.dice_difference
-    if difference.mean is None:
+    if difference.value is None:
         return (
             ["No case has a Dice of both A and B against the truth, so there is no paired difference."]
             if (summary.truth_frames)
@@ -61,11 +61,11 @@ def _against_truth(summary: ClassSummary) -> list[str]:
         )
     over = f"over {counted(difference.cases, 'case')}"
     means = f"Dice against the truth: A {score(summary.dice_a)}, B {score(summary.dice_b)} (mean {over})."
-    if difference.mean == 0 and difference.low == 0 and difference.high == 0:
+    if difference.value == 0 and difference.low == 0 and difference.high == 0:
         return [means, f"A and B have the same Dice in each case: the difference is exactly 0 {over}."]
-    higher = "higher" if difference.mean > 0 else "lower"
-    size = "as high" if difference.mean == 0 else f"{score(abs(difference.mean))} {higher}"
-    found = f"B's Dice is {size} than A's on average" if difference.mean else "On average B's Dice equals A's"
+    higher = "higher" if difference.value > 0 else "lower"
+    size = "as high" if difference.value == 0 else f"{score(abs(difference.value))} {higher}"
+    found = f"B's Dice is {size} than A's on average" if difference.value else "On average B's Dice equals A's"
     ties = difference.cases - summary.better_a - summary.better_b
     counts = f"B is better in {summary.better_b}, A in {summary.better_a}" + (f", equal in {ties}" if ties else "")
     if difference.low is None:
@@ -86,12 +86,12 @@ def _between(summary: ClassSummary) -> str:
         frames = counted(summary.frames, "frame")
         return f"A and B give the same mask in each of the {frames}: {ones}all differences are 0."
     dice = summary.dice
-    if dice.mean is None:
+    if dice.value is None:
         return "A and B find nothing in any frame, so there is no Dice of A and B."
     interval = f" ({method_text(dice)}: {score(dice.low)} to {score(dice.high)})" if dice.low is not None else ""
     return (
-        f"The Dice of A and B is {score(dice.mean)} on average over {counted(dice.cases, 'case')}{interval}; the masks "
-        f"are the same in {summary.identical - summary.both_empty} of "
+        f"The Dice of A and B is {score(dice.value)} on average over {counted(dice.cases, 'case')}{interval}; the "
+        f"masks are the same in {summary.identical - summary.both_empty} of "
         f"{counted(summary.frames - summary.both_empty, 'frame')} with a finding."
     )
 
@@ -99,13 +99,13 @@ def _between(summary: ClassSummary) -> str:
 def _areas(summary: ClassSummary) -> list[str]:
     said = []
     for unit, area in summary.areas.items():
-        if area.mean:
+        if area.value:
             ends = (
                 f" ({method_text(area)}: {area_text(area.low)} to {area_text(area.high)} {unit})"
                 if area.low is not None
                 else ""
             )
-            size = f"{significant(abs(area.mean))} {unit} {'larger' if area.mean > 0 else 'smaller'}"
+            size = f"{significant(abs(area.value))} {unit} {'larger' if area.value > 0 else 'smaller'}"
             note = ", which are not calibrated" if unit == "pixels" else ""
             said.append(f"B's mask is {size} than A's on average over {counted(area.cases, 'case')}{note}{ends}.")
     return said

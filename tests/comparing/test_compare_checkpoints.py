@@ -37,9 +37,9 @@ def test_the_same_checkpoint_differs_nowhere(data: Path) -> None:
     assert {row["dice"] for row in found} == {1.0}
     assert {(row["area_difference"], row["disagreement"]) for row in comparison.rows} == {(0.0, 0.0)}
     (summary,) = comparison.classes
-    assert (summary.dice.mean, summary.dice.low, summary.dice.high) == (1, 1, 1)
+    assert (summary.dice.value, summary.dice.low, summary.dice.high) == (1, 1, 1)
     (area,) = summary.areas.values()
-    assert (area.mean, area.low, area.high) == (0, 0, 0)
+    assert (area.value, area.low, area.high) == (0, 0, 0)
     assert comparison.most_different == []
 
 
@@ -48,7 +48,7 @@ def test_the_same_checkpoint_has_no_difference_against_the_truth(data: Path, tmp
         write_still(tmp_path / "masks" / f"{name}_mask.png", frame(12, 14))
     (summary,) = sc.compare_checkpoints(network(3), network(3), data, truth=tmp_path / "masks").classes
     for interval in (summary.dice_difference, summary.iou_difference):
-        assert (interval.mean, interval.low, interval.high, interval.cases) == (0, 0, 0, 2)
+        assert (interval.value, interval.low, interval.high, interval.cases) == (0, 0, 0, 2)
     assert 0 < (summary.dice_a or 0) < 1
 
 
@@ -77,7 +77,7 @@ def test_the_frames_of_a_cine_are_one_case(data: Path) -> None:
     assert (cine["lowest_frame"], cine["dice_lowest"]) == (3, min(of_frames))
     (summary,) = comparison.classes
     assert summary.dice.cases == 3
-    assert summary.dice.mean == pytest.approx(np.mean([row["dice"] for row in comparison.cases]))
+    assert summary.dice.value == pytest.approx(np.mean([row["dice"] for row in comparison.cases]))
 
 
 def test_a_list_can_say_which_images_are_one_case(data: Path) -> None:
@@ -104,7 +104,7 @@ def test_paired_differences_against_the_truth(data: Path, tmp_path: Path) -> Non
     assert row["dice_difference"] == row["dice_b"] - row["dice_a"] < 0
     (summary,) = comparison.classes
     assert (summary.truth_cases, summary.better_a, summary.better_b) == (2, 1, 0)
-    assert summary.dice_difference.mean == pytest.approx(row["dice_difference"] / 2)
+    assert summary.dice_difference.value == pytest.approx(row["dice_difference"] / 2)
     assert comparison.cases[2]["undefined"] == "there is no true mask"
 
 

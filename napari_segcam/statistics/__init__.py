@@ -1,0 +1,1 @@
+"""Statistics over cases: intervals, differences and the number of cases they need."""
