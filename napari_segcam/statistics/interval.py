@@ -1,4 +1,4 @@
-"""Bootstrap intervals over cases: of a mean, a median, or a share of what the cases hold."""
+"""Bootstrap intervals over cases: of a mean, a median, or a share such as found findings among all findings."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def bootstrap_interval(
 
     Args:
         values: one for each case, never one for each frame: the frames of a cine resemble each other. For a share, two
-            for each case: how many there are of what is counted, and of how many.
+            for each case: the count, such as of found findings, and the count of all.
         statistic: of the cases.
         seed: of the draws.
         resamples: how many times the cases are drawn.
