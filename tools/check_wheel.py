@@ -29,7 +29,7 @@ from napari_segcam.viewer.layers.placement import OURS
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.sessions import session_of
 
-PATIENCE_S = 600  # a small and busy machine that imports torch for the first time
+PATIENCE_S = 1200  # a small and busy machine that imports torch for the first time
 
 
 def main() -> None:

@@ -13,6 +13,14 @@ from napari_segcam.preferences.present import origin, preferences
 _own_threads: int | None = None  # torch's own number, once it was changed
 
 
+_WITHOUT_FLOAT64 = {"mps"}  # Apple's GPUs
+
+
+def has_float64(device: torch.device) -> bool:
+    """Return whether a device computes in float64."""
+    return device.type not in _WITHOUT_FLOAT64
+
+
 def image_like(module: nn.Module) -> torch.Tensor:
     """Return a tensor with the dtype and device for the network's image: its first floating-point parameter."""
     parameters = (parameter for parameter in module.parameters() if parameter.is_floating_point())

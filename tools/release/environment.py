@@ -16,7 +16,7 @@ from source import Finding
 
 _NEEDED_GB = 10
 _INSTALL_S = 3600
-_WINDOW_S = 1500
+_WINDOW_S = 2700
 
 
 def try_wheel(wheel: Path, root: Path, python: Path, what: str, extra: Sequence[str] = ()) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from napari_segcam.explanation.methods.method import method
+from napari_segcam.network.device import has_float64
 
 
 @method("eigencam", "Eigen-CAM", paper="Muhammad & Yeasin, arXiv:2008.00299", year=2020, needs_gradient=False)
@@ -53,7 +54,7 @@ def _first_component(features: torch.Tensor) -> torch.Tensor:
     s u. So the smaller of the two products is enough, in float64, where squaring does not harm the first component.
     Where features are not finite the projection is not either; the solver alone would raise an error.
     """
-    if features.device.type == "mps":  # has neither float64 nor the solver
+    if not has_float64(features.device):  # nor the solver
         return _first_component(features.cpu()).to(features.device)
     height, width = features.shape[-2:]
     pixels = features.flatten(2).transpose(1, 2).double()

@@ -8,6 +8,7 @@ import torch
 
 from napari_segcam.explanation.targets.classes import probabilities_of
 from napari_segcam.explanation.targets.target import Score, Target
+from napari_segcam.network.device import has_float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,5 +69,4 @@ class Objective:
 
 
 def _to_double(values: torch.Tensor) -> torch.Tensor:
-    # Apple's GPUs have no float64.
-    return (values.cpu() if values.device.type == "mps" else values).double()
+    return (values if has_float64(values.device) else values.cpu()).double()
