@@ -43,15 +43,15 @@ def main() -> None:
     pages = [TUTORIALS / f"{name}.md" for name in names if name != PUBLIC.stem]
     with tempfile.TemporaryDirectory(prefix="segcam-screenshots-") as scratch:
         target = Path(scratch, "pictures") if options.check or options.follow else IMAGES
+        with_public = PUBLIC.stem in names and options.public is not None
+        folder = Path(tempfile.mkdtemp(dir=scratch))
+        if with_public:
+            prepare(options.public, folder)  # first, as it ends if something is missing
         failed = [page.name for page in pages if not followed(page, target, Path(scratch))]
-        if PUBLIC.stem in names and options.public is not None:
-            folder = Path(tempfile.mkdtemp(dir=scratch))
-            prepare(options.public, folder)
+        if with_public:
             failed += [] if followed(PUBLIC, target, Path(scratch), folder) else [PUBLIC.name]
         elif PUBLIC.stem in names:
-            print(
-                f"{PUBLIC.name}: not followed, as its images are not part of this project: --public FOLDER", flush=True
-            )
+            print(f"{PUBLIC.name}: not followed; its images are not part of this project: --public FOLDER", flush=True)
         if target != IMAGES:
             apart = different(target)
             failed += apart if options.check else []
