@@ -12,6 +12,8 @@ from napari_segcam.demo import FRAME, demo_checkpoint, sample_cine
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.docks import PLUGIN, dock
+from napari_segcam.viewer.napari_internals.canvas import canvas_of
+from napari_segcam.viewer.responsiveness.ctrl_c import run_until_closed
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.gradcam_widget import GradCamWidget
@@ -55,7 +57,9 @@ def show_demo(screenshot: Path | None = None) -> None:
 
     _when_done(session, lambda: session.network, explain)
     session.load(ModelSource(str(demo_checkpoint())))
-    napari.run()
+    canvas = canvas_of(viewer)
+    assert canvas is not None
+    run_until_closed(canvas.window())
     if screenshot is not None and not finished:
         raise SegcamError(f"The demo did not finish. {' '.join(session.outcomes.values())}")
 

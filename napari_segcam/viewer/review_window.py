@@ -6,7 +6,9 @@ from pathlib import Path
 
 import napari
 
+from napari_segcam.viewer.napari_internals.canvas import canvas_of
 from napari_segcam.viewer.project_reader import show_project
+from napari_segcam.viewer.responsiveness.ctrl_c import run_until_closed
 
 _WINDOW = (1366, 768)  # the screen of a small laptop
 
@@ -22,4 +24,6 @@ def show_review(folder: Path, rater: str = "", images: Path | None = None) -> No
     viewer = napari.Viewer(title=f"{folder.name} – napari-segcam")
     viewer.window.resize(*_WINDOW)
     show_project(viewer, folder, rater, images)
-    napari.run()
+    canvas = canvas_of(viewer)
+    assert canvas is not None
+    run_until_closed(canvas.window())

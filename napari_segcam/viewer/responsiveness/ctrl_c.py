@@ -1,0 +1,47 @@
+"""A window that a command has opened, and Ctrl-C in its terminal."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import napari
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QWidget
+
+_LOOK_MS = 200
+
+
+def run_until_closed(window: QWidget) -> None:
+    """Run napari until its window is closed. Ctrl-C closes it as a click would, with its questions on unsaved work.
+
+    Args:
+        window: of the viewer.
+
+    Raises:
+        KeyboardInterrupt: once the window is closed, if Ctrl-C has closed it.
+    """
+    previous = signal.getsignal(signal.SIGINT)
+    if previous in (signal.SIG_IGN, None):
+        napari.run()
+        return
+    has_closed = False
+
+    def close() -> None:
+        nonlocal has_closed
+        has_closed = window.close()
+
+    def on_interrupt(_number: int, _frame: Any) -> None:
+        QTimer.singleShot(0, close)  # not here: a question would be asked within any line of code
+
+    awake = QTimer(interval=_LOOK_MS)
+    awake.timeout.connect(lambda: None)  # Python looks at signals only when some Python code runs
+    awake.start()
+    signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        napari.run()
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        awake.stop()
+    if has_closed:
+        raise KeyboardInterrupt
