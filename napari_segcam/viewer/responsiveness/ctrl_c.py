@@ -19,20 +19,18 @@ def run_until_closed(window: QWidget) -> None:
         window: of the viewer.
 
     Raises:
-        KeyboardInterrupt: once the window is closed, if Ctrl-C has closed it.
+        KeyboardInterrupt: once the window is closed, if Ctrl-C was pressed, also if a question was answered in between.
     """
     previous = signal.getsignal(signal.SIGINT)
     if previous in (signal.SIG_IGN, None):
         napari.run()
         return
-    has_closed = False
-
-    def close() -> None:
-        nonlocal has_closed
-        has_closed = window.close()
+    was_pressed = False
 
     def on_interrupt(_number: int, _frame: Any) -> None:
-        QTimer.singleShot(0, close)  # not here: a question would be asked within any line of code
+        nonlocal was_pressed
+        was_pressed = True
+        QTimer.singleShot(0, window.close)  # not here: a question would be asked within any line of code
 
     awake = QTimer(interval=_LOOK_MS)
     awake.timeout.connect(lambda: None)  # Python looks at signals only when some Python code runs
@@ -43,5 +41,5 @@ def run_until_closed(window: QWidget) -> None:
     finally:
         signal.signal(signal.SIGINT, previous)
         awake.stop()
-    if has_closed:
+    if was_pressed:
         raise KeyboardInterrupt

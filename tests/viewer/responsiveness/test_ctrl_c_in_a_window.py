@@ -51,14 +51,21 @@ def test_it_is_closed(window: Window, qtbot: QtBot, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_window_with_unsaved_work_can_stay(window: Window, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is closed later by a click, which is no interruption."""
+    """The answer to its question closes it later."""
 
     def run() -> None:
         window.may_close = False
         qtbot.waitUntil(lambda: window.asked == 1)
         assert window.isVisible()
+        window.may_close = True
+        window.close()
 
     monkeypatch.setattr(napari, "run", run)
     press_soon()
+    with pytest.raises(KeyboardInterrupt):
+        run_until_closed(window)
+
+
+def test_a_click_is_no_ctrl_c(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(napari, "run", window.close)
     run_until_closed(window)
-    window.may_close = True
