@@ -152,16 +152,19 @@ def bind_keys(session: ReviewSession) -> ReviewKeys:
     already_bound = [key for key in KEYS if coerce_keybinding(key.key) in keymap]
     handlers = {coerce_keybinding(key.key): _handler(key, keys) for key in KEYS if key not in already_bound}
     keymap.update(handlers)
-    weakref.finalize(session, _unbind, keymap, handlers)
+    # Weakly: the handlers hold the viewer, whose callbacks hold the session, which would then never end.
+    bound = {key: weakref.ref(handler) for key, handler in handlers.items()}
+    weakref.finalize(session, _unbind, weakref.ref(session.viewer), bound)
     if already_bound:
         names = ", ".join(f"{key.key} ({key.action})" for key in already_bound)
         show_warning(f"These keys of SegCAM already have another use in this viewer, which they keep: {names}.")
     return keys
 
 
-def _unbind(keymap: dict[Any, Handler], handlers: dict[Any, Handler]) -> None:
-    for key, handler in handlers.items():
-        if keymap.get(key) is handler:
+def _unbind(viewer: weakref.ref[ViewerModel], bound: dict[Any, weakref.ref[Handler]]) -> None:
+    keymap = {} if (model := viewer()) is None else model.keymap
+    for key, handler in bound.items():
+        if key in keymap and keymap[key] is handler():
             del keymap[key]
 
 

@@ -22,7 +22,8 @@ def share_dock(viewer: ViewerModel, names: Sequence[str], tab: str) -> None:
         tab: what the tab of the dock says; napari shows the dock's name in its title bar and menu.
     """
     window: Any = getattr(without_proxy(viewer), "window", None)
-    docks = None if window is None else private_attribute(window, "_wrapped_dock_widgets")
+    is_open = window is not None and hasattr(window, "_qt_window")  # napari deletes this attribute on closing
+    docks = private_attribute(window, "_wrapped_dock_widgets") if is_open else None
     if docks is None:
         return
     dock = next((docks[name] for name in names if name in docks), None)
