@@ -31,6 +31,7 @@ from napari_segcam.viewer.widgets.cases.new_project import NewProject
 from napari_segcam.viewer.widgets.cases.rater import ask_rater
 from napari_segcam.viewer.widgets.choice import Choice
 from napari_segcam.viewer.widgets.fitting.hinted_field import HintedField
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import Line, panel, row, scrolled_panel
 
@@ -70,6 +71,7 @@ class _Text:
     NEXT_OPEN = "Next not done"
     NEXT_OPEN_TIP = "The next case in this list that is not done (Shift+Page Down)"
     DONE = "Done"
+    NO_CASE = "Open a case first: click it in the list."
     DONE_TIP = "You have finished this case (Ctrl+Enter marks it and goes to the next)"
     MOVED = "Where are the images?"
     LOCATE = "Images were moved …"
@@ -270,7 +272,7 @@ class CasesWidget(QWidget):
 
     def _show_done(self) -> None:
         state = self.controller.state
-        self.done.setEnabled(state is not None)
+        set_usable(self.done, _Text.NO_CASE if state is None else None)
         self.done.setChecked(state is not None and state.is_done)
 
     def _on_reading(self) -> None:

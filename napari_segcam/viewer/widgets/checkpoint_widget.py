@@ -28,10 +28,12 @@ from napari_segcam.viewer.questions.offers_controller import OffersController
 from napari_segcam.viewer.questions.questions_controller import QuestionsController
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.losses import ask_before_loading
+from napari_segcam.viewer.review.requirements import LOAD_FIRST
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice
 from napari_segcam.viewer.widgets.device_choice import DeviceChoice
 from napari_segcam.viewer.widgets.fitting.foldout import Foldout
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.vertical_scroll import VerticalScroll
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import fill, panel, row
@@ -70,6 +72,8 @@ class _Text:
     APPLY_TIP = "Load the network again with these settings. Nothing is written to disk."
     SAVE = "Save card …"
     SAVE_TIP = "Write these settings to a file beside the checkpoint. They are used each time it is loaded."
+    NO_EDIT = "Change a setting above first."
+    NO_FILE = "A card is saved beside a checkpoint file, and this network has none."
     SAVED = "The model card is saved."
     NOT_RECOGNIZED = "If it is not recognized"
     OPEN_FILE = "Open a checkpoint"
@@ -337,6 +341,8 @@ class CheckpointWidget(QWidget):
             self.card.setText(text)
             self.card.setToolTip("" if source is None else source.path or "")
         self.asking.setVisible(self.session.network is not None)
-        self.editing.setEnabled(source is not None and not loading)
-        self.apply.setEnabled(self.form.has_edits)
-        self.save.setEnabled(source is not None and source.path is not None)
+        missing = loading or (LOAD_FIRST if source is None else None)
+        set_usable(self.editing, missing)
+        set_usable(self.apply, missing or (None if self.form.has_edits else _Text.NO_EDIT))
+        no_file = None if source is not None and source.path else _Text.NO_FILE
+        set_usable(self.save, missing or no_file)

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QWidget
 from napari_segcam.viewer.click.click_controller import HINTS, ClickController, Tool
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.layout import panel, row
 
 
@@ -21,6 +22,7 @@ class _Text:
     )
     KEYS = "Key Q turns this on and off, Shift+Q goes to the next."
     BACK = "Back to mask"
+    NOT_ASKED = "The heatmaps already explain the mask: no place was asked about."
     BACK_TIP = "Show the earlier heatmaps again; nothing is computed. Key Esc does the same."
 
 
@@ -49,4 +51,4 @@ class ClickBar(QWidget):
     def _refresh(self) -> None:
         for tool, button in self.tools.items():
             button.setChecked(self._controller.tool == tool)
-        self.back.setEnabled(self._controller.is_asked)
+        set_usable(self.back, None if self._controller.is_asked else _Text.NOT_ASKED)

@@ -19,10 +19,12 @@ from napari_segcam.viewer.project.project_controller import ProjectController
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.outputs import export_frames, folder_run_preview, run_folder
+from napari_segcam.viewer.review.requirements import OPEN_FIRST
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.verdicts.dicom_request import dicom_request
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
 from napari_segcam.viewer.widgets.deidentify.copy_button import CopyButton
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import form, row, scrolled_panel
 
@@ -75,6 +77,8 @@ class _Text:
     WILL_RUN = "Will run: {run}"
     CANNOT_RUN = "No run over a folder: {reason}"
     STOP = "Stop"
+    BUSY = "Something is still being written: wait, or stop it below."
+    NO_CINE = "Only a cine can be a movie: open one first."
     NOTHING_TO_EXPORT = "Run Segmentation or Grad-CAM first. Export saves the results."
     EXPORT_FOLDER = "Export to this folder"
     IMAGES_FOLDER = "Folder of images"
@@ -183,16 +187,19 @@ class ExportWidget(QWidget):
         plan = None if session.review is None else session.review.plan
         is_idle = background.job is None
         self._name_frames(frame_word(session.image))
-        self.export_frame.setEnabled(is_idle and plan is not None)
-        self.export_all.setEnabled(is_idle and plan is not None)
+        busy = None if is_idle else _Text.BUSY
+        nothing = session.missing() or (_Text.NOTHING_TO_EXPORT if plan is None else None)
+        for button in (self.export_frame, self.export_all):
+            set_usable(button, busy or nothing)
         self.export_all.setVisible(session.image is None or session.image.ndim > 2)
-        self._show_folder_run(is_idle)
-        self.copy.setEnabled(is_idle)
-        self.movie.setEnabled(session.image is not None and session.image.ndim > 2)
+        self._show_folder_run(busy)
+        set_usable(self.copy, busy)
+        is_cine = session.image is not None and session.image.ndim > 2
+        set_usable(self.movie, None if is_cine else _Text.NO_CINE, _Text.MOVIE_TIP.format(frame=self._word))
         self._offer_movies(() if plan is None else plan.stages)
         can_be_dicom = is_dicom(session.image)
-        self.dicom.setEnabled(can_be_dicom)
-        self.dicom.setToolTip(_Text.DICOM_TIP if can_be_dicom or session.image is None else _Text.NO_DICOM)
+        no_dicom = OPEN_FIRST if session.image is None else _Text.NO_DICOM
+        set_usable(self.dicom, None if can_be_dicom else no_dicom, _Text.DICOM_TIP)
         self._progress_row.setVisible(not is_idle)
         progress = background.progress
         if progress is not None:
@@ -213,12 +220,11 @@ class ExportWidget(QWidget):
             self._word = word
             self.export_frame.setText(_Text.EXPORT_FRAME.format(frame=word))
             self.export_all.setText(_Text.EXPORT_ALL.format(frame=word))
-            self.movie.setToolTip(_Text.MOVIE_TIP.format(frame=word))
 
-    def _show_folder_run(self, is_idle: bool) -> None:
+    def _show_folder_run(self, busy: str | None) -> None:
         """Say what a run over a folder will do, or why there can be none."""
         can_run, words = folder_run_preview(self.session)
-        self.run.setEnabled(is_idle and can_run)
+        set_usable(self.run, busy or (None if can_run else words))
         if can_run:
             _show(self.will_run, _Text.WILL_RUN.format(run=words))
         else:

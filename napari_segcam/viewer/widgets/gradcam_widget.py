@@ -19,9 +19,11 @@ from napari_segcam.viewer.preferences.preferences_controller import PreferencesC
 from napari_segcam.viewer.project.project_controller import ProjectController
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.controllers import controller_of
+from napari_segcam.viewer.review.requirements import LOAD_FIRST
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
 from napari_segcam.viewer.widgets.click_bar import ClickBar
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.wrapping_buttons import WrappingButton
 from napari_segcam.viewer.widgets.layout import form, row, scrolled_panel, show_row
 from napari_segcam.viewer.widgets.member_choice import MemberChoice
@@ -58,7 +60,9 @@ class _Text:
     MAIN = "Main"
     MAIN_TIP = "Check the encoder stages and one decoder node per resolution"
     ALL = "All"
+    ALL_TIP = "Check every stage"
     NONE = "None"
+    NONE_TIP = "Check no stage"
     KEYS = "Keys …"
     OPACITY = "Opacity"
     OPACITY_TIP = "Opacity of the heatmaps of all stages"
@@ -97,6 +101,8 @@ class GradCamWidget(QWidget):
         self.choose_main.setToolTip(_Text.MAIN_TIP)
         self.choose_all = QPushButton(_Text.ALL)
         self.choose_none = QPushButton(_Text.NONE)
+        self.choose_all.setToolTip(_Text.ALL_TIP)
+        self.choose_none.setToolTip(_Text.NONE_TIP)
         self.keys = QPushButton(_Text.KEYS)
         self.keys.setToolTip("\n".join(f"{key}: {action}" for key, action in key_rows()))
         self.opacity = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
@@ -237,6 +243,8 @@ class GradCamWidget(QWidget):
 
     def _on_network(self) -> None:
         network = self.session.network
+        for button in (self.choose_main, self.choose_all, self.choose_none):
+            set_usable(button, LOAD_FIRST if network is None else None)
         if network is None:
             return
         self.method.offer_methods(network)

@@ -9,8 +9,10 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QProgressBar, QPushButton, QWidget
 from napari_segcam.viewer.layers.frame_names import frame_word
 from napari_segcam.viewer.overlays.overlays_controller import OverlaysController
 from napari_segcam.viewer.review.controllers import controller_of
+from napari_segcam.viewer.review.requirements import OPEN_FIRST
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.fitting.wrapping_buttons import WrappingCheckBox
 from napari_segcam.viewer.widgets.layout import form, row, scrolled_panel
@@ -41,6 +43,11 @@ class _Text:
     PLACED = "{count} placed in this {frame}"
     SHOW_WITH = "Show this {frame} with calipers"
     STOP = "Stop"
+    BUSY = "Something is still running: wait, or stop it below."
+    MARK_FIRST = "Nothing is marked in this {frame}: find graphics first, or paint in their layer."
+    PLACE_FIRST = "No caliper is placed in this {frame}: place some first."
+    MEASURE_FIRST = "Measure the effect in this {frame} first."
+    PASTE_FIRST = "Paste and compare in this {frame} first."
 
 
 class OverlaysWidget(QWidget):
@@ -109,25 +116,31 @@ class OverlaysWidget(QWidget):
         """Show what can be done now, what is known of the frame in view, and the progress."""
         session, controller, layers = self.session, self.controller, self.controller.layers
         word, frame = frame_word(session.image), session.current_frame()
-        self.find.setToolTip(_Text.FIND_TIP.format(frame=word))
-        self.place.setToolTip(_Text.PLACE_TIP.format(frame=word))
         self.show_without.setText(_Text.SHOW_WITHOUT.format(frame=word))
         self.show_with.setText(_Text.SHOW_WITH.format(frame=word))
         is_idle, missing = not controller.is_busy, session.missing()
         marked = layers is not None and bool(layers.mask(frame).any())
         count = 0 if layers is None else len(layers.points(frame))
-        self.find.setEnabled(is_idle and layers is not None)
-        self.measure.setEnabled(is_idle and missing is None and marked)
-        self.place.setEnabled(layers is not None)
-        self.clear.setEnabled(layers is not None and layers.points_layer is not None)
-        self.paste.setEnabled(is_idle and missing is None and count > 0)
+        busy, no_image = None if is_idle else _Text.BUSY, OPEN_FIRST if layers is None else None
+        no_mark = None if marked else _Text.MARK_FIRST.format(frame=word)
+        no_point = None if count else _Text.PLACE_FIRST.format(frame=word)
+        has_points = layers is not None and layers.points_layer is not None
+        set_usable(self.find, busy or no_image, _Text.FIND_TIP.format(frame=word))
+        set_usable(self.measure, busy or missing or no_mark)
+        set_usable(self.place, no_image, _Text.PLACE_TIP.format(frame=word))
+        set_usable(self.clear, no_image or (None if has_points else no_point))
+        set_usable(self.paste, busy or missing or no_point)
         found = controller.summary()
         _say(self.found, f"{found} {_Text.PAINT}" if found and marked else found)
         _say(self.effect, controller.words("without"))
         _say(self.placed, _Text.PLACED.format(count=count, frame=word) if count else "")
         _say(self.pasted, controller.words("with"))
-        for box, kind in ((self.show_without, "without"), (self.show_with, "with")):
-            box.setEnabled(controller.outcome(kind) is not None or controller.shown == kind)  # type: ignore[arg-type]
+        for box, kind, first in (
+            (self.show_without, "without", _Text.MEASURE_FIRST),
+            (self.show_with, "with", _Text.PASTE_FIRST),
+        ):
+            is_known = controller.outcome(kind) is not None or controller.shown == kind  # type: ignore[arg-type]
+            set_usable(box, None if is_known else first.format(frame=word))
             with QSignalBlocker(box):
                 box.setChecked(controller.shown == kind)
         progress = session.background.progress

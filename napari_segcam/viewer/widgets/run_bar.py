@@ -9,6 +9,7 @@ from napari_segcam.viewer.layers.frame_names import frame_word
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.widgets.choice import Choice
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import row
 
@@ -74,7 +75,7 @@ class RunBar(QWidget):
         missing = session.missing()
         self._pages.setCurrentIndex(int(session.is_busy))
         (self._timer.start if session.is_busy else self._timer.stop)()
-        self.run.setEnabled(missing is None)
+        set_usable(self.run, missing)
         self._offer_scopes(frame_word(session.image))
         self.scope.setVisible(session.image is None or session.image.ndim > 2)
         if session.is_busy:

@@ -11,10 +11,12 @@ from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.review.input_region import choose_input_region
 from napari_segcam.viewer.review.losses import save_corrections
 from napari_segcam.viewer.review.outputs import bring_back_corrections
+from napari_segcam.viewer.review.requirements import LOAD_FIRST, OPEN_FIRST
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
 from napari_segcam.viewer.widgets.doubt_choice import DoubtChoice
 from napari_segcam.viewer.widgets.fitting.roomy_spin_box import RoomySpinBox
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.layout import Line, column, form, row, scrolled_panel
 from napari_segcam.viewer.widgets.run_bar import RunBar
 
@@ -48,6 +50,9 @@ class _Text:
         "Take black and white for the network from the contrast limits of the image layer, instead of from the file or "
         "the pixel values"
     )
+    IN_COLOR = "A color image has no contrast limits."
+    ONE_CLASS = "The network has one class."
+    NO_THRESHOLD = "This network has a background class: in each pixel, the most probable class wins."
     DOUBT = "Doubt"
     MEMORY = "Memory limit"
     MEMORY_TIP = "Memory for results. When it is full, the results farthest from the current frame go first."
@@ -151,7 +156,8 @@ class SegmentationWidget(QWidget):
         self.memory_used.set_text(_Text.MEMORY_USED.format(megabytes=self.session.reviews.used_bytes / _MB))
         review = self.session.review
         self.gray_values.set_text("" if review is None else review.input.source.gray_values())
-        self.use_limits.setEnabled(review is not None and not review.image.rgb)
+        in_color = _Text.IN_COLOR if review is not None and review.image.rgb else None
+        set_usable(self.use_limits, OPEN_FIRST if review is None else in_color)
 
     def _show_corrections(self) -> None:
         self.discard.setVisible(self.session.view.is_corrected)
@@ -189,6 +195,7 @@ class SegmentationWidget(QWidget):
             if several
             else [(name, None) for name in names]
         )
-        self.shown_class.setEnabled(several)
-        self.threshold.setEnabled(not has_background)
+        one_class = LOAD_FIRST if network is None else _Text.ONE_CLASS
+        set_usable(self.shown_class, None if several else one_class, _Text.CLASS_TIP)
+        set_usable(self.threshold, _Text.NO_THRESHOLD if has_background else None)
         self.threshold.setValue(self.session.threshold)

@@ -11,6 +11,7 @@ from napari_segcam.viewer.layers.frame_names import frame_in_words
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.session import ReviewSession
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import row
 
@@ -25,6 +26,8 @@ class _Text:
         "map, and whether it is stable. You can keep working meanwhile. Shift+C does the same."
     )
     CHECKED = "checked"
+    ALL_CHECKED = "The visible heatmaps are checked already."
+    NO_MAP = "Compute a heatmap first, with Explain, and show it."
     STOP = "Stop"
     NOT_YET = "Nothing is known about the heatmaps yet."
 
@@ -76,7 +79,8 @@ class TrustPanel(QWidget):
         self._fit()
         stages = evidence.checkable()
         is_checked = bool(stages) and not evidence.is_anything_missing()
-        self.check.setEnabled(bool(stages) and not is_checked)
+        missing = self._session.missing() or ("" if stages else _Text.NO_MAP)
+        set_usable(self.check, _Text.ALL_CHECKED if is_checked else missing)
         _set_text(self.estimate, _Text.CHECKED if is_checked else evidence.estimate_words())
         task = evidence.check
         self._pages.setCurrentIndex(int(task is not None))

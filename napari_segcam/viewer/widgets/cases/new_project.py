@@ -24,6 +24,7 @@ from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.second_checkpoint.second_controller import SecondController
 from napari_segcam.viewer.widgets.cases.rater import offered_rater, rater_problem, remember_rater
 from napari_segcam.viewer.widgets.fitting.fitted_dialog import FittedDialog
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import column, form, row
 from napari_segcam.viewer.widgets.verdicts.blinding_form import BlindingForm
@@ -35,6 +36,7 @@ class _Text:
     TITLE = "New review project"
     FOLDER = "All images in a folder:"
     OPEN = "The images that are open ({count})"
+    NONE_OPEN = "No image is open that is kept on disk."
     NOT_FILES = "{count} of the open images are not kept on disk and cannot be part of a review."
     BROWSE = "Browse …"
     NETWORK = "Checkpoint"
@@ -68,7 +70,7 @@ class NewProjectDialog(FittedDialog):
         self._has_named = False
         self.from_folder = QRadioButton(_Text.FOLDER)
         self.from_open = QRadioButton(_Text.OPEN.format(count=len(open_images)))
-        self.from_open.setEnabled(bool(open_images))
+        set_usable(self.from_open, None if open_images else _Text.NONE_OPEN)
         (self.from_open if open_images else self.from_folder).setChecked(True)
         self.images = QLineEdit()
         self.browse_images = QPushButton(_Text.BROWSE)
@@ -131,7 +133,7 @@ class NewProjectDialog(FittedDialog):
     def _check(self) -> None:
         problem = self.problem()
         self.hint.setText(problem)
-        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(not problem)
+        set_usable(self.buttons.button(QDialogButtonBox.StandardButton.Ok), problem)
 
     def _on_named(self) -> None:
         self._has_named = True

@@ -27,6 +27,7 @@ from napari_segcam.viewer.functions.segmenting import segment, segment_frames
 from napari_segcam.viewer.layers.selection import keep_selection
 from napari_segcam.viewer.review.requirements import missing_image
 from napari_segcam.viewer.sessions import session_of
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.functions.form_page import FormPage
 from napari_segcam.viewer.widgets.layout import row
@@ -49,6 +50,7 @@ class _Text:
     SEGMENTING, EXPLAINING = "Segmenting {name}", "Explaining {name}"
     DONE, DETAIL = "{done} of {total}", "{stage}: {done} of {total} runs of the network"
     LOADING = "Loading {name} …"
+    BUSY = "Something is still running: wait, or stop it."
     ADDED = "{count} layers added over {name}."
     ADDED_ONE = "One layer added over {name}."
     ALONE = "Masks and maps as layers of their own. The workspace also follows the cine and keeps corrections."
@@ -136,7 +138,7 @@ class FunctionWidget(FunctionGui[..., None]):
         is_running = self._job is not None and background.job is self._job
         self._running.setVisible(is_running)
         (self._timer.start if is_running else self._timer.stop)()
-        self.call_button.enabled = background.job is None
+        set_usable(self.call_button.native, None if background.job is None else _Text.BUSY)
         progress = background.progress
         if is_running and progress is not None:
             self.progress.setRange(0, progress.total)

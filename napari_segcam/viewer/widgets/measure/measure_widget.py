@@ -15,8 +15,10 @@ from napari_segcam.viewer.calipers.saving import save_table
 from napari_segcam.viewer.layers.frame_names import file_names, frame_word
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.controllers import controller_of
+from napari_segcam.viewer.review.requirements import OPEN_FIRST
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import form, row, scrolled_panel
 from napari_segcam.viewer.widgets.measure.measurement_list import MeasurementList
@@ -43,6 +45,13 @@ class _Text:
     )
     KEEP = "Keep it"
     KEEP_TIP = "Make the suggested line across part of the caliper; key Enter does the same"
+    NO_SUGGESTION = "Nothing is suggested: measure with a caliper first."
+    CHOOSE_FIRST = "Choose a measurement in the list first."
+    NO_UNDO = "No change of a measurement can be undone."
+    NO_REDO = "Nothing was undone."
+    MEASURE_FIRST = "Nothing is measured yet."
+    TWO_DIAMETERS = "Choose a measurement with two diameters first."
+    MEASURE_WIDTH = "Measure the width here first, in the other plane."
     HINT = "Drag an end of a line to change it."
     SUGGESTED = "Drag an end of the line across, or press Enter, to keep it. Esc drops it."
     DELETE = "Delete"
@@ -151,12 +160,12 @@ class MeasureWidget(QWidget):
         controller, image = self.controller, self.session.image
         word, pixel_size = frame_word(image), controller.pixel_size
         _say(self.calibration, "" if pixel_size is None else pixel_size_words(pixel_size))
-        self.finding.setToolTip(_Text.FINDING_TIP.format(frame=word))
-        for button in (self.finding, *self.tools.values()):
-            button.setEnabled(pixel_size is not None)
+        missing = OPEN_FIRST if pixel_size is None else None
+        set_usable(self.finding, missing, _Text.FINDING_TIP.format(frame=word))
         for tool, button in self.tools.items():
             button.setChecked(controller.tool == tool)
-        self.keep.setEnabled(controller.suggestion is not None)
+            set_usable(button, missing)
+        set_usable(self.keep, _Text.NO_SUGGESTION if controller.suggestion is None else None)
         hint = _Text.HINT if controller.tool is None else f"{HINTS[controller.tool]}. Esc ends this."
         _say(self.hint, _Text.SUGGESTED if controller.suggestion is not None else hint)
         measurements, names = controller.of(image), file_names(image)
@@ -167,10 +176,12 @@ class MeasureWidget(QWidget):
         ]
         self.list.show_measurements(measurements, frames, word, controller.chosen)
         chosen = controller.chosen_measurement
-        self.delete.setEnabled(chosen is not None)
-        for button, is_possible in zip((self.undo, self.redo), controller.steps, strict=True):
-            button.setEnabled(is_possible)
-        self.save.setEnabled(any(controller.of(each) for each in controller.images()))
+        set_usable(self.delete, _Text.CHOOSE_FIRST if chosen is None else None)
+        can_undo, can_redo = controller.steps
+        set_usable(self.undo, None if can_undo else _Text.NO_UNDO)
+        set_usable(self.redo, None if can_redo else _Text.NO_REDO)
+        is_anything_measured = any(controller.of(each) for each in controller.images())
+        set_usable(self.save, None if is_anything_measured else _Text.MEASURE_FIRST)
         if chosen is None:
             _say(self.detail, "" if measurements else _Text.EMPTY)
         else:
@@ -182,7 +193,7 @@ class MeasureWidget(QWidget):
     def _show_volume(self, can_begin: bool) -> None:
         volume = self.controller.volume
         words = volume.first_words()
-        self.take_first.setEnabled(can_begin)
+        set_usable(self.take_first, None if can_begin else _Text.TWO_DIAMETERS)
         _say(self.first, f"{words}\n{_Text.THEN}" if words else _Text.NOT_YET)
         widths = volume.widths(self.session.image, self.session.current_frame()) if words else []
         if widths != self._widths:
@@ -190,7 +201,7 @@ class MeasureWidget(QWidget):
             self.width_choice.offer(widths or [(_Text.NO_WIDTH, None)], widths[0][1] if widths else None)
         self.width_choice.setVisible(bool(words))
         self.take_width.setVisible(bool(words))
-        self.take_width.setEnabled(bool(widths))
+        set_usable(self.take_width, None if widths else _Text.MEASURE_WIDTH)
 
 
 def _wrapped() -> Words:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QMessageBox, QPushButton, QVBoxLayout, QWi
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.widgets.choice import Choice
 from napari_segcam.viewer.widgets.fitting.hinted_field import HintedField
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.layout import form
 
 _ARCHITECTURES = (
@@ -39,6 +40,8 @@ class _Text:
     FACTORY_HINT = "package.module:function"
     WITH_WEIGHTS = "With the weights of {name}"
     BUILD = "Build with my code …"
+    BUILD_TIP = "Asks before your code runs"
+    NAME_FIRST = "Enter the function under Your code first, as package.module:function."
     CONFIRM_TITLE = "Run your own code"
     CONFIRM = (
         "This runs code from {package} on your computer:\n{factory}\n"
@@ -76,6 +79,7 @@ class ArchitectureForm(QWidget):
         self.with_weights = QCheckBox()
         self.with_weights.setChecked(True)
         self.build = QPushButton(_Text.BUILD)
+        self.build.setToolTip(_Text.BUILD_TIP)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -95,9 +99,9 @@ class ArchitectureForm(QWidget):
         self.encoder.editingFinished.connect(self.changed)
         self.output.editingFinished.connect(self.changed)
         self.weights.editingFinished.connect(self.changed)
-        self.factory.textChanged.connect(lambda text: self.build.setEnabled(bool(text.strip())))
+        self.factory.textChanged.connect(self._refresh)
         self.build.clicked.connect(self._build)
-        self.build.setEnabled(False)
+        self._refresh()
         self.offer_checkpoint(None)
 
     @property
@@ -133,6 +137,9 @@ class ArchitectureForm(QWidget):
                 return False
             self._confirmed.add(factory)
         return True
+
+    def _refresh(self) -> None:
+        set_usable(self.build, None if self.factory.text().strip() else _Text.NAME_FIRST)
 
     def _build(self) -> None:
         checkpoint = self._checkpoint if self.with_weights.isChecked() else None

@@ -15,6 +15,7 @@ from napari_segcam.viewer.drawing.colormaps import class_colors
 from napari_segcam.viewer.widgets.choice import Choice
 from napari_segcam.viewer.widgets.fitting.hinted_field import HintedField
 from napari_segcam.viewer.widgets.fitting.roomy_spin_box import RoomySpinBox
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.layout import form, row
 from napari_segcam.viewer.widgets.model_card.class_table import ClassTable
 from napari_segcam.viewer.widgets.model_card.output_form import OutputForm
@@ -56,6 +57,8 @@ class _Text:
         "Tiles: pixels keep their size, and large images are seen in tiles of the given size."
     )
     SIZES = (("Padded", "pad"), ("Resized", "resize"), ("Letterboxed", "letterbox"), ("Tiles", "tiles"))
+    NO_THRESHOLD = "This network has a background class: in each pixel, the most probable class wins."
+    NO_MASK = "This network classifies the whole image: it has no mask."
     CHANNEL_ORDER = "Channel order"
     CHANNEL_ORDER_TIP = (
         "The order in which the network takes the colors: BGR if training read color images with OpenCV.\n"
@@ -169,7 +172,8 @@ class CardForm(QWidget):
             box.setSingleStep(network.stride)
             box.setValue(pixels or 0)
         self.threshold.setValue(card.threshold)
-        self.threshold.setEnabled(network.segments and not network.has_background)
+        no_threshold = _Text.NO_THRESHOLD if network.has_background else _Text.NO_MASK
+        set_usable(self.threshold, None if network.segments and not network.has_background else no_threshold)
         self.notes.setText(card.notes)
         self.notes.setCursorPosition(0)
         self.output.show_output(network)

@@ -23,6 +23,7 @@ from napari_segcam.viewer.pacs.searching import Criteria
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import Line, form, panel, row, scrolled_panel
 from napari_segcam.viewer.widgets.pacs.image_list import ImageList
@@ -59,6 +60,7 @@ class _Text:
     OPEN = "Open"
     OPEN_SOME = "Open {count}"
     OPEN_ALL = "Open all {count}"
+    SELECT_FIRST = "Select a series in the list first."
     OPEN_TIP = "Open the selected series; its frames can be seen as they come (double click, Enter)"
     KEEP = "Keep in"
     KEEP_TIP = "Where the files of opened images go"
@@ -203,8 +205,7 @@ class PacsWidget(QWidget):
         if servers.chosen is not None:
             self.server.setToolTip(f"{_Text.SERVER_TIP}\n{servers.chosen.url}")
             is_own = servers.chosen.source == "settings"
-            self.edit.setEnabled(is_own)
-            self.edit.setToolTip("" if is_own else _Text.OF_ENVIRONMENT)
+            set_usable(self.edit, None if is_own else _Text.OF_ENVIRONMENT)
 
     # Finding
 
@@ -246,7 +247,7 @@ class PacsWidget(QWidget):
         selected, count = self.images.selected(), len(self.images.instances)
         words = _Text.OPEN_SOME.format(count=len(selected)) if selected else _Text.OPEN_ALL.format(count=count)
         self.open.setText(words if count > 1 else _Text.OPEN)
-        self.open.setEnabled(self.table.current is not None)
+        set_usable(self.open, _Text.SELECT_FIRST if self.table.current is None else None)
 
     def _want_pictures(self) -> None:
         images = [(instance.uid, instance) for instance in self.images.in_sight()]

@@ -21,6 +21,7 @@ from napari_segcam.viewer.pacs.pacs_controller import PacsController
 from napari_segcam.viewer.pacs.sendable import Sendable
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.question import Answer, Question, ask
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.fitting.wrapping_buttons import WrappingCheckBox
 from napari_segcam.viewer.widgets.layout import panel, row
@@ -35,7 +36,11 @@ class _Text:
     HINT = "Send the DICOM objects of an export, such as segmentation.dcm and report.dcm, to the server."
     LAST = "Last export"
     LAST_TIP = "The DICOM objects that were exported last in this window: {folder}"
-    NO_LAST = "Nothing was exported in this window yet"
+    BUSY = "Objects are still being read or sent: wait, or stop it below."
+    CHOOSE_FIRST = "Choose the objects first, and check those to send."
+    NO_SERVER = "Choose a server first."
+    SEND_TIP = "Asks first: what is sent, whose it is, and where to"
+    NO_LAST = "Nothing was exported as DICOM in this window yet: the Export tab does that."
     FILES = "Files …"
     FILES_TIP = "Choose DICOM files"
     FOLDER = "Folder …"
@@ -166,8 +171,8 @@ class SendPanel(QWidget):
         """Show the objects, whose they are, and what became of them."""
         sending = self.controller.sending
         self._refresh_last()
-        self.files.setEnabled(not sending.is_busy)
-        self.folder.setEnabled(not sending.is_busy)
+        for button in (self.files, self.folder):
+            set_usable(button, _Text.BUSY if sending.is_busy else None)
         if (sending.objects, sending.of_image) != self._listed:
             self._listed = (sending.objects, sending.of_image)
             self._list()
@@ -189,8 +194,9 @@ class SendPanel(QWidget):
 
     def _refresh_last(self) -> None:
         folder = self.controller.last_export
-        self.last.setEnabled(folder is not None and not self.controller.sending.is_busy)
-        self.last.setToolTip(_Text.NO_LAST if folder is None else _Text.LAST_TIP.format(folder=folder))
+        busy = _Text.BUSY if self.controller.sending.is_busy else None
+        tip = "" if folder is None else _Text.LAST_TIP.format(folder=folder)
+        set_usable(self.last, busy or (_Text.NO_LAST if folder is None else None), tip)
 
     def _list(self) -> None:
         sending = self.controller.sending
@@ -228,7 +234,9 @@ class SendPanel(QWidget):
     def _refresh_send(self) -> None:
         sending, count = self.controller.sending, len(self.checked())
         self.send.setText(_Text.SEND.format(count=count))
-        self.send.setEnabled(count > 0 and not sending.is_busy and self.controller.servers.chosen is not None)
+        busy, none = _Text.BUSY if sending.is_busy else None, None if count else _Text.CHOOSE_FIRST
+        no_server = None if self.controller.servers.chosen is not None else _Text.NO_SERVER
+        set_usable(self.send, busy or no_server or none, _Text.SEND_TIP)
         self.stop.setVisible(sending.is_busy)
 
 

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_segcam.viewer.jobs.load_offer import Candidate, LoadOffer
 from napari_segcam.viewer.questions.offers_controller import OffersController
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import panel, row
 from napari_segcam.viewer.widgets.questions.answer_grid import AnswerGrid
@@ -71,7 +72,7 @@ class OfferPanel(QWidget):
         self._answers.refresh(chosen)
         details = _Text.CHOOSE if chosen is None else offer.candidates[chosen].details
         self.details.setText(details if self._controller.has_image else f"{_Text.NO_IMAGE}\n{details}")
-        self.accept.setEnabled(chosen is not None)
+        set_usable(self.accept, _Text.CHOOSE if chosen is None else None)
 
     def _show(self, offer: LoadOffer | None) -> None:
         self._offer = offer

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.verdicts.blinding_controller import BlindingController
 from napari_segcam.viewer.verdicts.verdict_keys import DRAW_KEY, DRAWN_KEY, FOUND_KEY, NOT_FOUND_KEY
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import row
 
@@ -23,6 +24,7 @@ class _Text:
     DRAW = "Draw it"
     DRAW_TIP = f"Draw the finding before you see the prediction ({DRAW_KEY})"
     DRAWN = "Drawing done"
+    DRAW_FIRST = f"Draw the finding first ({DRAW_KEY})."
     DRAWN_TIP = f"What you have drawn is your answer ({DRAWN_KEY}). Then the prediction appears."
 
 
@@ -65,7 +67,7 @@ class BlindingPanel(QWidget):
         waits = controller.waits_for_answer
         self.question.setVisible(waits)
         self.drawing.setVisible(waits)
-        self.drawn.setEnabled(controller.has_drawn)
+        set_usable(self.drawn, None if controller.has_drawn else _Text.DRAW_FIRST)
         self.setVisible(bool(words))
 
 

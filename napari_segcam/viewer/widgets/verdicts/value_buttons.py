@@ -8,6 +8,8 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
+
 
 class ValueButtons(QWidget):
     """Buttons for values; a click on the pressed one takes the value back.
@@ -33,6 +35,12 @@ class ValueButtons(QWidget):
             button.setMinimumWidth(0)
             button.clicked.connect(lambda checked, value=value: self.chosen.emit(value if checked else None))
             layout.addWidget(button, 1)
+
+    def set_usable(self, missing: str | None) -> None:
+        """Let the buttons be used, or say in their tooltips what is missing."""
+        self.setEnabled(not missing)
+        for button in self.buttons.values():
+            set_usable(button, missing)
 
     def show_value(self, value: object) -> None:
         """Press the button of a value, and no other."""

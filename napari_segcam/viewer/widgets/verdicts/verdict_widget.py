@@ -30,6 +30,7 @@ from napari_segcam.viewer.verdicts.verdict_keys import (
 )
 from napari_segcam.viewer.verdicts.verdicts_controller import VerdictsController
 from napari_segcam.viewer.widgets.choice import Choice
+from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.fitting.wrapping_buttons import WrappingCheckBox
 from napari_segcam.viewer.widgets.layout import form, panel, row, scrolled_panel
@@ -75,6 +76,7 @@ class _Text:
         "implausible": "The heat of the stage in view is not where it should be",
         "cannot tell": "It cannot be said whether the heat is where it should be",
     }
+    SHOW_HEATMAP = "Show the heatmap of a stage first (K): the verdict is about what is seen."
     NO_HEATMAP = "none is shown"
     HIDDEN_HEATMAP = "hidden"
     NOTE = "Note"
@@ -178,16 +180,16 @@ class VerdictWidget(QWidget):
         self.reasons.offer(controller.reasons)
         self.reasons.show_given(() if verdict is None else verdict.reasons)
         self.grades.show_value(given.grade())
-        self.heatmap.setEnabled(stage is not None)
+        self.heatmap.set_usable(_Text.SHOW_HEATMAP if stage is None else None)
         self.heatmap.show_value(None if heat is None else heat.value)
         self.stage.setText(stage or (_Text.HIDDEN_HEATMAP if self._blinding.hidden.heatmaps else _Text.NO_HEATMAP))
         self._show_note()
         words, unseen = given.frame_words(self.session.current_frame()), controller.unseen()
         for judges in (self.mask, self.grades):  # disabled boxes are lower: all below them would jump
-            judges.setEnabled(not unseen)
+            judges.set_usable(unseen)
         given_words = f"{self._here()}: {words}" if words else ""
         _say(self.given, ". ".join(filter(None, (given_words, unseen))) or _Text.NONE_YET)
-        self.take_back.setEnabled(verdict is not None)
+        set_usable(self.take_back, _Text.NONE_YET if verdict is None else None)
         self._show_progress()
 
     def _offer_scopes(self) -> None:
