@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from napari.components import ViewerModel
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from napari_segcam.explanation.explanation import Heatmap
     from napari_segcam.viewer.review.review import Review
 
-_LINE_WIDTH = 44  # characters: what a canvas between two docks has room for
 _WEAK = 0.25  # of the scale: weaker heat is hardly visible
 
 
@@ -31,7 +29,7 @@ class View:
     """What is drawn, and the words about it; widgets, canvas and strip all read it here.
 
     Attributes:
-        of_frame: words about the frame in view.
+        of_frame: words about the frame in view, in lines of any length.
         of_scale: words about the scale of the heat's colors.
         heated: the stages whose heat is visible.
         is_weak: whether that heat is so low on its scale that it is hardly visible.
@@ -92,7 +90,7 @@ def view_of(
     lines = [_state_words(review, frame), _correction_words(review, frame), region_words, *empty_lines, *weak_lines]
     lines += [line for note in notes for line in note(review, frame, heated)]
     return View(
-        "\n".join(fill(line, _LINE_WIDTH) for line in lines if line),
+        "\n".join(line for line in lines if line),
         _scale_words(review, heated, f"this {frame_word(review.image)}"),
         heated,
         bool(weak_lines),

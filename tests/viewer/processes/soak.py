@@ -296,7 +296,7 @@ class Reviewer:
 
     def _text_of(self, name: str) -> str:
         overlay = self.viewer.canvas.overlays[name]
-        return overlay.text if overlay.visible else ""
+        return overlay.text.replace("\n", " ") if overlay.visible else ""
 
     def _frame_of(self, layer: Any) -> np.ndarray:
         return np.asarray(layer.data[self._frame()] if layer.ndim == 3 else layer.data)

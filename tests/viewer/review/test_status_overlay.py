@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from napari.components import ViewerModel
 
-from napari_segcam.viewer.review.status_overlay import StatusOverlay
+from napari_segcam.viewer.review.status_overlay import StatusOverlay, wrapped
 
 
 def test_a_text_is_visible_unless_it_is_empty() -> None:
@@ -63,3 +64,12 @@ def test_the_words_can_be_read_in_the_light_theme_too() -> None:
     viewer.theme = "dark"
     assert tuple(overlay.color) == on_dark
     assert overlay.text == "no finding"
+
+
+@pytest.mark.parametrize(("width", "longest"), [(None, 44), (900, 44), (350, 29), (40, 12)])
+def test_lines_are_as_long_as_the_canvas_has_room_for(width: int | None, longest: int) -> None:
+    words = "encoder_5: this frame reaches 7 % of the scale of all frames\nno finding above 0.50"
+    lines = wrapped(words, None if width is None else width - 100, 11).split("\n")
+    assert " ".join(lines) == words.replace("\n", " ")
+    assert max(map(len, lines)) <= longest
+    assert lines[-1].endswith("0.50")

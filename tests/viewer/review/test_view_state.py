@@ -44,8 +44,10 @@ def canvas_texts(session: ReviewSession) -> tuple[str, str]:
     overlays = session.viewer.canvas.overlays
     frame_overlay, scale_overlay = overlays["segcam_status"], overlays["segcam_scale"]
     texts = (frame_overlay.text if frame_overlay.opacity else "", scale_overlay.text if scale_overlay.visible else "")
-    assert texts == (session.view.of_frame, session.view.of_scale)
-    return texts[0].replace("\n", " "), texts[1]
+    frame_text, scale_text = (text.replace("\n", " ") for text in texts)
+    assert frame_text == session.view.of_frame.replace("\n", " ")
+    assert scale_text == session.view.of_scale
+    return frame_text, scale_text
 
 
 def test_the_text_about_the_scale_follows_the_scale(explained: ReviewSession) -> None:
