@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari.components import ViewerModel
 from napari.utils.key_bindings import coerce_keybinding
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
@@ -24,6 +23,7 @@ from napari_segcam.viewer.doubt.doubt_controller import DoubtController
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.key_help import KeyHelp
 from napari_segcam.viewer.layers.hide_overlays import HideOverlays
+from napari_segcam.viewer.mendable_errors import show_warning
 from napari_segcam.viewer.napari_internals.canvas import canvas_of
 from napari_segcam.viewer.project.project_controller import ProjectController
 from napari_segcam.viewer.project.undo_keys import UNDO_ROWS

@@ -8,8 +8,9 @@ from typing import Any
 
 from napari.utils import notifications
 from napari.utils.notifications import show_info
+from qtpy.QtCore import QObject, Signal
 
-__all__ = ["MENDS", "Offer", "show_error", "show_info", "show_warning"]
+__all__ = ["MENDS", "OFFERED", "Offer", "Offered", "show_error", "show_info", "show_warning"]
 
 MENDS: dict[str, Offer] = {}
 """What mends a problem, by the name of the action; ``session_of`` fills it in."""
@@ -26,6 +27,29 @@ class Offer:
 
     label: str
     mend: Callable[[str], object]
+
+
+class Offered(QObject):
+    """The last message that offers a button: napari's own notification is gone after seconds.
+
+    Attributes:
+        text: of the message; empty without one. It has an ``action``.
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+
+    def show(self, text: str) -> None:
+        """Keep a message until another one, or an empty text, replaces it."""
+        if text or self.text:
+            self.text = text
+            self.changed.emit()
+
+
+OFFERED = Offered()
 
 
 def show_error(text: str) -> None:
@@ -50,3 +74,4 @@ def _show(text: str, severity: notifications.NotificationSeverity, plainly: Call
     notifications.notification_manager.dispatch(
         notifications.Notification(str(text), severity, actions=((offer.label, act),))
     )
+    OFFERED.show(text)

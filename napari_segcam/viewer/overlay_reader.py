@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import napari
-from napari.utils.notifications import show_warning
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.dicom.object_kind import ObjectKind, object_kind, refuse_other_kinds, sop_class_of
+from napari_segcam.viewer.mendable_errors import show_warning
 
 LayerData = tuple[Any, ...]
 

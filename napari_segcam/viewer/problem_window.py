@@ -8,11 +8,11 @@ from pathlib import Path
 
 import napari.viewer
 from napari.utils import sys_info
-from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
 from napari_segcam.files import whole_file
+from napari_segcam.viewer.mendable_errors import show_error, show_info
 from napari_segcam.viewer.napari_internals.canvas import canvas_of
 from napari_segcam.viewer.napari_internals.proxies import without_proxy
 from napari_segcam.viewer.review.session import ReviewSession

@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from napari.utils.notifications import show_warning
-
 from napari_segcam.batch.images import is_review_project
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine
@@ -18,6 +16,7 @@ from napari_segcam.imaging.stacks.array_choice import SeveralImagesError
 from napari_segcam.viewer.checkpoint_reader import LayerData, is_checkpoint, load_checkpoint
 from napari_segcam.viewer.image_choice import ask_for_image
 from napari_segcam.viewer.layers.cine_layer_data import layer_data_with_notes
+from napari_segcam.viewer.mendable_errors import show_warning
 from napari_segcam.viewer.overlay_reader import (
     is_file_of_image,
     is_without_image,

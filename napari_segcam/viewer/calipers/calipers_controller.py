@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from napari.layers import Image
-from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject, Signal
 
 from napari_segcam.measuring.diameters import Point
@@ -25,6 +24,7 @@ from napari_segcam.viewer.calipers.suggestion import Suggestion, suggest
 from napari_segcam.viewer.calipers.volume_plan import VolumePlan
 from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.click.shapes import frame_shape
+from napari_segcam.viewer.mendable_errors import show_info, show_warning
 from napari_segcam.viewer.review.controllers import controller_of
 
 if TYPE_CHECKING:

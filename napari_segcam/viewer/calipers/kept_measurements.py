@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari.layers import Image
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject
 
 from napari_segcam.errors import SegcamError
@@ -14,6 +13,7 @@ from napari_segcam.review.log.events import Measured
 from napari_segcam.review.log.state import ReadingState
 from napari_segcam.review.readings import Reading
 from napari_segcam.viewer.calipers.calipers_controller import CalipersController
+from napari_segcam.viewer.mendable_errors import show_warning
 
 if TYPE_CHECKING:
     from napari_segcam.viewer.review.session import ReviewSession

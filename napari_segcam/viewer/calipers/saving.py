@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from napari.layers import Image
-from napari.utils.notifications import show_error, show_info
 
 from napari_segcam.measuring.table import FILE, measurement_row, write_measurements
 from napari_segcam.viewer.calipers.calipers_controller import CalipersController
 from napari_segcam.viewer.frames.layer_source import LayerSource
+from napari_segcam.viewer.mendable_errors import show_error, show_info
 from napari_segcam.viewer.review.losses import OtherWork
 from napari_segcam.viewer.worker.background import Progress
 from napari_segcam.viewer.worker.worker import Job

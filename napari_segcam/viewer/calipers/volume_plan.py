@@ -6,12 +6,12 @@ from collections.abc import Callable
 from weakref import ref
 
 from napari.layers import Image
-from napari.utils.notifications import show_warning
 
 from napari_segcam.measuring.drawn import distance
 from napari_segcam.measuring.measurement import Measurement
 from napari_segcam.measuring.words import length_words
 from napari_segcam.viewer.layers.frame_names import frame_in_words
+from napari_segcam.viewer.mendable_errors import show_warning
 
 _NAMES = {"longest": "longest", "across": "across"}
 

@@ -8,12 +8,11 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Layer
-from napari.utils.notifications import show_warning
 from npe2 import PluginManager
 
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.viewer.docks import PLUGIN
-from napari_segcam.viewer.mendable_errors import show_error
+from napari_segcam.viewer.mendable_errors import show_error, show_warning
 
 _NAPARI = "napari"  # the plugin of its own readers
 _MOST_NAMED = 3  # files that a message names

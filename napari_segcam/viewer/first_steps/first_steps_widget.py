@@ -1,4 +1,4 @@
-"""The First steps: one line above the canvas that says what comes next, with the buttons for it."""
+"""The First steps: a line above the canvas says what comes next, with its buttons; above it, a problem can stay."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ from napari.components import ViewerModel
 from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QKeyEvent, QShowEvent
-from qtpy.QtWidgets import QBoxLayout, QDockWidget, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import (
+    QBoxLayout,
+    QDockWidget,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_segcam.viewer.closed_panels import FIRST_STEPS, is_closed, set_closed
 from napari_segcam.viewer.docks import dock, dock_names
 from napari_segcam.viewer.dropped_files.asked_files import ask_for_images
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
+from napari_segcam.viewer.first_steps.mend_line import MendLine
 from napari_segcam.viewer.first_steps.sample_run import STAGES, SampleRun
 from napari_segcam.viewer.first_steps.situation import situation_of
 from napari_segcam.viewer.first_steps.steps import Action, Step, Words, step_of
@@ -61,10 +71,13 @@ _SHORTCUTS = {
 class FirstStepsWidget(Fitted, QWidget):
     """What comes next, in one line; it steps aside when nothing does, and can be closed for good.
 
+    Above it, a problem that can be mended stays with its button, also after the line has stepped aside or was closed.
+
     Attributes:
         step: that is shown.
         sample: opens and explains the sample.
         words: the line.
+        problem: the line of a problem, if there is one.
         buttons: one for each action; those of the step are visible.
     """
 
@@ -96,10 +109,17 @@ class FirstStepsWidget(Fitted, QWidget):
         space = QWidget()
         space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._row = row(self.progress, *self.buttons.values(), space, self.close_button)
-        self._lines = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
-        self._lines.setContentsMargins(8, 4, 6, 4)
+        self._steps = QWidget()
+        self._lines = QBoxLayout(QBoxLayout.Direction.LeftToRight, self._steps)
+        self._lines.setContentsMargins(0, 0, 0, 0)
         self._lines.addWidget(self.words)
         self._lines.addWidget(self._row, 1)
+        self.problem = MendLine(self.session)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addWidget(self.problem)
+        layout.addWidget(self._steps)
         self._follow()
         self.refresh()
         self.sample.prepare()
@@ -117,6 +137,7 @@ class FirstStepsWidget(Fitted, QWidget):
         ):
             changed.connect(soon)
         self.sample.changed.connect(self.refresh)
+        self.problem.changed.connect(self._show_problem)
         self.sample.finished.connect(self._show_heat)
 
     # Showing
@@ -143,9 +164,18 @@ class FirstStepsWidget(Fitted, QWidget):
             self.step_aside()
 
     def step_aside(self) -> None:
-        """Hide the panel if nothing comes next."""
-        if self.step.is_last and (place := self._dock()) is not None:
-            place.hide()
+        """Hide the panel if nothing comes next, except for a problem."""
+        place = self._dock()
+        if self.step.is_last and place is not None:
+            place.setVisible(bool(self.problem.text))
+            self.fit()
+
+    def _show_problem(self) -> None:
+        """Show the panel while there is a problem, and hide it after that if nothing comes next or it was closed."""
+        self.fit()
+        place = self._dock()
+        if place is not None and (self.problem.text or self.step.is_last or is_closed(FIRST_STEPS)):
+            place.setVisible(bool(self.problem.text))
 
     def _next_step(self) -> Step:
         stage = self.sample.stage
@@ -159,12 +189,12 @@ class FirstStepsWidget(Fitted, QWidget):
         if place is not None and place.minimumHeight() > 0:  # its title would be higher than its line
             place.setMinimumHeight(0)
             place.setTitleBarWidget(QWidget(place))
-        if is_closed(FIRST_STEPS):  # the user has opened it from the menu
+        if is_closed(FIRST_STEPS) and not self.problem.text:  # the user has opened it from the menu
             set_closed(FIRST_STEPS, False)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Return a width in which the words are above the buttons, and the height that they need now."""
-        margins = self._lines.contentsMargins()
+        margins = self.layout().contentsMargins()
         return QSize(
             self._row.minimumSizeHint().width() + margins.left() + margins.right(), super().minimumSizeHint().height()
         )
@@ -177,7 +207,8 @@ class FirstStepsWidget(Fitted, QWidget):
 
     def fit(self) -> None:
         """Put the words beside the buttons, or above them in a narrow window, and be as high as that needs."""
-        margins = self._lines.contentsMargins()
+        self._steps.setVisible(self._has_steps())
+        margins = self.layout().contentsMargins()
         room = self.width() - margins.left() - margins.right()
         buttons = self._row.sizeHint()
         one_line = self.words.fontMetrics().horizontalAdvance(self.words.text()) + _MARGIN
@@ -188,13 +219,24 @@ class FirstStepsWidget(Fitted, QWidget):
         self.words.setFixedWidth(max(1, beside if is_beside else room))
         words = self.words.heightForWidth(max(1, beside if is_beside else room))
         if is_beside:
-            inner = max(words, buttons.height())
+            steps = max(words, buttons.height())
         else:
-            inner = words + self._lines.spacing() + self._row.heightForWidth(room)
-        height = inner + margins.top() + margins.bottom()
+            steps = words + self._lines.spacing() + self._row.heightForWidth(room)
+        heights = [
+            *([self.problem.height_in(room)] if self.problem.text else []),
+            *([steps] if self._has_steps() else []),
+        ]
+        height = sum(heights) + self.layout().spacing() * (len(heights) - 1) + margins.top() + margins.bottom()
         if height != self.height() or self.minimumHeight() != height:
             self.setFixedHeight(height)
-        self._lines.activate()  # now, so that the new words are never drawn in the old place
+            if (place := self._dock()) is not None:
+                place.setMinimumHeight(0)  # Qt keeps that of the higher panel
+        for layout in (self.layout(), self._lines):
+            layout.activate()  # now, so that the new words are never drawn in the old place
+
+    def _has_steps(self) -> bool:
+        """Return whether the line of steps is shown: not while the panel is there for a problem alone."""
+        return not (self.problem.text and (self.step.is_last or is_closed(FIRST_STEPS)))
 
     # What the buttons do
 
@@ -242,9 +284,7 @@ class FirstStepsWidget(Fitted, QWidget):
 
     def _close_for_good(self) -> None:
         set_closed(FIRST_STEPS, True)
-        place = self._dock()
-        if place is not None:
-            place.hide()
+        self._show_problem()
         self._focus_canvas()
 
     def _raise(self, name: str) -> Any:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.utils.notifications import show_info
 from numpy.typing import ArrayLike, NDArray
 
 from napari_segcam.errors import SegcamError
@@ -15,6 +14,7 @@ from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.frames.layer_source import LayerSource
 from napari_segcam.viewer.jobs.load_offer import LoadOffer, offer_of
 from napari_segcam.viewer.layers.correction_layer import CorrectionLayer
+from napari_segcam.viewer.mendable_errors import show_info
 from napari_segcam.viewer.responsiveness.garbage_collection import without_gc_pause
 from napari_segcam.viewer.worker.worker import Job
 

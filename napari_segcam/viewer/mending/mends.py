@@ -10,17 +10,29 @@ import napari
 from qtpy.QtGui import QGuiApplication
 
 from napari_segcam.errors import Mend
-from napari_segcam.viewer.docks import dock
+from napari_segcam.viewer.closed_panels import FIRST_STEPS
+from napari_segcam.viewer.docks import dock, dock_names
 from napari_segcam.viewer.dropped_files.asked_files import ask_for_images
-from napari_segcam.viewer.mendable_errors import MENDS, Offer
+from napari_segcam.viewer.mendable_errors import MENDS, OFFERED, Offer
 
 _COMMAND = re.compile(r"pip install .+$")
 
 
 def offer_mends() -> None:
     """Let messages offer what mends them from now on."""
+    OFFERED.show("")  # that of an earlier window
+    if MENDS:
+        return
     for action, offer in OFFERS.items():
         MENDS[action] = offer
+    OFFERED.changed.connect(_keep_in_sight)
+
+
+def _keep_in_sight() -> None:
+    """Open the panel that keeps the button, if the window has none: the notification is gone after seconds."""
+    viewer: Any = napari.current_viewer()
+    if OFFERED.text and viewer is not None and dock_names(FIRST_STEPS)[0] not in viewer.window.dock_widgets:
+        dock(viewer, FIRST_STEPS)
 
 
 def _in_window(act: Callable[[Any], object]) -> Callable[[str], object]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
 from napari.layers import Image
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_segcam.viewer.layers.frame_names import frame_word
+from napari_segcam.viewer.mendable_errors import show_warning
 from napari_segcam.viewer.overlays.graphics_layer import GraphicsLayer
 from napari_segcam.viewer.overlays.shown_trial import ShownTrial
 from napari_segcam.viewer.overlays.trial_job import (

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject
 
 from napari_segcam.viewer.frames.arriving_frames import ArrivingFrames
+from napari_segcam.viewer.mendable_errors import show_warning
 from napari_segcam.viewer.pacs.arrival import Begun, Complete
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.session import ReviewSession

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QObject, Signal
 
 from napari_segcam.preferences.catalog import Value
 from napari_segcam.preferences.present import on_change, preferences, prepare_change, problems
+from napari_segcam.viewer.mendable_errors import show_error, show_info, show_warning
 from napari_segcam.viewer.preferences.applying import device_job, threads_job, tiles_job
 from napari_segcam.viewer.project.project_controller import ProjectController
 from napari_segcam.viewer.review.controllers import controller_of

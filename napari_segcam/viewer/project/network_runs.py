@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject
 
 from napari_segcam.errors import SegcamError
@@ -16,6 +15,7 @@ from napari_segcam.review.project_file import Settings
 from napari_segcam.viewer.frames.plan import Plan
 from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.frames.schedule import Scope
+from napari_segcam.viewer.mendable_errors import show_warning
 from napari_segcam.viewer.project.kept_request import request_from
 from napari_segcam.viewer.project.kept_settings import KeptSettings
 from napari_segcam.viewer.project.open_project import OpenProject

@@ -7,13 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import Signal
 
 from napari_segcam.review.log.events import AnyEvent, CaseDone, CaseOpened, CaseProblem
 from napari_segcam.review.log.rater_log import RaterLog
 from napari_segcam.review.readings import Reading
 from napari_segcam.viewer.frames.run_request import RunRequest
+from napari_segcam.viewer.mendable_errors import show_warning
 from napari_segcam.viewer.project.active_time import ActiveTime
 from napari_segcam.viewer.project.case_opening import OpenedCase, case_job
 from napari_segcam.viewer.project.closing import ClosingGuard

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import weakref
 
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 
+from napari_segcam.viewer.mendable_errors import show_warning
 from napari_segcam.viewer.worker.activity_bar import Activity, ActivityBar
 from napari_segcam.viewer.worker.worker import Job, Worker
 

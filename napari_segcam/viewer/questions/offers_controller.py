@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject, Signal
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.viewer.jobs.load_offer import LoadOffer
+from napari_segcam.viewer.mendable_errors import show_info
 from napari_segcam.viewer.questions.picture_maker import PictureMaker, Wanted
 from napari_segcam.viewer.questions.pictures import AnswerPicture, Shown, failed_picture, picture_of
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_warning
-
 from napari_segcam.errors import SegcamError
 from napari_segcam.viewer.frames.layer_source import LayerSource
 from napari_segcam.viewer.jobs.network_jobs import scan_job
 from napari_segcam.viewer.layers.scan_outline import drawn_on
-from napari_segcam.viewer.mendable_errors import show_error
+from napari_segcam.viewer.mendable_errors import show_error, show_warning
 from napari_segcam.viewer.review.network_input import InputRegion
 from napari_segcam.viewer.review.session import ReviewSession
 

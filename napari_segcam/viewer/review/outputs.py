@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from napari.utils.notifications import show_warning
-
 from napari_segcam.errors import SegcamError
 from napari_segcam.viewer.jobs.export_job import Export, export_job
 from napari_segcam.viewer.jobs.folder_job import FolderRun, folder_job, options_from_plan, options_in_words
 from napari_segcam.viewer.jobs.network_jobs import card_job, corrections_job
 from napari_segcam.viewer.layers.correction_layer import CorrectionLayer
-from napari_segcam.viewer.mendable_errors import show_error
+from napari_segcam.viewer.mendable_errors import show_error, show_warning
 from napari_segcam.viewer.review.requirements import LOAD_FIRST
 from napari_segcam.viewer.review.session import ReviewSession
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.utils.notifications import show_error, show_warning
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -16,6 +15,7 @@ from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.frames.cine_record import CineRecord
 from napari_segcam.viewer.jobs.network_jobs import load_job
 from napari_segcam.viewer.layers.frame_names import file_names, frame_in_words, frame_word
+from napari_segcam.viewer.mendable_errors import show_error, show_warning
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.review import Review
 from napari_segcam.viewer.review.session import ReviewSession

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.source import ModelSource
+from napari_segcam.viewer.mendable_errors import show_warning
 from napari_segcam.viewer.project.project_controller import ProjectController
 from napari_segcam.viewer.second_checkpoint.second_controller import SecondController
 

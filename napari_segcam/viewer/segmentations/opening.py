@@ -11,7 +11,6 @@ from weakref import WeakValueDictionary
 
 from napari.components import ViewerModel
 from napari.layers import Image
-from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
@@ -19,7 +18,7 @@ from napari_segcam.dicom_objects.source_images import SourceImages
 from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine
 from napari_segcam.viewer.layers.cine_layer_data import layer_data_with_notes
-from napari_segcam.viewer.mendable_errors import show_error
+from napari_segcam.viewer.mendable_errors import show_error, show_info, show_warning
 from napari_segcam.viewer.napari_internals.canvas import canvas_of
 from napari_segcam.viewer.napari_internals.proxies import without_proxy
 from napari_segcam.viewer.review.question import Answer, ask

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QWidget
@@ -24,6 +23,7 @@ from napari_segcam.viewer.dropped_files.file_drops import accept_drag, open_drop
 from napari_segcam.viewer.functions.parameters import CHECKPOINT_FILES
 from napari_segcam.viewer.jobs.color_table_job import color_table_job
 from napari_segcam.viewer.jobs.load_offer import Candidate
+from napari_segcam.viewer.mendable_errors import show_error, show_info
 from napari_segcam.viewer.questions.offers_controller import OffersController
 from napari_segcam.viewer.questions.questions_controller import QuestionsController
 from napari_segcam.viewer.review.controllers import controller_of

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 
-from napari_segcam.viewer.mendable_errors import show_error
+from napari_segcam.viewer.mendable_errors import show_error, show_warning
 from napari_segcam.viewer.worker.activity_bar import Activity, ActivityBar
 from napari_segcam.viewer.worker.worker import Job, Worker
 

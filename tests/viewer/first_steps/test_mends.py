@@ -13,6 +13,7 @@ import pytest
 import torch
 from napari.utils.notifications import notification_manager
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QPushButton
 
@@ -25,7 +26,9 @@ from napari_segcam.network.loading import load_network
 from napari_segcam.network.network import Network
 from napari_segcam.optional import needed
 from napari_segcam.viewer import mendable_errors
+from napari_segcam.viewer.closed_panels import FIRST_STEPS, is_closed
 from napari_segcam.viewer.docks import dock
+from napari_segcam.viewer.first_steps.first_steps_widget import FirstStepsWidget
 from napari_segcam.viewer.mending.mends import OFFERS
 from napari_segcam.viewer.review.requirements import missing_requirement
 from napari_segcam.viewer.workspace import open_workspace
@@ -127,13 +130,63 @@ def test_buttons_do_what_they_say(
     qtbot.waitUntil(lambda: not checkpoint.visibleRegion().isEmpty())
 
 
-def test_the_button_is_shown_beside_the_message(make_napari_viewer: Callable[..., Any], qtbot: QtBot) -> None:
+def test_the_button_stays_until_the_problem_is_mended_or_closed(
+    make_napari_viewer: Callable[..., Any], qtbot: QtBot, network: Network
+) -> None:
     viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1366, 768)
     open_workspace(viewer)
-    mendable_errors.show_error(MendableText("There is too little memory.", "use_cpu"))
-    window = viewer.window._qt_window
+    place, panel = dock(viewer, FIRST_STEPS)
+    assert isinstance(panel, FirstStepsWidget)
+    device = dock(viewer, "Checkpoint")[1].device  # type: ignore[attr-defined]
+    line, steps = panel.problem, panel.words
+    qtbot.waitUntil(steps.isVisible)
+    low = panel.height()
 
-    def buttons() -> list[QPushButton]:
-        return [button for button in window.findChildren(QPushButton) if button.text() == OFFERS["use_cpu"].label]
+    def fail(action: Mend) -> None:
+        mendable_errors.show_error(MendableText("There is too little memory. " * 12, action))
+        qtbot.waitUntil(line.mend.isVisible)
 
-    qtbot.waitUntil(lambda: any(button.isVisible() for button in buttons()))
+    def beside() -> list[QPushButton]:
+        """The buttons on napari's own notification and on the line."""
+        buttons = viewer.window._qt_window.findChildren(QPushButton)
+        return [button for button in buttons if button.isVisible() and button.text() == OFFERS["use_cpu"].label]
+
+    mendable_errors.show_error("Nothing mends this.")
+    assert not line.isVisible()
+    fail("use_cpu")
+    qtbot.waitUntil(lambda: len(beside()) == 2)
+    assert steps.isVisible()
+    assert panel.height() > low
+    assert line.words.height() >= line.words.heightForWidth(line.words.width())  # all of it can be read
+    qtbot.mouseClick(line.mend, Qt.MouseButton.LeftButton)
+    assert device.value == "cpu"
+    assert line.isVisible()
+    panel.session.use(network)
+    assert not line.isVisible()
+    qtbot.waitUntil(lambda: (panel.height(), place.height()) == (low, low))
+
+    qtbot.mouseClick(panel.close_button, Qt.MouseButton.LeftButton)  # the first steps are closed for good
+    assert place.isHidden()
+    fail("copy_command")
+    assert not steps.isVisible()
+    panel.session.use(network)
+    assert line.isVisible()  # a network installs nothing
+    qtbot.mouseClick(line.close_button, Qt.MouseButton.LeftButton)
+    assert place.isHidden()
+    assert is_closed(FIRST_STEPS)
+
+
+def test_a_window_without_the_panel_gets_it(make_napari_viewer: Callable[..., Any], qtbot: QtBot) -> None:
+    viewer = make_napari_viewer(show=True)
+    dock(viewer, "Checkpoint")
+    mendable_errors.show_warning(MendableText("There is too little memory.", "use_cpu"))
+    panel = dock(viewer, FIRST_STEPS)[1]
+    assert isinstance(panel, FirstStepsWidget)
+    qtbot.waitUntil(panel.problem.mend.isVisible)
+
+
+def test_every_message_of_the_window_can_have_a_button() -> None:
+    folder = Path(mendable_errors.__file__).parent
+    plain = [path for path in folder.rglob("*.py") if "from napari.utils.notifications" in path.read_text("utf-8")]
+    assert [path.name for path in plain] == ["mendable_errors.py"]

@@ -13,7 +13,6 @@ from magicgui.widgets import FunctionGui
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from napari.types import LayerDataTuple
-from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
@@ -25,6 +24,7 @@ from napari_segcam.viewer.functions.given_image import GivenImage, given_image
 from napari_segcam.viewer.functions.networks import CHOOSE_FIRST, is_unset, network_of
 from napari_segcam.viewer.functions.segmenting import segment, segment_frames
 from napari_segcam.viewer.layers.selection import keep_selection
+from napari_segcam.viewer.mendable_errors import show_error, show_warning
 from napari_segcam.viewer.review.requirements import missing_image
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.fitting.usable import set_usable

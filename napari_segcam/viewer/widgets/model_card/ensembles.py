@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from napari_segcam.errors import SegcamError
@@ -14,6 +13,7 @@ from napari_segcam.network.ensemble.ensemble_file import ENSEMBLE_SUFFIX, is_ens
 from napari_segcam.network.ensemble.member_names import unique_names
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.source import ModelSource
+from napari_segcam.viewer.mendable_errors import show_error
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.worker.worker import Job
 
