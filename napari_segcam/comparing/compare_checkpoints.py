@@ -30,7 +30,7 @@ def compare_checkpoints(
     Examples:
         >>> model = "best_model.safetensors"
         >>> comparison = sc.compare_checkpoints(model, model, "images", truth="masks")
-        >>> comparison.classes[0].dice_difference.mean
+        >>> comparison.classes[0].dice_difference.value
         0.0
 
     Args:

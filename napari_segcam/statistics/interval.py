@@ -88,6 +88,7 @@ def bootstrap_interval(
         resamples: how many times the cases are drawn.
 
     Example:
+        >>> from napari_segcam.statistics.interval import bootstrap_interval
         >>> interval = bootstrap_interval([0.91, 0.84, 0.88, 0.93, 0.79, 0.9, 0.86, 0.92], "median")
         >>> round(interval.value, 2), interval.cases
         (0.89, 8)

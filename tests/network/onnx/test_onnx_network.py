@@ -270,6 +270,7 @@ def test_deep_supervision_reads_the_main_output(tmp_path: Path) -> None:
 
 
 def test_last_map_of_a_transformer_that_the_exporter_leaves_as_tokens(tmp_path: Path) -> None:
+    torch.manual_seed(3)  # whose maps have heat
     module = trained_like(smp.Segformer("mit_b0", encoder_weights=None, classes=2, decoder_segmentation_channels=16))
     path = exported(module, tmp_path / "segformer.onnx", side=64, dynamo=True, opset_version=20, verbose=False)
     network = sc.load_network(path, "cpu")
@@ -283,6 +284,7 @@ def test_last_map_of_a_transformer_that_the_exporter_leaves_as_tokens(tmp_path: 
 
 def test_maps_of_a_dilated_encoder_keep_their_names(tmp_path: Path) -> None:
     """Two maps of one size must not be taken for each other: what cannot be told apart is no stage."""
+    torch.manual_seed(3)  # whose maps have heat
     module = trained_like(smp.DeepLabV3Plus("mobilenet_v2", encoder_weights=None, classes=2, decoder_channels=16))
     network = sc.load_network(exported(module, tmp_path / "n.onnx"), "cpu")
     original = sc.Network.from_module(module, None, "cpu")
