@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 
-from napari_segcam.interrupts import ctrl_c_after_imports
+from napari_segcam.interrupts import STOPPED_EARLY, ctrl_c_after_imports
 
 
 def run() -> None:
@@ -16,7 +16,7 @@ def run() -> None:
 
             main()
     except KeyboardInterrupt:
-        print("Stopped before anything was done.", file=sys.stderr)
+        print(STOPPED_EARLY, file=sys.stderr)
         sys.exit(130)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done, except that Python ends

@@ -22,10 +22,9 @@ from napari_segcam.commands.problem.report_problem_command import report_problem
 from napari_segcam.commands.report_command import report
 from napari_segcam.commands.review_command import OPEN, review
 from napari_segcam.commands.terminal import PlainConsole, accept_any_text
-from napari_segcam.commands.waits.stopped import STOPPED_EARLY
 from napari_segcam.deprecated import with_present_options
 from napari_segcam.errors import SegcamError
-from napari_segcam.interrupts import ctrl_c_after_imports
+from napari_segcam.interrupts import STOPPED_EARLY
 from napari_segcam.preferences.present import check_environment, problems
 from napari_segcam.tuning.exit import skip_last_collection
 from napari_segcam.tuning.openmp import keep_threads_awake
@@ -54,8 +53,7 @@ def main() -> None:
         check_environment()
         for problem in problems():
             print(f"napari-segcam: {problem}", file=sys.stderr)
-        with ctrl_c_after_imports():
-            app(with_present_options(sys.argv[1:]))
+        app(with_present_options(sys.argv[1:]))
     except SystemExit as end:
         if isinstance(getattr(end.__context__, "__cause__", None), KeyboardInterrupt):  # before a command began
             print(STOPPED_EARLY, file=sys.stderr)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+STOPPED_EARLY = "Stopped before anything was done."
+
 _AGAIN = 0.05  # seconds
 _LOADERS = frozenset({"ExtensionFileLoader.create_module", "ExtensionFileLoader.exec_module"})
 

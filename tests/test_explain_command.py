@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -116,12 +117,14 @@ def test_a_crop_is_all_that_the_network_sees(explain: Any, tmp_path: Path) -> No
 
 
 def test_what_a_slow_method_takes_is_said_before_it_starts(
-    explain: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    explain: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # a pipe gets a line only every few seconds
     assert explain("--frames", "0,2", "--methods", "scorecam", "--stages", "decoder_last,encoder_5", "--preview") == 0
-    shown = " ".join(capsys.readouterr().out.split())
+    shown = " ".join(re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", capsys.readouterr().out).split())
     runs = 2 * (1 + 4 + 512 // 8)
     assert f"Score-CAM, preview: {runs} runs of the network, about" in shown
+    assert f"{runs}/{runs}" in shown
     described = json.loads((tmp_path / "out" / "frame_0002" / "explanation.json").read_text())
     assert described["preview"] is True
 

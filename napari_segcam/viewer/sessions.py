@@ -18,8 +18,8 @@ from napari_segcam.viewer.calipers.saving import unsaved_measurements
 from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.click.mouse import ClickMouse
 from napari_segcam.viewer.comparison.compared_classes import compared_classes
-from napari_segcam.viewer.docking.dock_fonts import fit_docks
-from napari_segcam.viewer.docking.dock_tabs import fit_tabs
+from napari_segcam.viewer.docking.dock_fonts import DockFonts
+from napari_segcam.viewer.docking.dock_tabs import DockTabs
 from napari_segcam.viewer.docks import COMMANDS, PLUGIN, dock_names, share_names, titles
 from napari_segcam.viewer.doubt.doubt_controller import DoubtController
 from napari_segcam.viewer.doubt.doubt_pixels import DoubtPixels
@@ -60,8 +60,8 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         canvas = canvas_of(viewer)
         guard = LossGuard(session, None if canvas is None else canvas.window())
         if canvas is not None:
-            fit_tabs(canvas.window(), titles())
-            fit_docks(canvas.window(), [name for title in titles() for name in (title, *dock_names(title))])
+            DockTabs.begin(canvas.window(), titles())
+            DockFonts.begin(canvas.window(), [name for title in titles() for name in (title, *dock_names(title))])
             add_to_plugin_menu(PLUGIN, COMMANDS)
         session.reviews.notes.append(compared_classes)
         project = ProjectController(session)  # before the guards of others, and before widgets that follow its settings

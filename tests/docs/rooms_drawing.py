@@ -15,6 +15,7 @@ BEGIN, END = "```text\n", "```\n"
 WIDTH, INDENT = 110, 14
 
 ORDER = (
+    "__main__",
     "cli",
     "viewer",
     "commands",

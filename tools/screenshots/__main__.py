@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 from tools.screenshots.comparing import SAME, distance
+from tools.screenshots.new_user import folders_of_new_user
 from tools.screenshots.public_ultrasound import prepare
 
 ROOT = Path(__file__).parents[2]
@@ -62,10 +63,9 @@ def followed(page: Path, target: Path, scratch: Path, folder: Path | None = None
     """Follow a tutorial, in an empty folder or the one given; say how long it took, and return whether it went well."""
     start = time.monotonic()
     home = Path(tempfile.mkdtemp(dir=scratch))
-    settings = {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("CONFIG", "CACHE", "DATA", "STATE")}
     command = [sys.executable, "-m", "tools.screenshots.follow", str(page), str(target)]
     command += [] if folder is None else [str(folder)]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, check=False)
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **folders_of_new_user(home)}, check=False)
     print(
         f"{page.name}: {'followed' if done.returncode == 0 else 'FAILED'}, {time.monotonic() - start:.0f} s", flush=True
     )

@@ -17,6 +17,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.screenshots.new_user import folders_of_new_user
+
 ROOT = Path(__file__).parents[2]
 THEMES = ("dark", "light")
 FONTS = (8, 12, 18)
@@ -93,8 +95,7 @@ def look_at(screen: Screen, folder: Path, themes: list[str], fonts: list[int]) -
 
 def _settings(scratch: Path) -> dict[str, str]:
     """Return the environment of a new user."""
-    folders = {f"XDG_{name}_HOME": str(scratch / name.lower()) for name in ("CONFIG", "CACHE", "DATA", "STATE")}
-    return {**folders, "NAPARI_SEGCAM_CONFIG": str(scratch / "settings"), "QT_QPA_PLATFORM": "xcb"}
+    return {**folders_of_new_user(scratch), "NAPARI_SEGCAM_CONFIG": str(scratch / "settings"), "QT_QPA_PLATFORM": "xcb"}
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -67,6 +66,8 @@ class LineProgress(Progress):
         """Print no more lines."""
         super().stop()
         self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()  # no line comes after the end
 
     def update(self, task_id: TaskID, **changes: Any) -> None:
         """Change a task; see ``rich.progress.Progress``."""
@@ -83,7 +84,7 @@ class LineProgress(Progress):
             shown = [task for task in self.tasks if task.visible and not task.finished]
             if shown:
                 task = next((one for one in shown if one.id == self._changed), shown[0])
-                _print(self.console, _line(task))
+                self.console.print(_line(task), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -94,38 +95,18 @@ def waiting(console: Console, words: str) -> Iterator[None]:
         console: to show it on.
         words: what is done, such as "Loading net.pth …".
     """
-    if console.is_terminal:
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=20), TimeElapsedColumn())
-        with Progress(*columns, console=console, transient=True) as progress:
-            progress.add_task(words, total=None)
-            yield
-        return
-    over = threading.Event()
-
-    def tell() -> None:
-        start = time.monotonic()
-        while not over.wait(LINE_SECONDS):
-            passed = duration(time.monotonic() - start)
-            _print(console, f"{words} {passed}")
-
-    thread = threading.Thread(target=tell, name="segcam-waiting", daemon=True)
-    thread.start()
-    try:
+    kind = Progress if console.is_terminal else LineProgress
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=20), TimeElapsedColumn())
+    with kind(*columns, console=console, transient=True) as progress:
+        progress.add_task(words, total=None)
         yield
-    finally:
-        over.set()
-        thread.join()
-
-
-def _print(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _line(task: Task) -> str:
     """Return how far a task is, such as "Images: 12 of 200, 40 s, about 12 min left"."""
     passed = duration(task.elapsed or 0)
     if not task.total:
-        return f"{task.description} … {passed}"
+        return f"{task.description.removesuffix(' …')} … {passed}"
     size = task.fields.get("size")
     left = f"about {duration(task.time_remaining)} left" if task.time_remaining else ""
     counts = f"{int(task.completed)} of {int(task.total)}"

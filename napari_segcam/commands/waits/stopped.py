@@ -13,8 +13,6 @@ from rich.console import Console
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells expect it."""
 
-STOPPED_EARLY = "Stopped before anything was done."
-
 _NOTHING = "Stopped: nothing is written."
 _AGAIN = "Stopped. Files that are written are complete; the same command writes them again."
 _GOES_ON = "Stopped; the same command goes on."

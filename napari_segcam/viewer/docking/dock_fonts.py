@@ -2,50 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from napari.settings import get_settings
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QDockWidget, QLabel, QToolButton, QWidget
+
+from napari_segcam.viewer.docking.dock_follower import DockFollower
 
 _AROUND_TITLE = 6  # pixels above and below the words of a title
 
 
-def fit_docks(window: QWidget, titles: Collection[str]) -> None:
-    """Let the docks of a window have napari's font size from now on; as ``DockFonts``."""
-    if window.findChild(DockFonts) is None:
-        DockFonts(window, titles)
-
-
-class DockFonts(QObject):
+class DockFonts(DockFollower):
     """Gives tool buttons in this plugin's docks napari's font size, and all titles of docks the height that they need.
 
     napari's style sets the size of labels and most controls, but not of tool buttons, and titles of docks would be cut
     in a large font.
-
-    Args:
-        window: the main window; it ends with it.
-        titles: of the docks of this plugin; what is in others stays as it is.
     """
 
-    def __init__(self, window: QWidget, titles: Collection[str]) -> None:
-        super().__init__(window)
-        self._titles = frozenset(titles)
-        self._soon = QTimer(self, singleShot=True, interval=0)
-        self._soon.timeout.connect(self._fit)
-        window.installEventFilter(self)
+    changes = frozenset({QEvent.Type.LayoutRequest, QEvent.Type.StyleChange})
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        if watched is self.parent() and event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.StyleChange):
-            self._soon.start()
-        return False
-
-    def _fit(self) -> None:
-        window = self.parent()
-        assert isinstance(window, QWidget)
-        for dock in window.findChildren(QDockWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
+    def fit(self) -> None:
+        """Fit the docks that are there now."""
+        for dock in self.window.findChildren(QDockWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
             _fit_title(dock)
-            if dock.windowTitle() in self._titles and dock.widget() is not None:
+            if dock.windowTitle() in self.titles and dock.widget() is not None:
                 use_napari_font(dock.widget())
 
 

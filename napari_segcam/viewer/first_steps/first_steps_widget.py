@@ -23,6 +23,7 @@ from napari_segcam.viewer.closed_panels import FIRST_STEPS, is_closed, set_close
 from napari_segcam.viewer.docks import dock, dock_names
 from napari_segcam.viewer.dropped_files.asked_files import ask_for_images
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
+from napari_segcam.viewer.first_steps.close_button import close_button
 from napari_segcam.viewer.first_steps.mend_line import MendLine
 from napari_segcam.viewer.first_steps.sample_run import STAGES, SampleRun
 from napari_segcam.viewer.first_steps.situation import situation_of
@@ -46,7 +47,6 @@ class _Text:
     """Texts besides those of the steps."""
 
     PROGRESS = "%v of %m"
-    CLOSE = "✕"
     CLOSE_NAME = "Close the first steps"
     CLOSE_TIP = "Close the first steps. To bring them back: Plugins ▸ SegCAM ▸ First steps (SegCAM)."
 
@@ -101,10 +101,7 @@ class FirstStepsWidget(Fitted, QWidget):
             button.setToolTip(_TIPS.get(action, ""))
             button.setShortcut(_SHORTCUTS.get(action, ""))
             button.clicked.connect(lambda _checked=False, action=action: self._act(action))
-        self.close_button = QPushButton(_Text.CLOSE)
-        self.close_button.setToolTip(_Text.CLOSE_TIP)
-        self.close_button.setAccessibleName(_Text.CLOSE_NAME)
-        self.close_button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.close_button = close_button(_Text.CLOSE_NAME, _Text.CLOSE_TIP)
         self.close_button.clicked.connect(self._close_for_good)
         space = QWidget()
         space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)

@@ -6,6 +6,7 @@ import napari
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
+from napari_segcam.viewer.first_steps.close_button import close_button
 from napari_segcam.viewer.mendable_errors import MENDS, OFFERED
 from napari_segcam.viewer.review.session import ReviewSession
 
@@ -18,7 +19,6 @@ class _Text:
     """Every text of the line."""
 
     WORDS = "⚠ {message}"
-    CLOSE = "✕"
     CLOSE_NAME = "Close the message"
     CLOSE_TIP = "Close this message"
 
@@ -47,10 +47,7 @@ class MendLine(QWidget):
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.mend = QPushButton()
-        self.close_button = QPushButton(_Text.CLOSE)
-        self.close_button.setToolTip(_Text.CLOSE_TIP)
-        self.close_button.setAccessibleName(_Text.CLOSE_NAME)
-        self.close_button.setFixedWidth(28)
+        self.close_button = close_button(_Text.CLOSE_NAME, _Text.CLOSE_TIP)
         self._layout = QHBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.addWidget(self.words, 1)
@@ -68,7 +65,7 @@ class MendLine(QWidget):
         if not self.text:
             return 0
         buttons = (self.mend.sizeHint(), self.close_button.sizeHint())
-        room = width - self.mend.sizeHint().width() - self.close_button.width() - 2 * self._layout.spacing()
+        room = width - sum(size.width() for size in buttons) - 2 * self._layout.spacing()
         return max(self.words.heightForWidth(max(1, room)), *(size.height() for size in buttons))
 
     def _on_offer(self) -> None:
