@@ -15,7 +15,7 @@ from napari_segcam.viewer.napari_internals.canvas import canvas_of
 
 _ON_DARK = "#ffb000"
 _FRAME_POINTS, _SCALE_POINTS = 11, 9
-_PIXELS_A_POINT = 0.72  # of the width of a letter, on average, of napari's font
+_PIXELS_A_POINT = 0.92  # of the width of a letter, on average, as it is drawn on the canvas
 _MARGINS = 20  # pixels beside the words
 _COLOR_BAR = 100  # pixels that a color bar with its numbers takes at the right, beside the words about the frame
 _LONGEST, _SHORTEST = 44, 12  # characters of a line

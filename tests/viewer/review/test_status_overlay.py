@@ -66,7 +66,7 @@ def test_the_words_can_be_read_in_the_light_theme_too() -> None:
     assert overlay.text == "no finding"
 
 
-@pytest.mark.parametrize(("width", "longest"), [(None, 44), (900, 44), (350, 29), (40, 12)])
+@pytest.mark.parametrize(("width", "longest"), [(None, 44), (900, 44), (350, 22), (40, 12)])
 def test_lines_are_as_long_as_the_canvas_has_room_for(width: int | None, longest: int) -> None:
     words = "encoder_5: this frame reaches 7 % of the scale of all frames\nno finding above 0.50"
     lines = wrapped(words, None if width is None else width - 100, 11).split("\n")
