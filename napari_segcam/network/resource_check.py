@@ -140,12 +140,16 @@ class _Process:
         reader = threading.Thread(target=lambda: answers.append(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
         reader.start()
         reader.join(seconds)
-        if not answers or not answers[0]:
+        in_time = bool(answers)  # now: when the process is killed, its reader gets an empty answer
+        if not in_time or not answers[0]:
             process.kill()
             process.wait()
             self._running = None
-            _log.info("The process for test runs of networks was ended: it did not answer within %.0f s", seconds)
-        return bool(answers)
+            if in_time:
+                _log.info("The process for test runs of networks has ended during a run")
+            else:
+                _log.info("The process for test runs of networks was ended: it did not answer within %.0f s", seconds)
+        return in_time
 
     def _start(self) -> subprocess.Popen[str]:
         if self._running is not None and self._running.poll() is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,29 @@ def test_a_process_that_does_not_answer(caplog: pytest.LogCaptureFixture, monkey
     with caplog.at_level(logging.INFO, "napari_segcam"):
         assert not process._send("{}", 0.2)
     assert "was ended: it did not answer within 0 s" in lines(caplog)
+
+
+class Hanging:
+    """A process that never answers; the end of its output has been read before it counts as killed."""
+
+    def __init__(self) -> None:
+        self.stdin, self.stdout = io.StringIO(), self
+        self._killed, self._reader = threading.Event(), threading.current_thread()
+
+    def readline(self) -> str:
+        self._reader = threading.current_thread()
+        self._killed.wait()
+        return ""
+
+    def kill(self) -> None:
+        self._killed.set()
+        self._reader.join()
+
+    def wait(self) -> None:
+        """It has ended."""
+
+
+def test_a_killed_process_has_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = resource_check._Process()
+    monkeypatch.setattr(process, "_start", Hanging)
+    assert not process._send("{}", 0.1)
