@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from napari_segcam.review.export.api import export_review as export_review
     from napari_segcam.review.project import open_project as open_project
     from napari_segcam.review.report.review_numbers import review_report as review_report
+    from napari_segcam.validating.validate import Validation as Validation
+    from napari_segcam.validating.validate import validate as validate
     from napari_segcam.viewer.functions.explaining import explain as explain
     from napari_segcam.viewer.functions.segmenting import segment as segment
 
@@ -100,6 +102,8 @@ _ROOMS = {
     "review_report": "review.report.review_numbers",
     "run_batch": "batch.run",
     "segment": "viewer.functions.segmenting",
+    "validate": "validating.validate",
+    "Validation": "validating.validate",
 }
 __all__ = [*_ROOMS, "__version__"]
 

@@ -20,6 +20,7 @@ PACKAGE = Path(napari_segcam.__file__).parent
 WINDOW_SYSTEMS = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 GROUND = [
     "budget",
+    "csv_list",
     "deprecated",
     "errors",
     "files",
@@ -47,11 +48,13 @@ CORE = [
     "demo",
     "deidentifying",
     "problem",
+    "validating",
 ]
 
 # The rooms that each room may import, besides itself and the ground rooms.
 MAY_IMPORT = {
     "budget": ["errors"],
+    "csv_list": ["errors", "files"],
     "deprecated": [],
     "errors": [],
     "files": [],
@@ -76,6 +79,7 @@ MAY_IMPORT = {
     "batch": ["network", "imaging", "explanation", "evidence", "reporting", "dicom_objects", "measuring"],
     "review": ["network", "imaging", "explanation", "evidence", "reporting", "dicom_objects", "batch", "measuring"],
     "comparing": ["network", "imaging", "explanation", "evidence", "reporting", "dicom_objects", "batch", "measuring"],
+    "validating": ["network", "imaging", "reporting", "batch", "comparing"],
     "problem": ["demo", "network", "imaging", "explanation"],
     "viewer": CORE,
     "commands": CORE,

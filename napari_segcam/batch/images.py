@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import random
@@ -12,8 +11,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from napari_segcam.csv_list import read_list
 from napari_segcam.errors import SegcamError, error_text
-from napari_segcam.files import natural_key, refuse_no_file, safe_name, sha256_of
+from napari_segcam.files import natural_key, safe_name, sha256_of
 from napari_segcam.imaging.cine import without_suffix
 from napari_segcam.imaging.dicom.object_kind import ObjectKind, object_kind
 from napari_segcam.imaging.file_kind import DICOM_DIRECTORY, STACKS, FileKind, kind_of, read_head
@@ -185,22 +185,12 @@ def _dicom_kind(path: Path) -> ObjectKind:
 
 
 def _images_in_list(path: Path) -> list[BatchImage]:
-    refuse_no_file(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            first_line = file.readline()
-            file.seek(0)
-            table = csv.DictReader(file, delimiter=";" if ";" in first_line and "," not in first_line else ",")
-            columns = {(name or "").strip().lower(): name for name in table.fieldnames or ()}
-            rows = [(table.line_num, row) for row in table]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SegcamError(f"The list {path} cannot be read: {error_text(error)}.") from error
-    if "image" not in columns:
+    table = read_list(path)
+    if "image" not in table:
         raise SegcamError(f"The list {path} has no column named image in its first line.")
     images: dict[str, BatchImage] = {}
-    for line, row in rows:
-        name = (row[columns["image"]] or "").strip()
-        truth = (row[columns["truth"]] or "").strip() if "truth" in columns else ""
+    for line, row in table.rows:
+        name, truth = row["image"], row.get("truth", "")
         if not name or name in images:
             fault = f"names {name} a second time" if name else "names no image"
             raise SegcamError(f"The list {path}, line {line}, {fault}.")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-from napari_segcam.errors import SegcamError, error_text
+from napari_segcam.csv_list import read_list
 
 
 def case_names(source: Path) -> dict[str, str]:
@@ -21,15 +20,7 @@ def case_names(source: Path) -> dict[str, str]:
     """
     if source.is_dir() or source.suffix.lower() != ".csv":
         return {}
-    try:
-        with source.open(newline="", encoding="utf-8-sig") as file:
-            first_line = file.readline()
-            file.seek(0)
-            table = csv.DictReader(file, delimiter=";" if ";" in first_line and "," not in first_line else ",")
-            columns = {(name or "").strip().lower(): name for name in table.fieldnames or ()}
-            if "case" not in columns or "image" not in columns:
-                return {}
-            image, case = columns["image"], columns["case"]
-            return {(row[image] or "").strip(): name for row in table if (name := (row[case] or "").strip())}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SegcamError(f"The list {source} cannot be read: {error_text(error)}.") from error
+    table = read_list(source)
+    if "case" not in table or "image" not in table:
+        return {}
+    return {row["image"]: row["case"] for _, row in table.rows if row["case"]}

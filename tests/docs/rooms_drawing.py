@@ -20,6 +20,7 @@ ORDER = (
     "viewer",
     "commands",
     "problem",
+    "validating",
     "comparing",
     "review",
     "batch",

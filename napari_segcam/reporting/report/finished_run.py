@@ -24,6 +24,7 @@ class ReportedImage:
         frames: how many were explained.
         rows: one per frame, class, method and stage.
         sheet: a JPEG of its heatmaps; None where there is none.
+        sha256: checksum of its file; empty where it is not recorded.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ReportedImage:
     frames: int
     rows: tuple[Row, ...]
     sheet: Path | None
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ def _read_images(folder: Path) -> Iterator[ReportedImage]:
             frames if isinstance(frames, int) else 1,
             tuple(rows),
             sheet if sheet is not None and sheet.is_file() else None,
+            str(record.get("sha256") or ""),
         )
 
 
