@@ -12,7 +12,7 @@ from napari_segcam.batch.evidence import FrameEvidence
 from napari_segcam.evidence.attention import Attention, attention_to, finite_row
 from napari_segcam.evidence.finding import area_mm2, finding
 from napari_segcam.evidence.in_out import InOut, in_out
-from napari_segcam.evidence.overlap import overlap
+from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.explanation.explanation import Explanation, Heatmap
 from napari_segcam.imaging.geometry import Crop
 from napari_segcam.reporting.evidence_rows import evidence_rows

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_segcam.evidence.finding import area_mm2
-from napari_segcam.evidence.overlap import overlap
+from napari_segcam.mask_metrics.overlap import overlap
 
 PIXELS, SQUARE_MM = "pixels", "mm²"
 

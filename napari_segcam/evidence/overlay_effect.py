@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.evidence.null import Measurement
-from napari_segcam.evidence.overlap import overlap
+from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.evidence.patches import place_elsewhere
 from napari_segcam.evidence.running.progress import run_steps
 from napari_segcam.explanation.explainer import Explainer

@@ -10,7 +10,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_segcam.evidence.overlap import overlap
+from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.evidence.ranks import spearman
 from napari_segcam.evidence.running.same_explainer import same_explainer
 from napari_segcam.explanation.explainer import Explainer

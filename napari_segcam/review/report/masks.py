@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.evidence.overlap import overlap
+from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.review.agreement.bootstrap import Bootstrap
 from napari_segcam.review.agreement.estimate import Estimate
 from napari_segcam.review.agreement.proportion import clustered_mean

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_segcam.evidence.overlap import overlap
+from napari_segcam.mask_metrics.overlap import overlap
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_segcam.evidence.finding import area_mm2
-from napari_segcam.evidence.overlap import overlap
+from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.viewer.drawing.label_outline import outline
 from napari_segcam.viewer.frames.sparse_mask import SparseMask
 

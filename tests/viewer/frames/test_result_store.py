@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_segcam.evidence.overlap import overlap
+from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.viewer.frames.result_store import ResultStore
 from napari_segcam.viewer.frames.sparse_mask import SparseMask, dice
 from napari_segcam.viewer.layers.frame_stack import FrameStack
