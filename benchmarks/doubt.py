@@ -37,8 +37,8 @@ from napari_segcam.evidence.doubt.features import pooled_features
 from napari_segcam.evidence.doubt.measures import DEFAULT_MEASURE, DOUBT_MEASURES
 from napari_segcam.evidence.doubt.measuring import Doubt, doubt
 from napari_segcam.evidence.doubt.strong_views import SHIFTS, VIEWS, ViewMaps, view_maps
-from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.explanation.explanation import Explanation
+from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.network.network import Network
 
 RECIPES = (Recipe(60, 8), Recipe(150, 5), Recipe(600, 3))  # frames × epochs

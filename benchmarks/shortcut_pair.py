@@ -22,8 +22,8 @@ from hc18_training import HC18, Frame, Recipe, load_split, trained_network
 from scipy.stats import mannwhitneyu
 
 import napari_segcam as sc
-from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.imaging.burned_in.calipers import paste_calipers
+from napari_segcam.mask_metrics.overlap import overlap
 
 SIZE, STROKE = 31, 7  # pixels of the cross in a frame of 384 × 256: the networks see it at two fifths of that
 LEVELS = (0.0, 255.0)

@@ -14,6 +14,7 @@ from napari_segcam.batch.color_tables.color_table import Color
 from napari_segcam.batch.evidence import EvidenceMeter
 from napari_segcam.batch.ground_truth import GroundTruth
 from napari_segcam.batch.images import BatchImage
+from napari_segcam.batch.metrics_meter import MetricsMeter
 from napari_segcam.batch.pictures import overlay_jpeg, sheet_jpeg
 from napari_segcam.batch.pipeline import ExplainPipeline, FrameExplanation
 from napari_segcam.batch.rows import rows_of
@@ -94,6 +95,7 @@ def _processed(
     if pipeline.options.value_range is not None:
         cine.set_value_range(*pipeline.options.value_range)
     meter = EvidenceMeter(cine, pipeline.explainers, pipeline.options, cancelled=cancelled)
+    metrics = MetricsMeter(cine.spacing_mm, pipeline.options.tolerance)
     scan = known_scan(cine)
     rows: list[Row] = []
     files: dict[str, bytes] = {}
@@ -115,6 +117,7 @@ def _processed(
                 scan,
                 evidence,
                 pipeline.options.evidence,
+                metrics.of(result),
             )
             if outputs.overlays:
                 files |= _overlays(image, cine, result, pipeline)
@@ -143,6 +146,7 @@ def _processed(
         "notes": list(cine.notes),
         "sheet": sheet,
         "sheet_frame": sheet_frame[0].number if sheet else None,
+        "curves": replace_nonfinite(metrics.curves),
         "rows": rows,
     }
     return ProcessedImage(record, files)

@@ -23,6 +23,8 @@ class ExplainOptions:
         autocast: as for ``Explainer``.
         threshold: as for ``Explainer``; None is that of the model card.
         value_range: the values that are black and white in every image; None is what each file says or suggests.
+        tolerance: how far the boundaries of the mask and of the true mask may be apart to agree: in mm, or in pixels
+            where the image is not calibrated.
         evidence: names of the measures of evidence to take, of ``MEASURES``; empty for none.
         evidence_draws: how many moved copies of each heatmap its faithfulness is compared with.
         evidence_references: what replaces a stage for its influence: ``"mean"``, ``"blur"``, ``"other frame"``.
@@ -41,6 +43,7 @@ class ExplainOptions:
     autocast: bool = False
     threshold: float | None = None
     value_range: tuple[float, float] | None = None
+    tolerance: float = 1.0
     evidence: Sequence[str] = ()
     evidence_draws: int = 19
     evidence_references: Sequence[str] = ("mean",)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
+from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.external import ExternalMethod
 from napari_segcam.explanation.stage_maps import find_method
+from napari_segcam.mask_metrics.surfaces import surface_implementation
 from napari_segcam.network.ensemble.ensemble import Ensemble
 from napari_segcam.network.network import Network
 
@@ -51,6 +54,20 @@ def versions(methods: Iterable[str] = ()) -> dict[str, str]:
     found = [find_method(name) for name in methods]
     others = [method.distribution for method in found if isinstance(method, ExternalMethod)]
     return {package: version(package) for package in (*_PACKAGES, *others)}
+
+
+def metrics_record(tolerance: float) -> dict[str, Any]:
+    """Return, in plain values, what the metrics of a mask beside a true one depend on.
+
+    Args:
+        tolerance: as in ``ExplainOptions``.
+
+    Raises:
+        SegcamError: if it is negative, or no number.
+    """
+    if not (math.isfinite(tolerance) and tolerance >= 0):
+        raise SegcamError(f"The tolerance {tolerance} is no distance: give 0 or more, in mm.")
+    return {"tolerance": tolerance, "surface_distances": surface_implementation()}
 
 
 def _weights_sha256(network: Network) -> str:

@@ -12,9 +12,10 @@ from napari_segcam.batch.evidence import FrameEvidence
 from napari_segcam.evidence.attention import Attention, attention_to, finite_row
 from napari_segcam.evidence.finding import area_mm2, finding
 from napari_segcam.evidence.in_out import InOut, in_out
-from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.explanation.explanation import Explanation, Heatmap
 from napari_segcam.imaging.geometry import Crop
+from napari_segcam.mask_metrics.metrics import MaskMetrics, undefined_metrics
+from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.reporting.evidence_rows import evidence_rows
 from napari_segcam.reporting.run_format import EVIDENCE, Row
 from napari_segcam.reporting.sheets import class_name_of, other_classes
@@ -33,6 +34,7 @@ def rows_of(
     scan: Crop | None = None,
     evidence: FrameEvidence | None = None,
     measures: Collection[str] = (),
+    metrics: MaskMetrics | None = None,
 ) -> list[Row]:
     """Return one row per stage, with the columns of ``COLUMNS`` in ``run_format``, and of ``EVIDENCE`` if there is any.
 
@@ -47,6 +49,7 @@ def rows_of(
         scan: rows and columns that show the scan, in which the null of a ratio places the region; None if unknown.
         evidence: of the explanation, if it was measured.
         measures: those that were to be taken.
+        metrics: of the mask beside the true one; None if one of them is missing.
 
     Raises:
         SegcamError: if the true mask does not have the shape of the frame.
@@ -56,7 +59,7 @@ def rows_of(
     truth_figures = in_truth[0] if in_truth else {}
     nulls = in_out(explanation, scan=scan)
     truth_nulls = in_out(replace(explanation, region=true_mask), scan=scan) if true_mask is not None else {}
-    class_figures = _class_figures(explanation, true_mask, spacing_mm)
+    class_figures = _class_figures(explanation, true_mask, spacing_mm, metrics)
     evidence_by_stage = _evidence_columns(frame, explanation, evidence, measures)
     rows = [
         {
@@ -108,7 +111,10 @@ def _evidence_columns(
 
 
 def _class_figures(
-    explanation: Explanation, true_mask: NDArray[np.bool_] | None, spacing_mm: tuple[float, float] | None
+    explanation: Explanation,
+    true_mask: NDArray[np.bool_] | None,
+    spacing_mm: tuple[float, float] | None,
+    metrics: MaskMetrics | None,
 ) -> Row:
     """Return the columns on the mask of the class, which are the same for all stages."""
     probabilities = explanation.probabilities[explanation.target.class_index or 0]
@@ -116,6 +122,7 @@ def _class_figures(
     truth_figures = {
         "truth_pixels": truth_pixels,
         "truth_area_mm2": area_mm2(truth_pixels, spacing_mm) if truth_pixels is not None else None,
+        **(undefined_metrics(explanation.no_mask or _NO_TRUTH) if metrics is None else metrics.row),
     }
     if explanation.no_mask is not None:
         return {

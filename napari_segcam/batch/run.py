@@ -23,7 +23,7 @@ from napari_segcam.batch.images import BatchImage, images_of, random_sample
 from napari_segcam.batch.options import ExplainOptions
 from napari_segcam.batch.pairing import with_truths, without_masks
 from napari_segcam.batch.pipeline import ExplainPipeline
-from napari_segcam.batch.provenance import network_record, versions
+from napari_segcam.batch.provenance import metrics_record, network_record, versions
 from napari_segcam.batch.run_folder import RunFolder
 from napari_segcam.batch.tables import check_parquet
 from napari_segcam.batch.worker import WorkerSetup
@@ -134,7 +134,8 @@ class Batch:
             self._pipeline = ExplainPipeline(self.network, self.options, cancelled=cancelled)
         images = with_true_masks(images, source, truth, self.network)
         self.images = random_sample(images, num_samples, seed)
-        if self.options.needs_truth and not any(image.truth_files for image in self.images):
+        has_truth = any(image.truth_files for image in self.images)
+        if self.options.needs_truth and not has_truth:
             raise SegcamError(f"The region {self.options.region} needs true masks: give their folder with --truth.")
         any_cine = ArrayCine(np.zeros((1, 1), np.uint8))  # a wrong option is refused once, not for every image
         parse_crop(self.options.crop)
@@ -143,6 +144,7 @@ class Batch:
         if self.options.evidence:
             measure_names(",".join(self.options.evidence))
         check_colors(truth_colors, self.network, self._pipeline.classes)
+        self._metrics = metrics_record(self.options.tolerance) if has_truth else {}
         data = {
             "source": str(source),
             "count": len(self.images),
@@ -218,6 +220,7 @@ class Batch:
                 threads=self._threads,
                 network_record=network_record(self.network),
                 versions=versions(self.options.methods),
+                metrics=self._metrics,
             )
             yield from processed_on(self._cluster, setup, images, self._cancelled)
             return
@@ -230,12 +233,14 @@ class Batch:
 
     def _settings(self, data: Mapping[str, Any]) -> dict[str, Any]:
         options = asdict(self.options)
+        del options["tolerance"]  # it is in the metrics
         evidence = {name: options.pop(f"evidence{suffix}") for name, suffix in _EVIDENCE_OPTIONS.items()}
         return {
             "model": network_record(self.network),
             "given": _command_arguments(self._model),
             "options": options,
             **({"evidence": evidence} if self.options.evidence else {}),
+            **({"metrics": self._metrics} if self._metrics else {}),
             "data": dict(data),
             "outputs": asdict(self.outputs),
             "compute": {"threads": self._threads},

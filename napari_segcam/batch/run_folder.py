@@ -21,11 +21,13 @@ from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.tables import write_errors, write_parquet, write_results
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import json_bytes, sha256_of, whole_file
-from napari_segcam.reporting.run_format import COLUMNS, FORMAT, Row, present_run
+from napari_segcam.reporting.run_format import COLUMNS, FORMAT, RESULTS_SCHEMA, Row, present_run
 from napari_segcam.version import __version__
 
 # Settings that the results do not depend on: the data may have been moved.
 _IRRELEVANT = {"started", "given", "data.source", "data.truth", "data.count", "data.found", "model.checkpoint"}
+_SINCE_SCHEMA_2 = ("results_schema", "metrics")
+"""Parts of the settings that ``run.json`` of an earlier version does not have."""
 
 
 class RunFolder:
@@ -85,20 +87,26 @@ class RunFolder:
         Raises:
             SegcamError: if the folder holds another run, or cannot be written to.
         """
-        new = {"format": FORMAT, "napari_segcam": __version__, **settings}
+        new = {"format": FORMAT, "results_schema": RESULTS_SCHEMA, "napari_segcam": __version__, **settings}
         old = self.settings()
         if old is not None:
-            self._check_same(old, json.loads(json.dumps(new)))
+            is_current = old.get("results_schema") == RESULTS_SCHEMA
+            # An earlier version measured less, so all of its images are processed again.
+            known = old if is_current else {**old, **{name: new[name] for name in _SINCE_SCHEMA_2 if name in new}}
+            self._check_same(known, json.loads(json.dumps(new)))
             self._remove_partial_files()
-            return
-        new["started"] = datetime.now(UTC).isoformat(timespec="seconds")
+            if is_current:
+                return
+            new["started"] = old.get("started")
+        else:
+            new["started"] = datetime.now(UTC).isoformat(timespec="seconds")
         self._write("run.json", json_bytes(new, indent=2))
 
     def is_done(self, image: BatchImage) -> bool:
         """Return whether an image has results, made from its files as they are now."""
         record = self.record(image)
         if record is None or not all(COLUMNS.keys() <= row.keys() for row in record["rows"] if isinstance(row, dict)):
-            return False  # an earlier version made it, without the null of the ratio
+            return False  # an earlier version made it, with fewer columns
         try:
             truth_sha256 = image.truth_sha256()
             is_same = record.get("sha256") == sha256_of(image.file) and record.get("truth_sha256") == truth_sha256

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from napari_segcam.batch.image_processing import OutputOptions, ProcessedImage, 
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.options import ExplainOptions
 from napari_segcam.batch.pipeline import ExplainPipeline
-from napari_segcam.batch.provenance import network_record, versions
+from napari_segcam.batch.provenance import metrics_record, network_record, versions
 from napari_segcam.errors import SegcamError
 from napari_segcam.logs import ensure_log
 from napari_segcam.network.source import ModelSource
@@ -36,6 +36,7 @@ class WorkerSetup:
         threads: of torch.
         network_record: the worker's network must be the same, so that results of two networks are never mixed.
         versions: of packages, which must be the same too.
+        metrics: as ``metrics_record``, which must be the same too; empty if there is no true mask.
     """
 
     model: ModelSource
@@ -45,6 +46,7 @@ class WorkerSetup:
     threads: int
     network_record: Mapping[str, Any]
     versions: Mapping[str, str]
+    metrics: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def token(self) -> str:
@@ -80,6 +82,9 @@ def _prepared_pipeline(setup: WorkerSetup, worker_number: int) -> ExplainPipelin
             raise SegcamError(
                 f"A worker has {package} {installed[package]}, but this run uses {version}: install the same version."
             )
+    if setup.metrics and (own := metrics_record(setup.options.tolerance)) != dict(setup.metrics):
+        ours, theirs = (record["surface_distances"] or "no MONAI" for record in (own, setup.metrics))
+        raise SegcamError(f"A worker has {ours}, but this run uses {theirs}: install the same version.")
     network = with_names_of(setup.model.load(_device(setup.model.device, worker_number)), setup.colors)
     if network_record(network) != dict(setup.network_record):
         raise SegcamError(

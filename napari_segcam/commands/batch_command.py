@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -49,6 +50,16 @@ def batch(
         ),
     ] = None,
     truth_colors: TruthColors = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            metavar="MM",
+            help="Surface dice: how far the boundaries of mask and true mask may be apart to agree. In pixels "
+            "where an image is not calibrated.",
+            min=0,
+            rich_help_panel=_IMAGES,
+        ),
+    ] = 1.0,
     num_samples: Annotated[
         int | None,
         typer.Option(metavar="COUNT", help="Take a random sample of so many images.", min=1, rich_help_panel=_IMAGES),
@@ -104,7 +115,7 @@ def batch(
     device: Device = "auto",
     network: NetworkOptions,
 ) -> None:
-    """Write the attention figures of many images, and their overlap with true masks. Resume a run that was stopped.
+    """Write the attention figures of many images, and how good their masks are. Resume a run that was stopped.
 
     Exit code 0: all is well; 1: some images failed; 2: a wrong argument; 130: stopped by Ctrl-C.
     """
@@ -114,7 +125,7 @@ def batch(
     from napari_segcam.batch.run import Batch
     from napari_segcam.commands.batch_progress import run_with_progress
 
-    options = explain_options(heatmaps, inputs, evidence)
+    options = replace(explain_options(heatmaps, inputs, evidence), tolerance=tolerance)
     colors = read_colors(truth_colors) if truth_colors is not None else None
     code = run_with_progress(
         PlainConsole(),

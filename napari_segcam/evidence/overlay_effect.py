@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.evidence.null import Measurement
-from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.evidence.patches import place_elsewhere
 from napari_segcam.evidence.running.progress import run_steps
 from napari_segcam.explanation.explainer import Explainer
@@ -22,6 +21,7 @@ from napari_segcam.imaging.burned_in.finding import find_graphics
 from napari_segcam.imaging.burned_in.inpainting import inpaint
 from napari_segcam.imaging.geometry import Crop
 from napari_segcam.imaging.value_range import value_range_of
+from napari_segcam.mask_metrics.overlap import overlap
 
 Mask = NDArray[np.bool_]
 

@@ -10,13 +10,13 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.evidence.ranks import spearman
 from napari_segcam.evidence.running.same_explainer import same_explainer
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.value_range import value_range_of
+from napari_segcam.mask_metrics.overlap import overlap
 
 _SHIFTS = (-2, -1, 1, 2)  # pixels, lateral
 _GAINS = (0.85, 1.15)

@@ -9,10 +9,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from napari_segcam.deprecated import CARD_FIELDS, present_fields
+from napari_segcam.mask_metrics.columns import METRIC_COLUMNS, REASON_OF_METRIC
 from napari_segcam.reporting.evidence_columns import EVIDENCE_COLUMNS
 
 FORMAT = 1
 """Of ``run.json`` and of the records: it changes when an earlier version could not read them."""
+
+RESULTS_SCHEMA = 2
+"""Of ``results.csv`` and of the rows in the records: it changes with the columns of a run without evidence.
+
+``run.json`` has it as ``results_schema``. 1 has no metrics of masks; a ``run.json`` without it is of 1.
+"""
 
 COLUMNS: dict[str, type] = {
     "image": str,
@@ -46,6 +53,7 @@ COLUMNS: dict[str, type] = {
     "disagreement_undefined": str,
     "truth_pixels": int,
     "truth_area_mm2": float,
+    **METRIC_COLUMNS,
     "against": str,
     "empty": str,
 }
@@ -73,6 +81,7 @@ REASON_COLUMNS = {
     "disagreement": "disagreement_undefined",
     "dice": "overlap_undefined",
     "iou": "overlap_undefined",
+    **REASON_OF_METRIC,
 }
 """For each column whose value can be undefined, the column that says why."""
 

@@ -31,6 +31,7 @@ ORDER = (
     "deidentifying",
     "imaging",
     "network",
+    "mask_metrics",
     "measuring",
     "demo",
 )

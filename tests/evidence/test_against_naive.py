@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from napari_segcam.errors import SegcamError
 from napari_segcam.evidence.attention import attention
 from napari_segcam.evidence.finding import finding
-from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps, Segmentation
 from napari_segcam.explanation.targets.target import Target
 from napari_segcam.imaging.geometry import Geometry
+from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.network.stages.stage import Stage
 
 SHAPE = (5, 7)

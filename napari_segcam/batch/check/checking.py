@@ -12,6 +12,7 @@ from napari_segcam.batch.estimating import evidence_seconds
 from napari_segcam.batch.evidence import EvidenceMeter
 from napari_segcam.batch.ground_truth import GroundTruth
 from napari_segcam.batch.images import BatchImage, random_sample
+from napari_segcam.batch.metrics_meter import MetricsMeter
 from napari_segcam.batch.options import ExplainOptions
 from napari_segcam.batch.pipeline import ExplainPipeline
 from napari_segcam.batch.rows import rows_of
@@ -112,6 +113,7 @@ class Check:
         numbers = spread_frames(len(cine), self._frames_of_cine)
         options, scan = self.pipeline.options, known_scan(cine)
         meter = EvidenceMeter(cine, self.pipeline.explainers, options, self._progress, self._cancelled)
+        metrics = MetricsMeter(cine.spacing_mm, options.tolerance)
         rows: list[Row] = []
         expected = len(numbers) * len(self.pipeline.explainers) * len(self.pipeline.classes)
         results = self.pipeline.explanations(cine, numbers, truth)
@@ -126,6 +128,7 @@ class Check:
                 scan,
                 measured,
                 options.evidence,
+                metrics.of(result),
             )
             expected -= 1
         if expected:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from napari_segcam.evidence.doubt.class_map import ClassMap
 from napari_segcam.evidence.doubt.expected_overlap import expected_dice
-from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.imaging.value_range import value_range_of
+from napari_segcam.mask_metrics.overlap import overlap
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ def provenance_section(run: FinishedRun, anonymous: bool) -> Section:
         *_of_model(run.part("model")),
         *(_prefixed("Setting", run.part("options"))),
         *(_prefixed("Evidence", run.part("evidence"))),
+        *(_prefixed("Metrics", run.part("metrics"))),
         *(_prefixed("Data", data)),
         *(_prefixed("Output", run.part("outputs"))),
         *(_prefixed("Computing", run.part("compute"))),
@@ -83,6 +84,7 @@ def repeat_command(run: FinishedRun, anonymous: bool = False) -> str:
     arguments = {**given, "truth": "TRUTH" if anonymous and data.get("truth") else data.get("truth")}
     arguments["truth_colors"] = "COLORS.csv" if data.get("truth_colors") else None
     arguments |= {name: value for name, value in options.items() if name not in _FLAGS}
+    arguments["tolerance"] = run.part("metrics").get("tolerance")
     arguments |= _evidence_arguments(run.part("evidence"))
     arguments |= {name: data.get(name) for name in ("num_samples", "seed")} | {"image_size": _image_size(model)}
     overlap = arguments.pop("classes_overlap", None)

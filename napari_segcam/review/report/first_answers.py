@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from napari_segcam.errors import SegcamError
-from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.imaging.opening import open_cine
+from napari_segcam.mask_metrics.overlap import overlap
 from napari_segcam.review.agreement.bootstrap import Bootstrap
 from napari_segcam.review.agreement.estimate import Estimate
 from napari_segcam.review.agreement.proportion import clustered_mean, clustered_share

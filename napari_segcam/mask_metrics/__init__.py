@@ -1,0 +1,1 @@
+"""Metrics of a predicted mask beside a true one."""
