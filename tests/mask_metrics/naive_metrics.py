@@ -44,18 +44,13 @@ def percentile(values: list[float], percent: float) -> float:
     return ordered[low] + (place - low) * (ordered[high] - ordered[low])
 
 
-def _placed(pixel: Pixel, spacing: tuple[float, float]) -> tuple[float, float]:
-    return pixel[0] * spacing[0], pixel[1] * spacing[1]
-
-
 def surfaces(prediction: Mask, truth: Mask, spacing: tuple[float, float], tolerance: float) -> dict[str, Any]:
     first, second = boundary(prediction), boundary(truth)
     if not first or not second:
         return dict.fromkeys(("surface_dice", "hd95", "mean_surface_distance"))
 
-    distances = np.array(
-        [[math.dist(_placed(one, spacing), _placed(other, spacing)) for other in second] for one in first]
-    )
+    rows, columns = (np.subtract.outer([one[axis] for one in first], [one[axis] for one in second]) for axis in (0, 1))
+    distances = np.sqrt((rows * spacing[0]) ** 2 + (columns * spacing[1]) ** 2)
     there, back = distances.min(1).tolist(), distances.min(0).tolist()
     return {
         "surface_dice": sum(distance <= tolerance for distance in there + back) / len(there + back),
