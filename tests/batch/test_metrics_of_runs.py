@@ -125,7 +125,7 @@ def test_a_calibrated_image_has_distances_in_mm_and_classes_that_exclude_each_ot
     assert metrics.curves["thresholds"]["operating_point"]["dice"] is not None
 
 
-def test_a_frame_is_measured_anew_in_a_cine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_frame_of_a_cine_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     measured = []
     monkeypatch.setattr(metrics_meter, "mask_metrics", lambda *given: measured.append(1) or mask_metrics(*given))
     network = overlapping()
