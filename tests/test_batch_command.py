@@ -40,14 +40,16 @@ def batch(monkeypatch: pytest.MonkeyPatch, checkpoint: Path, images: Path, tmp_p
 
 
 def test_a_folder_with_truth(batch: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert batch("--truth", tmp_path / "masks", "--stages", "encoder_5", "--methods", "gradcam,layercam") == 0
+    options = ("--truth", tmp_path / "masks", "--stages", "encoder_5", "--tolerance", 2.5)
+    assert batch(*options, "--methods", "gradcam,layercam") == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["metrics"]["tolerance"] == 2.5
     rows = rows_in(tmp_path / "run")
     assert [(row["image"], row["method"]) for row in rows[:3]] == [
         ("image_0.png", "gradcam"),
         ("image_0.png", "layercam"),
         ("image_1.png", "gradcam"),
     ]
-    assert all(row["dice"] for row in rows)
+    assert all(row["dice"] and row["sensitivity"] and row["findings_true"] == "1" for row in rows)
     shown = " ".join(capsys.readouterr().out.split())
     assert "3 images, 3 of them with a true mask; gradcam, layercam on cpu" in shown
     assert "3 of 3 images in" in shown
