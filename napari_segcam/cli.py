@@ -62,10 +62,10 @@ def main() -> None:
         logging.getLogger(__name__).info("A command ended with an error of the user", exc_info=True)
         print(f"napari-segcam: {error}", file=sys.stderr)
         sys.exit(2)
-    except Exception:
-        logging.getLogger(__name__).exception("A command failed unexpectedly")
-        print(_UNEXPECTED, file=sys.stderr)
-        raise
+    except Exception as error:
+        logging.getLogger(__name__).exception("A command failed unexpectedly")  # on the terminal too
+        print(f"napari-segcam: {type(error).__name__}: {error}\n{_UNEXPECTED}", file=sys.stderr)
+        sys.exit(1)
     finally:
         skip_last_collection()
 

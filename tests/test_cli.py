@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -170,3 +171,23 @@ def test_explain_and_batch_share_their_options(
     }
     assert shared <= options["explain"] & options["batch"]
     assert {"--frames", "--movie"} <= options["explain"] - options["batch"]
+
+
+@pytest.mark.parametrize("verbose", [[], ["--verbose"]])
+def test_a_bug_is_shown_once_and_with_what_to_do_about_it(tmp_path: Path, verbose: list[str]) -> None:
+    (tmp_path / "x.pth").write_bytes(b"x")
+    code = (
+        "import sys\n"
+        "import napari_segcam.network.loading as loading\n"
+        "from napari_segcam import cli\n"
+        "def planted(*_, **__): raise ZeroDivisionError('a planted bug')\n"
+        "loading.load_network = planted\n"
+        f"sys.argv = ['napari-segcam', 'inspect', {str(tmp_path / 'x.pth')!r}, *{verbose}]\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("Traceback (most recent call last)") == (not verbose)  # the log has its own words for it
+    assert done.stderr.count("A command failed unexpectedly") == 1
+    assert "ZeroDivisionError: a planted bug" in done.stderr
+    assert done.stderr.rstrip().endswith("napari-segcam report-problem collects what a report of it needs.")

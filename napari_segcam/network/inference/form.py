@@ -64,7 +64,7 @@ def inference_form(module: nn.Module, input_channels: int = 3, size: tuple[int, 
     Raises:
         SegcamError: if the module does not run at all.
     """
-    plain = _frozen_copy(module)
+    plain = _frozen(copy.deepcopy(module))
     x = _random_input(plain, input_channels, size)
     logits, gradient = _logits_and_gradient(plain, x)
     try:
@@ -80,16 +80,14 @@ def inference_form(module: nn.Module, input_channels: int = 3, size: tuple[int, 
     return InferenceForm(rewritten, difference, applied)
 
 
-def _frozen_copy(module: nn.Module) -> nn.Module:
-    frozen = copy.deepcopy(module)
-    frozen.eval()
-    return channels_last(frozen.requires_grad_(False))
+def _frozen(module: nn.Module) -> nn.Module:
+    return channels_last(module.eval().requires_grad_(False))
 
 
 def _rewrite(plain: nn.Module, x: torch.Tensor) -> tuple[nn.Module, tuple[str, ...]]:
     rewritten = copy.deepcopy(plain)
     applied = tuple(name for name, rewrite in _REWRITES.items() if rewrite(rewritten, x))
-    return _frozen_copy(rewritten), applied
+    return _frozen(rewritten), applied
 
 
 def _random_input(module: nn.Module, input_channels: int, size: tuple[int, int] | None) -> torch.Tensor:

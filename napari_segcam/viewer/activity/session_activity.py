@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class SessionActivity(QObject):
-    """One per session, as its child: shows runs over frames, jobs that the user waits for, and other jobs.
+    """One per session, as its child: shows runs over frames, the worker's other jobs, and those in the background.
 
-    Jobs in the background and in other threads have bars of their own.
+    Jobs in other threads have bars of their own.
     """
 
     def __init__(self, session: ReviewSession) -> None:
@@ -24,6 +24,7 @@ class SessionActivity(QObject):
         bar = ActivityBar(self, self.activity)
         session.job_changed.connect(bar.follow)
         session.worker.submitted.connect(bar.follow)
+        session.worker.submitted.connect(ActivityBar(self, self.in_background).follow)
 
     def activity(self) -> Activity | None:
         """Return what the worker does; None if it does nothing that is worth a bar."""
@@ -32,3 +33,8 @@ class SessionActivity(QObject):
             return Activity(session.title, session.cancel, *session.progress)
         job = session.worker.present_job
         return None if job is None or job.is_elsewhere else Activity(job.title, job.stop)
+
+    def in_background(self) -> Activity | None:
+        """Return what the worker does whenever nothing else is asked for; None if there is nothing."""
+        job = self._session.worker.background_job
+        return None if job is None or job.is_elsewhere else Activity(job.title, job.stop or job.cancel)

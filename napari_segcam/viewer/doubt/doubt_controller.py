@@ -72,6 +72,13 @@ class DoubtController(QObject):
         self._gone_to = None
         self.catch_up()
 
+    def stop(self) -> None:
+        """Measure no more, as if *Off* was chosen."""
+        if self._job is not None:
+            self._job.cancel()
+        self.choose("")
+        self.changed.emit()
+
     def progress_text(self) -> str:
         """Return how much is measured, or why nothing is, in words."""
         review = self._session.review
@@ -152,7 +159,7 @@ class DoubtController(QObject):
             segmentations = [(frame, found.segmentation) for frame, found in stored if found is not None]
             threshold = review.frame_jobs.mask_threshold
             work = partial(masks_doubt, segmentations, plan.class_index, threshold, self.measure)
-        job = self._job = Job("doubt", "Doubt", work, in_background=measured.job is not None)
+        job = self._job = Job("doubt", "Measuring doubt", work, in_background=measured.job is not None, stop=self.stop)
         job.on_result = lambda doubt: self._on_result(review, measured, doubt)
         job.on_done = lambda error: self._on_done(review, measured, missing[0], error)
         self._session.submit(job)

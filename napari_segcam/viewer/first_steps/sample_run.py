@@ -91,6 +91,7 @@ class SampleRun(QObject):
         viewer: Any = self._session.viewer
         try:
             path, checkpoint = sample_cine(), demo_checkpoint()
+            self._session.load(ModelSource(str(checkpoint)))  # first: the worker reads it while the cine is opened here
             layers = viewer.open(str(path), plugin=PLUGIN)
         except (SegcamError, OSError) as error:
             show_error(str(error))
@@ -99,7 +100,6 @@ class SampleRun(QObject):
         self._session.choose_image(layers[0])
         self._session.go_to(FRAME)
         self._session.set_scale("frame")  # other frames are hotter, and at first no heat would be seen in this one
-        self._session.load(ModelSource(str(checkpoint)))
         self._show(1)
         self._timer.start()
 

@@ -123,7 +123,7 @@ class Worker(QObject):
         self.present_job: Job | None = None
         self._prepare = prepare
         self._jobs: deque[Job | None] = deque()
-        self._background: deque[Generator[None, None, None]] = deque()
+        self._background: deque[tuple[Job, Generator[None, None, None]]] = deque()
         self._wake_up = threading.Condition()
         self._delivered.connect(self._call)
         self._thread = threading.Thread(target=self._run, name="segcam-worker", daemon=True)
@@ -153,6 +153,12 @@ class Worker(QObject):
         with self._wake_up:
             return any(job is None or not job.in_background for job in self._jobs)
 
+    @property
+    def background_job(self) -> Job | None:
+        """The job in the background whose turn it is; None if there is none; for any thread."""
+        with self._wake_up:
+            return self._background[0][0] if self._background else None
+
     def wake(self) -> None:
         """Call ``find_job`` again, since there may be something to do."""
         with self._wake_up:
@@ -171,7 +177,7 @@ class Worker(QObject):
         _log.info("A worker is ready after %.2f s", time.perf_counter() - start)
         while (step := self._next()) is not None:
             step()
-        for steps in self._background:
+        for _, steps in self._background:
             steps.close()
 
     def _next(self) -> Callable[[], None] | None:
@@ -182,7 +188,7 @@ class Worker(QObject):
                     job = self._jobs.popleft()
                     if job is None or not job.in_background:
                         return None if job is None else partial(self._run_job, job)
-                    self._background.append(job.steps(self._deliver))
+                    self._background.append((job, job.steps(self._deliver)))
                 elif (job := self._find_job()) is not None:
                     return partial(self._run_job, job)
                 elif self._background:
@@ -200,7 +206,7 @@ class Worker(QObject):
     def _continue_background(self) -> None:
         """Do one step of the job in the background."""
         try:
-            next(self._background[0])
+            next(self._background[0][1])
         except StopIteration:
             self._background.popleft()
 

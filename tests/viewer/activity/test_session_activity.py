@@ -159,3 +159,23 @@ def test_the_log_says_once_in_a_run_when_the_first_heat_came(
     reviewed.run(RunRequest(), "current")  # without stages
     finish(reviewed)
     assert said() == 1
+
+
+def test_what_is_done_meanwhile_has_a_bar_with_cancel(session: ReviewSession, qtbot: QtBot) -> None:
+    may_go_on, steps = threading.Event(), []
+
+    def work() -> Iterator[None]:
+        for number in range(100):
+            steps.append(number)
+            yield None
+            if number == 1:
+                may_go_on.wait(20)
+
+    session.submit(Job("prefetch", "Preparing the next case", work, in_background=True))
+    qtbot.waitUntil(lambda: bar_of("Preparing the next case") is not None)
+    bar = bar_of("Preparing the next case")
+    assert isinstance(bar, cancelable_progress)
+    bar.cancel()
+    may_go_on.set()
+    qtbot.waitUntil(lambda: bar_of("Preparing the next case") is None)
+    assert len(steps) < 5

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
@@ -68,6 +71,34 @@ def test_another_measure_or_threshold_measures_again(
     qtbot.waitUntil(lambda: np.allclose(curve(reviewed), at_another, rtol=1e-4), timeout=20_000)
     controller.choose("")
     assert CineRecord.DOUBT not in reviewed.record.curves  # type: ignore[union-attr]
+
+
+def test_cancel_in_the_activity_dock_measures_no_more(
+    reviewed: ReviewSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = controller_of(reviewed, DoubtController)
+    setting = DoubtChoice(reviewed)
+    qtbot.addWidget(setting)
+    wait_for_doubt(reviewed, qtbot)
+    may_go_on = threading.Event()
+
+    def slow(_job: NetworkDoubt, _frame: int) -> Iterator[None]:
+        for _ in range(1000):
+            may_go_on.wait(20)
+            yield None
+
+    monkeypatch.setattr(NetworkDoubt, "measure", slow)
+    controller.choose("views")
+    qtbot.waitUntil(lambda: reviewed.worker.background_job is not None)
+    job = reviewed.worker.background_job
+    assert job is not None
+    assert job.title == "Measuring doubt"
+    assert job.stop is not None
+    job.stop()
+    may_go_on.set()
+    qtbot.waitUntil(lambda: reviewed.worker.background_job is None)
+    assert controller.measure == ""
+    assert setting.measure.currentText() == "Off"
 
 
 def test_measures_of_the_cine_follow_its_curves(reviewed: ReviewSession) -> None:
