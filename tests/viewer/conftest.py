@@ -11,6 +11,7 @@ import segmentation_models_pytorch as smp
 import torch
 from filelock import FileLock
 from napari.components import ViewerModel
+from napari.settings._plugin_config_generator import plugin_configuration_generator
 from npe2 import PluginManager
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QSettings
@@ -30,9 +31,16 @@ from napari_segcam.viewer.worker import background, foreground
 
 
 @pytest.fixture(scope="session", autouse=True)
-def discovered() -> None:
-    """Let npe2 find the plugin's manifest, as the first napari window of a process does."""
+def discovered() -> Iterator[None]:
+    """Let npe2 find the plugin's manifest, as the first napari window of a process does, and let it read it once.
+
+    For new settings napari reads all manifests again: 0.2 s a test.
+    """
     PluginManager.instance().discover()
+    classes = plugin_configuration_generator()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(napari.settings, "plugin_configuration_generator", lambda: classes)
+        yield
 
 
 @pytest.fixture(autouse=True)
