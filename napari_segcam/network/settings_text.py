@@ -68,6 +68,25 @@ def parse_yaml(text: str, *, anchors: bool = False) -> Any:
         raise ValueError(error_text(error)) from error
 
 
+def yaml_nodes(text: str) -> yaml.Node | None:
+    """Return the root of a YAML text as a tree of nodes, which know their lines; None if the text is empty.
+
+    Anchors are refused, as by ``parse_yaml``.
+
+    Raises:
+        ValueError: if the text is not valid YAML or has an anchor; the message says why.
+    """
+    try:
+        return yaml.compose(text, _PlainLoader)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise ValueError(f"{line}{error.problem or error.context}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ValueError(error_text(error)) from error
+
+
 class _PlainLoader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()

@@ -17,6 +17,7 @@ from napari_segcam.validating.cases import Cases
 from napari_segcam.validating.metrics import Metric
 
 NOT_EXPLAINED = "its image could not be explained"
+_NOT_MEASURED = "the run did not measure it"
 _NO_REASON = "no reason is recorded"
 _OTHER_UNIT = "its pixel spacing is unknown, so the distance is in pixels"
 _NOTHING_COUNTED = {
@@ -99,19 +100,20 @@ def by_class(frames: Iterable[Frame]) -> dict[str, list[Frame]]:
     return groups
 
 
-def figures_of(metric: Metric, frames: Iterable[Frame]) -> list[Figure]:
+def figures_of(metric: Metric, frames: Iterable[Frame], unit: str | None = None) -> list[Figure]:
     """Return the figure of each case that has frames, in the order of the cases.
 
     Args:
         metric: of the figures.
         frames: of one class.
+        unit: of the figures; by default mm where any frame has it.
     """
     cases: dict[str, list[Frame]] = {}
     for frame in frames:
         cases.setdefault(frame.case, []).append(frame)
-    unit = _unit(metric, cases.values())
+    of_all = _unit(metric, cases.values()) if unit is None else unit
     of_case = _share if metric.counts else _median
-    return [of_case(metric, case, each, unit) for case, each in cases.items()]
+    return [of_case(metric, case, each, of_all) for case, each in cases.items()]
 
 
 def undefined(figures: Iterable[Figure]) -> Counter[str]:
@@ -179,6 +181,8 @@ def _reason(metric: Metric, row: Row) -> str:
     """Return why a frame has no figure."""
     if not row:
         return NOT_EXPLAINED
+    if not row.keys() >= set(metric.columns):
+        return _NOT_MEASURED
     words = str(row.get(metric.reason_column) or "") if metric.reason_column else ""
     if metric.name == "probability" and number(row, "pixels") == 0:
         words = "nothing is predicted"

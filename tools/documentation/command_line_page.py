@@ -18,8 +18,10 @@ PROGRAM = "napari-segcam"
 
 EXIT_CODES = {
     0: "All is well.",
-    1: "The command has run, but some images or files failed; the output says which.",
+    1: "The command has run, but some images or files failed, or a criterion of `report --criteria` fails; the output "
+    "says which.",
     2: "An argument is wrong, a file cannot be read, or a server fails. A line on stderr says what to do.",
+    3: "No criterion of `report --criteria` fails, but some have not enough cases.",
     130: "Stopped by Ctrl-C. What was finished is kept.",
 }
 

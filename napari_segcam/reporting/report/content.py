@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from napari_segcam.number_format import counted
 from napari_segcam.reporting.report.attention import attention_section
-from napari_segcam.reporting.report.document import Document, Section
+from napari_segcam.reporting.report.document import Addition, Block, Document, Paragraph, Section
 from napari_segcam.reporting.report.evidence.section import evidence_section
 from napari_segcam.reporting.report.findings import findings_section
 from napari_segcam.reporting.report.finished_run import FinishedRun
@@ -34,13 +35,16 @@ class ReportOptions:
     anonymous: bool = False
 
 
-def document_of(run: FinishedRun, options: ReportOptions, written: datetime) -> Document:
+def document_of(
+    run: FinishedRun, options: ReportOptions, written: datetime, addition: Addition | None = None
+) -> Document:
     """Return the content of the report of a run.
 
     Args:
         run: with at least one image.
         options: what to show.
         written: date and time of the report.
+        addition: what else it shows: on the first page after its warnings, and before its figures.
     """
     cases = report_cases(run.images, options.anonymous)
     keys = heatmap_keys(cases)
@@ -58,6 +62,7 @@ def document_of(run: FinishedRun, options: ReportOptions, written: datetime) -> 
         ]
     sections = [
         reading_section(),
+        *(addition.sections if addition else ()),
         *results,
         failures_section(run.failures, options.anonymous),
         limits_section(),
@@ -67,4 +72,11 @@ def document_of(run: FinishedRun, options: ReportOptions, written: datetime) -> 
     if linked:
         sections.append(pages_section(cases, sheets))
     subtitle = f"Attention of a segmentation network in {counted(len(cases), 'image')}"
-    return Document(options.title, subtitle, front_blocks(run, cases, keys, written), sections)
+    front = front_blocks(run, cases, keys, written)
+    return Document(options.title, subtitle, _after_warnings(front, addition.front if addition else ()), sections)
+
+
+def _after_warnings(front: Sequence[Block], added: Sequence[Block]) -> list[Block]:
+    """Return the blocks of the first page with more blocks behind its warnings."""
+    warnings = [block for block in front if isinstance(block, Paragraph) and block.warning]
+    return [*warnings, *added, *front[len(warnings) :]]

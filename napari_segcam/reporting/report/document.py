@@ -137,6 +137,14 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Addition:
+    """What another room adds to a report: blocks for its first page, and sections before its figures."""
+
+    front: Sequence[Block]
+    sections: Sequence[Section]
+
+
+@dataclass(frozen=True)
 class Document:
     """A report; ``front`` is its first page, before the sections."""
 

@@ -38,7 +38,7 @@ _PLOT_HEIGHT = 640.0
 _CARD_WIDTH = WIDTH / 2 - 8
 _CARD_HEIGHT = 140.0
 _LONGEST_NAME = 300
-_NEW_PAGE = {"findings", "attention", "extremes", "outliers", "overview", "limits", "images"}
+_NEW_PAGE = {"validation", "findings", "attention", "extremes", "outliers", "overview", "limits", "images"}
 
 
 def write_pdf(path: Path, document: parts.Document) -> None:

@@ -161,12 +161,14 @@ def new_figure(height: float) -> Iterator[Figure]:
         yield Figure(figsize=(_WIDTH, height), layout="constrained")
 
 
-def save_plot(figure: Figure, height: float, alternative: str, caption: str) -> Plot:
-    """Return a figure of ``new_figure`` as a block of a report; the arguments are those of ``Plot``."""
+def save_plot(
+    figure: Figure, height: float, alternative: str, caption: str, *, dots_per_inch: int = _DOTS_PER_INCH
+) -> Plot:
+    """Return a figure of ``new_figure`` as a block of a report; the other arguments are those of ``Plot``."""
     svg, png = io.BytesIO(), io.BytesIO()
-    figure.savefig(svg, format="svg", dpi=_DOTS_PER_INCH, metadata={"Date": None, "Creator": None})
+    figure.savefig(svg, format="svg", dpi=dots_per_inch, metadata={"Date": None, "Creator": None})
     figure.set_layout_engine("none")  # the layout is done
-    figure.savefig(png, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
+    figure.savefig(png, format="png", dpi=dots_per_inch, metadata={"Software": None})
     return Plot(svg.getvalue(), png.getvalue(), _WIDTH, height, alternative, caption)
 
 

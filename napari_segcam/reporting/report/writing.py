@@ -8,7 +8,8 @@ from pathlib import Path
 from napari_segcam.errors import SegcamError
 from napari_segcam.optional import needed
 from napari_segcam.reporting.report.content import ReportOptions, document_of
-from napari_segcam.reporting.report.finished_run import read_run
+from napari_segcam.reporting.report.document import Addition
+from napari_segcam.reporting.report.finished_run import FinishedRun, read_run
 from napari_segcam.reporting.report.html import write_html
 from napari_segcam.reporting.report.pdf import write_pdf
 
@@ -25,6 +26,18 @@ def need_report(*, pdf: bool = True) -> None:
         needed("reportlab", "The report is also written as PDF")
 
 
+def html_file(run_dir: Path, out: Path | None) -> Path:
+    """Return the HTML file of a report: ``out``, or ``report.html`` in the folder of the run.
+
+    Raises:
+        SegcamError: if it is no HTML file.
+    """
+    out = out or run_dir / "report.html"
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise SegcamError(f"The report is an HTML page, so {out} must end in .html; the PDF is written beside it.")
+    return out
+
+
 def write_report(
     run_dir: Path,
     out: Path | None = None,
@@ -32,6 +45,8 @@ def write_report(
     pdf: bool = True,
     partial: bool = False,
     options: ReportOptions | None = None,
+    run: FinishedRun | None = None,
+    addition: Addition | None = None,
 ) -> list[Path]:
     """Write the report of a run as one self-contained HTML page and as a PDF beside it.
 
@@ -41,6 +56,8 @@ def write_report(
         pdf: whether to write the PDF too, under the same name.
         partial: whether to report an unfinished run.
         options: what to show.
+        run: what ``read_run`` made of the folder, if it has been read.
+        addition: what else the report shows.
 
     Returns:
         The files that were written.
@@ -50,10 +67,9 @@ def write_report(
             a file cannot be written.
     """
     need_report(pdf=pdf)
-    out = out or run_dir / "report.html"
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise SegcamError(f"The report is an HTML page, so {out} must end in .html; the PDF is written beside it.")
-    document = document_of(read_run(run_dir, partial), options or ReportOptions(), datetime.now().astimezone())
+    out = html_file(run_dir, out)
+    run = run or read_run(run_dir, partial)
+    document = document_of(run, options or ReportOptions(), datetime.now().astimezone(), addition)
     write_html(out, document)
     if not pdf:
         return [out]
