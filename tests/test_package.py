@@ -185,6 +185,17 @@ FLOORS: dict[str, list[list[str]]] = {
         ["report"],
         ["export"],
     ],
+    "validating": [
+        ["rows", "metrics", "run_images"],
+        ["dicom_tags"],
+        ["cases"],
+        ["figures"],
+        ["summaries", "attributes", "shortcuts"],
+        ["subgroups", "criteria"],
+        ["study"],
+        ["validate"],
+        ["pages"],
+    ],
     "viewer": [
         ["drawing", "responsiveness", "image_choice", "key_help", "mendable_errors"],
         ["napari_internals"],

@@ -13,10 +13,11 @@ from rich.markup import escape
 from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.commands.waits.bars import waiting
 from napari_segcam.errors import SegcamError
+from napari_segcam.number_format import counted
 
 if TYPE_CHECKING:
     from napari_segcam.reporting.report.document import Addition
-    from napari_segcam.validating.page import Plots
+    from napari_segcam.validating.pages.page import Plots
     from napari_segcam.validating.rows import Rows
     from napari_segcam.validating.validate import Validation
 
@@ -92,9 +93,9 @@ def report(
     from napari_segcam.reporting.report.content import ReportOptions
     from napari_segcam.reporting.report.finished_run import read_run
     from napari_segcam.reporting.report.writing import html_file, need_report, write_report
-    from napari_segcam.validating.page import addition_of
+    from napari_segcam.validating.pages.page import addition_of
+    from napari_segcam.validating.pages.writing import write_validation
     from napari_segcam.validating.validate import validate
-    from napari_segcam.validating.writing import write_validation
 
     console = PlainConsole()
     need_report(pdf=pdf)
@@ -147,16 +148,17 @@ def _bounds(texts: Sequence[str]) -> dict[str, list[float]]:
 def _print_problems(validation: Validation, console: Console) -> None:
     """Print what does not fit, which nobody should have to find in a report."""
     assigned = validation.assigned
-    counts = {
-        "cases of the list have no image in the run": len(assigned.missing),
-        "images of the list are not in the run": len(assigned.without_image),
-        "images of the run are in no case, and in no figure": len(assigned.without_case),
-        "images are in several cases": len(assigned.duplicates),
-        "names in the list of subgroups are not in the run": len(validation.unmatched),
+    problems = {
+        "case of the list without an image in the run": len(assigned.missing),
+        "image of the list that the run does not have": len(assigned.without_image),
+        "image of the run in no case, and in no figure": len(assigned.without_case),
+        "image in several cases": len(assigned.duplicates),
+        "name in the list of subgroups that the run does not have": len(validation.unmatched),
     }
-    for words, count in counts.items():
+    for words, count in problems.items():
         if count:
-            console.print(f"[yellow]{count} {words}", soft_wrap=True)
+            noun, _, rest = words.partition(" ")
+            console.print(f"[yellow]{counted(count, noun)} {rest}", soft_wrap=True)
     if assigned.assumed:
         console.print(f"[yellow]{escape(assigned.how)}", soft_wrap=True)
 
@@ -165,9 +167,9 @@ def _print_criteria(rows: Rows, console: Console) -> int:
     """Print the criteria and return the exit code."""
     from rich.table import Table
 
-    from napari_segcam.validating.criteria import overall
+    from napari_segcam.validating.criteria.checking import overall
     from napari_segcam.validating.metrics import BY_NAME
-    from napari_segcam.validating.words import figure_text
+    from napari_segcam.validating.pages.words import figure_text
 
     table = Table("criterion", "class", "measured", "cases", "outcome", "why", title="Criteria")
     for row in rows:

@@ -9,7 +9,7 @@ from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.statistics.interval import StatisticName
 from napari_segcam.validating.attributes import Grouping, groupings
 from napari_segcam.validating.cases import Cases
-from napari_segcam.validating.criterion import Criterion
+from napari_segcam.validating.criteria.criterion import Criterion
 from napari_segcam.validating.dicom_tags import DicomTags
 from napari_segcam.validating.figures import Figure, Frame, by_class, figures_of, frames_of
 from napari_segcam.validating.metrics import Metric, metrics_of

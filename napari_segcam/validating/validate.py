@@ -9,8 +9,8 @@ from pathlib import Path
 from napari_segcam.reporting.report.finished_run import FinishedRun, read_run
 from napari_segcam.validating.attributes import Attributes, Grouping, ListedAttributes, read_attributes
 from napari_segcam.validating.cases import Cases, CasesSource, find_cases
-from napari_segcam.validating.criteria import CRITERIA_COLUMNS, check_criteria
-from napari_segcam.validating.criteria_file import CriteriaSource, read_criteria
+from napari_segcam.validating.criteria.checking import CRITERIA_COLUMNS, check_criteria
+from napari_segcam.validating.criteria.criteria_file import CriteriaSource, read_criteria
 from napari_segcam.validating.dicom_tags import read_tags
 from napari_segcam.validating.rows import Rows
 from napari_segcam.validating.shortcuts import shortcut_rows

@@ -9,8 +9,8 @@ import pytest
 from studies import dice_run, some_dice, write_run
 
 import napari_segcam as sc
-from napari_segcam.validating.criteria import overall
-from napari_segcam.validating.criteria_file import read_criteria
+from napari_segcam.validating.criteria.checking import overall
+from napari_segcam.validating.criteria.criteria_file import read_criteria
 
 
 @pytest.fixture(scope="module")

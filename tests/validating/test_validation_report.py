@@ -18,9 +18,9 @@ from napari_segcam import cli
 from napari_segcam.reporting.report.document import Plot
 from napari_segcam.reporting.report.finished_run import read_run
 from napari_segcam.validating.metrics import BY_NAME
-from napari_segcam.validating.names import Names
+from napari_segcam.validating.pages.names import Names
+from napari_segcam.validating.pages.words import figure_text, first_points
 from napari_segcam.validating.validate import validate
-from napari_segcam.validating.words import figure_text, first_points
 
 
 @pytest.fixture
@@ -44,7 +44,10 @@ def report(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves the plots blank, as drawing them takes longer than all else."""
-    for module in ("validating.plots", "reporting.report.plots"):  # the first imports the function from the second
+    for module in (
+        "validating.pages.plots",
+        "reporting.report.plots",
+    ):  # imported in this order
         monkeypatch.setattr(
             f"napari_segcam.{module}.save_plot",
             lambda _figure, height, alternative, caption, **_: Plot(b"<svg/>", b"", 7.2, height, alternative, caption),

@@ -86,8 +86,9 @@ _LIMITS = (
     ),
     (
         "One value per image",
-        "Images of one patient are not independent, and no test of significance is made. To compare groups, you need "
-        "to know which images belong together; the run does not record that.",
+        "Images of one patient are not independent, and no test of significance is made. Only the section on "
+        "validation, in the report of a run with true masks, counts each patient once; it needs to know which images "
+        "belong together.",
     ),
     (
         "Frames of a cine",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_segcam.files import json_bytes, whole_file, write_table
-from napari_segcam.validating.criteria import overall
-from napari_segcam.validating.names import Names
-from napari_segcam.validating.page import Plots
+from napari_segcam.validating.criteria.checking import overall
+from napari_segcam.validating.pages.names import Names
+from napari_segcam.validating.pages.page import Plots
 from napari_segcam.validating.subgroups import SUBGROUP_COLUMNS
 from napari_segcam.validating.summaries import CASE_COLUMNS, METRIC_COLUMNS
 from napari_segcam.validating.validate import Validation

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from napari_segcam.number_format import UNDEFINED, counted, percent, score, significant
 from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.statistics.interval import FEW_CASES, Interval
-from napari_segcam.validating.criteria import FAIL, NOT_ENOUGH
+from napari_segcam.validating.criteria.checking import FAIL, NOT_ENOUGH
 from napari_segcam.validating.figures import reasons_text
 from napari_segcam.validating.metrics import HEADLINES, Metric
-from napari_segcam.validating.names import Names, listed
+from napari_segcam.validating.pages.names import Names, listed
 from napari_segcam.validating.subgroups import worst_of
 from napari_segcam.validating.summaries import Summary
 from napari_segcam.validating.validate import Validation
@@ -112,8 +112,8 @@ def _worst_subgroups(validation: Validation) -> Iterator[Point]:
             continue
         yield (
             "Worst subgroup",
-            f"{_of_class(validation, name)}{worst.name}, where {whole.metric.title} is {summary_text(worst.summary)}, "
-            f"and {figure_text(whole.metric, whole.interval.value, whole.unit)} over all cases. "
+            f"{_of_class(validation, name)}{worst.name}. {whole.metric.title}: {summary_text(worst.summary)}; over all "
+            f"cases {figure_text(whole.metric, whole.interval.value, whole.unit)}. "
             f"{chance_text(validation, name)}",
         )
 
@@ -127,9 +127,9 @@ def chance_text(validation: Validation, class_name: str) -> str:
 def _missing(validation: Validation, run: FinishedRun, names: Names) -> Iterator[Point]:
     assigned = validation.assigned
     if assigned.missing:
-        yield "Missing cases", f"The run has no image of {names.others(assigned.missing, 'case')} of the list."
+        yield "Missing cases", f"{names.others(assigned.missing, 'case')} of the list: the run has no image."
     if assigned.without_image:
-        yield "Missing images", f"The run does not have {names.others(assigned.without_image, 'image')} of the list."
+        yield "Missing images", f"{names.others(assigned.without_image, 'image')} of the list: not in the run."
     if assigned.without_case:
         images = names.others(assigned.without_case, "image")
         yield "Images without a case", f"{images} {_is(assigned.without_case)} in no case, and in no figure."

@@ -11,7 +11,7 @@ from napari_segcam.budget import CARD_BYTES
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import refuse_no_file
 from napari_segcam.network.settings_text import read_text, yaml_nodes
-from napari_segcam.validating.criterion import LINE_FORM, Criterion, Field, criterion_in, criterion_of
+from napari_segcam.validating.criteria.criterion import LINE_FORM, Criterion, Field, criterion_in, criterion_of
 
 CriteriaSource = Path | str | Sequence[str | Mapping[str, object]]
 """A YAML file, or the criteria: each the fields of one, or one line of text."""

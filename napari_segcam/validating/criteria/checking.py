@@ -9,7 +9,7 @@ from typing import Literal
 from napari_segcam.errors import SegcamError
 from napari_segcam.number_format import counted
 from napari_segcam.reporting.run_format import Row
-from napari_segcam.validating.criterion import EVERY_SUBGROUP, Criterion
+from napari_segcam.validating.criteria.criterion import EVERY_SUBGROUP, Criterion
 from napari_segcam.validating.figures import reasons_text
 from napari_segcam.validating.rows import Rows
 from napari_segcam.validating.summaries import Summary

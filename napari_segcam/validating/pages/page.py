@@ -21,12 +21,9 @@ from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.reporting.run_format import Row
 from napari_segcam.statistics.interval import FEW_CASES
 from napari_segcam.validating.metrics import BY_NAME, HEADLINES
-from napari_segcam.validating.names import Names
-from napari_segcam.validating.plots import plot_subgroups
-from napari_segcam.validating.subgroups import Subgroup
-from napari_segcam.validating.summaries import Summary, sample_size_text
-from napari_segcam.validating.validate import Validation
-from napari_segcam.validating.words import (
+from napari_segcam.validating.pages.names import Names
+from napari_segcam.validating.pages.plots import plot_subgroups
+from napari_segcam.validating.pages.words import (
     chance_text,
     classes_of,
     figure_text,
@@ -34,6 +31,9 @@ from napari_segcam.validating.words import (
     headline_of,
     interval_text,
 )
+from napari_segcam.validating.subgroups import Subgroup
+from napari_segcam.validating.summaries import Summary, sample_size_text
+from napari_segcam.validating.validate import Validation
 
 ANCHOR = "validation"
 _TEXT_COLUMNS = frozenset(
@@ -157,8 +157,7 @@ def _subgroup_blocks(validation: Validation, class_name: str, plots: Plots, endi
             plots[f"validation_{whole.metric.name}{ending}"] = plot
             yield plot
     worst = {(row["attribute"], row["subgroup"], row["metric"]) for row in validation.subgroups if row["worst"]}
-    names = {whole.metric.name for whole in shown}
-    rows = tuple(_subgroup_cells(one, worst) for one in groups if one.summary.metric.name in names)
+    rows = tuple(_subgroup_cells(one, worst) for whole in shown for one in groups if one.summary.metric is whole.metric)
     yield Table(
         ("metric", "attribute", "subgroup", "value", "95 % interval", "cases", "undefined", "what"),
         rows,
