@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from napari_segcam.reporting.evidence_summary.shares import number
-from napari_segcam.reporting.run_format import Row
+from napari_segcam.reporting.run_format import REASON_COLUMNS, Row
 from napari_segcam.statistics.interval import StatisticName
 
 _AGAINST_TRUTH = ("overlap_undefined", "rates_undefined", "surface_undefined", "metrics_undefined")
@@ -27,7 +27,6 @@ class Metric:
         unit: the unit of all its values; empty without one.
         unit_column: instead, the column that names the unit of a value.
         counts: of a share: how many, and of how many, in one frame; None if the frame says nothing.
-        reason_column: the column that says why a value is undefined; empty for one of the evidence.
     """
 
     name: str
@@ -37,7 +36,11 @@ class Metric:
     unit: str = ""
     unit_column: str = ""
     counts: Counts | None = None
-    reason_column: str = ""
+
+    @property
+    def reason_column(self) -> str:
+        """The column that says why a value is undefined; empty for one of the evidence."""
+        return REASON_COLUMNS.get(self.columns[0], "")
 
     @property
     def is_share(self) -> bool:
@@ -91,34 +94,32 @@ def _column(
     name: str,
     title: str,
     better: Literal["high", "low", "zero", ""],
-    reason_column: str = "",
     unit: str = "",
     unit_column: str = "",
 ) -> Metric:
-    return Metric(name, title, (name,), better, unit, unit_column, reason_column=reason_column)
+    return Metric(name, title, (name,), better, unit, unit_column)
 
 
 _FINDINGS = ("findings_true", "findings_found", "findings_missed", "findings_false")
 _PRESENCE = ("truth_pixels", "pixels")
 
 METRICS: tuple[Metric, ...] = (
-    _column("dice", "Dice", "high", "overlap_undefined"),
-    _column("iou", "IoU", "high", "overlap_undefined"),
-    _column("sensitivity", "Sensitivity", "high", "rates_undefined"),
-    _column("precision", "Precision", "high", "rates_undefined"),
-    _column("specificity", "Specificity", "high", "rates_undefined"),
-    _column("surface_dice", "Surface Dice", "high", "surface_undefined"),
-    _column("hd95", "95 % Hausdorff distance", "low", "surface_undefined", unit_column="surface_unit"),
-    _column("mean_surface_distance", "Mean surface distance", "low", "surface_undefined", unit_column="surface_unit"),
-    _column("area_difference", "Area difference, relative", "zero", "metrics_undefined"),
-    _column("area_difference_mm2", "Area difference", "zero", "metrics_undefined", "mm²"),
+    _column("dice", "Dice", "high"),
+    _column("iou", "IoU", "high"),
+    _column("sensitivity", "Sensitivity", "high"),
+    _column("precision", "Precision", "high"),
+    _column("specificity", "Specificity", "high"),
+    _column("surface_dice", "Surface Dice", "high"),
+    _column("hd95", "95 % Hausdorff distance", "low", unit_column="surface_unit"),
+    _column("mean_surface_distance", "Mean surface distance", "low", unit_column="surface_unit"),
+    _column("area_difference", "Area difference, relative", "zero"),
+    _column("area_difference_mm2", "Area difference", "zero", "mm²"),
     Metric(
         "found",
         "Findings found",
         _FINDINGS[:2],
         "high",
         counts=_of_findings("findings_found", "findings_true"),
-        reason_column="metrics_undefined",
     ),
     Metric(
         "missed",
@@ -126,7 +127,6 @@ METRICS: tuple[Metric, ...] = (
         (_FINDINGS[0], _FINDINGS[2]),
         "low",
         counts=_of_findings("findings_missed", "findings_true"),
-        reason_column="metrics_undefined",
     ),
     Metric(
         "false",
@@ -134,14 +134,13 @@ METRICS: tuple[Metric, ...] = (
         (_FINDINGS[1], _FINDINGS[3]),
         "low",
         counts=_of_findings("findings_false", "findings_found", "findings_false"),
-        reason_column="metrics_undefined",
     ),
     Metric("missed_frames", "Frames missed", _PRESENCE, "low", counts=_missed_frame),
     Metric("false_frames", "Frames with a false mask", _PRESENCE, "low", counts=_false_frame),
-    _column("boundary_probability", "Probability at the boundary", "", "metrics_undefined"),
-    _column("calibration_error", "Calibration error", "low", "metrics_undefined"),
+    _column("boundary_probability", "Probability at the boundary", ""),
+    _column("calibration_error", "Calibration error", "low"),
     _column("probability", "Mean probability", ""),
-    _column("disagreement", "Disagreement of an ensemble", "low", "disagreement_undefined"),
+    _column("disagreement", "Disagreement of an ensemble", "low"),
     _column("overlay_effect", "Effect of burned-in graphics", "low"),
     _column("agreement", "Agreement of slightly different views", "high"),
     _column("doubt", "Doubt", "low"),

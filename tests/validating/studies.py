@@ -12,34 +12,17 @@ from napari_segcam.batch.image_processing import ProcessedImage
 from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.run_folder import RunFolder
 from napari_segcam.batch.tables import write_errors, write_results
+from napari_segcam.mask_metrics.columns import METRIC_COLUMNS
 from napari_segcam.reporting.run_format import COLUMNS, EVIDENCE, columns_of
 
-METRICS: dict[str, type] = {
-    "sensitivity": float,
-    "precision": float,
-    "specificity": float,
-    "rates_undefined": str,
-    "surface_dice": float,
-    "hd95": float,
-    "mean_surface_distance": float,
-    "surface_unit": str,
-    "surface_undefined": str,
-    "area_difference_mm2": float,
-    "area_difference": float,
-    "findings_true": int,
-    "findings_found": int,
-    "findings_missed": int,
-    "findings_false": int,
-    "boundary_probability": float,
-    "calibration_error": float,
-    "metrics_undefined": str,
-}
 Frames = Sequence[Mapping[str, Any]]
 
 
 def row(image: str, frame: int, figures: Mapping[str, Any], stage: str = "encoder_4") -> dict[str, Any]:
-    """One row; columns that are not given are undefined, those of evidence are left out unless one is given."""
+    """One row; columns that are not given are undefined, those of evidence, and of metrics, only if one is given."""
     columns = COLUMNS | (EVIDENCE if "overlay_effect" in figures else {})
+    if not METRIC_COLUMNS.keys() & figures.keys():
+        columns = {name: kind for name, kind in columns.items() if name not in METRIC_COLUMNS}
     blank = {name: "" if kind is str else None for name, kind in columns.items()}
     place = {"image": image, "frame": frame, "class": "fibroid", "method": "gradcam", "stage": stage}
     known = {"pixels": 100, "truth_pixels": 100, "truth_area_mm2": 4.0}
@@ -88,7 +71,9 @@ def write_run(
             }
             run.save(BatchImage(name, Path(name)), ProcessedImage(record))
             every += rows
-        write_results(folder / "results.csv", [{name: one[name] for name in columns_of(one)} for one in every])
+        write_results(
+            folder / "results.csv", [{name: one[name] for name in columns_of(one) if name in one} for one in every]
+        )
         write_errors(folder / "errors.csv", failures.items())
     return folder
 
