@@ -59,7 +59,7 @@ def surface_metrics(
     The surface dice is that of Nikolov et al. 2021 (doi:10.2196/26151), where each boundary pixel counts as much as
     any other, as in Seidlitz et al. 2022 (arXiv:2111.05408).
     """
-    empty = [name for name, mask in (("prediction", prediction), ("true mask", truth)) if not mask.any()]
+    empty = [name for name, mask in (("predicted mask", prediction), ("true mask", truth)) if not mask.any()]
     if empty:
         return SurfaceMetrics(undefined=f"the {' and the '.join(empty)} {'is' if len(empty) == 1 else 'are'} empty")
     functions = _monai()

@@ -121,8 +121,8 @@ def test_what_has_no_value_has_a_reason_and_is_not_zero(prediction: Mask, truth:
 @pytest.mark.parametrize(
     ("prediction", "truth", "reason"),
     [
-        (EMPTY, EMPTY, "the prediction and the true mask are empty"),
-        (EMPTY, FULL, "the prediction is empty"),
+        (EMPTY, EMPTY, "the predicted mask and the true mask are empty"),
+        (EMPTY, FULL, "the predicted mask is empty"),
         (FULL, EMPTY, "the true mask is empty"),
     ],
 )
