@@ -35,10 +35,13 @@ def probability_bins(probabilities: NDArray[np.float32], truth: NDArray[np.bool_
         probabilities: ``(Y, X)`` of one class, finite.
         truth: ``(Y, X)`` bool.
     """
-    count = len(_EDGES) + 1
-    bins = np.searchsorted(_EDGES, probabilities.ravel().astype(np.float32, copy=False), side="left")
-    return ProbabilityBins(
-        np.bincount(bins, minlength=count),
-        np.bincount(bins[truth.ravel()], minlength=count),
-        np.bincount(bins, probabilities.ravel(), minlength=count).astype(np.float64, copy=False),
-    )
+    values, true = probabilities.ravel().astype(np.float32, copy=False), truth.ravel()
+    above = values > _EDGES[0]  # most of a frame is background in the first bin, for which nothing has to be searched
+    searched = values[above]
+    bins = np.searchsorted(_EDGES, searched, side="left")
+    counts = [np.bincount(each, minlength=len(_EDGES) + 1) for each in (bins, bins[true[above]])]
+    total = np.bincount(bins, searched, minlength=len(_EDGES) + 1).astype(np.float64, copy=False)
+    for each, size in zip(counts, (values.size, np.count_nonzero(true)), strict=True):
+        each[0] = size - each.sum()
+    total[0] = values[~above].sum(dtype=np.float64)
+    return ProbabilityBins(counts[0], counts[1], total)
