@@ -106,7 +106,9 @@ def bootstrap_interval(
     each = cases[:, 0] / cases[:, 1] if statistic == "share" else cases
     if (each == each[0]).all():
         return Interval(value, value, value, count, EQUAL)
-    drawn = _drawn(cases, function, seed, resamples)
+    drawn = (
+        _drawn_medians(cases, seed, resamples) if statistic == "median" else _drawn(cases, function, seed, resamples)
+    )
     tails = _widened_tails(count)
     shares = _bca_shares(_left_out(cases, function), value, drawn, tails)
     low, high = np.quantile(drawn, ndtr(tails) if shares is None else shares)
@@ -121,6 +123,25 @@ def _drawn(cases: Floats, function: Callable[[Floats], Floats], seed: int, resam
         for start in range(0, resamples, at_once)
     ]
     return np.sort(np.concatenate(parts))
+
+
+def _drawn_medians(cases: Floats, seed: int, resamples: int) -> Floats:
+    """Return medians of drawn cases without drawing all of them, which takes a time that does not grow with the cases.
+
+    A drawn case is the ⌊count · u⌋-th of the sorted cases, with u uniform in [0, 1), so only the middle one or two of
+    ``count`` sorted uniform numbers are needed. The k-th smallest has the distribution Beta(k, count − k + 1), and the
+    next one is the smallest of the others, which are uniform above it (David & Nagaraja 2003, chapter 2).
+    """
+    generator = np.random.default_rng(seed)
+    count = len(cases)
+    ordered = np.sort(cases)
+    below = (count + 1) // 2  # the place of the lower middle, counted from 1
+    first = generator.beta(below, count - below + 1, resamples)
+    second = first
+    if count % 2 == 0:
+        second = 1 - (1 - first) * generator.uniform(size=resamples) ** (1 / (count - below))
+    lower, upper = (ordered[np.minimum((u * count).astype(np.intp), count - 1)] for u in (first, second))
+    return np.sort((lower + upper) / 2)
 
 
 def _left_out(cases: Floats, function: Callable[[Floats], Floats]) -> Floats:
