@@ -190,7 +190,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["dicom_tags"],
         ["cases"],
         ["figures"],
-        ["summaries", "attributes", "shortcuts"],
+        ["summaries", "attributes", "shortcuts", "differences"],
         ["subgroups", "criteria"],
         ["study"],
         ["validate"],

@@ -79,6 +79,14 @@ def report(
             rich_help_panel=_VALIDATION,
         ),
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Another run on the same images, such as that of an earlier model: paired differences by case.",
+            rich_help_panel=_VALIDATION,
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option(metavar="NUMBER", help="Seed of the intervals.", rich_help_panel=_VALIDATION, min=0)
     ] = 0,
@@ -102,12 +110,22 @@ def report(
     page, bounds = html_file(run_dir, out), _bounds(subgroup_bounds or ())
     with waiting(console, f"Reading {run_dir} …"):
         run = read_run(run_dir, partial)
-        asked = any(given is not None for given in (cases, case_pattern, subgroups, criteria)) or bool(bounds)
+        asked = any(given is not None for given in (cases, case_pattern, subgroups, criteria, against)) or bool(bounds)
         validation: Validation | None = None
         addition: Addition | None = None
         plots: Plots = {}
         if asked or any(image.truth for image in run.images):
-            validation = validate(run, cases, subgroups, criteria, seed, case_pattern=case_pattern, bounds=bounds)
+            validation = validate(
+                run,
+                cases,
+                subgroups,
+                criteria,
+                seed,
+                case_pattern=case_pattern,
+                bounds=bounds,
+                against=against,
+                partial=partial,
+            )
             addition, plots = addition_of(validation, run, anonymous)
         paths = write_report(
             run_dir,

@@ -12,6 +12,7 @@ from napari_segcam.validating.cases import Cases, CasesSource, find_cases
 from napari_segcam.validating.criteria.checking import CRITERIA_COLUMNS, check_criteria
 from napari_segcam.validating.criteria.criteria_file import CriteriaSource, read_criteria
 from napari_segcam.validating.dicom_tags import read_tags
+from napari_segcam.validating.differences import DIFFERENCE_COLUMNS, difference_rows
 from napari_segcam.validating.rows import Rows
 from napari_segcam.validating.shortcuts import shortcut_rows
 from napari_segcam.validating.study import Study
@@ -30,6 +31,7 @@ class Validation:
         subgroups: a row for each group of cases, class and metric, with its interval; the worst group of each metric is
             marked, and so are groups with fewer than six cases, which are never the worst.
         criteria: a row for each criterion and class: pass, fail or not enough cases.
+        differences: a row for each metric and class of two runs: the mean paired difference over the cases.
         shortcuts: a row for each case and class whose mask burned-in graphics change more than patches elsewhere do.
         assigned: which images are of one case, where that comes from, what is missing, and identical images.
         unmatched: names in the list of subgroups that are no case or image of the run.
@@ -43,6 +45,7 @@ class Validation:
     cases: Rows
     subgroups: Rows
     criteria: Rows
+    differences: Rows
     shortcuts: Rows
     assigned: Cases
     unmatched: tuple[str, ...] = ()
@@ -61,6 +64,7 @@ def validate(
     *,
     case_pattern: str | None = None,
     bounds: Mapping[str, Sequence[float]] | None = None,
+    against: str | Path | FinishedRun | None = None,
     partial: bool = False,
 ) -> Validation:
     """Return the numbers of a finished run over cases, never over frames. No network is run.
@@ -90,13 +94,16 @@ def validate(
             image. With neither, DICOM images of one patient are a case if they are still there, and any other file is.
         bounds: where to cut the numbers of an attribute into groups, such as ``{"age": [40, 60]}``; without, they are
             cut into thirds of the cases.
+        against: another run on the same images, of another model for example, to take differences from.
         partial: whether an unfinished run is accepted.
 
     Raises:
-        SegcamError: if the folder holds no finished run, or a list, the pattern, a bound or a criterion is wrong.
+        SegcamError: if a folder holds no finished run, a list, the pattern, a bound or a criterion is wrong, or both
+            runs have nothing in common.
     """
     wanted = read_criteria(criteria) if criteria is not None else []
-    finished = run if isinstance(run, FinishedRun) else read_run(Path(run), partial)
+    finished = _finished(run, partial)
+    other = _finished(against, partial) if against is not None else None
     tags = read_tags(finished)
     assigned = find_cases(finished, cases, case_pattern, tags)
     listed = read_attributes(subgroups, assigned) if subgroups is not None else ListedAttributes({})
@@ -107,6 +114,7 @@ def validate(
         case_rows(study.figures),
         subgroup_rows(study.subgroups),
         check_criteria(wanted, list(study.frames), attributes, study.summarize) if wanted else Rows(CRITERIA_COLUMNS),
+        difference_rows(finished, other, assigned, seed) if other is not None else Rows(DIFFERENCE_COLUMNS),
         shortcut_rows(study.frames),
         assigned,
         listed.unmatched,
@@ -115,3 +123,7 @@ def validate(
         study.groupings,
         seed,
     )
+
+
+def _finished(run: str | Path | FinishedRun, partial: bool) -> FinishedRun:
+    return run if isinstance(run, FinishedRun) else read_run(Path(run), partial)

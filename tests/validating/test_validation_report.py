@@ -185,6 +185,19 @@ def test_the_pdf_has_the_section_too(report: Any, study: Planted, pdf_text: Any)
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_another_run_is_compared_in_the_report_and_in_a_table(report: Any, tmp_path: Path) -> None:
+    run, other = (dice_run(tmp_path / name, [value] * 7) for name, value in (("new", 0.9), ("old", 0.75)))
+    assert report(run, "--against", other, "--no-pdf") == 0
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "This run minus the other one" in page
+    assert "+0.150" in page
+    with (run / "validation_differences.csv").open(encoding="utf-8") as file:
+        rows = {row["metric"]: row for row in csv.DictReader(file)}
+    assert float(rows["dice"]["difference"]) == pytest.approx(0.15)
+    assert rows["dice"]["better"] == "7"
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_without_truth_is_reported_as_before(report: Any, tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", {"a.png": [{"truth_pixels": None}], "b.png": [{"truth_pixels": None}]})
     for path in folder.glob("images/*/record.json"):

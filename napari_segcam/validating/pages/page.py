@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from napari_segcam.comparing.words import signed
 from napari_segcam.number_format import UNDEFINED
 from napari_segcam.reporting.report.document import (
     Addition,
@@ -68,6 +69,8 @@ def addition_of(validation: Validation, run: FinishedRun, anonymous: bool = Fals
             blocks.append(Subheading(name))
         blocks += _metric_blocks([one for one in validation.summaries if one.class_name == name])
         blocks += _subgroup_blocks(validation, name, plots, f"_{number}" if several else "")
+    if validation.differences:
+        blocks.append(_difference_table(validation.differences))
     blocks += _problem_table(validation, names)
     return Addition(front, [Section(ANCHOR, "Validation over cases", blocks)]), plots
 
@@ -132,6 +135,29 @@ def _metric_cells(summary: Summary) -> tuple[str, ...]:
         quartiles,
         str(summary.cases),
         str(sum(summary.undefined.values())),
+    )
+
+
+def _difference_table(rows: Sequence[Row]) -> Table:
+    cells = tuple(
+        (
+            str(row["class"]),
+            BY_NAME[row["metric"]].title,
+            figure_text(BY_NAME[row["metric"]], row["this"], row["unit"]),
+            figure_text(BY_NAME[row["metric"]], row["other"], row["unit"]),
+            signed(row["difference"]),
+            UNDEFINED if row["low"] is None else f"{signed(row['low'])} to {signed(row['high'])}",
+            str(row["cases"]),
+            UNDEFINED if row["better"] is None else f"{row['better']} / {row['worse']}",
+        )
+        for row in rows
+    )
+    return Table(
+        ("class", "metric", "this run", "other run", "difference", "95 % interval", "cases", "better / worse"),
+        cells,
+        _TEXT_COLUMNS,
+        "This run minus the other one, paired by case: means over the cases that have the figure in both, from the "
+        "same frames. An interval that includes 0 does not tell which run is better.",
     )
 
 

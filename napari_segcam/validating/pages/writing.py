@@ -6,6 +6,7 @@ from pathlib import Path
 
 from napari_segcam.files import json_bytes, whole_file, write_table
 from napari_segcam.validating.criteria.checking import overall
+from napari_segcam.validating.differences import DIFFERENCE_COLUMNS
 from napari_segcam.validating.pages.names import Names
 from napari_segcam.validating.pages.page import Plots
 from napari_segcam.validating.subgroups import SUBGROUP_COLUMNS
@@ -37,6 +38,9 @@ def write_validation(folder: Path, validation: Validation, plots: Plots, anonymo
     if validation.subgroups:
         written.append(folder / "validation_subgroups.csv")
         write_table(written[-1], SUBGROUP_COLUMNS, validation.subgroups)
+    if validation.differences:
+        written.append(folder / "validation_differences.csv")
+        write_table(written[-1], DIFFERENCE_COLUMNS, validation.differences)
     if validation.criteria:
         written.append(folder / "criteria.json")
         content = {
