@@ -1,6 +1,6 @@
 """Time and size of the report of 1600 images with its validation, against the bars of 60 s and 40 MB.
 
-    python benchmarks/validation.py [--images 1600] [--keep FOLDER]
+    python benchmarks/reports/validation.py [--images 1600] [--keep FOLDER]
 
 The run is that of ``report.py``, with all metrics; every image is a case, with three attributes.
 """

@@ -1,6 +1,6 @@
 """Time and size of the report of 500 images, against the bars of 60 s and 30 MB.
 
-    python benchmarks/report.py [--images 500] [--keep FOLDER]
+    python benchmarks/reports/report.py [--images 500] [--keep FOLDER]
 
 The run is synthetic: one class, one method, ten stages, and sheets of about 40 KB each, all different.
 """
