@@ -18,6 +18,8 @@ METRIC_COLUMNS: dict[str, type] = {
     "findings_found": int,
     "findings_missed": int,
     "findings_false": int,
+    "findings_split": int,
+    "findings_merged": int,
     "boundary_probability": float,
     "calibration_error": float,
     "metrics_undefined": str,
@@ -28,7 +30,9 @@ REASON_OF_METRIC: dict[str, str] = {
     **dict.fromkeys(("sensitivity", "precision", "specificity"), "rates_undefined"),
     **dict.fromkeys(("surface_dice", "hd95", "mean_surface_distance"), "surface_undefined"),
     **dict.fromkeys(("area_difference_mm2", "area_difference"), "metrics_undefined"),
-    **dict.fromkeys((f"findings_{name}" for name in ("true", "found", "missed", "false")), "metrics_undefined"),
+    **dict.fromkeys(
+        (f"findings_{name}" for name in ("true", "found", "missed", "false", "split", "merged")), "metrics_undefined"
+    ),
     **dict.fromkeys(("boundary_probability", "calibration_error"), "metrics_undefined"),
 }
 """For each metric, the column that says why it is undefined."""

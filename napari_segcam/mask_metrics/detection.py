@@ -25,12 +25,16 @@ class Detection:
         found: those of them that are paired with a predicted one.
         missed: those that are not.
         false: predicted findings that are paired with none.
+        split: true findings that two or more predicted ones could be paired with.
+        merged: predicted findings that two or more true ones could be paired with.
     """
 
     true: int
     found: int
     missed: int
     false: int
+    split: int
+    merged: int
 
 
 def detection(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> Detection:
@@ -50,8 +54,10 @@ def detection(prediction: NDArray[np.bool_], truth: NDArray[np.bool_]) -> Detect
     union = true_areas[pairs[0]] + predicted_areas[pairs[1]] - common
     iou = common / union
     same = iou >= MIN_IOU
-    found = _paired(pairs[:, same], iou[same])
-    return Detection(true_count, found, true_count - found, predicted_count - found)
+    possible = pairs[:, same]
+    found = _paired(possible, iou[same])
+    split, merged = (int(np.count_nonzero(np.bincount(numbers) > 1)) for numbers in possible)
+    return Detection(true_count, found, true_count - found, predicted_count - found, split, merged)
 
 
 def _paired(pairs: NDArray[np.int64], iou: NDArray[np.float64]) -> int:

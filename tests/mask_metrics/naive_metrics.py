@@ -92,7 +92,14 @@ def findings(prediction: Mask, truth: Mask) -> dict[str, int]:
         return max(ways)
 
     found = best(true, frozenset(range(len(predicted))))[1]
-    counts = {"true": len(true), "found": found, "missed": len(true) - found, "false": len(predicted) - found}
+    counts = {
+        "true": len(true),
+        "found": found,
+        "missed": len(true) - found,
+        "false": len(predicted) - found,
+        "split": sum(sum(iou(one, other) >= 0.1 for other in predicted) > 1 for one in true),
+        "merged": sum(sum(iou(one, other) >= 0.1 for one in true) > 1 for other in predicted),
+    }
     return {f"findings_{name}": count for name, count in counts.items()}
 
 

@@ -186,6 +186,21 @@ def test_more_pairs_do_not_make_up_for_worse_ones() -> None:
     assert (found.true, found.found, found.missed, found.false) == (2, 1, 1, 1)
 
 
+def test_a_finding_in_two_parts_is_split_and_two_in_one_part_are_merged() -> None:
+    whole, parts = np.zeros((2, 3, 40), bool)
+    whole[:, 0:20] = parts[:, 0:9] = parts[:, 11:20] = True
+    found, swapped = detection(parts, whole), detection(whole, parts)
+    assert (found.split, found.merged) == (1, 0)
+    assert (swapped.split, swapped.merged) == (0, 1)
+
+
+def test_a_speck_beside_a_finding_does_not_split_it() -> None:
+    truth, prediction = np.zeros((2, 3, 40), bool)
+    truth[:, 0:20] = prediction[:, 0:18] = prediction[1, 19] = True
+    found = detection(prediction, truth)
+    assert (found.found, found.false, found.split, found.merged) == (1, 1, 0, 0)
+
+
 def test_many_specks_are_paired_in_reasonable_memory() -> None:
     random = np.random.default_rng(0)
     truth, prediction = random.random((2, 300, 300)) > 0.93
