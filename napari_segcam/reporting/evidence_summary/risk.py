@@ -37,13 +37,17 @@ def risk_coverage(doubts: Sequence[float], risks: Sequence[float]) -> RiskCovera
     """Return how well doubts rank risks; None for fewer than two frames. Frames of equal doubt share their risk."""
     if len(risks) < 2:
         return None
+    curve, perfect = risk_curve(doubts, risks), risk_curve(risks, risks)
+    return RiskCoverage(float(np.mean(curve)), float(np.mean(risks)), float(np.mean(perfect)), len(risks))
+
+
+def risk_curve(doubts: Sequence[float], risks: Sequence[float]) -> list[float]:
+    """Return the mean risk of the least doubtful frame, of the two least doubtful ones, and so on, up to all.
+
+    Frames of equal doubt share their risk.
+    """
     doubt, risk = np.asarray(doubts, np.float64), np.asarray(risks, np.float64)
     levels, inverse = np.unique(doubt, return_inverse=True)
     means = np.bincount(inverse, risk, len(levels)) / np.bincount(inverse)
-    ranked = np.sort(inverse)  # each frame's level, the least doubtful first
-    return RiskCoverage(_area(means[ranked]), float(risk.mean()), _area(np.sort(risk)), len(risk))
-
-
-def _area(ordered: np.ndarray) -> float:
-    """Return the mean risk over all coverages, for risks in the order in which frames are kept."""
-    return float((np.cumsum(ordered) / np.arange(1, len(ordered) + 1)).mean())
+    ordered = means[np.sort(inverse)]  # each frame's level, the least doubtful first
+    return [float(mean) for mean in np.cumsum(ordered) / np.arange(1, len(ordered) + 1)]

@@ -1,0 +1,1 @@
+"""Failures: which cases of a run went wrong, how, and what they share."""
