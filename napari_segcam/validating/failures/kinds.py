@@ -65,12 +65,14 @@ def kinds(limits: FailureLimits) -> tuple[Kind, ...]:
         Kind(
             "boundary",
             "Boundary",
-            f"All findings are paired, and Dice is below {limits.dice:g} or surface Dice below {limits.surface_dice:g}.",
+            f"All findings are paired, and Dice is below {limits.dice:g} or surface Dice below "
+            f"{limits.surface_dice:g}.",
         ),
         Kind(
             "off scan",
             "Heat off the scan",
-            f"The mask is fine, but {limits.off_scan:.0%} or more of the heat of the stage shown first is off the scan.",
+            f"The mask is fine, but {limits.off_scan:.0%} or more of the heat of the stage shown first is off "
+            "the scan.",
         ),
         Kind("fine", "Fine", "None of these, or both masks are empty."),
     )
