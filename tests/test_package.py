@@ -194,6 +194,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["subgroups", "criteria"],
         ["study"],
         ["validate"],
+        ["failures"],
         ["pages"],
     ],
     "viewer": [

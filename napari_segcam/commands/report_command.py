@@ -17,6 +17,7 @@ from napari_segcam.number_format import counted
 
 if TYPE_CHECKING:
     from napari_segcam.reporting.report.document import Addition
+    from napari_segcam.validating.pages.further_sections import FurtherSections
     from napari_segcam.validating.pages.page import Plots
     from napari_segcam.validating.rows import Rows
     from napari_segcam.validating.validate import Validation
@@ -101,6 +102,7 @@ def report(
     from napari_segcam.reporting.report.content import ReportOptions
     from napari_segcam.reporting.report.finished_run import read_run
     from napari_segcam.reporting.report.writing import html_file, need_report, write_report
+    from napari_segcam.validating.pages.further_sections import further_sections, joined, write_further
     from napari_segcam.validating.pages.page import addition_of
     from napari_segcam.validating.pages.writing import write_validation
     from napari_segcam.validating.validate import validate
@@ -113,6 +115,7 @@ def report(
         asked = any(given is not None for given in (cases, case_pattern, subgroups, criteria, against)) or bool(bounds)
         validation: Validation | None = None
         addition: Addition | None = None
+        further: FurtherSections | None = None
         plots: Plots = {}
         if asked or any(image.truth for image in run.images):
             validation = validate(
@@ -127,6 +130,8 @@ def report(
                 partial=partial,
             )
             addition, plots = addition_of(validation, run, anonymous)
+            further = further_sections(validation, run, anonymous, per_image)
+            addition = joined(addition, further.addition)
         paths = write_report(
             run_dir,
             page,
@@ -137,6 +142,8 @@ def report(
         )
         if validation is not None:
             paths += write_validation(page.parent, validation, plots, anonymous)
+        if further is not None:
+            paths += write_further(page.parent, further)
     for path in paths:
         console.print(f"Written: {path} ({path.stat().st_size / 1e6:.1f} MB)", soft_wrap=True, markup=False)
     if validation is not None and asked:

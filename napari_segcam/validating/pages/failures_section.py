@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from napari_segcam.number_format import UNDEFINED, counted, percent, score
+from napari_segcam.number_format import counted, percent, score
 from napari_segcam.reporting.report.document import Block, Bullets, Card, Cards, Paragraph, Section, Subheading, Table
 from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.reporting.report.sheets import Sheets
@@ -91,17 +91,20 @@ def _class_blocks(
 ) -> Iterator[Block]:
     cases = analysis.of_class(name)
     known = [one for one in cases if one.kind is not None]
+    reasons = Counter(one.undefined for one in cases if one.undefined)
+    unsorted_cases = Paragraph(f"Not sorted: {reasons_text(reasons)}.")
+    if not known:
+        yield unsorted_cases
+        return
     rows = []
     for kind in kinds(analysis.limits):
         count = sum(one.kind == kind.name for one in known)
-        share = percent(count / len(known)) if known else UNDEFINED
-        rows.append((kind.title, kind.rule, str(count), share))
+        rows.append((kind.title, kind.rule, str(count), percent(count / len(known))))
     yield Table(
         ("kind", "rule", "cases", "share"), tuple(rows), _TEXT, f"Kinds of {counted(len(known), 'case')} of {name}."
     )
-    reasons = Counter(one.undefined for one in cases if one.undefined)
     if reasons:
-        yield Paragraph(f"Not sorted: {reasons_text(reasons)}.")
+        yield unsorted_cases
     shared = [one for one in analysis.shared if one.class_name == name]
     yield from _shared_blocks(shared)
     worst = analysis.worst.get(name, ())

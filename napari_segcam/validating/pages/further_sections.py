@@ -1,0 +1,102 @@
+"""What else a validation adds to the report of its run: failures, and doubt over cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_segcam.files import whole_file, write_table
+from napari_segcam.reporting.report.document import Addition, Block, Bullets, Plot
+from napari_segcam.reporting.report.finished_run import FinishedRun
+from napari_segcam.reporting.run_format import Row
+from napari_segcam.validating.failures.analysis import FailureAnalysis, analyze_failures
+from napari_segcam.validating.failures.shared import shared_rows
+from napari_segcam.validating.failures.sorting import failure_rows
+from napari_segcam.validating.figures import by_class, frames_of
+from napari_segcam.validating.pages.doubt_plot import doubt_section
+from napari_segcam.validating.pages.failures_section import failure_point, failures_section
+from napari_segcam.validating.pages.names import Names
+from napari_segcam.validating.rows import Rows
+from napari_segcam.validating.validate import Validation
+
+
+@dataclass(frozen=True)
+class FurtherSections:
+    """Sections of a report, with the files beside it.
+
+    Attributes:
+        addition: to the report.
+        plots: by their file name, without suffix.
+        tables: by their file name.
+        texts: by their file name.
+    """
+
+    addition: Addition
+    plots: Mapping[str, Plot]
+    tables: Mapping[str, Rows]
+    texts: Mapping[str, str]
+
+
+def further_sections(
+    validation: Validation, run: FinishedRun, anonymous: bool = False, linked: bool = False
+) -> FurtherSections:
+    """Return what a validation adds to the report of its run besides its own section.
+
+    Args:
+        validation: of the run.
+        run: that the report is of.
+        anonymous: whether numbers replace the names of cases and images.
+        linked: whether each image has a page of its own.
+    """
+    names = Names(validation.assigned, anonymous)
+    analysis = analyze_failures(run, validation)
+    of_doubt, plots = doubt_section(by_class(frames_of(run, validation.assigned)))
+    point = failure_point(analysis)
+    front: list[Block] = [Bullets((point,))] if point else []
+    sections = [failures_section(analysis, run, names, linked), of_doubt]
+    return FurtherSections(Addition(front, sections), plots, _tables(analysis, names), {})
+
+
+def joined(one: Addition, other: Addition) -> Addition:
+    """Return two additions as one, in this order."""
+    return Addition([*one.front, *other.front], [*one.sections, *other.sections])
+
+
+def write_further(folder: Path, further: FurtherSections) -> list[Path]:
+    """Write the tables, texts and plots of further sections; earlier files of the same names are replaced.
+
+    Args:
+        folder: that is written to.
+        further: to be written.
+
+    Returns:
+        The files, without the plots.
+
+    Raises:
+        SegcamError: if a file cannot be written.
+    """
+    written = []
+    for name, rows in further.tables.items():
+        written.append(folder / name)
+        write_table(written[-1], rows.columns, rows)
+    for name, text in further.texts.items():
+        written.append(folder / name)
+        with whole_file(written[-1]) as path:
+            path.write_text(text, encoding="utf-8", newline="\n")
+    for name, plot in further.plots.items():
+        for suffix, data in (("svg", plot.svg), ("png", plot.png)):
+            with whole_file(folder / "plots" / f"{name}.{suffix}") as path:
+                path.write_bytes(data)
+    return written
+
+
+def _tables(analysis: FailureAnalysis, names: Names) -> dict[str, Rows]:
+    failures, shared = failure_rows(analysis.cases), shared_rows(analysis.shared)
+    tables = {"validation_failures.csv": Rows(failures.columns, _named(failures, names))}
+    return tables | ({"validation_shared.csv": shared} if shared else {})
+
+
+def _named(rows: Sequence[Row], names: Names) -> list[Row]:
+    hidden = {"image": ""} if names.anonymous else {}
+    return [{**row, "case": names.case(row["case"]), **hidden} for row in rows]
