@@ -46,6 +46,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves the plots blank, as drawing them takes longer than all else."""
     for module in (
         "validating.pages.plots",
+        "validating.pages.doubt_plot",
         "reporting.report.plots",
     ):  # imported in this order
         monkeypatch.setattr(
@@ -220,3 +221,17 @@ def test_a_run_without_truth_is_reported_as_before(report: Any, tmp_path: Path) 
 )
 def test_figures_as_text(metric: str, value: float | None, unit: str, text: str) -> None:
     assert figure_text(BY_NAME[metric], value, unit) == text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_report_has_failures_and_their_tables(report: Any, study: Planted) -> None:
+    assert report(study.run, "--cases", study.cases, "--subgroups", study.subgroups, "--no-pdf") == 0
+    page = (study.run / "report.html").read_text(encoding="utf-8")
+    assert "8 of 40 cases failed: 8 boundary." in first_page(page)
+    assert f"8 of 8 boundary cases are probe: {BAD}; 8 of 40 of all are." in page
+    with (study.run / "validation_failures.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert sum(row["kind"] == "boundary" for row in rows) == 8
+    with (study.run / "validation_shared.csv").open(newline="", encoding="utf-8") as file:
+        shared = list(csv.DictReader(file))
+    assert {(row["failures"], row["cases"]) for row in shared if row["group"] == BAD} == {("8", "8")}
