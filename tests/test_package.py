@@ -196,6 +196,8 @@ FLOORS: dict[str, list[list[str]]] = {
         ["validate"],
         ["failures"],
         ["pages"],
+        ["publishing"],
+        ["further_sections"],
     ],
     "viewer": [
         ["drawing", "responsiveness", "image_choice", "key_help", "mendable_errors"],

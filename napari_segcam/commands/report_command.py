@@ -17,7 +17,7 @@ from napari_segcam.number_format import counted
 
 if TYPE_CHECKING:
     from napari_segcam.reporting.report.document import Addition
-    from napari_segcam.validating.pages.further_sections import FurtherSections
+    from napari_segcam.validating.further_sections import FurtherSections
     from napari_segcam.validating.pages.page import Plots
     from napari_segcam.validating.rows import Rows
     from napari_segcam.validating.validate import Validation
@@ -102,7 +102,7 @@ def report(
     from napari_segcam.reporting.report.content import ReportOptions
     from napari_segcam.reporting.report.finished_run import read_run
     from napari_segcam.reporting.report.writing import html_file, need_report, write_report
-    from napari_segcam.validating.pages.further_sections import further_sections, joined, write_further
+    from napari_segcam.validating.further_sections import further_sections, joined, write_further
     from napari_segcam.validating.pages.page import addition_of
     from napari_segcam.validating.pages.writing import write_validation
     from napari_segcam.validating.validate import validate

@@ -235,3 +235,6 @@ def test_the_report_has_failures_and_their_tables(report: Any, study: Planted) -
     with (study.run / "validation_shared.csv").open(newline="", encoding="utf-8") as file:
         shared = list(csv.DictReader(file))
     assert {(row["failures"], row["cases"]) for row in shared if row["group"] == BAD} == {("8", "8")}
+    assert "CLAIM 2024 checklist" in page
+    assert "To be written by the author." in (study.run / "model_card.md").read_text(encoding="utf-8")
+    assert len((study.run / "claim_2024.csv").read_text(encoding="utf-8").splitlines()) == 45

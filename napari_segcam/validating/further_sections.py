@@ -1,4 +1,4 @@
-"""What else a validation adds to the report of its run: failures, and doubt over cases."""
+"""What else a validation adds to the report of its run: failures, doubt, the model card and the CLAIM checklist."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from napari_segcam.reporting.report.document import Addition, Block, Bullets, Pl
 from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.reporting.run_format import Row
 from napari_segcam.validating.failures.analysis import FailureAnalysis, analyze_failures
+from napari_segcam.validating.failures.doubt_curve import doubt_curve
 from napari_segcam.validating.failures.shared import shared_rows
 from napari_segcam.validating.failures.sorting import failure_rows
 from napari_segcam.validating.figures import by_class, frames_of
 from napari_segcam.validating.pages.doubt_plot import doubt_section
 from napari_segcam.validating.pages.failures_section import failure_point, failures_section
 from napari_segcam.validating.pages.names import Names
+from napari_segcam.validating.publishing.claim import claim_answers, claim_rows
+from napari_segcam.validating.publishing.material import Material
+from napari_segcam.validating.publishing.model_card_page import card_markdown, card_parts, network_name
+from napari_segcam.validating.publishing.sections import card_section, claim_section
 from napari_segcam.validating.rows import Rows
 from napari_segcam.validating.validate import Validation
 
@@ -51,11 +56,22 @@ def further_sections(
     """
     names = Names(validation.assigned, anonymous)
     analysis = analyze_failures(run, validation)
-    of_doubt, plots = doubt_section(by_class(frames_of(run, validation.assigned)))
+    frames = by_class(frames_of(run, validation.assigned))
+    of_doubt, plots = doubt_section(frames)
+    curves = [curve for each in frames.values() if (curve := doubt_curve(each)) is not None]
+    material = Material(run, validation, analysis, curves, anonymous)
+    parts, answers = card_parts(material), claim_answers(material)
     point = failure_point(analysis)
     front: list[Block] = [Bullets((point,))] if point else []
-    sections = [failures_section(analysis, run, names, linked), of_doubt]
-    return FurtherSections(Addition(front, sections), plots, _tables(analysis, names), {})
+    sections = [
+        failures_section(analysis, run, names, linked),
+        of_doubt,
+        card_section(parts),
+        claim_section(answers),
+    ]
+    tables = {**_tables(analysis, names), "claim_2024.csv": claim_rows(answers)}
+    texts = {"model_card.md": card_markdown(parts, network_name(material))}
+    return FurtherSections(Addition(front, sections), plots, tables, texts)
 
 
 def joined(one: Addition, other: Addition) -> Addition:
