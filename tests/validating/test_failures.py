@@ -71,7 +71,7 @@ def analyzed(folder: Path, images: dict[str, Any], **options: Any) -> tuple[Fail
     return analyze_failures(run, validation), validation, run
 
 
-def test_planted_cases_of_each_kind_are_told_apart(tmp_path: Path) -> None:
+def test_planted_cases_of_each_kind_are_sorted_into_it(tmp_path: Path) -> None:
     analysis, _, _ = analyzed(tmp_path, {name: [row] for name, row in KINDS.items()}, failures={"gone": "no file"})
     assert {one.case: one.kind for one in analysis.cases} == {**EXPECTED, "gone": None}
     undefined = {one.case: one.undefined for one in analysis.cases if one.undefined}
