@@ -225,7 +225,7 @@ def test_setting_aside_doubtful_cases_by_hand(tmp_path: Path) -> None:
     assert curve.risks == pytest.approx(curve.perfect), "the order of doubt is the best there is"
     words = doubt_text(curve)
     assert words.startswith(
-        "Without the 2 most doubtful of 10 cases (20.0%) the median Dice is 0.550 instead of 0.450."
+        "Without the 2 most doubtful of 10 cases (20.0 %) the median Dice is 0.550 instead of 0.450."
     )
     assert "1 case without a doubt or a Dice" in words
 

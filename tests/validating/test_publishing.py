@@ -79,6 +79,9 @@ def test_subgroups_robustness_and_explanations_are_answered_where_they_are_measu
     assert plain[20].status == "author", "each file is assumed to be a case"
     assert plain[13].status == "author"
     evidence = {"overlay_effect": 0.1, "overlay_effect_null": 0.0, "overlay_effect_p": 0.5, "agreement": 0.9}
+    untested = write_run(tmp_path / "untested", {"P0": [{"dice": 0.9, **evidence}]})
+    assert answers_of(material_of(untested))[31].status == "partly", "evidence, and no test of faithfulness in it"
+    evidence["faithfulness_p"] = 0.01
     run = write_run(tmp_path / "more", {f"P{number}": [{"dice": 0.9, **evidence}] for number in range(8)})
     groups = [{"case": f"P{number}", "probe": ("linear", "convex")[number % 2]} for number in range(8)]
     more = answers_of(material_of(run, cases={f"P{number}": f"P{number}" for number in range(8)}, subgroups=groups))

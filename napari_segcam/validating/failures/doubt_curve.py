@@ -82,11 +82,10 @@ def doubt_text(curve: DoubtCurve) -> str:
         words = f"No case can be set aside as the most doubtful {SET_ASIDE:.0%} of {counted(total, 'case')}"
         first = f"{words}: there are too few, or they are equally doubtful."
     else:
-        change = "instead of" if after != before else "as with them:"
-        first = (
-            f"Without the {aside} most doubtful of {counted(total, 'case')} ({percent(aside / total)}) the median Dice "
-            f"is {score(after)} {change} {score(before)}."
-        )
+        share = percent(aside / total).replace("%", " %")
+        is_same = score(after) == score(before)
+        change = f"stays at {score(after)}" if is_same else f"is {score(after)} instead of {score(before)}"
+        first = f"Without the {aside} most doubtful of {counted(total, 'case')} ({share}) the median Dice {change}."
     ratio = curve.area.ratio
     second = (
         "No mask is wrong, so there is nothing to rank."

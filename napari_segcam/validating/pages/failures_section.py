@@ -99,7 +99,7 @@ def _class_blocks(
     rows = []
     for kind in kinds(analysis.limits):
         count = sum(one.kind == kind.name for one in known)
-        rows.append((kind.title, kind.rule, str(count), percent(count / len(known))))
+        rows.append((kind.title, kind.rule, str(count), percent(count / len(known)).replace("%", " %")))
     yield Table(
         ("kind", "rule", "cases", "share"), tuple(rows), _TEXT, f"Kinds of {counted(len(known), 'case')} of {name}."
     )

@@ -95,7 +95,9 @@ def _subset(material: Material) -> Answer:
 
 
 def _missing(material: Material) -> Answer:
-    missing = sum(sum(one.undefined.values()) for one in material.validation.summaries)
+    if not material.measured:
+        return None
+    missing = sum(sum(one.undefined.values()) for one in material.measured)
     cases = len(material.validation.assigned.missing)
     failed = len(material.run.failures)
     words = f"{counted(missing, 'undefined figure')} with reasons, {counted(failed, 'failed image')}"
@@ -160,12 +162,8 @@ def _explanations(material: Material) -> Answer:
     methods = plain(material.run.part("options").get("methods"))
     if methods == UNDEFINED:
         return None
-    if material.has_evidence:
-        return (
-            "answered",
-            "What the heatmaps are worth",
-            f"{methods}; influence of stages, faithfulness beside its null",
-        )
+    if material.has_faithfulness:
+        return "answered", "What the heatmaps are worth", f"{methods}; their faithfulness beside its null"
     return "partly", "Where the heat is", f"{methods}; how far they are faithful was not tested"
 
 

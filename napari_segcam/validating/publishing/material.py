@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from napari_segcam.reporting.evidence_summary.summary import has_evidence
+from napari_segcam.reporting.evidence_summary.shares import numbers
 from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.validating.attributes import FINDING_SIZE
 from napari_segcam.validating.failures.analysis import FailureAnalysis
@@ -60,9 +60,9 @@ class Material:
         return [name for name in self.attributes if name.lower() in _ACQUISITION]
 
     @property
-    def has_evidence(self) -> bool:
-        """Whether the run tested its explanations."""
-        return has_evidence(row for image in self.run.images for row in image.rows)
+    def has_faithfulness(self) -> bool:
+        """Whether the run tested how faithful its explanations are, and any test has a result."""
+        return bool(numbers((row for image in self.run.images for row in image.rows), "faithfulness_p"))
 
     @property
     def members(self) -> int:
