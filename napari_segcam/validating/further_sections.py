@@ -22,6 +22,7 @@ from napari_segcam.validating.publishing.claim import claim_answers, claim_rows
 from napari_segcam.validating.publishing.material import Material
 from napari_segcam.validating.publishing.model_card_page import card_markdown, card_parts, network_name
 from napari_segcam.validating.publishing.sections import card_section, claim_section
+from napari_segcam.validating.publishing.signed_text import is_changed, signed
 from napari_segcam.validating.rows import Rows
 from napari_segcam.validating.validate import Validation
 
@@ -82,6 +83,8 @@ def joined(one: Addition, other: Addition) -> Addition:
 def write_further(folder: Path, further: FurtherSections) -> list[Path]:
     """Write the tables, texts and plots of further sections; earlier files of the same names are replaced.
 
+    A text that its author has changed since is kept, and the new one is written beside it: ``model_card_new.md``.
+
     Args:
         folder: that is written to.
         further: to be written.
@@ -97,9 +100,12 @@ def write_further(folder: Path, further: FurtherSections) -> list[Path]:
         written.append(folder / name)
         write_table(written[-1], rows.columns, rows)
     for name, text in further.texts.items():
-        written.append(folder / name)
-        with whole_file(written[-1]) as path:
-            path.write_text(text, encoding="utf-8", newline="\n")
+        path = folder / name
+        while is_changed(path):
+            path = path.with_stem(f"{path.stem}_new")
+        written.append(path)
+        with whole_file(path) as part:
+            part.write_text(signed(text), encoding="utf-8", newline="\n")
     for name, plot in further.plots.items():
         for suffix, data in (("svg", plot.svg), ("png", plot.png)):
             with whole_file(folder / "plots" / f"{name}.{suffix}") as path:

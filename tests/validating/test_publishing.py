@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from studies import dice_run, some_dice, write_run
 
-from napari_segcam.reporting.report.document import Facts, Paragraph, Subheading, Table
+from napari_segcam.reporting.report.document import Addition, Bullets, Paragraph, Subheading, Table
 from napari_segcam.reporting.report.finished_run import FinishedRun, read_run
 from napari_segcam.validating.failures.analysis import analyze_failures
 from napari_segcam.validating.failures.doubt_curve import doubt_curve
 from napari_segcam.validating.figures import by_class, frames_of
+from napari_segcam.validating.further_sections import FurtherSections, write_further
 from napari_segcam.validating.publishing.claim import CLAIM_COLUMNS, ClaimAnswer, claim_answers, claim_rows
 from napari_segcam.validating.publishing.claim_items import ITEMS, NUMBERING
 from napari_segcam.validating.publishing.material import Material
@@ -139,6 +140,22 @@ def test_the_card_as_markdown_shows_signs_as_they_are(tmp_path: Path) -> None:
     assert next(line for line in text.splitlines() if line.startswith("## ")) == "## Network"
 
 
+def test_a_card_that_its_author_completed_is_never_replaced(tmp_path: Path) -> None:
+    further = FurtherSections(Addition([], []), {}, {}, {"model_card.md": "# Card\n"})
+    card, beside = tmp_path / "model_card.md", tmp_path / "model_card_new.md"
+    assert write_further(tmp_path, further) == [card]
+    again = FurtherSections(Addition([], []), {}, {}, {"model_card.md": "# Other card\n"})
+    assert write_further(tmp_path, again) == [card], "nobody changed it"
+    completed = card.read_text(encoding="utf-8").replace("# Other card", "# Other card, for me")
+    card.write_text(completed, encoding="utf-8")
+    assert write_further(tmp_path, further) == [beside]
+    assert card.read_text(encoding="utf-8") == completed
+    assert beside.read_text(encoding="utf-8").startswith("# Card\n")
+    assert write_further(tmp_path, further) == [beside], "nobody changed that one"
+    beside.write_text("# Mine", encoding="utf-8")
+    assert write_further(tmp_path, further) == [tmp_path / "model_card_new_new.md"]
+
+
 def test_the_sections_show_every_item_and_every_part(tmp_path: Path) -> None:
     material = material_of(dice_run(tmp_path / "run", some_dice(6)))
     answers = claim_answers(material)
@@ -155,4 +172,4 @@ def test_the_sections_show_every_item_and_every_part(tmp_path: Path) -> None:
     card = card_section(card_parts(material)).blocks
     titles = [block.text for block in card if isinstance(block, Subheading)]
     assert titles == [part.title for part in card_parts(material)]
-    assert sum(isinstance(block, Facts) for block in card) == len(titles)
+    assert sum(isinstance(block, Bullets) for block in card) == len(titles)

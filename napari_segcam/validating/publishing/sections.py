@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from napari_segcam.number_format import UNDEFINED
-from napari_segcam.reporting.report.document import Block, Facts, Paragraph, Section, Subheading, Table
+from napari_segcam.reporting.report.document import Block, Bullets, Paragraph, Section, Subheading, Table
 from napari_segcam.validating.publishing.claim import ClaimAnswer, Status
 from napari_segcam.validating.publishing.claim_items import ARTICLE, ITEMS, NUMBERING
 from napari_segcam.validating.publishing.model_card_page import CardPart
@@ -27,7 +27,7 @@ def card_section(parts: Sequence[CardPart]) -> Section:
         )
     ]
     for part in parts:
-        blocks += [Subheading(part.title), Facts(part.facts)]
+        blocks += [Subheading(part.title), Bullets(part.facts)]
     return Section("model-card", "Model card", blocks)
 
 
