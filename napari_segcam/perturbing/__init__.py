@@ -1,0 +1,1 @@
+"""Perturbing: frames as a scanner, an export or an annotation would change them, in the units of a sonographer."""
