@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from napari_segcam.review.export.api import export_review as export_review
     from napari_segcam.review.project import open_project as open_project
     from napari_segcam.review.report.review_numbers import review_report as review_report
+    from napari_segcam.robustness.measure_robustness import measure_robustness as measure_robustness
+    from napari_segcam.robustness.options import RobustnessOptions as RobustnessOptions
     from napari_segcam.validating.validate import Validation as Validation
     from napari_segcam.validating.validate import validate as validate
     from napari_segcam.viewer.functions.explaining import explain as explain
@@ -92,6 +94,8 @@ _ROOMS = {
     "MEASURES": "evidence.measuring",
     "measure_evidence": "evidence.measuring",
     "measure_finding": "measuring.finding_size",
+    "measure_robustness": "robustness.measure_robustness",
+    "RobustnessOptions": "robustness.options",
     "open_cine": "imaging.opening",
     "overlay_effect": "evidence.overlay_effect",
     "paste_calipers": "imaging.burned_in.calipers",

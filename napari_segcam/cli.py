@@ -21,6 +21,7 @@ from napari_segcam.commands.problem.command_line import CommandLine
 from napari_segcam.commands.problem.report_problem_command import report_problem
 from napari_segcam.commands.report_command import report
 from napari_segcam.commands.review_command import OPEN, review
+from napari_segcam.commands.robustness.robustness_command import robustness
 from napari_segcam.commands.terminal import PlainConsole, accept_any_text
 from napari_segcam.deprecated import with_present_options
 from napari_segcam.errors import SegcamError
@@ -36,7 +37,7 @@ app = CommandLine(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (inspect, explain, batch, report, check, compare, deidentify, report_problem):
+for command in (inspect, explain, batch, report, check, compare, robustness, deidentify, report_problem):
     app.command(cls=OptionalValueCommand)(command)
 app.add_typer(review, name="review")
 app.add_typer(pacs, name="pacs")

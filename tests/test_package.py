@@ -50,6 +50,8 @@ CORE = [
     "deidentifying",
     "problem",
     "validating",
+    "perturbing",
+    "robustness",
 ]
 
 # The rooms that each room may import, besides itself and the ground rooms.
@@ -111,6 +113,18 @@ MAY_IMPORT = {
         "mask_metrics",
     ],
     "validating": ["network", "imaging", "reporting", "batch", "comparing"],
+    "perturbing": ["imaging"],
+    "robustness": [
+        "network",
+        "imaging",
+        "perturbing",
+        "explanation",
+        "evidence",
+        "reporting",
+        "batch",
+        "comparing",
+        "mask_metrics",
+    ],
     "problem": ["demo", "network", "imaging", "explanation"],
     "viewer": CORE,
     "commands": CORE,

@@ -16,10 +16,10 @@ Mask = NDArray[np.bool_]
 class Movement(Protocol):
     """How pixels move. All arrays are ``(Y, X[, C])``; the aspect is height by width of a pixel."""
 
-    def forward(self, values: Floats, strength: float, aspect: float, *, nearest: bool = False) -> Floats:
+    def forward(self, values: Floats, strength: float, aspect: float, nearest: bool = False, /) -> Floats:
         """Return values as they are after the movement; 0 where there was nothing before."""
 
-    def back(self, values: Floats, shape: tuple[int, int], strength: float, aspect: float) -> tuple[Floats, Mask]:
+    def back(self, values: Floats, shape: tuple[int, int], strength: float, aspect: float, /) -> tuple[Floats, Mask]:
         """Move values ``(Y, X)`` back onto a frame of a shape.
 
         Returns:
@@ -31,10 +31,10 @@ class Movement(Protocol):
 class Rotation:
     """A rotation about the middle, counterclockwise, in the true shape of the pixels; the size stays."""
 
-    def forward(self, values: Floats, strength: float, aspect: float, *, nearest: bool = False) -> Floats:
+    def forward(self, values: Floats, strength: float, aspect: float, nearest: bool = False, /) -> Floats:
         """See ``Movement``: bilinear, or the nearest pixel for masks."""
         if values.ndim > 2:
-            parts = [self.forward(part, strength, aspect, nearest=nearest) for part in np.moveaxis(values, 2, 0)]
+            parts = [self.forward(part, strength, aspect, nearest) for part in np.moveaxis(values, 2, 0)]
             return np.stack(parts, axis=2)
         angle = np.deg2rad(strength)
         cosine, sine = np.cos(angle), np.sin(angle)
@@ -43,7 +43,7 @@ class Rotation:
         middle = (np.array(values.shape) - 1) / 2
         return affine_transform(values, matrix, middle - matrix @ middle, order=0 if nearest else 1)
 
-    def back(self, values: Floats, shape: tuple[int, int], strength: float, aspect: float) -> tuple[Floats, Mask]:
+    def back(self, values: Floats, shape: tuple[int, int], strength: float, aspect: float, /) -> tuple[Floats, Mask]:
         """See ``Movement``."""
         once = self.forward(np.ones(shape), strength, aspect)
         seen = self.forward((once > 0.5).astype(np.float64), -strength, aspect) > 0.5
@@ -63,11 +63,11 @@ class Cropping:
         cut = min(round(side * strength / 200), (side - 1) // 2)
         return slice(cut, side - cut)
 
-    def forward(self, values: Floats, strength: float, aspect: float, *, nearest: bool = False) -> Floats:
+    def forward(self, values: Floats, strength: float, _aspect: float, _nearest: bool = False, /) -> Floats:
         """See ``Movement``."""
         return values[self.window(values.shape, strength)]
 
-    def back(self, values: Floats, shape: tuple[int, int], strength: float, aspect: float) -> tuple[Floats, Mask]:
+    def back(self, values: Floats, shape: tuple[int, int], strength: float, _aspect: float, /) -> tuple[Floats, Mask]:
         """See ``Movement``."""
         window = self.window(shape, strength)
         whole, seen = np.zeros(shape), np.zeros(shape, np.bool_)

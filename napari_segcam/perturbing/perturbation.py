@@ -64,7 +64,7 @@ class Perturbation:
         """Return a mask ``(Y, X)`` as it is in the perturbed frame."""
         if self.movement is None or strength == 0:
             return mask
-        return self.movement.forward(mask.astype(np.float64), strength, context.pixel_aspect, nearest=True) > 0.5
+        return self.movement.forward(mask.astype(np.float64), strength, context.pixel_aspect, True) > 0.5
 
     def back(
         self, values: NDArray[np.generic], shape: tuple[int, int], strength: float, context: FrameContext

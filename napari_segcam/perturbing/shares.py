@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ def to_shares(frame: Frame, value_range: tuple[float, float]) -> Shares:
     return np.clip((np.asarray(frame, np.float64) - black) / (white - black), 0, 1)
 
 
-def from_shares(shares: Shares, value_range: tuple[float, float], dtype: np.dtype[np.generic]) -> Frame:
+def from_shares(shares: Shares, value_range: tuple[float, float], dtype: np.dtype[Any]) -> Frame:
     """Return shares as values of a frame in its dtype; integers are rounded."""
     black, white = value_range
     values = black + np.clip(shares, 0, 1) * (white - black)

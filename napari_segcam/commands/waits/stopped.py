@@ -26,6 +26,7 @@ _KEPT = {
     "check": _AGAIN,
     "report": _AGAIN,
     "batch": "Stopped. Images that are finished are complete; the same command resumes.",
+    "robustness": "Stopped. Rows that are written are kept; the same command goes on.",
     "deidentify": "Stopped. Copies that are there are complete, but not their log: give the command again with another "
     "place for the copies.",
     "new": "Stopped: the project is not made; the same command makes it.",
