@@ -48,9 +48,9 @@ def network(**card: object) -> sc.Network:
 
 
 def steps() -> np.ndarray:
-    """Return a frame of 20 columns: 8 of gray 0.9, 6 of 0.65, 6 of 0.55; the rest is 0.1."""
+    """Return a frame of 20 columns: 8 of gray 0.85, 6 of 0.65, 6 of 0.55; the rest is 0.1."""
     values = np.full((SIDE, SIDE), 0.1)
-    values[8:24, 4:12], values[8:24, 12:18], values[8:24, 18:24] = 0.9, 0.65, 0.55
+    values[8:24, 4:12], values[8:24, 12:18], values[8:24, 18:24] = 0.85, 0.65, 0.55
     return np.rint(255 * values).astype(np.uint8)
 
 
@@ -78,7 +78,7 @@ def test_dice_falls_with_gain_as_counted_by_hand(data: Path) -> None:
     rows = [row for row in measured(data).rows if row["image"] == "case_0.png"]
     found = {(row["perturbation"], row["strength"]): row for row in rows}
     assert found["none", 0]["dice"] == 1
-    assert found["gain", -STEP]["dice"] == pytest.approx(2 * 8 / (8 + 20))  # only 0.9 − 0.2 is above 0.5
+    assert found["gain", -STEP]["dice"] == pytest.approx(2 * 8 / (8 + 20))  # only 0.85 − 0.2 is above 0.5
     assert found["gain", -STEP]["pixels"] == 8 * 16
     assert found["gain", -STEP]["detected"] is True
     assert found["gain", -2 * STEP]["dice"] == 0  # nothing is found
@@ -249,7 +249,7 @@ def test_a_damaged_image_is_an_error_and_the_others_are_measured(data: Path) -> 
 
 def test_only_the_crop_is_perturbed_and_measured(data: Path) -> None:
     result = measured(data, crop="0,0,12,32", strengths={"gain": (-STEP,)})
-    assert {row["dice"] for row in result.rows} == {1.0}  # the columns of gray 0.9 are found as before
+    assert {row["dice"] for row in result.rows} == {1.0}  # the columns of gray 0.85 are found as before
     assert {row["pixels"] for row in result.rows} == {8 * 16}
 
 

@@ -14,7 +14,7 @@ GROUPS = {
     ),
     "Functions for napari": ("segment", "explain"),
     "Many images": ("run_batch", "Batch", "ExplainOptions", "compare_checkpoints", "CompareOptions"),
-    "Validation": ("validate", "Validation"),
+    "Validation": ("validate", "Validation", "measure_robustness", "RobustnessOptions"),
     "Sizes": ("measure_finding", "ellipsoid_volume"),
     "Reviews": ("create_project", "open_project", "review_report", "export_review"),
     "DICOM": (
