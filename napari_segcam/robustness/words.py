@@ -53,7 +53,9 @@ def sentences(summaries: Sequence[StrengthSummary]) -> list[str]:
         found.append(_sentence(name, points, against, of_class))
     cases = max((one.cases for one in summaries), default=0)
     if 0 < cases < FEW_CASES:
-        found.append(f"{counted(cases, 'case')} are few: an interval over fewer than {FEW_CASES} cases means little.")
+        found.append(
+            f"{counted(cases, 'case')} {'is' if cases == 1 else 'are'} few: an interval over fewer than {FEW_CASES} cases means little."
+        )
     if any(one.against != TRUTH for one in summaries):
         found.append(
             "Without true masks, the Dice is that with the mask of the unperturbed frame: it says how much the mask "
