@@ -53,8 +53,9 @@ def sentences(summaries: Sequence[StrengthSummary]) -> list[str]:
         found.append(_sentence(name, points, against, of_class))
     cases = max((one.cases for one in summaries), default=0)
     if 0 < cases < FEW_CASES:
+        verb = "is" if cases == 1 else "are"
         found.append(
-            f"{counted(cases, 'case')} {'is' if cases == 1 else 'are'} few: an interval over fewer than {FEW_CASES} cases means little."
+            f"{counted(cases, 'case')} {verb} few: an interval over fewer than {FEW_CASES} cases means little."
         )
     if any(one.against != TRUTH for one in summaries):
         found.append(
