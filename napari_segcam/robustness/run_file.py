@@ -121,7 +121,7 @@ def refuse_other_run(folder: Path | None, settings: Mapping[str, Any]) -> None:
         return
     if not folder.is_dir():
         raise SegcamError(f"{folder} is a file: give a folder to write to with --out.")
-    names = {path.name for path in folder.iterdir()} - {".lock"}
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}  # a lock, or a part of a file
     if not names:
         return
     if RECORD not in names:

@@ -145,20 +145,21 @@ class Robustness:
 
     def estimate(self) -> RunCost:
         """Estimate what is left to do, from one trial run of the network on the first image that can be read."""
-        runs, seconds = 0, None
+        runs, frames, trial = 0, 0, None
         for number, image in enumerate(self.images):
             try:
                 cine = self._opened(image)
                 numbers = spread_frames(len(cine), self.options.frames_of_cine)
-                left = sum(len(self._left(image, frame)) for frame in numbers)
-                runs += left
-                if seconds is None and left and number < _TRIES and not self._cancelled():
-                    seconds = self._trial_seconds(cine, numbers[0])
+                left = [len(self._left(image, frame)) for frame in numbers]
+                runs += sum(left)
+                frames += sum(map(bool, left))
+                if trial is None and any(left) and number < _TRIES and not self._cancelled():
+                    trial = self._trial_seconds(cine, numbers[0])
             except Cancelled:
                 break
             except Exception:  # a damaged file can make its reader raise anything; the run will say so
                 continue
-        return RunCost(runs, None if seconds is None else seconds * runs)
+        return RunCost(runs, None if trial is None else trial[0] * frames + trial[1] * runs)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         """Give the name of each image and why it could not be measured; it ends early if cancelled.
@@ -232,16 +233,20 @@ class Robustness:
     def _context(self, cine: Cine) -> FrameContext:
         return FrameContext(cine.value_range, cine.spacing_mm, cine.pixel_aspect, self.options.seed)
 
-    def _trial_seconds(self, cine: Cine, number: int) -> float:
-        """Return how long one explanation takes; the first one, which may prepare the network, does not count."""
+    def _trial_seconds(self, cine: Cine, number: int) -> tuple[float, float]:
+        """Return how long it takes to find the stage of a frame, and then to explain a perturbed frame.
+
+        What the first explanation takes to prepare the network is not counted in the second figure.
+        """
+        place = FramePlace("", "", number, self._context(cine))
         crop = crop_for(self.options.crop, cine) or (slice(None), slice(None))
-        (explainer,) = self._pipeline.explainers
-        targets = [self._pipeline.target(index) for index in self._pipeline.classes]
-        frame, start = cine[number][crop], 0.0
-        for _ in range(2):
-            start = time.perf_counter()
-            explainer.compare(frame, targets, cine.value_range, None, cine.pixel_aspect)
-        return time.perf_counter() - start
+        unknown = [None] * len(self._pipeline.classes)
+        name, strengths = next(iter(self.perturbations.items()))
+        start = time.perf_counter()
+        meter = FrameMeter(self._pipeline, place, cine[number][crop], unknown, self.options.stage, self._cancelled)
+        found = time.perf_counter()
+        meter.perturbed(name, strengths[0])
+        return found - start, time.perf_counter() - found
 
     def _case(self, image: BatchImage) -> str:
         """Return the case that a list names for an image, by its name, or by its file name alone; empty for none."""

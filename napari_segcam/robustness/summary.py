@@ -98,7 +98,7 @@ class StrengthSummary:
 
 
 def summarize(rows: Sequence[Row], seed: int = 0) -> list[StrengthSummary]:
-    """Return the summary of each class, perturbation and strength, in the order of the rows, weak strengths first."""
+    """Return the summary of each class, perturbation and strength, in the order of the rows, small strengths first."""
     groups: dict[tuple[str, str, str, str, float], list[Row]] = {}
     for row in rows:
         key = (row["class"], row["against"], row["perturbation"], row["unit"], row["strength"])
