@@ -215,7 +215,8 @@ def robustness(
             result = finished(run, on_image)
             if result is None:
                 kept = len(run.store.rows)
-                console.print(f"Stopped: {kept} rows are kept in {out.resolve()}; the same command goes on.")
+                text = f"Stopped: {kept} rows are kept in {out.resolve()}; the same command goes on."
+                console.print(text, markup=False, soft_wrap=True)
                 raise typer.Exit(INTERRUPTED)
             write_result(out, result)
     for sentence in result.sentences:
