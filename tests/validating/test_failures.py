@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from studies import write_run
 
 from napari_segcam.reporting.evidence_summary.risk import risk_coverage, risk_curve
 from napari_segcam.reporting.report.document import Bullets, Cards, Paragraph, Subheading, Table
 from napari_segcam.reporting.report.finished_run import read_run
+from napari_segcam.reporting.report.sheets import size_of
 from napari_segcam.validating.failures.analysis import FailureAnalysis, analyze_failures
 from napari_segcam.validating.failures.doubt_curve import doubt_curve, doubt_text
 from napari_segcam.validating.failures.kinds import FailureLimits, kind_of
@@ -200,6 +203,21 @@ def test_the_section_has_a_table_the_worst_and_what_is_not_measured(tmp_path: Pa
         "Failures",
         "9 of 11 cases failed: 2 missed, 1 false, 2 doubled, 2 partly found, 2 boundary.",
     )
+
+
+def test_the_worst_are_shown_with_the_picture_of_their_own_image(tmp_path: Path) -> None:
+    analysis, validation, run = analyzed(tmp_path, {"bad": [MISSED], "good": [GOOD], "worse": [FALSE]})
+    images = []
+    for number, image in enumerate(run.images):
+        sheet = tmp_path / f"{image.name}.jpg"
+        Image.new("RGB", (20 + number, 10)).save(sheet)
+        images.append(replace(image, sheet=sheet))
+    blocks = failures_section(analysis, replace(run, images=tuple(images)), Names(validation.assigned, True)).blocks
+    cards = [card for block in blocks if isinstance(block, Cards) for card in block.cards]
+    widths = [size_of(card.sheet)[0] for card in cards if card.sheet]
+    places = {image.name: 20 + number for number, image in enumerate(run.images)}
+    assert widths == [places["bad"], places["worse"]]
+    assert all(card.name.startswith("case ") and not card.anchor for card in cards)
 
 
 def test_a_run_without_a_truth_has_no_kinds(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def kinds(limits: FailureLimits) -> tuple[Kind, ...]:
         Kind(
             "off scan",
             "Heat off the scan",
-            f"The mask is fine, but {limits.off_scan:.0%} or more of the heat of the stage shown first is off "
+            f"The mask is fine, but {100 * limits.off_scan:g} % or more of the heat of the stage shown first is off "
             "the scan.",
         ),
         Kind("fine", "Fine", "None of these, or both masks are empty."),
