@@ -27,7 +27,7 @@ from napari_segcam.viewer.review import session as session_module
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.model_card import recent_models
-from napari_segcam.viewer.worker import background, foreground
+from napari_segcam.viewer.worker import background, foreground, worker
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,6 +40,14 @@ def discovered() -> Iterator[None]:
     classes = plugin_configuration_generator()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(napari.settings, "plugin_configuration_generator", lambda: classes)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def worker_as_fast_as_the_window() -> Iterator[None]:
+    """Let the worker have its turn beside other tests, which wait for it: it steps back for windows of any process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "_NICENESS", 0)
         yield
 
 
