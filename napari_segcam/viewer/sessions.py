@@ -18,6 +18,7 @@ from napari_segcam.viewer.calipers.saving import unsaved_measurements
 from napari_segcam.viewer.click.click_controller import ClickController
 from napari_segcam.viewer.click.mouse import ClickMouse
 from napari_segcam.viewer.comparison.compared_classes import compared_classes
+from napari_segcam.viewer.docking.dock_corners import DockCorners
 from napari_segcam.viewer.docking.dock_fonts import DockFonts
 from napari_segcam.viewer.docking.dock_tabs import DockTabs
 from napari_segcam.viewer.docks import COMMANDS, PLUGIN, dock_names, share_names, titles
@@ -62,6 +63,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         if canvas is not None:
             DockTabs.begin(canvas.window(), titles())
             DockFonts.begin(canvas.window(), [name for title in titles() for name in (title, *dock_names(title))])
+            DockCorners.begin(canvas.window(), titles())
             add_to_plugin_menu(PLUGIN, COMMANDS)
         session.reviews.notes.append(compared_classes)
         project = ProjectController(session)  # before the guards of others, and before widgets that follow its settings

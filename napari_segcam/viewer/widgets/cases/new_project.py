@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QPushButton,
     QRadioButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -25,8 +26,9 @@ from napari_segcam.viewer.second_checkpoint.second_controller import SecondContr
 from napari_segcam.viewer.widgets.cases.rater import offered_rater, rater_problem, remember_rater
 from napari_segcam.viewer.widgets.fitting.fitted_dialog import FittedDialog
 from napari_segcam.viewer.widgets.fitting.usable import set_usable
+from napari_segcam.viewer.widgets.fitting.vertical_scroll import VerticalScroll
 from napari_segcam.viewer.widgets.fitting.words import Words
-from napari_segcam.viewer.widgets.layout import column, form, row
+from napari_segcam.viewer.widgets.layout import column, form, panel, row
 from napari_segcam.viewer.widgets.verdicts.blinding_form import BlindingForm
 
 
@@ -61,6 +63,8 @@ class NewProjectDialog(FittedDialog):
         parent: the window.
     """
 
+    opens_whole = True
+
     def __init__(self, open_images: list[Path], unusable: int, network: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(_Text.TITLE)
@@ -83,16 +87,21 @@ class NewProjectDialog(FittedDialog):
         contents = [self.from_folder, row(self.images, self.browse_images), self.from_open]
         if unusable:
             contents.append(Words(_Text.NOT_FILES.format(count=unusable)))
-        layout = QVBoxLayout(self)
-        layout.addWidget(column(*contents))
-        layout.addLayout(
+        checkpoint = Words(network or _Text.NO_NETWORK)
+        checkpoint.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        content = QWidget()
+        panel(
+            content,
+            column(*contents),
             form(
-                (_Text.NETWORK, Words(network or _Text.NO_NETWORK)),
+                (_Text.NETWORK, checkpoint),
                 (_Text.SAVE_IN, row(self.folder, self.browse_folder)),
                 (_Text.RATER, self.rater),
-            )
+            ),
+            self.reading,
         )
-        layout.addWidget(self.reading)
+        layout = QVBoxLayout(self)
+        layout.addWidget(VerticalScroll(content), 1)
         layout.addWidget(self.hint)
         layout.addWidget(self.buttons)
         self.buttons.accepted.connect(self.accept)

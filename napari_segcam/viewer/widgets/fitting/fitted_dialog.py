@@ -6,10 +6,17 @@ from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QDialog
 
 from napari_segcam.viewer.widgets.fitting.fitted import Fitted
+from napari_segcam.viewer.widgets.fitting.vertical_scroll import VerticalScroll
 
 
 class FittedDialog(Fitted, QDialog):
-    """Grows where text wraps, or a style makes it larger as the dialog is shown; never beyond the screen."""
+    """Grows where text wraps, or a style makes it larger as the dialog is shown; never beyond the screen.
+
+    Attributes:
+        opens_whole: whether it also grows until all of what scrolls in it is in sight.
+    """
+
+    opens_whole = False
 
     def fit(self) -> None:
         """Be as high as what is in the dialog needs in its width."""
@@ -20,6 +27,18 @@ class FittedDialog(Fitted, QDialog):
         least = layout.totalMinimumSize()
         width = max(self.width(), least.width())
         height = max(self.height(), least.height(), layout.totalHeightForWidth(width))
+        if self.opens_whole:
+            height += self._hidden_height(width)
         size = QSize(width, height).boundedTo(self.screen().availableSize())
         if size != self.size():
             self.resize(size)
+
+    def _hidden_height(self, width: int) -> int:
+        """Return how many pixels of what scrolls in the dialog would be out of sight in this width."""
+        hidden = 0
+        for area in self.findChildren(VerticalScroll):
+            content, view = area.widget().layout(), area.viewport()
+            if content is not None and view is not None:
+                needed = content.totalHeightForWidth(max(1, view.width() + width - self.width()))
+                hidden += max(0, max(needed, content.totalMinimumSize().height()) - view.height())
+        return hidden

@@ -20,6 +20,7 @@ from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.choice import Choice, ImageChoice
 from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.words import Words
+from napari_segcam.viewer.widgets.fitting.wrapping_buttons import WrappingButton
 from napari_segcam.viewer.widgets.layout import form, row, scrolled_panel
 from napari_segcam.viewer.widgets.measure.measurement_list import MeasurementList
 
@@ -103,7 +104,7 @@ class MeasureWidget(QWidget):
         self.redo.setToolTip(_Text.REDO_TIP)
         self.save = QPushButton(_Text.SAVE)
         self.save.setToolTip(_Text.SAVE_TIP)
-        self.take_first = QPushButton(_Text.FIRST)
+        self.take_first = WrappingButton(_Text.FIRST)
         self.take_first.setToolTip(_Text.FIRST_TIP)
         self.width_choice = Choice(_Text.WIDTH_TIP)
         self._widths: list[tuple[str, tuple[str, str]]] = []
@@ -120,7 +121,7 @@ class MeasureWidget(QWidget):
             self.list,
             row(self.delete, self.undo, self.redo),
             self.detail,
-            QLabel(_Text.VOLUME),
+            Words(_Text.VOLUME),
             self.take_first,
             self.first,
             row(self.width_choice, self.take_width),
