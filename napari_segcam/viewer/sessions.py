@@ -21,6 +21,7 @@ from napari_segcam.viewer.comparison.compared_classes import compared_classes
 from napari_segcam.viewer.docking.dock_corners import DockCorners
 from napari_segcam.viewer.docking.dock_fonts import DockFonts
 from napari_segcam.viewer.docking.dock_tabs import DockTabs
+from napari_segcam.viewer.docking.focus_ring import FocusRings
 from napari_segcam.viewer.docks import COMMANDS, PLUGIN, dock_names, share_names, titles
 from napari_segcam.viewer.doubt.doubt_controller import DoubtController
 from napari_segcam.viewer.doubt.doubt_pixels import DoubtPixels
@@ -61,9 +62,12 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
         canvas = canvas_of(viewer)
         guard = LossGuard(session, None if canvas is None else canvas.window())
         if canvas is not None:
-            DockTabs.begin(canvas.window(), titles())
-            DockFonts.begin(canvas.window(), [name for title in titles() for name in (title, *dock_names(title))])
-            DockCorners.begin(canvas.window(), titles())
+            window = canvas.window()
+            DockTabs.begin(window, titles())
+            names = [name for title in titles() for name in (title, *dock_names(title))]
+            DockFonts.begin(window, names)
+            DockCorners.begin(window, names)
+            FocusRings.begin(window, names)
             add_to_plugin_menu(PLUGIN, COMMANDS)
         session.reviews.notes.append(compared_classes)
         project = ProjectController(session)  # before the guards of others, and before widgets that follow its settings

@@ -1,1 +1,1 @@
-"""Docks of the window that fit: their tabs, their titles and their fonts."""
+"""Docks of the window that fit, with their tabs, titles and fonts, and a ring where the keyboard is."""

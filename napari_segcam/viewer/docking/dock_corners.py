@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QScreen
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_segcam.viewer.docking.dock_follower import DockFollower
@@ -45,13 +44,19 @@ class DockCorners(DockFollower):
 
 def _shrink(window: QMainWindow) -> None:
     """Take back what a window has grown beyond its screen before the corners were given."""
-    screen: Any = window.screen()
     frame = window.frameGeometry().height() - window.height()
-    height = int(screen.availableGeometry().height()) - frame
+    height = screen_of(window).availableGeometry().height() - frame
     if window.height() > height and not window.isFullScreen() and not window.isMaximized():
         if (layout := window.layout()) is not None:
             layout.activate()
         window.resize(window.width(), height)
+
+
+def screen_of(window: QMainWindow) -> QScreen:
+    """Return the screen that a window is on."""
+    screen = window.screen()
+    assert screen is not None
+    return screen
 
 
 def _room(window: QMainWindow) -> int:
@@ -59,8 +64,7 @@ def _room(window: QMainWindow) -> int:
     frame = window.frameGeometry().height() - window.height()
     bars: tuple[QWidget | None, ...] = (window.menuBar(), window.statusBar())
     taken = sum(bar.sizeHint().height() for bar in bars if bar is not None and bar.isVisible())
-    screen: Any = window.screen()
-    return int(screen.availableGeometry().height()) - frame - taken
+    return screen_of(window).availableGeometry().height() - frame - taken
 
 
 def _least_height(window: QMainWindow, area: Qt.DockWidgetArea) -> int:

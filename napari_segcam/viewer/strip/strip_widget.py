@@ -83,7 +83,7 @@ class StripWidget(QWidget):
 
         row = WrappingRow()
         for button in (curves, previous_finding, next_finding, keys):
-            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard stays with the canvas
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys to the canvas
             row.addWidget(button)
         row.addWidget(self.readouts)
         layout = QVBoxLayout(self)

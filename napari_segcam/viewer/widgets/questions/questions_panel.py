@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QHideEvent, QResizeEvent, QShowEvent
@@ -11,6 +10,7 @@ from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_segcam.network.questions.questions import Question
 from napari_segcam.viewer.questions.questions_controller import QuestionsController
+from napari_segcam.viewer.widgets.fitting.tab_order import tab_through
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.questions.answer_grid import AnswerGrid
 from napari_segcam.viewer.widgets.questions.answer_tile import AnswerTile
@@ -104,10 +104,6 @@ class QuestionsPanel(QWidget):
         """One for each answer to the opened question."""
         return self._grid.tiles
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        super().showEvent(event)
-        self._controller.maker.watch(True)
-
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
         super().hideEvent(event)
         self._controller.maker.watch(False)
@@ -171,9 +167,12 @@ class QuestionsPanel(QWidget):
             if self._opened is not None and name == self._opened.name:
                 self._layout.insertWidget(position, self._answers)
                 position += 1
-        order = [widget for name, row in self.rows.items() for widget in self._tab_order(name, row)]
-        for first, second in pairwise(order):
-            QWidget.setTabOrder(first, second)
+        tab_through(self, [widget for name, row in self.rows.items() for widget in self._tab_order(name, row)])
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        super().showEvent(event)
+        self._place()  # now that it is in its window
+        self._controller.maker.watch(True)
 
     def _tab_order(self, name: str, row: QuestionRow) -> list[QWidget]:
         is_opened = self._opened is not None and name == self._opened.name

@@ -8,6 +8,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from napari_segcam.viewer.verdicts.verdict_keys import reason_key
+from napari_segcam.viewer.widgets.fitting.tab_order import tab_through
 from napari_segcam.viewer.widgets.fitting.wrapping_buttons import WrappingCheckBox
 
 _LONG = 16  # characters, from which a reason takes a line of its own
@@ -37,6 +38,7 @@ class ReasonBoxes(QWidget):
         columns = 1 if any(len(reason) > _LONG for reason in reasons) else _COLUMNS
         for index, box in enumerate(self.boxes.values()):
             self._layout.addWidget(box, index // columns, index % columns)
+        tab_through(self, list(self.boxes.values()))
 
     def show_given(self, reasons: Collection[str]) -> None:
         """Check the boxes of these reasons, and no others."""
@@ -48,6 +50,6 @@ class ReasonBoxes(QWidget):
         key = reason_key(number)
         box = WrappingCheckBox(reason)
         box.setToolTip(f"Reject because: {reason}" + (f" ({key})" if key else ""))
-        box.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        box.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys to the image
         box.toggled.connect(lambda _checked: self.toggled.emit(reason))
         return box

@@ -31,7 +31,7 @@ class ValueButtons(QWidget):
             button = self.buttons[value] = QPushButton(label)
             button.setCheckable(True)
             button.setToolTip(tip)
-            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard stays with the canvas
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys to the canvas
             button.setMinimumWidth(0)
             button.clicked.connect(lambda checked, value=value: self.chosen.emit(value if checked else None))
             layout.addWidget(button, 1)

@@ -125,7 +125,7 @@ class VerdictWidget(QWidget):
         self.goes_on = WrappingCheckBox(_Text.GOES_ON)
         self.progress = Words()
         for button in (self.take_back, self.done, self.goes_on):
-            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys to the image
         self._form = form(
             (_Text.ABOUT, self.scope),
             (_Text.MASK, self.mask),
