@@ -17,6 +17,7 @@ from napari_segcam.viewer.docks import dock
 from napari_segcam.viewer.sessions import session_of
 
 _LOW = 768  # pixels
+_ROUNDING = 20
 
 
 class Screen:
@@ -66,7 +67,8 @@ def test_a_window_fits_a_low_screen_in_a_large_font_and_in_a_small_one_again(
     set_font(9)
     assert window.corner(lower) == Qt.DockWidgetArea.BottomDockWidgetArea
     after = window.minimumSizeHint()
-    assert (after.width(), after.height()) == (before.width(), before.height())
-    assert all(
-        place.minimumWidth() <= 700 and place.minimumHeight() <= 420 for place in window.findChildren(QDockWidget)
-    )
+    assert after.width() <= before.width() + _ROUNDING
+    assert after.height() <= before.height() + _ROUNDING
+    for place in window.findChildren(QDockWidget):
+        assert place.minimumWidth() <= 700
+        assert place.minimumHeight() <= 420
