@@ -12,6 +12,8 @@ import pytest
 import torch
 from screens import start_screen, wants_own_screen
 
+from napari_segcam import remedies
+
 torch.set_num_threads(1)
 
 LONG = {"test_window_soak.py", "test_soak.py", "test_taking_apart.py"}
@@ -33,6 +35,12 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
     """Give the networks that a file makes when it is read the same weights in every run."""
     if isinstance(collector, pytest.Module):
         torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _messages_for_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window that a test opens does not change the words of the next test's messages."""
+    monkeypatch.setattr(remedies, "_place", "command line")
 
 
 @pytest.fixture(autouse=True)

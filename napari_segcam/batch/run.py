@@ -34,6 +34,7 @@ from napari_segcam.imaging.cine import ArrayCine
 from napari_segcam.imaging.scan.region import parse_crop
 from napari_segcam.network.network import Network
 from napari_segcam.network.source import ModelSource
+from napari_segcam.remedies import remedy
 from napari_segcam.reporting.run_format import Row
 
 _EVIDENCE_OPTIONS = {"measures": "", "draws": "_draws", "references": "_references", "seed": "_seed"}
@@ -136,7 +137,7 @@ class Batch:
         self.images = random_sample(images, num_samples, seed)
         has_truth = any(image.truth_files for image in self.images)
         if self.options.needs_truth and not has_truth:
-            raise SegcamError(f"The region {self.options.region} needs true masks: give their folder with --truth.")
+            raise SegcamError(f"The region {self.options.region} needs true masks: {remedy('true_masks')}.")
         any_cine = ArrayCine(np.zeros((1, 1), np.uint8))  # a wrong option is refused once, not for every image
         parse_crop(self.options.crop)
         if self.options.value_range is not None:
@@ -280,7 +281,9 @@ def list_images(source: Path, out: Path, truth: Path | None) -> list[BatchImage]
         SegcamError: as ``images_of``, or if the results would be written among the images.
     """
     if source.is_dir() and is_within(out, source) and is_within(source, out):
-        raise SegcamError(f"The results cannot be written to the folder of the images, {source}: give another --out.")
+        raise SegcamError(
+            f"The results cannot be written to the folder of the images, {source}: give another {remedy('out')}."
+        )
     excluded = [out]
     if truth is not None and not is_within(source, truth):
         excluded.append(truth)
@@ -300,7 +303,7 @@ def with_true_masks(
     if truth is None:
         return images
     if any(image.truth for image in images):
-        raise SegcamError(f"{source} has a column of true masks already: leave --truth out, or that column.")
+        raise SegcamError(f"{source} has a column of true masks already: leave out one of the two.")
     return with_truths(images, truth, names)
 
 

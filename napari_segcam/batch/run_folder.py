@@ -21,6 +21,7 @@ from napari_segcam.batch.images import BatchImage
 from napari_segcam.batch.tables import write_errors, write_parquet, write_results
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import json_bytes, sha256_of, whole_file
+from napari_segcam.remedies import remedy
 from napari_segcam.reporting.run_format import COLUMNS, FORMAT, RESULTS_SCHEMA, Row, present_run
 from napari_segcam.version import __version__
 
@@ -56,7 +57,7 @@ class RunFolder:
             lock.acquire()
         except Timeout:
             raise SegcamError(
-                f"Another batch is running in {self.path}: wait until it ends, or choose another --out."
+                f"Another batch is running in {self.path}: wait until it ends, or choose another {remedy('out')}."
             ) from None
         except OSError as error:
             raise SegcamError(f"{self.path} cannot be written to: {error_text(error)}.") from error
@@ -78,7 +79,7 @@ class RunFolder:
             return None
         except (OSError, ValueError, TypeError) as error:
             raise SegcamError(
-                f"{self.path / 'run.json'} cannot be read: {error_text(error)}. Choose another --out."
+                f"{self.path / 'run.json'} cannot be read: {error_text(error)}. Choose another {remedy('out')}."
             ) from error
 
     def start(self, settings: Mapping[str, Any]) -> None:
@@ -198,8 +199,8 @@ class RunFolder:
         differences = list(_differences(old, new))
         if differences:
             raise SegcamError(
-                f"{self.path} holds another run: {'; '.join(differences[:3])}. Choose another --out, or delete this "
-                "folder to start again."
+                f"{self.path} holds another run: {'; '.join(differences[:3])}. Choose another {remedy('out')}, or "
+                "delete this folder to start again."
             )
 
     def _remove_partial_files(self) -> None:

@@ -30,6 +30,7 @@ from napari_segcam.network.running.dry_run import dry_run
 from napari_segcam.network.running.image_channels import find_image_channels
 from napari_segcam.network.running.module_preparation import prepare_module
 from napari_segcam.network.whole_network import WholeNetwork
+from napari_segcam.remedies import remedy
 from napari_segcam.tuning.model_libraries import import_model_libraries
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ def load_network(
         return load_members(members, lambda path, card, at: load_network(path, at, card=card, **shared), card, device)
     assert path is None or isinstance(path, str | Path)
     if path is None and factory is None:
-        raise SegcamError("There is nothing to load: give a checkpoint (--model), or its factory (--network-factory).")
+        ways = f"a checkpoint ({remedy('checkpoint')}), or its factory ({remedy('factory')})"
+        raise SegcamError(f"There is nothing to load: give {ways}.")
     if card is None and path is not None:
         card = find_card(Path(path))
     overrides = {"classes_overlap": classes_overlap, "output": output}

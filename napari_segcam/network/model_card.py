@@ -24,6 +24,7 @@ from napari_segcam.deprecated import CARD_FIELDS, present_fields
 from napari_segcam.errors import SegcamError, error_text, is_unprintable, printable
 from napari_segcam.files import whole_file
 from napari_segcam.network.settings_text import parse_yaml, read_text, refuse_unusual
+from napari_segcam.remedies import remedy
 
 CARD_SUFFIX = ".segcam.yaml"
 
@@ -299,7 +300,7 @@ def write_card(card: ModelCard, path: Path, *, force: bool = False, assumed: Map
         SegcamError: if there is a card already, or the file cannot be written.
     """
     if path.exists() and not force:
-        raise SegcamError(f"There is a model card already: {path}. Use --force to replace it.")
+        raise SegcamError(f"There is a model card already: {path}. {remedy('replace')}")
     content = card.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True) if content else ""
     if assumed:

@@ -15,6 +15,7 @@ from napari_segcam.budget import MIB, PROJECT_BYTES
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import json_bytes, refuse_no_file, whole_file
 from napari_segcam.network.source import ModelSource
+from napari_segcam.remedies import remedy
 from napari_segcam.review.log.events import Sha256, Text, Word
 from napari_segcam.review.versions import refuse_later_version
 
@@ -170,7 +171,7 @@ def read_project_file(folder: Path) -> ProjectContent:
     path = folder / PROJECT_FILE
     if not path.exists():
         where = "There is no folder" if not folder.exists() else "This is no review project:"
-        raise SegcamError(f"{where} {folder}. Make one: napari-segcam review new PROJECT --images DIR --model FILE.")
+        raise SegcamError(f"{where} {folder}. {remedy('new_project')}")
     refuse_no_file(path)
     try:
         if path.stat().st_size > PROJECT_BYTES:

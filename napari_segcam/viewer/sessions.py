@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
 
 from napari_segcam.logs import ensure_log, version_of
+from napari_segcam.remedies import speak_to
 from napari_segcam.viewer.activity.session_activity import SessionActivity
 from napari_segcam.viewer.calipers.caliper_mouse import CaliperMouse
 from napari_segcam.viewer.calipers.calipers_controller import CalipersController
@@ -57,6 +58,7 @@ def session_of(viewer: ViewerModel) -> ReviewSession:
     session = _sessions.get(id(viewer))
     if session is None:
         ensure_log()
+        speak_to("window")  # the messages of this process are read there from now on
         _log.info("A session begins: napari %s, Python %d.%d", version_of("napari"), *sys.version_info[:2])
         session = _sessions[id(viewer)] = ReviewSession(viewer)
         canvas = canvas_of(viewer)

@@ -10,6 +10,7 @@ import typer
 
 from napari_segcam.commands.terminal import PlainConsole
 from napari_segcam.errors import SegcamError
+from napari_segcam.remedies import remedy
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the server.")]
 
@@ -17,8 +18,8 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the serv
 def servers() -> None:
     """List the configured servers, and say whether their passwords are known."""
     from napari_segcam.imaging.dicomweb.passwords import has_password
-    from napari_segcam.imaging.dicomweb.servers import HOW_TO, settings_path
     from napari_segcam.imaging.dicomweb.servers import servers as configured
+    from napari_segcam.imaging.dicomweb.servers import settings_path
 
     console = PlainConsole()
     found = configured()
@@ -29,7 +30,9 @@ def servers() -> None:
         unsafe = ", not encrypted" if server.is_unsafe else ""
         console.print(f"{server.name}{where}: {server.url}, {known}{unsafe}", markup=False, soft_wrap=True)
     if not found:
-        console.print(f"No server is configured, so nothing is connected. Configure yours: {HOW_TO}", soft_wrap=True)
+        console.print(
+            f"No server is configured, so nothing is connected. Configure yours: {remedy('new_server')}", soft_wrap=True
+        )
     console.print(f"Settings: {settings_path()}", markup=False, highlight=False, soft_wrap=True)
 
 

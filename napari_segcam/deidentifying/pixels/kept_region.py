@@ -9,6 +9,7 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.imaging.cine import Cine
 from napari_segcam.imaging.geometry import Crop
 from napari_segcam.imaging.scan.region import CropWord, find_scan_region, parse_crop
+from napari_segcam.remedies import remedy
 
 _SOURCES = {
     "dicom": "the scan, as the file gives it",
@@ -55,8 +56,8 @@ class KeptRegion:
             region = find_scan_region(cine)
             if region.source not in _SOURCES:
                 raise RefusedError(
-                    f"The scan in {_name(cine)} is not recognized, so that writing beside it may stay. Give its "
-                    "place with --region LEFT,TOP,RIGHT,BOTTOM, or keep all pixels with --region none.",
+                    f"The scan in {_name(cine)} is not recognized, so that writing beside it may stay. "
+                    + remedy("scan_region"),
                     NO_REGION,
                 )
             if cine.region is not None and region.source != "dicom" and _area(cine.region) <= _area(region.crop):

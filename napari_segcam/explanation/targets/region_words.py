@@ -19,6 +19,7 @@ from napari_segcam.explanation.targets.region import (
     Region,
     RegionName,
 )
+from napari_segcam.remedies import remedy
 
 REGION_FORMS = (
     "mask, image, component, component:X,Y, at:X,Y or at:X,Y,RADIUS (the component there, or a disk where there is "
@@ -60,7 +61,7 @@ def parse_region(text: str, truth: NDArray[Any] | None = None) -> RegionName | R
             return Boundary(width)
         case ("false-positive" | "false-negative") as kind, [], _:
             if truth is None:
-                raise SegcamError(f"The region {kind} needs the true mask: give it with --truth.")
+                raise SegcamError(f"The region {kind} needs the true mask: {remedy('true_mask')}.")
             return FalsePositive(truth) if kind == "false-positive" else FalseNegative(truth)
         case _, _, [x, y]:
             return Pixel(y, x)

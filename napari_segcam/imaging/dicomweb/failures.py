@@ -10,6 +10,7 @@ from napari_segcam.errors import error_text
 from napari_segcam.imaging.dicomweb.passwords import has_password
 from napari_segcam.imaging.dicomweb.servers import Server
 from napari_segcam.imaging.dicomweb.watch import ServerError
+from napari_segcam.remedies import remedy
 
 _STATUSES = {
     400: "does not understand the request (400). Is its URL that of DICOMweb?",
@@ -34,11 +35,11 @@ def refuse_status(status: int, server: Server) -> None:
         return
     if status == 401:
         problem = (
-            "does not accept the password (401). Give it again: napari-segcam pacs login"
+            f"does not accept the password (401). Give it again: {remedy('password', server=server.name)}"
             if has_password(server)
-            else "asks for a user and password (401). Give them: pacs add … --user USER, then napari-segcam pacs login"
+            else "asks for a user and password (401). Give them: " + remedy("user_and_password", server=server.name)
         )
-        raise ServerError(f"{server.title} {problem} {server.name}", status=status)
+        raise ServerError(f"{server.title} {problem}", status=status)
     if status == 407:
         raise ServerError(f"The proxy of {server.title} asks for a password (407), which is not supported.", status=407)
     problem = _STATUSES.get(status, f"answers with the status {status}, which is no success.")
@@ -52,7 +53,7 @@ def words_of(error: BaseException, server: Server) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return (
                 f"The certificate of {server.title} is not trusted: {error_text(ValueError(cause.verify_message))}. "
-                "If it is your clinic's own, name its file: napari-segcam pacs add NAME URL --ca FILE"
+                f"If it is your clinic's own, {remedy('certificate')}"
             )
     for cause in causes:
         if isinstance(cause, ssl.SSLError):

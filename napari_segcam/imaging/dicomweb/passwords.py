@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.optional import needed
+from napari_segcam.remedies import remedy
 
 if TYPE_CHECKING:
     from napari_segcam.imaging.dicomweb.servers import Server
@@ -94,8 +95,8 @@ def authorization_of(server: Server) -> Callable[[Any], None] | None:
         return None
     if secret is None:
         raise SegcamError(
-            f"The password of {server.user} for {server.title} is not known. Give it: napari-segcam pacs login "
-            f"{server.name}, or set {variable_of(server)}."
+            f"The password of {server.user} for {server.title} is not known. Give it: "
+            f"{remedy('password', server=server.name).rstrip('.')}, or set {variable_of(server)}."
         )
 
     def authorize(request: Any) -> None:

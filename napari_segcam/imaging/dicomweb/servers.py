@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import whole_file
 from napari_segcam.preferences.folder import config_folder
+from napari_segcam.remedies import remedy
 
 _ENVIRONMENT = "NAPARI_SEGCAM_PACS"
 _FILE = "pacs.yaml"
 _FILE_BYTES = 2**17
 _NAME = re.compile(r"[\w.-]{1,40}")
 _LONGEST_URL = 1000
-HOW_TO = "napari-segcam pacs add NAME URL"
-_ALLOW = "To allow it all the same, within a network that you trust, add the server with --allow-http."
+_ALLOW = "To allow it all the same, within a network that you trust, {allow}."
 
 
 class NoServerError(SegcamError):
@@ -74,7 +74,7 @@ class Server:
         if self.is_unsafe and not self.allow_http:
             raise SegcamError(
                 f"{self.url} begins with http: patient data and passwords would cross the network for everybody to "
-                f"read. Use https. {_ALLOW}"
+                f"read. Use https. {_ALLOW.format(allow=remedy('allow_http'))}"
             )
 
     @property
@@ -106,7 +106,7 @@ def checked_url(url: str) -> str:
     if parts.username is not None or parts.password is not None or "@" in parts.netloc:
         raise SegcamError(
             f"The URL of {parts.hostname or 'the server'} holds a user or password, where everybody can read it. Leave "
-            "it out, and give the user with --user and the password with: napari-segcam pacs login"
+            f"it out, and give them apart: {remedy('user_and_password', server='NAME')}"
         )
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise wrong
@@ -157,14 +157,15 @@ def find_server(name: str | None = None) -> Server:
         for server in found:
             if server.name == name:
                 return server
-        known_names = f"Configured are: {names}." if names else f"None is configured yet: {HOW_TO}"
+        known_names = f"Configured are: {names}." if names else f"None is configured yet: {remedy('new_server')}"
         raise SegcamError(f"There is no server {name}. {known_names}")
     if not found:
         raise NoServerError(
-            f"No server is configured, so nothing is connected. Configure yours: {HOW_TO}, or set {_ENVIRONMENT}_URL."
+            f"No server is configured, so nothing is connected. Configure yours: {remedy('new_server')}, or set "
+            f"{_ENVIRONMENT}_URL."
         )
     if len(found) > 1:
-        raise SegcamError(f"Several servers are configured: {names}. Say which, with --server NAME.")
+        raise SegcamError(f"Several servers are configured: {names}. {remedy('server')}")
     return found[0]
 
 
@@ -239,7 +240,7 @@ def _of_settings(name: str, values: Any, path: Path) -> Server:
         if "password" in str(key).lower() or "token" in str(key).lower():
             raise SegcamError(
                 f"{path} holds a password of {name}, which does not belong in a file. Remove it, and give it with: "
-                f"napari-segcam pacs login {name}"
+                f"{remedy('password', server=name)}"
             )
         if key not in known or key in ("name", "source"):
             raise SegcamError(f"{path}: {name} has the setting {key}, which does not exist.")

@@ -12,6 +12,7 @@ import torch
 from napari_segcam.errors import SegcamError, one_line
 from napari_segcam.network.files.inert_objects import InertObject
 from napari_segcam.network.files.pickled_module import is_network
+from napari_segcam.remedies import remedy
 
 # Keys under which training code saves the weights, in order of preference.
 _WRAPPERS = (
@@ -63,7 +64,8 @@ class SelectedWeights:
     notes: tuple[str, ...] = ()
 
 
-_CHOOSE = "Name the one you need (--weights NAME), or save it alone"
+def _choose() -> str:
+    return f"Name the one you need ({remedy('weights')}), or save it alone"
 
 
 def find_weights(content: Any, name: str | None = None) -> SelectedWeights:
@@ -142,7 +144,7 @@ def _select(content: Any, depth: int) -> SelectedWeights | None:
         return SelectedWeights(tensors)
     weight_sets = [key for key, value in entries.items() if _is_network(value) or _has_weights(value)]
     if len(weight_sets) > 1:
-        raise SegcamError(f"holds several sets of weights ({list_names(map(str, weight_sets))}). {_CHOOSE}")
+        raise SegcamError(f"holds several sets of weights ({list_names(map(str, weight_sets))}). {_choose()}")
     candidates = weight_sets or (list(entries) if len(entries) == 1 else [])
     return _select(entries[candidates[0]], depth - 1) if candidates else None
 
@@ -165,7 +167,7 @@ def _refuse_rivals(trained: SelectedWeights, entries: Mapping[Any, Any]) -> None
         if {name: tensor.shape for name, tensor in strip_prefixes(tensors)[0].items()} == shapes:
             same_form.append(str(key))
     if len(same_form) > 1:
-        raise SegcamError(f"holds several networks of one form ({list_names(same_form)}). {_CHOOSE}")
+        raise SegcamError(f"holds several networks of one form ({list_names(same_form)}). {_choose()}")
 
 
 def _first_selected(entries: Mapping[Any, Any], names: Iterable[str], depth: int) -> SelectedWeights | None:
@@ -208,7 +210,7 @@ def strip_prefixes(weights: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Te
         averages = {prefix for prefix in prefixes if set(prefix.split(".")) & set(_AVERAGES)}
         if len(prefixes) > 1 and not averages:
             names = list_names(sorted(prefix.removesuffix(".") or "the file itself" for prefix in prefixes))
-            raise SegcamError(f"holds several networks ({names}). {_CHOOSE}")
+            raise SegcamError(f"holds several networks ({names}). {_choose()}")
         prefix = min(averages or prefixes, key=lambda prefix: (len(prefix), prefix))
         parts = tuple(prefix + part for part in _SMP_PARTS)
         kept = {name.removeprefix(prefix): tensor for name, tensor in short.items() if name.startswith(parts)}

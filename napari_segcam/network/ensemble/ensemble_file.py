@@ -15,6 +15,7 @@ from napari_segcam.errors import SegcamError, error_text, printable
 from napari_segcam.files import whole_file
 from napari_segcam.network.model_card import ModelCard, make_card
 from napari_segcam.network.settings_text import parse_yaml, read_text
+from napari_segcam.remedies import remedy
 
 ENSEMBLE_SUFFIX = ".segcam-ensemble.yaml"
 
@@ -99,7 +100,7 @@ def write_ensemble_file(
     """
     path = ensemble_path(path)
     if path.exists() and not force:
-        raise SegcamError(f"There is an ensemble already: {path}. Use --force to replace it.")
+        raise SegcamError(f"There is an ensemble already: {path}. {remedy('replace')}")
     content: dict[str, Any] = {"members": [_relative(member, path.parent) for member in members]}
     if weights is not None:
         content["weights"] = [float(weight) for weight in weights]

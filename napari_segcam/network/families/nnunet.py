@@ -220,7 +220,7 @@ def _card(
     if patch and spacing:
         fields["notes"] = (
             f"nnU-Net, trained on patches of {patch} pixels at a spacing of {spacing}. Mirrored copies of the image "
-            "are not run, as in nnU-Net's option --disable_tta."
+            "are not run, as with nnU-Net's option disable_tta."
         )
     return ModelCard(**fields)
 

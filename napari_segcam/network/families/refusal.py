@@ -7,10 +7,9 @@ from napari_segcam.network.checkpoints.state_dict import list_names
 from napari_segcam.network.families.decoders import ARCHITECTURES, Shapes
 from napari_segcam.network.families.encoders import shapes_of
 from napari_segcam.network.families.fingerprints import CLASSIFIERS, FINGERPRINTS, Fingerprint
+from napari_segcam.remedies import remedy
 
-_VARIANT = (
-    "If it is a variant of that network, its layers can be read from the shapes of the weights (--accept-structure). "
-)
+_VARIANT = "If it is a variant of that network, its layers can be read from the shapes of the weights ({way}). "
 _EXPORT = (
     "or export it where its code runs: torch.export.save(torch.export.export(net.eval(), "
     "(torch.zeros(1, {inputs}, 256, 256),)), 'net.pt2')"
@@ -40,7 +39,7 @@ def known_network_refusal(checkpoint: Checkpoint) -> str:
     return (
         f"{start} The weights do not say how to build it. Give its code: in the folder of the repository, write a file "
         f"my_network.py with: import {module}; def network(): return {module}.{function}({call.partition('(')[2]} "
-        f"Then add --network-factory my_network:network; {facts.fill(_EXPORT)}."
+        f"Then {remedy('given_factory')}; {facts.fill(_EXPORT)}."
     )
 
 
@@ -57,9 +56,9 @@ def unknown_network_refusal(checkpoint: Checkpoint, nearly: str) -> str:
         f"{checkpoint.path}: the architecture is not recognized. The file holds {len(shapes)} tensors{facts.text}, "
         f"which begin with {list_names(shapes)}{'; ' if nearly else ''}{nearly}. The code that connects them is "
         "missing. "
-        f"{_VARIANT if nearly else ''}"
-        "If it is your own network, name the function that makes it (--network-factory package.module:function), "
-        f"{facts.fill(_EXPORT)}. If it is one of SMP's, name it (--architecture): {', '.join(ARCHITECTURES)}."
+        f"{_VARIANT.format(way=remedy('accept_structure')) if nearly else ''}"
+        f"If it is your own network, name the function that makes it ({remedy('factory')}), "
+        f"{facts.fill(_EXPORT)}. If it is one of SMP's, name it ({remedy('architecture')}): {', '.join(ARCHITECTURES)}."
     )
 
 

@@ -28,6 +28,7 @@ from napari_segcam.network.families.encoders import (
 )
 from napari_segcam.network.families.network_spec import NetworkSpec
 from napari_segcam.network.families.timm_index import candidate_encoders
+from napari_segcam.remedies import remedy
 
 # The output must be logits, the weights come from the checkpoint, and the shapes show the rest.
 _NOT_FROM_SETTINGS = {"self", "kwargs", "encoder_name", "encoder_weights", "in_channels", "classes", "activation"}
@@ -70,7 +71,7 @@ def smp_spec(checkpoint: Checkpoint, architecture: str, encoder: str | None = No
     if not setups:
         raise SegcamError(
             f"{checkpoint.path}: the decoder's weights are not those of {architecture}. "
-            "Choose another architecture (--architecture), or leave it out to let it be recognized."
+            f"Choose another architecture ({remedy('architecture')}), or leave it out to let it be recognized."
         )
     encoder_choice = _find_encoder(shapes, setups, architecture, encoder, checkpoint)
     setup = encoder_choice.match.setup
@@ -136,7 +137,7 @@ def _find_encoder(
         if isinstance(match, EncoderMatch):
             return _EncoderChoice(match)
         reason = f"the encoder's weights are not those of {match}" if match else f"its decoder does not fit {requested}"
-        raise SegcamError(f"{checkpoint.path}: {reason}. Choose another encoder (--encoder).")
+        raise SegcamError(f"{checkpoint.path}: {reason}. Choose another encoder ({remedy('encoder')}).")
 
     stated = _stated_encoder(checkpoint)
     if stated is not None:
@@ -154,7 +155,7 @@ def _find_encoder(
     hint = f" The closest is {match}." if match and match.similarity > 0.5 else ""
     raise SegcamError(
         f"{checkpoint.path}: the encoder of this {architecture} is not recognized.{hint} "
-        'Name it (--encoder). Names of timm begin with "tu-", as in tu-convnext_tiny.',
+        f'Name it ({remedy("encoder")}). Names of timm begin with "tu-", as in tu-convnext_tiny.',
         action="describe_network",
     )
 

@@ -19,6 +19,7 @@ from napari_segcam.network.output.autograd_graph import (
     width_before_upsampling,
 )
 from napari_segcam.network.output.candidates import OutputCandidate, words_in
+from napari_segcam.remedies import remedy
 
 _MAIN_WORDS = """
     out output outputs logit logits seg segm segmentation segmentations mask masks pred preds prediction
@@ -95,7 +96,7 @@ def choose_output(
     if len(remaining) > 1:
         raise UnclearOutput(
             f"The network returns {len(candidates)} outputs, and it is not clear which of these is the segmentation: "
-            f"{_listing(remaining)}. Name it as output in the model card, or with --output.",
+            f"{_listing(remaining)}. Name it as output in the model card, or with {remedy('output')}.",
             tuple((output.name, output.in_words()) for output in remaining),
         )
     return OutputChoice(remaining[0], reason if len(candidates) > 1 else "")

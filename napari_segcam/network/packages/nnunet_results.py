@@ -13,11 +13,9 @@ from napari_segcam.network.checkpoints.checkpoint import read_checkpoint
 from napari_segcam.network.packages.kinds import NNUNET_CHECKPOINTS, fold_names
 from napari_segcam.network.packages.listing import FolderListing
 from napari_segcam.network.packages.package import Package, PackageWeights
+from napari_segcam.remedies import remedy
 
-_FIRST_FOLD = (
-    "The folder holds {count} folds ({names}): {used} is used. --weights NAME chooses another, and --weights all "
-    "averages all of them, as nnU-Net does."
-)
+_FIRST_FOLD = "The folder holds {count} folds ({names}): {used} is used. {other}"
 
 
 def fold_checkpoints(folder: str | Path) -> list[Path]:
@@ -44,8 +42,12 @@ def open_folder(root: Path, choice: str) -> Package:
     if choice and choice not in names:
         raise SegcamError(f"{root} has no {choice} with a checkpoint. It has: {', '.join(names)}.")
     used = choice or names[0]
-    note = _FIRST_FOLD.format(count=len(names), names=", ".join(names), used=used) if len(names) > 1 else ""
-    first = PackageWeights(used, partial(read_checkpoint, _checkpoint_of(root / used)), note="" if choice else note)
+    note = (
+        _FIRST_FOLD.format(count=len(names), names=", ".join(names), used=used, other=remedy("other_fold"))
+        if len(names) > 1
+        else ""
+    )
+    first = PackageWeights(used, partial(read_checkpoint, _checkpoint_of(root / used)), note=note)
     others = (
         PackageWeights(name, partial(read_checkpoint, file))
         for fold in names

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.remedies import remedy
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class StructureOffered(SegcamError):  # noqa: N818 - it is an offer
             open_text = " The file decides none of these."
         super().__init__(
             f"{path}: the names of the weights are not known, but their shapes read as {offer.summary}. "
-            f"{offer.best.evidence} Assumed: {assumed}.{open_text} To use it, accept it (--accept-structure). To prove "
-            "it, give a saved input and output (inspect --check INPUT.npy OUTPUT.npy). Or name the function that makes "
-            "the network (--network-factory package.module:function)."
+            f"{offer.best.evidence} Assumed: {assumed}.{open_text} To use it, accept it "
+            f"({remedy('accept_structure')}). To prove it, {remedy('check_structure')}. Or name the function that "
+            f"makes the network ({remedy('factory')})."
         )

@@ -13,6 +13,7 @@ from typing import Any
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.packages.linear_values import linear_fields
 from napari_segcam.network.packages.unpacking import read_description
+from napari_segcam.remedies import remedy
 
 _NAMES = ("preprocessor_config.json", "processor_config.json")
 _WHITE = 255
@@ -74,6 +75,6 @@ def _size(settings: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]
     sides = ", ".join(f"{name.replace('_', ' ')} {side}" for name, side in size.items())
     note = (
         f"In training, images were resized to a size that depends on their shape ({sides} pixels). Here they keep "
-        "their size: --image-size sets another."
+        f"their size: {remedy('image_size')}."
     )
     return {}, (note,)

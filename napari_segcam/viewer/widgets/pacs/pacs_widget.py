@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from napari_segcam.imaging.dicomweb.servers import Server
 
 
-_COMMAND = "napari-segcam pacs "  # what messages name for a terminal
-
-
 class _Text:
     """Every text of the widget."""
 
@@ -69,7 +66,6 @@ class _Text:
     KEEP_TITLE = "Keep the files of opened images in"
     STOP = "Stop"
     STOPPED = "Stopped. An image that had not come completely is not kept."
-    HERE = "In this window: Edit …"
     OPENED = "{name} is open."
 
 
@@ -297,8 +293,7 @@ class PacsWidget(QWidget):
     # Words
 
     def _fail(self, words: str) -> None:
-        hint = f" {_Text.HERE}" if _COMMAND in words else ""
-        self._say(f"⚠ {words}{hint}")
+        self._say(f"⚠ {words}")
 
     def _say(self, words: str) -> None:
         self.message.setText(words)
