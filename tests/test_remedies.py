@@ -19,17 +19,8 @@ from napari_segcam.remedies import REMEDIES, remedy, speak_to
 PACKAGE = Path(napari_segcam.__file__).parent
 IN_WINDOW = (
     *("network", "imaging", "explanation", "evidence", "measuring", "dicom_objects", "deidentifying", "preferences"),
-    *(
-        "problem",
-        "viewer",
-        "review/project_file.py",
-        "review/log",
-        "batch/run.py",
-        "batch/run_folder.py",
-        "optional.py",
-        "budget.py",
-        "demo.py",
-    ),
+    *("problem", "viewer", "review/project_file.py", "review/log", "batch/run.py", "batch/run_folder.py"),
+    *("optional.py", "budget.py", "demo.py"),
 )
 """Rooms and files whose messages reach the window."""
 

@@ -15,7 +15,7 @@ _WIDTH = 1.5  # pixels of each line
 
 
 class FocusRing(QWidget):
-    """Lies over a control as long as that has the focus, and lets the mouse through.
+    """Is drawn over a control as long as that has the focus, and lets the mouse through.
 
     Args:
         control: that has the focus.

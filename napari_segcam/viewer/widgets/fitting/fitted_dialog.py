@@ -13,7 +13,7 @@ class FittedDialog(Fitted, QDialog):
     """Grows where text wraps, or a style makes it larger as the dialog is shown; never beyond the screen.
 
     Attributes:
-        opens_whole: whether it also grows until all of what scrolls in it is in sight.
+        opens_whole: whether it also grows until everything that scrolls in it is in sight.
     """
 
     opens_whole = False
@@ -34,7 +34,7 @@ class FittedDialog(Fitted, QDialog):
             self.resize(size)
 
     def _hidden_height(self, width: int) -> int:
-        """Return how many pixels of what scrolls in the dialog would be out of sight in this width."""
+        """Return how many pixels of the scrolled content would be out of sight in this width."""
         hidden = 0
         for area in self.findChildren(VerticalScroll):
             content, view = area.widget().layout(), area.viewport()
