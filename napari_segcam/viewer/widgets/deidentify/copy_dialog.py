@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
-    QDialog,
     QDialogButtonBox,
     QFileDialog,
     QHeaderView,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_segcam.viewer.jobs.deidentify_job import CopyRequest, preview_job
 from napari_segcam.viewer.widgets.choice import Choice
 from napari_segcam.viewer.widgets.deidentify.picture_pair import PicturePair
+from napari_segcam.viewer.widgets.fitting.fitted_dialog import FittedDialog
 from napari_segcam.viewer.widgets.fitting.hinted_field import HintedField
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import form, row
@@ -66,7 +67,7 @@ class _Text:
     FOLDER_TITLE = "A folder of images"
 
 
-class CopyDialog(QDialog):
+class CopyDialog(FittedDialog):
     """Shows what a copy would hold, and asks where to write it.
 
     Args:
@@ -106,6 +107,7 @@ class CopyDialog(QDialog):
         self.table = _table()
         self.message = Words(_Text.WORKING)
         self.message.setTextFormat(Qt.TextFormat.PlainText)
+        self.message.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)  # ``fit`` gives it room
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         self.save = self.buttons.addButton(_Text.SAVE, QDialogButtonBox.ButtonRole.ActionRole)
         layout = QVBoxLayout(self)
@@ -187,6 +189,7 @@ class CopyDialog(QDialog):
         if self.request().source.is_dir():
             words = _Text.FIRST.format(name=preview.name) + words
         self.message.setText(f"{words} {_Text.CHECK}" if preview.before is not None else words)
+        self.fit()
         self.save.setEnabled(True)
 
     def _show_problem(self, words: str) -> None:
