@@ -2,6 +2,7 @@
 
     python -m tools.screenshots.matrix FOLDER                     all of it; a picture of each goes into FOLDER
     python -m tools.screenshots.matrix FOLDER --screens 1366x768  some of it
+    python -m tools.screenshots.matrix FOLDER --empty             without a network: a minute for each screen
 
 Each screen is a virtual one of its own, with a process of its own. The status is 1 if anything is cut off.
 """
@@ -47,15 +48,16 @@ def main() -> None:
     parser.add_argument("--screens", nargs="+", choices=names, default=names)
     parser.add_argument("--themes", nargs="+", choices=THEMES, default=THEMES)
     parser.add_argument("--fonts", nargs="+", type=int, default=FONTS)
+    parser.add_argument("--empty", action="store_true", help="show only widgets without a network, and the dialogs")
     options = parser.parse_args()
     faults = 0
     for screen in SCREENS:
         if screen.name in options.screens:
-            faults += look_at(screen, options.folder.resolve(), options.themes, options.fonts)
+            faults += look_at(screen, options.folder.resolve(), options.themes, options.fonts, options.empty)
     sys.exit(f"{faults} cut off" if faults else 0)
 
 
-def look_at(screen: Screen, folder: Path, themes: list[str], fonts: list[int]) -> int:
+def look_at(screen: Screen, folder: Path, themes: list[str], fonts: list[int], is_empty: bool) -> int:
     """Print what is cut off on a screen, by theme, font size and widget; return how many there are."""
     with tempfile.TemporaryDirectory(prefix="segcam-matrix-") as scratch:
         done = subprocess.run(
@@ -70,6 +72,7 @@ def look_at(screen: Screen, folder: Path, themes: list[str], fonts: list[int]) -
                         "fonts": list(fonts),
                         "pictures": str(folder / screen.name),
                         "scratch": scratch,
+                        "empty": is_empty,
                     }
                 ),
             ],

@@ -158,9 +158,10 @@ class Matrix:
 def main() -> None:
     order = json.loads(sys.argv[1])
     matrix = Matrix(order)
-    matrix.look("empty", dialogs=False)
-    matrix.fill()
-    matrix.look("full", dialogs=True)
+    matrix.look("empty", dialogs=order["empty"])
+    if not order["empty"]:
+        matrix.fill()
+        matrix.look("full", dialogs=True)
     Path(order["scratch"], "report.json").write_text(json.dumps(matrix.faults), encoding="utf-8")
     sys.stdout.flush()
     os._exit(0)  # the window's own farewell, with its questions, is not part of this

@@ -121,3 +121,15 @@ def test_a_file_that_gets_no_copy_fails_with_the_reason(tmp_path: Path) -> None:
     assert errors[0] is not None
     assert "not an image" in errors[0]
     assert not (tmp_path / "copy.dcm").exists()
+
+
+def test_a_long_message_in_a_large_font_keeps_the_dialog_on_a_small_screen(qtbot: QtBot) -> None:
+    dialog = CopyDialog(None, "", lambda _job: None, lambda _request, _out: None)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)  # qtbot deletes it
+    qtbot.addWidget(dialog)
+    dialog.setStyleSheet("QWidget { font-size: 18pt; }")
+    dialog.message.setText("Stays: 0,0,320,256 (the scan, as the file gives it). " * 4)
+    dialog.show()
+    qtbot.wait(50)
+    assert dialog.height() <= 768
+    assert dialog.message.height() >= dialog.message.heightForWidth(dialog.message.width())
