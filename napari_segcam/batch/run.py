@@ -281,13 +281,10 @@ def list_images(source: Path, out: Path, truth: Path | None) -> list[BatchImage]
         SegcamError: as ``images_of``, or if the results would be written among the images.
     """
     if source.is_dir() and is_within(out, source) and is_within(source, out):
-        raise SegcamError(
-            f"The results cannot be written to the folder of the images, {source}: give another {remedy('out')}."
-        )
-    excluded = [out]
-    if truth is not None and not is_within(source, truth):
-        excluded.append(truth)
-    return without_masks(images_of(source, *excluded))
+        other = f"give another {remedy('out')}"
+        raise SegcamError(f"The results cannot be written to the folder of the images, {source}: {other}.")
+    truths = [truth] if truth is not None and not is_within(source, truth) else []
+    return without_masks(images_of(source, out, *truths))
 
 
 def with_true_masks(
@@ -303,7 +300,9 @@ def with_true_masks(
     if truth is None:
         return images
     if any(image.truth for image in images):
-        raise SegcamError(f"{source} has a column of true masks already: leave out one of the two.")
+        raise SegcamError(
+            f"{source} has a column of true masks already: leave the folder of masks out, or that column."
+        )
     return with_truths(images, truth, names)
 
 
