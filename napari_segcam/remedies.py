@@ -38,13 +38,16 @@ REMEDIES: dict[str, Remedy] = {
         "give a saved input and output (inspect --check INPUT.npy OUTPUT.npy)",
         "compare it with a saved input and output, which the command napari-segcam inspect does",
     ),
-    "checkpoint": Remedy("--model", "File … in the Checkpoint tab"),
     "encoder": Remedy("--encoder", f"Encoder, {_UNRECOGNIZED}"),
     "factory": Remedy("--network-factory package.module:function", f"Your code, {_UNRECOGNIZED}"),
     "given_factory": Remedy(
         "add --network-factory my_network:network", f"enter my_network:network as Your code, {_UNRECOGNIZED}"
     ),
     "image_size": Remedy("--image-size sets another", "Size, under What the network expects, sets another"),
+    "load_network": Remedy(
+        "give a checkpoint (--model), or its factory (--network-factory package.module:function).",
+        f"choose a checkpoint with File … in the Checkpoint tab, or enter Your code, {_UNRECOGNIZED}.",
+    ),
     "new_project": Remedy(
         "Make one: napari-segcam review new PROJECT --images DIR --model FILE.",
         "Make one with New project … in the Cases tab.",

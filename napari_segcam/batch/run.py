@@ -300,9 +300,7 @@ def with_true_masks(
     if truth is None:
         return images
     if any(image.truth for image in images):
-        raise SegcamError(
-            f"{source} has a column of true masks already: leave the folder of masks out, or that column."
-        )
+        raise SegcamError(f"{source} has a column of true masks already: leave out the folder, or that column.")
     return with_truths(images, truth, names)
 
 

@@ -117,10 +117,8 @@ def load_network(
         return load_members(members, lambda path, card, at: load_network(path, at, card=card, **shared), card, device)
     assert path is None or isinstance(path, str | Path)
     if path is None and factory is None:
-        ways = f"a checkpoint ({remedy('checkpoint')}), or its factory ({remedy('factory')})"
-        raise SegcamError(f"There is nothing to load: give {ways}.")
-    if card is None and path is not None:
-        card = find_card(Path(path))
+        raise SegcamError(f"There is nothing to load: {remedy('load_network')}")
+    card = find_card(Path(path)) if card is None and path is not None else card
     overrides = {"classes_overlap": classes_overlap, "output": output}
     if any(value is not None for value in overrides.values()):
         card = make_card({name: value for name, value in overrides.items() if value is not None}, card)

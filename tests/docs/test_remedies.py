@@ -81,7 +81,7 @@ def test_an_error_names_the_control_in_the_window_and_the_option_on_the_command_
         load_network(None)
     server = Server("ward", "https://pacs.example.org/dicom-web")
     speak_to("window")
-    with pytest.raises(SegcamError, match="Your code, under If it is not recognized in the Checkpoint tab") as raised:
+    with pytest.raises(SegcamError, match=r"Your code, under If it is not recognized in the Checkpoint tab") as raised:
         load_network(None)
     assert "--" not in str(raised.value)
     with pytest.raises(SegcamError, match="User and Password, under Edit … in the PACS tab"):
