@@ -9,9 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from napari_segcam.remedies import REMEDIES
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "troubleshooting.md"
 LEAST_SYMPTOMS = 28
+
+
+def piece_of(part: ast.expr) -> str:
+    """Return what a part of a formatted text says on the command line; … if that varies."""
+    match part:
+        case ast.Constant(value=value):
+            return str(value)
+        case ast.FormattedValue(value=ast.Call(func=ast.Name(id="remedy"), args=[ast.Constant(value=name), *_])):
+            return re.sub(r"\{\w+\}", "…", REMEDIES[str(name)].command_line)
+        case _:
+            return "…"
 
 
 @cache
@@ -21,8 +34,7 @@ def texts() -> str:
     for path in (ROOT / "napari_segcam").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr):
-                pieces = [str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values]
-                found.append("".join(pieces))
+                found.append("".join(map(piece_of, node.values)))
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(re.sub(r"\{\w+\}", "…", node.value))
     return "\n".join(" ".join(text.split()) for text in found)
