@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 
 # On small networks torch's threads cost more than they give, and beside other work they cost tenfold.
@@ -21,6 +22,8 @@ LONG = {"test_window_soak.py", "test_soak.py", "test_taking_apart.py"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a shell; tests press Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith("NAPARI_SEGCAM_")]:
         del os.environ[name]
     settings = tempfile.TemporaryDirectory()  # no test reads or writes the user's settings

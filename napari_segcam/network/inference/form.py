@@ -81,7 +81,8 @@ def inference_form(module: nn.Module, input_channels: int = 3, size: tuple[int, 
 
 
 def _frozen(module: nn.Module) -> nn.Module:
-    return channels_last(module.eval().requires_grad_(False))
+    module.eval()  # that of another's network may return nothing
+    return channels_last(module.requires_grad_(False))
 
 
 def _rewrite(plain: nn.Module, x: torch.Tensor) -> tuple[nn.Module, tuple[str, ...]]:
