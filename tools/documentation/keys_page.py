@@ -23,6 +23,10 @@ WIDGET_KEYS = {
         ("Backspace", "Backspace", "In the list of measurements: delete the chosen one"),
         ("F2", "F2", "In the list of measurements: rename the chosen one"),
     ),
+    "viewer/docking/focus_ring.py": (
+        ("Tab", "Tab", "Go to the next control of the docks; a ring shows where the keyboard is"),
+        ("Backtab", "Shift+Tab", "Go back to the control before"),
+    ),
     "viewer/first_steps/first_steps_widget.py": (
         ("Return", "Enter", "In the first steps: press the button that has the keyboard"),
         ("Enter", "Enter", "In the first steps: press the button that has the keyboard"),
