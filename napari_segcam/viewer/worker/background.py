@@ -56,7 +56,7 @@ class Background(QObject):
             show_warning(f"{self.job.title} is still running: stop it first, or wait for its end.")
             return
         job = create_job(lambda: job.cancelled)
-        job.in_background = True
+        job.in_background = job.is_elsewhere = True
         job.on_result, job.on_done = self._on_progress, self._on_done
         self.job, self.progress, self._then = job, Progress(0, job.total, job.title), then
         self._worker.submit(job)
