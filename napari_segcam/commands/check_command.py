@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from napari_segcam.commands.batch_progress import evidence_estimate
-from napari_segcam.commands.image_summary import is_image
+from napari_segcam.commands.image_summary import check_order
 from napari_segcam.commands.network_options import NETWORK, Device, NetworkOptions
 from napari_segcam.commands.options import (
     EXPLANATION,
@@ -124,7 +124,7 @@ def check(
     if images is None:
         raise SegcamError(f"There is no folder of images, list or image given. {_ORDER}")
     for checkpoint in models:
-        _check_order(checkpoint, images)
+        check_order(checkpoint, images, _ORDER)
     parse_crop(inputs.crop)
     options = explain_options(heatmaps, inputs, evidence if evidence.evidence is not None else _usual(evidence))
     colors = None if truth_colors is None else read_colors(truth_colors)
@@ -178,17 +178,6 @@ def check(
     if stopped:
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(1 if errors else 0)
-
-
-def _check_order(model: Path, images: Path) -> None:
-    """Raise a SegcamError if one of both is not there, or they seem to be exchanged."""
-    for path, name in ((model, "model"), (images, "image, folder or list")):
-        if not path.exists() and "::" not in str(path):
-            raise SegcamError(f"There is no {name} {path}. {_ORDER}")
-    if is_image(model):
-        raise SegcamError(f"{model} is an image, not a checkpoint. {_ORDER}")
-    if images.is_file() and images.suffix.lower() != ".csv" and not is_image(images):
-        raise SegcamError(f"{images} is no image. {_ORDER}")
 
 
 def _usual(evidence: EvidenceOptions) -> EvidenceOptions:

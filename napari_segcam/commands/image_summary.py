@@ -63,3 +63,20 @@ def print_scan_note(cine: Cine, console: Console) -> None:
 
     if note := find_scan_region(cine).note:
         console.print(f"[yellow]{escape(note)}", soft_wrap=True)
+
+
+def check_order(model: Path, images: Path, order: str) -> None:
+    """Raise a SegcamError if a model or images are not there, or they seem to be exchanged.
+
+    Args:
+        model: a checkpoint.
+        images: a folder, list or image.
+        order: a sentence that says which comes first.
+    """
+    for path, name in ((model, "model"), (images, "image, folder or list")):
+        if not path.exists() and "::" not in str(path):
+            raise SegcamError(f"There is no {name} {path}. {order}")
+    if is_image(model):
+        raise SegcamError(f"{model} is an image, not a checkpoint. {order}")
+    if images.is_file() and images.suffix.lower() != ".csv" and not is_image(images):
+        raise SegcamError(f"{images} is no image. {order}")

@@ -10,14 +10,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from napari_segcam.commands.image_summary import is_image
+from napari_segcam.commands.image_summary import check_order
 from napari_segcam.commands.network_options import Device, NetworkOptions
 from napari_segcam.commands.options import EXPLANATION, INPUT, Threshold, ValueRange, with_option_groups
 from napari_segcam.commands.terminal import PlainConsole, duration
 from napari_segcam.commands.truth_options import TruthColors
 from napari_segcam.commands.waits.bars import progress_on, waiting
 from napari_segcam.commands.waits.stopped import INTERRUPTED, stoppable
-from napari_segcam.errors import SegcamError
 
 if TYPE_CHECKING:
     from napari_segcam.robustness.running import Robustness
@@ -161,7 +160,7 @@ def robustness(
 
     console = PlainConsole()
     need_report(pdf=False)
-    _check_order(model, images)
+    check_order(model, images, _ORDER)
     names = tuple(name.strip() for name in (perturbations or "").split(",") if name.strip())
     own_strengths = parse_strengths(strengths or "")
     find_perturbations(names, own_strengths)  # a wrong one is said before the network is loaded
@@ -223,17 +222,6 @@ def robustness(
         console.print(f"• {sentence}", markup=False, soft_wrap=True)
     console.print(f"\nWritten to {out.resolve()}", soft_wrap=True, markup=False)
     raise typer.Exit(1 if result.errors else 0)
-
-
-def _check_order(model: Path, images: Path) -> None:
-    """Raise a SegcamError if one of both is not there, or they seem to be exchanged."""
-    for path, name in ((model, "model"), (images, "image, folder or list")):
-        if not path.exists() and "::" not in str(path):
-            raise SegcamError(f"There is no {name} {path}. {_ORDER}")
-    if is_image(model):
-        raise SegcamError(f"{model} is an image, not a checkpoint. {_ORDER}")
-    if images.is_file() and images.suffix.lower() != ".csv" and not is_image(images):
-        raise SegcamError(f"{images} is no image. {_ORDER}")
 
 
 def _plan(run: Robustness, runs: int, seconds: float | None) -> str:
