@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -81,6 +82,8 @@ def test_in_a_command_that_writes(
             temporary.write_text("half")
             press()
 
+    run_without_truth = SimpleNamespace(images=[])
+    monkeypatch.setattr("napari_segcam.reporting.report.finished_run.read_run", lambda *_: run_without_truth)
     monkeypatch.setattr("napari_segcam.reporting.report.writing.write_report", write)
     assert run(monkeypatch, "report", tmp_path) == 130
     said = capsys.readouterr().err
