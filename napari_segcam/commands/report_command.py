@@ -33,7 +33,11 @@ def report(
         Path | None, typer.Option(metavar="FILE", help="The HTML file. Default: report.html in the run's folder.")
     ] = None,
     pdf: Annotated[bool, typer.Option(help="Write a PDF too, beside the HTML file.")] = True,
-    per_image: Annotated[bool, typer.Option(help="Give every image its own page.")] = True,
+    per_image: Annotated[bool, typer.Option(help="Give images pages of their own.")] = True,
+    most_pages: Annotated[
+        int,
+        typer.Option(metavar="NUMBER", help="Most images that have one; those the report links to always do.", min=0),
+    ] = 400,
     anonymous: Annotated[bool, typer.Option("--anonymous", help="Show numbers instead of file names.")] = False,
     partial: Annotated[bool, typer.Option("--partial", help="Report a run that is not finished.")] = False,
     title: Annotated[str, typer.Option(metavar="TEXT", help="Title on the first page.")] = "Where the network looked",
@@ -136,7 +140,7 @@ def report(
             run_dir,
             page,
             pdf=pdf,
-            options=ReportOptions(title, per_image, anonymous),
+            options=ReportOptions(title, per_image, anonymous, most_pages),
             run=run,
             addition=addition,
         )

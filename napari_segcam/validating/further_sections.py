@@ -53,7 +53,7 @@ def further_sections(
         validation: of the run.
         run: that the report is of.
         anonymous: whether numbers replace the names of cases and images.
-        linked: whether each image has a page of its own.
+        linked: whether images have pages of their own.
     """
     names = Names(validation.assigned, anonymous)
     analysis = analyze_failures(run, validation)

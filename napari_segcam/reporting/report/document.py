@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -142,6 +142,14 @@ class Addition:
 
     front: Sequence[Block]
     sections: Sequence[Section]
+
+
+def linked_anchors(sections: Iterable[Section]) -> set[str]:
+    """Return the anchors that the tables and cards of sections link to."""
+    blocks = [block for section in sections for block in section.blocks]
+    cells = (cell for block in blocks if isinstance(block, Table) for row in block.rows for cell in row)
+    cards = (card.anchor for block in blocks if isinstance(block, Cards) for card in block.cards)
+    return {cell.anchor for cell in cells if isinstance(cell, Link)} | set(filter(None, cards))
 
 
 @dataclass(frozen=True)

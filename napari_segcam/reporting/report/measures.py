@@ -80,17 +80,19 @@ class Finding:
 
 @dataclass(frozen=True)
 class Case:
-    """One image of the report: its number, its name in the report, and its figures."""
+    """One image of the report: its number, its name in the report, its figures, and whether it has a page."""
 
     number: int
     name: str
     image: ReportedImage
     heat: Mapping[HeatmapKey, HeatStatistics]
     findings: Mapping[str, Finding]
+    has_page: bool = True
 
     @property
     def anchor(self) -> str:
-        return f"image-{self.number}"
+        """Where its page is; empty without one."""
+        return image_anchor(self.number) if self.has_page else ""
 
 
 @dataclass(frozen=True)
@@ -131,11 +133,23 @@ def values_of(measures: Iterable[Measure]) -> list[float]:
     return [measure.value for measure in measures if measure.value is not None]
 
 
-def report_cases(images: Sequence[ReportedImage], anonymous: bool = False) -> list[Case]:
+def image_anchor(number: int) -> str:
+    """Return the anchor of the page of an image, by its number in the run, from 1."""
+    return f"image-{number}"
+
+
+def report_cases(images: Sequence[ReportedImage], anonymous: bool = False, has_pages: bool = True) -> list[Case]:
     """Return one case per image, in their order; ``anonymous`` replaces names by numbers."""
     digits = max(3, len(str(len(images))))
     return [
-        Case(number, f"Image {number:0{digits}d}" if anonymous else image.name, image, _heat(image), _findings(image))
+        Case(
+            number,
+            f"Image {number:0{digits}d}" if anonymous else image.name,
+            image,
+            _heat(image),
+            _findings(image),
+            has_pages,
+        )
         for number, image in enumerate(images, 1)
     ]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import replace
 
 from napari_segcam.number_format import UNDEFINED, counted, score, significant
 from napari_segcam.reporting.report.attention import measured_stage, reference_key
@@ -15,7 +16,7 @@ from napari_segcam.reporting.report.standouts import name_cell
 _TEXT_COLUMNS = frozenset({"image", "class", "method", "stage", "why", "undefined because"})
 
 
-def overview_section(cases: Sequence[Case], keys: Sequence[HeatmapKey], linked: bool) -> Section:
+def overview_section(cases: Sequence[Case], keys: Sequence[HeatmapKey]) -> Section:
     """Return a sortable table with one row per image and class."""
     class_names = list(dict.fromkeys(key.class_name for key in keys))
     references = {name: reference_key(keys, name, cases) for name in class_names}
@@ -31,7 +32,7 @@ def overview_section(cases: Sequence[Case], keys: Sequence[HeatmapKey], linked: 
                 else (None,) * 4
             )
             scores = (score(finding.dice.value), score(finding.iou.value))
-            rows.append((name_cell(case, linked), class_name, *scores, *_areas(finding), *map(significant, ratios)))
+            rows.append((name_cell(case), class_name, *scores, *_areas(finding), *map(significant, ratios)))
     columns = ("image", "class", "Dice", "IoU", "area", "true area", "in/out", "by chance", "p", "in/out of truth")
     table = _without_empty_columns(columns, rows)
     first = references[class_names[0]]
@@ -47,9 +48,33 @@ def overview_section(cases: Sequence[Case], keys: Sequence[HeatmapKey], linked: 
     return Section("overview", "All images", [Table(*table, _TEXT_COLUMNS, caption, sortable=True)])
 
 
-def pages_section(cases: Sequence[Case], sheets: Sheets) -> Section:
-    """Return a page for each image: its sheet and all its figures."""
-    return Section("images", "Image by image", [_page(case, sheets) for case in cases])
+def with_pages(cases: Sequence[Case], linked: Set[str], most: int) -> list[Case]:
+    """Return the cases, of which those that are linked to keep their pages, and others evenly up to ``most``.
+
+    Args:
+        cases: all of a run; those without a page stay without.
+        linked: the anchors that a report links to.
+        most: number of pages.
+    """
+    others = [case for case in cases if case.anchor not in linked]
+    count = min(len(others), max(0, most - (len(cases) - len(others))))
+    kept = {others[index * len(others) // count].number for index in range(count)}
+    return [replace(case, has_page=case.has_page and (case.anchor in linked or case.number in kept)) for case in cases]
+
+
+def pages_section(cases: Sequence[Case]) -> Section:
+    """Return the pages of images: the sheet and all figures of each."""
+    shown = [case for case in cases if case.has_page]
+    sheets = Sheets(case.image.sheet for case in shown if case.image.sheet is not None)
+    blocks: list[Block] = []
+    if len(shown) < len(cases):
+        text = (
+            f"{len(shown)} of {counted(len(cases), 'image')} have a page: those that this report links to, and others "
+            "evenly over the run. The sheets of all images are in the folder images of the run, and all figures in "
+            "results.csv; report --most-pages changes the number."
+        )
+        blocks.append(Paragraph(text, note=True))
+    return Section("images", "Image by image", [*blocks, *(_page(case, sheets) for case in shown)])
 
 
 def failures_section(failures: Sequence[Failure], anonymous: bool) -> Section:

@@ -41,10 +41,11 @@ class Sheets:
                 break
         return smaller
 
-    def card(self, path: Path | None) -> bytes | None:
-        """Return a sheet as a small JPEG; None if there is none or it is unreadable."""
-        picture = None if path is None else _open_jpeg(path.read_bytes())
-        return None if picture is None else _encode_jpeg(picture, min(picture.width, _CARD_WIDTH), 75)
+
+def card_of(path: Path | None) -> bytes | None:
+    """Return a sheet as a small JPEG; None if there is none or it is unreadable."""
+    picture = None if path is None else _open_jpeg(path.read_bytes())
+    return None if picture is None else _encode_jpeg(picture, min(picture.width, _CARD_WIDTH), 75)
 
 
 def size_of(content: bytes) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from napari_segcam.reporting.report.document import (
 )
 from napari_segcam.reporting.report.measures import Case, HeatmapKey
 from napari_segcam.reporting.report.outliers import FEWEST_VALUES, LIMIT, Outlier, find_outliers
-from napari_segcam.reporting.report.sheets import Sheets
+from napari_segcam.reporting.report.sheets import card_of
 
 _CARDS = 4
 _MOST_OUTLIERS = 40
@@ -32,7 +32,7 @@ _OUTLIER_NOTE = (
 )
 
 
-def extremes_section(cases: Sequence[Case], keys: Sequence[HeatmapKey], sheets: Sheets, linked: bool) -> Section:
+def extremes_section(cases: Sequence[Case], keys: Sequence[HeatmapKey]) -> Section:
     """Return the images with the lowest and the highest Dice of each class; without a truth, attention ratio."""
     blocks: list[Block] = []
     for class_name in dict.fromkeys(key.class_name for key in keys):
@@ -59,8 +59,8 @@ def extremes_section(cases: Sequence[Case], keys: Sequence[HeatmapKey], sheets: 
                     Card(
                         case.name,
                         f"{figure} {as_text(value)}",
-                        sheets.card(case.image.sheet),
-                        case.anchor if linked else "",
+                        card_of(case.image.sheet),
+                        case.anchor,
                     )
                     for value, case in extremes
                 )
@@ -70,7 +70,7 @@ def extremes_section(cases: Sequence[Case], keys: Sequence[HeatmapKey], sheets: 
     return Section("extremes", "Best and worst images", blocks)
 
 
-def outliers_section(cases: Sequence[Case], keys: Sequence[HeatmapKey], linked: bool) -> Section:
+def outliers_section(cases: Sequence[Case], keys: Sequence[HeatmapKey]) -> Section:
     """Return a table with one row for each image and class that has outlying figures."""
     note = Paragraph(_OUTLIER_NOTE, note=True)
     by_image: dict[tuple[int, str], list[Outlier]] = {}
@@ -78,7 +78,7 @@ def outliers_section(cases: Sequence[Case], keys: Sequence[HeatmapKey], linked: 
         by_image.setdefault((outlier.case.number, outlier.class_name), []).append(outlier)
     if not by_image:
         return Section("outliers", "Outliers", [note, Paragraph("No image is an outlier.")])
-    rows = tuple(_row(outliers, linked) for outliers in list(by_image.values())[:_MOST_OUTLIERS])
+    rows = tuple(_row(outliers) for outliers in list(by_image.values())[:_MOST_OUTLIERS])
     not_shown = len(by_image) - len(rows)
     caption = f"{counted(len(by_image), 'outlier')}, the farthest first." + (
         f" {not_shown} more are not shown." if not_shown else ""
@@ -88,12 +88,12 @@ def outliers_section(cases: Sequence[Case], keys: Sequence[HeatmapKey], linked: 
     return Section("outliers", "Outliers", [note, table])
 
 
-def name_cell(case: Case, linked: bool) -> Cell:
+def name_cell(case: Case) -> Cell:
     """Return the name of an image, linked to its page if there is one."""
-    return Link(case.name, case.anchor) if linked else case.name
+    return Link(case.name, case.anchor) if case.anchor else case.name
 
 
-def _row(outliers: Sequence[Outlier], linked: bool) -> tuple[Cell, ...]:
+def _row(outliers: Sequence[Outlier]) -> tuple[Cell, ...]:
     """Return the row of an image: its farthest figure in full, the others by name."""
     first, *others = outliers
     as_text = score if first.figure == "Dice" else significant
@@ -101,4 +101,4 @@ def _row(outliers: Sequence[Outlier], linked: bool) -> tuple[Cell, ...]:
     names = "; ".join(other.figure for other in others[:3]) + (
         f" and {len(others) - 3} more" if len(others) > 3 else ""
     )
-    return name_cell(first.case, linked), first.class_name, why, names or UNDEFINED, f"{first.score:+.1f}"
+    return name_cell(first.case), first.class_name, why, names or UNDEFINED, f"{first.score:+.1f}"

@@ -9,7 +9,8 @@ from pathlib import Path
 from napari_segcam.number_format import counted, percent, score
 from napari_segcam.reporting.report.document import Block, Bullets, Card, Cards, Paragraph, Section, Subheading, Table
 from napari_segcam.reporting.report.finished_run import FinishedRun
-from napari_segcam.reporting.report.sheets import Sheets
+from napari_segcam.reporting.report.measures import image_anchor
+from napari_segcam.reporting.report.sheets import card_of
 from napari_segcam.validating.failures.analysis import FailureAnalysis
 from napari_segcam.validating.failures.kinds import kinds
 from napari_segcam.validating.failures.shared import ANY_FAILURE, SharedAttribute
@@ -33,7 +34,7 @@ def failures_section(analysis: FailureAnalysis, run: FinishedRun, names: Names, 
         analysis: of the run.
         run: with the sheets of its images.
         names: of cases.
-        linked: whether each image has a page of its own, which the worst cases link to.
+        linked: whether images have pages of their own, which the worst cases link to.
     """
     blocks: list[Block] = [Paragraph(_READING)]
     blocks += [Paragraph(text, note=True) for text in _not_measured(analysis)]
@@ -141,7 +142,6 @@ def _worst_blocks(
 ) -> Iterator[Block]:
     numbers = {image.name: number for number, image in enumerate(run.images, 1)}
     paths: dict[str, Path | None] = {image.name: image.sheet for image in run.images}
-    sheets = Sheets(())
     for kind in kinds(analysis.limits):
         of_kind = [one for one in worst if one.kind == kind.name]
         if not of_kind:
@@ -152,8 +152,8 @@ def _worst_blocks(
                 Card(
                     names.case(one.case),
                     f"Dice {score(one.dice)}; {one.counts[kind.name]} of {counted(one.frames, 'frame')}",
-                    sheets.card(paths.get(one.image)),
-                    f"image-{numbers[one.image]}" if linked and one.image in numbers else "",
+                    card_of(paths.get(one.image)),
+                    image_anchor(numbers[one.image]) if linked and one.image in numbers else "",
                 )
                 for one in of_kind
                 if one.kind is not None

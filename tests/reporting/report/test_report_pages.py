@@ -144,6 +144,22 @@ def test_without_a_page_per_image_nothing_links_to_one(write_run: WriteRun) -> N
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(("most", "expected"), [(0, 8), (8, 8), (11, 11), (20, 20), (400, 20)])
+def test_of_many_images_some_have_a_page(write_run: WriteRun, most: int, expected: int) -> None:
+    """Those that the report links to, here the four best and the four worst, have one in any case."""
+    folder = write_run(tuple(f"{number}.png" for number in range(20)))
+    (html,) = write_report(folder, pdf=False, options=ReportOptions(most_pages=most))
+    page = Page(html.read_text(encoding="utf-8"))
+    shown = [int(anchor.removeprefix("image-")) for anchor in page.values("id") if re.fullmatch(r"image-\d+", anchor)]
+    assert len(shown) == expected
+    assert {target.removeprefix("#") for target in page.values("href")} <= set(page.values("id"))
+    assert ("of 20 images have a page" in page.text) == (expected < 20)
+    assert all(f"{number}.png" in page.text for number in range(20))
+    others = [number for number in shown if 4 < number < 17]
+    assert others == {8: [], 11: [5, 9, 13], 20: list(range(5, 17))}[expected]
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_every_image_has_its_sheet_and_its_figures(write_run: WriteRun) -> None:
     folder = write_run(("a.png", "b.png"), methods=("gradcam", "layercam"))
     pages = document(folder).sections[-1].blocks

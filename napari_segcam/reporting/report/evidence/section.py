@@ -10,7 +10,7 @@ from napari_segcam.reporting.evidence_summary.risk import RiskCoverage, risk_cov
 from napari_segcam.reporting.evidence_summary.shares import number
 from napari_segcam.reporting.evidence_summary.summary import has_evidence, of_frames, summaries
 from napari_segcam.reporting.evidence_summary.words import doubt_sentence
-from napari_segcam.reporting.report.document import Block, Cell, Link, Paragraph, Section, Subheading, Table
+from napari_segcam.reporting.report.document import Block, Cell, Paragraph, Section, Subheading, Table
 from napari_segcam.reporting.report.evidence.tables import (
     flag_table,
     map_table,
@@ -20,6 +20,7 @@ from napari_segcam.reporting.report.evidence.tables import (
     verdict_on,
 )
 from napari_segcam.reporting.report.measures import Case
+from napari_segcam.reporting.report.standouts import name_cell
 from napari_segcam.reporting.run_format import Row
 
 _WORST = 12
@@ -37,13 +38,13 @@ _ORDERS = {
 }
 
 
-def evidence_section(cases: Sequence[Case], linked: bool) -> Section | None:
+def evidence_section(cases: Sequence[Case]) -> Section | None:
     """Return what the heatmaps are worth: in words, by stage, by map, overlays and doubt; None without evidence."""
     rows: list[Row] = [{**row, "image": case.number} for case in cases for row in case.image.rows]
     if not has_evidence(rows):
         return None
     every = summaries(rows)
-    names: dict[object, Cell] = {case.number: Link(case.name, case.anchor) if linked else case.name for case in cases}
+    names: dict[object, Cell] = {case.number: name_cell(case) for case in cases}
     blocks: list[Block] = [Paragraph(_INTRODUCTION), *verdict_on(every)]
     for summary in every:
         if len(every) > 1:
