@@ -11,7 +11,7 @@ from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.reporting.run_format import Row
 from napari_segcam.statistics.interval import bootstrap_interval
 from napari_segcam.validating.cases import Cases
-from napari_segcam.validating.figures import Figure, Frame, by_class, figures_of, frames_of, reasons_text
+from napari_segcam.validating.figures import Figure, Frame, by_class, figures_of, frames_of, reasons_text, scale_of
 from napari_segcam.validating.metrics import Metric, metrics_of
 from napari_segcam.validating.rows import Rows
 
@@ -36,6 +36,7 @@ DIFFERENCE_COLUMNS: dict[str, type] = {
 _NOT_BOTH = "no frame has the figure in both runs"
 _OTHER_IMAGE = "the image of this name is another one in the other run"
 _NOT_THERE = "the other run does not have its images"
+_OTHER_TOLERANCE = "the other run has another tolerance"
 _Key = tuple[str, object]
 
 
@@ -66,9 +67,22 @@ def difference_rows(run: FinishedRun, other: FinishedRun, cases: Cases, seed: in
     if not classes:
         raise SegcamError("The two runs have no image and class in common, so there are no differences between them.")
     metrics = [metric for metric in _metrics(ours) if metric in _metrics(theirs)]
+    tolerances = {one.part("metrics").get("tolerance") for one in (run, other)}
     return Rows(
         DIFFERENCE_COLUMNS,
-        (_row(metric, name, ours[name], theirs[name], changed, seed) for name in classes for metric in metrics),
+        (
+            _row(
+                metric,
+                name,
+                ours[name],
+                theirs[name],
+                changed,
+                seed,
+                _OTHER_TOLERANCE if metric.tolerance_column and len(tolerances) > 1 else "",
+            )
+            for name in classes
+            for metric in metrics
+        ),
     )
 
 
@@ -77,10 +91,20 @@ def _metrics(frames: Mapping[str, Sequence[Frame]]) -> list[Metric]:
 
 
 def _row(
-    metric: Metric, class_name: str, ours: Sequence[Frame], theirs: Sequence[Frame], changed: set[str], seed: int
+    metric: Metric,
+    class_name: str,
+    ours: Sequence[Frame],
+    theirs: Sequence[Frame],
+    changed: set[str],
+    seed: int,
+    why_none: str,
 ) -> Row:
     first, second = (dict(_defined(metric, frames, changed)) for frames in (ours, theirs))
-    both = [key for key in first if key in second and _unit(metric, first[key]) == _unit(metric, second[key])]
+    both = [
+        key
+        for key in ([] if why_none else first)
+        if key in second and scale_of(metric, [first[key]]) == scale_of(metric, [second[key]])
+    ]
     figures_a = _by_case(metric, [first[key] for key in both])
     figures_b = _by_case(metric, [second[key] for key in both])
     paired = [
@@ -93,7 +117,7 @@ def _row(
     known = {case for case, a in figures_a.items() if a.value is not None and figures_b[case].value is not None}
     there = {frame.image for frame in theirs}
     reasons = Counter(
-        _reason({frame.image for frame in ours if frame.case == case}, there, changed)
+        why_none or _reason({frame.image for frame in ours if frame.case == case}, there, changed)
         for case in dict.fromkeys(frame.case for frame in ours)
         if case not in known
     )
@@ -122,10 +146,6 @@ def _defined(metric: Metric, frames: Sequence[Frame], changed: set[str]) -> Iter
         has_it = metric.counts(frame.row) if metric.counts else number(frame.row, metric.name)
         if has_it is not None and frame.image not in changed:
             yield (frame.image, frame.row["frame"]), frame
-
-
-def _unit(metric: Metric, frame: Frame) -> object:
-    return frame.row.get(metric.unit_column) if metric.unit_column else metric.unit
 
 
 def _by_case(metric: Metric, frames: Sequence[Frame]) -> dict[str, Figure]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -19,7 +19,7 @@ from napari_segcam.validating.metrics import Metric
 NOT_EXPLAINED = "its image could not be explained"
 _NOT_MEASURED = "the run did not measure it"
 _NO_REASON = "no reason is recorded"
-_OTHER_UNIT = "its pixel spacing is unknown, so the distance is in pixels"
+_IN_PIXELS = "its pixel spacing is unknown, so the {} is in pixels"
 _NOTHING_COUNTED = {
     "found": "the truth has no finding",
     "missed": "the truth has no finding",
@@ -100,20 +100,31 @@ def by_class(frames: Iterable[Frame]) -> dict[str, list[Frame]]:
     return groups
 
 
-def figures_of(metric: Metric, frames: Iterable[Frame], unit: str | None = None) -> list[Figure]:
+def figures_of(metric: Metric, frames: Sequence[Frame], scale: str | None = None) -> list[Figure]:
     """Return the figure of each case that has frames, in the order of the cases.
 
     Args:
         metric: of the figures.
         frames: of one class.
-        unit: of the figures; by default mm where any frame has it.
+        scale: of the figures, as ``scale_of`` returns it for all frames of the class; by default that of these frames.
     """
     cases: dict[str, list[Frame]] = {}
     for frame in frames:
         cases.setdefault(frame.case, []).append(frame)
-    of_all = _unit(metric, cases.values()) if unit is None else unit
+    of_all = scale_of(metric, frames) if scale is None else scale
     of_case = _share if metric.counts else _median
     return [of_case(metric, case, each, of_all) for case, each in cases.items()]
+
+
+def scale_of(metric: Metric, frames: Iterable[Frame]) -> str:
+    """Return what the lengths in a metric are in: mm, if any frame has it, as pixels of images cannot be compared.
+
+    Empty if the metric has no lengths, or no frame has it.
+    """
+    if not metric.scale_column:
+        return ""
+    scales = {_scale(metric, frame.row) for frame in frames if _finite(frame.row, metric.name) is not None}
+    return "mm" if "mm" in scales else min(scales, default="")
 
 
 def undefined(figures: Iterable[Figure]) -> Counter[str]:
@@ -127,24 +138,25 @@ def reasons_text(reasons: Mapping[str, int]) -> str:
     return "; ".join(f"{counted(count, 'case')}: {words}" for words, count in ordered)
 
 
-def _median(metric: Metric, case: str, frames: Sequence[Frame], unit: str) -> Figure:
+def _median(metric: Metric, case: str, frames: Sequence[Frame], scale: str) -> Figure:
     values, reasons = [], []
     for frame in frames:
         value = _finite(frame.row, metric.name)
         if value is None:
             reasons.append(_reason(metric, frame.row))
-        elif metric.unit_column and str(frame.row.get(metric.unit_column) or "") != unit:
-            reasons.append(_OTHER_UNIT)
+        elif _scale(metric, frame.row) != scale:
+            reasons.append(_IN_PIXELS.format("distance" if metric.unit_column else "tolerance"))
         else:
             values.append(value)
     images = len({frame.image for frame in frames})
     name = frames[0].class_name
+    unit = scale if metric.unit_column else metric.unit
     if not values:
         return Figure(case, name, None, None, unit, 0, images, _most_frequent(reasons))
     return Figure(case, name, median(values), None, unit, len(values), images, "")
 
 
-def _share(metric: Metric, case: str, frames: Sequence[Frame], unit: str) -> Figure:
+def _share(metric: Metric, case: str, frames: Sequence[Frame], _scale: str) -> Figure:
     assert metric.counts is not None
     known, reasons = [], []
     for frame in frames:
@@ -158,23 +170,12 @@ def _share(metric: Metric, case: str, frames: Sequence[Frame], unit: str) -> Fig
     name = frames[0].class_name
     if not of:
         why = _NOTHING_COUNTED[metric.name] if known else _most_frequent(reasons)
-        return Figure(case, name, None, None, unit, 0, images, why)
-    return Figure(case, name, some / of, (some, of), unit, len(known), images, "")
+        return Figure(case, name, None, None, metric.unit, 0, images, why)
+    return Figure(case, name, some / of, (some, of), metric.unit, len(known), images, "")
 
 
-def _unit(metric: Metric, cases: Iterable[Sequence[Frame]]) -> str:
-    """Return the unit of a metric: mm, if any frame has it, as pixels of different images cannot be compared."""
-    if not metric.unit_column:
-        return metric.unit
-    units = set(_units(metric, cases))
-    return "mm" if "mm" in units else min(units, default="")
-
-
-def _units(metric: Metric, cases: Iterable[Sequence[Frame]]) -> Iterator[str]:
-    for frames in cases:
-        for frame in frames:
-            if _finite(frame.row, metric.name) is not None:
-                yield str(frame.row.get(metric.unit_column) or "")
+def _scale(metric: Metric, row: Row) -> str:
+    return str(row.get(metric.scale_column) or "") if metric.scale_column else ""
 
 
 def _reason(metric: Metric, row: Row) -> str:

@@ -26,6 +26,7 @@ class Metric:
         better: which values are good: high or low ones, those near zero, or none in particular.
         unit: the unit of all its values; empty without one.
         unit_column: instead, the column that names the unit of a value.
+        tolerance_column: of a share within a tolerance, the column that names the unit of the tolerance.
         counts: of a share: how many, and of how many, in one frame; None if the frame says nothing.
     """
 
@@ -35,12 +36,18 @@ class Metric:
     better: Literal["high", "low", "zero", ""]
     unit: str = ""
     unit_column: str = ""
+    tolerance_column: str = ""
     counts: Counts | None = None
 
     @property
     def reason_column(self) -> str:
         """The column that says why a value is undefined; empty for one of the evidence."""
         return REASON_COLUMNS.get(self.columns[0], "")
+
+    @property
+    def scale_column(self) -> str:
+        """The column that must be the same in values that are compared; empty if all can be."""
+        return self.unit_column or self.tolerance_column
 
     @property
     def is_share(self) -> bool:
@@ -96,8 +103,9 @@ def _column(
     better: Literal["high", "low", "zero", ""],
     unit: str = "",
     unit_column: str = "",
+    tolerance_column: str = "",
 ) -> Metric:
-    return Metric(name, title, (name,), better, unit, unit_column)
+    return Metric(name, title, (name,), better, unit, unit_column, tolerance_column)
 
 
 _FINDINGS = ("findings_true", "findings_found", "findings_missed", "findings_false")
@@ -109,7 +117,7 @@ METRICS: tuple[Metric, ...] = (
     _column("sensitivity", "Sensitivity", "high"),
     _column("precision", "Precision", "high"),
     _column("specificity", "Specificity", "high"),
-    _column("surface_dice", "Surface Dice", "high"),
+    _column("surface_dice", "Surface Dice", "high", tolerance_column="surface_unit"),
     _column("hd95", "95 % Hausdorff distance", "low", unit_column="surface_unit"),
     _column("mean_surface_distance", "Mean surface distance", "low", unit_column="surface_unit"),
     _column("area_difference", "Area difference, relative", "zero"),

@@ -11,7 +11,7 @@ from napari_segcam.validating.attributes import Grouping, groupings
 from napari_segcam.validating.cases import Cases
 from napari_segcam.validating.criteria.criterion import Criterion
 from napari_segcam.validating.dicom_tags import DicomTags
-from napari_segcam.validating.figures import Figure, Frame, by_class, figures_of, frames_of
+from napari_segcam.validating.figures import Figure, Frame, by_class, figures_of, frames_of, scale_of
 from napari_segcam.validating.metrics import Metric, metrics_of
 from napari_segcam.validating.subgroups import RESAMPLES, Subgroup, subgroups_of
 from napari_segcam.validating.summaries import Summary, summary_of
@@ -72,8 +72,7 @@ class Study:
     @cached_property
     def subgroups(self) -> list[Subgroup]:
         """Each metric of each class in each group."""
-        units = {(summary.metric.name, summary.class_name): summary.unit for summary in self.summaries}
-        return subgroups_of(self.metrics, self.frames, self.groupings, units, self._seed)
+        return subgroups_of(self.metrics, self.frames, self.groupings, self._seed)
 
     def summarize(self, criterion: Criterion, class_name: str, attribute: str) -> list[tuple[str, Summary]]:
         """Return the figure of all cases or, with an attribute, of each of its groups."""
@@ -81,7 +80,7 @@ class Study:
         if not attribute:
             return [("", self._summary(metric, class_name, statistic))]
         grouping = next(one for one in self.groupings if one.attribute == attribute)
-        unit = self._summary(metric, class_name, metric.statistic).unit
+        scale = scale_of(metric, self.frames[class_name])
         found = []
         for group in grouping.groups:
             known = self._known(attribute, group, metric, class_name) if statistic == metric.statistic else None
@@ -89,7 +88,7 @@ class Study:
                 frames = [
                     frame for frame in self.frames[class_name] if grouping.group_of[frame.image, class_name] == group
                 ]
-                figures = figures_of(metric, frames, unit)
+                figures = figures_of(metric, frames, scale)
                 known = summary_of(metric, class_name, figures, self._seed, statistic, RESAMPLES)
             found.append((f"{attribute}: {group}", known))
         return found

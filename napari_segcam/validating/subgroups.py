@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from napari_segcam.reporting.run_format import Row
 from napari_segcam.statistics.interval import FEW_CASES
 from napari_segcam.validating.attributes import Grouping
-from napari_segcam.validating.figures import Frame, figures_of, reasons_text
+from napari_segcam.validating.figures import Frame, figures_of, reasons_text, scale_of
 from napari_segcam.validating.metrics import Metric
 from napari_segcam.validating.rows import Rows
 from napari_segcam.validating.summaries import Summary, summary_of
@@ -64,7 +64,6 @@ def subgroups_of(
     metrics: Sequence[Metric],
     frames: Mapping[str, Sequence[Frame]],
     groupings: Iterable[Grouping],
-    units: Mapping[tuple[str, str], str],
     seed: int = 0,
 ) -> list[Subgroup]:
     """Return each metric of each class in each group of each attribute.
@@ -75,9 +74,9 @@ def subgroups_of(
         metrics: to be taken.
         frames: by class.
         groupings: the attributes.
-        units: of each metric in all cases, by the names of metric and class.
         seed: of the intervals.
     """
+    scales = {(metric, name): scale_of(metric, each) for name, each in frames.items() for metric in metrics}
     found = []
     for grouping in groupings:
         for name, each in frames.items():
@@ -86,7 +85,7 @@ def subgroups_of(
                 members[grouping.group_of[frame.image, name]].append(frame)
             for group, some in members.items():
                 for metric in metrics if some else ():
-                    figures = figures_of(metric, some, units[metric.name, name])
+                    figures = figures_of(metric, some, scales[metric, name])
                     summary = summary_of(metric, name, figures, seed, resamples=RESAMPLES)
                     found.append(Subgroup(grouping.attribute, group, summary))
     return found

@@ -37,6 +37,7 @@ def write_run(
     failures: Mapping[str, str] | None = None,
     source: str = "",
     stages: Sequence[str] = ("encoder_4", "decoder_last"),
+    tolerance: float | None = None,
 ) -> Path:
     """Write a finished run.
 
@@ -47,6 +48,7 @@ def write_run(
         failures: errors by image.
         source: the folder of the images.
         stages: each frame has a row for each.
+        tolerance: of the surface Dice; None as in a run before there was one.
     """
     failures, checksums = failures or {}, checksums or {}
     run = RunFolder(folder)
@@ -55,6 +57,7 @@ def write_run(
             {
                 "model": {"checkpoint": "made_up.pth", "sha256": "0" * 64},
                 "options": {"methods": ["gradcam"]},
+                **({} if tolerance is None else {"metrics": {"tolerance": tolerance}}),
                 "data": {"source": source, "count": len(images) + len(failures)},
             }
         )

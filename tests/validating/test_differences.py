@@ -74,6 +74,16 @@ def test_a_smaller_distance_is_better_and_units_are_not_mixed(tmp_path: Path) ->
     assert (row["difference"], row["better"], row["worse"], row["cases"], row["unit"]) == (-2.0, 3, 0, 3, "mm")
 
 
+def test_surface_dice_of_other_tolerances_is_not_compared(tmp_path: Path) -> None:
+    images = {f"{number}.png": [{"surface_dice": 0.9, "dice": 0.8, "surface_unit": "mm"}] for number in range(4)}
+    first, same, other = (write_run(tmp_path / str(n), images, tolerance=mm) for n, mm in enumerate((1.0, 1.0, 2.0)))
+    assert difference(first, same, metric="surface_dice")["cases"] == 4
+    row = difference(first, other, metric="surface_dice")
+    assert (row["cases"], row["difference"]) == (0, None)
+    assert row["undefined_why"] == "4 cases: the other run has another tolerance"
+    assert difference(first, other)["cases"] == 4  # Dice has no tolerance
+
+
 def test_runs_without_anything_in_common_are_refused(tmp_path: Path) -> None:
     other = write_run(tmp_path / "other", {"else.png": [{"dice": 0.5}]})
     with pytest.raises(sc.SegcamError, match="in common"):

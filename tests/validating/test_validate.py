@@ -11,7 +11,10 @@ import pytest
 from studies import dice_run, some_dice, write_run
 
 import napari_segcam as sc
+from napari_segcam.reporting.report.document import Paragraph
+from napari_segcam.reporting.report.finished_run import read_run
 from napari_segcam.statistics.interval import bootstrap_interval
+from napari_segcam.validating.pages.page import addition_of
 
 
 def metric(validation: sc.Validation, name: str) -> dict[str, Any]:
@@ -123,6 +126,28 @@ def test_distances_in_pixels_are_not_mixed_with_those_in_mm(tmp_path: Path) -> N
     assert "one mask is empty" in found["undefined_why"]
     pixels = {f"{number}.png": [{"hd95": float(number), "surface_unit": "px"}] for number in range(6)}
     assert metric(sc.validate(write_run(tmp_path / "pixels", pixels)), "hd95")["unit"] == "px"
+
+
+@pytest.mark.parametrize(("name", "why"), [("hd95", "distance"), ("surface_dice", "tolerance")])
+def test_no_group_mixes_lengths_in_pixels_with_those_in_mm(tmp_path: Path, name: str, why: str) -> None:
+    """Also the group in which no image has a spacing: its pixels are not those of any other."""
+    images = {f"{number}.png": [{name: 0.5, "surface_unit": "mm" if number < 8 else "px"}] for number in range(16)}
+    sites = [{"image": f"{number}.png", "site": "A" if number < 8 else "B"} for number in range(16)]
+    validation = sc.validate(write_run(tmp_path / "run", images), subgroups=sites)
+    found = metric(validation, name)
+    assert (found["cases"], found["unit"]) == (8, "mm" if name == "hd95" else "")
+    assert found["undefined_why"] == f"8 cases: its pixel spacing is unknown, so the {why} is in pixels"
+    groups = {row["subgroup"]: row["cases"] for row in validation.subgroups if row["metric"] == name}
+    assert (groups["A"], groups["B"]) == (8, 0)
+
+
+@pytest.mark.parametrize("unit", ["mm", "px"])
+def test_the_page_says_the_tolerance_of_the_surface_dice(tmp_path: Path, unit: str) -> None:
+    images = {f"{number}.png": [{"surface_dice": 0.5, "hd95": 2.0, "surface_unit": unit}] for number in range(8)}
+    run = read_run(write_run(tmp_path / "run", images, tolerance=1.5))
+    addition, _plots = addition_of(sc.validate(run), run)
+    notes = [block.text for block in addition.sections[0].blocks if isinstance(block, Paragraph) and block.note]
+    assert notes == [f"Surface Dice: the share of both boundaries within 1.5 {unit} of the other one."]
 
 
 def test_half_the_width_takes_four_times_the_cases(tmp_path: Path) -> None:

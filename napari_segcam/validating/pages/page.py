@@ -67,7 +67,8 @@ def addition_of(validation: Validation, run: FinishedRun, anonymous: bool = Fals
     for number, name in enumerate(classes_of(validation), 1):
         if several:
             blocks.append(Subheading(name))
-        blocks += _metric_blocks([one for one in validation.summaries if one.class_name == name])
+        of_class = [one for one in validation.summaries if one.class_name == name]
+        blocks += [*_metric_blocks(of_class), *_tolerance_note(of_class, run)]
         blocks += _subgroup_blocks(validation, name, plots, f"_{number}" if several else "")
     if validation.differences:
         blocks.append(_difference_table(validation.differences))
@@ -119,6 +120,17 @@ def _metric_blocks(summaries: Sequence[Summary]) -> Iterator[Block]:
     )
     if undefined:
         yield Table(("metric", "why", "cases"), undefined, _TEXT_COLUMNS, "Cases without a figure, and why.")
+
+
+def _tolerance_note(summaries: Sequence[Summary], run: FinishedRun) -> Iterator[Block]:
+    tolerance = run.part("metrics").get("tolerance")
+    unit = next((one.unit for one in summaries if one.unit and one.metric.unit_column), "")
+    for one in summaries:
+        if one.metric.tolerance_column and one.cases and tolerance is not None:
+            yield Paragraph(
+                f"{one.metric.title}: the share of both boundaries within {tolerance:g} {unit} of the other one.",
+                note=True,
+            )
 
 
 def _metric_cells(summary: Summary) -> tuple[str, ...]:
