@@ -108,7 +108,7 @@ def report(
     from napari_segcam.reporting.report.writing import html_file, need_report, write_report
     from napari_segcam.validating.further_sections import further_sections, joined, write_further
     from napari_segcam.validating.pages.page import addition_of
-    from napari_segcam.validating.pages.writing import write_validation
+    from napari_segcam.validating.pages.writing import remove_earlier, write_validation
     from napari_segcam.validating.validate import validate
 
     console = PlainConsole()
@@ -148,6 +148,8 @@ def report(
             paths += write_validation(page.parent, validation, plots, anonymous)
         if further is not None:
             paths += write_further(page.parent, further)
+            plots |= further.plots
+        remove_earlier(page.parent, paths, plots)
     for path in paths:
         console.print(f"Written: {path} ({path.stat().st_size / 1e6:.1f} MB)", soft_wrap=True, markup=False)
     if validation is not None and asked:

@@ -18,6 +18,7 @@ from napari_segcam.validating.figures import by_class, frames_of
 from napari_segcam.validating.pages.doubt_plot import doubt_section
 from napari_segcam.validating.pages.failures_section import failure_point, failures_section
 from napari_segcam.validating.pages.names import Names
+from napari_segcam.validating.pages.writing import write_plots
 from napari_segcam.validating.publishing.claim import claim_answers, claim_rows
 from napari_segcam.validating.publishing.material import Material
 from napari_segcam.validating.publishing.model_card_page import card_markdown, card_parts, network_name
@@ -106,10 +107,7 @@ def write_further(folder: Path, further: FurtherSections) -> list[Path]:
         written.append(path)
         with whole_file(path) as part:
             part.write_text(signed(text), encoding="utf-8", newline="\n")
-    for name, plot in further.plots.items():
-        for suffix, data in (("svg", plot.svg), ("png", plot.png)):
-            with whole_file(folder / "plots" / f"{name}.{suffix}") as path:
-                path.write_bytes(data)
+    write_plots(folder, further.plots)
     return written
 
 

@@ -147,6 +147,24 @@ def test_the_exit_code_says_whether_the_criteria_pass(
     assert page.count("dice median ≥ 0.8") >= 1
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_nothing_of_an_earlier_report_lies_beside_a_later_one(report: Any, study: Planted, tmp_path: Path) -> None:
+    """Else the outcome of criteria would seem to be that of a report that was never checked."""
+    path = tmp_path / "criteria.yaml"
+    path.write_text("criteria:\n  - dice >= 0.1\n", encoding="utf-8")
+    assert report(study.run, "--cases", study.cases, "--no-pdf", "--criteria", path) == 0
+    for name in ("plots/mine.png", "plots/validation_of_a_class_that_is_gone.svg", "validation_differences.csv"):
+        (study.run / name).write_bytes(b"earlier")
+
+    def files() -> set[str]:
+        return {found.relative_to(study.run).as_posix() for found in study.run.rglob("*.*") if found.is_file()}
+
+    first = files()
+    assert report(study.run, "--cases", study.cases, "--no-pdf") == 0
+    gone = {"criteria.json", "plots/validation_of_a_class_that_is_gone.svg", "validation_differences.csv"}
+    assert first - files() == gone
+
+
 def test_wrong_criteria_are_refused_before_anything_is_written(
     report: Any, study: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from napari_segcam.files import json_bytes, whole_file, write_table
+from napari_segcam.reporting.report.document import Plot
 from napari_segcam.validating.criteria.checking import overall
 from napari_segcam.validating.differences import DIFFERENCE_COLUMNS
 from napari_segcam.validating.pages.names import Names
@@ -13,6 +15,11 @@ from napari_segcam.validating.subgroups import SUBGROUP_COLUMNS
 from napari_segcam.validating.summaries import CASE_COLUMNS, METRIC_COLUMNS
 from napari_segcam.validating.validate import Validation
 from napari_segcam.version import __version__
+
+_FILES = (
+    *(f"validation_{name}.csv" for name in ("metrics", "cases", "subgroups", "differences", "failures", "shared")),
+    "criteria.json",
+)
 
 
 def write_validation(folder: Path, validation: Validation, plots: Plots, anonymous: bool = False) -> list[Path]:
@@ -55,8 +62,32 @@ def write_validation(folder: Path, validation: Validation, plots: Plots, anonymo
         }
         with whole_file(written[-1]) as path:
             path.write_bytes(json_bytes(content, indent=2))
+    write_plots(folder, plots)
+    return written
+
+
+def write_plots(folder: Path, plots: Mapping[str, Plot]) -> None:
+    """Write plots as SVG and PNG into ``plots`` within a folder.
+
+    Raises:
+        SegcamError: if a file cannot be written.
+    """
     for name, plot in plots.items():
         for suffix, data in (("svg", plot.svg), ("png", plot.png)):
             with whole_file(folder / "plots" / f"{name}.{suffix}") as path:
                 path.write_bytes(data)
-    return written
+
+
+def remove_earlier(folder: Path, written: Collection[Path], plots: Collection[str]) -> None:
+    """Remove what an earlier report in the same folder has and this one has not: else it would seem to belong to it.
+
+    Args:
+        folder: of the report.
+        written: the files of this report.
+        plots: the names of its plots.
+    """
+    tables = [folder / name for name in _FILES]
+    of_plots = [path for path in (folder / "plots").glob("validation_*") if path.suffix in (".svg", ".png")]
+    for path in tables + [path for path in of_plots if path.stem not in plots]:
+        if path not in written:
+            path.unlink(missing_ok=True)
