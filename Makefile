@@ -1,6 +1,7 @@
 # make env    the environment, in .venv (VENV=folder puts it elsewhere, PYTHON=program chooses the interpreter)
 # make demo   napari with the sample cine, its mask and its heatmaps; without a screen, the same as files in demo/
-# make test   all tests, in two processes (WORKERS=0: in one; WORKERS=auto: as many as there are cores)
+# make test   the tests, in two processes (WORKERS=0: in one; WORKERS=auto: as many as there are cores)
+# make test-slow  those marked as slow: further members of a kind, and whatever takes long
 # make lint   style, format and types
 # make docs   site/: the documentation, which can be read without a connection
 # make screenshots  follows the tutorials word for word, in a real window, and takes the pictures of docs/images/ again
@@ -15,7 +16,7 @@ WORKERS ?= 2
 BIN = $(VENV)/bin
 SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s))
 
-.PHONY: env demo test lint docs screenshots wheel release-check
+.PHONY: env demo test test-slow lint docs screenshots wheel release-check
 
 env:
 	@PYTHON="$(PYTHON)" tools/make-env "$(VENV)"
@@ -24,7 +25,10 @@ demo: env
 	tools/with-display "$(BIN)/napari-segcam" demo --window $(if $(SCREEN),,--screenshot --out demo)
 
 test: env
-	tools/with-display "$(BIN)/python" -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	tools/with-display "$(BIN)/python" -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(ARGS)
+
+test-slow: env
+	tools/with-display "$(BIN)/python" -m pytest -n $(WORKERS) --dist worksteal -m slow $(ARGS)
 
 lint: env
 	"$(BIN)/ruff" check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -11,7 +12,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # also in the processes that tests start
 
 import pytest
 import torch
-from screens import start_screen, wants_own_screen
+from screens import forget_settings, start_screen, wants_own_screen
 
 from napari_segcam import remedies
 
@@ -21,15 +22,35 @@ LONG = {"test_window_soak.py", "test_soak.py", "test_taking_apart.py"}
 """Files of tests that take a minute or more."""
 
 
+class OldObjects:
+    """Keeps Python's collector from looking at what packages and earlier tests have left, a million objects.
+
+    napari runs a full collection whenever layers are removed, and its fixture another one after each test.
+    """
+
+    _EVERY = 200
+
+    def __init__(self) -> None:
+        self._tests = 0
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        if self._tests % self._EVERY == 0:
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
+        self._tests += 1
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a shell; tests press Ctrl-C
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    for name in [name for name in os.environ if name.startswith("NAPARI_SEGCAM_")]:
-        del os.environ[name]
+    forget_settings(os.environ)
     settings = tempfile.TemporaryDirectory()  # no test reads or writes the user's settings
     os.environ["NAPARI_SEGCAM_CONFIG"] = settings.name
     os.environ["NAPARI_SEGCAM_LOG_FOLDER"] = os.path.join(settings.name, "log")
     config.add_cleanup(settings.cleanup)
+    config.pluginmanager.register(OldObjects())
     if wants_own_screen():
         config.add_cleanup(start_screen().terminate)
 

@@ -6,6 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import MutableMapping
+
+VIRTUAL_SCREEN = "NAPARI_SEGCAM_VIRTUAL_SCREEN"
+"""Set in the environment where DISPLAY is no real screen, as ``tools/with-display`` does."""
+
+
+def forget_settings(environment: MutableMapping[str, str]) -> None:
+    """Remove the user's settings of the plugin; what is known of the screen is none."""
+    for name in [name for name in environment if name.startswith("NAPARI_SEGCAM_") and name != VIRTUAL_SCREEN]:
+        del environment[name]
 
 
 def runs_in_parallel() -> bool:
@@ -15,7 +25,7 @@ def runs_in_parallel() -> bool:
 
 def wants_own_screen() -> bool:
     """Whether this process runs beside others, on Linux, and there is no real screen for its windows."""
-    real_screen = "NAPARI_SEGCAM_VIRTUAL_SCREEN" not in os.environ and bool(
+    real_screen = VIRTUAL_SCREEN not in os.environ and bool(
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )
     return runs_in_parallel() and not real_screen and sys.platform == "linux" and shutil.which("Xvfb") is not None
@@ -23,7 +33,7 @@ def wants_own_screen() -> bool:
 
 def shares_screen() -> bool:
     """Whether the windows of this process are on one screen with those of other tests."""
-    return runs_in_parallel() and "NAPARI_SEGCAM_VIRTUAL_SCREEN" not in os.environ
+    return runs_in_parallel() and VIRTUAL_SCREEN not in os.environ
 
 
 def start_screen() -> subprocess.Popen[bytes]:
@@ -38,5 +48,5 @@ def start_screen() -> subprocess.Popen[bytes]:
         display = number_of_display.readline().strip()
     if not display:
         raise RuntimeError(f"Xvfb ended with status {server.wait()} before it had a display")
-    os.environ.update(DISPLAY=f":{display}", QT_QPA_PLATFORM="xcb", NAPARI_SEGCAM_VIRTUAL_SCREEN="1")
+    os.environ.update({"DISPLAY": f":{display}", "QT_QPA_PLATFORM": "xcb", VIRTUAL_SCREEN: "1"})
     return server

@@ -245,6 +245,7 @@ def test_an_image_that_has_gone_does_not_stop_what_is_begun(network: sc.Network,
     assert not RunFolder(tmp_path / "run").is_done(image)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system cannot kill so")
 def test_the_main_process_is_killed_and_its_workers_end_with_it(checkpoint: Path, tmp_path: Path) -> None:
     psutil = pytest.importorskip("psutil")

@@ -73,6 +73,7 @@ def kill_a_worker_once(done: threading.Event, killed: list[int]) -> None:
     killed.append(victim.pid)
 
 
+@pytest.mark.slow
 def test_two_workers_one_of_them_killed_give_the_same_bits(
     checkpoint: Path, images: Path, alone: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -93,6 +94,7 @@ def test_two_workers_one_of_them_killed_give_the_same_bits(
     assert not worker_processes()
 
 
+@pytest.mark.slow
 def test_workers_leave_the_processor_to_each_other_while_they_wait(
     checkpoint: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +186,7 @@ def listening() -> set[int]:
     return {one.laddr.port for one in found if one.status == psutil.CONN_LISTEN}
 
 
+@pytest.mark.slow
 def test_who_has_not_the_keys_of_a_run_gets_no_answer(checkpoint: Path, images: Path, tmp_path: Path) -> None:
     """A client that reaches a worker or the scheduler can have it run anything; it may be another user."""
     other_keys = distributed.security.Security.temporary().get_connection_args("client")["ssl_context"]

@@ -68,6 +68,7 @@ def in_a_process_that_dies(work: Callable[[], object], dies_at: int) -> bool:
     return os.WIFSIGNALED(status)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
 def test_killed_at_any_write_it_ends_as_an_unbroken_run(network: sc.Network, images: Path, tmp_path: Path) -> None:
     (images / "image_9.png").write_bytes(b"no image")

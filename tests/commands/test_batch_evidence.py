@@ -121,6 +121,7 @@ def test_a_run_goes_on_only_with_the_same_evidence(
     assert "evidence was not measured, now influence" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_processes_that_share_the_work_find_the_same(batch: Any, tmp_path: Path, monkeypatch: Any) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setenv("PYTHONPATH", str(Path(planted_network.__file__).parent), prepend=":")

@@ -139,6 +139,7 @@ def test_the_report_names_the_frames_and_their_masks(explain: Any, threshold: fl
     assert seen
 
 
+@pytest.mark.slow
 def test_other_kinds_of_segmentation_and_the_stage_of_the_overlay_are_as_requested(
     explain: Any, threshold: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ from deidentifying.planting import Planted
 KINDS = ["gray_cine", "ybr_jpeg_cine", "palette_cine", "still"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_damaged_files_are_copied_or_refused(kind: str, tmp_path: Path) -> None:
     content = SOURCES[kind](tmp_path).read_bytes()

@@ -39,6 +39,7 @@ def test_the_search_finds_what_was_planted(corpus: tuple[Path, Planted]) -> None
     assert set(planted.places) - set(planted.survivors(folder)) == hidden
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dates", "region"), [("remove", "auto"), ("shift", "8,4,120,92"), ("remove", "none")])
 def test_nothing_survives(corpus: tuple[Path, Planted], tmp_path: Path, dates: Dates, region: str) -> None:
     folder, planted = corpus

@@ -36,6 +36,7 @@ def outputs_of(notebook: nbformat.NotebookNode) -> list[list[tuple[str, ...]]]:
     ]
 
 
+@pytest.mark.slow
 def test_it_runs_anywhere_and_shows_what_is_stored(tmp_path: Path) -> None:
     fresh = stored_notebook()
     for cell in fresh.cells:

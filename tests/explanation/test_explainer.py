@@ -596,6 +596,7 @@ def test_autocast_is_refused_where_it_is_slower(unet: Network) -> None:
         Explainer(unet, autocast=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rewrite", [True, False])
 def test_autocast_changes_maps_slightly_and_is_recorded(rewrite: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "_DEVICES_THAT_GAIN", ("cpu",))

@@ -303,6 +303,7 @@ class AnyArguments(AblationLayer):
         return super().__call__(x)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_scores_in_float64")
 @pytest.mark.parametrize("network", LIGHT, indirect=True)
 def test_ablation_cam_equals_grad_cam_in_its_convention(network: Network, exact: nn.Module) -> None:

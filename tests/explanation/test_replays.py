@@ -84,6 +84,7 @@ def rewritten(architecture: str) -> sc.Network:
     return sc.Network.from_module(with_fitted_norms(module, 64), device="cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["Unet", "UnetPlusPlus"])
 @pytest.mark.parametrize("is_rewritten", [True, False])
 def test_replays_of_smp_networks_are_exact_in_both_forms(architecture: str, is_rewritten: bool) -> None:

@@ -174,6 +174,7 @@ def test_a_network_is_refused_in_another_thread_too(network: type[nn.Module], tm
         ends_in_one_line(lambda: pool.submit(load_network, tmp_path / "model.pt", "cpu").result())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "make", [lambda: scripted(Growing()), lambda: saved(nn.Sequential(nn.Conv2d(3, 1, 1), nn.ZeroPad2d(100_000)))]

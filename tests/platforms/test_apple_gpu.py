@@ -85,6 +85,7 @@ def test_maps_are_those_of_the_cpu(frame: np.ndarray) -> None:
             assert np.any(heatmap.values), (method, name)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mps")
 def test_evidence_is_that_of_the_cpu(frame: np.ndarray) -> None:
     evidence = []

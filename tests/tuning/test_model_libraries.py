@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from napari_segcam.demo import demo_checkpoint
 from napari_segcam.tuning.switch import TUNING
 
@@ -50,10 +52,12 @@ values += [name for name in ("torch._dynamo", "torch._inductor") if name in sys.
     assert values_in_new_process(command) == [0]
 
 
+@pytest.mark.slow
 def test_with_tuning_off_the_import_is_the_ordinary_one() -> None:
     assert values_in_new_process(f"{IMPORT}\nvalues.append('torch._dynamo' in sys.modules)", "off") == [True]
 
 
+@pytest.mark.slow
 def test_other_code_can_import_the_compiler_meanwhile() -> None:
     meanwhile = """
 import torch
@@ -68,6 +72,7 @@ values.append(hasattr(sys.modules["torch._dynamo"], "optimize"))
     assert values_in_new_process(meanwhile) == ["defaultdict", True, True]
 
 
+@pytest.mark.slow
 def test_a_function_that_is_not_to_be_compiled_runs_uncompiled_afterwards() -> None:
     disabled = """
 import torch

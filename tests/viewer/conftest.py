@@ -21,6 +21,7 @@ from napari_segcam.network.network import Network
 from napari_segcam.preferences.folder import CONFIG_FOLDER
 from napari_segcam.preferences.present import read_again
 from napari_segcam.viewer import closed_panels
+from napari_segcam.viewer.doubt import doubt_controller
 from napari_segcam.viewer.frames.run_request import RunRequest
 from napari_segcam.viewer.review import image_reviews, input_region, outputs
 from napari_segcam.viewer.review import session as session_module
@@ -89,6 +90,12 @@ def temporary_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: py
     read_again()
     monkeypatch.setattr(napari.settings, "_PLUGIN_SETTINGS", {})
     napari.settings.get_plugin_settings(path_dir=None)  # without files
+
+
+@pytest.fixture(autouse=True)
+def default_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure no doubt unless a test asks for it: it runs the network three times more for each frame."""
+    monkeypatch.setattr(doubt_controller, "DEFAULT_MEASURE", "")
 
 
 @pytest.fixture

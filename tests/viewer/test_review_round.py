@@ -129,6 +129,7 @@ def new_project(reader: Reader, images: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_review_from_the_first_click_to_the_export(
     make_napari_viewer: Callable[..., Any], qtbot: QtBot, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

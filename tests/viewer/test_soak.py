@@ -159,6 +159,7 @@ class Reviewer:
             np.testing.assert_array_equal(layers.mask.data[frame], expected)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("messages")
 def test_nothing_fails_and_no_outdated_result_is_shown(session: ReviewSession, qtbot: QtBot) -> None:
     reviewer = Reviewer(session)

@@ -16,6 +16,7 @@ from napari_segcam.viewer.sessions import session_of
 from tests.viewer.own_process import run_script
 
 
+@pytest.mark.slow
 def test_windows_survive_the_removal_of_their_parts(tmp_path: Path) -> None:
     assert run_script("taking_apart", home=tmp_path, timeout=600).endswith("done\n")
 

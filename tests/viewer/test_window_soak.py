@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.viewer.own_process import run_script
 
 
+@pytest.mark.slow
 def test_the_window_says_what_it_draws(tmp_path: Path) -> None:
     counts = json.loads(run_script("soak", "250", "1", home=tmp_path, timeout=1200).splitlines()[-1])
     assert counts["actions"] == 250

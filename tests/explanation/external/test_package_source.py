@@ -100,6 +100,7 @@ def test_star_imports_offer_what_the_file_exports() -> None:
     assert default_of(source.function("SSCAM", "__init__"), "num_samples") == 35
 
 
+@pytest.mark.slow
 def test_listing_the_methods_imports_no_package() -> None:
     program = (
         "import sys; from napari_segcam.explanation.external import external_methods; assert external_methods(); "

@@ -67,6 +67,7 @@ def test_with_bits_flip_bits(undamaged: bytes, bits: list[tuple[int, int]], tmp_
     read(flip_bits(undamaged, bits), tmp_path)
 
 
+@pytest.mark.slow
 @FEW
 @given(number=st.integers(0, 1000), bits=BITS)
 def test_flipped_bits_in_an_entry_with_a_right_checksum(

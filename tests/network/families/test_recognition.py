@@ -190,6 +190,7 @@ def test_metadata_of_other_libraries_is_ignored() -> None:
     assert "upsampling" not in spec.options
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["user", "settings", "training arguments"])
 @pytest.mark.parametrize(
     ("architecture", "encoder"), [("Unet", "tu-regnetx_002"), ("FPN", "tu-convnext_atto"), ("Unet", "tu-resnetblur18")]

@@ -143,6 +143,7 @@ def test_a_tap_may_return_a_copy() -> None:
     assert_same_pass(run(rewritten, inputs(), copied, lesion), run(plain, inputs(), stages_of(plain), lesion))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["efficientnet-b0", "resnet18"])
 def test_tapped_outputs_are_not_overwritten(encoder: str) -> None:
     rewritten = inference_form(build_network("UnetPlusPlus", encoder)).module

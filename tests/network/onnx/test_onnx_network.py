@@ -269,6 +269,7 @@ def test_deep_supervision_reads_the_main_output(tmp_path: Path) -> None:
     assert network.output.choices == ("y", "aux")
 
 
+@pytest.mark.slow
 def test_last_map_of_a_transformer_that_the_exporter_leaves_as_tokens(tmp_path: Path) -> None:
     torch.manual_seed(3)  # whose maps have heat
     module = trained_like(smp.Segformer("mit_b0", encoder_weights=None, classes=2, decoder_segmentation_channels=16))

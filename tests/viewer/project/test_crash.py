@@ -24,6 +24,7 @@ ACTIONS = 200
 REOPENED = range(24, ACTIONS, 25)  # the copies that are opened in a session; all are read
 
 
+@pytest.mark.slow
 def test_a_copy_after_each_of_200_random_actions_holds_all_of_them(
     project: Path, open_window: Callable, qtbot: QtBot, tmp_path: Path
 ) -> None:
@@ -78,6 +79,7 @@ def test_a_copy_after_each_of_200_random_actions_holds_all_of_them(
         again.controller.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "actions"), [(1, 12), (2, 45)])
 def test_after_kill_9_everything_acknowledged_is_there_once(
     project: Path, open_window: Callable, seed: int, actions: int

@@ -169,8 +169,8 @@ def test_frames_come_before_pictures(
     asking.open("size")
     wait(asking)
     finish(session)
-    # Of the two frames only one passes here: the frame in view is held for further targets.
-    assert order == ["answer", "frame", *["answer"] * 4]
+    # The run is at the frame next; how many passes follow depends on when its doubt is measured.
+    assert (order[:2], order.count("answer")) == (["answer", "frame"], 5)
 
 
 @pytest.fixture

@@ -13,6 +13,11 @@ from napari_segcam.viewer.responsiveness import garbage_collection
 from napari_segcam.viewer.responsiveness.garbage_collection import IdleCollector, without_gc_pause
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_frozen() -> None:
+    gc.unfreeze()
+
+
 class Knot:
     """An object that refers to itself, so that only the collector can free it."""
 

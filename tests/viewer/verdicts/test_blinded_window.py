@@ -87,6 +87,7 @@ def see(window: QWidget, session: ReviewSession, strip: StripWidget) -> Sight:
     return Sight(shown, names, viewer.screenshot(canvas_only=True, flash=False), pixels, str(viewer.status))
 
 
+@pytest.mark.slow
 def test_the_window_does_not_depend_on_the_prediction_before_the_answer(
     make_napari_viewer: Callable[..., Any], network: Network, project: Path, qtbot: QtBot
 ) -> None:

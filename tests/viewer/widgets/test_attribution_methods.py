@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from pytestqt.qtbot import QtBot
 
 from napari_segcam.explanation.explainer import Explainer
@@ -15,6 +16,7 @@ from napari_segcam.viewer.widgets.gradcam_widget import GradCamWidget
 from napari_segcam.viewer.workspace import PLUGIN
 
 
+@pytest.mark.slow
 def test_attribution_methods_run_from_the_widget(
     make_napari_viewer_proxy: Callable[[], Any],
     messages: list[str],

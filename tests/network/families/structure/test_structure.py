@@ -138,6 +138,7 @@ def test_an_option_changes_what_was_accepted(file: Path, unet: GeneratedUNet, ac
     assert not torch.allclose(expected, changed, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_saved_output_chooses_where_nothing_else_decides(frames: torch.Tensor, tmp_path: Path) -> None:
     config = replace(CONFIG, norm="none", bias=True, activation="relu", pooling="average", concatenation="skip_first")
     unet = generated(config, frames, seed=4)
@@ -161,6 +162,7 @@ def test_a_saved_output_chooses_where_nothing_else_decides(frames: torch.Tensor,
         load_network(file, "cpu", check=(tmp_path / "input.npy", tmp_path / "wrong.npy"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", ["double", "residual"])
 def test_norms_without_weights_are_assumed_where_convolutions_have_no_bias(
     block: str, frames: torch.Tensor, tmp_path: Path
@@ -182,6 +184,7 @@ def test_norms_without_weights_are_assumed_where_convolutions_have_no_bias(
     assert not torch.allclose(*outputs(unet, other.module), atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("norm", "bias"), [("instance_without_weights", True), ("none", False)])
 def test_a_saved_output_shows_whether_there_are_norms_without_weights(
     norm: str, bias: bool, frames: torch.Tensor, tmp_path: Path
@@ -256,6 +259,7 @@ def test_blocks_are_connected_as_they_are(block: str, up: str, layout: str) -> N
     assert first_after_concat == ["aufstieg2", "aufstieg1", "aufstieg0"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOT_UNETS)
 def test_other_networks_are_not_offered_as_sure(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
