@@ -206,7 +206,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["dicom_tags"],
         ["cases"],
         ["figures"],
-        ["summaries", "attributes", "shortcuts", "differences"],
+        ["summaries", "attributes", "shortcuts", "differences", "methods"],
         ["subgroups", "criteria"],
         ["study"],
         ["validate"],

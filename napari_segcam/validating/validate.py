@@ -13,6 +13,7 @@ from napari_segcam.validating.criteria.checking import CRITERIA_COLUMNS, check_c
 from napari_segcam.validating.criteria.criteria_file import CriteriaSource, read_criteria
 from napari_segcam.validating.dicom_tags import read_tags
 from napari_segcam.validating.differences import DIFFERENCE_COLUMNS, difference_rows
+from napari_segcam.validating.methods import METHOD_COLUMNS, method_rows
 from napari_segcam.validating.rows import Rows
 from napari_segcam.validating.shortcuts import shortcut_rows
 from napari_segcam.validating.study import Study
@@ -39,6 +40,8 @@ class Validation:
         groups: the subgroups with the values that they come from.
         groupings: the attributes that the subgroups come from.
         seed: of the intervals.
+        methods: a row for each class, figure of a map and method but the first: the mean paired difference over the
+            cases.
     """
 
     metrics: Rows
@@ -53,6 +56,7 @@ class Validation:
     groups: Sequence[Subgroup] = field(default=(), repr=False)
     groupings: Sequence[Grouping] = field(default=(), repr=False)
     seed: int = 0
+    methods: Rows = field(default_factory=lambda: Rows(METHOD_COLUMNS))
 
 
 def validate(
@@ -122,6 +126,7 @@ def validate(
         study.subgroups,
         study.groupings,
         seed,
+        method_rows(finished, assigned, seed),
     )
 
 

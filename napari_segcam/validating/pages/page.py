@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from napari_segcam.comparing.words import signed
-from napari_segcam.number_format import UNDEFINED
+from napari_segcam.number_format import UNDEFINED, score
 from napari_segcam.reporting.report.document import (
     Addition,
     Block,
@@ -38,7 +38,21 @@ from napari_segcam.validating.validate import Validation
 
 ANCHOR = "validation"
 _TEXT_COLUMNS = frozenset(
-    {"metric", "statistic", "criterion", "class", "subgroup", "outcome", "why", "attribute", "what", "image or case"}
+    {
+        *(
+            "metric",
+            "statistic",
+            "criterion",
+            "class",
+            "subgroup",
+            "outcome",
+            "why",
+            "attribute",
+            "what",
+            "image or case",
+        ),
+        *("figure", "method"),
+    }
 )
 _READING = (
     "Every figure is over cases, never over frames. A case is the median over its frames that have the figure, so that "
@@ -72,6 +86,8 @@ def addition_of(validation: Validation, run: FinishedRun, anonymous: bool = Fals
         blocks += _subgroup_blocks(validation, name, plots, f"_{number}" if several else "")
     if validation.differences:
         blocks.append(_difference_table(validation.differences))
+    if validation.methods:
+        blocks.append(_method_table(validation.methods))
     blocks += _problem_table(validation, names)
     return Addition(front, [Section(ANCHOR, "Validation over cases", blocks)]), plots
 
@@ -170,6 +186,29 @@ def _difference_table(rows: Sequence[Row]) -> Table:
         _TEXT_COLUMNS,
         "This run minus the other one, paired by case: means over the cases that have the figure in both, from the "
         "same frames. An interval that includes 0 does not tell which run is better.",
+    )
+
+
+def _method_table(rows: Sequence[Row]) -> Table:
+    cells = tuple(
+        (
+            *(str(row[name]) for name in ("class", "figure", "method")),
+            *(score(row[name]) for name in ("this", "other")),
+            signed(row["difference"]),
+            UNDEFINED if row["low"] is None else f"{signed(row['low'])} to {signed(row['high'])}",
+            str(row["cases"]),
+            UNDEFINED if row["better"] is None else f"{row['better']} / {row['worse']}",
+        )
+        for row in rows
+    )
+    first = rows[0]["other_method"]
+    return Table(
+        ("class", "figure", "method", "this", first, "difference", "95 % interval", "cases", "better / worse"),
+        cells,
+        _TEXT_COLUMNS,
+        f"Each method minus {first}, paired by case: means over the cases that have the figure with both, each at the "
+        "stage to show first. An interval that includes 0 does not tell which method is better. With many methods and "
+        "figures, one looks better by chance.",
     )
 
 

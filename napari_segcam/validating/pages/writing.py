@@ -9,6 +9,7 @@ from napari_segcam.files import json_bytes, whole_file, write_table
 from napari_segcam.reporting.report.document import Plot
 from napari_segcam.validating.criteria.checking import overall
 from napari_segcam.validating.differences import DIFFERENCE_COLUMNS
+from napari_segcam.validating.methods import METHOD_COLUMNS
 from napari_segcam.validating.pages.names import Names
 from napari_segcam.validating.pages.page import Plots
 from napari_segcam.validating.subgroups import SUBGROUP_COLUMNS
@@ -17,7 +18,10 @@ from napari_segcam.validating.validate import Validation
 from napari_segcam.version import __version__
 
 _FILES = (
-    *(f"validation_{name}.csv" for name in ("metrics", "cases", "subgroups", "differences", "failures", "shared")),
+    *(
+        f"validation_{name}.csv"
+        for name in ("metrics", "cases", "subgroups", "differences", "methods", "failures", "shared")
+    ),
     "criteria.json",
 )
 
@@ -48,6 +52,9 @@ def write_validation(folder: Path, validation: Validation, plots: Plots, anonymo
     if validation.differences:
         written.append(folder / "validation_differences.csv")
         write_table(written[-1], DIFFERENCE_COLUMNS, validation.differences)
+    if validation.methods:
+        written.append(folder / "validation_methods.csv")
+        write_table(written[-1], METHOD_COLUMNS, validation.methods)
     if validation.criteria:
         written.append(folder / "criteria.json")
         content = {
