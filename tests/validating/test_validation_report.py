@@ -148,7 +148,7 @@ def test_the_exit_code_says_whether_the_criteria_pass(
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_nothing_of_an_earlier_report_lies_beside_a_later_one(report: Any, study: Planted, tmp_path: Path) -> None:
+def test_nothing_of_an_earlier_report_stays_beside_a_later_one(report: Any, study: Planted, tmp_path: Path) -> None:
     """Else the outcome of criteria would seem to be that of a report that was never checked."""
     path = tmp_path / "criteria.yaml"
     path.write_text("criteria:\n  - dice >= 0.1\n", encoding="utf-8")
