@@ -15,6 +15,13 @@ from napari_segcam.validating.subgroups import worst_of
 from napari_segcam.validating.summaries import Summary
 from napari_segcam.validating.validate import Validation
 
+_MEANING = {
+    "dice": "Half of the cases overlap the true mask more than that, half less; 1 is a perfect match.",
+    "surface_dice": "Half of the cases have more of their outline in the right place than that, half less; 1 is all.",
+    "hd95": "Half of the cases have an outline that is farther off than that, half one that is nearer.",
+    "missed": "That is the share of the true findings that were not found.",
+    "missed_frames": "That is the share of the frames with a finding in which nothing was found.",
+}
 Point = tuple[str, str]
 """A heading and a sentence or two."""
 
@@ -38,7 +45,7 @@ def figure_text(metric: Metric, value: float | None, unit: str = "") -> str:
         return UNDEFINED
     if metric.is_share:
         return percent(value).replace("%", " %")
-    text = significant(value) if unit or metric.unit_column else score(value)
+    text = significant(value) if metric.unit or metric.unit_column else score(value)
     return f"{text} {unit}" if unit else text
 
 
@@ -92,6 +99,10 @@ def _main_figures(validation: Validation) -> Iterator[Point]:
         if summary is None:
             continue
         text = f"{_of_class(validation, name)}{summary.metric.title}: {summary_text(summary)}."
+        if meaning := _MEANING.get(summary.metric.name):
+            text += f" {meaning}"
+        if summary.interval.low is not None:
+            text += " In other cases like these, the figure would probably be within the interval."
         if summary.undefined:
             text += f" Undefined in {counted(sum(summary.undefined.values()), 'case')}: {_why(summary)}."
         if summary.cases < FEW_CASES:
@@ -170,9 +181,9 @@ def _shortcuts(validation: Validation, names: Names) -> Iterator[Point]:
     yield (
         "Burned-in shortcut",
         f"In {len(cases)} of {counted(measured, 'case')} the mask hangs on burned-in graphics ({names.cases(cases)}): "
-        f"without them it changes by up to {score(first['overlay_effect'])}, and by "
-        f"{score(first['overlay_effect_null'])} without patches elsewhere (1 − Dice; p ≤ 0.05, as in one of twenty "
-        "cases by chance).",
+        f"covering them changes it by up to {score(first['overlay_effect'])}, and covering as much elsewhere by "
+        f"{score(first['overlay_effect_null'])} (1 − Dice; 0 is no change). By chance, one of twenty cases is "
+        "among them (p ≤ 0.05).",
     )
 
 
