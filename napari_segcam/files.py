@@ -67,6 +67,21 @@ def replace_file(source: Path, target: Path) -> None:
     source.replace(target)
 
 
+def remove_file(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        SegcamError: if it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise SegcamError(
+            f"{path} is outdated, but cannot be removed: {error_text(error)}. Close it in other programs, "
+            "and try again."
+        ) from error
+
+
 def is_within(path: Path, folder: Path) -> bool:
     """Return whether a path is a folder or is inside it; neither has to exist.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from napari_segcam.comparing.comparison import Comparison
 from napari_segcam.comparing.mask_comparison import FRAME_COLUMNS
 from napari_segcam.comparing.page import page_of
 from napari_segcam.errors import SegcamError, error_text
-from napari_segcam.files import json_bytes, replace_file, whole_file, write_table
+from napari_segcam.files import json_bytes, remove_file, replace_file, whole_file, write_table
 from napari_segcam.reporting.explanation_record import replace_nonfinite
 from napari_segcam.reporting.report.html import write_html
 from napari_segcam.reporting.report.pdf import write_pdf
@@ -83,8 +82,7 @@ def _moved(unfinished: Path, folder: Path) -> list[Path]:
         for name in names:
             replace_file(unfinished / name, folder / name)
         for name in set(FILES) - set(names):
-            with suppress(FileNotFoundError):
-                (folder / name).unlink()
+            remove_file(folder / name)
     return [folder / name for name in names]
 
 

@@ -11,7 +11,7 @@ import napari_segcam
 from napari_segcam import errors
 from napari_segcam.deidentifying.run import _refuse_nested
 from napari_segcam.errors import SegcamError, error_text
-from napari_segcam.files import is_within
+from napari_segcam.files import is_within, remove_file
 
 PACKAGE = Path(napari_segcam.__file__).parent
 
@@ -104,3 +104,19 @@ def test_one_place_is_known_under_two_spellings(tmp_path: Path, monkeypatch: pyt
     _refuse_nested(source, other, tmp_path / "mapping.csv")
     with pytest.raises(SegcamError, match="keep it outside"):
         _refuse_nested(source, other, tmp_path / "Data-2" / "mapping.csv")
+
+
+def test_an_outdated_file_that_another_program_holds_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tmp_path / "validation_subgroups.csv"
+    remove_file(table)  # it is not there
+    table.write_text("", encoding="utf-8")
+
+    def held(_path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "The process cannot access the file because it is being used by another process")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", held)
+        with pytest.raises(SegcamError, match=r"validation_subgroups\.csv is outdated.*used by another.*Close it"):
+            remove_file(table)
+    remove_file(table)
+    assert not table.exists()

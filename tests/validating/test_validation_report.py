@@ -96,7 +96,7 @@ def test_a_study_without_a_fault_has_nothing_to_say_but_its_figures(tmp_path: Pa
     assert list(points) == ["Over all cases", "Cases"]
     assert points["Over all cases"] == (
         "Dice: median 0.800 (95 % interval 0.800 to 0.800, 7 cases). Half of the cases overlap the true mask more than "
-        "that, half less; 1 is a perfect match. In other cases like these, the figure would probably be within the "
+        "that, half less; 1 is a perfect match. Over all cases like these, the figure is probably within the "
         "interval."
     )
 

@@ -38,22 +38,8 @@ from napari_segcam.validating.validate import Validation
 
 ANCHOR = "validation"
 _TEXT_COLUMNS = frozenset(
-    {
-        *(
-            "metric",
-            "statistic",
-            "criterion",
-            "class",
-            "subgroup",
-            "outcome",
-            "why",
-            "attribute",
-            "what",
-            "image or case",
-        ),
-        *("figure", "method"),
-    }
-)
+    {"metric", "statistic", "criterion", "class", "subgroup", "outcome", "why", "attribute", "what", "image or case"}
+) | {"figure", "method"}
 _READING = (
     "Every figure is over cases, never over frames. A case is the median over its frames that have the figure, so that "
     "a cine counts as much as a still; counts are summed over them. Intervals are 95 % bootstrap intervals, for which "

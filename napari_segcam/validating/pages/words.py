@@ -102,7 +102,7 @@ def _main_figures(validation: Validation) -> Iterator[Point]:
         if meaning := _MEANING.get(summary.metric.name):
             text += f" {meaning}"
         if summary.interval.low is not None:
-            text += " In other cases like these, the figure would probably be within the interval."
+            text += " Over all cases like these, the figure is probably within the interval."
         if summary.undefined:
             text += f" Undefined in {counted(sum(summary.undefined.values()), 'case')}: {_why(summary)}."
         if summary.cases < FEW_CASES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from napari_segcam.files import json_bytes, whole_file, write_table
+from napari_segcam.files import json_bytes, remove_file, whole_file, write_table
 from napari_segcam.reporting.report.document import Plot
 from napari_segcam.validating.criteria.checking import overall
 from napari_segcam.validating.differences import DIFFERENCE_COLUMNS
@@ -92,9 +92,12 @@ def remove_earlier(folder: Path, written: Collection[Path], plots: Collection[st
         folder: of the report.
         written: the files of this report.
         plots: the names of its plots.
+
+    Raises:
+        SegcamError: if a file cannot be removed.
     """
     tables = [folder / name for name in _FILES]
     of_plots = [path for path in (folder / "plots").glob("validation_*") if path.suffix in (".svg", ".png")]
     for path in tables + [path for path in of_plots if path.stem not in plots]:
         if path not in written:
-            path.unlink(missing_ok=True)
+            remove_file(path)
