@@ -111,7 +111,7 @@ def test_an_outdated_file_that_another_program_holds_is_named(tmp_path: Path, mo
     remove_file(table)  # it is not there
     table.write_text("", encoding="utf-8")
 
-    def held(_path: Path, missing_ok: bool = False) -> None:
+    def held(_path: Path, **_: bool) -> None:
         raise PermissionError(13, "The process cannot access the file because it is being used by another process")
 
     with monkeypatch.context() as patch:
