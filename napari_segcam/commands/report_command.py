@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +19,7 @@ from napari_segcam.number_format import counted
 
 if TYPE_CHECKING:
     from napari_segcam.reporting.report.document import Addition
+    from napari_segcam.validating.failures.kinds import FailureLimits
     from napari_segcam.validating.further_sections import FurtherSections
     from napari_segcam.validating.pages.page import Plots
     from napari_segcam.validating.rows import Rows
@@ -76,6 +79,14 @@ def report(
             rich_help_panel=_VALIDATION,
         ),
     ] = None,
+    failure_limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=NUMBER",
+            help="Where failure begins: dice, surface_dice or off_scan, such as dice=0.7; may be given several times.",
+            rich_help_panel=_VALIDATION,
+        ),
+    ] = None,
     criteria: Annotated[
         Path | None,
         typer.Option(
@@ -114,6 +125,7 @@ def report(
     console = PlainConsole()
     need_report(pdf=pdf)
     page, bounds = html_file(run_dir, out), _bounds(subgroup_bounds or ())
+    limits = _limits(failure_limit or ())
     with waiting(console, f"Reading {run_dir} …"):
         run = read_run(run_dir, partial)
         asked = any(given is not None for given in (cases, case_pattern, subgroups, criteria, against)) or bool(bounds)
@@ -134,7 +146,7 @@ def report(
                 partial=partial,
             )
             addition, plots = addition_of(validation, run, anonymous)
-            further = further_sections(validation, run, anonymous, per_image)
+            further = further_sections(validation, run, anonymous, per_image, limits)
             addition = joined(addition, further.addition)
         paths = write_report(
             run_dir,
@@ -174,6 +186,30 @@ def _bounds(texts: Sequence[str]) -> dict[str, list[float]]:
         if not equals or not name.strip():
             raise SegcamError(f"--subgroup-bounds {text} is not understood: give NAME=NUMBERS, such as age=40,60.")
     return bounds
+
+
+def _limits(texts: Sequence[str]) -> FailureLimits:
+    """Return where failure begins; what is not given is as usual.
+
+    Raises:
+        SegcamError: if a text is not understood.
+    """
+    from napari_segcam.validating.failures.kinds import FailureLimits
+
+    names = [each.name for each in fields(FailureLimits)]
+    given = {}
+    for text in texts:
+        name, _, number = (part.strip() for part in text.partition("="))
+        try:
+            given[name] = float(number)
+        except ValueError:
+            given[name] = math.nan
+        if name not in names or not 0 <= given[name] <= 1:
+            raise SegcamError(
+                f"--failure-limit {text} is not understood: give NAME=NUMBER, where NAME is {', '.join(names[:-1])} or "
+                f"{names[-1]} and NUMBER is from 0 to 1, such as dice=0.7."
+            )
+    return FailureLimits(**given)
 
 
 def _print_problems(validation: Validation, console: Console) -> None:

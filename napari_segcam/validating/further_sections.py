@@ -12,6 +12,7 @@ from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.reporting.run_format import Row
 from napari_segcam.validating.failures.analysis import FailureAnalysis, analyze_failures
 from napari_segcam.validating.failures.doubt_curve import doubt_curve
+from napari_segcam.validating.failures.kinds import FailureLimits
 from napari_segcam.validating.failures.shared import shared_rows
 from napari_segcam.validating.failures.sorting import failure_rows
 from napari_segcam.validating.figures import by_class, frames_of
@@ -46,7 +47,11 @@ class FurtherSections:
 
 
 def further_sections(
-    validation: Validation, run: FinishedRun, anonymous: bool = False, linked: bool = False
+    validation: Validation,
+    run: FinishedRun,
+    anonymous: bool = False,
+    linked: bool = False,
+    limits: FailureLimits | None = None,
 ) -> FurtherSections:
     """Return what a validation adds to the report of its run besides its own section.
 
@@ -55,9 +60,10 @@ def further_sections(
         run: that the report is of.
         anonymous: whether numbers replace the names of cases and images.
         linked: whether images have pages of their own.
+        limits: where failure begins.
     """
     names = Names(validation.assigned, anonymous)
-    analysis = analyze_failures(run, validation)
+    analysis = analyze_failures(run, validation, limits)
     frames = by_class(frames_of(run, validation.assigned))
     of_doubt, plots = doubt_section(frames)
     curves = [curve for each in frames.values() if (curve := doubt_curve(each)) is not None]

@@ -169,6 +169,28 @@ def test_nothing_of_an_earlier_report_stays_beside_a_later_one(report: Any, stud
     assert first - files() == gone
 
 
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(("limit", "failed"), [("dice=0.99", 40), ("dice=0", 0)])
+def test_where_failure_begins_can_be_set(report: Any, tmp_path: Path, limit: str, failed: int) -> None:
+    run = dice_run(tmp_path / "run", some_dice(40))
+    assert report(run, "--no-pdf", "--failure-limit", limit, "--failure-limit", "surface_dice=0") == 0
+    with (run / "validation_failures.csv").open(encoding="utf-8") as file:
+        kinds = [row["kind"] for row in csv.DictReader(file)]
+    assert (len(kinds), sum(kind != "fine" for kind in kinds)) == (40, failed)
+    assert f"Dice is below {limit.removeprefix('dice=')} or" in (run / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("limit", ["dice", "dice=", "dice=much", "dice=1.2", "dice=-1", "dice=nan", "iou=0.5", "=0.5"])
+def test_a_limit_that_is_none_is_refused(
+    report: Any, study: Planted, limit: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(study.run, "--failure-limit", limit) == 2
+    said = capsys.readouterr().err
+    assert f"--failure-limit {limit} is not understood" in said
+    assert "dice, surface_dice or off_scan" in said
+    assert not (study.run / "report.html").exists()
+
+
 def test_wrong_criteria_are_refused_before_anything_is_written(
     report: Any, study: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
