@@ -1,7 +1,7 @@
 # make env    the environment, in .venv (VENV=folder puts it elsewhere, PYTHON=program chooses the interpreter)
 # make demo   napari with the sample cine, its mask and its heatmaps; without a screen, the same as files in demo/
 # make test   the tests, in two processes (WORKERS=0: in one; WORKERS=auto: as many as there are cores)
-# make test-slow  those marked as slow: further members of a kind, and whatever takes long
+# make test-slow  those marked as slow: each takes more than 2.5 seconds on two cores
 # make lint   style, format and types
 # make docs   site/: the documentation, which can be read without a connection
 # make screenshots  follows the tutorials word for word, in a real window, and takes the pictures of docs/images/ again

@@ -28,7 +28,7 @@ class OldObjects:
     napari runs a full collection whenever layers are removed, and its fixture another one after each test.
     """
 
-    _EVERY = 200
+    _EVERY = 100
 
     def __init__(self) -> None:
         self._tests = 0

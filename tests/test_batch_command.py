@@ -65,6 +65,7 @@ def test_a_list_with_its_own_truth(batch: Any, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_options_reach_the_run(batch: Any, tmp_path: Path) -> None:
     options = ("--num-samples", 2, "--seed", 3, "--image-size", 32, "--no-pictures", "--score", "probability")
     assert batch(*options, "--region", "image", "--threads", 2, "--stages", "encoder_5", "--classes", "foreground") == 0

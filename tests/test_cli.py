@@ -63,6 +63,7 @@ def test_inspect_shows_what_the_checkpoint_is(
         assert fact in shown
 
 
+@pytest.mark.slow
 def test_explaining_a_still_writes_what_the_explainer_gives(
     monkeypatch: pytest.MonkeyPatch, checkpoint: Path, still: Path, tmp_path: Path
 ) -> None:
@@ -173,6 +174,7 @@ def test_explain_and_batch_share_their_options(
     assert {"--frames", "--movie"} <= options["explain"] - options["batch"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verbose", [[], ["--verbose"]])
 def test_a_bug_is_shown_once_and_with_what_to_do_about_it(tmp_path: Path, verbose: list[str]) -> None:
     (tmp_path / "x.pth").write_bytes(b"x")

@@ -57,6 +57,7 @@ def test_what_is_assumed_is_shown(
     assert "%" not in asked
 
 
+@pytest.mark.slow
 def test_an_image_shows_what_each_answer_finds(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -113,6 +114,7 @@ def test_an_image_is_shown_with_its_black_and_white(
     assert "If that is wrong, set the value range." in shown
 
 
+@pytest.mark.slow
 def test_a_card_is_written_and_read_back(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint: Path
 ) -> None:

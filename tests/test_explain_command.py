@@ -94,6 +94,7 @@ def test_black_and_white_are_written_and_can_be_set(
     assert "white must be more than black" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_region_and_a_score_are_those_of_the_explainer(
     explain: Any, checkpoint: Path, cine: Path, truth: Path, tmp_path: Path
 ) -> None:
@@ -116,6 +117,7 @@ def test_a_crop_is_all_that_the_network_sees(explain: Any, tmp_path: Path) -> No
     assert json.loads((tmp_path / "out" / "explanation.json").read_text())["input_shape"] == [32, 64]
 
 
+@pytest.mark.slow
 def test_what_a_slow_method_takes_is_said_before_it_starts(
     explain: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

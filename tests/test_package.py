@@ -289,6 +289,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not loaded & (WINDOW_SYSTEMS | {"torch", "segmentation_models_pytorch", "numpy", "pydicom"})
 
 
+@pytest.mark.slow
 def test_the_core_needs_no_window_system() -> None:
     names = [module_name(path) for path in source_files()]
     core = [name for name in names if not is_in(name, "viewer") and not name.endswith("__main__")]
@@ -342,6 +343,7 @@ def imports_among_modules() -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.slow
 def test_no_modules_import_each_other_in_a_circle() -> None:
     imports = imports_among_modules()
     assert any(imports.values())

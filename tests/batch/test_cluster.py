@@ -125,6 +125,7 @@ def scheduler() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
+@pytest.mark.slow
 def test_a_scheduler_of_ones_own_gives_the_same_bits(
     scheduler: str,
     checkpoint: Path,
@@ -141,6 +142,7 @@ def test_a_scheduler_of_ones_own_gives_the_same_bits(
     assert all_files(tmp_path / "run") == alone
 
 
+@pytest.mark.slow
 def test_leaving_early_stops_and_the_rest_follows(
     scheduler: str, checkpoint: Path, images: Path, alone: dict[str, bytes], tmp_path: Path
 ) -> None:

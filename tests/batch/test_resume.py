@@ -82,6 +82,7 @@ def test_killed_at_any_write_it_ends_as_an_unbroken_run(network: sc.Network, ima
     assert kills > 15
 
 
+@pytest.mark.slow
 def test_a_command_that_is_killed_goes_on_to_the_same_end(checkpoint: Path, tmp_path: Path) -> None:
     images = write_images(tmp_path / "data", 6)
     options = ("--model", checkpoint, "--device", "cpu", "--stages", "encoder_5", "--threads", 1)
@@ -131,6 +132,7 @@ def test_two_at_once_in_one_folder_are_refused(network: sc.Network, images: Path
     assert len(list(sc.Batch(images, out, network))) == 3
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_no_lock(network: sc.Network, images: Path, tmp_path: Path) -> None:
     holding = "import sys, pathlib\nfrom napari_segcam.batch.run_folder import RunFolder\n"
     holding += "with RunFolder(pathlib.Path(sys.argv[1])).locked():\n    print('locked', flush=True)\n    input()"

@@ -44,6 +44,7 @@ def test_the_figures_are_those_of_the_explainer(network: sc.Network, images: Pat
         assert (row["pixels"], row["truth_pixels"], row["area_mm2"]) == (found.sum(), true.sum(), None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("region", ["mask", "image"])
 def test_classes_share_a_forward_pass_and_have_the_figures_of_each_alone(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, region: str

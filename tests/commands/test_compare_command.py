@@ -46,6 +46,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_it_writes_tables_and_report(compare: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert compare("--truth", tmp_path / "masks") == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
@@ -61,6 +62,7 @@ def test_it_writes_tables_and_report(compare: Any, tmp_path: Path, capsys: pytes
     assert all(" ".join(sentence.split()) in shown for sentence in summary["in_words"])
 
 
+@pytest.mark.slow
 def test_a_checkpoint_beside_itself(compare: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert compare("--truth", tmp_path / "masks", "--no-pdf", b="a.pth") == 0
     found = [row for row in rows_of(tmp_path / "out" / "comparison.csv") if row["dice"]]
@@ -70,6 +72,7 @@ def test_a_checkpoint_beside_itself(compare: Any, tmp_path: Path, capsys: pytest
     assert "A and B have the same Dice in each case" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_nothing_behind(
     compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,6 +89,7 @@ def test_ctrl_c_leaves_nothing_behind(
     assert {path.name for path in tmp_path.iterdir()} == {"data", "masks"}
 
 
+@pytest.mark.slow
 def test_a_damaged_image_gives_exit_code_1(compare: Any, tmp_path: Path) -> None:
     (tmp_path / "data" / "image_1.png").write_bytes(b"no image")
     assert compare("--no-pdf") == 1
@@ -93,6 +97,7 @@ def test_a_damaged_image_gives_exit_code_1(compare: Any, tmp_path: Path) -> None
     assert [row["case"] for row in rows_of(tmp_path / "out" / "cases.csv")] == ["image_0.png", "image_2.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "changes", "said"),
     [

@@ -45,6 +45,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
     return call
 
 
+@pytest.mark.slow
 def test_explain_writes_the_mean_and_the_members(run: Any, seeds: list[Path], images: Path, tmp_path: Path) -> None:
     image = images / "image_0.png"
     models = [part for path in seeds for part in ("--model", path)]
@@ -62,6 +63,7 @@ def test_explain_writes_the_mean_and_the_members(run: Any, seeds: list[Path], im
         np.testing.assert_array_equal(maps["encoder_5"], expected.heatmaps["encoder_5"].values)
 
 
+@pytest.mark.slow
 def test_members_are_written_on_request(
     run: Any, seeds: list[Path], images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,6 +99,7 @@ def test_one_model_is_used_as_before(run: Any, seeds: list[Path], images: Path, 
     assert record["options"]["model"] == "seed_0.pth"
 
 
+@pytest.mark.slow
 def test_inspect_lists_the_members_and_writes_the_file_that_stands_for_them(
     run: Any, seeds: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,6 +119,7 @@ def test_inspect_lists_the_members_and_writes_the_file_that_stands_for_them(
     assert "--write-ensemble" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_batch_records_all_checkpoints_and_the_command_that_repeats_it(
     run: Any, seeds: list[Path], images: Path, tmp_path: Path
 ) -> None:

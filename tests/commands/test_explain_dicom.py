@@ -70,6 +70,7 @@ def numbers(report: Dataset, code: str) -> list[float]:
     return found
 
 
+@pytest.mark.slow
 def test_a_cine_becomes_objects_of_its_study(
     explain: Any, checkpoint: Path, threshold: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_cine_becomes_objects_of_its_study(
     np.testing.assert_array_equal(values[2], explanations[2].heatmaps["encoder_5"].values)
 
 
+@pytest.mark.slow
 def test_the_report_names_the_frames_and_their_masks(explain: Any, threshold: float, tmp_path: Path) -> None:
     assert explain(SOURCES["anisotropic_cine"](tmp_path), "--threshold", threshold, "--frames", "4,1-2,1") == 0
     for path in (tmp_path / "out").glob("*.dcm"):
@@ -173,6 +175,7 @@ def test_several_methods_have_a_folder_each_and_one_segmentation(explain: Any, t
     assert written == {"segmentation.dcm", "report.dcm"} | expected
 
 
+@pytest.mark.slow
 def test_a_folder_of_stills_is_one_segmentation_that_refers_to_each(explain: Any, tmp_path: Path) -> None:
     folder = SOURCES["folder_of_stills"](tmp_path)
     assert explain(folder) == 0
@@ -238,6 +241,7 @@ def test_ctrl_c_leaves_no_dicom_object(
         assert {row["frame"] for row in csv.DictReader(file)} == {"0"}
 
 
+@pytest.mark.slow
 def test_one_object_that_fails_does_not_keep_the_others_from_it(
     explain: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -255,6 +259,7 @@ def test_one_object_that_fails_does_not_keep_the_others_from_it(
     assert "There is no segmentation of these findings" in dcmread(tmp_path / "out" / "report.dcm").to_json()
 
 
+@pytest.mark.slow
 def test_the_overlay_shows_a_stage_that_takes_part(
     explain: Any, checkpoint: Path, threshold: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -48,6 +48,7 @@ def test_new_makes_a_project_with_the_settings_of_the_options(run: Run, capsys: 
     assert len(open_project("study").readings("anna")) == 4
 
 
+@pytest.mark.slow
 def test_a_second_checkpoint_is_kept_as_b_and_reasons_can_be_in_a_file(run: Run) -> None:
     Path("reasons.txt").write_text("one\n\ntwo words\n", encoding="utf-8")
     model = demo_checkpoint()

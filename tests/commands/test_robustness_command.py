@@ -51,6 +51,7 @@ def rows_in(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_it_says_the_cost_and_the_findings(robustness: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert robustness("--truth", tmp_path / "masks", "--strengths", "gain=-6;jpeg=20", "--stage", "encoder_2") == 0
     shown = " ".join(capsys.readouterr().out.split())
@@ -99,6 +100,7 @@ def test_model_and_images_exchanged(robustness: Any, tmp_path: Path, capsys: pyt
     assert "The order is: napari-segcam robustness MODEL IMAGES." in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
 def test_ctrl_c_in_a_real_process_keeps_the_rows(tmp_path: Path, checkpoint: Path) -> None:
     write_images(tmp_path / "data", 2)

@@ -55,6 +55,7 @@ def in_a_folder(tmp_path: Path, named: dict[str, Any], monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_a_folder")
 @pytest.mark.parametrize("module", WITH_EXAMPLES)
 def test_examples_give_what_they_say(module: str, named: dict[str, Any]) -> None:

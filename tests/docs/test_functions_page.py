@@ -29,6 +29,7 @@ class PageViewer:
         self.docked.append(widget)
 
 
+@pytest.mark.slow
 def test_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(0)
     for name, classes in (("best_model.pth", 1), ("two_classes.pth", 2)):

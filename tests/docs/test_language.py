@@ -83,6 +83,7 @@ def odd_words() -> dict[str, list[str]]:
     return rooms
 
 
+@pytest.mark.slow
 def test_no_room_has_more_odd_words_than_it_is_allowed() -> None:
     too_many = {room: words for room, words in odd_words().items() if len(words) > ALLOWED.get(room, 0)}
     assert not too_many, "\n".join(word for words in too_many.values() for word in words)

@@ -52,6 +52,7 @@ def quoted() -> list[str]:
     return re.findall(r"^\*\*Message:\*\* `([^`]+)`", page, re.MULTILINE) + reasons
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("message", quoted())
 def test_the_program_writes_the_messages_of_the_page(message: str) -> None:
     assert is_written(message)

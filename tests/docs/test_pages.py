@@ -37,6 +37,7 @@ def report(problems: list[str]) -> None:
     assert not problems, "\n" + "\n".join(problems)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FOR_READERS)
 def test_italics_are_words_of_the_window(path: str) -> None:
     report(

@@ -42,6 +42,7 @@ def messages(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
+@pytest.mark.slow
 def test_no_message_that_reaches_the_window_names_an_option() -> None:
     files = [
         path

@@ -50,6 +50,7 @@ def with_map(explanation: Explanation, stage: str, values: np.ndarray) -> Heatma
     return Heatmap(explanation.heatmaps[stage].stage, values.astype(np.float32), explanation.segmentation.geometry)
 
 
+@pytest.mark.slow
 def test_p_of_faithfulness_is_uniform_for_200_maps_of_noise(explainer: sc.Explainer, explanation: Explanation) -> None:
     rng = np.random.default_rng(7)
     with FrameReplay(explainer.network, explanation, frame(), LEVELS).at("shallow") as replay:

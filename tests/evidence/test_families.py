@@ -166,6 +166,7 @@ def check_network(network: sc.Network) -> None:
     assert any(evidence.stages[stage.name].influence.value for stage in checked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_influence_equals_a_hook_that_replaces_the_map(name: str) -> None:
     torch.manual_seed(2)
@@ -175,6 +176,7 @@ def test_influence_equals_a_hook_that_replaces_the_map(name: str) -> None:
     check_network(network)
 
 
+@pytest.mark.slow
 def test_influence_on_a_class_of_several_that_overlap() -> None:
     torch.manual_seed(2)
     module = with_fitted_norms(smp.Unet("resnet18", encoder_weights=None, classes=3), SIDE)
@@ -183,6 +185,7 @@ def test_influence_on_a_class_of_several_that_overlap() -> None:
     check_network(network)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_influence_in_a_network_of_keras(tmp_path: Path) -> None:
     os.environ.setdefault("KERAS_BACKEND", "torch")

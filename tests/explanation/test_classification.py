@@ -82,6 +82,7 @@ def test_figures_that_need_a_region_are_undefined(network: Network) -> None:
     assert figures.undefined == "the region is the whole frame"
 
 
+@pytest.mark.slow
 def test_several_frames_and_slow_methods_work_as_for_masks(network: Network) -> None:
     frames = [FRAME, FRAME[::-1].copy()]
     together = list(Explainer(network, stages=["encoder_2"]).each(frames, Target(1), batch=2))

@@ -38,6 +38,7 @@ def checked(network: sc.Network, method: str) -> tuple[sc.Explainer, Explanation
     return explainer, explainer(FRAME, sc.Target(1, REGION))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["gradcam", "gradcam_signed", "layercam", "hirescam", "finercam"])
 def test_every_stage_is_the_same_but_for_rounding(method: str, network: sc.Network) -> None:
     explainer, explanation = checked(network, method)

@@ -99,6 +99,7 @@ def test_crop_value_range_and_pixel_aspect_are_those_of_the_frame() -> None:
     assert_same(held.explain(TARGETS[2]), explainer(NOISE, TARGETS[2], *arguments))
 
 
+@pytest.mark.slow
 def test_a_real_network_with_its_rewritten_form() -> None:
     network = load_network(demo_checkpoint(), device="cpu")
     frame = open_cine(sample_cine())[FRAME]

@@ -159,6 +159,7 @@ def reference_maps(module: nn.Module, stages: Sequence[Stage], x: torch.Tensor) 
     return maps
 
 
+@pytest.mark.slow
 def test_every_method_and_stage_equals_grad_cam_in_float64(network: Network, exact: nn.Module) -> None:
     stages, x = main_body(network), frame()
     ours = our_maps(exact, stages, x)
@@ -211,6 +212,7 @@ def test_every_method_and_stage_equals_torch_cam_in_float64(network: Network, ex
             assert (normalized - reference).abs().max() <= 1e-8, (stage.name, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", LIGHT, indirect=True)
 def test_every_method_and_stage_equals_captum_in_float64(network: Network, exact: nn.Module) -> None:
     stages, x = main_body(network), frame().requires_grad_()
@@ -271,6 +273,7 @@ def min_max(heat: torch.Tensor) -> np.ndarray:
     return scale_cam_image(scale_cam_image(heat.relu()[None].numpy(), (SMALL, SMALL)))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_scores_in_float64")
 @pytest.mark.parametrize("network", LIGHT, indirect=True)
 def test_score_cam_equals_grad_cam_and_torch_cam_in_their_conventions(network: Network, exact: nn.Module) -> None:
@@ -322,6 +325,7 @@ def test_ablation_cam_equals_grad_cam_in_its_convention(network: Network, exact:
 # ── errors of the references ──────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_names_match_maps_where_pairing_by_order_mislabels() -> None:
     """The reference pairs layers and maps by order of execution, so U-Net++ nodes in named order get wrong names."""
     torch.manual_seed(0)

@@ -242,6 +242,7 @@ IMAGES: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", IMAGES.values(), ids=IMAGES.keys())
 def test_an_image_over_the_budget_is_refused(make: Callable[[], bytes], tmp_path: Path) -> None:
     path = tmp_path / "image"

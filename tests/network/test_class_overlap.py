@@ -46,6 +46,7 @@ def saved(module: nn.Module, form: str, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "make"),
     [("pickle", unet), ("TorchScript", unet), ("folder", unet), ("TorchScript", small), ("exported", small)],
@@ -65,6 +66,7 @@ def test_the_activation_in_a_file_decides(form: str, make: object, last: str, tm
         torch.testing.assert_close(logits.sigmoid() if last == "sigmoid" else logits.softmax(1), module(IMAGE))
 
 
+@pytest.mark.slow
 def test_weights_alone_do_not_decide_and_a_warning_says_so(tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     torch.save(unet("sigmoid").state_dict(), path)
@@ -111,6 +113,7 @@ def test_a_single_class_needs_no_decision(tmp_path: Path) -> None:
     assert (single.classes_overlap, single.class_names) == (False, ("foreground",))
 
 
+@pytest.mark.slow
 def test_the_card_overrides_a_sigmoid_but_not_a_softmax(tmp_path: Path) -> None:
     path = saved(unet("sigmoid"), "pickle", tmp_path)
     assert load_network(path, "cpu", classes_overlap=False).has_background
@@ -119,6 +122,7 @@ def test_the_card_overrides_a_sigmoid_but_not_a_softmax(tmp_path: Path) -> None:
         load_network(path, "cpu", classes_overlap=True)
 
 
+@pytest.mark.slow
 def test_a_decision_from_the_file_is_written_into_the_card(tmp_path: Path) -> None:
     path = saved(unet("sigmoid"), "pickle", tmp_path)
     save_card(load_network(path, "cpu"), path)

@@ -128,6 +128,7 @@ NETWORKS: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS.keys())
 def test_a_network_that_needs_too_much_time_or_memory_is_refused(make: Callable[[], bytes], tmp_path: Path) -> None:
@@ -147,6 +148,7 @@ def test_a_usual_network_passes(make: Callable[[nn.Module], bytes], tmp_path: Pa
     assert load_network(tmp_path / "model.pt", "cpu").classes == 2
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_process_starts_again_after_it_was_killed(tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(scripted(small_network()))
@@ -166,6 +168,7 @@ def test_a_network_chosen_among_several_is_checked(tmp_path: Path) -> None:
     assert read_checkpoint(tmp_path / "model.pt", "small").module is not None
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("network", [Endless, Growing])
 def test_a_network_is_refused_in_another_thread_too(network: type[nn.Module], tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def frame() -> np.ndarray:
     return np.random.default_rng(5).integers(0, 255, (32, 32), dtype=np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mps")
 def test_maps_are_those_of_the_cpu(frame: np.ndarray) -> None:
     cpu, gpu = networks()

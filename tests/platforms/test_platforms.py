@@ -45,6 +45,7 @@ def is_text_without_encoding(node: ast.Call) -> bool:
     return any(isinstance(mode, ast.Constant) and str(mode.value) in ("r", "w", "a", "x", "r+", "w+") for mode in modes)
 
 
+@pytest.mark.slow
 def test_every_text_file_has_its_encoding() -> None:
     """Without one, Windows reads and writes its own code page."""
     assert is_text_without_encoding(ast.parse("path.open('w')", mode="eval").body)  # type: ignore[arg-type]
@@ -52,6 +53,7 @@ def test_every_text_file_has_its_encoding() -> None:
     assert not [f"{path}:{node.lineno}" for path, node in calls() if is_text_without_encoding(node)]
 
 
+@pytest.mark.slow
 def test_what_only_posix_has_is_called_in_guarded_files_only() -> None:
     found = {
         path

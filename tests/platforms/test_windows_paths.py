@@ -29,6 +29,7 @@ def moves_a_file(node: ast.AST) -> bool:
     return name in ("rename", "replace") and len(node.args) == 1 and not node.keywords
 
 
+@pytest.mark.slow
 def test_files_are_moved_into_place_in_one_way_only() -> None:
     """``replace_file`` tries again where Windows refuses for a moment, and replaces the target on every system."""
     assert moves_a_file(ast.parse("part.rename(path)", mode="eval").body)
@@ -43,6 +44,7 @@ def test_files_are_moved_into_place_in_one_way_only() -> None:
     assert [place for place in found if not place.startswith("files.py")] == []
 
 
+@pytest.mark.slow
 def test_no_path_is_joined_to_a_posix_path() -> None:
     """In Python 3.11, ``WindowsPath / PurePosixPath`` loses network folders and the root of a drive."""
     joined = ast.parse("folder / PurePosixPath(name)", mode="eval").body

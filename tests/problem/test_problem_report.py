@@ -23,6 +23,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     present.read_again()
 
 
+@pytest.mark.slow
 def test_it_names_versions_machine_network_timing_and_log(tmp_path: Path) -> None:
     change({"memory_gb": 2.0})
     checkpoint = tmp_path / "MUELLER_Erika.pth"

@@ -75,6 +75,7 @@ def test_an_event_that_makes_no_sense_is_refused(fields: dict[str, object]) -> N
         Verdict.model_validate({"case": "c1", **fields})
 
 
+@pytest.mark.slow
 def test_a_log_that_is_cut_off_anywhere_opens_with_all_whole_lines(tmp_path: Path) -> None:
     log = RaterLog(tmp_path / "full", "anna")
     for frame in range(3):

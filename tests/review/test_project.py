@@ -97,6 +97,7 @@ def test_a_damaged_image_stays_in_the_list_with_the_reason(study: Path) -> None:
     assert case.frames is None
 
 
+@pytest.mark.slow
 def test_folders_of_stills_can_be_cases_and_a_list_can_name_them(study: Path) -> None:
     shutil.rmtree(study / "images")
     for folder in ("a", "b"):
@@ -122,6 +123,7 @@ def test_the_masks_of_a_project_are_no_images_of_its_folder(study: Path) -> None
     assert [image.name for image in images_of(study / "images")] == [case.name for case in project.cases]
 
 
+@pytest.mark.slow
 def test_nothing_is_overwritten_and_nothing_is_left_of_a_failure(project: ReviewProject, study: Path) -> None:
     models = [study / "model.safetensors"]
     before = (project.folder / "project.json").read_bytes()

@@ -169,6 +169,7 @@ def count(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
     return made
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_and_measures_nothing_twice(data: Path, count: list[tuple[str, float]]) -> None:
     measured(data, data / "whole")
     whole = (data / "whole" / "robustness.csv").read_bytes()

@@ -27,6 +27,7 @@ def values_in_new_process(statements: str, tuning: str = "on") -> list[object]:
     return values
 
 
+@pytest.mark.slow
 def test_the_compiler_is_not_imported_until_it_is_used() -> None:
     use = """
 import torch
@@ -39,6 +40,7 @@ values.append(hasattr(torch._dynamo, "optimize"))
     assert values_in_new_process(IMPORT + use) == [False, 2.0, True, True]
 
 
+@pytest.mark.slow
 def test_a_command_loads_and_runs_a_network_without_the_compiler() -> None:
     command = f"""
 sys.argv = ["napari-segcam", "inspect", {str(demo_checkpoint())!r}]
@@ -91,6 +93,7 @@ values.append(torch.compile(control, backend="eager")())
     assert values_in_new_process(disabled) == [False, False, True]
 
 
+@pytest.mark.slow
 def test_an_import_that_fails_leaves_no_stand_in() -> None:
     failing = """
 import torch

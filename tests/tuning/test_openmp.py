@@ -41,6 +41,7 @@ COMMAND = "sys.argv[1:] = ['--version']; from napari_segcam.cli import main\ntry
 VIEWER = "from napari_segcam.viewer.worker.import_torch import import_torch; import_torch()"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("start", "is_set"), [(COMMAND, True), (VIEWER, False), (f"{COMMAND}\n{VIEWER}", False)])
 def test_commands_set_it_before_torch_is_imported_and_the_viewer_does_not(start: str, is_set: bool) -> None:
     checks = """

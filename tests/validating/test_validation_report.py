@@ -208,6 +208,7 @@ def test_wrong_bounds_are_refused(bounds: str, report: Any, study: Planted, caps
     assert "age=40,60" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_plots_are_files_of_300_dpi_and_tables_lie_beside_the_report(report: Any, study: Planted) -> None:
     options = ("--cases", study.cases, "--subgroups", study.subgroups, "--subgroup-bounds", "age=40,60")
     assert report(study.run, *options) == 0
@@ -222,6 +223,7 @@ def test_plots_are_files_of_300_dpi_and_tables_lie_beside_the_report(report: Any
     assert (study.run / "report.pdf").stat().st_size > 20_000
 
 
+@pytest.mark.slow
 def test_the_pdf_has_the_section_too(report: Any, study: Planted, pdf_text: Any) -> None:
     assert report(study.run, "--cases", study.cases, "--no-per-image") == 0
     text = pdf_text(study.run / "report.pdf")

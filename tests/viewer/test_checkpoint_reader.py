@@ -23,6 +23,7 @@ from napari_segcam.viewer.sessions import session_of
 Finish = Callable[[ReviewSession], None]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_dropped_on_the_canvas_is_loaded(
     make_napari_viewer: Callable[..., Any], finish: Finish, messages: list[str], tmp_path: Path
 ) -> None:

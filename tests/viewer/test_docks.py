@@ -70,6 +70,7 @@ def open_from_menu(name: str) -> None:
     get_app_model().commands.execute_command(f"napari-segcam.{name}").result()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["workspace", "menu", "interface"])
 def test_a_widget_is_docked_once_however_it_is_opened(
     make_napari_viewer: Callable[..., Viewer], qtbot: QtBot, first: str
@@ -203,5 +204,6 @@ def test_a_still_is_chosen_from_a_later_frame_of_a_cine(session: ReviewSession) 
     assert frames == [0, 0]
 
 
+@pytest.mark.slow
 def test_no_widget_imports_torch_in_the_thread_of_the_window(tmp_path: Path) -> None:
     assert run_script("docking", "Overlays", home=tmp_path, timeout=300).endswith("done\n")

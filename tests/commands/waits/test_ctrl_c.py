@@ -40,6 +40,7 @@ def stopped_at(module: str, *arguments: object) -> subprocess.CompletedProcess[s
     return subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "said"),
     [

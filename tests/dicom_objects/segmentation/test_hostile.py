@@ -152,6 +152,7 @@ def sequence(tag: bytes, content: bytes, length: int | None = None) -> bytes:
     return tag + b"SQ\0\0" + stated + content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -175,6 +176,7 @@ def test_made_up_headers_are_refused(content: bytes, tmp_path: Path) -> None:
     ends_in_one_line(lambda: read_all(path))
 
 
+@pytest.mark.slow
 def test_content_that_inflates_without_end_is_refused(tmp_path: Path) -> None:
     path = write_masks(tmp_path / "whole.dcm", source_of("still", tmp_path), segments=SEGMENTS[:1])
     dataset = dcmread(path)

@@ -32,6 +32,7 @@ def test_dciodvfy_finds_no_error(name: str, kind: Kind, tmp_path: Path) -> None:
     assert all("99SEGCAM" in warning for warning in dciodvfy_warnings(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS[:2])
 @pytest.mark.parametrize("name", ["gray_cine", "still", "anisotropic_cine", "uncalibrated_cine", "folder_of_stills"])
 def test_dicom_validator_finds_no_error(name: str, kind: Kind, tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def test_a_source_of_each_kind(kind: str, client: PacsClient, tmp_path: Path) ->
     assert max(client.thumbnail(instances[0], 64).shape[:2]) == 64
 
 
+@pytest.mark.slow
 def test_results_come_back_as_they_were_sent(
     client: PacsClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,7 @@ def test_a_file_cut_short(undamaged: bytes, length: float, bits: list[tuple[int,
     read(flip_bits(undamaged[: int(length * len(undamaged))], bits), tmp_path)
 
 
+@pytest.mark.slow
 @FEW
 @given(bits=BITS)
 def test_with_bits_flip_bits(undamaged: bytes, bits: list[tuple[int, int]], tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def save_and_load(module: nn.Module, path: Path) -> sc.Network:
     return sc.load_network(path, "cpu", card=CARD)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("architecture", "options"),
     [
@@ -90,6 +91,7 @@ def test_settings_that_the_weights_do_not_show_come_from_the_pickle(
     assert set(result.assumed) <= {"output"}
 
 
+@pytest.mark.slow
 def test_the_activation_decides_whether_classes_overlap(tmp_path: Path, former: dict[str, ModuleType]) -> None:
     for activation, overlap in (("sigmoid", True), ("softmax2d", False)):
         module = network("Unet", classes=3, activation=activation)
@@ -98,6 +100,7 @@ def test_the_activation_decides_whether_classes_overlap(tmp_path: Path, former: 
         assert "classes_overlap" not in result.assumed
 
 
+@pytest.mark.slow
 def test_a_network_without_an_attribute_of_todays_class_is_rebuilt(tmp_path: Path) -> None:
     module = network("Unet")
     x = torch.randn(1, 3, 64, 64)
@@ -111,6 +114,7 @@ def test_a_network_without_an_attribute_of_todays_class_is_rebuilt(tmp_path: Pat
         torch.testing.assert_close(result.module(x), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_an_encoder_may_have_classes_of_another_library(tmp_path: Path, former: dict[str, ModuleType]) -> None:
     module = network("Unet", encoder_name="efficientnet-b0")
     x = torch.randn(1, 3, 64, 64)

@@ -77,6 +77,7 @@ def test_an_unknown_name_is_refused_with_the_known_names(weights: dict[str, torc
         sc.load_network(tmp_path / "whole.pth", "cpu", weights="teacher")
 
 
+@pytest.mark.slow
 def test_a_moving_average_is_not_a_second_network(weights: dict[str, torch.Tensor], tmp_path: Path) -> None:
     average = {name: tensor + 1 for name, tensor in weights.items()}
     for content in (

@@ -31,6 +31,7 @@ def folds(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
+@pytest.mark.slow
 def test_a_list_of_paths_is_an_ensemble(folds: list[Path]) -> None:
     ensemble = sc.load_network(folds, device="cpu")
     assert isinstance(ensemble, sc.Ensemble)
@@ -108,6 +109,7 @@ def test_a_member_that_is_not_there_is_named(folds: list[Path], tmp_path: Path) 
         sc.load_network([], device="cpu")
 
 
+@pytest.mark.slow
 def test_a_member_that_does_not_fit_on_the_device_runs_on_the_cpu(folds: list[Path]) -> None:
     asked: list[tuple[str, str]] = []
 
@@ -125,6 +127,7 @@ def test_a_member_that_does_not_fit_on_the_device_runs_on_the_cpu(folds: list[Pa
     np.testing.assert_array_equal(result.probabilities, expected.probabilities)
 
 
+@pytest.mark.slow
 def test_members_that_do_not_agree_are_refused(folds: list[Path], tmp_path: Path) -> None:
     three = write_checkpoint(tmp_path / "three.pth", classes=3)
     with pytest.raises(SegcamError, match=r"three has 3 classes, but best has 1 class\b"):
@@ -136,6 +139,7 @@ def test_members_that_do_not_agree_are_refused(folds: list[Path], tmp_path: Path
         sc.load_network([folds[0], tmp_path / "gray.pth"], device="cpu")
 
 
+@pytest.mark.slow
 def test_class_names_must_agree_where_both_name_them(tmp_path: Path) -> None:
     paths = [write_checkpoint(tmp_path / f"{name}.pth", classes=2, seed=seed) for seed, name in enumerate("abc")]
     (tmp_path / "b.segcam.yaml").write_text("class_names: [background, cyst]")

@@ -329,6 +329,7 @@ EXHAUSTING: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", EXHAUSTING.values(), ids=EXHAUSTING.keys())
 def test_nothing_exhausts_the_reader(make: Callable[[], bytes], tmp_path: Path) -> None:
     refuse(make(), tmp_path)
@@ -448,6 +449,7 @@ class _SavesOnLoading(_Saves):
         torch.save(torch.zeros(1), self.path)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # torch.jit is deprecated, but its files are still in use
 @pytest.mark.parametrize("kind", [_Saves, _Maps, _SavesDeepInside, _SavesOnLoading])
 def test_no_torchscript_writes_files(kind: Callable[[str], torch.nn.Module], canary: Path, tmp_path: Path) -> None:

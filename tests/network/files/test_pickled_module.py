@@ -42,6 +42,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS.keys())
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_network_of_a_known_library_is_read_exactly(
@@ -179,6 +180,7 @@ def test_a_final_activation_is_left_out_with_a_warning(activation: str, tmp_path
         assert torch.allclose(loaded.module(image), network(image), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_network_of_another_version_of_smp_is_rebuilt(tmp_path: Path) -> None:
     network = _unet()
     torch.save(network, tmp_path / "whole.pth")

@@ -178,6 +178,7 @@ def test_a_network_of_two_images_is_refused(tmp_path: Path) -> None:
         read_checkpoint(_written(buffer.getvalue(), tmp_path))
 
 
+@pytest.mark.slow
 def test_a_network_of_smp_has_its_stages(tmp_path: Path) -> None:
     torch.manual_seed(0)
     unet = smp.Unet("resnet18", encoder_weights=None, decoder_channels=(8, 8, 4, 4, 4)).eval()

@@ -92,6 +92,7 @@ def assert_same_pass(actual: Pass, expected: Pass) -> None:
 # ── whole networks ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("architecture", "encoder", "expected"), ARCHITECTURES)
 def test_every_stage_has_the_same_activation_and_gradient(architecture: str, encoder: str, expected: set[str]) -> None:
     plain = build_network(architecture, encoder).requires_grad_(False)
@@ -105,6 +106,7 @@ def test_every_stage_has_the_same_activation_and_gradient(architecture: str, enc
         assert_same_pass(run(rewritten.module, x, rewritten_stages, region), run(plain, x, stages, region))
 
 
+@pytest.mark.slow
 def test_the_graph_may_begin_at_any_stage() -> None:
     plain = build_network("UnetPlusPlus", "efficientnet-b0").requires_grad_(False)
     rewritten = inference_form(plain).module
@@ -112,6 +114,7 @@ def test_the_graph_may_begin_at_any_stage() -> None:
         assert_same_pass(run(rewritten, inputs(), [stage], lesion), run(plain, inputs(), [stage], lesion))
 
 
+@pytest.mark.slow
 def test_one_graph_serves_several_scores() -> None:
     rewritten = inference_form(build_network("UnetPlusPlus", "efficientnet-b0")).module
     result = forward(rewritten, inputs(), stages_of(rewritten))
@@ -123,6 +126,7 @@ def test_one_graph_serves_several_scores() -> None:
         assert torch.equal(gradient, again[name])  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("largest", [0, 100_000])
 def test_wide_maps_that_are_computed_again_are_bit_identical(largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rewritten = inference_form(build_network("UnetPlusPlus", "efficientnet-b0")).module
@@ -134,6 +138,7 @@ def test_wide_maps_that_are_computed_again_are_bit_identical(largest: int, monke
         assert torch.equal(again.gradients[name], gradient)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_tap_may_return_a_copy() -> None:
     plain = build_network("Unet", "efficientnet-b0").requires_grad_(False)
     rewritten = inference_form(plain).module
@@ -250,6 +255,7 @@ def test_a_failing_rewrite_leaves_the_plain_network(failure: str, monkeypatch: p
     assert torch.equal(rewritten.module(inputs()), plain(inputs()))
 
 
+@pytest.mark.slow
 def test_an_inference_form_can_be_pickled_and_copied() -> None:
     rewritten = inference_form(build_network("UnetPlusPlus", "efficientnet-b0"))
     logits = rewritten.module(inputs())

@@ -69,6 +69,7 @@ def probabilities(logits: torch.Tensor) -> np.ndarray:
     return (logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(1)).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize(("classes", "activation"), [(1, "sigmoid"), (3, "softmax"), (3, None)])
 def test_the_results_are_those_of_keras(tmp_path: Path, name: str, classes: int, activation: str | None) -> None:
@@ -85,6 +86,7 @@ def test_the_results_are_those_of_keras(tmp_path: Path, name: str, classes: int,
     assert any(f"ends in a {activation}" in warning for warning in network.warnings) == (activation is not None)
 
 
+@pytest.mark.slow
 def test_a_frame_is_explained(tmp_path: Path) -> None:
     model = small_network(3, "softmax")
     network = load_network(saved(model, tmp_path / "network.keras"), device="cpu")

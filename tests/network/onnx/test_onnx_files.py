@@ -115,6 +115,7 @@ def test_tensor_larger_than_the_file(tmp_path: Path) -> None:
     assert "damaged" in refusal(model, tmp_path / "n.onnx")
 
 
+@pytest.mark.slow
 def test_endless_loop(tmp_path: Path) -> None:
     body = helper.make_graph(
         [

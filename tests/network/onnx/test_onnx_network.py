@@ -48,6 +48,7 @@ def unet() -> nn.Module:
     return trained_like(smp.Unet("resnet18", encoder_weights=None, classes=2, decoder_channels=(32, 16, 16, 8, 8)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dynamo", [False, True])
 def test_exported_smp_network_has_the_stages_and_heatmaps_of_the_original(
     unet: nn.Module, tmp_path: Path, dynamo: bool
@@ -68,6 +69,7 @@ def test_exported_smp_network_has_the_stages_and_heatmaps_of_the_original(
     assert network.stage("encoder.layer2.0").channels == 128
 
 
+@pytest.mark.slow
 def test_feature_maps_that_the_decoder_does_not_take_are_stages_too(tmp_path: Path) -> None:
     module = trained_like(smp.DeepLabV3("resnet18", encoder_weights=None, classes=2, decoder_channels=16))
     network = sc.load_network(exported(module, tmp_path / "deeplab.onnx"), "cpu")
@@ -79,6 +81,7 @@ def test_feature_maps_that_the_decoder_does_not_take_are_stages_too(tmp_path: Pa
         assert np.corrcoef(ours[name].ravel(), theirs[name].ravel())[0, 1] > 0.999, name
 
 
+@pytest.mark.slow
 def test_file_with_a_fixed_size_is_fed_that_size_one_frame_at_a_time(unet: nn.Module, tmp_path: Path) -> None:
     network = sc.load_network(exported(unet, tmp_path / "unet.onnx"), "cpu")
     assert network.card.size.fixed == (64, 64)
@@ -86,6 +89,7 @@ def test_file_with_a_fixed_size_is_fed_that_size_one_frame_at_a_time(unet: nn.Mo
     assert not network.warnings[1:]  # only that it is not known whether the classes overlap
 
 
+@pytest.mark.slow
 def test_file_with_open_sides_takes_any_size(unet: nn.Module, tmp_path: Path) -> None:
     axes = {"x": {0: "batch", 2: "height", 3: "width"}}
     path = exported(unet, tmp_path / "unet.onnx", input_names=["x"], output_names=["y"], dynamic_axes=axes)
@@ -283,6 +287,7 @@ def test_last_map_of_a_transformer_that_the_exporter_leaves_as_tokens(tmp_path: 
         assert np.corrcoef(ours[name].ravel(), theirs[name].ravel())[0, 1] > 0.9999, name
 
 
+@pytest.mark.slow
 def test_maps_of_a_dilated_encoder_keep_their_names(tmp_path: Path) -> None:
     """Two maps of one size must not be taken for each other: what cannot be told apart is no stage."""
     torch.manual_seed(3)  # whose maps have heat

@@ -218,6 +218,7 @@ def test_smaller_logits_are_found_by_name_and_by_dependence() -> None:
     assert (network.output.name, network.segments) == ("1", False)
 
 
+@pytest.mark.slow
 def test_the_main_output_of_a_known_library_is_read() -> None:
     network = torchvision.models.segmentation.fcn_resnet50(
         weights=None, weights_backbone=None, num_classes=3, aux_loss=True

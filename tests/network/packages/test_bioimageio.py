@@ -133,6 +133,7 @@ def change(folder: Path, **fields: Any) -> None:
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_packages_of_these_tests_are_valid(tmp_path: Path) -> None:
     spec = pytest.importorskip("bioimageio.spec")
     package(tmp_path, module(), script=True)
@@ -142,6 +143,7 @@ def test_the_packages_of_these_tests_are_valid(tmp_path: Path) -> None:
     assert summary.status != "failed", summary.format()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["folder", "zip", "file"])
 def test_the_test_tensors_verify_the_network(form: str, tmp_path: Path) -> None:
     path = package(tmp_path / "a", module())
@@ -251,6 +253,7 @@ def test_classes_and_threshold_come_from_the_output(tmp_path: Path) -> None:
     assert any("processed further (binarize)" in warning for warning in network.warnings)
 
 
+@pytest.mark.slow
 def test_weights_are_chosen_or_replaced_by_others_that_open(tmp_path: Path) -> None:
     package(tmp_path, module(), script=True)
     assert sc.load_network(tmp_path, "cpu").stages

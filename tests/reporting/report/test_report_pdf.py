@@ -110,6 +110,7 @@ def test_the_contents_lead_to_the_sections(pdf: Pdf, html: Page) -> None:
     assert pdf.link_pages[: len(titles)] == sorted(pdf.link_pages[: len(titles)])
 
 
+@pytest.mark.slow
 def test_an_anonymous_pdf_names_nothing(write_run: WriteRun) -> None:
     folder = write_run(("Miller_1.png", "Miller_2.png"), failures=(("Miller_3.png", "/home/Miller_3.png is empty"),))
     pdf = Pdf(write_report(folder, options=ReportOptions(anonymous=True))[1])

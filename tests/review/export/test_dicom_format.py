@@ -52,6 +52,7 @@ def project(tmp_path: Path) -> ReviewProject:
     return project
 
 
+@pytest.mark.slow
 def test_each_case_has_a_segmentation_and_a_report(project: ReviewProject, tmp_path: Path) -> None:
     (exported,) = sc.export_review(project.folder, tmp_path / "out", "dicom")
     assert exported.frames == 5
@@ -84,6 +85,7 @@ def test_each_case_has_a_segmentation_and_a_report(project: ReviewProject, tmp_p
         assert dciodvfy_errors(exported.folder / name) == []
 
 
+@pytest.mark.slow
 def test_the_report_measures_the_edited_mask_and_names_the_reader(project: ReviewProject, tmp_path: Path) -> None:
     (exported,) = sc.export_review(project.folder, tmp_path / "out", "dicom")
     report = dcmread(exported.folder / "gray_cine" / "report.dcm")

@@ -105,6 +105,7 @@ def test_classes_are_chosen_and_numbered_from_one(tmp_path: Path) -> None:
         write_export(project.folder, tmp_path / "none", ExportOptions(classes=("cysts",)))
 
 
+@pytest.mark.slow
 def test_overlapping_classes_need_a_choice_or_coco(tmp_path: Path) -> None:
     project = new_project(tmp_path)
     reading = project.readings("anna")[1]
@@ -120,6 +121,7 @@ def test_overlapping_classes_need_a_choice_or_coco(tmp_path: Path) -> None:
     write_export(project.folder, tmp_path / "coco", ExportOptions(format="coco"))
 
 
+@pytest.mark.slow
 def test_a_prediction_that_is_not_the_one_that_was_seen_is_said(tmp_path: Path) -> None:
     project = new_project(tmp_path)
     network = sc.load_network(str(tmp_path / "unet.pth"), "cpu")

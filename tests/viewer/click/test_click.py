@@ -289,6 +289,7 @@ def test_a_folder_is_run_with_a_place_but_not_with_a_drawn_area(asking: Asking) 
         options_from_plan(asking.review.plan, 0.5)
 
 
+@pytest.mark.slow
 def test_the_run_goes_on_after_the_answer(
     session: ReviewSession, network: Network, frames: np.ndarray, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,6 +326,7 @@ def test_a_click_before_any_run_brings_the_mask_too(
     np.testing.assert_array_equal(asking.heat(), expected(network, frames[frame], "mask"))
 
 
+@pytest.mark.slow
 def test_the_class_is_that_of_the_mask_under_the_click(
     session: ReviewSession, three_classes: Network, frames: np.ndarray, qtbot: QtBot, finish: Finish
 ) -> None:

@@ -99,6 +99,7 @@ def near(found: tuple[float, ...], expected: tuple[float, ...], pixels: float = 
     return bool(np.abs(np.subtract(found, expected)).max() <= pixels)
 
 
+@pytest.mark.slow
 def test_a_click_asks_only_while_the_tool_is_on(canvas: Canvas) -> None:
     canvas.click(30, 20)
     assert canvas.controller.asked is None
@@ -117,6 +118,7 @@ def test_a_click_asks_only_while_the_tool_is_on(canvas: Canvas) -> None:
     assert canvas.viewer.cursor.style == "standard"
 
 
+@pytest.mark.slow
 def test_a_drag_pans_as_usual_while_the_tool_is_for_clicks(canvas: Canvas) -> None:
     canvas.controller.set_tool("point")
     center = canvas.viewer.scene.camera.center
@@ -130,6 +132,7 @@ def test_a_drag_pans_as_usual_while_the_tool_is_for_clicks(canvas: Canvas) -> No
     assert near((region.row, region.column), (60, 25)), "the place is right after panning and zooming"
 
 
+@pytest.mark.slow
 def test_a_box_is_drawn_without_panning_and_dropped_by_escape(canvas: Canvas) -> None:
     canvas.controller.set_tool("box")
     center = canvas.viewer.scene.camera.center
@@ -151,6 +154,7 @@ def test_a_box_is_drawn_without_panning_and_dropped_by_escape(canvas: Canvas) ->
     assert isinstance(canvas.region(), At), "a click is a click with every tool"
 
 
+@pytest.mark.slow
 def test_a_lasso_follows_the_line(canvas: Canvas) -> None:
     canvas.controller.set_tool("lasso")
     canvas.drag((20, 10), (20, 50), (70, 30))
@@ -162,6 +166,7 @@ def test_a_lasso_follows_the_line(canvas: Canvas) -> None:
     assert abs(int(pixels.sum()) - 40 * 50 / 2) < 100
 
 
+@pytest.mark.slow
 def test_layers_with_a_tool_of_their_own_keep_the_mouse(canvas: Canvas) -> None:
     canvas.controller.set_tool("point")
     labels = canvas.viewer.add_labels(np.zeros((4, 96, 64), np.uint8), scale=(1, 2, 2))
@@ -177,6 +182,7 @@ def test_layers_with_a_tool_of_their_own_keep_the_mouse(canvas: Canvas) -> None:
     np.testing.assert_array_equal(labels.data, painted)
 
 
+@pytest.mark.slow
 def test_in_a_turned_and_transposed_view_the_place_under_the_mouse_is_meant(canvas: Canvas) -> None:
     image = canvas.session.image
     assert image is not None

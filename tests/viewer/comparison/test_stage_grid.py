@@ -188,6 +188,7 @@ def test_it_follows_the_frame_and_says_what_is_not_computed(
     assert (mosaic.picture.frame != before).any()
 
 
+@pytest.mark.slow
 def test_deleted_layers_leave_the_cells(grid: StageGrid, cine: tuple[Any, ReviewSession], qtbot: QtBot) -> None:
     viewer, session = cine
     mosaic, layers = mosaic_of(grid), session.layers()

@@ -122,6 +122,7 @@ def described(control: QWidget) -> str:
     return f"{type(control).__name__} {words or control.toolTip() or control.accessibleName()!r}"
 
 
+@pytest.mark.slow
 def test_tab_reaches_every_control_and_brings_its_dock_to_the_front(window: tuple[Viewer, ReviewSession]) -> None:
     viewer, _ = window
     docked = {name: dock(viewer, name) for name in titles()}

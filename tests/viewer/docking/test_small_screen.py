@@ -41,6 +41,7 @@ def set_font(qtbot: QtBot) -> Iterator[Callable[[int], None]]:
     appearance.font_size = before
 
 
+@pytest.mark.slow
 def test_a_window_fits_a_low_screen_in_a_large_font_and_in_a_small_one_again(
     make_napari_viewer: Callable[..., Viewer], set_font: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,6 +118,7 @@ def test_members_are_offered_for_an_ensemble_alone(
     assert widget._request().member is None
 
 
+@pytest.mark.slow
 def test_files_that_are_dropped_together_are_one_network_if_the_user_agrees(
     session: ReviewSession, qtbot: QtBot, finish: Finish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,7 @@ def test_the_line_is_of_the_frame_and_the_threshold_it_was_measured_for(
     finish(explained)
 
 
+@pytest.mark.slow
 def test_a_check_measures_the_rest_for_the_frame_in_view_and_keeps_it(
     explained: ReviewSession, evidence: EvidenceController, qtbot: QtBot
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_check_measures_the_rest_for_the_frame_in_view_and_keeps_it(
     assert any("hiding it costs" in line for line in explained.view.of_frame.replace("\n", " ").split("encoder_4:"))
 
 
+@pytest.mark.slow
 def test_results_that_are_dropped_take_their_evidence_along(
     explained: ReviewSession, evidence: EvidenceController, qtbot: QtBot, finish: Finish
 ) -> None:

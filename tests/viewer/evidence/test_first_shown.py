@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from pytestqt.qtbot import QtBot
 
 from napari_segcam.evidence.influence import Influence
@@ -35,6 +36,7 @@ def wait_for_influence(qtbot: QtBot, evidence: EvidenceController) -> None:
     qtbot.waitUntil(lambda: evidence.influences() is not None, timeout=60_000)
 
 
+@pytest.mark.slow
 def test_the_deepest_encoder_stage_that_takes_part_is_shown_and_the_reason_said(
     session: ReviewSession,
     evidence: EvidenceController,
@@ -54,6 +56,7 @@ def test_the_deepest_encoder_stage_that_takes_part_is_shown_and_the_reason_said(
     assert session.layers().heatmaps["encoder_5"].name == "encoder_5 (takes no part)"
 
 
+@pytest.mark.slow
 def test_a_stage_that_the_user_chose_stays(
     session: ReviewSession,
     evidence: EvidenceController,
@@ -75,6 +78,7 @@ def test_a_stage_that_the_user_chose_stays(
     assert visible(session) == ["encoder_5"]
 
 
+@pytest.mark.slow
 def test_choosing_another_image_is_no_choice_of_a_stage(
     session: ReviewSession,
     evidence: EvidenceController,
@@ -91,6 +95,7 @@ def test_choosing_another_image_is_no_choice_of_a_stage(
     assert visible(session) == ["encoder_4"]
 
 
+@pytest.mark.slow
 def test_without_an_encoder_stage_the_earliest_decoder_stage_is_shown(
     session: ReviewSession,
     evidence: EvidenceController,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
@@ -18,6 +19,7 @@ from napari_segcam.viewer.widgets.trust_panel import TrustPanel
 STAGES = ("encoder_4", "encoder_5")
 
 
+@pytest.mark.slow
 def test_the_panel_checks_shows_progress_stops_and_says_the_result(
     session: ReviewSession,
     evidence: EvidenceController,

@@ -71,6 +71,7 @@ def still(folder: Path, name: str) -> str:
     return str(folder / name)
 
 
+@pytest.mark.slow
 def test_images_and_a_checkpoint_together_anywhere(viewer: Any, qtbot: QtBot, tmp_path: Path) -> None:
     checkpoint: Any = dock(viewer, "Checkpoint")[1]
     image = still(tmp_path, "image.npy")
@@ -91,6 +92,7 @@ def test_images_and_a_checkpoint_together_anywhere(viewer: Any, qtbot: QtBot, tm
     assert field.text() == text  # it takes no file as text
 
 
+@pytest.mark.slow
 def test_the_content_counts_where_the_name_says_nothing(viewer: Any, qtbot: QtBot, tmp_path: Path) -> None:
     checkpoint: Any = dock(viewer, "Checkpoint")[1]
     image = tmp_path / "IMG without a suffix but with a long name"
@@ -110,6 +112,7 @@ def test_the_content_counts_where_the_name_says_nothing(viewer: Any, qtbot: QtBo
     assert "notes.txt: not an image" in said()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_opened_is_said_and_the_rest_is_opened(viewer: Any, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("words")
     (tmp_path / "README").write_text("words")  # DICOM files can have such names

@@ -45,6 +45,7 @@ def says(panel: FirstStepsWidget, words: str) -> Callable[[], bool]:
     return lambda: panel.words.text() == words
 
 
+@pytest.mark.slow
 def test_the_line_follows_what_is_open(
     panel: FirstStepsWidget, qtbot: QtBot, network: Network, frames: np.ndarray, finish: Finish
 ) -> None:
@@ -62,6 +63,7 @@ def test_the_line_follows_what_is_open(
     qtbot.waitUntil(says(panel, Words.OPEN_IMAGE))
 
 
+@pytest.mark.slow
 def test_the_sample_in_one_click(panel: FirstStepsWidget, qtbot: QtBot) -> None:
     seen: list[int | None] = []
     panel.sample.changed.connect(lambda: seen.append(panel.sample.stage))

@@ -54,6 +54,7 @@ def test_numbers_equal_those_of_the_workspace(reviewed: ReviewSession, network: 
     np.testing.assert_array_equal(sc.segment(image, network), layers.mask.data)
 
 
+@pytest.mark.slow
 def test_shapes_follow_the_image(network: Network, frames: np.ndarray) -> None:
     color = np.stack([frames] * 4, axis=-1)
     for image, shape in ((frames[0], (96, 64)), (frames[:1], (1, 96, 64)), (color[0], (96, 64)), (color, (4, 96, 64))):
@@ -104,6 +105,7 @@ def test_overlapping_classes_are_asked_for_one_at_a_time(overlapping: Network, f
     assert (masks[0] & masks[1]).any()
 
 
+@pytest.mark.slow
 def test_threshold_and_region_are_used(network: Network, frames: np.ndarray) -> None:
     usual, strict = sc.segment(frames, network), sc.segment(frames, network, threshold=0.6)
     assert 0 < strict.sum() < usual.sum()
@@ -163,5 +165,6 @@ def test_wrong_choices_are_refused_in_words(network: Network, choice: dict[str, 
         sc.explain(np.zeros((64, 64), np.uint8), network, **choice)
 
 
+@pytest.mark.slow
 def test_no_window_is_needed() -> None:
     subprocess.run([sys.executable, "-W", "ignore", "-c", HEADLESS], check=True, timeout=120)

@@ -99,6 +99,7 @@ def test_a_run_in_a_real_window_shows_progress_of_an_unknown_total(
     assert session.background.progress.words.startswith("1 of 1 images")
 
 
+@pytest.mark.slow
 def test_layers_of_other_dimensions_are_added_without_errors(
     make_napari_viewer: Callable[..., Viewer], qtbot: QtBot
 ) -> None:

@@ -69,6 +69,7 @@ def region_of(
     return explainer(frame, target, ArrayCine(frame[None]).value_range, crop).region
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("region", ["image", Boundary(), Component()], ids=["image", "boundary", "component"])
 def test_each_frame_has_its_own_region_outlined(
     window: ReviewSession, network: Network, frames: np.ndarray, finish: Finish, region: Any
@@ -86,6 +87,7 @@ def test_each_frame_has_its_own_region_outlined(
             assert_outlined(window, explained)
 
 
+@pytest.mark.slow
 def test_after_the_threshold_moves_the_explained_mask_is_outlined(
     window: ReviewSession, network: Network, frames: np.ndarray, finish: Finish, qtbot: QtBot
 ) -> None:
@@ -104,6 +106,7 @@ def test_after_the_threshold_moves_the_explained_mask_is_outlined(
     qtbot.waitUntil(lambda: "sweep explained region" not in window.viewer.layers, timeout=10_000)
 
 
+@pytest.mark.slow
 def test_it_is_hidden_without_heat_and_where_another_outline_shows_the_region(
     window: ReviewSession, network: Network, frames: np.ndarray, finish: Finish
 ) -> None:
@@ -128,6 +131,7 @@ def test_it_is_hidden_without_heat_and_where_another_outline_shows_the_region(
     assert_not_outlined(window)
 
 
+@pytest.mark.slow
 def test_a_class_whose_outline_is_hidden_is_outlined(
     window: ReviewSession, three_classes: Network, frames: np.ndarray, finish: Finish
 ) -> None:
@@ -141,6 +145,7 @@ def test_a_class_whose_outline_is_hidden_is_outlined(
     assert_outlined(window, region_of(three_classes, frames[1], Target(class_index=2)))
 
 
+@pytest.mark.slow
 def test_of_a_crop_the_input_region_is_outlined(
     window: ReviewSession, network: Network, frames: np.ndarray, finish: Finish
 ) -> None:
@@ -158,6 +163,7 @@ def test_of_a_crop_the_input_region_is_outlined(
     assert "heat explains the whole input region" in window.view.of_frame.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_a_painted_region_is_outlined_after_each_stroke(
     window: ReviewSession, network: Network, finish: Finish, qtbot: QtBot
 ) -> None:
@@ -175,6 +181,7 @@ def test_a_painted_region_is_outlined_after_each_stroke(
     assert_outlined(window, painted.data[1] > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["hidden", "transparent", "removed"])
 def test_an_outline_that_the_user_hides_stays_hidden(
     window: ReviewSession, network: Network, finish: Finish, change: str
@@ -205,6 +212,7 @@ def test_an_outline_that_the_user_hides_stays_hidden(
     assert_outlined(window, np.ones((96, 64), bool))
 
 
+@pytest.mark.slow
 def test_it_belongs_to_the_image_that_is_chosen(
     window: ReviewSession, network: Network, frames: np.ndarray, finish: Finish, qtbot: QtBot
 ) -> None:
@@ -224,6 +232,7 @@ def test_it_belongs_to_the_image_that_is_chosen(
     qtbot.waitUntil(lambda: "sweep explained region" not in window.viewer.layers, timeout=2000)
 
 
+@pytest.mark.slow
 def test_all_layers_can_be_removed_at_once(
     window: ReviewSession, network: Network, frames: np.ndarray, finish: Finish, qtbot: QtBot
 ) -> None:

@@ -175,6 +175,7 @@ def test_corrections_are_in_a_layer_of_their_own_and_outlast_the_mask(
     assert layers.corrections.frames == set()
 
 
+@pytest.mark.slow
 def test_layers_follow_an_image_that_is_moved(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:
     image = viewer.add_image(frames)
     layers = shown(viewer, network, image, 0)
@@ -185,6 +186,7 @@ def test_layers_follow_an_image_that_is_moved(viewer: ViewerModel, network: Netw
     np.testing.assert_allclose(layers.heatmaps["encoder_5"].data_to_world((2, 1, 1)), center, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_layers_that_the_user_deleted_come_back_with_the_next_run(
     viewer: ViewerModel, network: Network, frames: np.ndarray
 ) -> None:
@@ -208,6 +210,7 @@ def test_renamed_layers_are_still_ours(viewer: ViewerModel, network: Network, fr
     assert len(viewer.layers) == count
 
 
+@pytest.mark.slow
 def test_two_images_have_layers_of_their_own(viewer: ViewerModel, network: Network, frames: np.ndarray) -> None:
     first = shown(viewer, network, viewer.add_image(frames), 0)
     second = shown(viewer, network, viewer.add_image(frames[:, ::-1]), 0)
@@ -215,6 +218,7 @@ def test_two_images_have_layers_of_their_own(viewer: ViewerModel, network: Netwo
     assert not set(first.heatmaps.values()) & set(second.heatmaps.values())
 
 
+@pytest.mark.slow
 def test_opacity_and_colormap_act_on_all_stages_and_on_later_ones(
     viewer: ViewerModel, network: Network, frames: np.ndarray
 ) -> None:

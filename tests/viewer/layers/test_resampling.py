@@ -103,6 +103,7 @@ def check_labels(viewer: ViewerModel, image: Image, labels: Labels) -> None:
     assert hits > 5
 
 
+@pytest.mark.slow
 def test_the_region_is_explained_where_it_is_drawn(
     session: ReviewSession, network: Network, frames: np.ndarray, finish: Finish
 ) -> None:

@@ -40,6 +40,7 @@ def found(widget: PacsWidget, qtbot: QtBot, description: str, modality: str = "U
     return len(widget.controller.searching.series)
 
 
+@pytest.mark.slow
 def test_search_open_send_back_find_again_open_again_equal(
     pacs: Orthanc,
     qtbot: QtBot,

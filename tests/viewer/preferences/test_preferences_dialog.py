@@ -155,6 +155,7 @@ def test_a_device_that_is_not_there_is_said(
     assert session.network is network
 
 
+@pytest.mark.slow
 def test_a_budget_that_changes_the_tiles_is_said(
     session: ReviewSession,
     finish: Callable[[ReviewSession], None],
@@ -189,6 +190,7 @@ def test_napari_s_own_dialog_and_ours_agree(session: ReviewSession, qtbot: QtBot
     qtbot.waitUntil(lambda: on_disk() == {"opacity": 0.3, "threads": 5})
 
 
+@pytest.mark.slow
 def test_what_napari_changed_without_a_session_counts(qtbot: QtBot) -> None:
     first = session_of(ViewerModel())
     controller_of(first, PreferencesController).change({"threads": 5, "opacity": 0.3})

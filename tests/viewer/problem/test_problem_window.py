@@ -16,6 +16,7 @@ from napari_segcam.viewer.sessions import session_of
 from napari_segcam.viewer.widgets.problem.problem_dialog import ProblemDialog
 
 
+@pytest.mark.slow
 def test_the_menu_shows_the_report_and_it_is_copied_and_saved(
     make_napari_viewer: Callable[..., Viewer],
     network: Network,

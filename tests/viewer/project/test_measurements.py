@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pytestqt.qtbot import QtBot
 
 from napari_segcam.viewer.calipers.calipers_controller import CalipersController
@@ -20,6 +21,7 @@ def calipers_of(session: ReviewSession) -> CalipersController:
     return calipers
 
 
+@pytest.mark.slow
 def test_measurements_come_back_with_their_case(
     project: Path, open_window: Callable[..., Any], settle: Callable[..., Any], qtbot: QtBot
 ) -> None:

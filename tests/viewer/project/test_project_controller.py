@@ -20,6 +20,7 @@ from napari_segcam.viewer.project.view_content import view_of
 from napari_segcam.viewer.review.controllers import controller_of
 
 
+@pytest.mark.slow
 def test_a_case_comes_back_as_it_was_left(project: Path, open_window: Callable, settle: Callable, qtbot: QtBot) -> None:
     window = open_window(project)
     session, controller = window.session, window.controller
@@ -57,6 +58,7 @@ def test_a_case_comes_back_as_it_was_left(project: Path, open_window: Callable, 
     assert again.session.review.layers.pair("").corrections.unsaved == set()
 
 
+@pytest.mark.slow
 def test_a_preference_changes_no_look_that_the_open_review_keeps(
     project: Path, open_window: Callable, settle: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +79,7 @@ def test_a_preference_changes_no_look_that_the_open_review_keeps(
     assert not settings.keeps_look
 
 
+@pytest.mark.slow
 def test_each_stroke_is_one_event_and_undo_holds_across_restarts(
     project: Path, open_window: Callable, settle: Callable
 ) -> None:
@@ -103,6 +106,7 @@ def test_each_stroke_is_one_event_and_undo_holds_across_restarts(
     assert len([event for event in again.controller.log.events if event.kind == "correction"]) == 2
 
 
+@pytest.mark.slow
 def test_undo_goes_where_it_was_done(project: Path, open_window: Callable, settle: Callable, qtbot: QtBot) -> None:
     window = open_window(project)
     settle(window)
@@ -122,6 +126,7 @@ def test_undo_goes_where_it_was_done(project: Path, open_window: Callable, settl
     assert controller.undo() is None
 
 
+@pytest.mark.slow
 def test_only_the_layers_of_the_case_in_view_stay(
     project: Path, open_window: Callable, settle: Callable, qtbot: QtBot
 ) -> None:
@@ -139,6 +144,7 @@ def test_only_the_layers_of_the_case_in_view_stay(
     assert window.session.reviews.corrections() == []
 
 
+@pytest.mark.slow
 def test_the_next_case_is_prepared_while_this_one_is_read(
     project: Path, open_window: Callable, settle: Callable, qtbot: QtBot
 ) -> None:
@@ -213,6 +219,7 @@ def test_the_reading_is_of_the_image_in_view(project: Path, open_window: Callabl
     assert window.controller.reading == Reading("c0001")
 
 
+@pytest.mark.slow
 def test_no_layer_of_a_case_that_was_left_is_added_later(
     project: Path, open_window: Callable, settle: Callable, qtbot: QtBot
 ) -> None:

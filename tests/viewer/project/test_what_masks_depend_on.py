@@ -33,6 +33,7 @@ def given(window: object) -> VerdictsController:
     return controller_of(window.session, VerdictsController)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_drawn", [False, True])
 def test_a_crop_is_in_the_log_before_the_verdict_and_comes_back(
     project: Path, open_window: Callable, settle: Callable, is_drawn: bool
@@ -61,6 +62,7 @@ def test_a_crop_is_in_the_log_before_the_verdict_and_comes_back(
     assert again.controller.layers.image is not None
 
 
+@pytest.mark.slow
 def test_black_and_white_that_the_reader_sets_come_back(project: Path, open_window: Callable, settle: Callable) -> None:
     window = open_window(project)
     settle(window)
@@ -74,6 +76,7 @@ def test_black_and_white_that_the_reader_sets_come_back(project: Path, open_wind
     assert again.controller.state.input_at().value_range == (20, 120)
 
 
+@pytest.mark.slow
 def test_an_accepted_mask_is_exported_as_the_network_saw_the_case(
     project: Path, open_window: Callable, settle: Callable, tmp_path: Path
 ) -> None:
@@ -93,6 +96,7 @@ def test_an_accepted_mask_is_exported_as_the_network_saw_the_case(
     assert not np.array_equal(shown > 0, whole > 0)
 
 
+@pytest.mark.slow
 def test_the_network_has_the_card_of_the_project_and_another_one_is_not_judged(
     project: Path, open_window: Callable, settle: Callable, qtbot: QtBot
 ) -> None:
@@ -114,6 +118,7 @@ def test_the_network_has_the_card_of_the_project_and_another_one_is_not_judged(
     assert not window.controller.state.verdicts
 
 
+@pytest.mark.slow
 def test_the_project_keeps_the_card_of_the_window(tmp_path: Path, images: Path) -> None:
     source = ModelSource.of(demo_checkpoint())
     card = source.load("cpu").card.model_copy(update={"normalization": "unit"})
@@ -122,6 +127,7 @@ def test_the_project_keeps_the_card_of_the_window(tmp_path: Path, images: Path) 
     assert project.model_source().load("cpu", project.model_card()).card.normalization == "unit"
 
 
+@pytest.mark.slow
 def test_the_second_checkpoint_opens_with_the_project(
     images: Path, tmp_path: Path, open_window: Callable, qtbot: QtBot
 ) -> None:

@@ -183,6 +183,7 @@ def widget(session: ReviewSession, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
     widget.hide()
 
 
+@pytest.mark.slow
 def test_a_click_on_a_picture_answers_and_save_keeps_it(
     widget: CheckpointWidget,
     session: ReviewSession,

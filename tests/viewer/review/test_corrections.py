@@ -47,6 +47,7 @@ def paint(labels: Labels, frame: int, label: int = 1) -> None:
     labels.data_setitem((np.full(len(rows), frame), rows, columns), label)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", ["one class", "three classes"])
 def test_another_network_replaces_the_prediction_and_keeps_the_correction(
     reviewed: ReviewSession,

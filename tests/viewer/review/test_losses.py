@@ -160,6 +160,7 @@ def test_corrections_stay_unsaved_if_the_folder_cannot_be_written_to(
     assert layers.corrections.unsaved == {1}
 
 
+@pytest.mark.slow
 def test_removing_the_corrections_layer_asks(docked: tuple[Any, Any, ReviewSession], qtbot: QtBot) -> None:
     viewer, widget, session = docked
     painted, layers = paint(session), session.layers()
@@ -244,6 +245,7 @@ def test_the_window_stays_open_until_the_question_is_answered(docked: tuple[Any,
     assert viewer.window._qt_window.isVisible()
 
 
+@pytest.mark.slow
 def test_a_script_that_closes_a_viewer_is_not_asked(docked: tuple[Any, Any, ReviewSession]) -> None:
     viewer, _, session = docked
     paint(session)

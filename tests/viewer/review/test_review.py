@@ -156,6 +156,7 @@ def test_a_stage_that_the_network_does_not_have_is_refused(
     finish(reviewed)
 
 
+@pytest.mark.slow
 def test_another_choice_of_stages_computes_only_what_is_missing(
     reviewed: ReviewSession, finish: Finish, network: Network, cine: np.ndarray, computed: list[int]
 ) -> None:
@@ -262,6 +263,7 @@ def test_a_correction_is_kept_until_it_is_discarded(
     assert record.edited == set()
 
 
+@pytest.mark.slow
 def test_a_correction_is_explained_as_it_is_painted(
     reviewed: ReviewSession, finish: Finish, network: Network, cine: np.ndarray
 ) -> None:
@@ -294,6 +296,7 @@ def test_another_network_removes_the_results_of_the_earlier_one(
     assert not reviewed.record.states.any()
 
 
+@pytest.mark.slow
 def test_other_pixels_remove_the_results_of_the_earlier_ones(
     reviewed: ReviewSession, finish: Finish, network: Network, cine: np.ndarray
 ) -> None:
@@ -351,6 +354,7 @@ def test_frames_not_computed_differ_from_frames_without_finding(reviewed: Review
     assert not np.isnan(heat_of(reviewed, "encoder_5").data[0]).any()
 
 
+@pytest.mark.slow
 def test_a_step_redraws_nothing_that_did_not_change(reviewed: ReviewSession, finish: Finish, qtbot: QtBot) -> None:
     reviewed.run(EXPLAIN, "all")
     finish(reviewed)

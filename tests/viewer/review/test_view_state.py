@@ -167,6 +167,7 @@ def test_a_color_bar_that_the_user_hid_stays_hidden(explained: ReviewSession) ->
     assert not layer.colorbar.visible
 
 
+@pytest.mark.slow
 def test_a_click_or_a_key_scales_a_weak_frame_in_every_widget(
     make_napari_viewer_proxy: Callable[[], Any], network: Network, frames: np.ndarray, finish: Finish
 ) -> None:

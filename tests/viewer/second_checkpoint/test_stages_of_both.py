@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from pytestqt.qtbot import QtBot
 
 from napari_segcam.network.network import Network
@@ -18,6 +19,7 @@ from napari_segcam.viewer.second_checkpoint.second_controller import SecondContr
 from napari_segcam.viewer.sessions import session_of
 
 
+@pytest.mark.slow
 def test_each_stage_of_a_has_that_of_b_below(
     make_napari_viewer_proxy: Callable[[], Any],
     frames: np.ndarray,

@@ -117,6 +117,7 @@ def test_drawing_first_is_an_answer_and_no_verdict(blinded: Review, qtbot: QtBot
     assert blinded.given() == [(1, 1, "correct")]
 
 
+@pytest.mark.slow
 def test_a_repeat_starts_blinded_again(blinded: Review, frames: np.ndarray, qtbot: QtBot) -> None:
     blinded.blinding.answer(True)
     qtbot.waitUntil(lambda: blinded.session.is_busy, timeout=2000)
@@ -129,6 +130,7 @@ def test_a_repeat_starts_blinded_again(blinded: Review, frames: np.ndarray, qtbo
     assert blinded.blinding.answer_words() == ""
 
 
+@pytest.mark.slow
 def test_opening_a_blinded_review_drops_what_was_computed_before(opened: Review, frames: np.ndarray) -> None:
     opened.session.viewer.add_image(frames, name="sweep")
     opened.run()
@@ -222,6 +224,7 @@ def test_a_random_walk_sees_nothing(
 # Heatmaps
 
 
+@pytest.mark.slow
 def test_heatmaps_come_after_the_first_verdict_and_both_verdicts_stay(
     opened: Review, frames: np.ndarray, qtbot: QtBot
 ) -> None:

@@ -64,6 +64,7 @@ def test_without_a_review_it_says_what_to_do(window: tuple[Review, VerdictWidget
     assert texts(widget) == ["Verdicts are kept in a review project: open one, or make one, in the Cases dock."]
 
 
+@pytest.mark.slow
 def test_buttons_give_change_and_take_back(window: tuple[Review, VerdictWidget], qtbot: QtBot) -> None:
     review, widget = window
     start(review)
@@ -91,6 +92,7 @@ def test_buttons_give_change_and_take_back(window: tuple[Review, VerdictWidget],
     assert not widget.grades.buttons[4].isChecked()
 
 
+@pytest.mark.slow
 def test_the_scope_names_the_range_and_the_finding(window: tuple[Review, VerdictWidget], qtbot: QtBot) -> None:
     review, widget = window
     start(review)
@@ -104,6 +106,7 @@ def test_the_scope_names_the_range_and_the_finding(window: tuple[Review, Verdict
     assert widget.scope.currentText().startswith("Finding 1 of ") or "none here" in widget.scope.currentText()
 
 
+@pytest.mark.slow
 def test_each_tooltip_names_the_key_that_does_the_same(window: tuple[Review, VerdictWidget]) -> None:
     review, widget = window
     start(review)
@@ -124,6 +127,7 @@ def test_each_tooltip_names_the_key_that_does_the_same(window: tuple[Review, Ver
         assert any(f"({key})" in button.toolTip() for key in keys), button.text()
 
 
+@pytest.mark.slow
 def test_a_note_is_kept_for_the_frame_it_was_written_about(window: tuple[Review, VerdictWidget], qtbot: QtBot) -> None:
     review, widget = window
     start(review)
@@ -145,6 +149,7 @@ def test_a_note_is_kept_for_the_frame_it_was_written_about(window: tuple[Review,
     assert [note.text for note in review.project.state.notes] == ["clear"]
 
 
+@pytest.mark.slow
 def test_the_blinded_panel_from_the_question_to_the_verdict(window: tuple[Review, VerdictWidget], qtbot: QtBot) -> None:
     review, widget = window
     start(review, hide_prediction=True, hide_heatmaps="until verdict")
@@ -167,6 +172,7 @@ def test_the_blinded_panel_from_the_question_to_the_verdict(window: tuple[Review
     assert widget.blinding.words.text() == "You drew before you saw the prediction."
 
 
+@pytest.mark.slow
 def test_it_says_when_every_finding_has_a_verdict(window: tuple[Review, VerdictWidget], qtbot: QtBot) -> None:
     review, widget = window
     start(review)

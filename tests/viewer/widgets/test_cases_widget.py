@@ -103,6 +103,7 @@ def test_filters_and_the_order_of_the_list_say_what_comes_next(widget: CasesWidg
     assert controller.reading == readings[3]
 
 
+@pytest.mark.slow
 def test_next_not_done_skips_what_is_done(widget: CasesWidget, qtbot: QtBot) -> None:
     controller = widget.controller
     readings = controller.readings
@@ -137,6 +138,7 @@ def test_closing_the_project_empties_the_list(widget: CasesWidget) -> None:
     assert widget.new.isVisible()
 
 
+@pytest.mark.slow
 def test_the_gradcam_widget_shows_the_settings_of_the_review(widget: CasesWidget, qtbot: QtBot) -> None:
     gradcam = GradCamWidget(widget.session.viewer)
     qtbot.addWidget(gradcam)
@@ -147,6 +149,7 @@ def test_the_gradcam_widget_shows_the_settings_of_the_review(widget: CasesWidget
     qtbot.waitUntil(lambda: widget.controller.log.state.settings.get("opacity") == 0.25, timeout=5_000)  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_a_new_project_is_made_and_opened(qtbot: QtBot, made: Path, tmp_path: Path, messages: list[str]) -> None:
     assert messages == []
     widget = CasesWidget(ViewerModel())

@@ -86,6 +86,7 @@ def choose(choice: Any, value: Any) -> None:
     choice.chosen.emit(value)
 
 
+@pytest.mark.slow
 def test_assumptions_are_highlighted_and_can_be_set(widget: CheckpointWidget, finish: Finish, checkpoint: Path) -> None:
     widget.load(str(checkpoint))
     finish(widget.session)
@@ -114,6 +115,7 @@ def test_assumptions_are_highlighted_and_can_be_set(widget: CheckpointWidget, fi
     assert widget.session.network.card == card
 
 
+@pytest.mark.slow
 def test_whether_classes_overlap_is_assumed_and_can_be_set(
     widget: CheckpointWidget, finish: Finish, checkpoint: Path
 ) -> None:
@@ -139,6 +141,7 @@ def test_whether_classes_overlap_is_assumed_and_can_be_set(
     assert widget.session.network.has_background
 
 
+@pytest.mark.slow
 def test_a_color_table_names_and_colors_the_classes(
     widget: CheckpointWidget,
     finish: Finish,
@@ -166,6 +169,7 @@ def test_a_color_table_names_and_colors_the_classes(
     assert widget.session.network.card.class_colors == ("#000000", "#102030", "#405060")
 
 
+@pytest.mark.slow
 def test_fields_that_the_user_does_not_edit_stay_assumed(
     widget: CheckpointWidget, finish: Finish, checkpoint: Path
 ) -> None:
@@ -180,6 +184,7 @@ def test_fields_that_the_user_does_not_edit_stay_assumed(
     assert "trained on phantoms" in widget.card.text()
 
 
+@pytest.mark.slow
 def test_an_assumed_option_of_the_architecture_is_set(
     widget: CheckpointWidget, finish: Finish, checkpoint: Path
 ) -> None:
@@ -194,6 +199,7 @@ def test_an_assumed_option_of_the_architecture_is_set(
     assert widget.session.network.card.options == {"decoder_interpolation": "bilinear"}
 
 
+@pytest.mark.slow
 def test_a_custom_normalization_needs_its_numbers(
     widget: CheckpointWidget, finish: Finish, messages: list[str], checkpoint: Path
 ) -> None:
@@ -215,6 +221,7 @@ def test_a_custom_normalization_needs_its_numbers(
     assert "custom: mean 0.5, std 0.2" in widget.card.text()
 
 
+@pytest.mark.slow
 def test_colors_are_applied_at_once_without_computing(
     widget: CheckpointWidget, finish: Finish, checkpoint: Path, frames: np.ndarray
 ) -> None:
@@ -240,6 +247,7 @@ def test_colors_are_applied_at_once_without_computing(
     assert session.layers().mask.get_color(2)[:3] == pytest.approx([1, 0, 0])
 
 
+@pytest.mark.slow
 def test_the_card_is_saved_and_read_with_the_next_load(
     widget: CheckpointWidget, finish: Finish, answers: Answers, checkpoint: Path
 ) -> None:
@@ -309,6 +317,7 @@ def test_a_card_that_cannot_be_written_is_saved_elsewhere(
     assert messages == []
 
 
+@pytest.mark.slow
 def test_models_are_remembered(
     widget: CheckpointWidget, finish: Finish, checkpoint: Path, qtbot: QtBot, tmp_path: Path
 ) -> None:
@@ -327,6 +336,7 @@ def test_models_are_remembered(
     assert second.session.network.name == "best_model.pth"
 
 
+@pytest.mark.slow
 def test_a_model_loaded_elsewhere_follows_the_device_but_is_not_remembered(
     widget: CheckpointWidget, finish: Finish, checkpoint: Path
 ) -> None:

@@ -78,6 +78,7 @@ def docked(make_napari_viewer: Callable[..., Any], messages: list[str]) -> tuple
     return viewer, {title: getattr(dock(viewer, title)[1], "native", dock(viewer, title)[1]) for title in titles}
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_said_until_it_is_there(
     docked: tuple[Any, dict[str, QWidget]],
     network: Network,

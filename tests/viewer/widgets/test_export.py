@@ -204,6 +204,7 @@ def test_a_stopped_run_is_resumed(explained: ReviewSession, qtbot: QtBot, frames
     assert len(list(out.glob("images/*/record.json"))) == len(frames)
 
 
+@pytest.mark.slow
 def test_the_widget_exports_to_the_chosen_folder(
     make_napari_viewer_proxy: Callable[[], Any],
     messages: list[str],

@@ -88,6 +88,7 @@ def test_an_edited_mask_is_written_and_measured_as_the_reader_left_it(
     assert layers.corrections.unsaved == set()
 
 
+@pytest.mark.slow
 def test_verdicts_of_the_reader_are_in_the_report(
     explained: ReviewSession, qtbot: QtBot, messages: list[str], tmp_path: Path
 ) -> None:
@@ -136,6 +137,7 @@ def test_an_image_that_is_no_longer_the_file_is_refused(
     assert not (tmp_path / "out" / "segmentation.dcm").exists()
 
 
+@pytest.mark.slow
 def test_the_widget_offers_dicom_for_dicom_images_alone(
     make_napari_viewer_proxy: Callable[[], Any],
     network: Network,

@@ -59,6 +59,7 @@ def titles(choice: Any) -> list[str]:
     return [choice.itemText(index) for index in range(choice.count())]
 
 
+@pytest.mark.slow
 def test_the_other_class_is_asked_for_where_classes_are_compared(
     gradcam: GradCamWidget, four_classes: Network, finish: Finish, messages: list[str]
 ) -> None:
@@ -98,6 +99,7 @@ def test_a_network_of_one_class_is_offered_no_comparison(
     assert not [title for title in titles(gradcam.method) if "Finer" in title]
 
 
+@pytest.mark.slow
 def test_methods_of_other_packages_run_from_the_widget(
     gradcam: GradCamWidget, four_classes: Network, finish: Finish, messages: list[str], qtbot: QtBot
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_single_widget_says_what_is_missing(
     assert messages == []
 
 
+@pytest.mark.slow
 def test_from_a_dropped_checkpoint_to_heatmaps(
     docked: Docked, finish: Finish, qtbot: QtBot, network: Network, frames: np.ndarray, tmp_path: Path
 ) -> None:
@@ -96,6 +97,7 @@ def test_from_a_dropped_checkpoint_to_heatmaps(
     assert segmentation.run_bar.message.text().startswith("Segmenting")
 
 
+@pytest.mark.slow
 def test_opacity_and_colormap_act_on_all_stages(
     docked: Docked, finish: Finish, network: Network, frames: np.ndarray
 ) -> None:
@@ -131,6 +133,7 @@ def test_stages_are_chosen_in_the_list_which_shows_their_figures(
     assert not rows["encoder_4"].text(RATIO)
 
 
+@pytest.mark.slow
 def test_progress_and_cancel_show_while_a_cine_runs(
     docked: Docked, finish: Finish, qtbot: QtBot, network: Network, frames: np.ndarray
 ) -> None:
@@ -191,6 +194,7 @@ def test_the_workspace_docks_all_widgets_once(make_napari_viewer: Callable[..., 
     assert len(names) == 6
 
 
+@pytest.mark.slow
 def test_heat_is_drawn_at_its_position_in_the_map(
     make_napari_viewer: Callable[..., Any], finish: Finish, network: Network, frames: np.ndarray, qtbot: QtBot
 ) -> None:
@@ -231,6 +235,7 @@ def test_heat_is_drawn_at_its_position_in_the_map(
     assert abs(x - (5 * stride + (stride - 1) / 2)) < 1.0
 
 
+@pytest.mark.slow
 def test_previews_and_methods_with_a_stage_of_their_own_run_from_the_widget(
     docked: Docked, finish: Finish, qtbot: QtBot, network: Network, frames: np.ndarray
 ) -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
+import pytest
 from pytestqt.qtbot import QtBot
 
 from napari_segcam.errors import SegcamError
@@ -171,6 +172,7 @@ assert has_begun.wait(60)
 """
 
 
+@pytest.mark.slow
 def test_python_can_end_while_the_network_runs() -> None:
     process = subprocess.run(
         [sys.executable, "-c", _ENDS_DURING_A_PASS], capture_output=True, text=True, check=False, timeout=120

@@ -84,6 +84,7 @@ def test_network_is_recognized_and_equal_to_its_definition(name: str, container:
     assert float(logits.std()) > 0.01  # not the same everywhere
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIRST_OF_EACH.values())
 def test_loaded_network_has_its_logits_and_stages(name: str, tmp_path: Path) -> None:
     weights, image, logits = CASES[name].written()
@@ -100,10 +101,8 @@ def test_loaded_network_has_its_logits_and_stages(name: str, tmp_path: Path) -> 
     assert (network.stages[-1].name, network.stages[-1].channels) == ("seg_head", logits.shape[1])
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=() if name in FIRST_OF_EACH.values() else pytest.mark.slow) for name in CASES],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
 def test_a_missing_weight_another_head_and_odd_sizes_are_refused(name: str) -> None:
     weights, _, _ = CASES[name].written()
     names = [name for name in weights if not name.endswith("num_batches_tracked")]
@@ -189,6 +188,7 @@ def test_the_published_normalization_is_an_assumption_until_the_card_sets_it(tmp
     assert "normalization" not in network.assumed
 
 
+@pytest.mark.slow
 def test_the_published_size_is_an_assumption_until_the_card_sets_it(tmp_path: Path) -> None:
     weights, _, _ = CASES["U²-Net"].written()
     network = load(weights, tmp_path)

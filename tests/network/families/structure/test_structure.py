@@ -77,6 +77,7 @@ def outputs(unet: nn.Module, module: nn.Module, channels: int = 1) -> tuple[torc
         return unet(image), module(image)
 
 
+@pytest.mark.slow
 def test_nothing_is_used_silently(file: Path) -> None:
     with pytest.raises(StructureOffered) as raised:
         load_network(file, "cpu")
@@ -203,6 +204,7 @@ def test_a_saved_output_shows_whether_there_are_norms_without_weights(
     torch.testing.assert_close(*outputs(unet, network.module), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_pooling_of_windows_that_overlap_is_seen(frames: torch.Tensor, tmp_path: Path) -> None:
     unet = generated(replace(CONFIG, pooling="max_3x3", activation="relu"), frames, seed=3)
     torch.save(unet.state_dict(), tmp_path / "unet.pth")
@@ -211,6 +213,7 @@ def test_pooling_of_windows_that_overlap_is_seen(frames: torch.Tensor, tmp_path:
     torch.testing.assert_close(*outputs(unet, network.module), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_distance_that_is_not_small_is_called_no_proof(unet: GeneratedUNet, tmp_path: Path) -> None:
     weights = unet.state_dict()
     for name in weights:
