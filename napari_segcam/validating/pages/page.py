@@ -40,6 +40,7 @@ ANCHOR = "validation"
 _TEXT_COLUMNS = frozenset(
     {"metric", "statistic", "criterion", "class", "subgroup", "outcome", "why", "attribute", "what", "image or case"}
 ) | {"figure", "method"}
+_DIFFERENCE = ("difference", "95 % interval", "cases", "better / worse")
 _READING = (
     "Every figure is over cases, never over frames. A case is the median over its frames that have the figure, so that "
     "a cine counts as much as a still; counts are summed over them. Intervals are 95 % bootstrap intervals, for which "
@@ -159,15 +160,12 @@ def _difference_table(rows: Sequence[Row]) -> Table:
             BY_NAME[row["metric"]].title,
             figure_text(BY_NAME[row["metric"]], row["this"], row["unit"]),
             figure_text(BY_NAME[row["metric"]], row["other"], row["unit"]),
-            signed(row["difference"]),
-            UNDEFINED if row["low"] is None else f"{signed(row['low'])} to {signed(row['high'])}",
-            str(row["cases"]),
-            UNDEFINED if row["better"] is None else f"{row['better']} / {row['worse']}",
+            *_difference_cells(row),
         )
         for row in rows
     )
     return Table(
-        ("class", "metric", "this run", "other run", "difference", "95 % interval", "cases", "better / worse"),
+        ("class", "metric", "this run", "other run", *_DIFFERENCE),
         cells,
         _TEXT_COLUMNS,
         "This run minus the other one, paired by case: means over the cases that have the figure in both, from the "
@@ -180,21 +178,28 @@ def _method_table(rows: Sequence[Row]) -> Table:
         (
             *(str(row[name]) for name in ("class", "figure", "method")),
             *(score(row[name]) for name in ("this", "other")),
-            signed(row["difference"]),
-            UNDEFINED if row["low"] is None else f"{signed(row['low'])} to {signed(row['high'])}",
-            str(row["cases"]),
-            UNDEFINED if row["better"] is None else f"{row['better']} / {row['worse']}",
+            *_difference_cells(row),
         )
         for row in rows
     )
     first = rows[0]["other_method"]
     return Table(
-        ("class", "figure", "method", "this", first, "difference", "95 % interval", "cases", "better / worse"),
+        ("class", "figure", "method", "this", first, *_DIFFERENCE),
         cells,
         _TEXT_COLUMNS,
         f"Each method minus {first}, paired by case: means over the cases that have the figure with both, each at the "
         "stage to show first. An interval that includes 0 does not tell which method is better. With many methods and "
         "figures, one looks better by chance.",
+    )
+
+
+def _difference_cells(row: Row) -> tuple[str, ...]:
+    """Return the columns of ``_DIFFERENCE``."""
+    return (
+        signed(row["difference"]),
+        UNDEFINED if row["low"] is None else f"{signed(row['low'])} to {signed(row['high'])}",
+        str(row["cases"]),
+        UNDEFINED if row["better"] is None else f"{row['better']} / {row['worse']}",
     )
 
 
