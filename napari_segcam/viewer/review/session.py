@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +34,8 @@ from napari_segcam.viewer.review.view_state import View
 from napari_segcam.viewer.review.view_updates import ViewUpdates
 from napari_segcam.viewer.worker.background import Background
 from napari_segcam.viewer.worker.foreground import Foreground
-from napari_segcam.viewer.worker.import_torch import import_torch
-from napari_segcam.viewer.worker.worker import Job, Worker
+from napari_segcam.viewer.worker.session_worker import session_worker
+from napari_segcam.viewer.worker.worker import Job
 
 if TYPE_CHECKING:  # torch comes with these: they are imported in the worker, where nobody waits for it
     from napari_segcam.evidence.attention import Attention
@@ -94,10 +93,7 @@ class ReviewSession(QObject):
         self._view_updates.figures_changed.connect(self.figures_changed)
         self._view_updates.view_changed.connect(self.view_changed)
         self._idle_collector = IdleCollector(self)
-        self.worker = Worker(import_torch)
-        next_job = weakref.WeakMethod(self._next_job)
-        self.worker.find_job = lambda: method() if (method := next_job()) is not None else None
-        weakref.finalize(self, self.worker.stop)
+        self.worker = session_worker(self, self._next_job, viewer)
         self._foreground = Foreground(self.worker, self._on_job_changed)
         self.background = Background(self.worker, self)
         viewer.layers.events.inserted.connect(self._on_inserted)
