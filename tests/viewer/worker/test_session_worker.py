@@ -1,4 +1,4 @@
-"""The worker of a session: it ends with the window, whoever still holds the session."""
+"""The worker of a session: it ends with the window, even while something still holds the session."""
 
 from __future__ import annotations
 
