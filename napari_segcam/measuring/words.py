@@ -38,7 +38,10 @@ def label(measurement: Measurement) -> str:
     """Return what stands beside a measurement on the canvas: name, main values, and the mask that was measured."""
     volume = "volume " if measurement.kind == "volume" else ""
     first = f"{measurement.name}: {volume}{value_words(measurement)}".removeprefix(": ")
-    return first if measurement.source is None else f"{first}\n{measurement.source.words}"
+    if measurement.source is None:
+        return first
+    of = measurement.source.words.replace(" at ", "\nat ").replace(", ", ",\n")  # a canvas may be narrow
+    return f"{first}\n{of}"
 
 
 def details(measurement: Measurement) -> list[str]:

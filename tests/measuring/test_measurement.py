@@ -63,7 +63,7 @@ def test_words_give_units_and_the_mask() -> None:
     assert value_words(Measurement("cross", 0, AXES, PixelSize())) == "40.0 × 20.0 px (uncalibrated)"
     assert value_words(Measurement("ellipse", 0, AXES, MM)) == "20.0 × 4.0 mm, 62.8 mm²"
     assert label(volume()) == "V: volume 12.6 mL"
-    assert label(finding()).endswith("\nof the prediction at threshold 0.50")
+    assert label(finding()).endswith("\nof the prediction\nat threshold 0.50")
     assert any("frame 3" in line and "frame 9" in line for line in details(volume()))
     moved = finding().moved_to(AXES)
     assert "ends moved by the reader" in label(moved)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from napari.settings import get_settings
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QDockWidget, QLabel, QToolButton, QWidget
+from qtpy.QtWidgets import QDockWidget, QLabel
 
 from napari_segcam.viewer.docking.dock_follower import DockFollower
+from napari_segcam.viewer.docking.napari_font import use_napari_font
 
 _FOLLOWS = "segcam_follows_content"
 _AROUND_TITLE = 6  # pixels above and below the words of a title
 
 
 class DockFonts(DockFollower):
-    """Gives tool buttons in this plugin's docks napari's font size, and all titles of docks the height that they need.
+    """Gives all text in this plugin's docks napari's font size, and all titles of docks the height that they need.
 
-    napari's style sets the size of labels and most controls, but not of tool buttons, and titles of docks would be cut
-    in a large font. In a smaller font than before, docks would stay as wide and high as the larger one needed.
+    napari's style sets the size of labels and most controls, but not of tool buttons, fields and tables, and titles of
+    docks would be cut in a large font. In a smaller font than before, docks would stay as wide and high as the larger
+    one needed.
     """
 
     changes = frozenset({QEvent.Type.LayoutRequest, QEvent.Type.StyleChange})
@@ -28,16 +29,6 @@ class DockFonts(DockFollower):
             _fit_title(dock)
             if dock.windowTitle() in self.titles and dock.widget() is not None:
                 use_napari_font(dock.widget())
-
-
-def use_napari_font(widget: QWidget) -> None:
-    """Give the tool buttons in a widget napari's font size."""
-    size = int(get_settings().appearance.font_size)
-    for button in widget.findChildren(QToolButton):
-        font = button.font()
-        if font.pointSize() != size:
-            font.setPointSize(size)
-            button.setFont(font)
 
 
 def _follow_content(dock: QDockWidget) -> None:

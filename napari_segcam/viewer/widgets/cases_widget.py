@@ -10,10 +10,8 @@ from qtpy.QtCore import QModelIndex, QSignalBlocker, Qt, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
-    QHeaderView,
     QPushButton,
     QSizePolicy,
-    QTableView,
     QWidget,
 )
 
@@ -26,6 +24,7 @@ from napari_segcam.viewer.project.project_controller import ProjectController
 from napari_segcam.viewer.responsiveness.throttle import Throttle
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.sessions import session_of
+from napari_segcam.viewer.widgets.cases.case_list import CaseList
 from napari_segcam.viewer.widgets.cases.case_table import NO_VERDICT, STATUS_WORDS, CaseFilter, CaseTable, Column
 from napari_segcam.viewer.widgets.cases.new_project import NewProject
 from napari_segcam.viewer.widgets.cases.rater import ask_rater
@@ -35,7 +34,6 @@ from napari_segcam.viewer.widgets.fitting.usable import set_usable
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import Line, panel, row, scrolled_panel
 
-_WIDTHS = {Column.STATUS: 24, Column.FINDING: 58, Column.DOUBT: 56, Column.VERDICT: 74, Column.NOTE: 24}
 _DELAY_MS = 80
 
 
@@ -102,7 +100,7 @@ class CasesWidget(QWidget):
         self.search.setClearButtonEnabled(True)
         self.table = CaseTable(self)
         self.filter = CaseFilter(self.table, self)
-        self.list = self._make_list()
+        self.list = CaseList(self.filter)
         self.counts = Line()
         self.locate = _button(_Text.LOCATE, _Text.LOCATE_TIP)
         self.previous = _button(_Text.PREVIOUS, _Text.PREVIOUS_TIP)
@@ -158,26 +156,6 @@ class CasesWidget(QWidget):
         rater = ask_rater(self)
         if rater:
             self.controller.open(folder, rater, images)
-
-    def _make_list(self) -> QTableView:
-        view = QTableView()
-        view.setModel(self.filter)
-        view.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        view.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-        view.setShowGrid(False)
-        view.setWordWrap(False)
-        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names often differ at their end
-        view.setSortingEnabled(True)
-        view.setMinimumHeight(120)
-        view.verticalHeader().setVisible(False)
-        view.verticalHeader().setDefaultSectionSize(22)
-        header = view.horizontalHeader()
-        header.setMinimumSectionSize(20)
-        header.setSortIndicator(Column.NAME, Qt.SortOrder.AscendingOrder)
-        header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
-        for column, width in _WIDTHS.items():
-            view.setColumnWidth(column, width)
-        return view
 
     # Opening
 

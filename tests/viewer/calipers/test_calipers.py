@@ -107,7 +107,7 @@ def test_the_largest_finding_and_the_one_at_a_pixel(controller: CalipersControll
     assert large.source is not None
     assert (large.source.of, large.source.threshold, large.source.class_name) == ("prediction", 0.5, "cyst")
     assert any("1 more part" in note for note in large.notes)
-    assert texts(session)[0].endswith("mm\nof the prediction at threshold 0.50")
+    assert texts(session)[0].endswith("mm\nof the prediction\nat threshold 0.50")
 
 
 def test_the_same_finding_is_measured_once(

@@ -12,7 +12,7 @@ from npe2 import PluginManager
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QWidget
 
-from napari_segcam.viewer.docking.dock_fonts import use_napari_font
+from napari_segcam.viewer.docking.napari_font import use_napari_font
 from napari_segcam.viewer.docks import PLUGIN
 from napari_segcam.viewer.review.session import ReviewSession
 from tests.viewer.cut_off import cut_off

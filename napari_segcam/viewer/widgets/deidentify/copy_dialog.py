@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
@@ -25,6 +25,7 @@ from napari_segcam.viewer.widgets.choice import Choice
 from napari_segcam.viewer.widgets.deidentify.picture_pair import PicturePair
 from napari_segcam.viewer.widgets.fitting.fitted_dialog import FittedDialog
 from napari_segcam.viewer.widgets.fitting.hinted_field import HintedField
+from napari_segcam.viewer.widgets.fitting.text_table import TextTable
 from napari_segcam.viewer.widgets.fitting.words import Words
 from napari_segcam.viewer.widgets.layout import form, row
 from napari_segcam.viewer.worker.worker import Job
@@ -104,7 +105,7 @@ class CopyDialog(FittedDialog):
         if drawn:
             self.region.setCurrentIndex(1)
         self.pictures = PicturePair()
-        self.table = _table()
+        self.table = _Table()
         self.message = Words(_Text.WORKING)
         self.message.setTextFormat(Qt.TextFormat.PlainText)
         self.message.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)  # ``fit`` gives it room
@@ -225,17 +226,18 @@ class CopyDialog(FittedDialog):
         return source.parent / f"copy{(kinds | videos).get(source.suffix.lower(), '.dcm')}"
 
 
-def _table() -> QTableWidget:
-    table = QTableWidget(0, len(_Text.COLUMNS))
-    table.setHorizontalHeaderLabels(_Text.COLUMNS)
-    table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-    table.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(22)
-    table.setWordWrap(False)
-    header = table.horizontalHeader()
-    header.setStretchLastSection(True)
-    header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-    for column, width in ((1, 210), (2, 260)):
-        table.setColumnWidth(column, width)
-    return table
+class _Table(TextTable, QTableWidget):
+    """The elements of the file that change."""
+
+    digits: ClassVar = {1: 20, 2: 24}
+
+    def __init__(self) -> None:
+        super().__init__(0, len(_Text.COLUMNS))
+        self.setHorizontalHeaderLabels(_Text.COLUMNS)
+        self.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
+        self.verticalHeader().hide()
+        self.setWordWrap(False)
+        header = self.horizontalHeader()
+        header.setStretchLastSection(True)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)

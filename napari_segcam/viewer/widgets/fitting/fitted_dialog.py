@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QDialog
 
+from napari_segcam.viewer.docking.napari_font import use_napari_font
 from napari_segcam.viewer.widgets.fitting.fitted import Fitted
 from napari_segcam.viewer.widgets.fitting.vertical_scroll import VerticalScroll
 
@@ -32,6 +33,11 @@ class FittedDialog(Fitted, QDialog):
         size = QSize(width, height).boundedTo(self.screen().availableSize())
         if size != self.size():
             self.resize(size)
+
+    def fit_font(self) -> None:
+        """Use napari's font size for all text."""
+        use_napari_font(self)
+        self.fit()
 
     def _hidden_height(self, width: int) -> int:
         """Return how many pixels of the scrolled content would be out of sight in this width."""

@@ -8,6 +8,8 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QBrush, QColor
 from qtpy.QtWidgets import QColorDialog, QHeaderView, QTableWidget, QTableWidgetItem
 
+from napari_segcam.viewer.widgets.fitting.text_table import TextTable
+
 _NAME, _COLOR = range(2)
 _VISIBLE_ROWS = 4  # more rows are scrolled to
 
@@ -21,7 +23,7 @@ class _Text:
     COLOR_TITLE = "Color of {name}"
 
 
-class ClassTable(QTableWidget):
+class ClassTable(TextTable, QTableWidget):
     """One row per output channel; names are typed, colors are picked with a click."""
 
     renamed = Signal()
@@ -54,7 +56,12 @@ class ClassTable(QTableWidget):
                 swatch.setToolTip(_Text.COLOR_TIP if row >= first_drawn else _Text.NO_COLOR_TIP)
                 swatch.setFlags(Qt.ItemFlag.ItemIsEnabled if row >= first_drawn else Qt.ItemFlag.NoItemFlags)
                 self.setItem(row, _COLOR, swatch)
-        visible_rows = min(len(names), _VISIBLE_ROWS)
+        self.fit_font()
+
+    def fit_font(self) -> None:
+        """Be as high as the rows in the present font, up to a few of them."""
+        super().fit_font()
+        visible_rows = min(self.rowCount(), _VISIBLE_ROWS)
         frame = 2 * self.frameWidth()
         self.setFixedHeight(self.horizontalHeader().sizeHint().height() + visible_rows * self.rowHeight(0) + frame)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, QSize, QSortFilterProxyModel, Qt, Signal
 from qtpy.QtGui import QResizeEvent
@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QHeaderView, QTableView, QWidget
 
 from napari_segcam.viewer.pacs.pictures import SIDE, Pictures
 from napari_segcam.viewer.responsiveness.throttle import Throttle
+from napari_segcam.viewer.widgets.fitting.text_table import TextTable
 
 if TYPE_CHECKING:
     from napari_segcam.imaging.dicomweb.found import FoundSeries
@@ -32,7 +33,6 @@ class Column(IntEnum):
 
 
 _TITLES = ("", "Patient", "Date", "Description", "Images")
-_WIDTHS = {Column.PICTURE: SIDE + 8, Column.PATIENT: 104, Column.DATE: 76, Column.IMAGES: 52}
 
 
 class SeriesModel(QAbstractTableModel):
@@ -108,12 +108,15 @@ class SeriesModel(QAbstractTableModel):
         return "\n".join(filter(None, lines))
 
 
-class SeriesTable(QTableView):
+class SeriesTable(TextTable, QTableView):
     """The table; ``chosen`` gives a series that is opened by a double click or Enter.
 
     Attributes:
         model_of_series: its rows, unsorted.
     """
+
+    digits: ClassVar = {Column.PATIENT: 12, Column.DATE: 9, Column.IMAGES: 6}
+    least_row = _ROW_HEIGHT
 
     chosen = Signal(object)
     current_changed = Signal()
@@ -133,13 +136,11 @@ class SeriesTable(QTableView):
         self.setIconSize(QSize(SIDE, SIDE))
         self.setMinimumHeight(120)
         self.verticalHeader().setVisible(False)
-        self.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header = self.horizontalHeader()
         header.setSortIndicator(Column.DATE, Qt.SortOrder.DescendingOrder)
         header.setSectionResizeMode(Column.DESCRIPTION, QHeaderView.ResizeMode.Stretch)
-        for column, width in _WIDTHS.items():
-            self.setColumnWidth(column, width)
+        self.setColumnWidth(Column.PICTURE, SIDE + 8)
         look = Throttle(self.seen.emit, self, _SCROLLED_MS).ask
         self.verticalScrollBar().valueChanged.connect(look)
         header.sortIndicatorChanged.connect(lambda *_: look())
@@ -163,9 +164,9 @@ class SeriesTable(QTableView):
     def in_sight(self) -> list[FoundSeries]:
         """Return the series whose rows are in sight, from the top."""
         rows = range(self.sorted.rowCount())
-        height = self.viewport().height()
+        height, row_height = self.viewport().height(), self.verticalHeader().defaultSectionSize()
         places = ((row, self.rowViewportPosition(row)) for row in rows)
-        return [self._series_at(self.sorted.index(row, 0)) for row, y in places if -_ROW_HEIGHT < y < height]
+        return [self._series_at(self.sorted.index(row, 0)) for row, y in places if -row_height < y < height]
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
