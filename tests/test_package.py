@@ -114,7 +114,7 @@ MAY_IMPORT = {
         "measuring",
         "mask_metrics",
     ],
-    "validating": ["network", "imaging", "reporting", "batch", "comparing"],
+    "validating": ["network", "imaging", "evidence", "reporting", "batch", "comparing"],
     "perturbing": ["imaging"],
     "robustness": [
         "network",

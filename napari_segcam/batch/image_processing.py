@@ -19,6 +19,7 @@ from napari_segcam.batch.pictures import overlay_jpeg, sheet_jpeg
 from napari_segcam.batch.pipeline import ExplainPipeline, FrameExplanation
 from napari_segcam.batch.rows import rows_of
 from napari_segcam.errors import SegcamError, one_line
+from napari_segcam.evidence.doubt.features import pooled_features
 from napari_segcam.explanation.slow_methods.control import Cancelled
 from napari_segcam.files import safe_name, sha256_of
 from napari_segcam.imaging.cine import Cine
@@ -36,10 +37,17 @@ class OutputOptions:
     Attributes:
         pictures: a sheet for the report.
         overlays: the heat over the frame, in one file for each frame, class, method and stage.
+        features: the deepest features of each frame, at the cost of one more run of the network.
     """
 
     pictures: bool = True
     overlays: bool = False
+    features: bool = False
+
+    def as_dict(self) -> dict[str, bool]:
+        """Return plain values, as ``run.json`` has them."""
+        values = vars(self)
+        return values if self.features else {name: values[name] for name in values if name != "features"}
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,7 @@ def _processed(
     scan = known_scan(cine)
     rows: list[Row] = []
     files: dict[str, bytes] = {}
+    features: list[list[float] | None] = []
     sheet_frame: Sequence[FrameExplanation] = ()  # the frame with the largest masks
     for frame in _frames(image, cine, pipeline, colors):
         if cancelled():
@@ -121,6 +130,8 @@ def _processed(
             )
             if outputs.overlays:
                 files |= _overlays(image, cine, result, pipeline)
+        if outputs.features:
+            features.append(_features(frame[0], cine, pipeline))
         if not sheet_frame or _mask_pixels(frame) > _mask_pixels(sheet_frame):
             sheet_frame = frame
     if cancelled() or not sheet_frame:
@@ -148,6 +159,7 @@ def _processed(
         "sheet_frame": sheet_frame[0].number if sheet else None,
         "curves": replace_nonfinite(metrics.curves),
         "rows": rows,
+        **({"features": {"frames": features}} if outputs.features else {}),
     }
     return ProcessedImage(record, files)
 
@@ -169,6 +181,12 @@ def _frames(
         truth.check(cine)
     for _, explanations in groupby(pipeline.explanations(cine, range(len(cine)), truth), attrgetter("number")):
         yield list(explanations)
+
+
+def _features(result: FrameExplanation, cine: Cine, pipeline: ExplainPipeline) -> list[float] | None:
+    """Return the deepest features of a frame, to five digits; None where the network has none that can be read."""
+    found = pooled_features(pipeline.network, result.explanation, result.frame, cine.value_range)
+    return None if found is None or not np.isfinite(found).all() else [float(f"{value:.5g}") for value in found]
 
 
 def _mask_pixels(frame: Sequence[FrameExplanation]) -> int:

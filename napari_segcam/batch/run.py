@@ -243,7 +243,7 @@ class Batch:
             **({"evidence": evidence} if self.options.evidence else {}),
             **({"metrics": self._metrics} if self._metrics else {}),
             "data": dict(data),
-            "outputs": asdict(self.outputs),
+            "outputs": self.outputs.as_dict(),
             "compute": {"threads": self._threads},
             "versions": versions(self.options.methods),
         }

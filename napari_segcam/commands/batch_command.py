@@ -84,6 +84,15 @@ def batch(
     pictures: Annotated[
         bool, typer.Option(help="Write a small sheet of each image for the report.", rich_help_panel=_OUTPUT)
     ] = True,
+    features: Annotated[
+        bool,
+        typer.Option(
+            "--features",
+            help="Keep the deepest features of each frame, which takes one more run of the network: report then says "
+            "which cases look alike to the network, and whether failures do.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
     workers: Annotated[
         int,
         typer.Option(
@@ -138,7 +147,7 @@ def batch(
             truth_colors=colors,
             num_samples=num_samples,
             seed=seed,
-            outputs=OutputOptions(pictures, overlays),
+            outputs=OutputOptions(pictures, overlays, features),
             parquet=parquet,
             cluster=Cluster(workers, scheduler or "") if workers > 1 or scheduler else None,
             threads=threads,

@@ -118,7 +118,8 @@ def write_further(folder: Path, further: FurtherSections) -> list[Path]:
 
 
 def _tables(analysis: FailureAnalysis, names: Names) -> dict[str, Rows]:
-    failures, shared = failure_rows(analysis.cases), shared_rows(analysis.shared)
+    failures = failure_rows(analysis.cases, analysis.nearest, names.case)
+    shared = shared_rows(analysis.shared)
     tables = {"validation_failures.csv": Rows(failures.columns, _named(failures, names))}
     return tables | ({"validation_shared.csv": shared} if shared else {})
 

@@ -18,6 +18,7 @@ from PIL import Image
 import napari_segcam as sc
 from napari_segcam.batch.image_processing import OutputOptions
 from napari_segcam.batch.true_masks import open_masks
+from napari_segcam.evidence.doubt.features import pooled_features
 from napari_segcam.explanation.runner import Runner
 from napari_segcam.network.model_card import ModelCard
 from napari_segcam.reporting.run_format import COLUMNS
@@ -88,6 +89,22 @@ def test_a_record_and_the_run_say_what_they_are(network: sc.Network, images: Pat
     assert (run["data"]["count"], run["data"]["found"], run["data"]["seed"]) == (2, 3, 5)
     assert run["given"] == {}
     assert run["versions"]["torch"] == torch.__version__.partition("+")[0]
+
+
+def test_features_of_each_frame_are_kept_where_they_are_asked_for(
+    network: sc.Network, images: Path, tmp_path: Path
+) -> None:
+    list(sc.run_batch(images, tmp_path / "run", network, outputs=OutputOptions(features=True)))
+    list(sc.run_batch(images, tmp_path / "without", network))
+    assert not any("features" in record for record in records_in(tmp_path / "without"))
+    explainer = sc.Explainer(network, stages=())
+    for record in records_in(tmp_path / "run"):
+        (kept,) = record["features"]["frames"]
+        frame = sc.open_cine(images / record["image"])[0]
+        expected = pooled_features(network, explainer(frame), frame)
+        assert kept == pytest.approx(expected.tolist(), rel=1e-4)
+    with pytest.raises(sc.SegcamError, match="features was"):
+        sc.run_batch(images, tmp_path / "run", network)
 
 
 def test_a_bad_image_is_reported_and_the_others_go_on(network: sc.Network, images: Path, tmp_path: Path) -> None:

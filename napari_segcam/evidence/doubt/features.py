@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError
+from napari_segcam.evidence.doubt.feature_space import LEAST_REFERENCES, squared_distances
 from napari_segcam.explanation.explanation import Explanation
 from napari_segcam.explanation.passes.forward_pass import forward
 from napari_segcam.explanation.passes.transfer import to_device
@@ -16,7 +17,6 @@ from napari_segcam.network.ensemble.ensemble import Ensemble
 from napari_segcam.network.network import Network
 from napari_segcam.network.stages.stage import Stage
 
-LEAST_REFERENCES = 5
 _NEIGHBORS = 3
 
 NO_STAGES = "the layers of the network cannot be read"
@@ -82,17 +82,14 @@ def feature_distances(features: NDArray[np.floating], references: NDArray[np.flo
     """
     if len(references) < LEAST_REFERENCES:
         raise SegcamError(f"A feature distance needs at least {LEAST_REFERENCES} reference frames.")
-    center, spread = references.mean(0), references.std(0)
-    scale = np.where(spread > 1e-6 * max(float(spread.max()), 1e-12), spread, np.inf)
-    own, others = (features - center) / scale, (references - center) / scale
-    typical = float(np.median(_nearest(others, others)))
-    distances = _nearest(own, others)
+    typical = float(np.median(_nearest(references, references)))
+    distances = _nearest(features, references)
     return distances / np.maximum(distances + typical, 1e-12)
 
 
 def _nearest(points: NDArray[np.floating], references: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the mean distance of each point to its nearest references, itself left out."""
-    squares = ((points[:, None] - references[None]) ** 2).sum(2)
+    squares = squared_distances(points, references)
     for row, point in zip(squares, points, strict=True):
         same = np.flatnonzero((references == point).all(1))
         row[same[:1]] = np.inf

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.files import from_cell, natural_key
@@ -25,6 +28,7 @@ class ReportedImage:
         rows: one per frame, class, method and stage.
         sheet: a JPEG of its heatmaps; None where there is none.
         sha256: checksum of its file; empty where it is not recorded.
+        features: ``(F, K)``, those of the frames that have any; None where they were not kept.
     """
 
     name: str
@@ -33,6 +37,7 @@ class ReportedImage:
     rows: tuple[Row, ...]
     sheet: Path | None
     sha256: str = ""
+    features: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,21 @@ def _read_images(folder: Path) -> Iterator[ReportedImage]:
             tuple(rows),
             sheet if sheet is not None and sheet.is_file() else None,
             str(record.get("sha256") or ""),
+            _features(record.get("features"), path),
         )
+
+
+def _features(value: object, path: Path) -> NDArray[np.float32] | None:
+    """Return the features of a record."""
+    if value is None:
+        return None
+    try:
+        features = np.array([frame for frame in value["frames"] if frame is not None], np.float32)  # type: ignore[index]
+    except (TypeError, KeyError, ValueError) as error:
+        raise _damaged(path, "its features are not numbers") from error
+    if features.size and (features.ndim != 2 or not np.isfinite(features).all()):
+        raise _damaged(path, "its features are not numbers")
+    return features if features.size else None
 
 
 def _is_row(value: object) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from napari_segcam.reporting.evidence_summary.shares import numbers
 from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.validating.failures.kinds import FailureLimits
+from napari_segcam.validating.failures.neighbors import features_of_cases, nearest_cases
 from napari_segcam.validating.failures.shared import SharedAttribute, attributes_of_cases, shared_attributes
 from napari_segcam.validating.failures.sorting import SortedCase, sorted_cases, worst_cases
 from napari_segcam.validating.figures import by_class, figures_of, frames_of
@@ -27,6 +28,7 @@ class FailureAnalysis:
         cases: each class of each case with its kind.
         worst: the worst failures of each class, by kind.
         shared: the groups that failures share.
+        nearest: the cases that are most alike to the network, by class and case; empty where features were not kept.
         has_doubt, has_graphics, has_off_scan, has_doubled: whether the run measured what a kind or a group needs.
     """
 
@@ -34,10 +36,16 @@ class FailureAnalysis:
     cases: Sequence[SortedCase]
     worst: Mapping[str, Sequence[SortedCase]]
     shared: Sequence[SharedAttribute]
+    nearest: Mapping[str, Mapping[str, Sequence[SortedCase]]]
     has_doubt: bool
     has_graphics: bool
     has_off_scan: bool
     has_doubled: bool
+
+    @property
+    def has_neighbors(self) -> bool:
+        """Whether it is known which cases are alike to the network."""
+        return any(self.nearest.values())
 
     @property
     def classes(self) -> list[str]:
@@ -75,7 +83,8 @@ def analyze_failures(
     frames = by_class(frames_of(run, validation.assigned))
     rows = [row for image in run.images for row in image.rows]
     hanging = {(row["case"], row["class"]) for row in validation.shortcuts}
-    worst, shared = {}, []
+    features = features_of_cases(run, validation.assigned)
+    worst, shared, nearest = {}, [], {}
     for name, each in frames.items():
         of_class = [one for one in found if one.class_name == name]
         worst[name] = worst_cases(of_class, count)
@@ -84,11 +93,14 @@ def analyze_failures(
             for metric in ("doubt", "overlay_effect")
         )
         graphics = {case: (case, name) in hanging for case in effects}
-        shared += shared_attributes(of_class, attributes_of_cases(of_class, validation.groupings, doubts, graphics))
+        nearest[name] = nearest_cases(of_class, features)
+        attributes = attributes_of_cases(of_class, validation.groupings, doubts, graphics, nearest[name])
+        shared += shared_attributes(of_class, attributes)
     return FailureAnalysis(
         limits,
         found,
         worst,
         shared,
+        nearest,
         *(bool(numbers(rows, column)) for column in ("doubt", "overlay_effect", "off_scan", "findings_split")),
     )

@@ -13,7 +13,7 @@ from napari_segcam.validating.failures.sorting import SortedCase
 from napari_segcam.validating.rows import Rows
 
 ANY_FAILURE = "any failure"
-DOUBT, GRAPHICS = "doubt", "burned-in graphics"
+DOUBT, GRAPHICS, NEAREST = "doubt", "burned-in graphics", "nearest in features"
 
 SHARED_COLUMNS: dict[str, type] = {
     "class": str,
@@ -62,6 +62,7 @@ def attributes_of_cases(
     groupings: Sequence[Grouping],
     doubts: Mapping[str, float],
     graphics: Mapping[str, bool],
+    nearest: Mapping[str, Sequence[SortedCase]],
 ) -> dict[str, Members]:
     """Return the groups of the cases of one class by attribute.
 
@@ -70,6 +71,7 @@ def attributes_of_cases(
         groupings: of images, by metadata and by the size of the finding.
         doubts: of cases; those in the highest third are a group.
         graphics: whether the mask of a case hangs on burned-in graphics, where that was measured.
+        nearest: the cases that are most alike to the network, where features were kept.
     """
     members: dict[str, Members] = {
         grouping.attribute: {
@@ -88,6 +90,12 @@ def attributes_of_cases(
         members[GRAPHICS] = {
             case: frozenset({"mask hangs on them" if does else "mask does not hang on them"})
             for case, does in hangs.items()
+        }
+    if nearest:
+        members[NEAREST] = {
+            case: frozenset({"mostly to failures" if 2 * failed > len(others) else "mostly to fine cases"})
+            for case, others in nearest.items()
+            for failed in [sum(one.is_failure for one in others)]
         }
     return members
 

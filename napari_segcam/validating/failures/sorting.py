@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -25,6 +25,7 @@ FAILURE_COLUMNS: dict[str, type] = {
     "frames_by_kind": str,
     "image": str,
     "undefined": str,
+    "nearest": str,
 }
 """The columns of ``validation_failures.csv``, with the type of a defined value."""
 
@@ -108,8 +109,19 @@ def worst_cases(found: Sequence[SortedCase], count: int) -> list[SortedCase]:
     return [one for kind, queue in queues.items() for one in queue[: quotas[kind]]]
 
 
-def failure_rows(found: Sequence[SortedCase]) -> Rows:
-    """Return one row for each case and class, with the columns of ``FAILURE_COLUMNS``."""
+def failure_rows(
+    found: Sequence[SortedCase],
+    nearest: Mapping[str, Mapping[str, Sequence[SortedCase]]] | None = None,
+    name_of: Callable[[str], str] = str,
+) -> Rows:
+    """Return one row for each case and class, with the columns of ``FAILURE_COLUMNS``.
+
+    Args:
+        found: the cases.
+        nearest: the cases nearest to each, by class and case.
+        name_of: returns how those are named.
+    """
+    nearest = nearest or {}
     return Rows(
         FAILURE_COLUMNS,
         (
@@ -123,6 +135,9 @@ def failure_rows(found: Sequence[SortedCase]) -> Rows:
                 "frames_by_kind": "; ".join(f"{kind}: {one.counts[kind]}" for kind in _ORDER if one.counts.get(kind)),
                 "image": one.image,
                 "undefined": one.undefined,
+                "nearest": "; ".join(
+                    f"{name_of(each.case)}: {each.kind}" for each in nearest.get(one.class_name, {}).get(one.case, ())
+                ),
             }
             for one in found
         ),

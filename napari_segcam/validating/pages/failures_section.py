@@ -80,6 +80,7 @@ def _not_measured(analysis: FailureAnalysis) -> Iterator[str]:
             (analysis.has_off_scan, "heat off the scan"),
             (analysis.has_doubt, "doubt"),
             (analysis.has_graphics, "the effect of burned-in graphics"),
+            (analysis.has_neighbors, "which cases look alike to the network (batch --features keeps what it needs)"),
         )
         if not known
     ]
@@ -116,6 +117,23 @@ def _class_blocks(
             "several images, the one with most frames of its kind is shown."
         )
     yield from _worst_blocks(worst, analysis, run, names, linked)
+    nearest = analysis.nearest.get(name, {})
+    rows_of_worst = [(one, nearest[one.case]) for one in worst if one.case in nearest]
+    if rows_of_worst:
+        yield Table(
+            ("case", "kind", "nearest cases"),
+            tuple(
+                (
+                    names.case(one.case),
+                    str(one.kind),
+                    ", ".join(f"{names.case(each.case)} ({each.kind})" for each in others),
+                )
+                for one, others in rows_of_worst
+            ),
+            _TEXT | {"case", "nearest cases"},
+            "The cases that look most like the worst ones to the network, the nearest first: by the mean of each "
+            "channel of its deepest encoder stage. If they failed too, look at what they have in common.",
+        )
 
 
 def _shared_blocks(shared: Sequence[SharedAttribute]) -> Iterator[Block]:

@@ -45,7 +45,12 @@ class TemporaryFolder:
                 worker.end(_WAIT_SECONDS)
             _delete(made)
 
-        threading.Thread(target=wait_and_delete, name="segcam-pacs-delete").start()
+        try:
+            threading.Thread(target=wait_and_delete, name="segcam-pacs-delete").start()
+        except (
+            RuntimeError
+        ):  # Python is ending, and from 3.12 on starts no thread any more: nobody waits for the window
+            wait_and_delete()
 
 
 def _delete(made: list[Path]) -> None:

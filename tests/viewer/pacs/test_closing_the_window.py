@@ -6,10 +6,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from dicom_objects.made_sources import SOURCES
 from napari import Viewer
+from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 
+from napari_segcam.viewer.pacs.kept_files import TemporaryFolder
 from napari_segcam.viewer.pacs.searching import Criteria
 from napari_segcam.viewer.widgets.pacs.pacs_widget import PacsWidget
 from tests.viewer.pacs.fake_pacs import FakePacs
@@ -38,3 +41,15 @@ def test_closing_the_window_ends_the_threads_and_deletes_the_files(
     viewer.close()
     qtbot.waitUntil(lambda: not folder.exists())
     qtbot.waitUntil(lambda: not any(thread.is_alive() for thread in of_pacs))
+
+
+def test_files_are_deleted_while_python_ends_and_starts_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = TemporaryFolder(ViewerModel())
+    folder = temporary.path()
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    temporary.delete()
+    assert not folder.exists()
