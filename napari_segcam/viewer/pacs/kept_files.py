@@ -47,9 +47,7 @@ class TemporaryFolder:
 
         try:
             threading.Thread(target=wait_and_delete, name="segcam-pacs-delete").start()
-        except (
-            RuntimeError
-        ):  # Python is ending, and from 3.12 on starts no thread any more: nobody waits for the window
+        except RuntimeError:  # Python is ending, and from 3.12 on it then starts no thread; nobody waits for a window
             wait_and_delete()
 
 

@@ -45,3 +45,20 @@ def test_fields_and_tables_follow_the_font_size(qtbot: QtBot, use_size: Callable
         sizes.setdefault(size, []).append((table.rowHeight(0), table.columnWidth(0)))
     assert sizes[8][0] == sizes[8][1], "it shrinks with the font, too"
     assert sizes[12][0] > sizes[8][0]
+
+
+def test_columns_that_the_user_has_changed_stay_until_the_font_changes(
+    qtbot: QtBot, use_size: Callable[[QWidget, int], None]
+) -> None:
+    holder, table = QWidget(), Numbered()
+    table.setModel(QStringListModel(["1"], table))
+    QVBoxLayout(holder).addWidget(table)
+    qtbot.addWidget(holder)
+    holder.show()
+    use_size(holder, 12)
+    table.setColumnWidth(0, 200)
+    holder.hide()
+    holder.show()
+    assert table.columnWidth(0) == 200
+    use_size(holder, 9)
+    assert table.columnWidth(0) < 200

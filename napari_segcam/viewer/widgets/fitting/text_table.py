@@ -25,6 +25,7 @@ class TextTable(Fitted, _Base):
 
     digits: ClassVar[Mapping[int, int]] = {}
     least_row = 0
+    _fitted_digit = 0  # pixels
 
     def fit(self) -> None:
         """Nothing depends on the width: one column is stretched."""
@@ -32,6 +33,10 @@ class TextTable(Fitted, _Base):
     def fit_font(self) -> None:
         """Give rows and columns the room that they need in the present font."""
         metrics = self.fontMetrics()
+        digit = metrics.horizontalAdvance("0")
+        if digit == self._fitted_digit:  # the user may have changed the columns since
+            return
+        self._fitted_digit = digit
         self.verticalHeader().setDefaultSectionSize(max(self.least_row, metrics.height() + _AROUND_ROW))
         for column, digits in self.digits.items():
-            self.setColumnWidth(column, digits * metrics.horizontalAdvance("0") + _AROUND_COLUMN)
+            self.setColumnWidth(column, digits * digit + _AROUND_COLUMN)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from qtpy.QtWidgets import (
     QApplication,
-    QDialog,
     QDialogButtonBox,
     QFileDialog,
     QLabel,
@@ -15,6 +14,8 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+from napari_segcam.viewer.widgets.fitting.fitted_dialog import FittedDialog
 
 
 class _Text:
@@ -33,7 +34,7 @@ class _Text:
     NAME = "problem.md"
 
 
-class ProblemDialog(QDialog):
+class ProblemDialog(FittedDialog):
     """Shows a report once it is there.
 
     Args:
