@@ -116,7 +116,7 @@ def _facts(
 def _table(summaries: Sequence[StrengthSummary]) -> Table:
     columns = (
         *("class", "perturbation", "strength", "unit", "against", "cases", "Dice", "95 % interval", "change"),
-        *("95 % interval of the change", "detected", "heatmap correlation", "hottest tenth"),
+        *("95 % interval of the change", "detected", "false masks", "heatmap correlation", "hottest tenth"),
     )
     rows = tuple(
         (
@@ -131,6 +131,7 @@ def _table(summaries: Sequence[StrengthSummary]) -> Table:
             UNDEFINED if one.dice_difference.value is None else f"{one.dice_difference.value:+.3f}",
             _ends(one.dice_difference),
             score(one.detected.value),
+            score(one.false_masks.value),
             score(one.heatmap_correlation.value),
             score(one.heatmap_overlap.value),
         )

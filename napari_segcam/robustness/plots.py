@@ -38,6 +38,7 @@ def plot_curve(name: str, points: Sequence[StrengthSummary], caption: str) -> Pl
         against = "true mask" if points[0].against == TRUTH else "unperturbed mask"
         _line(left, [one.dice for one in points], BLUE, "o", f"Dice with the {against}")
         _line(left, [one.detected for one in points], _GREEN, "^", "share of frames detected")
+        _line(left, [one.false_masks for one in points], VERMILION, "x", "share of other frames with a false mask")
         _line(right, [one.heatmap_correlation for one in points], VERMILION, "s", "rank correlation")
         _line(right, [one.heatmap_overlap for one in points], _GREEN, "D", "overlap of the hottest tenth")
         for axis, title in ((left, "Masks"), (right, "Heatmaps beside the unperturbed one")):

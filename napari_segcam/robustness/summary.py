@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -13,8 +13,10 @@ from napari_segcam.statistics.interval import Interval, bootstrap_interval
 
 RULE = (
     "Each figure of a case is the median over its frames in which it is defined, and each figure here is the median "
-    "over cases; detected is the share of the findings' frames, for which whole cases are drawn. The difference is "
-    "that of each case to its own unperturbed frames."
+    "over cases. Dice is that of frames with something to find, before and after, so that both are of the same frames; "
+    "detected is the share of these frames in which it is found, and false masks the share of the other frames in "
+    "which a mask appears. For both shares whole cases are drawn. The difference is that of each case to its own "
+    "unperturbed frames."
 )
 
 SUMMARY_COLUMNS: dict[str, type] = {
@@ -34,6 +36,9 @@ SUMMARY_COLUMNS: dict[str, type] = {
     "detected": float,
     "detected_low": float,
     "detected_high": float,
+    "false_masks": float,
+    "false_masks_low": float,
+    "false_masks_high": float,
     "heatmap_correlation": float,
     "heatmap_correlation_low": float,
     "heatmap_correlation_high": float,
@@ -57,9 +62,10 @@ class StrengthSummary:
         against: what the masks are compared with.
         cases: that have rows.
         frames: that have rows.
-        dice: of the masks.
+        dice: of the masks in frames with something to find.
         dice_difference: to the unperturbed frames of the same case.
         detected: share of the frames with a finding in which one is found.
+        false_masks: share of the frames without a finding in which something is predicted.
         heatmap_correlation: of the heatmaps with the unperturbed ones.
         heatmap_overlap: of their hottest tenths.
         undefined: why some have no figure, with counts of frames.
@@ -75,6 +81,7 @@ class StrengthSummary:
     dice: Interval
     dice_difference: Interval
     detected: Interval
+    false_masks: Interval
     heatmap_correlation: Interval
     heatmap_overlap: Interval
     undefined: str
@@ -91,7 +98,8 @@ class StrengthSummary:
             "frames": self.frames,
             "undefined": self.undefined,
         }
-        for name in ("dice", "dice_difference", "detected", "heatmap_correlation", "heatmap_overlap"):
+        names = ("dice", "dice_difference", "detected", "false_masks", "heatmap_correlation", "heatmap_overlap")
+        for name in names:
             interval: Interval = getattr(self, name)
             row |= {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
         return {column: row[column] for column in SUMMARY_COLUMNS}
@@ -104,7 +112,7 @@ def summarize(rows: Sequence[Row], seed: int = 0) -> list[StrengthSummary]:
         key = (row["class"], row["against"], row["perturbation"], row["unit"], row["strength"])
         groups.setdefault(key, []).append(row)
     own = {
-        (class_name, against): _medians(group, "dice")
+        (class_name, against): _medians(_with_finding(group), "dice")
         for (class_name, against, name, _, _), group in groups.items()
         if name == NO_PERTURBATION
     }
@@ -115,13 +123,13 @@ def summarize(rows: Sequence[Row], seed: int = 0) -> list[StrengthSummary]:
 
 def _summary(rows: Sequence[Row], own: Mapping[str, float], seed: int) -> StrengthSummary:
     first = rows[0]
-    dice = _medians(rows, "dice")
+    dice = _medians(_with_finding(rows), "dice")
     differences = [value - own[case] for case, value in dice.items() if case in own]
 
     def over_cases(values: Iterable[float]) -> Interval:
         return bootstrap_interval(list(values), "median", seed)
 
-    found = [(sum(bool(row["detected"]) for row in group), len(group)) for group in _by_case(rows, "detected").values()]
+    empty = [row for row in rows if row["findings"] == 0]
     return StrengthSummary(
         first["class"],
         first["perturbation"],
@@ -132,11 +140,27 @@ def _summary(rows: Sequence[Row], own: Mapping[str, float], seed: int) -> Streng
         len(rows),
         over_cases(dice.values()),
         over_cases(differences),
-        bootstrap_interval(found, "share", seed) if found else Interval(None, None, None, 0, undefined="no finding"),
+        _share(_by_case(rows, "detected").values(), "detected", seed, "no finding"),
+        _share(_by_case(empty, "pixels").values(), "pixels", seed, "a finding in every frame"),
         over_cases(_medians(rows, "heatmap_correlation").values()),
         over_cases(_medians(rows, "heatmap_overlap").values()),
         _reasons(rows),
     )
+
+
+def _with_finding(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of frames with something to find.
+
+    In others every mask has a Dice of 0 and no mask has none, so a false mask would change which frames have a Dice.
+    """
+    return [row for row in rows if row["findings"]]
+
+
+def _share(cases: Collection[Sequence[Row]], column: str, seed: int, undefined: str) -> Interval:
+    """Return the share of the frames of all cases in which a figure is not 0."""
+    if not cases:
+        return Interval(None, None, None, 0, undefined=undefined)
+    return bootstrap_interval([(sum(bool(row[column]) for row in rows), len(rows)) for rows in cases], "share", seed)
 
 
 def _by_case(rows: Sequence[Row], column: str) -> dict[str, list[Row]]:

@@ -80,7 +80,7 @@ def _sentence(name: str, points: Sequence[StrengthSummary], against: str, of_cla
         text = f"{title}: the median Dice{of_class}{reference} stays at {before}; it is {after} at {at}"
     else:
         text = f"At {at} the median Dice{of_class}{reference} falls from {before} to {after}"
-    text += f" ({interval_words(worst.dice)})."
+    text += f" ({interval_words(worst.dice)}).{_false_masks(own, points)}"
     correlation = worst.heatmap_correlation.value
     if correlation is not None:
         if correlation >= _UNLIKE:
@@ -88,3 +88,18 @@ def _sentence(name: str, points: Sequence[StrengthSummary], against: str, of_cla
         else:
             text += f" The heatmap is another one: its rank correlation with the unperturbed one is {correlation:.2f}."
     return text
+
+
+def _false_masks(own: StrengthSummary, points: Sequence[StrengthSummary]) -> str:
+    """Return at which strength masks appear most in frames with nothing to find; empty if they hardly do."""
+    known = [one for one in points if one.perturbation != NO_PERTURBATION and one.false_masks.value is not None]
+    before = own.false_masks.value
+    if not known or before is None:
+        return ""
+    worst = max(known, key=lambda one: one.false_masks.value or 0.0)
+    share = worst.false_masks.value or 0.0
+    if share - before < _SMALL:
+        return ""
+    at = strength_words(worst.perturbation, worst.strength, worst.unit)
+    shares = [f"{100 * value:.0f} %" for value in (share, before)]
+    return f" At {at} a mask appears in {shares[0]} of the frames with nothing to find; unperturbed, in {shares[1]}."

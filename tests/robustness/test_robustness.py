@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from napari_segcam.robustness.columns import FRAME_COLUMNS
 from napari_segcam.robustness.frame_meter import BOTH_EMPTY, OWN_MASK, TRUTH
 from napari_segcam.robustness.heat_stability import heat_stability, hottest
 from napari_segcam.robustness.running import Robustness
-from napari_segcam.robustness.summary import SUMMARY_COLUMNS
+from napari_segcam.robustness.summary import SUMMARY_COLUMNS, summarize
+from napari_segcam.robustness.words import sentences
 
 SIDE = 32
 STEP = 12.0
@@ -263,3 +265,42 @@ def test_the_hottest_tenth_of_a_map_that_is_mostly_empty() -> None:
     seen = np.ones((10, 10), bool)
     assert heat_stability(np.arange(100.0).reshape(10, 10), other, seen).overlap == 0.5
     assert heat_stability(np.ones((10, 10)), other, seen).undefined
+
+
+def made_up_rows(figures: Sequence[tuple[str, float, int, int, float | None]]) -> list[dict[str, Any]]:
+    """Return rows of one case: perturbation, strength, findings of the frame, pixels of its mask, Dice."""
+    common = {"case": "P", "class": "fibroid", "unit": "dB", "against": "truth"}
+    undefined = {"dice_undefined": "", "heatmap_correlation": None, "heatmap_overlap": None, "heatmap_undefined": "no"}
+    return [
+        {
+            **common,
+            **undefined,
+            "perturbation": name,
+            "strength": strength,
+            "findings": findings,
+            "detected": bool(dice) if findings else None,
+            "pixels": pixels,
+            "dice": dice,
+        }
+        for name, strength, findings, pixels, dice in figures
+    ]
+
+
+def test_false_masks_in_empty_frames_do_not_change_the_dice() -> None:
+    """Two of three frames are empty. At +6 dB a mask appears in one of them; the finding keeps most of its mask."""
+    before = [("none", 0.0, 1, 90, 0.9), ("none", 0.0, 0, 0, None), ("none", 0.0, 0, 0, None)]
+    after = [("gain", 6.0, 1, 80, 0.8), ("gain", 6.0, 0, 50, 0.0), ("gain", 6.0, 0, 0, None)]
+    own, louder = summarize(made_up_rows(before + after))
+    assert (own.dice.value, louder.dice.value) == (0.9, 0.8)
+    assert louder.dice_difference.value == pytest.approx(-0.1)
+    assert (own.detected.value, louder.detected.value) == (1, 1)
+    assert (own.false_masks.value, louder.false_masks.value) == (0, 0.5)
+    (words, *_) = sentences([own, louder])
+    assert words.startswith("At a gain 6 dB higher the median Dice falls from 0.90 to 0.80 (")
+    assert "a mask appears in 50 % of the frames with nothing to find; unperturbed, in 0 %." in words
+
+
+def test_without_empty_frames_nothing_is_said_of_false_masks() -> None:
+    own, louder = summarize(made_up_rows([("none", 0.0, 1, 90, 0.9), ("gain", 6.0, 1, 80, 0.8)]))
+    assert own.false_masks.value is None
+    assert "a mask appears" not in " ".join(sentences([own, louder]))

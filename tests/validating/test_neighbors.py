@@ -84,7 +84,7 @@ def test_failures_that_look_alike_are_named(tmp_path: Path) -> None:
 
 
 def test_a_case_has_the_mean_over_the_frames_of_all_its_images(tmp_path: Path) -> None:
-    """Its two images are far apart, so that only their mean lies at the place of its neighbors."""
+    """Its two images are far apart, so that only their mean is where its neighbors are."""
     features: dict[str, Any] = {"a.avi": [[-10.0], None, [-10.0]], "b.avi": [[12.0], [12.0]]}
     features |= {f"{number}.png": [[float(number)]] for number in range(-4, 8)}
     cases = {name: "P" if name in ("a.avi", "b.avi") else name for name in features}
