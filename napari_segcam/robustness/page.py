@@ -114,17 +114,22 @@ def _facts(
 
 
 def _table(summaries: Sequence[StrengthSummary]) -> Table:
+    classes, references = {one.class_name for one in summaries}, {one.against for one in summaries}
+    has_classes, has_references = len(classes) > 1, len(references) > 1  # else these columns take room and say nothing
     columns = (
-        *("class", "perturbation", "strength", "unit", "against", "cases", "Dice", "95 % interval", "change"),
-        *("95 % interval of the change", "detected", "false masks", "heatmap correlation", "hottest tenth"),
+        *(("class",) if has_classes else ()),
+        *("perturbation", "strength", "unit"),
+        *(("against",) if has_references else ()),
+        *("cases", "Dice", "95 % interval", "change", "95 % interval of the change", "detected", "false masks"),
+        *("heatmap correlation", "hottest tenth"),
     )
     rows = tuple(
         (
-            one.class_name,
+            *((one.class_name,) if has_classes else ()),
             one.perturbation,
             f"{one.strength:g}",
             one.unit or UNDEFINED,
-            one.against,
+            *((one.against,) if has_references else ()),
             str(one.cases),
             score(one.dice.value),
             _ends(one.dice),
@@ -138,7 +143,10 @@ def _table(summaries: Sequence[StrengthSummary]) -> Table:
         for one in summaries
     )
     text_columns = frozenset({"class", "perturbation", "unit", "against"})
-    return Table(columns, rows, text_columns, "Medians over cases; more is in robustness_summary.csv.", sortable=True)
+    caption = "Medians over cases; more is in robustness_summary.csv."
+    if not has_references:
+        caption = f"Masks beside the {'true' if references == {TRUTH} else 'unperturbed'} ones. {caption}"
+    return Table(columns, rows, text_columns, caption, sortable=True)
 
 
 def _ends(interval: Interval) -> str:

@@ -80,14 +80,14 @@ def _sentence(name: str, points: Sequence[StrengthSummary], against: str, of_cla
         text = f"{title}: the median Dice{of_class}{reference} stays at {before}; it is {after} at {at}"
     else:
         text = f"At {at} the median Dice{of_class}{reference} falls from {before} to {after}"
-    text += f" ({interval_words(worst.dice)}).{_false_masks(own, points)}"
+    text += f" ({interval_words(worst.dice)})."
     correlation = worst.heatmap_correlation.value
     if correlation is not None:
         if correlation >= _UNLIKE:
             text += f" The heatmap stays similar: its rank correlation with the unperturbed one is {correlation:.2f}."
         else:
             text += f" The heatmap is another one: its rank correlation with the unperturbed one is {correlation:.2f}."
-    return text
+    return text + _false_masks(own, points)
 
 
 def _false_masks(own: StrengthSummary, points: Sequence[StrengthSummary]) -> str:
