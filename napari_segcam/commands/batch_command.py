@@ -17,7 +17,7 @@ from napari_segcam.commands.options import (
     with_option_groups,
 )
 from napari_segcam.commands.terminal import PlainConsole
-from napari_segcam.commands.truth_options import TruthColors
+from napari_segcam.commands.truth_options import Tolerance, TruthColors
 
 _IMAGES = "Images and true masks"
 _OUTPUT = "What is written"
@@ -50,16 +50,7 @@ def batch(
         ),
     ] = None,
     truth_colors: TruthColors = None,
-    tolerance: Annotated[
-        float,
-        typer.Option(
-            metavar="MM",
-            help="Surface dice: how far the boundaries of mask and true mask may be apart to agree. In pixels "
-            "where an image is not calibrated.",
-            min=0,
-            rich_help_panel=_IMAGES,
-        ),
-    ] = 1.0,
+    tolerance: Tolerance = 1.0,
     num_samples: Annotated[
         int | None,
         typer.Option(metavar="COUNT", help="Take a random sample of so many images.", min=1, rich_help_panel=_IMAGES),

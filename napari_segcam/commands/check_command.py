@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +22,7 @@ from napari_segcam.commands.options import (
     with_option_groups,
 )
 from napari_segcam.commands.terminal import PlainConsole
-from napari_segcam.commands.truth_options import TruthColors
+from napari_segcam.commands.truth_options import Tolerance, TruthColors
 from napari_segcam.commands.waits.bars import progress_on, waiting
 from napari_segcam.commands.waits.stopped import INTERRUPTED, stoppable
 from napari_segcam.errors import SegcamError
@@ -76,6 +76,7 @@ def check(
         ),
     ] = None,
     truth_colors: TruthColors = None,
+    tolerance: Tolerance = 1.0,
     limit: Annotated[
         int,
         typer.Option(
@@ -127,6 +128,7 @@ def check(
         check_order(checkpoint, images, _ORDER)
     parse_crop(inputs.crop)
     options = explain_options(heatmaps, inputs, evidence if evidence.evidence is not None else _usual(evidence))
+    options = replace(options, tolerance=tolerance)
     colors = None if truth_colors is None else read_colors(truth_colors)
     source = network.source(models, device)
     with waiting(console, f"Loading {source.title} …"):

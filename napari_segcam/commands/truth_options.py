@@ -16,3 +16,14 @@ TruthColors = Annotated[
         rich_help_panel="Images and true masks",
     ),
 ]
+
+Tolerance = Annotated[
+    float,
+    typer.Option(
+        metavar="MM",
+        help="Surface dice: how far the boundaries of mask and true mask may be apart to agree. In pixels where an "
+        "image is not calibrated.",
+        min=0,
+        rich_help_panel="Images and true masks",
+    ),
+]

@@ -108,6 +108,16 @@ def test_doubt_is_compared_with_the_truth(check: Any, tmp_path: Path) -> None:
     )[:5]
 
 
+def test_the_tolerance_is_that_of_the_surface_dice(check: Any, tmp_path: Path) -> None:
+    options = ("--methods", "gradcam", "--evidence", "influence", "--limit", 6, "--truth", tmp_path / "masks")
+    found = []
+    for tolerance in (1, 500):
+        assert check(*options, "--tolerance", tolerance) == 0
+        found.append([float(row["surface_dice"]) for row in rows_of(tmp_path / "out")])
+    assert min(found[0]) < 1, "one mask is bad"
+    assert set(found[1]) == {1.0}
+
+
 def test_methods_share_what_does_not_depend_on_them(check: Any, tmp_path: Path) -> None:
     assert check("--methods", "gradcam,hirescam", "--limit", 1, "--evidence", "influence,overlay_effect,doubt") == 0
     rows = rows_of(tmp_path / "out")
