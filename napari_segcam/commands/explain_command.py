@@ -17,6 +17,7 @@ from napari_segcam.commands.options import (
     InputOptions,
     explain_options,
     frame_numbers,
+    given_options,
     with_option_groups,
 )
 from napari_segcam.commands.terminal import PlainConsole
@@ -157,7 +158,7 @@ def explain(
         GroundTruth.of_file(truth, loaded, colors) if truth else None,
         style=style,
         movies=movie.split(",") if movie is not None else [],
-        command_options=_without_folders(context.params),
+        command_options=_without_folders(given_options(context)),
         crosscheck=crosscheck,
         members=members,
         dicom=request,
@@ -185,7 +186,7 @@ def _without_folders(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options for the provenance. Paths become names: folders may name patients and users."""
     plain: dict[str, Any] = {}
     for name, value in options.items():
-        if isinstance(value, list):  # one checkpoint, or those of an ensemble
+        if isinstance(value, (list, tuple)):  # one checkpoint, or those of an ensemble
             names = [entry.name if isinstance(entry, Path) else entry for entry in value]
             plain[name] = names[0] if len(names) == 1 else names
         else:

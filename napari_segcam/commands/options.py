@@ -204,6 +204,9 @@ def explain_options(
     )
 
 
+_GIVEN = "napari_segcam.options"
+
+
 def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
     """Decorate a command so that each field of a dataclass parameter becomes an option of its own.
 
@@ -211,6 +214,7 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
     ``network: NetworkOptions`` stands for all of its fields, and is passed as one object.
     """
     signature = inspect.signature(command, eval_str=True)
+    context = next((name for name, one in signature.parameters.items() if one.annotation is typer.Context), None)
     groups: dict[str, type] = {}
     parameters: list[inspect.Parameter] = []
     for name, parameter in signature.parameters.items():
@@ -232,12 +236,22 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def call(**options: Any) -> None:
+        if context is not None:
+            options[context].meta[_GIVEN] = {name: value for name, value in options.items() if name != context}
         for name, group in groups.items():
             options[name] = group(**{field.name: options.pop(field.name) for field in fields(group)})
         command(**options)
 
     call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return call
+
+
+def given_options(context: typer.Context) -> dict[str, Any]:
+    """Return the options of a command of ``with_option_groups``, as its parameters have them.
+
+    ``context.params`` has them before or after they become paths, which depends on the version of Typer.
+    """
+    return dict(context.meta[_GIVEN])
 
 
 def stage_names(stages: str) -> str | Sequence[str]:

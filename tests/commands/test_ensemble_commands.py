@@ -97,6 +97,7 @@ def test_one_model_is_used_as_before(run: Any, seeds: list[Path], images: Path, 
     record = json.loads((tmp_path / "out" / "explanation.json").read_text())
     assert "members" not in record
     assert record["options"]["model"] == "seed_0.pth"
+    assert str(tmp_path.parent) not in json.dumps(record), "folders may name patients"
 
 
 @pytest.mark.slow
