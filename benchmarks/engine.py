@@ -1,12 +1,14 @@
 """The inference form against the plain network and two other libraries, all measured in this run.
 
-    python benchmarks/engine.py [--rounds 3] [--quick] [--encoder efficientnet-b5] [--tables cost,peers,scorecam]
+    python benchmarks/engine.py [--rounds 3] [--quick] [--encoder efficientnet-b5] [--device cpu]
+        [--tables cost,peers,scorecam]
 
 The network is U-Net++ with fitted random weights. The target is the sum of the logits over a fixed rectangle, a
 sixteenth of the image. `--quick` does one round at smaller sizes: a first look, not a measurement. Memory is that of a
-first run in a separate process, and is measured on Linux only. Score-CAM is timed on a sample of the channels, its
-preview as a whole. The plain network and the other libraries are timed in a separate process, in turns with this one,
-as they would also profit from the explainer's C library settings (to keep freed memory).
+first run in a separate process, and is measured on Linux only; on an NVIDIA GPU it is what the tensors take there.
+Score-CAM is timed on a sample of the channels, its preview as a whole. The plain network and the other libraries are
+timed in a separate process, in turns with this one, as they would also profit from the explainer's C library settings
+(to keep freed memory). On a GPU all multiply float32 as it is, without TF32.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from unittest import mock
 
 import awake  # noqa: F401
 import torch
-from measuring import interleaved, machine, median_ratio, peak_extra_memory
+from measuring import interleaved, machine, median_ratio, multiply_exactly, peak_extra_gpu_memory, peak_extra_memory
 from rich.console import Console
 from rich.table import Table
 from rivals.apart import PAUSE, apart
@@ -85,7 +87,7 @@ def time_against_peers(contest: Contest, rounds: int) -> Table:
 
 
 def _median(seconds: list[float]) -> str:
-    return f"{statistics.median(seconds) * 1000:.0f}"
+    return f"{statistics.median(seconds) * 1000:.3g}"
 
 
 # ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -118,6 +120,9 @@ MEMORY: dict[str, Callable[[Contest], object]] = {
 def memory(contest: Contest) -> Table:
     table = Table("", "MB", title=f"Peak extra memory, {contest.side} px", caption="bar: 10 stages ≤ 1000 MB")
     for name in MEMORY:
+        if contest.device != "cpu":  # the peak is exact there, whatever ran before
+            table.add_row(name, f"{memory_of(name, contest):.0f}")
+            continue
         command = [sys.executable, __file__, "--memory-of", name, "--side", str(contest.side)]
         done = subprocess.run([*command, "--encoder", contest.encoder], capture_output=True, text=True, check=True)
         table.add_row(name, f"{float(done.stdout.split()[-1]):.0f}")
@@ -136,14 +141,15 @@ def time_of_saving(contest: Contest, rounds: int) -> Table:
     return table
 
 
-def print_memory_of(name: str, contest: Contest) -> None:
+def memory_of(name: str, contest: Contest) -> float:
     # Created before the measurement; modules that the contestant does not use are not created.
     _ = contest.stages, contest.x, contest.channels_last
     _ = (contest.own, contest.recomputable) if name.startswith("inference") else contest.trainable
     import pytorch_grad_cam  # noqa: F401
     import torchcam.methods  # noqa: F401
 
-    print(peak_extra_memory(lambda: MEMORY[name](contest)))
+    peak = peak_extra_memory if contest.device == "cpu" else peak_extra_gpu_memory
+    return peak(lambda: MEMORY[name](contest))
 
 
 # ── exactness ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -193,27 +199,29 @@ def main() -> None:
     parser.add_argument(
         "--tables", default="exactness,cost,memory,saving,peers,scorecam", help="names, separated by commas"
     )
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--memory-of", choices=MEMORY, help=argparse.SUPPRESS)
     parser.add_argument("--side", type=int, default=640, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory_of:
-        print_memory_of(options.memory_of, Contest(options.encoder, options.side))
+        print(memory_of(options.memory_of, Contest(options.encoder, options.side)))
         return
+    multiply_exactly()
     rounds = 1 if options.quick else options.rounds
-    middle, large = (
-        Contest(options.encoder, 192 if options.quick else 384),
-        Contest(options.encoder, 256 if options.quick else 640),
+    smallest, small, middle, large = (
+        Contest(options.encoder, side, options.device)
+        for side in ((128, 128, 192, 256) if options.quick else (128, 256, 384, 640))
     )
     tables: dict[str, Callable[[], Table]] = {
-        "exactness": lambda: exactness(Contest(options.encoder, 128)),
+        "exactness": lambda: exactness(smallest),
         "cost": lambda: time_against_forward(middle, rounds),
         "memory": lambda: memory(large),
         "saving": lambda: time_of_saving(large, rounds),
         "peers": lambda: time_against_peers(large, rounds),
-        "scorecam": lambda: scorecam(Contest(options.encoder, 128 if options.quick else 256), rounds),
+        "scorecam": lambda: scorecam(small, rounds),
     }
     console = Console(width=120)
-    console.print(f"U-Net++ / {options.encoder}, {machine()}")
+    console.print(f"U-Net++ / {options.encoder}, {machine(options.device)}")
     for name in options.tables.split(","):
         console.print(tables[name]())
 

@@ -61,9 +61,21 @@ def interleaved(
             time.sleep(pause)
             start = time.perf_counter()
             run()
+            wait_for_gpu()
             if number:
                 seconds[name].append(time.perf_counter() - start)
     return seconds
+
+
+def wait_for_gpu() -> None:
+    """Wait until an NVIDIA GPU has done what this process has asked of it; kernels run on after their call returns."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+def multiply_exactly() -> None:
+    """Let an NVIDIA GPU multiply float32 as it is, as the explainer does; torch's default rounds to TF32."""
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def median_ratio(seconds: list[float], base: list[float]) -> float:
@@ -89,6 +101,18 @@ def _status(key: str) -> float:
     return next(int(line.split()[1]) / 1000 for line in lines if line.startswith(key))
 
 
-def machine() -> str:
+def peak_extra_gpu_memory(run: Callable[[], object]) -> float:
+    """Return the peak of the GPU memory that tensors take above the current one during one run, in MB."""
+    gc.collect()
+    wait_for_gpu()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    run()
+    wait_for_gpu()
+    return (torch.cuda.max_memory_allocated() - before) / 1e6
+
+
+def machine(device: str = "cpu") -> str:
     """Return one line about the machine and torch."""
-    return f"torch {torch.__version__}, {torch.get_num_threads()} threads, CPU"
+    place = "CPU" if device == "cpu" else torch.cuda.get_device_name(device)
+    return f"torch {torch.__version__}, {torch.get_num_threads()} threads, {place}"

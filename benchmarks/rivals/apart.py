@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 import torch
+from measuring import multiply_exactly, wait_for_gpu
 
 from rivals.contest import Contest
 
@@ -37,7 +38,9 @@ def apart(contest: Contest) -> Iterator[Apart]:
     """Start a process with the same network, input and number of threads, until the end of the block."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
-        target=_serve, args=(theirs, contest.encoder, contest.side, torch.get_num_threads()), daemon=True
+        target=_serve,
+        args=(theirs, contest.encoder, contest.side, contest.device, torch.get_num_threads()),
+        daemon=True,
     )
     with mock.patch.dict(os.environ, _LIBGOMP_DEFAULT):
         process.start()
@@ -49,13 +52,15 @@ def apart(contest: Contest) -> Iterator[Apart]:
         process.join()
 
 
-def _serve(pipe: Connection, encoder: str, side: int, threads: int) -> None:
+def _serve(pipe: Connection, encoder: str, side: int, device: str, threads: int) -> None:
     torch.set_num_threads(threads)
-    contest = Contest(encoder, side)
+    multiply_exactly()
+    contest = Contest(encoder, side, device)
     while True:
         try:
             contestant, args = pipe.recv()
         except EOFError:
             return
         getattr(contest, contestant)(*args)
+        wait_for_gpu()
         pipe.send(True)

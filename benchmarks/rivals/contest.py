@@ -29,10 +29,11 @@ class Contest:
 
     encoder: str
     side: int
+    device: str = "cpu"
 
     @cached_property
     def plain(self) -> nn.Module:
-        return reference_network(self.encoder).requires_grad_(False)
+        return reference_network(self.encoder).requires_grad_(False).to(self.device)
 
     @cached_property
     def trainable(self) -> nn.Module:
@@ -42,7 +43,8 @@ class Contest:
     @cached_property
     def own(self) -> nn.Module:
         keep_freed_memory()  # as the explainer does
-        return inference_form(self.plain).module
+        on_cpu = copy.deepcopy(self.plain).cpu()  # a network is rewritten before it moves to its device
+        return inference_form(on_cpu).module.to(self.device)
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
@@ -54,7 +56,7 @@ class Contest:
 
     @cached_property
     def recomputable(self) -> list[nn.Module]:
-        return recomputable_blocks(self.own, self.stages, torch.zeros(1, 3, 64, 64))
+        return recomputable_blocks(self.own, self.stages, torch.zeros(1, 3, 64, 64, device=self.device))
 
     @cached_property
     def x(self) -> torch.Tensor:
@@ -66,7 +68,7 @@ class Contest:
 
     def input_of(self, seed: int) -> torch.Tensor:
         frame = torch.from_numpy(speckle(self.side, seed=seed)).float() / 255
-        return ((frame - 0.45) / 0.225).expand(1, 3, -1, -1).contiguous()
+        return ((frame - 0.45) / 0.225).expand(1, 3, -1, -1).contiguous().to(self.device)
 
     def region(self, logits: torch.Tensor) -> torch.Tensor:
         region = torch.zeros_like(logits)
@@ -89,7 +91,7 @@ class Contest:
     def grad_cam(self, stages: Sequence[Stage]) -> None:
         from pytorch_grad_cam import GradCAM
 
-        weights = self.region(torch.zeros(1, self.side, self.side))
+        weights = self.region(torch.zeros(1, self.side, self.side, device=self.device))
         for stage in stages:
             with GradCAM(self.trainable, [self.trainable.get_submodule(stage.layer)]) as cam:
                 cam(self.x, [lambda output: (output * weights).sum()])
@@ -97,7 +99,7 @@ class Contest:
     def torch_cam(self, stages: Sequence[Stage]) -> None:
         from torchcam.methods import GradCAM
 
-        weights = self.region(torch.zeros(1, self.side, self.side))
+        weights = self.region(torch.zeros(1, self.side, self.side, device=self.device))
         with GradCAM(self.trainable, [stage.layer for stage in stages]) as cam:
             cam(scores=self.trainable(self.x), targets=lambda output: (output * weights).sum())
 

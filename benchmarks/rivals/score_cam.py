@@ -26,7 +26,7 @@ _SAMPLE = 16  # channels, from which the time of one is estimated
 def scorecam(contest: Contest, rounds: int) -> Table:
     """Measure the time for all channels of the deepest encoder stage, and the preview's similarity to the full map."""
     (stage,) = contest.deepest
-    region = contest.region(torch.zeros(1, 1, contest.side, contest.side))
+    region = contest.region(torch.zeros(1, 1, contest.side, contest.side, device=contest.device))
     objective = Objective(0, region[0, 0] > 0)
     exact = ScoreCam(contest.own, contest.channels_last, stage, objective)
     preview = partial(ScoreCam, contest.own, contest.channels_last, stage, objective, preview=True)
@@ -48,7 +48,7 @@ def scorecam(contest: Contest, rounds: int) -> Table:
     )
     for (name, times), scale, bar in zip(seconds.items(), scales, ("", "≥ 3", "≥ 10"), strict=True):
         scaled = [time * scale for time in times]
-        table.add_row(name, f"{statistics.median(scaled):.1f}", f"{median_ratio(peer, scaled):.1f}" if bar else "", bar)
+        table.add_row(name, f"{statistics.median(scaled):.3g}", f"{median_ratio(peer, scaled):.1f}" if bar else "", bar)
     similarity = correlation(perturb(preview()).values, perturb(exact).values)
     table.caption = f"correlation of the preview with the full map: {similarity:.4f}, {demo_similarity()}; bar: ≥ 0.99"
     return table
@@ -58,11 +58,11 @@ def grad_cam_scores(contest: Contest, stage: Stage, activations: torch.Tensor) -
     """Compute the scores of some channels with grad-cam."""
     from pytorch_grad_cam import ScoreCAM
 
-    weights = contest.region(torch.zeros(1, contest.side, contest.side))
+    weights = contest.region(torch.zeros(1, contest.side, contest.side, device=contest.device))
     with ScoreCAM(contest.plain, [contest.plain.get_submodule(stage.layer)]) as cam:
         target = [lambda output: (output * weights).sum()]
         with redirect_stderr(StringIO()):  # its progress bars
-            cam.get_cam_weights(contest.x, None, target, activations[None].numpy(), None)
+            cam.get_cam_weights(contest.x, None, target, activations[None].cpu().numpy(), None)
 
 
 def demo_similarity() -> str:

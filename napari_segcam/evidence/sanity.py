@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import fmean
@@ -22,6 +21,7 @@ from napari_segcam.network.ensemble.ensemble import Ensemble
 from napari_segcam.network.graphs.torchscript import ScriptedNetwork, copy_script
 from napari_segcam.network.inference import InferenceForm
 from napari_segcam.network.network import Network
+from napari_segcam.network.running.full_precision import RunLock
 
 SANITY = 0.5
 DRAWS = 3
@@ -94,7 +94,7 @@ def shuffle_weights(network: Network, seed: int) -> Network:
     if not any(parameter.numel() for parameter in parameters):
         raise SegcamError("This network has no weights of its own that could be shuffled: they are part of its code.")
     shuffle(parameters, seed)
-    return replace(network, module=module, form=InferenceForm(module, 0.0, ()), rewritten={}, lock=threading.Lock())
+    return replace(network, module=module, form=InferenceForm(module, 0.0, ()), rewritten={}, lock=RunLock())
 
 
 def _copy(module: nn.Module) -> nn.Module:

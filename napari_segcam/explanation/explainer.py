@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from napari_segcam.deprecated import renamed_arguments
@@ -17,7 +18,7 @@ from napari_segcam.explanation.estimating import cost_without_explaining
 from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps
 from napari_segcam.explanation.heatmaps import heatmaps_of
 from napari_segcam.explanation.held_frame import HeldFrame, release_held_frames
-from napari_segcam.explanation.passes.memory import TooLittleMemory
+from napari_segcam.explanation.passes.memory import TooLittleMemory, in_words
 from napari_segcam.explanation.perturbation import Perturbation
 from napari_segcam.explanation.prediction import (
     Prediction,
@@ -61,11 +62,11 @@ class Explainer:
         threshold: cuts the probability of a single class, and of each of several that overlap; by default the model
             card's.
         control: previews, reports progress of and cancels slow methods such as ``"scorecam"`` and ``"ablationcam"``.
-        autocast: multiply in bfloat16, on an NVIDIA GPU: faster, but maps differ in the third digit.
+        autocast: multiply in bfloat16, on an NVIDIA GPU: faster with large frames in batches, and less exact.
 
     Raises:
         SegcamError: if the method, a stage or a layer is unknown, the method needs a package that is not installed, the
-            threshold is not between 0 and 1, or autocast is asked for on a device that is slower with it.
+            threshold is not between 0 and 1, or autocast is slower on the device; for a frame, if it changes the mask.
     """
 
     @renamed_arguments(patience="control")
@@ -215,12 +216,10 @@ class Explainer:
         target_of = target if callable(target) else lambda _number: target or Target()
         numbered = iter(enumerate(frames))
         batch = 1 if self.network.one_frame_at_a_time else batch
-        while chunk := list(islice(numbered, batch or 1)):
+        while chunk := list(islice(numbered, self._that_fits(batch or 1))):
             if batch is None:
                 batch = frames_per_pass(self.network, chunk[0][1], self._memory_fallback.device, crop, pixel_aspect)
-                chunk += islice(numbered, batch - 1)
-            if self._ensemble is None:
-                batch = min(batch, self._memory_fallback.largest_batch or batch)
+                chunk += islice(numbered, self._that_fits(batch) - 1)
             targets = [[target_of(number)] for number, _ in chunk]
             chunk_frames = [frame for _, frame in chunk]
             for (explanation,) in self._explain(chunk_frames, targets, value_range, crop, pixel_aspect):
@@ -267,24 +266,27 @@ class Explainer:
             return [ensemble.compare(frame, chosen, *geometry) for frame, chosen in zip(frames, targets, strict=True)]
         try:
             return self._explain_batch(frames, targets, value_range, crop, pixel_aspect)
-        except TooLittleMemory:
-            size = len(frames)
-            if release_held_frames():
-                pass  # that may be enough
-            elif size > 1:
+        except (TooLittleMemory, torch.OutOfMemoryError) as error:
+            refusal = in_words(error, self._memory_fallback.device, len(frames))
+        # Outside the handler, whose traceback would keep the tensors that did not fit alive.
+        size = len(frames)
+        if not release_held_frames():  # that may be enough
+            if size > 1:
                 size = self._memory_fallback.halve(size)
             else:
                 with self.network.lock:
                     can_retry = self._memory_fallback.fall_back()
                 if not can_retry:
-                    raise
-        # Outside the handler, whose traceback would keep the tensors that did not fit alive.
-        parts = [slice(start, start + size) for start in range(0, len(frames), size)]
-        return [
-            explanations
-            for part in parts
-            for explanations in self._explain(frames[part], targets[part], value_range, crop, pixel_aspect)
-        ]
+                    raise refusal
+        explained: list[list[Explanation]] = []
+        while len(explained) < len(frames):
+            part = slice(len(explained), len(explained) + self._that_fits(size))
+            explained += self._explain(frames[part], targets[part], value_range, crop, pixel_aspect)
+        return explained
+
+    def _that_fits(self, batch: int) -> int:
+        """Return how many of so many frames to run at once, by what did not fit the device so far."""
+        return batch if self._ensemble is not None else min(batch, self._memory_fallback.largest_batch or batch)
 
     def _explain_batch(
         self,

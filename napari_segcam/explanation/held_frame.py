@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import TypeVar
 from weakref import WeakSet
 
+import torch
+
 from napari_segcam.explanation.explanation import Explanation, Segmentation
 from napari_segcam.explanation.passes.memory import MemoryFallback, TooLittleMemory
 from napari_segcam.explanation.prediction import Prediction
 from napari_segcam.explanation.slow_methods.control import Cancelled, ProgressControl
 from napari_segcam.explanation.targets.target import Target
+from napari_segcam.network.running.full_precision import RunLock
 
 Result = TypeVar("Result")
 
@@ -37,7 +40,7 @@ class HeldFrame:
         predict: Callable[[], Prediction],
         explain: Callable[[Prediction, Target], Explanation],
         explain_alone: Callable[[Target], Explanation],
-        lock: threading.Lock,
+        lock: RunLock,
         memory_fallback: MemoryFallback,
         control: ProgressControl,
     ) -> None:
@@ -96,7 +99,7 @@ class HeldFrame:
                 if self._control.cancelled is not None and self._control.cancelled():
                     raise Cancelled
                 return use(prediction)
-        except TooLittleMemory:
+        except (TooLittleMemory, torch.OutOfMemoryError):
             return None
 
 

@@ -161,8 +161,14 @@ def predict(
     if any(other != geometry for other in geometries):
         raise SegcamError("The frames of one sequence must have one shape, but these have several.")
     x = runner.on_device(inputs)
-    forward_pass = runner.forward(x, tiles_for(network, geometry.input_shape))
-    overlap = network.classes_overlap
+    tiles, overlap = tiles_for(network, geometry.input_shape), network.classes_overlap
+    forward_pass = runner.forward(x, tiles)
+
+    def labels_of(logits: torch.Tensor) -> NDArray[np.uint8]:
+        values = probabilities_of(logits.float(), overlap=overlap).cpu().numpy()
+        return np.stack([label_mask(probabilities, threshold, overlap=overlap) for probabilities in values])
+
+    runner.check_autocast(x, tiles, forward_pass.logits, labels_of)
     probabilities = probabilities_of(forward_pass.logits.float(), overlap=overlap)
     segmentations = [Segmentation(values, geometry, overlap) for values in probabilities.cpu().numpy()]
     frame_probabilities = [segmentation.on_frame() for segmentation in segmentations]

@@ -6,14 +6,20 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.explanation.external import ExternalMethod
 from napari_segcam.explanation.methods import GradientMethod
 from napari_segcam.explanation.passes.forward_pass import ForwardPass, forward
 from napari_segcam.explanation.passes.memory import MemoryFallback, TooLittleMemory
-from napari_segcam.explanation.passes.precision import autocast_on, refuse_autocast_without_gain
+from napari_segcam.explanation.passes.precision import (
+    autocast_on,
+    refuse_autocast_without_gain,
+    refuse_changed_masks,
+)
 from napari_segcam.explanation.passes.transfer import to_device
 from napari_segcam.explanation.registry import Method, SlowMethod
 from napari_segcam.explanation.slow_methods.control import Cancelled, ProgressControl
@@ -70,7 +76,7 @@ class Runner:
         self.memory_fallback = MemoryFallback(
             module, self._tapped, network.device, sample, rewritten=module is not network.module
         )
-        self.autocast = autocast
+        self.autocast, self._autocast_is_checked = autocast, False
         self._network, self.method, self._control = network, method, control
 
     def on_device(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -96,6 +102,36 @@ class Runner:
             )
         graph = self.method.needs_gradient
         return self._run(x, lambda: forward(self.memory_fallback.module, x, self._tapped, graph=graph))
+
+    def check_autocast(
+        self,
+        x: torch.Tensor,
+        tiles: TileLayout | None,
+        logits: torch.Tensor,
+        labels_of: Callable[[torch.Tensor], NDArray[np.uint8]],
+    ) -> None:
+        """Compare the masks with those in full precision, until one with a finding was compared; without autocast, not.
+
+        Args:
+            x: the input ``(B, C, H, W)``.
+            tiles: in which it ran.
+            logits: with autocast ``(B, C, H, W)``.
+            labels_of: turns logits into labels ``(B, H, W)``.
+
+        Raises:
+            SegcamError: if they differ by more than rounding may change.
+        """
+        if not self.autocast or self._autocast_is_checked:
+            return
+        self.autocast = False
+        try:
+            if tiles is None:
+                exact = self._run(x, lambda: forward(self.memory_fallback.module, x, (), graph=False).logits)
+            else:
+                exact = self._run(x, lambda: TiledPass(self._forward_tile, x, tiles, (), self._step).logits)
+        finally:
+            self.autocast = True
+        self._autocast_is_checked = refuse_changed_masks(labels_of(exact), labels_of(logits))
 
     def maps(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -20,6 +19,7 @@ from napari_segcam.network.inference.rewritten_stages import rewritten_stages
 from napari_segcam.network.model_card import ModelCard, SizeRule, make_card
 from napari_segcam.network.output import OutputReading, read_output
 from napari_segcam.network.repeatability import check_repeatability, fix_random_numbers
+from napari_segcam.network.running.full_precision import RunLock, full_precision
 from napari_segcam.network.running.image_channels import find_image_channels
 from napari_segcam.network.running.module_preparation import copy_module, prepare_module
 from napari_segcam.network.running.unsupported_modules import refuse_unsupported
@@ -55,7 +55,7 @@ class Network:
         trace: what a pass of the module shows: the sizes of its maps, and whether it returns a mask.
         output: which of the module's outputs is read, and its final activation.
         one_frame_at_a_time: whether frames must run one by one, because frames in a batch change each other's results.
-        lock: held while the module runs, because hooks on a module are not thread-safe.
+        lock: held while the module runs, because hooks on a module are not thread-safe; then float32 is not rounded.
     """
 
     module: nn.Module = field(repr=False)
@@ -74,7 +74,7 @@ class Network:
     one_frame_at_a_time: bool
     trace: ForwardTrace = field(repr=False)
     output: OutputReading
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    lock: RunLock = field(default_factory=RunLock, repr=False)
 
     @classmethod
     def from_module(
@@ -105,6 +105,7 @@ class Network:
         return cls.of(copy, card, torch_device, rewrite=rewrite, name=type(copy).__name__)
 
     @classmethod
+    @full_precision()
     def of(
         cls,
         module: nn.Module,

@@ -607,13 +607,41 @@ def test_autocast_changes_maps_slightly_and_is_recorded(rewrite: bool, monkeypat
     handle = network.module_for(explainer.stages)[0].register_forward_hook(lambda _m, _i, out: dtypes.append(out.dtype))
     quick = explainer(frame)
     handle.remove()
-    assert dtypes == [torch.bfloat16]
+    assert dtypes == [torch.bfloat16, torch.float32], "the second compares the mask with that in full precision"
     assert (exact.provenance["precision"], quick.provenance["precision"]) == ("float32", "bfloat16 autocast")
     assert (quick.mask != exact.mask).mean() < 0.002
     for name, heatmap in exact.heatmaps.items():
         ours = quick.heatmaps[name].values
         assert ours.dtype == np.float32
         assert np.corrcoef(ours.ravel(), heatmap.values.ravel())[0, 1] > 0.998, name
+
+
+class Cancelling(nn.Module):
+    """Adds a large number and takes it away, which loses in bfloat16 what is between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 1, 1)
+        self.head = nn.Conv2d(1, 1, 1)
+        for layer, weight, bias in ((self.stem, 1.0, 300.0), (self.head, 1.0, -300.5)):
+            nn.init.constant_(layer.weight, weight)
+            nn.init.constant_(layer.bias, bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.stem(x))
+
+
+def test_autocast_that_changes_the_mask_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_DEVICES_THAT_GAIN", ("cpu",))
+    card = ModelCard(input_channels=1, normalization="unit")
+    network = Network.from_module(Cancelling(), card, device="cpu", rewrite=False)
+    empty, frame = np.zeros((32, 32), np.uint8), np.full((32, 32), 200, np.uint8)
+    explainer = Explainer(network, stages=["stem"], autocast=True)
+    explainer(empty, Target(region="image"))
+    for _ in range(2):  # it is refused again, and not only once
+        with pytest.raises(SegcamError, match=r"differs in 1,024 pixels .* Leave autocast out"):
+            explainer(frame, Target(region="image"))
+    assert Explainer(network, stages=["stem"])(frame, Target(region="image")).mask.all()
 
 
 def test_slow_methods_run_under_autocast_too(monkeypatch: pytest.MonkeyPatch) -> None:

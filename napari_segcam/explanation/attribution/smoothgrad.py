@@ -21,18 +21,17 @@ def smoothgrad(score: Score) -> AttributedMap:
     It shows where a change of a pixel changes the score, not whether the pixel counts for or against the target: as in
     the paper, a pixel's value is the largest magnitude among its channels. The noise is normal and the same every time.
     """
-    from captum.attr import NoiseTunnel, Saliency
+    from captum.attr import Saliency
 
-    at = score.at
-    devices = [at.device] if at.is_cuda else []
-    with torch.random.fork_rng(devices):
-        torch.manual_seed(_SEED)
-        mean = NoiseTunnel(Saliency(score)).attribute(
-            at,
-            nt_type="smoothgrad",
-            nt_samples=_SAMPLES,
-            nt_samples_batch_size=score.batch,
-            stdevs=_NOISE * float(at.max() - at.min()),
-            abs=False,
-        )
-    return AttributedMap(mean[0].abs().amax(0))
+    gradient, at = Saliency(score), score.at
+    deviation = _NOISE * float(at.max() - at.min())
+    total = torch.zeros_like(at[0])
+    for noise in _noise(at.shape[1:]).split(score.batch):
+        total += gradient.attribute(at + deviation * noise.to(at), abs=False).sum(0)
+    return AttributedMap((total / _SAMPLES).abs().amax(0))
+
+
+def _noise(shape: torch.Size) -> torch.Tensor:
+    """Return normal noise for each copy, ``(n, *shape)``: the same on each device, and for any number in a pass."""
+    generator = torch.Generator().manual_seed(_SEED)
+    return torch.stack([torch.randn(shape, generator=generator) for _ in range(_SAMPLES)])

@@ -21,6 +21,22 @@ class TooLittleMemory(SegcamError):  # noqa: N818 - a SegcamError is named for u
     """Not enough memory on the device for one pass."""
 
 
+def in_words(error: TooLittleMemory | torch.OutOfMemoryError, device: torch.device, frames: int) -> TooLittleMemory:
+    """Return the error in the user's words, without the traceback, which keeps tensors alive.
+
+    Args:
+        error: that a pass ended with.
+        device: where it ran.
+        frames: how many ran at once.
+    """
+    if isinstance(error, TooLittleMemory):
+        return TooLittleMemory(str(error), action=error.action)
+    return TooLittleMemory(
+        f"{device} has too little memory for {frames} frames. Choose fewer stages, a smaller image size, or the CPU.",
+        action="use_cpu",
+    )
+
+
 class MemoryFallback:
     """Ways to run a network with less memory, tried one after the other; each stays on for the frames that follow.
 
@@ -66,17 +82,31 @@ class MemoryFallback:
     def fall_back(self) -> bool:
         """Take the next measure for single frames; return False if there is none left."""
         if not self._recomputed_blocks:
-            self._recomputed_blocks = recomputable_blocks(self.module, self._stages, self._sample.to(self.device))
+            self._recomputed_blocks = self._find_recomputable_blocks()
             if self._recomputed_blocks:
                 self._note("blocks computed again in the backward pass, to save memory")
                 return True
         if self.device.type == "cpu":
             return False
-        self.module = copy.deepcopy(self.module).cpu()  # a copy: others may use the network on its device
+        self.module = _copy_on_cpu(self.module)  # a copy: others may use the network on its device
         self.device, self._recomputed_blocks = torch.device("cpu"), []
         self._note("computed on the CPU, as the device has too little memory")
         return True
 
+    def _find_recomputable_blocks(self) -> list[nn.Module]:
+        """Return the blocks that can be computed again; none if memory is too short even to look for them."""
+        try:
+            return recomputable_blocks(self.module, self._stages, self._sample.to(self.device))
+        except torch.OutOfMemoryError:
+            return []
+
     def _note(self, measure: str) -> None:
         _log.warning("Memory is short. %s", measure)
         self.measures.append(measure)
+
+
+def _copy_on_cpu(module: nn.Module) -> nn.Module:
+    """Return a copy of a frozen module on the CPU; nothing is copied on its own device, where memory is short."""
+    weights = {id(weight): nn.Parameter(weight.cpu(), requires_grad=False) for weight in module.parameters()}
+    buffers = {id(buffer): buffer.cpu() for buffer in module.buffers()}
+    return copy.deepcopy(module, {**weights, **buffers}).cpu()

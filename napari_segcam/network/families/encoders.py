@@ -65,9 +65,11 @@ def empty_weights() -> Iterator[None]:
 class _NoValues(TorchFunctionMode):
     """Skip operations that torch's ``meta`` device, where tensors have no values, runs slowly or not at all.
 
-    Initializing is skipped, since it takes seconds in a deep transformer. ``torch.linspace`` stays on the CPU, since
-    transformers read their drop rates from it while they are built.
+    Initializing is skipped, since it takes seconds in a deep transformer. Values that are given or counted stay on the
+    CPU, since networks read their layout from them while they are built, such as drop rates and widths.
     """
+
+    _given = frozenset({torch.arange, torch.linspace, torch.tensor})
 
     _initializing = frozenset({"normal_", "uniform_", "erfinv_", "mul_", "add_", "clamp_", "fill_", "zero_"})
 
@@ -79,7 +81,7 @@ class _NoValues(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = dict(kwargs or {})
-        if func is torch.linspace:
+        if func in self._given:
             kwargs.setdefault("device", "cpu")
         elif getattr(func, "__name__", "") in self._initializing and args and args[0].is_meta:
             return args[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,73 @@ def test_batches_are_halved_until_they_fit_and_stay_small() -> None:
         np.testing.assert_allclose(ours.heatmaps["body"].values, alone.heatmaps["body"].values, atol=1e-6)
     assert results[-1].provenance["memory"] == ["batches of at most 2, to save memory"]
     assert narrow._memory_fallback.largest_batch == 2
+
+
+def test_a_batch_that_did_not_fit_is_not_tried_again() -> None:
+    narrow = explainer(holds=2)
+    for batch in (None, 6, 5):
+        results = list(narrow.each(FRAMES, EVERYWHERE, batch=batch))
+        assert len(results) == 6
+    assert len(set(narrow._memory_fallback.measures)) == len(narrow._memory_fallback.measures) > 0
+    assert (
+        results[-1].provenance["memory"][-1]
+        == f"batches of at most {narrow._memory_fallback.largest_batch}, to save memory"
+    )
+
+
+class Full(nn.Module):
+    """A network on a device that is full: it does not run at all where it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 1, 1)
+        self.register_buffer("scale", torch.ones(1))
+        self.is_full = False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.is_full:
+            raise torch.OutOfMemoryError("simulated")
+        return self.head(self.body(x)) * self.scale
+
+
+def test_a_device_with_no_memory_for_a_small_sample_leaves_the_cpu() -> None:
+    network = Network.from_module(Full(), CARD, device="cpu")
+    memory_fallback = MemoryFallback(
+        network.module, [network.stage("body")], torch.device("cuda"), torch.zeros(1, 1, 32, 32), rewritten=False
+    )
+    network.module.is_full = True  # type: ignore[assignment]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "to", lambda tensor, *_args, **_options: tensor)
+        assert memory_fallback.fall_back()
+    assert memory_fallback.device.type == "cpu"
+    assert memory_fallback.measures == ["computed on the CPU, as the device has too little memory"]
+    for ours, theirs in zip(memory_fallback.module.parameters(), network.module.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+        assert not ours.requires_grad
+
+
+class Leaking(nn.Module):
+    """Runs out of memory after its body, whatever wraps the error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 1, 1)
+        self.alive: list[weakref.ref[torch.Tensor]] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        features = self.body(x)
+        if len(x) > 1 and torch.is_grad_enabled():
+            self.alive.append(weakref.ref(features))
+            raise torch.OutOfMemoryError("simulated")
+        assert all(reference() is None for reference in self.alive), "what did not fit is still in memory"
+        return self.head(features)
+
+
+def test_what_did_not_fit_is_freed_before_less_is_tried() -> None:
+    network = Network.from_module(Leaking(), CARD, device="cpu", rewrite=False)
+    network.module.alive.clear()  # type: ignore[operator, union-attr]
+    assert len(list(Explainer(network, stages=["body"]).each(FRAMES, EVERYWHERE, batch=2))) == 6
+    assert network.module.alive
 
 
 def test_on_a_cpu_a_single_frame_that_does_not_fit_is_an_error_in_words() -> None:
