@@ -70,7 +70,8 @@ def _sentence(name: str, points: Sequence[StrengthSummary], against: str, of_cla
     known = [one for one in points if one.perturbation != NO_PERTURBATION and one.dice.value is not None]
     title = PERTURBATIONS[name].title
     if not known or own is None or own.dice.value is None:
-        return f"{title}: the Dice{of_class} is undefined at every strength, or without a perturbation."
+        undefined = f"{title}: the Dice{of_class} is undefined at every strength, or without a perturbation."
+        return undefined + (_false_masks(own, points) if own is not None else "")
     worst = min(known, key=lambda one: one.dice.value or 0.0)
     assert worst.dice.value is not None
     at = strength_words(name, worst.strength, worst.unit)

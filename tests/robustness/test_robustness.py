@@ -300,6 +300,13 @@ def test_false_masks_in_empty_frames_do_not_change_the_dice() -> None:
     assert "a mask appears in 50 % of the frames with nothing to find; unperturbed, in 0 %." in words
 
 
+def test_false_masks_are_said_where_no_frame_has_a_finding() -> None:
+    own, louder = summarize(made_up_rows([("none", 0.0, 0, 0, None), ("gain", 6.0, 0, 50, None)]))
+    (words, *_) = sentences([own, louder])
+    assert "the Dice is undefined at every strength" in words
+    assert "a mask appears in 100 % of the frames with nothing to find; unperturbed, in 0 %." in words
+
+
 def test_without_empty_frames_nothing_is_said_of_false_masks() -> None:
     own, louder = summarize(made_up_rows([("none", 0.0, 1, 90, 0.9), ("gain", 6.0, 1, 80, 0.8)]))
     assert own.false_masks.value is None

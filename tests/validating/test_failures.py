@@ -192,6 +192,7 @@ def test_the_section_has_a_table_the_worst_and_what_is_not_measured(tmp_path: Pa
     texts = [block.text for block in blocks if isinstance(block, Paragraph)]
     assert "Not sorted: 1 case: there is no true mask." in texts
     assert any("did not measure: heat off the scan, doubt, the effect of burned-in graphics" in text for text in texts)
+    assert any("that takes batch --features and at least 5 cases" in text for text in texts)
     headings = [block.text for block in blocks if isinstance(block, Subheading)]
     assert headings == [f"fibroid: {name}" for name in ("missed", "false", "doubled", "partly found", "boundary")]
     cards = [card for block in blocks if isinstance(block, Cards) for card in block.cards]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from napari_segcam.evidence.doubt.feature_space import LEAST_REFERENCES
 from napari_segcam.number_format import counted, percent, score
 from napari_segcam.reporting.report.document import Block, Bullets, Card, Cards, Paragraph, Section, Subheading, Table
 from napari_segcam.reporting.report.finished_run import FinishedRun
@@ -20,6 +21,7 @@ from napari_segcam.validating.pages.names import Names
 
 _MOST_SHARED = 5
 _TEXT = frozenset({"kind", "rule", "attribute", "group"})
+_FEATURES = f"batch --features and at least {LEAST_REFERENCES} cases"
 _READING = (
     "Each frame is of one kind: the first in the table whose rule it meets. A case is fine if more than half of its "
     "frames are; else it is of the kind of failure that most of its frames are of. The limits are conventions: a case "
@@ -80,7 +82,7 @@ def _not_measured(analysis: FailureAnalysis) -> Iterator[str]:
             (analysis.has_off_scan, "heat off the scan"),
             (analysis.has_doubt, "doubt"),
             (analysis.has_graphics, "the effect of burned-in graphics"),
-            (analysis.has_neighbors, "which cases look alike to the network (batch --features keeps what it needs)"),
+            (analysis.has_neighbors, f"which cases look alike to the network (that takes {_FEATURES})"),
         )
         if not known
     ]
