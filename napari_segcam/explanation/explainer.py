@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from napari_segcam.deprecated import renamed_arguments
@@ -18,7 +17,7 @@ from napari_segcam.explanation.estimating import cost_without_explaining
 from napari_segcam.explanation.explanation import Explanation, Heatmap, Heatmaps
 from napari_segcam.explanation.heatmaps import heatmaps_of
 from napari_segcam.explanation.held_frame import HeldFrame, release_held_frames
-from napari_segcam.explanation.passes.memory import TooLittleMemory, in_words
+from napari_segcam.explanation.passes.memory import MEMORY_ERRORS, in_words
 from napari_segcam.explanation.perturbation import Perturbation
 from napari_segcam.explanation.prediction import (
     Prediction,
@@ -266,7 +265,7 @@ class Explainer:
             return [ensemble.compare(frame, chosen, *geometry) for frame, chosen in zip(frames, targets, strict=True)]
         try:
             return self._explain_batch(frames, targets, value_range, crop, pixel_aspect)
-        except (TooLittleMemory, torch.OutOfMemoryError) as error:
+        except MEMORY_ERRORS as error:
             refusal = in_words(error, self._memory_fallback.device, len(frames))
         # Outside the handler, whose traceback would keep the tensors that did not fit alive.
         size = len(frames)

@@ -7,10 +7,8 @@ from collections.abc import Callable
 from typing import TypeVar
 from weakref import WeakSet
 
-import torch
-
 from napari_segcam.explanation.explanation import Explanation, Segmentation
-from napari_segcam.explanation.passes.memory import MemoryFallback, TooLittleMemory
+from napari_segcam.explanation.passes.memory import MEMORY_ERRORS, MemoryFallback
 from napari_segcam.explanation.prediction import Prediction
 from napari_segcam.explanation.slow_methods.control import Cancelled, ProgressControl
 from napari_segcam.explanation.targets.target import Target
@@ -99,7 +97,7 @@ class HeldFrame:
                 if self._control.cancelled is not None and self._control.cancelled():
                     raise Cancelled
                 return use(prediction)
-        except (TooLittleMemory, torch.OutOfMemoryError):
+        except MEMORY_ERRORS:
             return None
 
 

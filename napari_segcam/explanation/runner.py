@@ -14,7 +14,7 @@ from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.explanation.external import ExternalMethod
 from napari_segcam.explanation.methods import GradientMethod
 from napari_segcam.explanation.passes.forward_pass import ForwardPass, forward
-from napari_segcam.explanation.passes.memory import MemoryFallback, TooLittleMemory
+from napari_segcam.explanation.passes.memory import MemoryFallback
 from napari_segcam.explanation.passes.precision import (
     autocast_on,
     refuse_autocast_without_gain,
@@ -31,6 +31,7 @@ from napari_segcam.explanation.tiles.layout import TileLayout
 from napari_segcam.explanation.tiles.tiled_maps import refuse_in_tiles, tiled_maps
 from napari_segcam.explanation.tiles.tiled_module import TiledModule
 from napari_segcam.explanation.tiles.tiled_pass import TiledPass
+from napari_segcam.network.device import TooLittleMemory
 from napari_segcam.network.network import Network
 from napari_segcam.network.stages.stage import Stage
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.preferences.present import origin, preferences
+
+
+class TooLittleMemory(SegcamError):  # noqa: N818 - a SegcamError is named for users
+    """Not enough memory on the device for the network, or for one pass of it."""
+
 
 _own_threads: int | None = None  # torch's own number, once it was changed
 
@@ -35,6 +42,18 @@ def channels_last(module: nn.Module) -> nn.Module:
         if tensor.ndim == 4:
             tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
     return module
+
+
+@contextmanager
+def network_must_fit() -> Iterator[None]:
+    """Raise TooLittleMemory, in the user's words, if the device has no room for the network that is loaded in here."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise TooLittleMemory(
+            "The device has too little memory for this network. Close other programs that use it, or use the CPU.",
+            action="use_cpu",
+        ) from None
 
 
 def choose_device(device: str) -> torch.device:

@@ -12,7 +12,7 @@ from torch import nn
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.network.class_overlap import ASSUMED_WARNING, assumed_overlap, with_class_overlap
-from napari_segcam.network.device import channels_last, choose_device, image_like
+from napari_segcam.network.device import channels_last, choose_device, image_like, network_must_fit
 from napari_segcam.network.graphs.torchscript import copy_script
 from napari_segcam.network.inference import InferenceForm, inference_form
 from napari_segcam.network.inference.rewritten_stages import rewritten_stages
@@ -105,6 +105,7 @@ class Network:
         return cls.of(copy, card, torch_device, rewrite=rewrite, name=type(copy).__name__)
 
     @classmethod
+    @network_must_fit()
     @full_precision()
     def of(
         cls,
@@ -123,6 +124,7 @@ class Network:
         """Return a network that takes the module over; the arguments are attributes of this class.
 
         Raises:
+            TooLittleMemory: a SegcamError, if it does not fit the device.
             SegcamError: if the module does not run, or the card does not match it.
         """
         module = channels_last(prepare_module(module).requires_grad_(False))

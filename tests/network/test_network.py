@@ -14,7 +14,7 @@ from torch import nn
 
 from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.explainer import Explainer
-from napari_segcam.network.device import choose_device
+from napari_segcam.network.device import TooLittleMemory, choose_device
 from napari_segcam.network.loading import load_network, save_card
 from napari_segcam.network.model_card import ModelCard, SizeRule, card_path, write_card
 from napari_segcam.network.network import Network
@@ -150,6 +150,35 @@ def test_another_image_size_changes_only_the_card(unet: Network) -> None:
 
 
 # ── devices ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Full(nn.Conv2d):
+    """A network on a device that is full: it moves there, but does not run."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.moved:
+            raise torch.OutOfMemoryError("simulated")
+        return super().forward(x)
+
+    moved = False
+
+    def to(self, *_args: object, **_options: object) -> Full:  # type: ignore[override]
+        self.moved = True
+        return self
+
+
+class TooLarge(nn.Conv2d):
+    """A network whose weights do not fit the device."""
+
+    def to(self, *_args: object, **_options: object) -> TooLarge:  # type: ignore[override]
+        raise torch.OutOfMemoryError("simulated")
+
+
+@pytest.mark.parametrize("kind", [Full, TooLarge])
+def test_a_network_that_does_not_fit_the_device_is_refused_in_words(kind: type[nn.Conv2d]) -> None:
+    with pytest.raises(TooLittleMemory, match="too little memory for this network") as refused:
+        Network.from_module(kind(3, 1, 1), device="cpu")
+    assert refused.value.action == "use_cpu"
 
 
 @pytest.mark.parametrize("device", ["tpu", "cpu:0", "", "cuda:x", "mps:1"])

@@ -10,15 +10,15 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import nn
 
-from napari_segcam.errors import SegcamError
 from napari_segcam.explanation.passes.recomputation import recomputable_blocks, recomputing
+from napari_segcam.network.device import TooLittleMemory
 from napari_segcam.network.stages.stage import Stage
 
 _log = logging.getLogger(__name__)
 
 
-class TooLittleMemory(SegcamError):  # noqa: N818 - a SegcamError is named for users
-    """Not enough memory on the device for one pass."""
+MEMORY_ERRORS = (TooLittleMemory, torch.OutOfMemoryError)
+"""What a pass ends with where memory is short: outside of the network's run it is torch's own error."""
 
 
 def in_words(error: TooLittleMemory | torch.OutOfMemoryError, device: torch.device, frames: int) -> TooLittleMemory:

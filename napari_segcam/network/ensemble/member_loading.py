@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from napari_segcam.errors import SegcamError
 from napari_segcam.files import refuse_no_file
+from napari_segcam.network.device import TooLittleMemory
 from napari_segcam.network.ensemble.ensemble import Ensemble, weights_of
 from napari_segcam.network.ensemble.member_names import unique_names
 from napari_segcam.network.ensemble.members import MemberList
@@ -47,7 +46,7 @@ def load_members(
         own_card = _member_card(shared, path)
         try:
             member = load(path, own_card, device)
-        except torch.OutOfMemoryError:
+        except TooLittleMemory:
             member = load(path, own_card, "cpu")
             member = replace(member, warnings=(*member.warnings, _ON_CPU))
         loaded.append(member)

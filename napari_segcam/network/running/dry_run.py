@@ -56,7 +56,7 @@ def dry_run(
         x = torch.randn(1, input_channels, *image_size, generator=torch.Generator().manual_seed(0)).to(parameter)
         try:
             return run(x)
-        except SegcamError:
+        except (SegcamError, torch.OutOfMemoryError):  # of a full device, another size says nothing
             raise
         except (Exception, SystemExit) as error:  # the network's own code may raise anything
             failure = error

@@ -13,6 +13,7 @@ from batches import write_checkpoint
 
 import napari_segcam as sc
 from napari_segcam.errors import SegcamError
+from napari_segcam.network.device import TooLittleMemory
 from napari_segcam.network.ensemble.ensemble_file import ENSEMBLE_SUFFIX, write_ensemble_file
 from napari_segcam.network.ensemble.member_loading import load_members
 from napari_segcam.network.ensemble.member_names import unique_names
@@ -116,7 +117,7 @@ def test_a_member_that_does_not_fit_on_the_device_runs_on_the_cpu(folds: list[Pa
     def load(path: Path, card: sc.ModelCard | None, device: str) -> sc.Network:
         asked.append((path.parent.name, device))
         if path == folds[1] and device == "cuda":
-            raise torch.OutOfMemoryError("simulated")
+            raise TooLittleMemory("simulated")
         return sc.load_network(path, "cpu", card=card)
 
     ensemble = load_members(MemberList(tuple(folds)), load, device="cuda")
