@@ -75,6 +75,10 @@ class RunLock:
         self._lock = threading.Lock()
         self._precision = ExitStack()
 
+    def locked(self) -> bool:
+        """Return whether a network runs under it now."""
+        return self._lock.locked()
+
     def __enter__(self) -> None:
         self._lock.acquire()
         self._precision.enter_context(full_precision())
