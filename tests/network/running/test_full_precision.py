@@ -93,9 +93,10 @@ def test_an_error_gives_lock_and_flags_back() -> None:
     lock, before = RunLock(), values()
     for _ in range(2):
         with pytest.raises(ValueError, match="failed"), lock:
-            assert lock.locked()
             raise ValueError("failed")
-    assert not lock.locked()
+        assert not lock.locked()
+    with lock:
+        assert lock.locked()
     assert values() == before
 
 
