@@ -87,7 +87,8 @@ def time_against_peers(contest: Contest, rounds: int) -> Table:
 
 
 def _median(seconds: list[float]) -> str:
-    return f"{statistics.median(seconds) * 1000:.3g}"
+    milliseconds = statistics.median(seconds) * 1000
+    return f"{milliseconds:.0f}" if milliseconds >= 100 else f"{milliseconds:.3g}"
 
 
 # ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────────

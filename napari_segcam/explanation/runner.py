@@ -14,7 +14,7 @@ from napari_segcam.errors import SegcamError, error_text
 from napari_segcam.explanation.external import ExternalMethod
 from napari_segcam.explanation.methods import GradientMethod
 from napari_segcam.explanation.passes.forward_pass import ForwardPass, forward
-from napari_segcam.explanation.passes.memory import MemoryFallback
+from napari_segcam.explanation.passes.memory import MemoryFallback, too_little_memory
 from napari_segcam.explanation.passes.precision import (
     autocast_on,
     refuse_autocast_without_gain,
@@ -31,7 +31,6 @@ from napari_segcam.explanation.tiles.layout import TileLayout
 from napari_segcam.explanation.tiles.tiled_maps import refuse_in_tiles, tiled_maps
 from napari_segcam.explanation.tiles.tiled_module import TiledModule
 from napari_segcam.explanation.tiles.tiled_pass import TiledPass
-from napari_segcam.network.device import TooLittleMemory
 from napari_segcam.network.network import Network
 from napari_segcam.network.stages.stage import Stage
 
@@ -197,11 +196,8 @@ class Runner:
             with self._precision(backward):
                 return work()
         except torch.OutOfMemoryError as error:
-            raise TooLittleMemory(
-                f"{self.memory_fallback.device} has too little memory for {len(x)} frames of {size} with "
-                f"{len(self.stages)} stages. Choose fewer stages, a smaller image size, or the CPU.",
-                action="use_cpu",
-            ) from error
+            what = f"{len(x)} frames of {size} with {len(self.stages)} stages"
+            raise too_little_memory(self.memory_fallback.device, what) from error
         except (SegcamError, Cancelled):
             raise
         except Exception as error:  # the network can be anybody's code

@@ -8,28 +8,12 @@ import numpy as np
 import pytest
 import segmentation_models_pytorch as smp
 import torch
+from gpu_methods import METHODS
 from imitated_mps import GPU, ImitatedTensor, imitated_mps
 from torch import nn
 
 import napari_segcam as sc
 from napari_segcam.network.network import Network
-
-METHODS = [
-    "gradcam",
-    "gradcam++",
-    "layercam",
-    "hirescam",
-    "xgradcam",
-    "gradcam_elementwise",
-    "eigencam",
-    "eigengradcam",
-    "seg-eigen-cam",
-    "seg-xres-cam",
-    "gradcam_signed",
-    "scorecam",
-    "occlusion",
-    "smoothgrad",
-]
 
 
 @pytest.fixture

@@ -21,6 +21,14 @@ MEMORY_ERRORS = (TooLittleMemory, torch.OutOfMemoryError)
 """What a pass ends with where memory is short: outside of the network's run it is torch's own error."""
 
 
+def too_little_memory(device: torch.device, what: str) -> TooLittleMemory:
+    """Return the error that says what does not fit the device, and what to do."""
+    return TooLittleMemory(
+        f"{device} has too little memory for {what}. Choose fewer stages, a smaller image size, or the CPU.",
+        action="use_cpu",
+    )
+
+
 def in_words(error: TooLittleMemory | torch.OutOfMemoryError, device: torch.device, frames: int) -> TooLittleMemory:
     """Return the error in the user's words, without the traceback, which keeps tensors alive.
 
@@ -31,10 +39,7 @@ def in_words(error: TooLittleMemory | torch.OutOfMemoryError, device: torch.devi
     """
     if isinstance(error, TooLittleMemory):
         return TooLittleMemory(str(error), action=error.action)
-    return TooLittleMemory(
-        f"{device} has too little memory for {frames} frames. Choose fewer stages, a smaller image size, or the CPU.",
-        action="use_cpu",
-    )
+    return too_little_memory(device, f"{frames} frames")
 
 
 class MemoryFallback:

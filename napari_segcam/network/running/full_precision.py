@@ -73,18 +73,19 @@ class RunLock:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._precision = ExitStack()
+        self._held = ExitStack()
 
     def locked(self) -> bool:
         """Return whether a network runs under it now."""
         return self._lock.locked()
 
     def __enter__(self) -> None:
-        self._lock.acquire()
-        self._precision.enter_context(full_precision())
+        with ExitStack() as held:  # which gives the lock back if torch refuses its flags
+            held.enter_context(self._lock)
+            held.enter_context(full_precision())
+            self._held = held.pop_all()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._precision.close()
-        self._lock.release()
+        self._held.close()
