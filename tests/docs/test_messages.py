@@ -7,13 +7,12 @@ import re
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from napari_segcam.remedies import REMEDIES
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "troubleshooting.md"
 LEAST_SYMPTOMS = 28
+LEAST_MESSAGES = 30
 
 
 def piece_of(part: ast.expr) -> str:
@@ -52,10 +51,9 @@ def quoted() -> list[str]:
     return re.findall(r"^\*\*Message:\*\* `([^`]+)`", page, re.MULTILINE) + reasons
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("message", quoted())
-def test_the_program_writes_the_messages_of_the_page(message: str) -> None:
-    assert is_written(message)
+def test_the_program_writes_the_messages_of_the_page() -> None:
+    assert len(quoted()) > LEAST_MESSAGES
+    assert [message for message in quoted() if not is_written(message)] == []
 
 
 def test_other_messages_are_not_found() -> None:
