@@ -131,10 +131,10 @@ class Network:
         size = card.size.fixed
         is_random = fix_random_numbers(module, card.input_channels, size)
         output = read_output(module, card)
-        form = inference_form(module, card.input_channels, size) if rewrite else InferenceForm(module, 0.0, ())
+        trace = trace_forward(module, card.input_channels, size=size)
+        form = inference_form(module, card.input_channels, trace.size) if rewrite else InferenceForm(module, 0.0, ())
         module.to(device)
         form.module.to(device)
-        trace = trace_forward(module, card.input_channels, size=size)
         repeatability = check_repeatability(module, card.input_channels, trace.size, is_random=is_random)
         if card.class_names and len(card.class_names) != trace.classes:
             raise SegcamError(

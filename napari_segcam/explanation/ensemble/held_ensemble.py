@@ -209,6 +209,7 @@ class HeldEnsemble(HeldFrame):
             "stages": [stage.name for stage in self._settings.stages],
             "target": target.as_dict(ensemble.class_names),
             "input_shape": list(segmentation.geometry.input_shape),
+            "memory": list(dict.fromkeys(measure for one in own for measure in one["memory"])),
             "members": [
                 {
                     "name": name,

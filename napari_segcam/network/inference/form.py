@@ -59,25 +59,29 @@ def inference_form(module: nn.Module, input_channels: int = 3, size: tuple[int, 
 
     Args:
         module: takes ``(B, input_channels, H, W)`` and returns ``(B, classes, H, W)`` logits; it is not changed.
-        size: as for ``trace_forward``.
+        size: of the random input; None for the first common one that the module accepts.
 
     Raises:
-        SegcamError: if the module does not run at all.
+        SegcamError: if the module accepts no input of a common size.
     """
-    plain = _frozen(copy.deepcopy(module))
-    x = _random_input(plain, input_channels, size)
-    logits, gradient = _logits_and_gradient(plain, x)
+    form = _frozen(copy.deepcopy(module))
+    x = _random_input(form, input_channels, size)
+    logits, gradient = _logits_and_gradient(form, x)
     try:
-        rewritten, applied = _rewrite(plain, x)
-        rewritten_logits, rewritten_gradient = _logits_and_gradient(rewritten, x)
+        applied = tuple(name for name, rewrite in _REWRITES.items() if rewrite(form, x))
+        rewritten_logits, rewritten_gradient = _logits_and_gradient(_frozen(form), x)
     except Exception:  # the plain network is right, no matter what fails in a rewrite
-        return InferenceForm(plain, 0.0, ())
+        return _plain(module)
     difference = float((rewritten_logits - logits).abs().max() / logits.abs().max())
     gradient_difference = float((rewritten_gradient - gradient).norm() / gradient.norm())
     # `not <=` instead of `>`, since NaN must not pass.
     if not (difference <= LARGEST_LOGIT_DIFFERENCE and gradient_difference <= LARGEST_GRADIENT_DIFFERENCE):
-        return InferenceForm(plain, 0.0, ())
-    return InferenceForm(rewritten, difference, applied)
+        return _plain(module)
+    return InferenceForm(form, difference, applied)
+
+
+def _plain(module: nn.Module) -> InferenceForm:
+    return InferenceForm(_frozen(copy.deepcopy(module)), 0.0, ())
 
 
 def _frozen(module: nn.Module) -> nn.Module:
@@ -85,16 +89,10 @@ def _frozen(module: nn.Module) -> nn.Module:
     return channels_last(module.requires_grad_(False))
 
 
-def _rewrite(plain: nn.Module, x: torch.Tensor) -> tuple[nn.Module, tuple[str, ...]]:
-    rewritten = copy.deepcopy(plain)
-    applied = tuple(name for name, rewrite in _REWRITES.items() if rewrite(rewritten, x))
-    return _frozen(rewritten), applied
-
-
 def _random_input(module: nn.Module, input_channels: int, size: tuple[int, int] | None) -> torch.Tensor:
-    trace = trace_forward(module, input_channels, size=size)
+    rows, columns = size or trace_forward(module, input_channels).size
     parameter = image_like(module)
-    noise = torch.randn(1, input_channels, *trace.size, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(1, input_channels, rows, columns, generator=torch.Generator().manual_seed(0))
     return noise.to(parameter, memory_format=torch.channels_last)
 
 

@@ -31,11 +31,13 @@ class FrameComputer:
 
     Attributes:
         hold: whether to keep the forward pass of the next frame for other questions about it.
+        memory_text: what was done in the last frame as memory was short, in words; else empty.
     """
 
     def __init__(self, plan: Plan, explainers: Explainers | None = None) -> None:
         self.plan = plan
         self.hold = False
+        self.memory_text = ""
         self.explainers = explainers or Explainers()
 
     @property
@@ -79,6 +81,7 @@ class FrameComputer:
         except SegcamError as fault:
             yield FrameFailure(frame, str(fault))
             return
+        self.memory_text = "; ".join(explanation.provenance["memory"])
         labels = explanation.mask if mask_threshold == explanation.threshold else None
         masks, finding = self._masks(explanation.segmentation, explanation.probabilities, mask_threshold, labels)
         member = self.plan.request.member

@@ -66,6 +66,13 @@ class FrameJobs:
         self._was_postponed = False
         self._run_began: float | None = None  # until its first heat is there
 
+    @property
+    def how_text(self) -> str:
+        """How the last frame ran, in words, if not whole and at once: in tiles, or with less memory."""
+        tiles = f"in {self.tiles_text}" if self.tiles_text else ""
+        memory = self._computer.memory_text if self._computer is not None else ""
+        return "; ".join(words for words in (tiles, memory) if words)
+
     def update_masks(self, segmentations: Sequence[tuple[int, Segmentation]]) -> None:
         """Make the masks of these frames again, in this order; earlier requests that are not done are dropped."""
         self._outdated_masks = deque(segmentations)

@@ -49,12 +49,12 @@ class RunSummary:
             return f"{verb} the image"
         return f"{verb} {self.frame}" if self.scope == "current" else f"{verb} {self.frame_count} {self.frame_word}s"
 
-    def outcome(self, record: CineRecord, tiles: str = "") -> str:
+    def outcome(self, record: CineRecord, how: str = "") -> str:
         """Return how the run ended, in words.
 
         Args:
             record: of the frames.
-            tiles: in which the last frame ran, in words; empty if it ran whole.
+            how: the last frame ran, in words, where that is not whole and at once.
         """
         done = int(np.count_nonzero(record.states == FrameState.DONE))
         failed = int(np.count_nonzero(record.states == FrameState.FAILED))
@@ -64,5 +64,5 @@ class RunSummary:
         elif failed:
             outcome = f"{failed} failed" if self.frame_count > 1 else "failed"
         else:
-            outcome = f"done in {seconds:.1f} s{f', in {tiles}' if tiles else ''}"
+            outcome = f"done in {seconds:.1f} s{f', {how}' if how else ''}"
         return f"{self.title}: {outcome}"

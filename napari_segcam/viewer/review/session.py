@@ -298,7 +298,7 @@ class ReviewSession(QObject):
         review, run = self.review, self._run
         self.worker.wake()
         if review is not None and run is not None and not review.is_running:
-            self.outcomes[run.kind] = run.outcome(review.record, review.frame_jobs.tiles_text)
+            self.outcomes[run.kind] = run.outcome(review.record, review.frame_jobs.how_text)
             self._run = None
         self._view_updates.update(is_busy=self.is_busy)
 

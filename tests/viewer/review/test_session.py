@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
+import torch
 from napari.components import ViewerModel
 from napari.layers import Image
 from pytestqt.qtbot import QtBot
+from torch import nn
 
 from napari_segcam.explanation.explainer import Explainer
+from napari_segcam.explanation.passes import memory
 from napari_segcam.explanation.targets.target import Target
+from napari_segcam.network.model_card import ModelCard
 from napari_segcam.network.network import Network
 from napari_segcam.network.source import ModelSource
 from napari_segcam.viewer.frames.run_request import RunRequest
@@ -84,6 +89,42 @@ def test_all_frames(session: ReviewSession, finish: Finish, network: Network, fr
         expected = explainer(frame).heatmaps["encoder_5"].values
         np.testing.assert_array_equal(layers.heatmaps["encoder_5"].data[number], expected)
     assert "4 frames: done" in session.outcomes["explain"]
+
+
+class ShortOfMemory(nn.Module):
+    """Has too little memory for gradients until its blocks are computed again in the backward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 1, 1)
+        self.is_short = False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.is_short and torch.is_grad_enabled():
+            raise torch.OutOfMemoryError("simulated")
+        return self.head(self.body(x))
+
+
+def test_a_run_says_what_was_done_as_memory_was_short(
+    session: ReviewSession, finish: Finish, frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Network.from_module(ShortOfMemory(), ModelCard(input_channels=1), device="cpu", rewrite=False)
+    module: Any = network.module
+
+    def relieve(*_args: object) -> list[nn.Module]:
+        module.is_short = False
+        return [module.head]
+
+    monkeypatch.setattr(memory, "recomputable_blocks", relieve)
+    session.viewer.add_image(frames[:2])
+    session.use(network)
+    session.run(RunRequest(stages=("body",)), "all")
+    finish(session)
+    assert session.outcomes["explain"].endswith(" s")
+    module.is_short = True
+    session.run(RunRequest(stages=("body", "head")), "all")
+    finish(session)
+    assert session.outcomes["explain"].endswith("blocks computed again in the backward pass, to save memory")
 
 
 def test_segmenting_alone_adds_no_heatmap(
