@@ -28,6 +28,7 @@ _TURNS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067
 
 Mend = Literal[
     "",
+    "choose_folders",
     "copy_command",
     "describe_network",
     "edit_card",

@@ -205,7 +205,7 @@ FLOORS: dict[str, list[list[str]]] = {
         ["rows", "metrics", "run_images"],
         ["dicom_tags"],
         ["cases"],
-        ["figures"],
+        ["figures", "paired"],
         ["summaries", "attributes", "shortcuts", "differences", "methods"],
         ["subgroups", "criteria"],
         ["study"],

@@ -9,23 +9,17 @@ from napari_segcam.errors import SegcamError
 from napari_segcam.reporting.evidence_summary.shares import number
 from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.reporting.run_format import Row
-from napari_segcam.statistics.interval import bootstrap_interval
 from napari_segcam.validating.cases import Cases
 from napari_segcam.validating.figures import Figure, Frame, by_class, figures_of, frames_of, reasons_text, scale_of
 from napari_segcam.validating.metrics import Metric, metrics_of
+from napari_segcam.validating.paired import PAIRED_COLUMNS, paired_cells
 from napari_segcam.validating.rows import Rows
 
 DIFFERENCE_COLUMNS: dict[str, type] = {
     "class": str,
     "metric": str,
     "unit": str,
-    "this": float,
-    "other": float,
-    "difference": float,
-    "low": float,
-    "high": float,
-    "interval": str,
-    "cases": int,
+    **PAIRED_COLUMNS,
     "better": int,
     "worse": int,
     "undefined": int,
@@ -112,8 +106,6 @@ def _row(
         for case, a in figures_a.items()
         if a.value is not None and (b := figures_b[case]).value is not None
     ]
-    differences = [a - b for a, b in paired]
-    interval = bootstrap_interval(differences, "mean", seed)
     known = {case for case, a in figures_a.items() if a.value is not None and figures_b[case].value is not None}
     there = {frame.image for frame in theirs}
     reasons = Counter(
@@ -126,13 +118,7 @@ def _row(
         "class": class_name,
         "metric": metric.name,
         "unit": next((figure.unit for figure in figures_a.values()), metric.unit),
-        "this": sum(a for a, _ in paired) / len(paired) if paired else None,
-        "other": sum(b for _, b in paired) / len(paired) if paired else None,
-        "difference": interval.value,
-        "low": interval.low,
-        "high": interval.high,
-        "interval": interval.method or interval.undefined,
-        "cases": interval.cases,
+        **paired_cells(paired, seed),
         "better": sum(each < 0 for each in worse) if worse else None,
         "worse": sum(each > 0 for each in worse) if worse else None,
         "undefined": sum(reasons.values()),

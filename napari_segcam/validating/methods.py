@@ -9,8 +9,8 @@ from statistics import median
 from napari_segcam.reporting.evidence_summary.shares import number
 from napari_segcam.reporting.report.finished_run import FinishedRun
 from napari_segcam.reporting.run_format import Row
-from napari_segcam.statistics.interval import bootstrap_interval
 from napari_segcam.validating.cases import Cases
+from napari_segcam.validating.paired import PAIRED_COLUMNS, paired_cells
 from napari_segcam.validating.rows import Rows
 
 METHOD_COLUMNS: dict[str, type] = {
@@ -18,13 +18,7 @@ METHOD_COLUMNS: dict[str, type] = {
     "figure": str,
     "method": str,
     "other_method": str,
-    "this": float,
-    "other": float,
-    "difference": float,
-    "low": float,
-    "high": float,
-    "interval": str,
-    "cases": int,
+    **PAIRED_COLUMNS,
     "better": int,
     "worse": int,
 }
@@ -88,22 +82,18 @@ def _row(
     for frame in values[0]:
         if frame in values[1]:
             both.setdefault(case_of[frame[0]], []).append(frame)
-    pairs = [tuple(median(of[frame] for frame in frames) for of in values) for frames in both.values()]
+    pairs = [
+        (median(values[0][frame] for frame in frames), median(values[1][frame] for frame in frames))
+        for frames in both.values()
+    ]
     differences = [this - other for this, other in pairs]
-    interval = bootstrap_interval(differences, "mean", seed)
     sign = FIGURES[figure]
     return {
         "class": class_name,
         "figure": figure,
         "method": methods[0],
         "other_method": methods[1],
-        "this": sum(this for this, _ in pairs) / len(pairs) if pairs else None,
-        "other": sum(other for _, other in pairs) / len(pairs) if pairs else None,
-        "difference": interval.value,
-        "low": interval.low,
-        "high": interval.high,
-        "interval": interval.method or interval.undefined,
-        "cases": interval.cases,
+        **paired_cells(pairs, seed),
         "better": sum(sign * each > 0 for each in differences) if sign else None,
         "worse": sum(sign * each < 0 for each in differences) if sign else None,
     }

@@ -10,7 +10,7 @@ from napari_segcam.viewer.first_steps.close_button import close_button
 from napari_segcam.viewer.mendable_errors import MENDS, OFFERED
 from napari_segcam.viewer.review.session import ReviewSession
 
-_DONE_BY_CLICK = frozenset({"show_stages"})  # nothing else would tell that it is mended
+_DONE_BY_CLICK = frozenset({"show_stages", "choose_folders"})  # nothing else would tell that it is mended
 _DONE_BY_NETWORK = frozenset({"load_checkpoint", "describe_network", "edit_card", "use_cpu", "use_any_device"})
 _DONE_BY_IMAGE = frozenset({"open_image"})
 

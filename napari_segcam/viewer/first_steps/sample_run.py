@@ -15,6 +15,7 @@ from napari_segcam.viewer.docks import PLUGIN
 from napari_segcam.viewer.evidence.evidence_controller import EvidenceController
 from napari_segcam.viewer.frames.cine_record import FrameState
 from napari_segcam.viewer.mendable_errors import show_error
+from napari_segcam.viewer.responsiveness.garbage_collection import without_gc_pause
 from napari_segcam.viewer.review.controllers import controller_of
 from napari_segcam.viewer.review.session import ReviewSession
 from napari_segcam.viewer.worker.worker import Job
@@ -144,5 +145,6 @@ class SampleRun(QObject):
 def _import_libraries() -> Iterator[None]:
     """Import one by one what the sample needs, and yield after each: other work comes first."""
     for name in _LIBRARIES:
-        import_module(name)
+        with without_gc_pause():  # nor is anything of a closed window deleted in this thread
+            import_module(name)
         yield None

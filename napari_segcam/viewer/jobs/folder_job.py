@@ -52,7 +52,16 @@ def folder_job(
         cancelled: returns whether to stop.
     """
     title = f"Running over {run.images.name}"
-    return Job("batch", title, lambda: _explain_folder(run, network, source, options, cancelled), 0)
+
+    def work() -> Iterator[Progress]:
+        try:
+            yield from _explain_folder(run, network, source, options, cancelled)
+        except SegcamError as fault:
+            if fault.action:
+                raise
+            raise SegcamError(fault, action="choose_folders") from fault  # all else was checked before
+
+    return Job("batch", title, work, 0)
 
 
 def options_from_plan(plan: Plan | None, threshold: float) -> ExplainOptions:

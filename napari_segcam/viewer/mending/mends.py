@@ -84,6 +84,9 @@ def _use_device(viewer: Any, device: str) -> None:
 
 
 OFFERS: dict[Mend, Offer] = {
+    "choose_folders": Offer(
+        "Choose the folders again …", _in_window(lambda viewer: _show(viewer, "Export").run.click())
+    ),
     "copy_command": Offer("Copy the command", _copy_command),
     "describe_network": Offer("Describe the network", _in_window(_describe_network)),
     "edit_card": Offer("Show what the network expects", _in_window(_edit_card)),

@@ -17,6 +17,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QPushButton
 
+from napari_segcam.batch.options import ExplainOptions
 from napari_segcam.errors import Mend, MendableText, SegcamError
 from napari_segcam.explanation.explainer import Explainer
 from napari_segcam.explanation.slow_methods.feature_maps import never_runs
@@ -29,6 +30,7 @@ from napari_segcam.viewer import mendable_errors
 from napari_segcam.viewer.closed_panels import FIRST_STEPS, is_closed
 from napari_segcam.viewer.docks import dock
 from napari_segcam.viewer.first_steps.first_steps_widget import FirstStepsWidget
+from napari_segcam.viewer.jobs.folder_job import FolderRun, folder_job
 from napari_segcam.viewer.mending.mends import OFFERS
 from napari_segcam.viewer.review.requirements import missing_requirement
 from napari_segcam.viewer.workspace import open_workspace
@@ -58,7 +60,11 @@ def unknown_weights(path: Path) -> None:
 def test_each_kind_of_error_names_what_mends_it(
     network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    no_images = FolderRun(tmp_path / "none", tmp_path / "out", with_report=False)
     kinds: dict[Mend, list[str]] = {
+        "choose_folders": [
+            raised(lambda: list(folder_job(no_images, network, None, ExplainOptions(), lambda: False).work()))
+        ],
         "copy_command": [raised(lambda: needed("no_such_package", "A file", extra="formats"))],
         "describe_network": [raised(lambda: unknown_weights(tmp_path / "unknown.pth"))],
         "edit_card": [
@@ -91,7 +97,7 @@ def test_the_action_survives_another_process() -> None:
 
 
 def test_buttons_do_what_they_say(
-    make_napari_viewer: Callable[..., Any], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    make_napari_viewer: Callable[..., Any], qtbot: QtBot, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     viewer = make_napari_viewer(show=True)
     open_workspace(viewer)
@@ -124,6 +130,14 @@ def test_buttons_do_what_they_say(
     assert checkpoint.editing.isExpanded()
     click("open_image")
     assert clicked.pop() == "asked for files"
+    monkeypatch.setattr(
+        "qtpy.QtWidgets.QFileDialog.getExistingDirectory", lambda *_: (clicked.append("asked for a folder"), "")[1]
+    )
+    export = dock(viewer, "Export", tabify=True)[1]
+    export.session.use(network)
+    qtbot.waitUntil(export.run.isEnabled)
+    click("choose_folders")
+    assert clicked.pop() == "asked for a folder"
     click("show_stages")
     qtbot.waitUntil(lambda: not gradcam.visibleRegion().isEmpty())
     click("load_checkpoint")
