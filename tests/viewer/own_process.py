@@ -35,6 +35,6 @@ def run_script(name: str, *arguments: str, home: Path, timeout: float) -> str:
         check=False,
     )
     output = process.stdout + process.stderr
-    assert process.returncode == 0, output[-4000:]
-    assert "Traceback" not in output, output[-4000:]
+    assert process.returncode == 0, output[-12_000:]
+    assert "Traceback" not in output, output[-12_000:]
     return process.stdout
